@@ -1,0 +1,54 @@
+import { type AuditDraft } from "../core/audit-entry.ts";
+import { type ChainHead } from "../core/audit-chain.ts";
+import { type Source } from "../core/model.ts";
+
+/**
+ * An entry holds 8 KiB, and a head takes 120 bytes of it. The newest heads are named; an older one was named by the
+ * writer that came after it, whose own head is named here or further on: none is out of the chain.
+ */
+const MAX_HEADS = 60;
+
+/** The first entry of a writer: what it runs with, and where every other writer's chain ends. */
+export function serverStarted(facts: {
+  at: number;
+  version: string;
+  nodeVersion: string;
+  sources: readonly Source[];
+  destinations: readonly string[];
+  /** Newest first. */
+  heads: readonly ChainHead[];
+}): AuditDraft {
+  const { at, version, nodeVersion, sources, destinations, heads } = facts;
+  const omitted = heads.length - MAX_HEADS;
+  return {
+    at,
+    action: "server.started",
+    userId: "system",
+    resource: "server",
+    result: "success",
+    metadata: {
+      version,
+      node: nodeVersion,
+      sources: sources.map(({ name, scheme, secrets }) => ({
+        name,
+        scheme,
+        keyIds: secrets.map(({ keyId }) => keyId),
+      })),
+      destinations: destinations.length,
+      heads: heads.slice(0, MAX_HEADS),
+      headsOmitted: omitted > 0 ? omitted : undefined,
+    },
+  };
+}
+
+/** The last entry of a writer that stopped in good order. */
+export function serverStopped(at: number, reason: string): AuditDraft {
+  return {
+    at,
+    action: "server.stopped",
+    userId: "system",
+    resource: "server",
+    result: "success",
+    metadata: { reason },
+  };
+}

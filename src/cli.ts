@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { Command } from "commander";
+import { addAuditTail } from "./cli/audit-tail.ts";
+import { addAuditVerify } from "./cli/audit-verify.ts";
+import { addDemo } from "./cli/demo.ts";
+import { addMigrate } from "./cli/migrate.ts";
+import { endWhenReaderLeaves, report } from "./cli/run.ts";
+import { addSend } from "./cli/send.ts";
+import { addServe } from "./cli/serve.ts";
+import { addSign } from "./cli/sign.ts";
+import { addVerify } from "./cli/verify.ts";
+import { VERSION } from "./version.ts";
+
+const program = new Command("hexhook")
+  .description(
+    "A webhook receiver: signed, replay-safe, durable before it answers, audited.",
+  )
+  .version(VERSION)
+  .showHelpAfterError("(hexhook --help lists the commands and options)")
+  .exitOverride();
+
+addServe(program);
+addSend(program);
+addSign(program);
+addVerify(program);
+const audit = program
+  .command("audit")
+  .description("the audit trail: tail, verify");
+addAuditTail(audit);
+addAuditVerify(audit);
+addMigrate(program);
+addDemo(program);
+
+if (process.argv[2] !== "serve") {
+  endWhenReaderLeaves();
+}
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  process.exitCode = report(thrown);
+}

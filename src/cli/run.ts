@@ -1,0 +1,53 @@
+import { CommanderError } from "commander";
+import {
+  asError,
+  ConfigError,
+  EXIT,
+  StoreError,
+  UsageError,
+} from "../errors.ts";
+
+/** What a command ends with when it does not throw. */
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Says on stderr what went wrong, one line for each fault, and gives the exit code (contract section 1). */
+export function report(thrown: unknown): number {
+  if (thrown instanceof CommanderError) {
+    // Commander has printed its own line; help and version are no faults.
+    return thrown.exitCode === 0 ? EXIT.good : EXIT.usage;
+  }
+  if (thrown instanceof ConfigError) {
+    for (const fault of thrown.faults) {
+      console.error(`hexhook: ${fault}`);
+    }
+    return EXIT.config;
+  }
+  const error = asError(thrown);
+  console.error(`hexhook: ${error.message}`);
+  if (error instanceof UsageError) {
+    return EXIT.usage;
+  }
+  if (!(error instanceof StoreError)) {
+    console.error(error.stack);
+  }
+  return EXIT.internal;
+}
+
+/** The whole of standard input, as bytes. */
+export async function readStdin(): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}
+
+/** A reader of our output that has seen enough (`| head`) is no fault. */
+export function endWhenReaderLeaves(): void {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") {
+      process.exit(EXIT.good);
+    }
+    throw error;
+  });
+}

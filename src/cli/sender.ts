@@ -1,0 +1,112 @@
+import { type Source } from "../core/model.ts";
+import { asError, errorCode } from "../errors.ts";
+import { schemeOf } from "../signature/scheme.ts";
+import { signHeaders } from "../signature/sign.ts";
+import { currentKey } from "./source.ts";
+
+export const TAMPERINGS = ["body", "signature", "timestamp"] as const;
+export type Tampering = (typeof TAMPERINGS)[number];
+
+/** A signed test delivery, ready to be sent as often as one likes. */
+export interface SignedDelivery {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Buffer;
+}
+
+/** What came back. `status` 0 = nothing did, and `text` says why. */
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+  readonly durationMs: number;
+}
+
+/** Signs a body as a sender of this source does. `timestamp` in unix seconds. */
+export function signDelivery(
+  source: Source,
+  body: Buffer,
+  timestamp: number,
+): SignedDelivery {
+  return {
+    body,
+    headers: {
+      "content-type": "application/json",
+      ...signHeaders(
+        schemeOf(source.scheme),
+        currentKey(source),
+        body,
+        timestamp,
+      ),
+    },
+  };
+}
+
+/** The same delivery with one part changed after it was signed. */
+export function tamper(
+  source: Source,
+  delivery: SignedDelivery,
+  part: Tampering,
+): SignedDelivery {
+  const { signatureHeader, timestampHeader } = schemeOf(source.scheme);
+  const { headers, body } = delivery;
+  switch (part) {
+    case "body":
+      return { headers, body: Buffer.concat([body, Buffer.from(" ")]) };
+    case "signature": {
+      const signature = headers[signatureHeader] ?? "";
+      const last = signature.endsWith("0") ? "1" : "0";
+      return {
+        body,
+        headers: {
+          ...headers,
+          [signatureHeader]: signature.slice(0, -1) + last,
+        },
+      };
+    }
+    case "timestamp":
+      return timestampHeader === null
+        ? delivery
+        : {
+            body,
+            headers: {
+              ...headers,
+              [timestampHeader]: String(Number(headers[timestampHeader]) + 1),
+            },
+          };
+  }
+}
+
+/** Sends it over HTTP. Never throws: a network fault is an answer of status 0. */
+export async function send(
+  url: string,
+  { headers, body }: SignedDelivery,
+): Promise<Answer> {
+  const startedAt = performance.now();
+  const since = (): number => Math.round(performance.now() - startedAt);
+  try {
+    const response = await fetch(url, {
+      method: "POST",
+      headers,
+      body: new Uint8Array(body),
+      redirect: "manual",
+    });
+    const text = await response.text();
+    return { status: response.status, text, durationMs: since() };
+  } catch (thrown) {
+    const { message, cause } = asError(thrown);
+    const text = errorCode(cause) ?? message;
+    return { status: 0, text, durationMs: since() };
+  }
+}
+
+/** The word that tells most of an answer: the receipt's status, or the problem's code. */
+export function verdictOf({ text }: Answer): string {
+  try {
+    const { status, code } = JSON.parse(text) as {
+      status?: unknown;
+      code?: unknown;
+    };
+    return typeof code === "string" ? code : String(status);
+  } catch {
+    return text.slice(0, 60);
+  }
+}

@@ -1,0 +1,83 @@
+import { isUtf8 } from "node:buffer";
+import { readFileSync, statSync } from "node:fs";
+import { errorCode } from "../errors.ts";
+
+const MIN_SECRET_BYTES = 24;
+const MAX_FILE_BYTES = 65_536;
+const HOW_TO_MAKE_ONE = "`openssl rand -hex 32` makes a secret";
+
+/** Values that examples and templates leave behind. */
+const PLACEHOLDERS = [
+  /^[*x.•-]+$/i,
+  /^<.*>$/,
+  /change[-_ ]?(?:me|it|this)/i,
+  /replace[-_ ]?(?:me|this|with)/i,
+  /your[-_ ]?(?:[a-z]+[-_ ]?)?(?:secret|key|token)/i,
+  /placeholder/i,
+];
+
+const WHSEC = /^whsec_(.*)$/s;
+const BASE64 =
+  /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** Why a text cannot be a signing secret, or null when it can. Never repeats it. */
+export function signingSecretFault(secret: string): string | null {
+  const fault = secretFault(secret);
+  if (fault !== null) {
+    return fault;
+  }
+  return Buffer.byteLength(secret) < MIN_SECRET_BYTES
+    ? `is shorter than ${MIN_SECRET_BYTES} bytes; ${HOW_TO_MAKE_ONE}`
+    : null;
+}
+
+/** The same for a secret that attempts are signed with; behind `whsec_` it must be base64. */
+export function outboundSecretFault(secret: string): string | null {
+  const encoded = WHSEC.exec(secret)?.[1];
+  if (encoded !== undefined && (encoded === "" || !BASE64.test(encoded))) {
+    return "must be base64 behind whsec_";
+  }
+  return secretFault(secret);
+}
+
+function secretFault(secret: string): string | null {
+  if (secret.trim() === "") {
+    return "is blank";
+  }
+  if (secret !== secret.trim()) {
+    return "begins or ends with white space; take it away";
+  }
+  if (/^(["'`]).*\1$/s.test(secret)) {
+    return "is wrapped in quotes; take them away";
+  }
+  if (PLACEHOLDERS.some((placeholder) => placeholder.test(secret))) {
+    return `is a placeholder; ${HOW_TO_MAKE_ONE}`;
+  }
+  if (new Set(Buffer.from(secret)).size === 1) {
+    return `is one byte repeated; ${HOW_TO_MAKE_ONE}`;
+  }
+  return null;
+}
+
+/** Reads a secret from a file; one line end behind it is forgiven, since editors and `echo` put it there. */
+export function readSecretFile(
+  file: string,
+): { value: string } | { fault: string } {
+  let bytes: Buffer;
+  try {
+    const { size } = statSync(file);
+    if (size > MAX_FILE_BYTES) {
+      return { fault: "names a file that is too large to hold a secret" };
+    }
+    bytes = readFileSync(file);
+  } catch (thrown) {
+    return {
+      fault: `names a file that cannot be read (${errorCode(thrown) ?? "unknown"})`,
+    };
+  }
+  if (!isUtf8(bytes)) {
+    return { fault: "names a file that is not UTF-8 text" };
+  }
+  const value = bytes.toString("utf8").replace(/\r?\n$/, "");
+  return value === "" ? { fault: "names a file that is empty" } : { value };
+}

@@ -1,0 +1,140 @@
+import { isIP } from "node:net";
+import { z } from "zod";
+import { outboundSecretFault, signingSecretFault } from "./secret.ts";
+
+/** The kinds of values that variables have: each takes the text and gives the value, or says what is wrong. */
+
+function parsed<T>(
+  parse: (text: string) => T | undefined,
+  fault: string,
+): z.ZodType<T, string> {
+  return z.string().transform((text, context) => {
+    const value = parse(text);
+    if (value === undefined) {
+      context.addIssue(fault);
+      return z.NEVER;
+    }
+    return value;
+  });
+}
+
+/** A whole number in decimal digits, from `min` to `max`. */
+export function integer(min: number, max: number): z.ZodType<number, string> {
+  return parsed((text) => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= min && value <= max ? value : undefined;
+  }, `must be a whole number from ${min} to ${max}`);
+}
+
+export function oneOf<const T extends readonly string[]>(
+  choices: T,
+): z.ZodType<T[number], string> {
+  return parsed<T[number]>(
+    (text) => choices.find((choice) => choice === text),
+    `must be one of ${choices.join(", ")}`,
+  );
+}
+
+export const text: z.ZodType<string, string> = z.string();
+
+function secretWithout(
+  fault: (value: string) => string | null,
+): z.ZodType<string, string> {
+  return z.string().superRefine((value, context) => {
+    const found = fault(value);
+    if (found !== null) {
+      context.addIssue(found);
+    }
+  });
+}
+
+/** A secret that senders sign with. */
+export const signingSecret = secretWithout(signingSecretFault);
+
+/** A secret that attempts on a destination are signed with. */
+export const outboundSecret = secretWithout(outboundSecretFault);
+
+/** Unix milliseconds of an ISO date, which means its first instant in UTC, or of an ISO date and time. */
+export const isoDate: z.ZodType<number, string> = z
+  .union([z.iso.date(), z.iso.datetime({ offset: true })], {
+    error:
+      "must be an ISO date such as 2026-11-30 or 2026-11-30T18:00:00Z",
+  })
+  .transform((value) => Date.parse(value));
+
+export const httpUrl: z.ZodType<string, string> = parsed((value) => {
+  if (!URL.canParse(value)) {
+    return undefined;
+  }
+  const { protocol, username, password, href } = new URL(value);
+  const plain = username === "" && password === "";
+  return /^https?:$/.test(protocol) && plain ? href : undefined;
+}, "must be an http:// or https:// URL without a user name or password");
+
+const UNITS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+};
+
+/** Timers of Node take no more than this many milliseconds. */
+const MAX_DURATION_MS = 2 ** 31 - 1;
+
+function parseDuration(value: string): number | undefined {
+  const match = /^(\d{1,10})(ms|s|m|h)$/.exec(value.trim());
+  const milliseconds =
+    Number(match?.[1]) * (UNITS[match?.[2] ?? ""] ?? Number.NaN);
+  return milliseconds > 0 && milliseconds <= MAX_DURATION_MS
+    ? milliseconds
+    : undefined;
+}
+
+/** Milliseconds. */
+export const duration: z.ZodType<number, string> = parsed(
+  parseDuration,
+  "must be a time such as 500ms, 10s, 2m or 1h, more than 0",
+);
+
+/** Milliseconds each. */
+export const durations: z.ZodType<readonly number[], string> = parsed(
+  (value) => {
+    const list = value.split(",").map(parseDuration);
+    return list.every((item) => item !== undefined)
+      ? Object.freeze(list)
+      : undefined;
+  },
+  "must be a list of times such as 5s,30s,2m,1h, each more than 0",
+);
+
+const MAX_HOPS = 32;
+
+/** A number of hops, or a list of addresses and networks. */
+export const trustProxy: z.ZodType<number | readonly string[], string> =
+  parsed<number | readonly string[]>((value) => {
+    if (/^\d{1,2}$/.test(value)) {
+      return Number(value) <= MAX_HOPS ? Number(value) : undefined;
+    }
+    const list = value.split(",").map((item) => item.trim());
+    return list.every(isNetwork) ? Object.freeze(list) : undefined;
+  }, `must be a number of proxies (0 to ${MAX_HOPS}) or a list of their addresses and networks, such as 10.0.0.0/8,::1`);
+
+function isNetwork(value: string): boolean {
+  const [address = "", bits, ...rest] = value.split("/");
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) {
+    return false;
+  }
+  return (
+    bits === undefined ||
+    (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+  );
+}
+
+/** The file of `sqlite:FILE`. */
+export const sqliteFile: z.ZodType<string, string> = parsed((value) => {
+  const file = /^sqlite:(?:\/\/(?=\/))?(.+)$/s.exec(value)?.[1];
+  return file === undefined || file === ":memory:" || file.endsWith("/")
+    ? undefined
+    : file;
+}, "must be sqlite:FILE, such as sqlite:data/hexhook.db (this version has no other store)");

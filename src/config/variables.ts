@@ -1,0 +1,71 @@
+import { SCHEME_NAMES } from "../signature/scheme.ts";
+import {
+  duration,
+  durations,
+  httpUrl,
+  integer,
+  isoDate,
+  oneOf,
+  outboundSecret,
+  signingSecret,
+  sqliteFile,
+  text,
+  trustProxy,
+} from "./values.ts";
+
+/**
+ * Every variable: its kind, and its default as text. `secret: true` = also as NAME_FILE. The README's table and
+ * .env.example are held to this one by a test.
+ */
+export const VARIABLES = {
+  HOST: { kind: text, default: "0.0.0.0" },
+  PORT: { kind: integer(0, 65_535), default: "3000" },
+  ADMIN_HOST: { kind: text, default: "127.0.0.1" },
+  ADMIN_PORT: { kind: integer(0, 65_535), default: "3001" },
+  PUBLIC_URL: { kind: httpUrl },
+  DATABASE_URL: { kind: sqliteFile, default: "sqlite:data/hexhook.db" },
+  HEX_SECRET: { kind: signingSecret, secret: true, required: true },
+  HEX_SECRET_PREVIOUS: { kind: signingSecret, secret: true },
+  HEX_SECRET_PREVIOUS_EXPIRES_AT: { kind: isoDate },
+  HEX_SIGNATURE_SCHEME: { kind: oneOf(SCHEME_NAMES), default: "hex" },
+  REPLAY_WINDOW_SECONDS: { kind: integer(1, 900), default: "300" },
+  MAX_BODY_BYTES: { kind: integer(1, 26_214_400), default: "1048576" },
+  FORWARD_URL: { kind: httpUrl },
+  FORWARD_SECRET: { kind: outboundSecret, secret: true },
+  HANDLERS: { kind: text },
+  RETRY_SCHEDULE: {
+    kind: durations,
+    default: "5s,30s,2m,10m,30m,1h,3h,6h,12h",
+  },
+  ATTEMPT_TIMEOUT: { kind: duration, default: "10s" },
+  TRUST_PROXY: { kind: trustProxy, default: "0" },
+  AUDIT_STDOUT: {
+    kind: oneOf(["prefixed", "json", "off"]),
+    default: "prefixed",
+  },
+  LOG_LEVEL: {
+    kind: oneOf([
+      "fatal",
+      "error",
+      "warn",
+      "info",
+      "debug",
+      "trace",
+      "silent",
+    ]),
+    default: "info",
+  },
+  KEEP_ALIVE_SECONDS: { kind: integer(1, 3600), default: "65" },
+  DRAIN_SECONDS: { kind: integer(0, 3600), default: "5" },
+  SHUTDOWN_SECONDS: { kind: integer(1, 3600), default: "20" },
+} as const;
+
+export type VariableName = keyof typeof VARIABLES;
+
+type KindOf<N extends VariableName> = (typeof VARIABLES)[N]["kind"]["_output"];
+
+/** The value of a variable; null for one that is not set and has no default. */
+export type ValueOf<N extends VariableName> =
+  (typeof VARIABLES)[N] extends { default: string } | { required: true }
+    ? KindOf<N>
+    : KindOf<N> | null;

@@ -1,0 +1,61 @@
+/** The closed list of actions (contract section 5), held to docs/operations.md by a test. */
+export const AUDIT_ACTIONS = [
+  "server.started",
+  "server.stopped",
+  "webhook.accepted",
+  "webhook.duplicate",
+  "webhook.replayed",
+  "webhook.conflict",
+  "webhook.rejected",
+  "http.rejected",
+  "delivery.succeeded",
+  "delivery.failed",
+  "delivery.exhausted",
+  "store.failed",
+] as const;
+
+export type AuditAction = (typeof AUDIT_ACTIONS)[number];
+
+/** Facts of an entry: plain JSON values; undefined members are left out. */
+export type AuditMetadata = Readonly<Record<string, unknown>>;
+
+/** An audit entry before it has its place in the chain. */
+export interface AuditDraft {
+  /** Unix milliseconds. */
+  readonly at: number;
+  readonly action: AuditAction;
+  /** `source:NAME` once verified, `anonymous` before, `worker`, `operator:NAME`, `system`. */
+  readonly userId: string;
+  readonly resource: string;
+  readonly result: "success" | "failure";
+  readonly metadata: AuditMetadata;
+}
+
+/** A line is never longer than this, in bytes; it is ASCII only, so in characters too. */
+export const MAX_LINE_BYTES = 8192;
+
+/** Longest text from outside that an entry repeats, in UTF-16 units. Ids and types have bounds of their own. */
+const MAX_TEXT = 200;
+
+// eslint-disable-next-line no-control-regex -- the rule is about exactly these characters
+const NOT_PRINTABLE_ASCII = /[^\x20-\x7e]/;
+const NOT_PRINTABLE_ASCII_ALL = /[\u007f-\uffff]/g;
+
+/**
+ * JSON in printable ASCII alone: every other character as \uXXXX. One line, whatever a sender put into it, and
+ * nothing in it that a terminal would act on or a log pipeline would take for a line end (U+2028, U+0085).
+ */
+export function asciiJson(value: unknown): string {
+  const json = JSON.stringify(value);
+  return NOT_PRINTABLE_ASCII.test(json)
+    ? json.replace(
+        NOT_PRINTABLE_ASCII_ALL,
+        (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+      )
+    : json;
+}
+
+/** Text from outside, cut to what an entry may repeat. */
+export function clipText(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+}

@@ -1,0 +1,17 @@
+const JITTER = 0.2;
+
+/**
+ * The wait in milliseconds after failed attempt `attempt` (from 1): the scheduled wait ±20 %, or null when the
+ * schedule has no further attempt. `random` is in [0, 1).
+ */
+export function waitAfterAttempt(
+  attempt: number,
+  scheduleMs: readonly number[],
+  random: number,
+): number | null {
+  const scheduled = scheduleMs[attempt - 1];
+  if (scheduled === undefined) {
+    return null;
+  }
+  return Math.round(scheduled * (1 - JITTER + 2 * JITTER * random));
+}

@@ -1,0 +1,126 @@
+/** The words of the contract as types. All times are unix milliseconds unless a name says otherwise. */
+
+/** A secret that signatures of a source are verified with. `keyId` may be shown; `key` never. */
+export interface SigningSecret {
+  readonly keyId: string;
+  readonly key: Buffer;
+  /** From this instant on the secret is refused (rotation overlap); null = no end. */
+  readonly expiresAt: number | null;
+}
+
+/** A configured sender. `scheme` names its one signature scheme. */
+export interface Source {
+  readonly name: string;
+  readonly scheme: string;
+  readonly secrets: readonly SigningSecret[];
+  /** The answer to a request that was seen before inside its replay window. */
+  readonly onReplay: "reject" | "acknowledge";
+}
+
+/** One verified message, ready to be stored. `body` is the exact bytes that were signed. */
+export interface NewEvent {
+  readonly source: string;
+  readonly id: string;
+  readonly type: string;
+  readonly receivedAt: number;
+  readonly contentType: string;
+  /** JSON object of lower-case header names and values, without credentials and signatures. */
+  readonly headers: string;
+  readonly body: Buffer;
+  /** 32 bytes. */
+  readonly bodySha256: Buffer;
+}
+
+/** One verified message as it was stored. */
+export interface StoredEvent extends Omit<NewEvent, "bodySha256"> {
+  readonly seq: number;
+}
+
+/**
+ * What the replay guard remembers of a verified request: its MAC, under the second it was signed at,
+ * or under null for a scheme that signs no time (then for as long as the event is kept).
+ */
+export interface ReplayClaim {
+  readonly signedAt: number | null;
+  readonly mac: Buffer;
+}
+
+/** What became of a verified message, decided by the store's unique keys. */
+export type RecordOutcome = "accepted" | "duplicate" | "replayed" | "conflict";
+
+/** A delivery that the worker holds under a lease; `attempt` counts from 1 and fences late results. */
+export interface ClaimedDelivery {
+  readonly id: number;
+  readonly destination: string;
+  readonly attempt: number;
+  readonly event: StoredEvent;
+}
+
+/** How one attempt ended. A destination returns this and never throws. */
+export type AttemptResult =
+  | { readonly ok: true; readonly status?: number }
+  | {
+      readonly ok: false;
+      /** A short word for the audit trail: `status`, `timeout`, `network`, `handler_threw`, … */
+      readonly reason: string;
+      readonly status?: number;
+      readonly detail?: string;
+      /** The destination wants nothing more of this delivery (410). */
+      readonly gone?: boolean;
+    };
+
+/** The state of a delivery after an attempt. */
+export type DeliveryState =
+  | { readonly state: "succeeded" }
+  | { readonly state: "pending"; readonly dueAt: number }
+  | { readonly state: "exhausted" };
+
+/** A place that events are brought to; one worker serves each. */
+export interface Destination {
+  readonly name: string;
+  /** Event type patterns: exact, `prefix.*` or `*`. */
+  readonly events: readonly string[];
+  readonly concurrency: number;
+  /** Makes one attempt; ends when `signal` aborts. */
+  attempt(
+    delivery: ClaimedDelivery,
+    signal: AbortSignal,
+  ): Promise<AttemptResult>;
+}
+
+/** What a handler is given besides the event. */
+export interface HandlerContext {
+  /** Aborts when the attempt has used up `ATTEMPT_TIMEOUT` or the service stops. */
+  readonly signal: AbortSignal;
+  /** Counts from 1. */
+  readonly attempt: number;
+  readonly logger: HandlerLogger;
+}
+
+/** The operational log (stderr), bound to the event at hand. */
+export interface HandlerLogger {
+  debug(fields: object, message?: string): void;
+  info(fields: object, message?: string): void;
+  warn(fields: object, message?: string): void;
+  error(fields: object, message?: string): void;
+}
+
+/** The event as a handler sees it. `rawBody` is the exact bytes received; `payload` is parsed from them. */
+export interface HandlerEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  readonly receivedAt: Date;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly rawBody: Buffer;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+/** Brings one event home. Throwing, rejecting or outliving `ATTEMPT_TIMEOUT` fails the attempt. */
+export type Handler = (
+  event: HandlerEvent,
+  context: HandlerContext,
+) => unknown;
+
+/** Event type patterns (`resource.created`, `resource.*`, `*`) and their functions. */
+export type Handlers = Readonly<Record<string, Handler>>;

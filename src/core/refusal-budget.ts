@@ -1,0 +1,45 @@
+/** Decides whether one more refusal of an unverified request from an address gets its full answer. */
+export interface RefusalBudget {
+  /** Takes one refusal from the budget of `address`; false when it is used up. */
+  take(address: string, now: number): boolean;
+}
+
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+/**
+ * A token bucket for each address: `burst` refusals at once, `perSecond` more as time passes. At most
+ * `maxAddresses` buckets are kept; the one touched longest ago goes first, so that claimed addresses cannot
+ * grow memory.
+ */
+export function createRefusalBudget(options: {
+  burst: number;
+  perSecond: number;
+  maxAddresses: number;
+}): RefusalBudget {
+  const { burst, perSecond, maxAddresses } = options;
+  const buckets = new Map<string, Bucket>();
+
+  return {
+    take(address, now) {
+      const known = buckets.get(address);
+      const elapsed = known ? Math.max(0, now - known.at) / 1000 : 0;
+      const tokens = known
+        ? Math.min(burst, known.tokens + elapsed * perSecond)
+        : burst;
+      // Deleted and set again: a Map keeps insertion order, so the first key is the one touched longest ago.
+      buckets.delete(address);
+      const within = tokens >= 1;
+      buckets.set(address, { tokens: within ? tokens - 1 : tokens, at: now });
+      if (buckets.size > maxAddresses) {
+        const [oldest] = buckets.keys();
+        if (oldest !== undefined) {
+          buckets.delete(oldest);
+        }
+      }
+      return within;
+    },
+  };
+}

@@ -1,0 +1,56 @@
+import { decodeBody } from "../core/payload.ts";
+import {
+  type AttemptResult,
+  type Destination,
+  type Handler,
+  type HandlerEvent,
+  type HandlerLogger,
+  type StoredEvent,
+} from "../core/model.ts";
+import { asError } from "../errors.ts";
+
+export interface HandlerDestinationOptions {
+  /** The event type pattern that the function is registered under. */
+  readonly pattern: string;
+  readonly handler: Handler;
+  readonly concurrency: number;
+}
+
+/** A destination in this process: one function of the handlers module, named `handler:PATTERN`. */
+export function createHandlerDestination(
+  deps: { logger: (bindings: object) => HandlerLogger },
+  options: HandlerDestinationOptions,
+): Destination {
+  const { pattern, handler, concurrency } = options;
+  const name = `handler:${pattern}`;
+  return {
+    name,
+    events: [pattern],
+    concurrency,
+    async attempt({ event, attempt }, signal): Promise<AttemptResult> {
+      const logger = deps.logger({ destination: name, attempt });
+      try {
+        await handler(handlerEvent(event), { signal, attempt, logger });
+        return { ok: true };
+      } catch (thrown) {
+        const { message, stack } = asError(thrown);
+        logger.error({ error: message, stack }, "handler threw");
+        // The message may repeat the payload, so it stays on the operational log and out of the audit trail.
+        return { ok: false, reason: "handler_threw" };
+      }
+    },
+  };
+}
+
+function handlerEvent(event: StoredEvent): HandlerEvent {
+  const { id, type, source, receivedAt, headers, body } = event;
+  return {
+    id,
+    type,
+    source,
+    receivedAt: new Date(receivedAt),
+    headers: JSON.parse(headers) as Record<string, string>,
+    rawBody: body,
+    payload: JSON.parse(decodeBody(body)) as Record<string, unknown>,
+  };
+}

@@ -1,0 +1,112 @@
+/** Every error code that an answer can carry (RFC 9457 problem details), held to docs/errors.md by a test. */
+export const PROBLEMS = {
+  bad_request: { status: 400, title: "The request is not well formed" },
+  malformed_payload: {
+    status: 400,
+    title: "The body must be a JSON object with a string id and type",
+  },
+  unauthorized: { status: 401, title: "The request could not be verified" },
+  not_found: { status: 404, title: "Nothing is here" },
+  method_not_allowed: {
+    status: 405,
+    title: "This method is not allowed here",
+  },
+  request_timeout: { status: 408, title: "The request took too long" },
+  replayed: { status: 409, title: "This request was received before" },
+  event_id_conflict: {
+    status: 409,
+    title: "This event id was received before with another body",
+  },
+  payload_too_large: { status: 413, title: "The body is too large" },
+  unsupported_media_type: {
+    status: 415,
+    title: "The body must be JSON in UTF-8, without a content encoding",
+  },
+  too_many_requests: { status: 429, title: "Too many refused requests" },
+  headers_too_large: { status: 431, title: "The header block is too large" },
+  unavailable: { status: 503, title: "The service cannot take this now" },
+} as const satisfies Record<string, { status: number; title: string }>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** Exit codes of the command line (contract section 1). */
+export const EXIT = {
+  good: 0,
+  checkFailed: 1,
+  /** `audit verify` alone: the evidence does not suffice for a verdict. */
+  cannotTell: 2,
+  usage: 64,
+  internal: 70,
+  config: 78,
+} as const;
+
+/** A request that gets the answer of `code`; `reason` goes to the audit trail only, never to the sender. */
+export class AppError extends Error {
+  override readonly name = "AppError";
+  readonly code: ProblemCode;
+  readonly reason: string;
+
+  constructor(code: ProblemCode, reason: string = code) {
+    super(`${code}: ${reason}`);
+    this.code = code;
+    this.reason = reason;
+  }
+}
+
+/** Wrong configuration: one line for each fault, naming the variable and never its value. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+  readonly faults: readonly string[];
+
+  constructor(faults: readonly string[]) {
+    super(faults.join("\n"));
+    this.faults = faults;
+  }
+}
+
+/** A command called with words that do not fit; the message says what to type. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}
+
+/**
+ * The store could not do what was asked. `fatal` means that what it says from now on cannot be believed
+ * (a failed fsync, a corrupt file): stop acknowledging and restart.
+ */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+  readonly code: string;
+  readonly fatal: boolean;
+
+  constructor(message: string, options: { code: string; fatal: boolean }) {
+    super(message);
+    this.code = options.code;
+    this.fatal = options.fatal;
+  }
+}
+
+/** Whatever was thrown, as an Error; `instanceof` alone misses errors of another realm. */
+export function asError(thrown: unknown): Error {
+  if (thrown instanceof Error) {
+    return thrown;
+  }
+  if (
+    typeof thrown === "object" &&
+    thrown !== null &&
+    "message" in thrown &&
+    typeof thrown.message === "string"
+  ) {
+    return thrown as Error;
+  }
+  return new Error(typeof thrown === "string" ? thrown : "unknown error");
+}
+
+/** The `code` of a system or driver error (`ECONNREFUSED`, `SQLITE_FULL`), else undefined. */
+export function errorCode(thrown: unknown): string | undefined {
+  return typeof thrown === "object" &&
+    thrown !== null &&
+    "code" in thrown &&
+    typeof thrown.code === "string"
+    ? thrown.code
+    : undefined;
+}

@@ -1,0 +1,91 @@
+import { type ServerResponse } from "node:http";
+import { PROBLEMS, type ProblemCode } from "../errors.ts";
+import { securityHeaders } from "./security-headers.ts";
+
+const COMMON = { ...securityHeaders(), "cache-control": "no-store" };
+const JSON_HEADERS = flat({ ...COMMON, "content-type": "application/json" });
+
+/** Seconds after which the sender may well succeed. */
+const RETRY_AFTER: Partial<Record<ProblemCode, string>> = {
+  too_many_requests: "10",
+  unavailable: "5",
+};
+
+interface ReadyAnswer {
+  readonly status: number;
+  readonly headers: readonly string[];
+  readonly body: string;
+}
+
+const PROBLEM_ANSWERS = Object.fromEntries(
+  Object.entries(PROBLEMS).map(([code, { status, title }]) => [
+    code,
+    problemAnswer(code as ProblemCode, status, title),
+  ]),
+) as Readonly<Record<ProblemCode, ReadyAnswer>>;
+
+function problemAnswer(
+  code: ProblemCode,
+  status: number,
+  title: string,
+): ReadyAnswer {
+  const body = JSON.stringify({ title, status, code });
+  const retryAfter = RETRY_AFTER[code];
+  return {
+    status,
+    body,
+    headers: flat({
+      ...COMMON,
+      "content-type": "application/problem+json",
+      "content-length": String(Buffer.byteLength(body)),
+      ...(retryAfter === undefined ? {} : { "retry-after": retryAfter }),
+    }),
+  };
+}
+
+function flat(headers: Record<string, string>): readonly string[] {
+  return Object.freeze(Object.entries(headers).flat());
+}
+
+/** Answers with a JSON value. */
+export function answerJson(
+  res: ServerResponse,
+  status: number,
+  value: unknown,
+): void {
+  const body = Buffer.from(JSON.stringify(value));
+  res.writeHead(status, [
+    ...JSON_HEADERS,
+    "content-length",
+    String(body.length),
+  ]);
+  res.end(body);
+}
+
+/**
+ * Writes the problem details of `code` (RFC 9457) without ending the response, so that the caller may linger;
+ * `allow` lists the methods of a 405.
+ */
+export function writeProblem(
+  res: ServerResponse,
+  code: ProblemCode,
+  allow?: string,
+): void {
+  const { status, headers, body } = PROBLEM_ANSWERS[code];
+  res.writeHead(status, [
+    ...headers,
+    ...(allow === undefined ? [] : ["allow", allow]),
+  ]);
+  res.write(body);
+}
+
+/** The same answer as bytes, for a connection on which no response object exists. It says that it closes. */
+export function rawProblem(code: ProblemCode): string {
+  const { status, headers, body } = PROBLEM_ANSWERS[code];
+  const lines = [`HTTP/1.1 ${status} ${PROBLEMS[code].title}`];
+  for (let i = 0; i < headers.length; i += 2) {
+    lines.push(`${headers[i] ?? ""}: ${headers[i + 1] ?? ""}`);
+  }
+  lines.push("connection: close", `date: ${new Date().toUTCString()}`);
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
+}

@@ -1,0 +1,105 @@
+import { type ErrorRequestHandler, type RequestHandler } from "express";
+import { type Logger } from "pino";
+import { pinoHttp } from "pino-http";
+import { AppError, asError, StoreError } from "../errors.ts";
+import { type TrustProxy } from "./client-address.ts";
+import { exchangeOf } from "./exchange.ts";
+import { createExpressApp, type PlainExpress } from "./express-app.ts";
+import { createHealth } from "./health.ts";
+import { createReceive, ENDPOINT, type ReceiveDeps } from "./receive.ts";
+import { type Refuse } from "./refuse.ts";
+
+export interface AppDeps {
+  readonly gate: RequestHandler;
+  readonly refuse: Refuse;
+  readonly ready: () => Promise<void>;
+  readonly logger: Logger;
+  readonly trustProxy: TrustProxy;
+}
+
+/**
+ * The public listener: endpoints, `/livez`, `/readyz`, nothing else. On the endpoint a request is logged at
+ * `debug` and below only, since its audit entry is that line.
+ */
+export function createPublicApp(
+  deps: AppDeps & { receive: ReceiveDeps; maxBodyBytes: number },
+): PlainExpress {
+  const plain = createExpressApp();
+  const { app } = plain;
+  const log = requestLog(deps.logger);
+  const receive = createReceive(deps.receive, deps);
+
+  app.set("trust proxy", deps.trustProxy);
+  app.use(deps.gate);
+  if (deps.logger.isLevelEnabled("debug")) {
+    app.all(ENDPOINT, log);
+  }
+  app.all(ENDPOINT, receive);
+  finish(plain, deps, log);
+  return plain;
+}
+
+/** The management listener: `/livez`, `/readyz`; metrics and the management API mount here. */
+export function createAdminApp(deps: AppDeps): PlainExpress {
+  const plain = createExpressApp();
+  plain.app.set("trust proxy", deps.trustProxy);
+  plain.app.use(deps.gate);
+  finish(plain, deps, requestLog(deps.logger));
+  return plain;
+}
+
+function finish(
+  { app }: PlainExpress,
+  deps: AppDeps,
+  log: RequestHandler,
+): void {
+  app.use(log);
+  app.use(createHealth(deps));
+  app.use(() => {
+    throw new AppError("not_found");
+  });
+  app.use(createErrorHandler(deps));
+}
+
+/** The one place where whatever was thrown becomes an answer. */
+function createErrorHandler({ refuse, logger }: AppDeps): ErrorRequestHandler {
+  // eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows an error handler by its four parameters
+  return async (thrown: unknown, _req, res, _next) => {
+    const exchange = exchangeOf(res);
+    try {
+      if (thrown instanceof AppError) {
+        await refuse(exchange, thrown);
+        return;
+      }
+    } catch (error) {
+      thrown = error;
+    }
+    if (!(thrown instanceof StoreError)) {
+      const { message, stack } = asError(thrown);
+      logger.error(
+        { requestId: exchange.requestId, error: message, stack },
+        "request failed",
+      );
+    }
+    refuse.answer(exchange, "unavailable");
+  };
+}
+
+/** One line a request on the operational log: no query, no header, no body. */
+function requestLog(logger: Logger): RequestHandler {
+  return pinoHttp({
+    logger,
+    genReqId: (_req, res) => exchangeOf(res).requestId,
+    customLogLevel: () => "debug",
+    customAttributeKeys: { responseTime: "durationMs" },
+    serializers: {
+      req: (req: { id: string; method: string; url: string }) => ({
+        id: req.id,
+        method: req.method,
+        path: req.url.split("?", 1)[0],
+      }),
+      res: (res: { statusCode: number }) => ({ status: res.statusCode }),
+      err: (error: { type: string }) => ({ type: error.type }),
+    },
+  });
+}

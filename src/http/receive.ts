@@ -1,0 +1,95 @@
+import { type IncomingMessage } from "node:http";
+import { type RequestHandler } from "express";
+import {
+  type IncomingMessage as SignedMessage,
+  type IntakeResult,
+} from "../core/intake.ts";
+import { type Source } from "../core/model.ts";
+import { AppError } from "../errors.ts";
+import { type Admission } from "./admission.ts";
+import { answerJson } from "./answer.ts";
+import { exchangeOf } from "./exchange.ts";
+import { isIdentityEncoding, isJsonMediaType } from "./media-type.ts";
+import { declaredLength, readBody } from "./read-body.ts";
+import { type Refuse } from "./refuse.ts";
+
+/** Exact: matched against the path as it was sent, so that no decoding makes two paths one. */
+export const ENDPOINT = /^\/webhooks\/([a-z0-9][a-z0-9-]{0,63})$/;
+
+export interface ReceiveDeps {
+  readonly source: (name: string) => Source | undefined;
+  readonly intake: (message: SignedMessage) => Promise<IntakeResult>;
+  readonly admission: Admission;
+  readonly refuse: Refuse;
+  readonly isClosed: () => boolean;
+  readonly storedHeaders: (req: IncomingMessage) => string;
+}
+
+/** `POST /webhooks/:source`: what can be refused without the body first, then the body, then the intake. */
+export function createReceive(
+  deps: ReceiveDeps,
+  options: { maxBodyBytes: number },
+): RequestHandler {
+  const { maxBodyBytes } = options;
+
+  async function take(
+    req: IncomingMessage,
+    message: Omit<SignedMessage, "body">,
+  ): Promise<IntakeResult> {
+    // A body in chunks may become as long as the limit allows.
+    const expected = declaredLength(req) ?? maxBodyBytes;
+    if (expected > maxBodyBytes) {
+      throw new AppError("payload_too_large");
+    }
+    deps.admission.enter(expected);
+    try {
+      const body = await readBody(req, maxBodyBytes);
+      return await deps.intake({ ...message, body });
+    } finally {
+      deps.admission.leave(expected);
+    }
+  }
+
+  return async (req, res) => {
+    const exchange = exchangeOf(res);
+    const source = deps.source(ENDPOINT.exec(exchange.resource)?.[1] ?? "");
+    if (source === undefined) {
+      throw new AppError("not_found", "unknown_source");
+    }
+    if (req.method !== "POST") {
+      await deps.refuse(exchange, new AppError("method_not_allowed"), "POST");
+      return;
+    }
+    const { headers } = req;
+    if (
+      !isJsonMediaType(headers["content-type"]) ||
+      !isIdentityEncoding(headers["content-encoding"])
+    ) {
+      throw new AppError("unsupported_media_type");
+    }
+    if (deps.isClosed()) {
+      throw new AppError("unavailable", "draining");
+    }
+    if (headers.expect !== undefined) {
+      res.writeContinue();
+    }
+    const result = await take(req, {
+      source,
+      requestId: exchange.requestId,
+      ip: exchange.ip,
+      resource: exchange.resource,
+      contentType: headers["content-type"] ?? "",
+      header: (name) => {
+        const value = headers[name];
+        return typeof value === "string" ? value : undefined;
+      },
+      headers: () => deps.storedHeaders(req),
+    });
+    if ("code" in result) {
+      deps.refuse.answer(exchange, result.code);
+    } else {
+      const { status, eventId: id } = result;
+      answerJson(res, 200, { received: true, status, id });
+    }
+  };
+}

@@ -1,0 +1,83 @@
+import { type AuditDraft, clipText } from "../core/audit-entry.ts";
+import { type RefusalBudget } from "../core/refusal-budget.ts";
+import { type AppError, PROBLEMS, type ProblemCode } from "../errors.ts";
+import { writeProblem } from "./answer.ts";
+import { type Exchange } from "./exchange.ts";
+import { linger } from "./linger.ts";
+
+/** Refuses a request for its HTTP form: an `http.rejected` entry first, then the answer. */
+export interface Refuse {
+  (exchange: Exchange, error: AppError, allow?: string): Promise<void>;
+  /** The answer alone, for a refusal that has its entry already. */
+  answer(exchange: Exchange, code: ProblemCode, allow?: string): void;
+}
+
+export interface RefuseDeps {
+  readonly append: (draft: AuditDraft) => Promise<void>;
+  readonly refusals: RefusalBudget;
+  readonly now: () => number;
+}
+
+/** The `http.rejected` entry of a request that was refused before its signature was looked at. */
+export function httpRejected(facts: {
+  at: number;
+  resource: string;
+  status: number;
+  reason: string;
+  ip: string;
+  requestId?: string;
+  method?: string;
+}): AuditDraft {
+  const { at, resource, requestId, method, ip, status, reason } = facts;
+  return {
+    at,
+    action: "http.rejected",
+    userId: "anonymous",
+    resource: clipText(resource),
+    result: "failure",
+    metadata: { requestId, method, ip, status, reason },
+  };
+}
+
+export function createRefuse(deps: RefuseDeps): Refuse {
+  function answer(exchange: Exchange, code: ProblemCode, allow?: string): void {
+    const { req, res } = exchange;
+    if (res.headersSent || res.destroyed || exchange.fault !== null) {
+      return;
+    }
+    const rest = linger(req, res, { close: code === "payload_too_large" });
+    writeProblem(res, code, allow);
+    rest.finish();
+  }
+
+  async function refuse(
+    exchange: Exchange,
+    error: AppError,
+    allow?: string,
+  ): Promise<void> {
+    const { req, requestId, ip, resource } = exchange;
+    const now = deps.now();
+    const cause = exchange.fault ?? error.code;
+    // What the service itself cannot do is not the sender's fault, and costs no budget.
+    const code =
+      cause === "unavailable" || deps.refusals.take(ip, now)
+        ? cause
+        : "too_many_requests";
+    const { status } = PROBLEMS[code];
+    const reason = exchange.fault ?? error.reason;
+    await deps.append(
+      httpRejected({
+        at: now,
+        resource,
+        status,
+        reason,
+        ip,
+        requestId,
+        ...(req.method === undefined ? {} : { method: req.method }),
+      }),
+    );
+    answer(exchange, code, allow);
+  }
+
+  return Object.assign(refuse, { answer });
+}

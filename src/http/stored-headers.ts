@@ -1,0 +1,30 @@
+import { type IncomingMessage } from "node:http";
+
+/** Credentials, and what belongs to the connection and not to the message. */
+const DROPPED = [
+  "authorization",
+  "proxy-authorization",
+  "cookie",
+  "connection",
+  "keep-alive",
+  "expect",
+  "te",
+  "transfer-encoding",
+  "upgrade",
+];
+
+/** The headers to keep with an event, as a JSON object by lower-case name, without credentials and signatures. */
+export function createStoredHeaders(
+  signatureHeaders: readonly string[],
+): (req: IncomingMessage) => string {
+  const dropped = new Set([...DROPPED, ...signatureHeaders]);
+  return (req) => {
+    const kept: Record<string, string> = {};
+    for (const [name, value] of Object.entries(req.headers)) {
+      if (value !== undefined && !dropped.has(name)) {
+        kept[name] = typeof value === "string" ? value : value.join(", ");
+      }
+    }
+    return JSON.stringify(kept);
+  };
+}

@@ -1,0 +1,293 @@
+import { type Writable } from "node:stream";
+import { type Logger } from "pino";
+import { serverStarted, serverStopped } from "./audit/server-entries.ts";
+import { startStdoutSink } from "./audit/stdout-sink.ts";
+import { type Config } from "./config.ts";
+import { createIntake } from "./core/intake.ts";
+import { type Destination } from "./core/model.ts";
+import { createRefusalBudget } from "./core/refusal-budget.ts";
+import { createRouter } from "./core/routing.ts";
+import { type Store } from "./core/store.ts";
+import { createHandlerDestination } from "./delivery/handler-destination.ts";
+import { createHttpDestination } from "./delivery/http-destination.ts";
+import { loadHandlers } from "./delivery/load-handlers.ts";
+import { startWorker } from "./delivery/worker.ts";
+import { asError, type StoreError } from "./errors.ts";
+import builtInHandlers from "./handlers/index.ts";
+import { createAdmission } from "./http/admission.ts";
+import { createAdminApp, createPublicApp } from "./http/app.ts";
+import { createClientAddress } from "./http/client-address.ts";
+import { createClientErrorHandler } from "./http/client-error.ts";
+import { createGate } from "./http/gate.ts";
+import { createReadiness } from "./http/readiness.ts";
+import { createRefuse } from "./http/refuse.ts";
+import { listen, type ServerLimits } from "./http/server.ts";
+import { createStoredHeaders } from "./http/stored-headers.ts";
+import { schemeOf, singleHeadersOf } from "./signature/scheme.ts";
+import { verify } from "./signature/verify.ts";
+import { startForgettingReplays } from "./store/forget-replays.ts";
+import { openSqliteStore } from "./store/sqlite.ts";
+import { createShutdown } from "./shutdown.ts";
+
+/** Refusals of unverified requests that one address gets answered in full: 600 at once, then 10 a second. */
+const REFUSALS = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
+
+const HTTP_CONCURRENCY = 8;
+const HANDLER_CONCURRENCY = 64;
+
+/** What is under way at once: so many requests, and so many bytes of bodies, or eight bodies of the largest size. */
+const MAX_REQUESTS = 4096;
+const MAX_HELD_BYTES = 268_435_456;
+
+const SERVER_LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  checkingInterval: 1000,
+  maxHeaderBytes: 16_384,
+};
+
+/** What the service takes from the world around it. */
+export interface ServiceDeps {
+  readonly logger: Logger;
+  /** Where the audit trail goes. */
+  readonly stdout: Writable;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  /** So many random bytes, in hex. */
+  readonly randomHex: (bytes: number) => string;
+  readonly fetch: typeof fetch;
+  readonly version: string;
+  /** The store cannot be believed any more: nothing is acknowledged from now on, and the process should end. */
+  readonly onFatal: (error: StoreError) => void;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+export interface Service {
+  readonly port: number;
+  /** Null when the management listener is off. */
+  readonly adminPort: number | null;
+  /** Contract section 10: drains, closes, settles, writes the last entry. `reason` goes into it. */
+  stop(reason: string): Promise<void>;
+}
+
+/**
+ * The composition root: opens the store, starts workers and listeners, and resolves when requests are served. What
+ * was opened is released last-in first-out, also when the start fails half way.
+ */
+export async function startService(
+  config: Config,
+  deps: ServiceDeps,
+): Promise<Service> {
+  const { logger, now } = deps;
+  const shutdown = createShutdown(config, now);
+  const onFault = (error: unknown): void => {
+    logger.error({ error: asError(error).message }, "background work failed");
+  };
+
+  try {
+    const handlers =
+      config.handlersFile === null
+        ? builtInHandlers
+        : await loadHandlers(config.handlersFile);
+    const destinations: Destination[] = Object.entries(handlers).map(
+      ([pattern, handler]) =>
+        createHandlerDestination(
+          { logger: (bindings) => logger.child(bindings) },
+          { pattern, handler, concurrency: HANDLER_CONCURRENCY },
+        ),
+    );
+    if (config.forward !== null) {
+      destinations.push(
+        createHttpDestination(
+          {
+            fetch: deps.fetch,
+            now,
+            randomHex: deps.randomHex,
+            userAgent: `Hexhook/${deps.version}`,
+          },
+          {
+            ...config.forward,
+            name: "forward",
+            events: ["*"],
+            concurrency: HTTP_CONCURRENCY,
+          },
+        ),
+      );
+    }
+
+    const writer = deps.randomHex(8);
+    const store = openSqliteStore({
+      file: config.databaseFile,
+      writer,
+      now,
+      onFatal: deps.onFatal,
+    });
+    shutdown.onRelease(() => store.close());
+
+    const sink = startStdoutSink({
+      trail: store,
+      stdout: deps.stdout,
+      format: config.auditStdout,
+      writer,
+      after: await store.lastPosition(),
+      onFault,
+    });
+    const append: Store["append"] = async (draft) => {
+      await store.append(draft);
+      sink.wake();
+    };
+    await append(
+      serverStarted({
+        at: now(),
+        version: deps.version,
+        nodeVersion: process.version,
+        sources: config.sources,
+        destinations: destinations.map(({ name }) => name),
+        heads: await store.heads(),
+      }),
+    );
+    shutdown.onRelease(async () => {
+      await append(serverStopped(now(), shutdown.reason()));
+      await sink.flush(shutdown.remainingMs());
+    });
+
+    const forgetting = startForgettingReplays(
+      { store, now, onFault },
+      config,
+    );
+    shutdown.onRelease(forgetting.stop);
+
+    const workers = new Map(
+      destinations.map((destination) => {
+        const worker = startWorker(
+          {
+            store: {
+              ...store,
+              settle: async (settlement) => {
+                const held = await store.settle(settlement);
+                sink.wake();
+                return held;
+              },
+            },
+            destination,
+            now,
+            random: deps.random,
+            onFault,
+          },
+          {
+            scheduleMs: config.retryScheduleMs,
+            attemptTimeoutMs: config.attemptTimeoutMs,
+          },
+        );
+        return [destination.name, worker];
+      }),
+    );
+    shutdown.onRelease(async () => {
+      const grace = shutdown.remainingMs();
+      await Promise.all([...workers.values()].map((w) => w.stop(grace)));
+    });
+
+    const refusals = createRefusalBudget(REFUSALS);
+    const intake = createIntake(
+      {
+        store: {
+          append,
+          record: async (record) => {
+            const outcome = await store.record(record);
+            sink.wake();
+            if (outcome === "accepted") {
+              for (const name of record.destinations) {
+                workers.get(name)?.wake();
+              }
+            }
+            return outcome;
+          },
+        },
+        verify,
+        route: createRouter(destinations),
+        refusals,
+        now,
+      },
+      config,
+    );
+
+    const schemes = config.sources.map(({ scheme }) => schemeOf(scheme));
+    const boot = deps.randomHex(4);
+    let requests = 0;
+    const gate = createGate({
+      clientAddress: createClientAddress(config.trustProxy),
+      nextRequestId: () => `${boot}-${(requests += 1).toString(36)}`,
+      singleHeaders: schemes.flatMap(singleHeadersOf),
+      isDraining: shutdown.isDraining,
+    });
+    const refuse = createRefuse({ append, refusals, now });
+    const ready = createReadiness({
+      probe: store.probe,
+      isDraining: shutdown.isDraining,
+      now,
+    });
+    const sources = new Map(config.sources.map((s) => [s.name, s]));
+    const appDeps = {
+      gate,
+      refuse,
+      ready,
+      logger,
+      trustProxy: config.trustProxy,
+    };
+    const publicApp = createPublicApp({
+      ...appDeps,
+      maxBodyBytes: config.maxBodyBytes,
+      receive: {
+        source: (name) => sources.get(name),
+        intake,
+        admission: createAdmission({
+          maxRequests: MAX_REQUESTS,
+          maxBytes: Math.max(MAX_HELD_BYTES, 8 * config.maxBodyBytes),
+        }),
+        refuse,
+        isClosed: shutdown.isClosed,
+        storedHeaders: createStoredHeaders(
+          schemes.map(({ signatureHeader }) => signatureHeader),
+        ),
+      },
+    });
+    const limits: ServerLimits = {
+      ...SERVER_LIMITS,
+      keepAliveTimeout: config.keepAliveSeconds * 1000,
+      ...deps.limits,
+    };
+    const onClientError = createClientErrorHandler({ append, now });
+    const open = async (
+      app: typeof publicApp,
+      address: { host: string; port: number; variable: string },
+    ) => {
+      const listener = await listen(app, address, limits, onClientError);
+      shutdown.onRelease(() => shutdown.closeWithin(listener));
+      return listener;
+    };
+    // Opened first, so released last: a load balancer may ask /readyz until the end.
+    const admin =
+      config.adminPort === 0
+        ? null
+        : await open(createAdminApp(appDeps), {
+            host: config.adminHost,
+            port: config.adminPort,
+            variable: "ADMIN_PORT",
+          });
+    const listener = await open(publicApp, {
+      host: config.host,
+      port: config.port,
+      variable: "PORT",
+    });
+    return {
+      port: listener.port,
+      adminPort: admin?.port ?? null,
+      stop: shutdown.stop,
+    };
+  } catch (error) {
+    await shutdown.release();
+    throw error;
+  }
+}

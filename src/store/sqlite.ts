@@ -1,0 +1,143 @@
+import { AuditChain } from "../core/audit-chain.ts";
+import { type AuditReader, type Store } from "../core/store.ts";
+import { StoreError } from "../errors.ts";
+import { createGroupCommit } from "./group-commit.ts";
+import { createAuditTable, createAuditWriter } from "./sqlite/audit.ts";
+import { createCheckpointer } from "./sqlite/checkpointer.ts";
+import { createDeliveryTable } from "./sqlite/deliveries.ts";
+import { migrate, requireCurrentSchema } from "./sqlite/migrate.ts";
+import {
+  holdInstanceLock,
+  openForReading,
+  openForWriting,
+} from "./sqlite/open.ts";
+import { createRecorder } from "./sqlite/record.ts";
+import { createTransaction } from "./sqlite/transaction.ts";
+
+/** So many jobs share a transaction at most: some 20 ms of work. */
+const MAX_BATCH = 512;
+
+/** The write-ahead log is moved into the file past so many pages (16 MB): fewer, larger moves cost less. */
+const MAX_LOG_FRAMES = 4000;
+
+export interface SqliteOptions {
+  readonly file: string;
+  /** Names this process run in the audit chain. */
+  readonly writer: string;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Called once, when the file cannot be believed any more. */
+  readonly onFatal: (error: StoreError) => void;
+}
+
+/**
+ * A store in one SQLite file. Every write of one turn of the event loop shares one durable transaction. Brings
+ * the schema up to date. Throws StoreError when the file cannot be opened or cannot be written durably.
+ */
+export function openSqliteStore(options: SqliteOptions): Store {
+  const { file, now } = options;
+  const db = openForWriting(file);
+  migrate(db);
+  const lock = holdInstanceLock(file);
+
+  const trail = createAuditTable(db);
+  const writer = createAuditWriter(db);
+  const deliveries = createDeliveryTable(db);
+  const record = createRecorder(db);
+  const chain = new AuditChain(options.writer);
+  const checkpointer = createCheckpointer(db, { maxFrames: MAX_LOG_FRAMES });
+  const transaction = createTransaction({
+    db,
+    chain,
+    writer,
+    now,
+    afterCommit: checkpointer.afterCommit,
+    onFatal: options.onFatal,
+  });
+  const group = createGroupCommit(transaction.run, { maxBatch: MAX_BATCH });
+  const forget = db.prepare<[number, number]>(
+    `DELETE FROM replay_claim WHERE (signed_at, mac, source) IN (
+       SELECT signed_at, mac, source FROM replay_claim WHERE signed_at BETWEEN 0 AND ? LIMIT ?)`,
+  );
+
+  if (lock !== null) {
+    transaction.run(() => {
+      deliveries.releaseAll(now());
+    });
+  }
+
+  return {
+    record: (entry) =>
+      group.submit(() => {
+        const outcome = record(entry);
+        writer.insert(chain.append(entry.entry(outcome)));
+        return outcome;
+      }),
+    append: (draft) =>
+      group.submit(() => {
+        writer.insert(chain.append(draft));
+      }),
+    claim: (request) => group.submit(() => deliveries.claim(request)),
+    settle: (settlement) =>
+      group.submit(() => {
+        const held = deliveries.settle(settlement);
+        if (held) {
+          writer.insert(chain.append(settlement.entry));
+        }
+        return held;
+      }),
+    release: (deliveryId, attempt, at) =>
+      group.submit(() => {
+        deliveries.release(deliveryId, attempt, at);
+      }),
+    nextDueAt: async (destination) => deliveries.nextDueAt(destination),
+    forgetReplays: (signedBefore, limit) =>
+      group.submit(() => forget.run(signedBefore - 1, limit).changes),
+    probe: async () => {
+      if (!(await group.submit(transaction.isIntact))) {
+        throw new StoreError("the audit trail was changed from outside", {
+          code: "AUDIT_CHANGED",
+          fatal: false,
+        });
+      }
+    },
+    readAudit: async (position, limit) => trail.rows(position, limit),
+    lastPosition: async () => trail.lastPosition(),
+    heads: async () => trail.heads(),
+    close: async () => {
+      checkpointer.close();
+      db.close();
+      lock?.release();
+    },
+  };
+}
+
+/** The trail of a SQLite file, for reading while the service runs or not. */
+export function openSqliteReader(file: string): AuditReader {
+  const db = openForReading(file);
+  try {
+    requireCurrentSchema(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  const trail = createAuditTable(db);
+  return {
+    readAudit: async (position, limit) => trail.rows(position, limit),
+    lastPosition: async () => trail.lastPosition(),
+    heads: async () => trail.heads(),
+    close: async () => {
+      db.close();
+    },
+  };
+}
+
+/** Brings the schema of a SQLite file up to date. */
+export function migrateSqlite(file: string): { from: number; to: number } {
+  const db = openForWriting(file);
+  try {
+    return migrate(db);
+  } finally {
+    db.close();
+  }
+}

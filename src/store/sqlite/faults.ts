@@ -1,0 +1,27 @@
+import { errorCode, StoreError } from "../../errors.ts";
+
+/** Faults that pass: nothing was written, and the next try may well succeed. */
+const TRANSIENT =
+  /^SQLITE_(?:FULL|BUSY|LOCKED|CANTOPEN|READONLY|PERM|INTERRUPT|IOERR_(?:SHM|LOCK|NOMEM|GETTEMPPATH))/;
+
+/** Faults after which the file is not to be believed: after a failed fsync SQLite reports later commits as good. */
+const FATAL = /^SQLITE_(?:IOERR|CORRUPT|NOTADB)/;
+
+/** A driver's error as a StoreError. An error that is no fault of the storage comes back as a fatal one too. */
+export function asStoreError(thrown: unknown): StoreError {
+  if (thrown instanceof StoreError) {
+    return thrown;
+  }
+  const code = errorCode(thrown) ?? "STORE_PROGRAM_FAULT";
+  const fatal = FATAL.test(code) && !TRANSIENT.test(code);
+  return new StoreError(describe(code, fatal), { code, fatal });
+}
+
+function describe(code: string, fatal: boolean): string {
+  if (code.startsWith("SQLITE_FULL")) {
+    return `the disk is full (${code}): make room, the service goes on by itself`;
+  }
+  return fatal
+    ? `the store cannot be trusted any more (${code}): check the disk, then start again`
+    : `the store could not be written (${code})`;
+}

@@ -1,0 +1,92 @@
+import { existsSync, mkdirSync } from "node:fs";
+import path from "node:path";
+import Database, { type Database as Db } from "better-sqlite3";
+import { StoreError } from "../../errors.ts";
+import { asStoreError } from "./faults.ts";
+
+/** How long a connection waits for another process's transaction, in milliseconds. */
+const BUSY_TIMEOUT_MS = 2000;
+
+/** SQLite's own number for `synchronous = FULL`. */
+const SYNCHRONOUS_FULL = 2;
+
+/** Opens the file for writing, making it and its folder when they are not there yet. */
+export function openForWriting(file: string): Db {
+  return guarded(file, () => {
+    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+    try {
+      db.pragma("journal_mode = WAL");
+      db.pragma("synchronous = FULL");
+      db.pragma("foreign_keys = ON");
+      // Checkpoints are run by the store itself, which sees their faults; SQLite's own would hide a failed fsync.
+      db.pragma("wal_autocheckpoint = 0");
+      requireDurability(db);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+    return db;
+  });
+}
+
+/** Opens a file that is there, for reading alone. */
+export function openForReading(file: string): Db {
+  if (!existsSync(file)) {
+    throw new StoreError(
+      `there is no store at ${file}: start \`hexhook serve\` once, or set DATABASE_URL`,
+      { code: "STORE_MISSING", fatal: false },
+    );
+  }
+  return guarded(file, () => {
+    const db = new Database(file, {
+      fileMustExist: true,
+      timeout: BUSY_TIMEOUT_MS,
+    });
+    db.pragma("query_only = ON");
+    return db;
+  });
+}
+
+/** Reads back what was asked for: better-sqlite3 is built to drop to NORMAL in WAL mode, which can lose commits. */
+function requireDurability(db: Db): void {
+  const mode = db.pragma("journal_mode", { simple: true });
+  const synchronous = db.pragma("synchronous", { simple: true });
+  if (mode !== "wal" || synchronous !== SYNCHRONOUS_FULL) {
+    throw new StoreError(
+      `SQLite refuses to write durably here (journal_mode ${String(mode)}, synchronous ${String(synchronous)}): put the file on a local disk`,
+      { code: "STORE_NOT_DURABLE", fatal: true },
+    );
+  }
+}
+
+function guarded(file: string, open: () => Db): Db {
+  try {
+    return open();
+  } catch (thrown) {
+    const error = asStoreError(thrown);
+    throw new StoreError(`${file}: ${error.message}`, {
+      code: error.code,
+      fatal: error.fatal,
+    });
+  }
+}
+
+/**
+ * Holds an operating system lock beside the file for as long as this process lives, so that a start can tell that
+ * every other holder of leases is dead. Null when another process holds it.
+ */
+export function holdInstanceLock(file: string): { release(): void } | null {
+  const lock = new Database(`${file}-lock`, { timeout: 0 });
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch {
+    lock.close();
+    return null;
+  }
+  return {
+    release: () => {
+      lock.close();
+    },
+  };
+}

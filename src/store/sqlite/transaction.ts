@@ -1,0 +1,140 @@
+import { type Database } from "better-sqlite3";
+import { type AuditChain } from "../../core/audit-chain.ts";
+import { type AuditDraft } from "../../core/audit-entry.ts";
+import { StoreError } from "../../errors.ts";
+import { type createAuditWriter } from "./audit.ts";
+import { asStoreError } from "./faults.ts";
+
+interface TransactionDeps {
+  readonly db: Database;
+  readonly chain: AuditChain;
+  readonly writer: ReturnType<typeof createAuditWriter>;
+  readonly now: () => number;
+  readonly afterCommit: () => void;
+  readonly onFatal: (error: StoreError) => void;
+}
+
+interface Outage {
+  readonly code: string;
+  readonly since: number;
+  failures: number;
+}
+
+/**
+ * The one way to write: a transaction that keeps the audit chain in memory and in the file together. What did not
+ * commit is taken back from both. After faults that pass, the first good commit also tells of them
+ * (`store.failed`); after a fatal one nothing is written any more.
+ */
+export function createTransaction(deps: TransactionDeps) {
+  const { db, chain, writer, now } = deps;
+  const begin = db.prepare("BEGIN IMMEDIATE");
+  const commit = db.prepare("COMMIT");
+  const rollback = db.prepare("ROLLBACK");
+  let committed = chain.head();
+  let outage: Outage | null = null;
+  let dead: StoreError | null = null;
+
+  /** Throws with nothing written, in the file or in the chain. */
+  function attempt(work: () => void): void {
+    const before = chain.head();
+    try {
+      begin.run();
+      work();
+      const head = chain.head();
+      if (head.seq !== before.seq) {
+        writer.setHead(head);
+      }
+      commit.run();
+      committed = head;
+    } catch (error) {
+      chain.rewind(before);
+      if (db.inTransaction) {
+        rollback.run();
+      }
+      throw error;
+    }
+  }
+
+  function storeFailed(): AuditDraft {
+    const { code, since, failures } = outage ?? {
+      code: "unknown",
+      since: now(),
+      failures: 0,
+    };
+    return {
+      at: now(),
+      action: "store.failed",
+      userId: "system",
+      resource: "store",
+      result: "failure",
+      metadata: { code, since: new Date(since).toISOString(), failures },
+    };
+  }
+
+  function tellOutage(): void {
+    if (outage !== null) {
+      writer.insert(chain.append(storeFailed()));
+    }
+  }
+
+  /**
+   * A transaction whose fsync failed was never acknowledged, yet its frames are in the log, where the next start
+   * would find and apply them: the sender's identical retry would then be a replay. One more transaction writes
+   * over them, and leaves evidence.
+   */
+  function writeOverLostFrames(): void {
+    try {
+      attempt(tellOutage);
+    } catch {
+      // The disk that failed once may fail again; the frames are written over all the same.
+    }
+  }
+
+  function fail(thrown: unknown): StoreError {
+    const error = asStoreError(thrown);
+    outage ??= { code: error.code, since: now(), failures: 0 };
+    outage.failures += 1;
+    if (error.fatal && dead === null) {
+      dead = error;
+      writeOverLostFrames();
+      deps.onFatal(error);
+    }
+    return error;
+  }
+
+  return {
+    /** Returns when `work` is durable; throws StoreError when nothing of it was written. */
+    run(work: () => void): void {
+      if (dead !== null) {
+        throw dead;
+      }
+      try {
+        attempt(() => {
+          tellOutage();
+          work();
+        });
+      } catch (error) {
+        throw fail(error);
+      }
+      outage = null;
+      try {
+        deps.afterCommit();
+      } catch (error) {
+        // What was committed is durable in the log; only what comes after a failed checkpoint is in doubt.
+        fail(error);
+      }
+    },
+
+    /**
+     * Inside `work`: whether the trail in the file ends where this process left it. Writes its head again, so that
+     * asking also proves that a write gets through.
+     */
+    isIntact(): boolean {
+      const found = writer.head(chain.writer);
+      writer.setHead(committed);
+      return found === undefined
+        ? committed.seq === 0
+        : found.hash === committed.hash;
+    },
+  };
+}
