@@ -20,8 +20,7 @@ const built = "dist/cli.js";
 if (
   existsSync("src") &&
   !(
-    existsSync(built) &&
-    statSync(built).mtimeMs > Math.max(...made.map(newest))
+    existsSync(built) && statSync(built).mtimeMs > Math.max(...made.map(newest))
   )
 ) {
   await import("./build.mjs");

@@ -25,7 +25,10 @@ export interface Config {
   readonly sources: readonly Source[];
   readonly replayWindowSeconds: number;
   readonly maxBodyBytes: number;
-  readonly forward: { readonly url: string; readonly secret: string | null } | null;
+  readonly forward: {
+    readonly url: string;
+    readonly secret: string | null;
+  } | null;
   /** Path of the handlers module; null = the built-in one. */
   readonly handlersFile: string | null;
   readonly retryScheduleMs: readonly number[];
@@ -192,11 +195,13 @@ export function loadHexSource(env: Environment): Source {
 
 function hexSource(
   values: {
-    [K in
-      | "HEX_SECRET"
-      | "HEX_SECRET_PREVIOUS"
-      | "HEX_SECRET_PREVIOUS_EXPIRES_AT"
-      | "HEX_SIGNATURE_SCHEME"]: ValueOf<K>;
+    [
+      K in
+        | "HEX_SECRET"
+        | "HEX_SECRET_PREVIOUS"
+        | "HEX_SECRET_PREVIOUS_EXPIRES_AT"
+        | "HEX_SIGNATURE_SCHEME"
+    ]: ValueOf<K>;
   },
   warnings: string[],
 ): Source {

@@ -153,10 +153,7 @@ export async function startService(
       await sink.flush(shutdown.remainingMs());
     });
 
-    const forgetting = startForgettingReplays(
-      { store, now, onFault },
-      config,
-    );
+    const forgetting = startForgettingReplays({ store, now, onFault }, config);
     shutdown.onRelease(forgetting.stop);
 
     const workers = new Map(

@@ -15,7 +15,10 @@ export interface Shutdown {
   /** Until the whole stop must be over. */
   remainingMs(): number;
   /** Closes a listener, by force when the time is up. */
-  closeWithin(listener: { close(): Promise<void>; destroy(): void }): Promise<void>;
+  closeWithin(listener: {
+    close(): Promise<void>;
+    destroy(): void;
+  }): Promise<void>;
 }
 
 /** Time that is kept back for what comes after the listeners: attempts in flight, the last entry. */

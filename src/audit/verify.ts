@@ -102,9 +102,7 @@ export function createTrailVerifier(
       state.fault = fault(writer, seq, "out of order");
     } else if (prev !== state.hash) {
       state.fault = fault(writer, seq, "not linked to the entry before");
-    } else if (
-      (state.awaited.get(seq) ?? split.claimed) !== split.claimed
-    ) {
+    } else if ((state.awaited.get(seq) ?? split.claimed) !== split.claimed) {
       state.fault = fault(writer, seq, "edited");
     } else {
       state.seq = seq;

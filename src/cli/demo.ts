@@ -14,7 +14,13 @@ import { type Service, startService } from "../service.ts";
 import { createLogger } from "../logger.ts";
 import { openSqliteReader } from "../store/sqlite.ts";
 import { VERSION } from "../version.ts";
-import { type Answer, send, signDelivery, tamper, verdictOf } from "./sender.ts";
+import {
+  type Answer,
+  send,
+  signDelivery,
+  tamper,
+  verdictOf,
+} from "./sender.ts";
 import { rowsOf } from "./trail.ts";
 import { until } from "./until.ts";
 
@@ -23,7 +29,9 @@ const STALE_SECONDS = 3600;
 export function addDemo(program: Command): void {
   program
     .command("demo")
-    .description("show a receiver at work: good and bad deliveries, and the trail")
+    .description(
+      "show a receiver at work: good and bad deliveries, and the trail",
+    )
     .option("--keep", "leave it running")
     .option("--port <port>", "listen on this port (default: a free one)", "0")
     .action(async (options: { keep?: true; port: string }) => {
@@ -130,7 +138,10 @@ async function sendDeliveries(
   await expect(
     "forged: signed with another secret",
     signDelivery(
-      { ...source, secrets: [{ keyId: "", key: randomBytes(32), expiresAt: null }] },
+      {
+        ...source,
+        secrets: [{ keyId: "", key: randomBytes(32), expiresAt: null }],
+      },
       body,
       now,
     ),
@@ -197,7 +208,11 @@ async function showTrail(
   }
   const { entries, writers } = verifier.finish(await trail.heads());
   const broken = writers.filter(({ fault }) => fault !== null).length;
-  check("intact from the first entry to the last", broken === 0 && entries > 0, `${entries} entries`);
+  check(
+    "intact from the first entry to the last",
+    broken === 0 && entries > 0,
+    `${entries} entries`,
+  );
   check(
     "every entry was printed on stdout, in order",
     printed.join("\n") === stored.join("\n"),

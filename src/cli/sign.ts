@@ -18,11 +18,7 @@ export function addSign(program: Command): void {
       "\nExample:\n  $ hexhook sign < body.json\n  x-hex-timestamp: …\n  x-hex-signature: …",
     )
     .action(
-      async (options: {
-        source: string;
-        timestamp?: number;
-        json?: true;
-      }) => {
+      async (options: { source: string; timestamp?: number; json?: true }) => {
         const source = requireSource(
           loadHexSource(readEnvironment()),
           options.source,

@@ -43,13 +43,15 @@ Exit status: 0 verified, 1 not.`,
       ]);
       const { headers, body } = await readMessage(options);
       const header = (name: string): string | undefined => headers.get(name);
-      const now =
-        options.now === undefined ? Date.now() : options.now * 1000;
+      const now = options.now === undefined ? Date.now() : options.now * 1000;
 
       const verified = verify({ source, body, header }, now);
       let reason = verified.ok ? null : verified.reason;
       if (verified.ok && verified.signedAt !== null) {
-        const verdict = judgeWindow(skewSeconds(now, verified.signedAt), window);
+        const verdict = judgeWindow(
+          skewSeconds(now, verified.signedAt),
+          window,
+        );
         reason = verdict === "inside" ? null : verdict;
       }
       const hints =
@@ -58,7 +60,9 @@ Exit status: 0 verified, 1 not.`,
           : [];
       if (options.json) {
         const { keyId } = verified;
-        console.log(JSON.stringify({ ok: reason === null, reason, keyId, hints }));
+        console.log(
+          JSON.stringify({ ok: reason === null, reason, keyId, hints }),
+        );
       } else {
         console.log(
           reason === null

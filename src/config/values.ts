@@ -57,8 +57,7 @@ export const outboundSecret = secretWithout(outboundSecretFault);
 /** Unix milliseconds of an ISO date, which means its first instant in UTC, or of an ISO date and time. */
 export const isoDate: z.ZodType<number, string> = z
   .union([z.iso.date(), z.iso.datetime({ offset: true })], {
-    error:
-      "must be an ISO date such as 2026-11-30 or 2026-11-30T18:00:00Z",
+    error: "must be an ISO date such as 2026-11-30 or 2026-11-30T18:00:00Z",
   })
   .transform((value) => Date.parse(value));
 
@@ -110,14 +109,15 @@ export const durations: z.ZodType<readonly number[], string> = parsed(
 const MAX_HOPS = 32;
 
 /** A number of hops, or a list of addresses and networks. */
-export const trustProxy: z.ZodType<number | readonly string[], string> =
-  parsed<number | readonly string[]>((value) => {
-    if (/^\d{1,2}$/.test(value)) {
-      return Number(value) <= MAX_HOPS ? Number(value) : undefined;
-    }
-    const list = value.split(",").map((item) => item.trim());
-    return list.every(isNetwork) ? Object.freeze(list) : undefined;
-  }, `must be a number of proxies (0 to ${MAX_HOPS}) or a list of their addresses and networks, such as 10.0.0.0/8,::1`);
+export const trustProxy: z.ZodType<number | readonly string[], string> = parsed<
+  number | readonly string[]
+>((value) => {
+  if (/^\d{1,2}$/.test(value)) {
+    return Number(value) <= MAX_HOPS ? Number(value) : undefined;
+  }
+  const list = value.split(",").map((item) => item.trim());
+  return list.every(isNetwork) ? Object.freeze(list) : undefined;
+}, `must be a number of proxies (0 to ${MAX_HOPS}) or a list of their addresses and networks, such as 10.0.0.0/8,::1`);
 
 function isNetwork(value: string): boolean {
   const [address = "", bits, ...rest] = value.split("/");

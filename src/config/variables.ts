@@ -44,15 +44,7 @@ export const VARIABLES = {
     default: "prefixed",
   },
   LOG_LEVEL: {
-    kind: oneOf([
-      "fatal",
-      "error",
-      "warn",
-      "info",
-      "debug",
-      "trace",
-      "silent",
-    ]),
+    kind: oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]),
     default: "info",
   },
   KEEP_ALIVE_SECONDS: { kind: integer(1, 3600), default: "65" },
@@ -65,7 +57,7 @@ export type VariableName = keyof typeof VARIABLES;
 type KindOf<N extends VariableName> = (typeof VARIABLES)[N]["kind"]["_output"];
 
 /** The value of a variable; null for one that is not set and has no default. */
-export type ValueOf<N extends VariableName> =
-  (typeof VARIABLES)[N] extends { default: string } | { required: true }
-    ? KindOf<N>
-    : KindOf<N> | null;
+export type ValueOf<N extends VariableName> = (typeof VARIABLES)[N] extends
+  { default: string } | { required: true }
+  ? KindOf<N>
+  : KindOf<N> | null;

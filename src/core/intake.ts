@@ -5,11 +5,7 @@ import {
   type AuditDraft,
   type AuditMetadata,
 } from "./audit-entry.ts";
-import {
-  type NewEvent,
-  type RecordOutcome,
-  type Source,
-} from "./model.ts";
+import { type NewEvent, type RecordOutcome, type Source } from "./model.ts";
 import { readPayload } from "./payload.ts";
 import { type RefusalBudget } from "./refusal-budget.ts";
 import { judgeWindow, skewSeconds } from "./replay-window.ts";

@@ -38,7 +38,8 @@ export interface StoredEvent extends Omit<NewEvent, "bodySha256"> {
 
 /**
  * What the replay guard remembers of a verified request: its MAC, under the second it was signed at,
- * or under null for a scheme that signs no time (then for as long as the event is kept).
+ * or under null for a scheme that signs no time (then for as long as the event is kept). The MAC covers
+ * the event id: two requests with one MAC are for one event.
  */
 export interface ReplayClaim {
   readonly signedAt: number | null;
@@ -117,10 +118,7 @@ export interface HandlerEvent {
 }
 
 /** Brings one event home. Throwing, rejecting or outliving `ATTEMPT_TIMEOUT` fails the attempt. */
-export type Handler = (
-  event: HandlerEvent,
-  context: HandlerContext,
-) => unknown;
+export type Handler = (event: HandlerEvent, context: HandlerContext) => unknown;
 
 /** Event type patterns (`resource.created`, `resource.*`, `*`) and their functions. */
 export type Handlers = Readonly<Record<string, Handler>>;

@@ -9,7 +9,10 @@ export function skewSeconds(nowMs: number, signedAtSeconds: number): number {
 }
 
 /** `|now − t| ≤ window`, inclusive, both ways (contract section 3, rule 4). */
-export function judgeWindow(skew: number, windowSeconds: number): WindowVerdict {
+export function judgeWindow(
+  skew: number,
+  windowSeconds: number,
+): WindowVerdict {
   if (skew > windowSeconds) {
     return "stale_timestamp";
   }

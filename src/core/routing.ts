@@ -8,7 +8,9 @@ export function isEventPattern(pattern: string): boolean {
 }
 
 /** Returns whether an event type matches: exactly, under `prefix.`, or always for `*`. */
-export function compileEventPattern(pattern: string): (type: string) => boolean {
+export function compileEventPattern(
+  pattern: string,
+): (type: string) => boolean {
   if (pattern === "*") {
     return () => true;
   }

@@ -58,9 +58,9 @@ export interface AuditReader {
  */
 export interface Store extends AuditReader {
   /**
-   * ATOMIC: replay claim, event, deliveries and audit entry. In this order: a claim that is there already makes
-   * the message `replayed`; a known (source, id) makes it `duplicate` when the body is the same and `conflict`
-   * when not; else it is `accepted`, and only then an event and its deliveries are written.
+   * ATOMIC: replay claim, event, deliveries and audit entry. A claim that is there already makes the message
+   * `replayed`; else a known (source, id) makes it `duplicate` when the body is the same and `conflict` when not;
+   * else it is `accepted`, and only then an event and its deliveries are written. Whatever is not `replayed` claims.
    */
   record(record: EventRecord): Promise<RecordOutcome>;
   /** Writes one audit entry. */

@@ -5,7 +5,5 @@ const NOT_HEADER_SAFE = /[^\x21-\x24\x26-\x7e]/gu;
  * UTF-8. Two different ids never become one.
  */
 export function headerText(text: string): string {
-  return text.replace(NOT_HEADER_SAFE, (char) =>
-    encodeURIComponent(char),
-  );
+  return text.replace(NOT_HEADER_SAFE, (char) => encodeURIComponent(char));
 }

@@ -1,4 +1,8 @@
-import { type AuditAction, type AuditDraft, clipText } from "../core/audit-entry.ts";
+import {
+  type AuditAction,
+  type AuditDraft,
+  clipText,
+} from "../core/audit-entry.ts";
 import {
   type AttemptResult,
   type ClaimedDelivery,

@@ -16,10 +16,7 @@ export function createAdmission(options: {
   let held = 0;
   return {
     enter(bytes) {
-      if (
-        requests >= options.maxRequests ||
-        held + bytes > options.maxBytes
-      ) {
+      if (requests >= options.maxRequests || held + bytes > options.maxBytes) {
         throw new AppError("unavailable", "overloaded");
       }
       requests += 1;

@@ -1,4 +1,8 @@
-import { type ErrorRequestHandler, type RequestHandler } from "express";
+import {
+  type ErrorRequestHandler,
+  type RequestHandler,
+  type Response,
+} from "express";
 import { type Logger } from "pino";
 import { pinoHttp } from "pino-http";
 import { AppError, asError, StoreError } from "../errors.ts";
@@ -89,7 +93,7 @@ function createErrorHandler({ refuse, logger }: AppDeps): ErrorRequestHandler {
 function requestLog(logger: Logger): RequestHandler {
   return pinoHttp({
     logger,
-    genReqId: (_req, res) => exchangeOf(res).requestId,
+    genReqId: (_req, res) => exchangeOf(res as Response).requestId,
     customLogLevel: () => "debug",
     customAttributeKeys: { responseTime: "durationMs" },
     serializers: {

@@ -1,7 +1,5 @@
-import {
-  type IncomingMessage,
-  type ServerResponse,
-} from "node:http";
+import { type Response } from "express";
+import { type IncomingMessage, type ServerResponse } from "node:http";
 import { type Socket } from "node:net";
 import { type ProblemCode } from "../errors.ts";
 
@@ -17,25 +15,26 @@ export interface Exchange {
   fault: ProblemCode | null;
 }
 
-const byResponse = new WeakMap<ServerResponse, Exchange>();
-const bySocket = new WeakMap<Socket, Exchange>();
+// Properties and not WeakMaps: a table that is old itself keeps what is put into it alive over the quick garbage
+// collections, so that every request would be copied twice and left for a slow one.
+const CURRENT = Symbol("the newest exchange on this connection");
+
+interface TracedSocket extends Socket {
+  [CURRENT]?: Exchange;
+}
 
 /** Notes an exchange; the newest one on a connection is the one that a fault of the connection belongs to. */
-export function openExchange(exchange: Exchange): void {
-  byResponse.set(exchange.res, exchange);
-  bySocket.set(exchange.req.socket, exchange);
+export function openExchange(res: Response, exchange: Exchange): void {
+  res.locals["exchange"] = exchange;
+  (exchange.req.socket as TracedSocket)[CURRENT] = exchange;
 }
 
 /** The exchange of a response that went through the gate. */
-export function exchangeOf(res: ServerResponse): Exchange {
-  const exchange = byResponse.get(res);
-  if (exchange === undefined) {
-    throw new TypeError("this response did not pass the gate");
-  }
-  return exchange;
+export function exchangeOf(res: Response): Exchange {
+  return res.locals["exchange"] as Exchange;
 }
 
 /** The newest exchange on a connection. */
 export function exchangeOn(socket: Socket): Exchange | undefined {
-  return bySocket.get(socket);
+  return (socket as TracedSocket)[CURRENT];
 }

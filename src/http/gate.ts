@@ -27,10 +27,11 @@ export interface GateOptions {
 /** First in the chain: names the exchange and refuses what is not plain, well-framed HTTP/1. */
 export function createGate(options: GateOptions): RequestHandler {
   const { clientAddress, nextRequestId, isDraining } = options;
-  const singles = new Set([...SINGLE_HEADERS, ...options.singleHeaders]);
+  const names = new Set([...SINGLE_HEADERS, ...options.singleHeaders]);
+  const singles = new Map([...names].map((name, n) => [name, 1 << n]));
 
   return (req, res, next) => {
-    openExchange({
+    openExchange(res, {
       requestId: nextRequestId(),
       ip: clientAddress(req),
       resource: pathOf(req.url),
@@ -59,21 +60,23 @@ function requireHeaderCount(req: IncomingMessage): void {
   }
 }
 
-/** Node joins or drops what comes twice, depending on the name, so they are counted as they were sent. */
+/**
+ * Node joins or drops what comes twice, depending on the name, so they are counted as they were sent. `singles` gives
+ * each name a bit of its own.
+ */
 function requireSingleHeaders(
   req: IncomingMessage,
-  singles: ReadonlySet<string>,
+  singles: ReadonlyMap<string, number>,
 ): void {
   const { rawHeaders } = req;
-  const seen = new Set<string>();
+  let seen = 0;
   for (let i = 0; i < rawHeaders.length; i += 2) {
     const name = rawHeaders[i]?.toLowerCase() ?? "";
-    if (singles.has(name)) {
-      if (seen.has(name)) {
-        throw new AppError("bad_request", `repeated_header_${name}`);
-      }
-      seen.add(name);
+    const bit = singles.get(name) ?? 0;
+    if ((seen & bit) !== 0) {
+      throw new AppError("bad_request", `repeated_header_${name}`);
     }
+    seen |= bit;
   }
 }
 

@@ -69,7 +69,9 @@ export function explain(
   const { source, header } = message;
   const scheme = schemeOf(source.scheme);
   const timestampText =
-    scheme.timestampHeader === null ? "" : (header(scheme.timestampHeader) ?? "");
+    scheme.timestampHeader === null
+      ? ""
+      : (header(scheme.timestampHeader) ?? "");
   switch (reason) {
     case "missing_signature":
       return [`the header ${scheme.signatureHeader} is not there`];
@@ -87,7 +89,8 @@ export function explain(
       ];
     case "stale_timestamp":
     case "future_timestamp": {
-      const skew = Math.floor(now / 1000) - (parseTimestamp(timestampText) ?? 0);
+      const skew =
+        Math.floor(now / 1000) - (parseTimestamp(timestampText) ?? 0);
       return [
         `the signature is good; it was made ${Math.abs(skew)} s ${skew > 0 ? "before" : "after"} this clock, and the window is ${window} s`,
         "sign again for each try, and check both clocks",

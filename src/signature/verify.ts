@@ -37,7 +37,10 @@ export const verify: Verify = ({ source, body, header }, now) => {
 
   let fitting: SigningSecret | undefined;
   for (const secret of source.secrets) {
-    const fits = timingSafeEqual(macOf(secret.key, timestampText, body), offered);
+    const fits = timingSafeEqual(
+      macOf(secret.key, timestampText, body),
+      offered,
+    );
     fitting = fits && fitting === undefined ? secret : fitting;
   }
   if (fitting === undefined) {

@@ -43,10 +43,9 @@ export function createDeliveryTable(db: Database) {
     "UPDATE delivery SET due_at = min(due_at, ?), leased = 0 WHERE state = 'pending' AND leased = 1",
   );
   const nextDueAt = db
-    .prepare<
-      [string],
-      number | null
-    >("SELECT min(due_at) FROM delivery WHERE destination = ? AND state = 'pending'")
+    .prepare<[string], number | null>(
+      "SELECT min(due_at) FROM delivery WHERE destination = ? AND state = 'pending'",
+    )
     .pluck();
 
   return {

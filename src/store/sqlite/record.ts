@@ -5,53 +5,73 @@ import { type EventRecord } from "../../core/store.ts";
 /** What a scheme that signs no time claims under. */
 const TIMELESS = -1;
 
+/** What is known of an event when a message comes with its id again. */
+interface KnownEvent {
+  body_sha256: Buffer;
+  mac: Buffer;
+}
+
 /** Writes claim, event and deliveries inside the caller's transaction and says what the unique keys decided. */
 export function createRecorder(
   db: Database,
 ): (record: EventRecord) => RecordOutcome {
-  const claim = db.prepare<[number, Buffer, string, number]>(
-    "INSERT OR IGNORE INTO replay_claim (signed_at, mac, source, claimed_at) VALUES (?, ?, ?, ?)",
-  );
   const insertEvent = db.prepare<
-    [string, string, string, number, string, string, Buffer, Buffer]
+    [string, string, string, number, string, string, Buffer, Buffer, Buffer]
   >(
-    `INSERT INTO event (source, id, type, received_at, content_type, headers, body_sha256, body)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING`,
+    `INSERT INTO event
+       (source, id, type, received_at, content_type, headers, body_sha256, mac, body)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING`,
   );
-  const knownDigest = db
-    .prepare<
-      [string, string],
-      Buffer
-    >("SELECT body_sha256 FROM event WHERE source = ? AND id = ?")
-    .pluck();
   const insertDelivery = db.prepare<[number | bigint, string, number]>(
     `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at)
      VALUES (?, ?, 'pending', 0, 0, ?)`,
   );
+  const known = db.prepare<[string, string], KnownEvent>(
+    "SELECT body_sha256, mac FROM event WHERE source = ? AND id = ?",
+  );
+  const claim = db.prepare<[number, Buffer, string, number]>(
+    "INSERT OR IGNORE INTO replay_claim (signed_at, mac, source, claimed_at) VALUES (?, ?, ?, ?)",
+  );
 
-  return ({ event, destinations, claim: { signedAt, mac } }) => {
-    const { source, id, receivedAt, bodySha256 } = event;
+  function outcomeForKnown({
+    event: { source, id, receivedAt, bodySha256 },
+    claim: { signedAt, mac },
+  }: EventRecord): RecordOutcome {
+    const event = known.get(source, id);
+    if (event?.mac.equals(mac) === true) {
+      return "replayed";
+    }
     const claimed = claim.run(signedAt ?? TIMELESS, mac, source, receivedAt);
     if (claimed.changes === 0) {
       return "replayed";
     }
+    return event?.body_sha256.equals(bodySha256) === true
+      ? "duplicate"
+      : "conflict";
+  }
+
+  return (record) => {
+    const { event, destinations, claim: claimed } = record;
     const inserted = insertEvent.run(
-      source,
-      id,
+      event.source,
+      event.id,
       event.type,
-      receivedAt,
+      event.receivedAt,
       event.contentType,
       event.headers,
-      bodySha256,
+      event.bodySha256,
+      claimed.mac,
       event.body,
     );
     if (inserted.changes === 0) {
-      return knownDigest.get(source, id)?.equals(bodySha256) === true
-        ? "duplicate"
-        : "conflict";
+      return outcomeForKnown(record);
     }
     for (const destination of destinations) {
-      insertDelivery.run(inserted.lastInsertRowid, destination, receivedAt);
+      insertDelivery.run(
+        inserted.lastInsertRowid,
+        destination,
+        event.receivedAt,
+      );
     }
     return "accepted";
   };

@@ -8,12 +8,14 @@ CREATE TABLE event (
   content_type TEXT NOT NULL,
   headers TEXT NOT NULL, -- JSON object, without credentials and signatures
   body_sha256 BLOB NOT NULL,
+  mac BLOB NOT NULL, -- the replay claim of the request that was accepted
   body BLOB NOT NULL -- last: a scan of the other columns need not follow its overflow pages
 ) STRICT;
 CREATE UNIQUE INDEX event_source_id ON event (source, id);
 
--- The replay guard: MACs seen. Keyed by the signed second first, so that inserts stay at the right edge of the
--- tree and old claims are dropped as one range. A scheme that signs no time claims under -1.
+-- The replay guard: the MACs of further requests for an event that is there already. The first one's stands in its
+-- event: a MAC covers the event id, so a request that was seen before always finds its event. Keyed by the signed
+-- second first, so that old claims are dropped as one range. A scheme that signs no time claims under -1.
 CREATE TABLE replay_claim (
   signed_at INTEGER NOT NULL, -- unix seconds, or -1
   mac BLOB NOT NULL,

@@ -1,0 +1,148 @@
+// npm run bench: what Hexhook accepts durably, beside a bare node:http verifier that stores nothing, in one run.
+// The server has one core and the load the other; absolute figures move from machine to machine, the ratio holds.
+import { execFile, spawn, spawnSync } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
+import { availableParallelism, tmpdir } from "node:os";
+import path from "node:path";
+import { promisify } from "node:util";
+
+const here = import.meta.dirname;
+const secret = randomBytes(32).toString("hex");
+const folder = mkdtempSync(path.join(tmpdir(), "hexhook-bench-"));
+const seconds = Number(process.env.BENCH_SECONDS ?? 5);
+const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
+const canPin =
+  availableParallelism() > 1 && spawnSync("taskset", ["-V"]).status === 0;
+const pinned = (core, command) =>
+  canPin ? ["taskset", "-c", String(core), ...command] : command;
+
+async function freePort() {
+  const server = createServer();
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const { port } = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+function start(script, args, env, stdio) {
+  const [command, ...rest] = pinned(0, [process.execPath, script, ...args]);
+  return spawn(command, rest, {
+    cwd: folder,
+    env: { ...process.env, HEX_SECRET: secret, ...env },
+    stdio,
+  });
+}
+
+async function stop(child) {
+  const exited = new Promise((resolve) => child.once("exit", resolve));
+  child.kill("SIGTERM");
+  await exited;
+}
+
+async function baseline() {
+  const child = start(path.join(here, "baseline.mjs"), [], {}, [
+    "ignore",
+    "ignore",
+    "inherit",
+    "ipc",
+  ]);
+  const port = await new Promise((resolve) =>
+    child.once("message", (message) => resolve(message.port)),
+  );
+  return { port, stop: () => stop(child) };
+}
+
+async function hexhook(name, env) {
+  const port = await freePort();
+  const child = start(
+    path.join(here, "..", "dist", "cli.js"),
+    ["serve"],
+    {
+      HOST: "127.0.0.1",
+      PORT: String(port),
+      ADMIN_PORT: "0",
+      DRAIN_SECONDS: "0",
+      LOG_LEVEL: "warn",
+      DATABASE_URL: `sqlite:${path.join(folder, `${name}.db`)}`,
+      ...env,
+    },
+    ["ignore", "ignore", "inherit"],
+  );
+  for (;;) {
+    const ready = await fetch(`http://127.0.0.1:${port}/readyz`).then(
+      (response) => response.ok,
+      () => false,
+    );
+    if (ready) {
+      return { port, stop: () => stop(child) };
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+async function load(port, options) {
+  const [command, ...rest] = pinned(1, [
+    process.execPath,
+    "--max-old-space-size=8192",
+    path.join(here, "load.mjs"),
+    JSON.stringify({
+      port,
+      connections: 64,
+      seconds,
+      bodyBytes: 1024,
+      secret,
+      ...options,
+    }),
+  ]);
+  const { stdout } = await promisify(execFile)(command, rest);
+  return JSON.parse(stdout);
+}
+
+const noHandlers = path.join(folder, "no-handlers.mjs");
+writeFileSync(noHandlers, "export default {};\n");
+const noop = path.join(folder, "noop.mjs");
+writeFileSync(noop, 'export default { "*": () => undefined };\n');
+
+const contestants = {
+  "node:http, verifies, stores nothing": baseline,
+  "hexhook, durable, no handler": (round) =>
+    hexhook(`none-${round}`, { HANDLERS: noHandlers }),
+  "hexhook, durable, no-op handler settled": (round) =>
+    hexhook(`noop-${round}`, { HANDLERS: noop }),
+};
+
+const median = (values) =>
+  values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
+const rates = {};
+for (let round = 1; round <= rounds; round += 1) {
+  for (const [name, open] of Object.entries(contestants)) {
+    const server = await open(round);
+    await load(server.port, { seconds: 1 });
+    const result = await load(server.port);
+    await server.stop();
+    const { 200: good = 0, ...bad } = result.statuses;
+    if (good === 0 || Object.keys(bad).length > 0 || result.ranDry) {
+      throw new Error(`${name}: ${JSON.stringify(result)}`);
+    }
+    (rates[name] ??= []).push(result.perSecond);
+    console.log(
+      `round ${round}  ${name.padEnd(42)} ${result.perSecond.toFixed(0).padStart(7)}/s  p99 ${result.p99.toFixed(1)} ms`,
+    );
+  }
+}
+
+const [bare, accepts, handled] = Object.keys(contestants).map((name) =>
+  median(rates[name]),
+);
+const half = await hexhook("half", { HANDLERS: noHandlers });
+const calm = await load(half.port, { rate: accepts / 2 });
+await half.stop();
+rmSync(folder, { recursive: true, force: true });
+
+console.log(`
+medians of ${rounds} rounds of ${seconds} s, 64 connections, 1 KiB bodies, server on one core
+  accepts ÷ bare node:http               ${(accepts / bare).toFixed(2)}   (goal 0.60)
+  accepts with a handler ÷ without       ${(handled / accepts).toFixed(2)}   (goal 0.60)
+  p99 of the answer at half the peak     ${calm.p99.toFixed(1)} ms (goal 10 ms)`);
