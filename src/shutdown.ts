@@ -2,23 +2,23 @@ import { setTimeout as delay } from "node:timers/promises";
 
 export interface Shutdown {
   /** Adds to what is released, last-in first-out. */
-  onRelease(release: () => Promise<void>): void;
+  onRelease: (release: () => Promise<void>) => void;
   /** Drains, then releases. Called again, it is the same stop. */
-  stop(reason: string): Promise<void>;
+  stop: (reason: string) => Promise<void>;
   /** Releases without draining. One release that fails does not keep the others from running. */
-  release(): Promise<void>;
-  reason(): string;
+  release: () => Promise<void>;
+  reason: () => string;
   /** From the wish to stop on: not ready, and connections close behind their answer. */
-  isDraining(): boolean;
+  isDraining: () => boolean;
   /** From the end of draining on: events are not taken any more. */
-  isClosed(): boolean;
+  isClosed: () => boolean;
   /** Until the whole stop must be over. */
-  remainingMs(): number;
+  remainingMs: () => number;
   /** Closes a listener, by force when the time is up. */
-  closeWithin(listener: {
-    close(): Promise<void>;
-    destroy(): void;
-  }): Promise<void>;
+  closeWithin: (listener: {
+    close: () => Promise<void>;
+    destroy: () => void;
+  }) => Promise<void>;
 }
 
 /** Time that is kept back for what comes after the listeners: attempts in flight, the last entry. */

@@ -49,7 +49,7 @@ export function startStdoutSink(deps: {
         await write(mine.map(({ line }) => `${prefix}${line}\n`).join(""));
       }
       position = rows.at(-1)?.position ?? position;
-    } while (!isGone() && (again || rows.length === BATCH));
+    } while (!isGone() && (isWanted() || rows.length === BATCH));
   }
 
   function write(text: string): Promise<void> {
@@ -60,10 +60,9 @@ export function startStdoutSink(deps: {
     });
   }
 
-  /** Set by an event in the meantime, which control flow analysis does not see. */
-  function isGone(): boolean {
-    return gone;
-  }
+  // Both are set by others while the pump waits, which control flow analysis does not see.
+  const isGone = (): boolean => gone;
+  const isWanted = (): boolean => again;
 
   function wake(): void {
     again = true;
@@ -83,11 +82,16 @@ export function startStdoutSink(deps: {
     wake,
     async flush(withinMs) {
       wake();
+      const caughtUp = async (): Promise<void> => {
+        while (pumping !== null) {
+          await pumping;
+        }
+      };
       let timer: NodeJS.Timeout | undefined;
       const late = new Promise<void>((resolve) => {
         timer = setTimeout(resolve, withinMs);
       });
-      await Promise.race([pumping, late]);
+      await Promise.race([caughtUp(), late]);
       clearTimeout(timer);
     },
   };

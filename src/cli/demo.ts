@@ -73,9 +73,11 @@ async function runDemo(options: {
     },
   });
   const trail = openSqliteReader(config.databaseFile);
-  let right = true;
+  const failed: string[] = [];
   const check: Check = (what, passed, found) => {
-    right &&= passed;
+    if (!passed) {
+      failed.push(what);
+    }
     console.log(`  ${passed ? "ok  " : "FAIL"} ${what.padEnd(46)} ${found}`);
   };
   try {
@@ -94,6 +96,7 @@ async function runDemo(options: {
   await showTrail(trail, auditOutput.lines, check);
   await trail.close();
   rmSync(folder, { recursive: true, force: true });
+  const right = failed.length === 0;
   console.log(right ? HOW_TO_GO_ON : "\nSomething did not go as it should.");
   return right;
 }

@@ -37,7 +37,6 @@ export const MAX_LINE_BYTES = 8192;
 /** Longest text from outside that an entry repeats, in UTF-16 units. Ids and types have bounds of their own. */
 const MAX_TEXT = 200;
 
-// eslint-disable-next-line no-control-regex -- the rule is about exactly these characters
 const NOT_PRINTABLE_ASCII = /[^\x20-\x7e]/;
 const NOT_PRINTABLE_ASCII_ALL = /[\u007f-\uffff]/g;
 

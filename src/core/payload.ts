@@ -53,6 +53,7 @@ function isName(value: unknown, maxCharacters: number): value is string {
   // A character outside the basic plane is two UTF-16 units: count only where that can matter.
   return (
     value.length <= maxCharacters ||
-    (value.length <= maxCharacters * 2 && [...value].length <= maxCharacters)
+    (value.length <= maxCharacters * 2 &&
+      Array.from(value).length <= maxCharacters)
   );
 }

@@ -44,12 +44,12 @@ export interface AuditRow {
 /** Reading the trail needs no more than this. */
 export interface AuditReader {
   /** Up to `limit` entries behind `position`, in order. */
-  readAudit(position: number, limit: number): Promise<readonly AuditRow[]>;
+  readAudit: (position: number, limit: number) => Promise<readonly AuditRow[]>;
   /** The position of the last entry; 0 when there is none. */
-  lastPosition(): Promise<number>;
+  lastPosition: () => Promise<number>;
   /** The last entry of each writer, newest writer first, as the store notes it beside the trail. */
-  heads(): Promise<readonly ChainHead[]>;
-  close(): Promise<void>;
+  heads: () => Promise<readonly ChainHead[]>;
+  close: () => Promise<void>;
 }
 
 /**
@@ -62,22 +62,22 @@ export interface Store extends AuditReader {
    * `replayed`; else a known (source, id) makes it `duplicate` when the body is the same and `conflict` when not;
    * else it is `accepted`, and only then an event and its deliveries are written. Whatever is not `replayed` claims.
    */
-  record(record: EventRecord): Promise<RecordOutcome>;
+  record: (record: EventRecord) => Promise<RecordOutcome>;
   /** Writes one audit entry. */
-  append(draft: AuditDraft): Promise<void>;
+  append: (draft: AuditDraft) => Promise<void>;
   /**
    * ATOMIC: takes due deliveries of a destination under a lease and counts the attempt, before it starts. A
    * delivery whose lease has ended is due again.
    */
-  claim(request: ClaimRequest): Promise<readonly ClaimedDelivery[]>;
+  claim: (request: ClaimRequest) => Promise<readonly ClaimedDelivery[]>;
   /** ATOMIC: next state and audit entry, unless the lease was lost: then nothing is written and it says false. */
-  settle(settlement: Settlement): Promise<boolean>;
+  settle: (settlement: Settlement) => Promise<boolean>;
   /** Gives a claimed delivery back unsettled, due at once, unless the lease was lost. */
-  release(deliveryId: number, attempt: number, now: number): Promise<void>;
+  release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
   /** When the next delivery of a destination is due or its lease ends; null when none is pending. */
-  nextDueAt(destination: string): Promise<number | null>;
+  nextDueAt: (destination: string) => Promise<number | null>;
   /** Drops replay claims signed before `signedBefore` (unix seconds), at most `limit` of them. */
-  forgetReplays(signedBefore: number, limit: number): Promise<number>;
+  forgetReplays: (signedBefore: number, limit: number) => Promise<number>;
   /** Proves that a write gets through and that the trail ends where this writer left it. */
-  probe(): Promise<void>;
+  probe: () => Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** A sleep that can be cut short. A ring while nobody sleeps cuts the next sleep short, so that none is missed. */
 export function createAlarm(): {
-  ring(): void;
-  wait(milliseconds: number): Promise<void>;
+  ring: () => void;
+  wait: (milliseconds: number) => Promise<void>;
 } {
   let rung = false;
   let wakeUp: (() => void) | null = null;

@@ -23,14 +23,15 @@ export async function readBody(
     return await getRawBody(req, { limit, length: declaredLength(req) });
   } catch (thrown) {
     const error = asError(thrown) as Error & { type?: string };
-    switch (error.type) {
-      case "entity.too.large":
-        throw new AppError("payload_too_large");
-      case "request.aborted":
-      case "request.size.invalid":
-        throw new AppError("bad_request", "request_aborted");
-      default:
-        throw error;
+    if (error.type === "entity.too.large") {
+      throw new AppError("payload_too_large");
     }
+    if (
+      error.type === "request.aborted" ||
+      error.type === "request.size.invalid"
+    ) {
+      throw new AppError("bad_request", "request_aborted");
+    }
+    throw error;
   }
 }

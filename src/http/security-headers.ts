@@ -27,7 +27,7 @@ export function securityHeaders(): Readonly<Record<string, string>> {
     originAgentCluster: false,
   });
   protect(
-    {} as IncomingMessage,
+    {} as unknown as IncomingMessage,
     recorder as unknown as ServerResponse,
     () => undefined,
   );

@@ -19,9 +19,9 @@ export interface ServerLimits {
 export interface Listener {
   readonly port: number;
   /** Takes no further connection and waits until those that are there have ended; idle ones are ended at once. */
-  close(): Promise<void>;
+  close: () => Promise<void>;
   /** Ends every connection, whatever it is at. */
-  destroy(): void;
+  destroy: () => void;
 }
 
 /** How often connections that have fallen idle are ended while the listener closes, in milliseconds. */

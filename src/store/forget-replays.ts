@@ -14,7 +14,7 @@ export function startForgettingReplays(
     onFault: (error: unknown) => void;
   },
   options: { replayWindowSeconds: number },
-): { stop(): Promise<void> } {
+): { stop: () => Promise<void> } {
   const keepSeconds = options.replayWindowSeconds + MARGIN_SECONDS;
   let stopping = false;
   let running: Promise<void> | null = null;

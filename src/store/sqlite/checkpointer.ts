@@ -11,7 +11,7 @@ const FRAMES_OFFSET = 16;
 export function createCheckpointer(
   db: Database,
   options: { maxFrames: number },
-): { afterCommit(): void; close(): void } {
+): { afterCommit: () => void; close: () => void } {
   let index: number | null = null;
   const header = new Uint32Array(1);
   return {

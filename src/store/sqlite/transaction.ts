@@ -1,7 +1,7 @@
 import { type Database } from "better-sqlite3";
 import { type AuditChain } from "../../core/audit-chain.ts";
 import { type AuditDraft } from "../../core/audit-entry.ts";
-import { StoreError } from "../../errors.ts";
+import { type StoreError } from "../../errors.ts";
 import { type createAuditWriter } from "./audit.ts";
 import { asStoreError } from "./faults.ts";
 
@@ -20,12 +20,22 @@ interface Outage {
   failures: number;
 }
 
+export interface Transaction {
+  /** Returns when `work` is durable; throws StoreError when nothing of it was written. */
+  run: (work: () => void) => void;
+  /**
+   * Inside `work`: whether the trail in the file ends where this process left it. Writes its head again, so that
+   * asking also proves that a write gets through.
+   */
+  isIntact: () => boolean;
+}
+
 /**
  * The one way to write: a transaction that keeps the audit chain in memory and in the file together. What did not
  * commit is taken back from both. After faults that pass, the first good commit also tells of them
  * (`store.failed`); after a fatal one nothing is written any more.
  */
-export function createTransaction(deps: TransactionDeps) {
+export function createTransaction(deps: TransactionDeps): Transaction {
   const { db, chain, writer, now } = deps;
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
@@ -103,7 +113,6 @@ export function createTransaction(deps: TransactionDeps) {
   }
 
   return {
-    /** Returns when `work` is durable; throws StoreError when nothing of it was written. */
     run(work: () => void): void {
       if (dead !== null) {
         throw dead;
@@ -125,10 +134,6 @@ export function createTransaction(deps: TransactionDeps) {
       }
     },
 
-    /**
-     * Inside `work`: whether the trail in the file ends where this process left it. Writes its head again, so that
-     * asking also proves that a write gets through.
-     */
     isIntact(): boolean {
       const found = writer.head(chain.writer);
       writer.setHead(committed);
