@@ -1,16 +1,22 @@
 import { type Socket } from "node:net";
 import { type AuditDraft } from "../core/audit-entry.ts";
-import { errorCode, PROBLEMS, type ProblemCode } from "../errors.ts";
+import { AppError, errorCode, PROBLEMS, type ProblemCode } from "../errors.ts";
 import { rawProblem } from "./answer.ts";
 import { exchangeOn } from "./exchange.ts";
 import { httpRejected } from "./refuse.ts";
 
-/** What the HTTP parser and the timers of the server call the faults that have a code of their own. */
-const CODES: Readonly<Record<string, ProblemCode>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: "request_timeout",
-  HPE_HEADER_OVERFLOW: "headers_too_large",
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: "payload_too_large",
+/** The faults of the HTTP parser and of the server's timers that mean more than bad framing. */
+const FAULTS: Readonly<Record<string, [ProblemCode, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ["request_timeout", "request_timeout"],
+  HPE_HEADER_OVERFLOW: ["headers_too_large", "headers_too_large"],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ["payload_too_large", "chunk_extensions"],
+  HPE_INVALID_EOF_STATE: ["bad_request", "request_aborted"],
 };
+
+function faultOf(code: string): AppError {
+  const [problem, reason] = FAULTS[code] ?? ["bad_request", code];
+  return new AppError(problem, reason);
+}
 
 /**
  * Answers a connection that failed below the app: nonsense, too slow, too large. Silent where nothing was read or
@@ -20,7 +26,7 @@ export function createClientErrorHandler(deps: {
   append: (draft: AuditDraft) => Promise<void>;
   now: () => number;
 }): (error: Error, socket: Socket) => void {
-  function note(code: ProblemCode, reason: string, socket: Socket): void {
+  function note({ code, reason }: AppError, socket: Socket): void {
     const entry = httpRejected({
       at: deps.now(),
       resource: "(unread)",
@@ -33,28 +39,29 @@ export function createClientErrorHandler(deps: {
   }
 
   return (error, socket) => {
-    const fault = errorCode(error) ?? "unknown";
+    const system = errorCode(error) ?? "unknown";
     if (
       !socket.writable ||
       socket.bytesRead === 0 ||
-      fault === "ECONNRESET" ||
-      fault === "EPIPE"
+      system === "ECONNRESET" ||
+      system === "EPIPE"
     ) {
       socket.destroy();
       return;
     }
-    const code = CODES[fault] ?? "bad_request";
+    const fault = faultOf(system);
+    const raw = rawProblem(fault.code);
     const exchange = exchangeOn(socket);
     if (exchange === undefined || exchange.res.writableFinished) {
-      note(code, fault, socket);
-      socket.end(rawProblem(code), () => socket.destroy());
+      note(fault, socket);
+      socket.end(raw, () => socket.destroy());
       return;
     }
     if (exchange.req.complete) {
       // It came behind a request that is still being answered: that answer goes first.
-      note(code, fault, socket);
+      note(fault, socket);
       exchange.res.once("finish", () => {
-        socket.end(rawProblem(code), () => socket.destroy());
+        socket.end(raw, () => socket.destroy());
       });
       return;
     }
@@ -62,7 +69,7 @@ export function createClientErrorHandler(deps: {
       socket.destroy();
       return;
     }
-    exchange.fault = code;
-    socket.end(rawProblem(code), () => socket.destroy());
+    exchange.fault = fault;
+    socket.end(raw, () => socket.destroy());
   };
 }

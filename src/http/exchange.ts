@@ -1,7 +1,7 @@
 import { type Response } from "express";
 import { type IncomingMessage, type ServerResponse } from "node:http";
 import { type Socket } from "node:net";
-import { type ProblemCode } from "../errors.ts";
+import { type AppError } from "../errors.ts";
 
 /** One request and its answer, as the layers of the listener know it. */
 export interface Exchange {
@@ -12,7 +12,7 @@ export interface Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   /** Set when the connection itself failed and was answered below the app (too slow, bad framing). */
-  fault: ProblemCode | null;
+  fault: AppError | null;
 }
 
 // Properties and not WeakMaps: a table that is old itself keeps what is put into it alive over the quick garbage

@@ -57,14 +57,13 @@ export function createRefuse(deps: RefuseDeps): Refuse {
   ): Promise<void> {
     const { req, requestId, ip, resource } = exchange;
     const now = deps.now();
-    const cause = exchange.fault ?? error.code;
+    const { code: cause, reason } = exchange.fault ?? error;
     // What the service itself cannot do is not the sender's fault, and costs no budget.
     const code =
       cause === "unavailable" || deps.refusals.take(ip, now)
         ? cause
         : "too_many_requests";
     const { status } = PROBLEMS[code];
-    const reason = exchange.fault ?? error.reason;
     await deps.append(
       httpRejected({
         at: now,

@@ -1,0 +1,236 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Writable } from "node:stream";
+import { setTimeout as delay } from "node:timers/promises";
+import { pino } from "pino";
+import { type ParsedEntry, parseEntry } from "../src/audit/entry.ts";
+import { createTrailVerifier } from "../src/audit/verify.ts";
+import { rowsOf } from "../src/cli/trail.ts";
+import { type Environment, loadConfig } from "../src/config.ts";
+import { type StoreError } from "../src/errors.ts";
+import { type ServiceDeps, startService } from "../src/service.ts";
+import { SCHEMES, type SchemeName } from "../src/signature/scheme.ts";
+import { signHeaders } from "../src/signature/sign.ts";
+import { openSqliteReader } from "../src/store/sqlite.ts";
+
+export const SECRET = "test-signing-secret-0123456789abcdef";
+export const OTHER_SECRET = "another-signing-secret-0123456789ab";
+
+/** A folder of its own for each test file, gone afterwards. */
+export function temporaryFolder(): { path: string; remove(): void } {
+  const folder = mkdtempSync(path.join(tmpdir(), "hexhook-test-"));
+  return {
+    path: folder,
+    remove: () => {
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Waits until `condition` gives something true, and gives it back. */
+export async function eventually<T>(
+  condition: () => T | Promise<T>,
+  timeoutMs = 15_000,
+): Promise<NonNullable<T>> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await condition();
+    if (value) {
+      return value;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`it did not come to pass: ${condition.toString()}`);
+    }
+    await delay(10);
+  }
+}
+
+/** Everything that was written to it, as text. */
+export class Sink extends Writable {
+  text = "";
+  override _write(
+    chunk: Buffer,
+    _encoding: string,
+    callback: () => void,
+  ): void {
+    this.text += chunk.toString("utf8");
+    callback();
+  }
+}
+
+export interface SentHeaders {
+  readonly [name: string]: string;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly text: string;
+  readonly json: Record<string, unknown>;
+}
+
+/** An event body as a sender makes it. */
+export function eventBody(id: string, type = "resource.created"): Buffer {
+  return Buffer.from(JSON.stringify({ id, type, data: { n: 1 } }));
+}
+
+/** The headers of a genuine delivery. */
+export function signed(
+  body: Buffer,
+  options: { secret?: string; at?: number; scheme?: SchemeName } = {},
+): Record<string, string> {
+  const { secret = SECRET, at = Date.now(), scheme = "hex" } = options;
+  return {
+    "content-type": "application/json",
+    ...signHeaders(
+      SCHEMES[scheme],
+      Buffer.from(secret),
+      body,
+      Math.floor(at / 1000),
+    ),
+  };
+}
+
+export type TestService = Awaited<ReturnType<typeof startTestService>>;
+
+/** A real service on a free port, with a real SQLite file, in this process. */
+export async function startTestService(
+  folder: string,
+  options: { env?: Environment; deps?: Partial<ServiceDeps> } = {},
+) {
+  const config = loadConfig({
+    HEX_SECRET: SECRET,
+    HOST: "127.0.0.1",
+    PORT: "0",
+    ADMIN_PORT: "0",
+    DRAIN_SECONDS: "0",
+    DATABASE_URL: `sqlite:${path.join(folder, "hexhook.db")}`,
+    ...options.env,
+  });
+  const stdout = new Sink();
+  const log = new Sink();
+  const fatal: StoreError[] = [];
+  const service = await startService(config, {
+    logger: pino({ level: config.logLevel }, log),
+    stdout,
+    now: Date.now,
+    random: Math.random,
+    randomHex: (bytes) => randomBytes(bytes).toString("hex"),
+    fetch,
+    version: "0.0.0-test",
+    onFatal: (error) => {
+      fatal.push(error);
+    },
+    ...options.deps,
+  });
+  const url = `http://127.0.0.1:${service.port}`;
+
+  async function request(
+    target: string,
+    init: RequestInit = {},
+  ): Promise<Answer> {
+    const response = await fetch(`${url}${target}`, init);
+    const text = await response.text();
+    return {
+      status: response.status,
+      headers: response.headers,
+      text,
+      json: text === "" ? {} : (JSON.parse(text) as Record<string, unknown>),
+    };
+  }
+
+  return {
+    ...service,
+    url,
+    config,
+    stdout,
+    log,
+    fatal,
+    request,
+    post: (
+      body: Buffer,
+      headers: SentHeaders = signed(body),
+      target = "/webhooks/hex",
+    ) =>
+      request(target, {
+        method: "POST",
+        headers,
+        body: new Uint8Array(body),
+      }),
+    entries: () => readTrail(config.databaseFile),
+    lastEntry: async () => (await readTrail(config.databaseFile)).at(-1),
+    stop: () => service.stop("test"),
+  };
+}
+
+/** All entries of a store's trail, in order; throws when its chain is not intact. */
+export async function readTrail(file: string): Promise<ParsedEntry[]> {
+  const trail = openSqliteReader(file);
+  try {
+    const heads = await trail.heads();
+    const verifier = createTrailVerifier();
+    const entries: ParsedEntry[] = [];
+    for await (const { line } of rowsOf(trail)) {
+      verifier.line(line);
+      const entry = parseEntry(line);
+      if (entry === null) {
+        throw new Error(`not an entry: ${line}`);
+      }
+      entries.push(entry);
+    }
+    const faults = verifier
+      .finish(heads)
+      .writers.flatMap(({ fault }) => fault ?? []);
+    if (faults.length > 0) {
+      throw new Error(`the trail is not intact: ${JSON.stringify(faults)}`);
+    }
+    return entries;
+  } finally {
+    await trail.close();
+  }
+}
+
+/** What a raw connection got back until the other side closed it, or until `enough` says so. */
+export function exchangeRaw(
+  port: number,
+  bytes: string | Buffer | readonly (string | Buffer)[],
+  enough: (text: string) => boolean = () => false,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    let text = "";
+    const end = (): void => {
+      socket.destroy();
+      resolve(text);
+    };
+    socket.setTimeout(15_000, () => {
+      socket.destroy();
+      reject(new Error(`no end in sight; so far: ${text}`));
+    });
+    socket.on("connect", () => {
+      const parts =
+        typeof bytes === "string" || Buffer.isBuffer(bytes) ? [bytes] : bytes;
+      for (const part of parts) {
+        socket.write(part);
+      }
+    });
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+      if (enough(text)) {
+        end();
+      }
+    });
+    socket.on("end", end);
+    socket.on("close", end);
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ECONNRESET" || error.code === "EPIPE") {
+        end();
+      } else {
+        reject(error);
+      }
+    });
+  });
+}
