@@ -73,7 +73,7 @@ export async function serve(
 ) {
   const port = await freePort();
   const [command, ...args] = [...via, process.execPath, CLI, "serve"];
-  const child = spawn(command!, args, {
+  const child = spawn(command, args, {
     cwd: folder,
     env: environment({
       HEX_SECRET: SECRET,

@@ -45,7 +45,8 @@ export function linger(
       const count = (chunk: Buffer): void => {
         drained += chunk.length;
         if (drained > MAX_DRAINED_BYTES) {
-          end();
+          // Not closed yet: a sender that is held up has time to read.
+          req.pause();
         }
       };
       const timer = setTimeout(end, LINGER_MS);

@@ -8,7 +8,7 @@ import { type Source } from "../core/model.ts";
 import { AppError } from "../errors.ts";
 import { type Admission } from "./admission.ts";
 import { answerJson } from "./answer.ts";
-import { exchangeOf } from "./exchange.ts";
+import { type Exchange, exchangeOf } from "./exchange.ts";
 import { isIdentityEncoding, isJsonMediaType } from "./media-type.ts";
 import { declaredLength, readBody } from "./read-body.ts";
 import { type Refuse } from "./refuse.ts";
@@ -33,7 +33,7 @@ export function createReceive(
   const { maxBodyBytes } = options;
 
   async function take(
-    req: IncomingMessage,
+    { req, res }: Exchange,
     message: Omit<SignedMessage, "body">,
   ): Promise<IntakeResult> {
     // A body in chunks may become as long as the limit allows.
@@ -43,6 +43,9 @@ export function createReceive(
     }
     deps.admission.enter(expected);
     try {
+      if (req.headers.expect !== undefined) {
+        res.writeContinue();
+      }
       const body = await readBody(req, maxBodyBytes);
       return await deps.intake({ ...message, body });
     } finally {
@@ -70,10 +73,7 @@ export function createReceive(
     if (deps.isClosed()) {
       throw new AppError("unavailable", "draining");
     }
-    if (headers.expect !== undefined) {
-      res.writeContinue();
-    }
-    const result = await take(req, {
+    const result = await take(exchange, {
       source,
       requestId: exchange.requestId,
       ip: exchange.ip,

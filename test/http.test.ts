@@ -1,0 +1,645 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import Database from "better-sqlite3";
+import { once } from "node:events";
+import { createServer, IncomingMessage, request } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import path from "node:path";
+import supertest from "supertest";
+import { createExpressApp } from "../src/http/express-app.ts";
+import { createAdmission } from "../src/http/admission.ts";
+import { createClientAddress } from "../src/http/client-address.ts";
+import { isIdentityEncoding, isJsonMediaType } from "../src/http/media-type.ts";
+import {
+  eventBody,
+  eventually,
+  exchangeRaw,
+  signed,
+  startTestService,
+  temporaryFolder,
+  type TestService,
+} from "./harness.ts";
+import { freePort } from "./processes.ts";
+
+let folder: ReturnType<typeof temporaryFolder>;
+let service: TestService;
+
+beforeEach(async () => {
+  folder = temporaryFolder();
+  service = await startTestService(folder.path, {
+    env: { MAX_BODY_BYTES: "2000" },
+    deps: {
+      limits: {
+        headersTimeout: 300,
+        requestTimeout: 600,
+        checkingInterval: 50,
+      },
+    },
+  });
+});
+
+afterEach(async () => {
+  await service.stop();
+  folder.remove();
+});
+
+function storedEvents(): number {
+  const db = new Database(path.join(folder.path, "hexhook.db"));
+  const count = db.prepare("SELECT count(*) FROM event").pluck().get();
+  db.close();
+  return count as number;
+}
+
+/** The one http.rejected entry that this test's request left. */
+async function rejection(from = service) {
+  return eventually(async () =>
+    (await from.entries()).find(({ action }) => action === "http.rejected"),
+  );
+}
+
+/** A genuine delivery as raw bytes, with its head put together by hand. */
+function rawDelivery(
+  options: {
+    target?: string;
+    version?: string;
+    host?: string | null;
+    extra?: readonly string[];
+    length?: string | null;
+    body?: Buffer;
+  } = {},
+): Buffer {
+  const body = options.body ?? eventBody("evt_raw");
+  const {
+    target = "/webhooks/hex",
+    version = "HTTP/1.1",
+    host = "h",
+  } = options;
+  const length =
+    options.length === undefined
+      ? `content-length: ${body.length}`
+      : options.length;
+  const lines = [
+    `POST ${target} ${version}`,
+    ...(host === null ? [] : [`host: ${host}`]),
+    ...Object.entries(signed(body)).map(([name, value]) => `${name}: ${value}`),
+    ...(length === null ? [] : [length]),
+    ...(options.extra ?? []),
+    "",
+    "",
+  ];
+  return Buffer.concat([Buffer.from(lines.join("\r\n"), "latin1"), body]);
+}
+
+/** Whole answers, as they stand in the text of a connection. */
+function answersIn(text: string): { status: number; code: unknown }[] {
+  return [
+    ...text.matchAll(
+      /HTTP\/1\.1 (\d{3}) [^\r]*\r\n(?:[^\r]+\r\n)*\r\n(\{.*?\})/gs,
+    ),
+  ].map(([, status, body]) => ({
+    status: Number(status),
+    code: (JSON.parse(body ?? "{}") as { code?: unknown }).code,
+  }));
+}
+
+const gotOne = (text: string): boolean => answersIn(text).length >= 1;
+
+describe("paths and methods", () => {
+  it.each([
+    "/",
+    "/webhooks",
+    "/webhooks/",
+    "/webhooks/other",
+    "/webhooks/hex/",
+    "/Webhooks/hex",
+    "/webhooks/HEX",
+    "/webhooks/%68ex",
+    "/webhooks/hex%2f",
+    "/webhooks/hex%00",
+    "/webhooks/..%2fwebhooks%2fhex",
+    "/webhooks/__proto__",
+    "/webhooks/constructor",
+    "/webhooks//hex",
+    "//webhooks/hex",
+    "/webhooks/hex;a=b",
+    "/%",
+    "/metrics",
+    "/api/events",
+  ])("%s is not found, whatever is sent there", async (target) => {
+    const [answer] = answersIn(
+      await exchangeRaw(service.port, rawDelivery({ target }), gotOne),
+    );
+
+    expect(answer).toEqual({ status: 404, code: "not_found" });
+    expect(storedEvents()).toBe(0);
+    expect(await rejection()).toMatchObject({
+      userId: "anonymous",
+      resource: target,
+      result: "failure",
+      metadata: { status: 404, method: "POST", ip: "127.0.0.1" },
+    });
+  });
+
+  it("a query does not make it another path, and does not get into the audit trail", async () => {
+    const body = eventBody("evt_q");
+    const target = "/webhooks/hex?token=geheim";
+    expect((await service.post(body, signed(body), target)).status).toBe(200);
+    await service.post(body, signed(body), "/nowhere?token=geheim");
+    expect(JSON.stringify(await service.entries())).not.toContain("geheim");
+    expect(await rejection()).toMatchObject({ resource: "/nowhere" });
+  });
+
+  it.each(["GET", "PUT", "DELETE", "OPTIONS", "PATCH"])(
+    "%s on the endpoint is 405 and says that POST is allowed",
+    async (method) => {
+      const answer = await service.request("/webhooks/hex", { method });
+
+      expect(answer).toMatchObject({
+        status: 405,
+        json: { status: 405, code: "method_not_allowed" },
+      });
+      expect(answer.headers.get("allow")).toBe("POST");
+      expect(await rejection()).toMatchObject({
+        resource: "/webhooks/hex",
+        metadata: { status: 405, method },
+      });
+    },
+  );
+
+  it("HEAD on the endpoint is 405 without a body", async () => {
+    await supertest(service.url).head("/webhooks/hex").expect(405);
+  });
+});
+
+describe("media type and encoding", () => {
+  it.each([
+    ["text/plain", {}],
+    ["application/x-www-form-urlencoded", {}],
+    ["application/json; charset=utf-16", {}],
+    ["application/jsonp", {}],
+    ["", {}],
+    ["application/json", { "content-encoding": "gzip" }],
+    ["application/json", { "content-encoding": "identity, identity" }],
+  ])("%j with %j is 415", async (contentType, more) => {
+    const body = eventBody("evt_m");
+    const headers = { ...signed(body), "content-type": contentType, ...more };
+
+    const answer = await service.post(body, headers);
+
+    expect(answer).toMatchObject({
+      status: 415,
+      json: { code: "unsupported_media_type" },
+    });
+    expect(storedEvents()).toBe(0);
+    expect(await rejection()).toMatchObject({ metadata: { status: 415 } });
+  });
+
+  it.each([
+    ["application/json", true],
+    ["APPLICATION/JSON", true],
+    ["application/json; charset=utf-8", true],
+    ['application/json;charset="UTF-8"', true],
+    ["application/cloudevents+json", true],
+    ["application/json; charset=utf-8; charset=latin1", false],
+    ["application/+json", false],
+    ["application/json+x", false],
+    ["text/json", false],
+    [undefined, false],
+  ])("%j as JSON: %s", (contentType, is) => {
+    expect(isJsonMediaType(contentType)).toBe(is);
+  });
+
+  it("identity is no encoding", () => {
+    expect([undefined, "identity", "Identity"].every(isIdentityEncoding)).toBe(
+      true,
+    );
+    expect(isIdentityEncoding("br")).toBe(false);
+  });
+});
+
+describe("bodies over the limit", () => {
+  it("are 413 by their declared length, before a byte of them was sent, and the connection closes", async () => {
+    const head =
+      "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 2001\r\n\r\n";
+
+    // Ends only when the service closes.
+    const text = await exchangeRaw(service.port, head);
+
+    expect(answersIn(text)).toEqual([
+      { status: 413, code: "payload_too_large" },
+    ]);
+    expect(text.toLowerCase()).toContain("connection: close");
+    expect(await rejection()).toMatchObject({ metadata: { status: 413 } });
+  });
+
+  it("are not asked for with 100 Continue", async () => {
+    const text = await exchangeRaw(
+      service.port,
+      "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 2001\r\n\r\n",
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 413 /);
+  });
+
+  it("are 413 at the chunk that crosses it, while the sender still sends", async () => {
+    const head =
+      "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
+    const chunk = `3e8\r\n${"x".repeat(1000)}\r\n`;
+
+    const text = await exchangeRaw(service.port, [
+      head,
+      chunk,
+      chunk,
+      "1\r\nx\r\n",
+    ]);
+
+    expect(answersIn(text)).toEqual([
+      { status: 413, code: "payload_too_large" },
+    ]);
+    expect(storedEvents()).toBe(0);
+  });
+
+  it("reach the sender although it does not stop sending", async () => {
+    const socket = connect(service.port, "127.0.0.1");
+    socket.write(
+      "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 500000000\r\n\r\n",
+    );
+    const block = Buffer.alloc(65_536, "x");
+    let text = "";
+    const pump = (): void => {
+      while (socket.writable && socket.write(block)) {
+        // until the kernel takes no more
+      }
+    };
+    socket.on("drain", pump);
+    socket.on("data", (data) => {
+      text += data.toString("latin1");
+    });
+    socket.on("error", () => undefined);
+    const closed = once(socket, "close");
+    pump();
+    await closed;
+
+    expect(answersIn(text)).toEqual([
+      { status: 413, code: "payload_too_large" },
+    ]);
+  });
+
+  it("exactly at the limit are read", async () => {
+    const pad = 2000 - Buffer.byteLength('{"id":"e","type":"t","p":""}');
+    const body = Buffer.from(`{"id":"e","type":"t","p":"${"x".repeat(pad)}"}`);
+    expect(body.length).toBe(2000);
+    expect((await service.post(body)).status).toBe(200);
+  });
+});
+
+describe("framing", () => {
+  const body = eventBody("evt_raw");
+  const chunked = (
+    coding: string,
+  ): Partial<Parameters<typeof rawDelivery>[0]> => ({
+    length: `transfer-encoding: ${coding}`,
+    body: Buffer.from(
+      `${body.length.toString(16)}\r\n${body.toString()}\r\n0\r\n\r\n`,
+    ),
+  });
+  const signature = signed(body)["x-hex-signature"] ?? "";
+
+  it.each([
+    ["two Host headers", rawDelivery({ extra: ["host: other"] })],
+    ["no Host header", rawDelivery({ host: null })],
+    [
+      "two signatures",
+      rawDelivery({ extra: [`x-hex-signature: ${signature}`] }),
+    ],
+    [
+      "two timestamps, spelt differently",
+      rawDelivery({ extra: ["X-HEX-TIMESTAMP: 1"] }),
+    ],
+    [
+      "two content types",
+      rawDelivery({ extra: ["content-type: application/json"] }),
+    ],
+    [
+      "two equal lengths",
+      rawDelivery({ extra: [`content-length: ${body.length}`] }),
+    ],
+    ["two codings", rawDelivery(chunked("gzip, chunked"))],
+    ["an unknown coding", rawDelivery(chunked("identity"))],
+    [
+      "length and coding",
+      rawDelivery({ extra: ["transfer-encoding: chunked"] }),
+    ],
+    [
+      "chunks on HTTP/1.0",
+      rawDelivery({ ...chunked("chunked"), version: "HTTP/1.0" }),
+    ],
+    ["HTTP/2.0 in the request line", rawDelivery({ version: "HTTP/2.0" })],
+    ["an absolute target", rawDelivery({ target: "http://h/webhooks/hex" })],
+    ["a target without a slash", rawDelivery({ target: "*" })],
+    ["an odd expectation", rawDelivery({ extra: ["expect: 200-maybe"] })],
+    [
+      "a length that is no number",
+      rawDelivery({ length: "content-length: 1e3" }),
+    ],
+    ["a negative length", rawDelivery({ length: "content-length: -1" })],
+    ["a header without a colon", rawDelivery({ extra: ["nonsense"] })],
+    ["a space before the colon", rawDelivery({ extra: ["x-a : b"] })],
+    ["nonsense", Buffer.from("\u0016\u0003\u0001 hello\r\n\r\n")],
+    [
+      "a bad chunk size",
+      Buffer.concat([
+        rawDelivery({
+          length: "transfer-encoding: chunked",
+          body: Buffer.from("zz\r\n"),
+        }),
+      ]),
+    ],
+  ])("with %s is 400 and never reaches the store", async (_what, bytes) => {
+    const text = await exchangeRaw(service.port, bytes, gotOne);
+
+    expect(answersIn(text)).toEqual([{ status: 400, code: "bad_request" }]);
+    expect(text).toContain("application/problem+json");
+    expect(storedEvents()).toBe(0);
+    expect(await rejection()).toMatchObject({
+      action: "http.rejected",
+      metadata: { status: 400 },
+    });
+  });
+
+  it("in good chunks, and after 100 Continue, is taken", async () => {
+    const genuine = eventBody("evt_chunks");
+    const chunks = await new Promise<number | undefined>((resolve, reject) => {
+      const req = request(
+        `${service.url}/webhooks/hex`,
+        {
+          method: "POST",
+          headers: { ...signed(genuine), expect: "100-continue" },
+        },
+        (res) => {
+          res.resume();
+          resolve(res.statusCode);
+        },
+      );
+      req.on("error", reject);
+      req.on("continue", () => {
+        req.write(genuine.subarray(0, 10));
+        req.end(genuine.subarray(10));
+      });
+      req.flushHeaders();
+    });
+    expect(chunks).toBe(200);
+  });
+
+  it("on HTTP/1.0 with a length is taken", async () => {
+    const text = await exchangeRaw(
+      service.port,
+      rawDelivery({ version: "HTTP/1.0", host: null }),
+    );
+    expect(text).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
+  it("that breaks behind a good request answers that one first, then 400, and closes", async () => {
+    const text = await exchangeRaw(
+      service.port,
+      Buffer.concat([rawDelivery(), Buffer.from("nonsense\r\n\r\n")]),
+    );
+    expect(answersIn(text).map(({ status }) => status)).toEqual([200, 400]);
+  });
+
+  it("of several requests in one packet answers each", async () => {
+    const text = await exchangeRaw(
+      service.port,
+      Buffer.concat([
+        rawDelivery({ body: eventBody("evt_p1") }),
+        rawDelivery({ body: eventBody("evt_p2") }),
+      ]),
+      (so) => answersIn(so).length >= 2,
+    );
+    expect(answersIn(text).map(({ status }) => status)).toEqual([200, 200]);
+    expect(storedEvents()).toBe(2);
+  });
+});
+
+describe("header blocks", () => {
+  it.each([
+    ["too large", [`x-large: ${"x".repeat(20_000)}`]],
+    ["of too many lines", Array.from({ length: 101 }, (_, n) => `x-${n}: 1`)],
+    [
+      "of more lines than Node keeps",
+      Array.from({ length: 1500 }, () => "a: 1"),
+    ],
+  ])("%s are 431", async (_what, extra) => {
+    const text = await exchangeRaw(
+      service.port,
+      rawDelivery({ extra }),
+      gotOne,
+    );
+    expect(answersIn(text)).toEqual([
+      { status: 431, code: "headers_too_large" },
+    ]);
+    expect(storedEvents()).toBe(0);
+    expect(await rejection()).toMatchObject({ metadata: { status: 431 } });
+  });
+});
+
+describe("senders that are too slow", () => {
+  it("with their headers get 408", async () => {
+    const text = await exchangeRaw(
+      service.port,
+      "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\n",
+    );
+    expect(answersIn(text)).toEqual([{ status: 408, code: "request_timeout" }]);
+    expect(await rejection()).toMatchObject({ metadata: { status: 408 } });
+  });
+
+  it("with their body get 408, and the entry names the endpoint", async () => {
+    const text = await exchangeRaw(
+      service.port,
+      "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{",
+    );
+    expect(answersIn(text)).toEqual([{ status: 408, code: "request_timeout" }]);
+    expect(await rejection()).toMatchObject({
+      resource: "/webhooks/hex",
+      metadata: { status: 408, reason: "request_timeout" },
+    });
+  });
+
+  it("that send nothing at all get silence", async () => {
+    const text = await exchangeRaw(service.port, "");
+    expect(text).toBe("");
+    const entries = await service.entries();
+    expect(entries.map(({ action }) => action)).toEqual(["server.started"]);
+  });
+});
+
+describe("overload", () => {
+  it("is 503 with a time to come back, and no budget of the sender is used", () => {
+    const admission = createAdmission({ maxRequests: 2, maxBytes: 100 });
+    admission.enter(50);
+    admission.enter(50);
+    expect(() => {
+      admission.enter(0);
+    }).toThrow(expect.objectContaining({ code: "unavailable" }));
+    admission.leave(50);
+    expect(() => {
+      admission.enter(51);
+    }).toThrow(expect.objectContaining({ code: "unavailable" }));
+    admission.enter(50);
+  });
+});
+
+describe("health", () => {
+  it("is live and ready, on GET and HEAD alone, with no entry for it", async () => {
+    expect((await service.request("/livez")).json).toEqual({ status: "live" });
+    const ready = await service.request("/readyz");
+    expect(ready).toMatchObject({ status: 200, json: { status: "ready" } });
+    expect(ready.headers.get("cache-control")).toBe("no-store");
+    await supertest(service.url).head("/readyz").expect(200);
+    const actions = (await service.entries()).map(({ action }) => action);
+    expect(actions).toEqual(["server.started"]);
+
+    const refused = await service.request("/readyz", { method: "POST" });
+    expect(refused.status).toBe(405);
+    expect(refused.headers.get("allow")).toBe("GET, HEAD");
+  });
+
+  it("is not ready when the audit trail was changed from outside", async () => {
+    const db = new Database(path.join(folder.path, "hexhook.db"));
+    db.prepare("UPDATE audit_writer SET hash = ?").run("0".repeat(64));
+    db.close();
+
+    const answer = await service.request("/readyz");
+
+    expect(answer).toMatchObject({
+      status: 503,
+      json: { code: "unavailable" },
+    });
+    expect(answer.headers.get("retry-after")).toBe("5");
+    expect((await service.request("/livez")).status).toBe(200);
+  });
+});
+
+describe("the management listener", () => {
+  it("is ready too, has no endpoint, and the public one has nothing of it", async () => {
+    const place = temporaryFolder();
+    const adminPort = await freePort();
+    const both = await startTestService(place.path, {
+      env: { ADMIN_PORT: String(adminPort) },
+    });
+    const admin = supertest(`http://127.0.0.1:${both.adminPort}`);
+
+    await admin.get("/readyz").expect(200);
+    await admin.get("/livez").expect(200);
+    await admin.post("/webhooks/hex").expect(404);
+    const answer = await admin.get("/api/events").expect(404);
+    expect(answer.body).toEqual({
+      title: "Nothing is here",
+      status: 404,
+      code: "not_found",
+    });
+
+    await both.stop();
+    place.remove();
+  });
+});
+
+describe("the address of a sender", () => {
+  const trusting = (trust: string) =>
+    startTestService(folder.path, {
+      env: { TRUST_PROXY: trust, DATABASE_URL: `sqlite:${folder.path}/t.db` },
+    });
+  const claim = async (
+    from: TestService,
+    forwarded: string,
+  ): Promise<unknown> => {
+    const body = eventBody(`evt_${forwarded}`);
+    await from.post(body, { ...signed(body), "x-forwarded-for": forwarded });
+    const entries = await from.entries();
+    return entries.findLast(({ action }) => action === "webhook.accepted")
+      ?.metadata["ip"];
+  };
+
+  it("is the connection's, unless a proxy is trusted", async () => {
+    expect(await claim(service, "203.0.113.9")).toBe("127.0.0.1");
+    expect(
+      createClientAddress(0)({
+        socket: { remoteAddress: "::ffff:192.0.2.1" },
+      } as never),
+    ).toBe("192.0.2.1");
+  });
+
+  it.each([
+    ["1", "198.51.100.1, 203.0.113.9", "203.0.113.9"],
+    ["127.0.0.0/8", "203.0.113.9", "203.0.113.9"],
+    ["10.0.0.0/8", "203.0.113.9", "127.0.0.1"],
+    ["1", "203.0.113.9:443", "127.0.0.1"],
+    ["1", 'no address "at all"', "127.0.0.1"],
+  ])("with TRUST_PROXY=%s and %j is %s", async (trust, forwarded, ip) => {
+    const proxied = await trusting(trust);
+    expect(await claim(proxied, forwarded)).toBe(ip);
+    await proxied.stop();
+  });
+});
+
+describe("the arrangement that keeps Express fast", () => {
+  it("makes requests and responses with the app's prototypes, so that Express changes none", async () => {
+    const plain = createExpressApp();
+    const changes: string[] = [];
+    const before = new WeakMap<object, object | null>();
+    plain.app.use((req, res) => {
+      for (const object of [req, res]) {
+        if (Object.getPrototypeOf(object) !== before.get(object)) {
+          changes.push("prototype");
+        }
+      }
+      res.json({ path: req.path, isReq: req instanceof IncomingMessage });
+    });
+    const server = createServer(
+      {
+        IncomingMessage: plain.IncomingMessage,
+        ServerResponse: plain.ServerResponse,
+      },
+      (req, res) => {
+        before.set(req, Object.getPrototypeOf(req) as object);
+        before.set(res, Object.getPrototypeOf(res) as object);
+        expect(Object.getPrototypeOf(req)).toBe(plain.app.request);
+        expect(Object.getPrototypeOf(res)).toBe(plain.app.response);
+        plain.app(req, res);
+      },
+    );
+    server.listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const { port } = server.address() as AddressInfo;
+
+    const answer = await fetch(`http://127.0.0.1:${port}/x?y=1`);
+
+    expect(await answer.json()).toEqual({ path: "/x", isReq: true });
+    expect(changes).toEqual([]);
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+  });
+});
+
+describe("the operational log", () => {
+  it("has no line for a request on the endpoint at info, and one without headers at debug", async () => {
+    const body = eventBody("evt_log");
+    await service.post(body);
+    expect(service.log.text).not.toContain("webhooks");
+
+    const verbose = await startTestService(folder.path, {
+      env: {
+        LOG_LEVEL: "debug",
+        DATABASE_URL: `sqlite:${folder.path}/v.db`,
+        HANDLERS: "",
+      },
+    });
+    const headers = { ...signed(body), authorization: "Bearer geheim" };
+    await verbose.post(body, headers, "/webhooks/hex?geheim=1");
+    await eventually(() => verbose.log.text.includes("/webhooks/hex"));
+    await verbose.stop();
+
+    expect(verbose.log.text).toContain('"path":"/webhooks/hex"');
+    expect(verbose.log.text).not.toContain("geheim");
+    expect(verbose.log.text).not.toContain(headers["x-hex-signature"]);
+  });
+});
