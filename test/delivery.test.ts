@@ -1,0 +1,523 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { writeFileSync } from "node:fs";
+import { once } from "node:events";
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type ServerResponse,
+} from "node:http";
+import { type AddressInfo } from "node:net";
+import path from "node:path";
+import { Webhook } from "standardwebhooks";
+import { waitAfterAttempt } from "../src/core/backoff.ts";
+import { createRouter, isEventPattern } from "../src/core/routing.ts";
+import { settle } from "../src/core/settle.ts";
+import { headerText } from "../src/delivery/header-text.ts";
+import { loadHandlers } from "../src/delivery/load-handlers.ts";
+import {
+  eventBody,
+  eventually,
+  signed,
+  startTestService,
+  temporaryFolder,
+  type TestService,
+} from "./harness.ts";
+import { freePort } from "./processes.ts";
+
+interface Attempt {
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Buffer;
+}
+
+type Reply = (res: ServerResponse, attempt: number) => void;
+
+let folder: ReturnType<typeof temporaryFolder>;
+let service: TestService | undefined;
+let closers: (() => Promise<void>)[];
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  closers = [];
+});
+
+afterEach(async () => {
+  await service?.stop();
+  service = undefined;
+  for (const close of closers) {
+    await close();
+  }
+  folder.remove();
+});
+
+/** A real destination that notes each attempt and answers as it is told. */
+async function destination(reply: Reply) {
+  const attempts: Attempt[] = [];
+  const server = createServer((req, res) => {
+    const chunks: Buffer[] = [];
+    req.on("data", (chunk: Buffer) => chunks.push(chunk));
+    req.on("end", () => {
+      attempts.push({ headers: req.headers, body: Buffer.concat(chunks) });
+      reply(res, attempts.length);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  closers.push(async () => {
+    server.closeAllConnections();
+    server.close();
+    await once(server, "close");
+  });
+  return { attempts, url: `http://127.0.0.1:${port}/hooks` };
+}
+
+let handlersFiles = 0;
+
+function handlersFile(source: string): string {
+  // A module is loaded once for each path.
+  handlersFiles += 1;
+  const file = path.join(folder.path, `handlers-${handlersFiles}.mjs`);
+  writeFileSync(file, source);
+  return file;
+}
+
+const NO_HANDLERS = "export default {};";
+
+async function forwardTo(url: string, env: Record<string, string> = {}) {
+  service = await startTestService(folder.path, {
+    env: {
+      FORWARD_URL: url,
+      HANDLERS: handlersFile(NO_HANDLERS),
+      RETRY_SCHEDULE: "20ms,40ms",
+      ATTEMPT_TIMEOUT: "300ms",
+      ...env,
+    },
+  });
+  return service;
+}
+
+async function deliveryEntries(count: number) {
+  return eventually(async () => {
+    const entries = (await service!.entries()).filter(({ action }) =>
+      action.startsWith("delivery."),
+    );
+    return entries.length >= count ? entries : null;
+  });
+}
+
+const reply =
+  (status: number, headers: Record<string, string> = {}): Reply =>
+  (res) => {
+    res.writeHead(status, headers).end();
+  };
+
+describe("an HTTP destination", () => {
+  it("gets the exact bytes and content type, the contract's headers, and a signature that standardwebhooks accepts", async () => {
+    const secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+    const { attempts, url } = await destination(reply(204));
+    const { post } = await forwardTo(url, { FORWARD_SECRET: secret });
+    const body = Buffer.from(
+      '{"id":"evt_1","type":"t","x":"\xff é"}',
+      "latin1",
+    );
+    const traceparent =
+      "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    await post(body, {
+      ...signed(body),
+      "content-type": "application/json; charset=utf-8",
+      cookie: "geheim",
+      traceparent,
+    });
+
+    const [entry] = await deliveryEntries(1);
+    expect(attempts).toHaveLength(1);
+    const [{ headers, body: got }] = attempts as [Attempt];
+    expect(got.equals(body)).toBe(true);
+    expect(headers).toMatchObject({
+      "content-type": "application/json; charset=utf-8",
+      "webhook-id": "evt_1",
+      "x-hexhook-source": "hex",
+      "x-hexhook-type": "t",
+      "x-hexhook-attempt": "1",
+    });
+    expect(headers.traceparent).toMatch(
+      /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/,
+    );
+    expect(headers.traceparent).not.toBe(traceparent);
+    expect(headers.cookie).toBeUndefined();
+    expect(headers["x-hex-signature"]).toBeUndefined();
+    // The package reads the body as text, so it is given one that is text.
+    const text = eventBody("evt_text");
+    await post(text);
+    await deliveryEntries(2);
+    const second = attempts[1]!;
+    expect(
+      new Webhook(secret).verify(
+        second.body.toString("utf8"),
+        second.headers as Record<string, string>,
+      ),
+    ).toMatchObject({ id: "evt_text" });
+    expect(entry).toMatchObject({
+      action: "delivery.succeeded",
+      userId: "worker",
+      resource: "/destinations/forward",
+      result: "success",
+      metadata: { eventId: "evt_1", attempt: 1, status: 204 },
+    });
+  });
+
+  it("has no signature without a secret", async () => {
+    const { attempts, url } = await destination(reply(200));
+    const { post } = await forwardTo(url);
+    await post(eventBody("evt_1"));
+    await deliveryEntries(1);
+    expect(attempts[0]!.headers["webhook-signature"]).toBeUndefined();
+    expect(attempts[0]!.headers["webhook-id"]).toBe("evt_1");
+  });
+
+  it("that answers 500 twice and then 200 gets three attempts with one id and the same bytes", async () => {
+    const { attempts, url } = await destination((res, attempt) => {
+      res.writeHead(attempt < 3 ? 500 : 200).end("x".repeat(100_000));
+    });
+    const { post } = await forwardTo(url);
+    const body = eventBody("evt_retry");
+
+    await post(body);
+
+    const entries = await deliveryEntries(3);
+    expect(entries.map(({ action }) => action)).toEqual([
+      "delivery.failed",
+      "delivery.failed",
+      "delivery.succeeded",
+    ]);
+    expect(entries.map(({ metadata }) => metadata["attempt"])).toEqual([
+      1, 2, 3,
+    ]);
+    expect(entries[0]!.metadata).toMatchObject({
+      reason: "status",
+      status: 500,
+      nextAttemptAt: expect.stringMatching(/^\d{4}-/),
+    });
+    expect(
+      new Set(attempts.map(({ headers }) => headers["webhook-id"])),
+    ).toEqual(new Set(["evt_retry"]));
+    expect(attempts.every((attempt) => attempt.body.equals(body))).toBe(true);
+    expect(attempts.map(({ headers }) => headers["x-hexhook-attempt"])).toEqual(
+      ["1", "2", "3"],
+    );
+  });
+
+  it("that fails every time is exhausted after the schedule", async () => {
+    const { attempts, url } = await destination(reply(503));
+    const { post } = await forwardTo(url);
+    await post(eventBody("evt_never"));
+
+    const entries = await deliveryEntries(3);
+
+    expect(entries.map(({ action }) => action)).toEqual([
+      "delivery.failed",
+      "delivery.failed",
+      "delivery.exhausted",
+    ]);
+    expect(attempts).toHaveLength(3);
+  });
+
+  it("that answers 410 is exhausted at once", async () => {
+    const { attempts, url } = await destination(reply(410));
+    const { post } = await forwardTo(url);
+    await post(eventBody("evt_gone"));
+
+    expect((await deliveryEntries(1))[0]).toMatchObject({
+      action: "delivery.exhausted",
+      metadata: { status: 410 },
+    });
+    expect(attempts).toHaveLength(1);
+  });
+
+  it("that redirects is not followed", async () => {
+    const elsewhere = await destination(reply(200));
+    const { url } = await destination(reply(307, { location: elsewhere.url }));
+    const { post } = await forwardTo(url);
+    await post(eventBody("evt_redirect"));
+
+    expect((await deliveryEntries(1))[0]).toMatchObject({
+      action: "delivery.failed",
+      metadata: { status: 307 },
+    });
+    expect(elsewhere.attempts).toHaveLength(0);
+  });
+
+  it.each<[string, Reply, object]>([
+    ["hangs", () => undefined, { reason: "timeout" }],
+    [
+      "streams for ever",
+      (res) => {
+        res.writeHead(200);
+        const pump = setInterval(() => res.write("x".repeat(1000)), 1);
+        res.on("close", () => {
+          clearInterval(pump);
+        });
+      },
+      { status: 200 },
+    ],
+    [
+      "resets the connection after the request",
+      (res) => res.socket?.resetAndDestroy(),
+      { reason: "network", detail: "ECONNRESET" },
+    ],
+  ])(
+    "that %s fails the attempt or ends it, and no more",
+    async (_what, how, metadata) => {
+      const { url } = await destination(how);
+      const { post } = await forwardTo(url);
+      await post(eventBody("evt_odd"));
+      expect((await deliveryEntries(1))[0]).toMatchObject({ metadata });
+    },
+  );
+
+  it("that is not there fails the attempt with its network fault", async () => {
+    const { post } = await forwardTo(`http://127.0.0.1:${await freePort()}/`);
+    await post(eventBody("evt_nobody"));
+    expect((await deliveryEntries(1))[0]).toMatchObject({
+      action: "delivery.failed",
+      metadata: { reason: "network", detail: "ECONNREFUSED" },
+    });
+  });
+
+  it("that hangs does not delay another, nor the answers to senders", async () => {
+    const { url } = await destination(() => undefined);
+    const { post } = await forwardTo(url, {
+      ATTEMPT_TIMEOUT: "1h",
+      HANDLERS: handlersFile('export default { "*": () => undefined };'),
+      SHUTDOWN_SECONDS: "1",
+    });
+
+    const answers = await Promise.all(
+      Array.from({ length: 30 }, (_, n) => post(eventBody(`evt_${n}`))),
+    );
+
+    expect(answers.every(({ status }) => status === 200)).toBe(true);
+    const entries = await deliveryEntries(30);
+    expect(new Set(entries.map(({ resource }) => resource))).toEqual(
+      new Set(["/destinations/handler:*"]),
+    );
+  });
+
+  it("is given a header-safe form of ids that no header can hold, and never one form for two ids", async () => {
+    const { attempts, url } = await destination(reply(200));
+    const { post } = await forwardTo(url);
+    await post(eventBody("a\nb é%😀"));
+    await deliveryEntries(1);
+    expect(attempts[0]!.headers["webhook-id"]).toBe(
+      "a%0Ab%20%C3%A9%25%F0%9F%98%80",
+    );
+    expect(headerText("a%0Ab")).not.toBe(headerText("a\nb"));
+    expect(headerText("evt_1:2/3=4+5")).toBe("evt_1:2/3=4+5");
+  });
+});
+
+describe("a restart", () => {
+  it("takes up what a stopped service had not delivered", async () => {
+    const port = await freePort();
+    const first = await forwardTo(`http://127.0.0.1:${port}/hooks`, {
+      RETRY_SCHEDULE: "100ms,100ms,100ms,100ms,100ms,100ms",
+    });
+    await first.post(eventBody("evt_later"));
+    await deliveryEntries(1);
+    await first.stop();
+    const { attempts, url } = await destination(reply(200));
+
+    await forwardTo(url);
+
+    const entries = await deliveryEntries(2);
+    expect(entries.at(-1)).toMatchObject({ action: "delivery.succeeded" });
+    expect(attempts[0]!.headers["webhook-id"]).toBe("evt_later");
+  });
+
+  it("releases an attempt that the stop interrupts, so that the next start makes it again at once", async () => {
+    const { attempts, url } = await destination(() => undefined);
+    const first = await forwardTo(url, {
+      ATTEMPT_TIMEOUT: "1h",
+      SHUTDOWN_SECONDS: "1",
+    });
+    await first.post(eventBody("evt_cut"));
+    await eventually(() => attempts.length === 1);
+    await first.stop();
+    const well = await destination(reply(200));
+
+    await forwardTo(well.url);
+
+    await deliveryEntries(1);
+    expect(well.attempts[0]!.headers["webhook-id"]).toBe("evt_cut");
+  });
+});
+
+describe("handlers", () => {
+  it("get the event with its exact bytes, each matching pattern once, as deliveries of their own", async () => {
+    const file = handlersFile(`
+      globalThis.seen = [];
+      const note = (pattern) => (event, context) => {
+        globalThis.seen.push({ pattern, event, attempt: context.attempt, aborted: context.signal.aborted });
+        context.logger.info({ eventId: event.id }, "noted");
+      };
+      export default { "resource.created": note("exact"), "resource.*": note("prefix"), "*": note("all"), "other": note("other") };
+    `);
+    service = await startTestService(folder.path, { env: { HANDLERS: file } });
+    const body = Buffer.from(
+      '\ufeff{"id":"evt_h","type":"resource.created","x":"\u00e9"}',
+    );
+
+    const answer = await service.post(body);
+
+    expect(answer.status).toBe(200);
+    await deliveryEntries(3);
+    const { seen } = globalThis as unknown as {
+      seen: {
+        pattern: string;
+        attempt: number;
+        aborted: boolean;
+        event: {
+          id: string;
+          type: string;
+          source: string;
+          receivedAt: Date;
+          headers: Record<string, string>;
+          rawBody: Buffer;
+          payload: unknown;
+        };
+      }[];
+    };
+    expect(seen.map(({ pattern }) => pattern).sort()).toEqual([
+      "all",
+      "exact",
+      "prefix",
+    ]);
+    const [{ event, attempt, aborted }] = seen as [(typeof seen)[0]];
+    expect(event).toMatchObject({
+      id: "evt_h",
+      type: "resource.created",
+      source: "hex",
+      payload: { id: "evt_h", x: "é" },
+    });
+    expect(event.rawBody.equals(body)).toBe(true);
+    expect(Object.prototype.toString.call(event.receivedAt)).toBe(
+      "[object Date]",
+    );
+    expect(event.headers["content-type"]).toBe("application/json");
+    expect(event.headers["x-hex-signature"]).toBeUndefined();
+    expect([attempt, aborted]).toEqual([1, false]);
+    await eventually(() => service!.log.text.includes("noted"));
+  });
+
+  it("that throw, reject or never settle fail the attempt and are tried again", async () => {
+    const file = handlersFile(`
+      export default {
+        throws: () => { throw new Error("geheim"); },
+        rejects: async () => { throw undefined; },
+        hangs: (_event, { signal }) => new Promise(() => { signal.addEventListener("abort", () => { globalThis.heard = true; }); }),
+      };
+    `);
+    service = await startTestService(folder.path, {
+      env: {
+        HANDLERS: file,
+        RETRY_SCHEDULE: "10ms",
+        ATTEMPT_TIMEOUT: "100ms",
+      },
+    });
+    for (const type of ["throws", "rejects", "hangs"]) {
+      await service.post(eventBody(`evt_${type}`, type));
+    }
+
+    const entries = await deliveryEntries(6);
+
+    const outcomes = (type: string) =>
+      entries
+        .filter(({ metadata }) => metadata["eventType"] === type)
+        .map(({ action, metadata }) => [action, metadata["reason"]]);
+    for (const [type, reason] of [
+      ["throws", "handler_threw"],
+      ["rejects", "handler_threw"],
+      ["hangs", "timeout"],
+    ] as const) {
+      expect(outcomes(type)).toEqual([
+        ["delivery.failed", reason],
+        ["delivery.exhausted", reason],
+      ]);
+    }
+    expect((globalThis as { heard?: boolean }).heard).toBe(true);
+    expect(JSON.stringify(entries)).not.toContain("geheim");
+  });
+
+  it.each([
+    ["does not exist", null, /cannot load/],
+    ["has a fault in it", "export default {", /cannot load/],
+    ["has no default export", "export const a = 1;", /default export/],
+    ["exports an array", "export default [];", /default export/],
+    [
+      "maps to something else than a function",
+      'export default { "a": 1 };',
+      /"a" .* must be a function/,
+    ],
+    [
+      "has a pattern that is none",
+      'export default { "a*b": () => 1 };',
+      /"a\*b"/,
+    ],
+  ])(
+    "in a module that %s are a configuration fault",
+    async (_what, source, message) => {
+      const file =
+        source === null
+          ? path.join(folder.path, "none.mjs")
+          : handlersFile(source);
+      await expect(loadHandlers(file)).rejects.toMatchObject({
+        name: "ConfigError",
+        message: expect.stringMatching(message),
+      });
+      await expect(loadHandlers(file)).rejects.toThrow(file);
+    },
+  );
+});
+
+describe("routing", () => {
+  it.each([
+    ["*", "anything", true],
+    ["a.*", "a.b", true],
+    ["a.*", "a.b.c", true],
+    ["a.*", "a", false],
+    ["a.*", "ab.c", false],
+    ["a.b", "a.b", true],
+    ["a.b", "a.bc", false],
+    ["a.b", "axb", false],
+  ])("%s matches %s: %s", (pattern, type, matches) => {
+    const route = createRouter([{ name: "d", events: [pattern] }]);
+    expect(route(type)).toEqual(matches ? ["d"] : []);
+  });
+
+  it("knows what is a pattern", () => {
+    expect(["*", "a", "a.*", "a.b.*"].every(isEventPattern)).toBe(true);
+    expect(["", "**", "a*", "*.a", ".*"].some(isEventPattern)).toBe(false);
+  });
+});
+
+describe("settling", () => {
+  const base = { scheduleMs: [1000, 2000], now: 10_000, random: 0.5 };
+  it.each([
+    [1, { ok: true }, { state: "succeeded" }],
+    [1, { ok: false, reason: "status" }, { state: "pending", dueAt: 11_000 }],
+    [2, { ok: false, reason: "status" }, { state: "pending", dueAt: 12_000 }],
+    [3, { ok: false, reason: "status" }, { state: "exhausted" }],
+    [1, { ok: false, reason: "status", gone: true }, { state: "exhausted" }],
+    [3, { ok: true }, { state: "succeeded" }],
+  ] as const)("attempt %d with %j is %j", (attempt, result, state) => {
+    expect(settle({ ...base, attempt, result })).toEqual(state);
+  });
+
+  it("waits the scheduled time ±20 %", () => {
+    expect(waitAfterAttempt(1, [1000], 0)).toBe(800);
+    expect(waitAfterAttempt(1, [1000], 0.5)).toBe(1000);
+    expect(waitAfterAttempt(1, [1000], 1 - Number.EPSILON)).toBe(1200);
+    expect(waitAfterAttempt(2, [1000], 0)).toBeNull();
+  });
+});
