@@ -244,6 +244,7 @@ export async function startService(
           maxBytes: Math.max(MAX_HELD_BYTES, 8 * config.maxBodyBytes),
         }),
         refuse,
+        isDraining: shutdown.isDraining,
         isClosed: shutdown.isClosed,
         storedHeaders: createStoredHeaders(
           schemes.map(({ signatureHeader }) => signatureHeader),

@@ -141,10 +141,10 @@ describe("an HTTP destination", () => {
       "x-hexhook-type": "t",
       "x-hexhook-attempt": "1",
     });
-    expect(headers.traceparent).toMatch(
+    expect(headers["traceparent"]).toMatch(
       /^00-0af7651916cd43dd8448eb211c80319c-[0-9a-f]{16}-01$/,
     );
-    expect(headers.traceparent).not.toBe(traceparent);
+    expect(headers["traceparent"]).not.toBe(traceparent);
     expect(headers.cookie).toBeUndefined();
     expect(headers["x-hex-signature"]).toBeUndefined();
     // The package reads the body as text, so it is given one that is text.

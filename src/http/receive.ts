@@ -21,6 +21,7 @@ export interface ReceiveDeps {
   readonly intake: (message: SignedMessage) => Promise<IntakeResult>;
   readonly admission: Admission;
   readonly refuse: Refuse;
+  readonly isDraining: () => boolean;
   readonly isClosed: () => boolean;
   readonly storedHeaders: (req: IncomingMessage) => string;
 }
@@ -85,6 +86,10 @@ export function createReceive(
       },
       headers: () => deps.storedHeaders(req),
     });
+    if (deps.isDraining()) {
+      // It may have begun while this request was under way.
+      res.shouldKeepAlive = false;
+    }
     if ("code" in result) {
       deps.refuse.answer(exchange, result.code);
     } else {

@@ -1,0 +1,440 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import Database from "better-sqlite3";
+import { createHash } from "node:crypto";
+import path from "node:path";
+import { Writable } from "node:stream";
+import { createEntryFilter } from "../src/audit/filter.ts";
+import { type ParsedEntry, parseEntry } from "../src/audit/entry.ts";
+import { prettyEntry } from "../src/audit/pretty.ts";
+import { serverStarted } from "../src/audit/server-entries.ts";
+import { startStdoutSink } from "../src/audit/stdout-sink.ts";
+import { createTrailVerifier, type TrailReport } from "../src/audit/verify.ts";
+import {
+  AuditChain,
+  type ChainHead,
+  GENESIS,
+} from "../src/core/audit-chain.ts";
+import { type AuditDraft, asciiJson } from "../src/core/audit-entry.ts";
+import {
+  eventBody,
+  eventually,
+  OTHER_SECRET,
+  SECRET,
+  signed,
+  startTestService,
+  temporaryFolder,
+  type TestService,
+} from "./harness.ts";
+
+function draft(n: number): AuditDraft {
+  return {
+    at: 1_800_000_000_000 + n,
+    action: "webhook.accepted",
+    userId: "source:hex",
+    resource: "/webhooks/hex",
+    result: "success",
+    metadata: { eventId: `evt_${n}`, ip: "127.0.0.1" },
+  };
+}
+
+/** A trail of `count` entries of one writer. */
+function trailOf(writer: string, count: number): string[] {
+  const chain = new AuditChain(writer);
+  return Array.from({ length: count }, (_, n) => chain.append(draft(n)).line);
+}
+
+function verifyLines(
+  lines: readonly string[],
+  heads: readonly ChainHead[] = [],
+): TrailReport {
+  const verifier = createTrailVerifier(heads);
+  for (const line of lines) {
+    verifier.line(line);
+  }
+  return verifier.finish([]);
+}
+
+function firstFault(lines: readonly string[], heads?: readonly ChainHead[]) {
+  return verifyLines(lines, heads).writers.find(({ fault }) => fault !== null)
+    ?.fault;
+}
+
+describe("an entry", () => {
+  it("has exactly the members of the contract, in order, with the hash of the line without it", () => {
+    const [first, second] = trailOf("w", 2) as [string, string];
+
+    expect(first).toMatch(
+      /^\{"timestamp":"2027-01-15T08:00:00\.000Z","action":"webhook\.accepted","userId":"source:hex","resource":"\/webhooks\/hex","result":"success","metadata":\{"eventId":"evt_0","ip":"127\.0\.0\.1"\},"chain":\{"writer":"w","seq":1,"prev":"0{64}"\},"hash":"[0-9a-f]{64}"\}$/,
+    );
+    const hash = createHash("sha256")
+      .update(first.replace(/,"hash":"[0-9a-f]{64}"/, ""))
+      .digest("hex");
+    expect(JSON.parse(first)).toMatchObject({ hash });
+    expect(JSON.parse(second)).toMatchObject({
+      chain: { seq: 2, prev: hash },
+    });
+  });
+
+  it("is one line of printable ASCII whatever a sender put into it", () => {
+    const nasty =
+      '\n\r\u0000\u001b[2J\u007f\u0085\u2028\u2029\u202e\ud800é😀"\\';
+    const line = asciiJson({ nasty });
+    expect(line).toMatch(/^[\x20-\x7e]+$/);
+    expect(JSON.parse(line)).toEqual({ nasty });
+  });
+
+  it("is never longer than 8 KiB", () => {
+    const { line } = new AuditChain("w").append({
+      ...draft(1),
+      metadata: { requestId: "r", reason: "x", huge: "\u2028".repeat(5000) },
+    });
+    expect(line.length).toBeLessThanOrEqual(8192);
+    expect(parseEntry(line)?.metadata).toEqual({
+      requestId: "r",
+      reason: "x",
+      truncated: true,
+    });
+  });
+
+  it("server.started names the newest heads that fit, and how many more there are", () => {
+    const heads = Array.from({ length: 100 }, (_, n) => ({
+      writer: n.toString(16).padStart(16, "0"),
+      seq: 123_456_789 + n,
+      hash: "a".repeat(64),
+    }));
+    const started = serverStarted({
+      at: 1,
+      version: "1.0.0",
+      nodeVersion: "v24.0.0",
+      sources: [],
+      destinations: [],
+      heads,
+    });
+    const { line } = new AuditChain("w").append(started);
+    const { metadata } = parseEntry(line)!;
+    expect(metadata["heads"]).toEqual(heads.slice(0, 60));
+    expect(metadata["headsOmitted"]).toBe(40);
+  });
+});
+
+describe("verifying a chain", () => {
+  it("finds an untouched trail of two interleaved writers intact", () => {
+    const one = trailOf("one", 20);
+    const two = trailOf("two", 20);
+    const lines = one.flatMap((line, n) => [line, `[AUDIT] ${two[n] ?? ""}`]);
+
+    const report = verifyLines(["some other line", ...lines, ""]);
+
+    expect(report).toMatchObject({ entries: 40, skipped: 2 });
+    expect(report.writers).toEqual([
+      { writer: "one", entries: 20, lastSeq: 20, fault: null },
+      { writer: "two", entries: 20, lastSeq: 20, fault: null },
+    ]);
+  });
+
+  it("finds every byte that was changed", () => {
+    const lines = trailOf("w", 3);
+    const target = lines[1]!;
+    const missed: number[] = [];
+    for (let at = 0; at < target.length; at += 1) {
+      const flipped = String.fromCharCode(target.charCodeAt(at) ^ 1);
+      const changed = target.slice(0, at) + flipped + target.slice(at + 1);
+      if (firstFault([lines[0]!, changed, lines[2]!]) === undefined) {
+        missed.push(at);
+      }
+    }
+    expect(missed).toEqual([]);
+  });
+
+  it("names the writer and the seq of what is missing, doubled, swapped or put in", () => {
+    const lines = trailOf("w", 5);
+    const [a, b, c, d, e] = lines as [string, string, string, string, string];
+    expect(firstFault([a, b, d, e])).toEqual({
+      writer: "w",
+      seq: 3,
+      what: "missing",
+    });
+    expect(firstFault([b, c])).toEqual({
+      writer: "w",
+      seq: 1,
+      what: "missing",
+    });
+    expect(firstFault([a, b, b, c])).toMatchObject({
+      seq: 2,
+      what: "out of order",
+    });
+    expect(firstFault([a, c, b, d])).toMatchObject({ seq: 2, what: "missing" });
+    const stranger = new AuditChain("w");
+    stranger.rewind({ writer: "w", seq: 2, hash: GENESIS });
+    const forged = stranger.append(draft(99)).line;
+    expect(firstFault([a, b, forged, d])).toMatchObject({
+      seq: 3,
+      what: "not linked to the entry before",
+    });
+    const { writers } = verifyLines([a, b.slice(0, 50), c]);
+    expect(writers.map(({ fault }) => fault?.what)).toEqual([
+      "missing",
+      "unreadable",
+    ]);
+  });
+
+  it("finds a tail that was cut off, and a trail re-hashed from a point on, by a head known from elsewhere", () => {
+    const lines = trailOf("w", 5);
+    const last = parseEntry(lines[4]!)!;
+    const head = { writer: "w", seq: 5, hash: last.hash };
+    expect(firstFault(lines, [head])).toBeUndefined();
+    expect(firstFault(lines.slice(0, 4), [head])).toEqual({
+      writer: "w",
+      seq: 5,
+      what: "cut off",
+    });
+    expect(firstFault([], [head])).toMatchObject({ seq: 1, what: "cut off" });
+    const rehashed = new AuditChain("w");
+    const other = lines.map(
+      (_, n) => rehashed.append(draft(n === 2 ? 77 : n)).line,
+    );
+    expect(firstFault(other)).toBeUndefined();
+    expect(firstFault(other, [head])).toMatchObject({ seq: 5, what: "edited" });
+  });
+});
+
+describe("the filter of the trail", () => {
+  const entry = {
+    ...(JSON.parse(trailOf("w", 1)[0]!) as ParsedEntry),
+    metadata: { source: "hex" },
+  };
+  const all = { since: null, action: null, result: null, source: null };
+
+  it.each([
+    [{}, true],
+    [{ action: "webhook.*" }, true],
+    [{ action: "*accepted" }, true],
+    [{ action: "webhook" }, false],
+    [{ action: "webhookXaccepted" }, false],
+    [{ action: "webhook?accepted" }, false],
+    [{ result: "success" }, true],
+    [{ result: "failure" }, false],
+    [{ source: "hex" }, true],
+    [{ source: "github" }, false],
+    [{ since: entry.timestamp }, true],
+    [{ since: "2027-01-15T08:00:00.001Z" }, false],
+  ])("%j: %s", (filter, matches) => {
+    expect(createEntryFilter({ ...all, ...filter })(entry)).toBe(matches);
+  });
+});
+
+describe("the readable form", () => {
+  it("fits 80 columns, shows what a terminal would act on as text, and has colours only when asked", () => {
+    const entry = {
+      ...(JSON.parse(trailOf("w", 1)[0]!) as ParsedEntry),
+      metadata: { eventId: "\u001b[2Jevil\n", reason: "x".repeat(200) },
+    };
+    const plain = prettyEntry(entry, false);
+    expect(plain.length).toBeLessThanOrEqual(80);
+    expect(plain).toMatch(/^[\x20-\x7e]+$/);
+    expect(plain).toContain("2027-01-15 08:00:00 ok   webhook.accepted");
+    const short = { ...entry, metadata: { eventId: "\u001b[2Jevil\n" } };
+    expect(prettyEntry(short, false)).toContain("\\u001b[2Jevil\\n");
+    expect(prettyEntry(short, true)).toContain("\u001b[32mok");
+  });
+});
+
+describe("the trail of a service", () => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  let service: TestService;
+
+  beforeEach(async () => {
+    folder = temporaryFolder();
+    service = await startTestService(folder.path);
+  });
+
+  afterEach(async () => {
+    await service.stop();
+    folder.remove();
+  });
+
+  it("goes to stdout from the store, in order, each line once, and chains over restarts by heads", async () => {
+    for (let n = 0; n < 30; n += 1) {
+      const body = eventBody(`evt_${n}`);
+      await service.post(body, n % 3 === 0 ? {} : signed(body));
+    }
+    await service.stop();
+    const first = await service.entries();
+    const printed = service.stdout.text.trimEnd().split("\n");
+
+    expect(printed.every((line) => line.startsWith("[AUDIT] {"))).toBe(true);
+    expect(
+      printed.map((line) => parseEntry(line.slice("[AUDIT] ".length))),
+    ).toEqual(first);
+    expect(first[0]).toMatchObject({
+      action: "server.started",
+      userId: "system",
+      chain: { seq: 1, prev: GENESIS },
+      metadata: { heads: [] },
+    });
+    const last = first.at(-1)!;
+    expect(last).toMatchObject({
+      action: "server.stopped",
+      metadata: { reason: "test" },
+    });
+
+    service = await startTestService(folder.path, {
+      env: { AUDIT_STDOUT: "json" },
+    });
+    await service.stop();
+    const [started] = service.stdout.text.split("\n");
+    expect(JSON.parse(started!)).toMatchObject({
+      action: "server.started",
+      chain: { seq: 1 },
+      metadata: {
+        heads: [
+          { writer: last.chain.writer, seq: last.chain.seq, hash: last.hash },
+        ],
+      },
+    });
+    expect(service.stdout.text.split("\n")).toHaveLength(3);
+  });
+
+  it("is not on stdout when that is off, and is in the store all the same", async () => {
+    await service.stop();
+    service = await startTestService(folder.path, {
+      env: { AUDIT_STDOUT: "off" },
+    });
+    await service.post(eventBody("evt_1"));
+    await service.stop();
+    expect(service.stdout.text).toBe("");
+    expect((await service.entries()).length).toBeGreaterThan(3);
+  });
+
+  it("that somebody edits, shortens or empties does not verify any more", async () => {
+    await service.post(eventBody("evt_1"));
+    await service.stop();
+    const file = path.join(folder.path, "hexhook.db");
+    const tamper = (sql: string): void => {
+      const db = new Database(file);
+      db.exec(sql);
+      db.close();
+    };
+    const last = (await service.entries()).at(-1)!;
+    tamper(
+      "DELETE FROM audit_entry WHERE position = (SELECT max(position) FROM audit_entry)",
+    );
+    await expect(service.entries()).rejects.toThrow(
+      `"seq":${last.chain.seq},"what":"cut off"`,
+    );
+    tamper(
+      "UPDATE audit_entry SET line = replace(line, 'evt_1', 'evt_2') WHERE line LIKE '%evt_1%'",
+    );
+    await expect(service.entries()).rejects.toThrow('"what":"edited"');
+  });
+
+  it("holds no secret, signature, body or credential, nor do stdout, log and answers", async () => {
+    const body = Buffer.from(
+      JSON.stringify({ id: "evt_s", type: "t", data: "body-geheim" }),
+    );
+    const signature = signed(body);
+    const headers = {
+      ...signature,
+      authorization: "Bearer credential-geheim",
+      cookie: "session=cookie-geheim",
+    };
+    const answers = [
+      await service.post(body, headers),
+      await service.post(body, headers),
+      await service.post(body, signed(body, { secret: OTHER_SECRET })),
+      await service.post(body, signed(body, { at: 0 })),
+      await service.post(
+        Buffer.from("body-geheim"),
+        signed(Buffer.from("body-geheim")),
+      ),
+    ];
+    await service.stop();
+
+    const everything = [
+      service.stdout.text,
+      service.log.text,
+      JSON.stringify(await service.entries()),
+      ...answers.map(({ text }) => text),
+    ].join("\n");
+    expect(everything).toContain("evt_s");
+    expect(everything).not.toContain("geheim");
+    expect(everything).not.toContain(SECRET);
+    expect(everything.toLowerCase()).not.toContain(
+      signature["x-hex-signature"],
+    );
+  });
+});
+
+describe("the stdout sink", () => {
+  const rows = Array.from({ length: 2000 }, (_, n) => ({
+    position: n + 1,
+    writer: n % 2 === 0 ? "mine" : "other",
+    line: `line ${n}`,
+  }));
+  const trail = {
+    readAudit: async (position: number, limit: number) =>
+      rows.slice(position, position + limit),
+  };
+
+  it("waits for a reader that is stuck, holding one batch, and then goes on where it was", async () => {
+    const taken: string[] = [];
+    let release: (() => void) | null = null;
+    const stdout = new Writable({
+      write(chunk: Buffer, _encoding, callback) {
+        taken.push(...chunk.toString().trimEnd().split("\n"));
+        release = callback;
+      },
+    });
+    const sink = startStdoutSink({
+      trail,
+      stdout,
+      format: "json",
+      writer: "mine",
+      after: 0,
+      onFault: () => undefined,
+    });
+    sink.wake();
+    await eventually(() => release !== null);
+    await sink.flush(20);
+    expect(taken).toHaveLength(250);
+
+    const done = sink.flush(10_000);
+    while (taken.length < 1000) {
+      const go = await eventually(() => release);
+      release = null;
+      go();
+    }
+    (release as (() => void) | null)?.();
+    await eventually(() => {
+      release?.();
+      return taken.length === 1000;
+    });
+    await done;
+    expect(taken).toEqual(
+      rows.filter(({ writer }) => writer === "mine").map(({ line }) => line),
+    );
+  });
+
+  it("ends when its reader is gone, and says so once", async () => {
+    const faults: unknown[] = [];
+    const stdout = new Writable({
+      write(_chunk, _encoding, callback) {
+        callback(Object.assign(new Error("gone"), { code: "EPIPE" }));
+      },
+    });
+    const sink = startStdoutSink({
+      trail,
+      stdout,
+      format: "json",
+      writer: "mine",
+      after: 0,
+      onFault: (error) => faults.push(error),
+    });
+    sink.wake();
+    await sink.flush(1000);
+    await eventually(() => faults.length === 1);
+    sink.wake();
+    await sink.flush(1000);
+    expect(faults).toHaveLength(1);
+  });
+});

@@ -1,0 +1,191 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { existsSync, statSync } from "node:fs";
+import { Agent, request } from "node:http";
+import { connect } from "node:net";
+import path from "node:path";
+import {
+  eventBody,
+  eventually,
+  readTrail,
+  signed,
+  startTestService,
+  temporaryFolder,
+} from "./harness.ts";
+import { serve } from "./processes.ts";
+
+let folder: ReturnType<typeof temporaryFolder>;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+afterEach(() => {
+  folder.remove();
+});
+
+describe("SIGTERM", () => {
+  it("while requests are in flight fails none of them, writes the last entry, and ends with 0", async () => {
+    const server = await serve(folder.path, { DRAIN_SECONDS: "1" });
+    const statuses: number[] = [];
+    const agent = new Agent({ keepAlive: true });
+    let connectionClosed = false;
+    let sending = true;
+    let sent = 0;
+
+    const post = (): Promise<void> =>
+      new Promise((resolve, reject) => {
+        sent += 1;
+        const body = eventBody(`evt_${sent}`);
+        const req = request(
+          `${server.url}/webhooks/hex`,
+          { method: "POST", agent, headers: signed(body) },
+          (res) => {
+            statuses.push(res.statusCode ?? 0);
+            connectionClosed ||= res.headers.connection === "close";
+            res.resume();
+            res.on("end", resolve);
+          },
+        );
+        req.on("error", reject);
+        req.end(body);
+      });
+    const lane = async (): Promise<void> => {
+      while (sending) {
+        await post();
+      }
+    };
+    const lanes = Promise.all(Array.from({ length: 8 }, lane));
+    await eventually(() => statuses.length > 100);
+
+    server.child.kill("SIGTERM");
+    await eventually(async () => {
+      const ready = await fetch(`${server.url}/readyz`);
+      return ready.status === 503;
+    });
+    const before = statuses.length;
+    await eventually(() => statuses.length > before + 100);
+    sending = false;
+    await lanes;
+    const { code } = await server.exited;
+
+    expect(new Set(statuses)).toEqual(new Set([200]));
+    expect(connectionClosed).toBe(true);
+    expect(code).toBe(0);
+    const entries = await readTrail(path.join(folder.path, "hexhook.db"));
+    expect(entries.at(-1)).toMatchObject({
+      action: "server.stopped",
+      metadata: { reason: "SIGTERM" },
+    });
+    const accepted = entries.filter(
+      ({ action }) => action === "webhook.accepted",
+    );
+    expect(accepted).toHaveLength(statuses.length);
+    const printed = server.stdout().trimEnd().split("\n");
+    expect(printed).toHaveLength(entries.length);
+    agent.destroy();
+  }, 30_000);
+
+  it("lets a request whose body is still coming finish", async () => {
+    const server = await serve(folder.path);
+    const body = eventBody("evt_slow");
+    const head = Object.entries({
+      host: "h",
+      "content-length": String(body.length),
+      ...signed(body),
+    })
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("");
+    const socket = connect(server.port, "127.0.0.1");
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += chunk.toString();
+    });
+    socket.write(`POST /webhooks/hex HTTP/1.1\r\n${head}\r\n`);
+    socket.write(body.subarray(0, 5));
+    await eventually(
+      async () =>
+        new Promise<boolean>((resolve) => {
+          // Bytes are on their way once an answer to a later request of another connection is back.
+          fetch(`${server.url}/livez`).then(
+            ({ ok }) => {
+              resolve(ok);
+            },
+            () => {
+              resolve(false);
+            },
+          );
+        }),
+    );
+
+    server.child.kill("SIGTERM");
+    await eventually(() => server.stderr().includes("stopping"));
+    socket.write(body.subarray(5));
+    const { code } = await server.exited;
+
+    expect(text).toMatch(/^HTTP\/1\.1 200 /);
+    expect(text.toLowerCase()).toContain("connection: close");
+    expect(code).toBe(0);
+  }, 30_000);
+
+  it("ends within SHUTDOWN_SECONDS although a connection never ends", async () => {
+    const server = await serve(folder.path, { SHUTDOWN_SECONDS: "3" });
+    const socket = connect(server.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    socket.write(
+      "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{",
+    );
+    await fetch(`${server.url}/livez`);
+    const { code } = await server.stop();
+    expect(code).toBe(0);
+    socket.destroy();
+  }, 30_000);
+
+  it("twice ends at once with 1", async () => {
+    const server = await serve(folder.path, { DRAIN_SECONDS: "60" });
+    server.child.kill("SIGTERM");
+    await eventually(() => server.stderr().includes("stopping"));
+    const { code } = await server.stop("SIGINT");
+    expect(code).toBe(1);
+  }, 30_000);
+});
+
+describe("what serve writes", () => {
+  it("is readable by its own user alone, and stderr holds no audit line", async () => {
+    const server = await serve(folder.path);
+    const body = eventBody("evt_1");
+    const answer = await server.post(body, signed(body));
+    expect(answer.status).toBe(200);
+    const file = path.join(folder.path, "hexhook.db");
+    expect(statSync(file).mode & 0o077).toBe(0);
+    expect(existsSync(`${file}-wal`)).toBe(true);
+    expect(statSync(`${file}-wal`).mode & 0o077).toBe(0);
+    await server.stop();
+
+    expect(server.stderr()).not.toContain("[AUDIT]");
+    const lines = server.stderr().trimEnd().split("\n");
+    for (const line of lines) {
+      expect(JSON.parse(line)).toMatchObject({ level: expect.any(Number) });
+    }
+    expect(server.stderr()).toContain("/webhooks/hex");
+  }, 30_000);
+});
+
+describe("a start that fails half way", () => {
+  it("releases what it had opened, so that the next one has it", async () => {
+    const first = await startTestService(folder.path);
+    await expect(
+      startTestService(folder.path, {
+        env: {
+          PORT: String(first.port),
+          DATABASE_URL: `sqlite:${folder.path}/second.db`,
+        },
+      }),
+    ).rejects.toMatchObject({
+      name: "ConfigError",
+      message: expect.stringMatching(/^PORT: cannot listen there/),
+    });
+    const entries = await readTrail(path.join(folder.path, "second.db"));
+    expect(entries.at(-1)).toMatchObject({ action: "server.stopped" });
+    await first.stop();
+  });
+});
