@@ -93,7 +93,9 @@ export async function send(
     return { status: response.status, text, durationMs: since() };
   } catch (thrown) {
     const { message, cause } = asError(thrown);
-    const text = errorCode(cause) ?? message;
+    const text =
+      errorCode(cause) ??
+      (cause === undefined ? message : asError(cause).message);
     return { status: 0, text, durationMs: since() };
   }
 }
