@@ -1,0 +1,178 @@
+import { describe, expect, it } from "@jest/globals";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { VARIABLES } from "../src/config/variables.ts";
+import { AUDIT_ACTIONS } from "../src/core/audit-entry.ts";
+import { PROBLEMS } from "../src/errors.ts";
+import { SCHEME_NAMES } from "../src/signature/scheme.ts";
+import { hexhook } from "./processes.ts";
+
+const ROOT = path.join(import.meta.dirname, "..");
+const read = (file: string): string =>
+  readFileSync(path.join(ROOT, file), "utf8");
+
+/** What stands in the first column of a table whose first cell begins with code, below a heading. */
+function firstColumn(text: string, heading: string): string[] {
+  const section = text.split(/^#+ /m).find((part) => part.startsWith(heading));
+  return [...(section ?? "").matchAll(/^\| (`[^|]*`) +\|/gm)].flatMap(
+    ([, cell]) => [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, t]) => t!),
+  );
+}
+
+const sorted = (names: Iterable<string>): string[] =>
+  [...new Set(names)].sort();
+
+/** Every name that a file of the sources reads or says, by a pattern. */
+function inSources(pattern: RegExp): Set<string> {
+  const found = new Set<string>();
+  const visit = (folder: string): void => {
+    for (const name of readdirSync(folder)) {
+      const place = path.join(folder, name);
+      if (statSync(place).isDirectory()) {
+        visit(place);
+      } else if (place.endsWith(".ts")) {
+        for (const [, word] of readFileSync(place, "utf8").matchAll(pattern)) {
+          found.add(word!);
+        }
+      }
+    }
+  };
+  visit(path.join(ROOT, "src"));
+  return found;
+}
+
+const variables = Object.entries(VARIABLES) as [
+  string,
+  { default?: string; secret?: true },
+][];
+
+const defaults = variables.flatMap(([name, definition]) =>
+  definition.default === undefined ? [] : [[name, definition.default] as const],
+);
+
+describe("the documents", () => {
+  it("list every variable in the README's table, and no other", () => {
+    expect(sorted(firstColumn(read("README.md"), "Configuration"))).toEqual(
+      sorted(Object.keys(VARIABLES)),
+    );
+  });
+
+  it("give every default in the README's table", () => {
+    const readme = read("README.md");
+    for (const [name, definition] of variables) {
+      if (definition.default !== undefined) {
+        const row = readme
+          .split("\n")
+          .find((line) => line.startsWith("|") && line.includes(`\`${name}\``));
+        expect(row).toContain(`\`${definition.default}\``);
+      }
+    }
+  });
+
+  it("list every variable in .env.example, with _FILE for each secret, and no other", () => {
+    const names = [...read(".env.example").matchAll(/^#?([A-Z_]+)=/gm)].map(
+      ([, name]) => name!,
+    );
+    const expected = variables.flatMap(([name, definition]) =>
+      definition.secret ? [name, `${name}_FILE`] : [name],
+    );
+    expect(sorted(names)).toEqual(sorted(expected));
+  });
+
+  it("give every default in .env.example, commented out", () => {
+    const example = read(".env.example");
+    for (const [name, value] of defaults) {
+      expect(example).toContain(`\n#${name}=${value}\n`);
+    }
+  });
+
+  it("list every error code with its status, and no other", () => {
+    const errors = read("docs/errors.md");
+    expect(sorted(firstColumn(errors, "Error codes"))).toEqual(
+      sorted(Object.keys(PROBLEMS)),
+    );
+    for (const [code, { status }] of Object.entries(PROBLEMS)) {
+      expect(errors).toMatch(
+        new RegExp(`^\\| \`${code}\` +\\| ${status} `, "m"),
+      );
+    }
+  });
+
+  it("list every reason that the sources give a rejection", () => {
+    const errors = read("docs/errors.md");
+    const reasons = new Set([
+      ...inSources(/reason: "([a-z_]+)"/g),
+      ...inSources(/new AppError\([^)]*, "([a-z_]+)"\)/g),
+    ]);
+    expect(reasons.size).toBeGreaterThan(10);
+    for (const reason of reasons) {
+      expect(errors).toContain(`\`${reason}\``);
+    }
+  });
+
+  it("list every audit action, and no other; and the sources write each of them", () => {
+    expect(
+      sorted(firstColumn(read("docs/operations.md"), "Audit entries")),
+    ).toEqual(sorted(AUDIT_ACTIONS));
+    const written = inSources(/(?:action|[a-z]+): "([a-z]+\.[a-z_]+)"/g);
+    for (const action of AUDIT_ACTIONS) {
+      expect([...written, "http.rejected", "webhook.rejected"]).toContain(
+        action,
+      );
+    }
+  });
+
+  it("list every command, and no other", async () => {
+    const commandsOf = async (...parents: string[]): Promise<string[]> => {
+      const { stdout } = await hexhook([...parents, "--help"], { cwd: ROOT });
+      const list = stdout.split("Commands:\n")[1] ?? "";
+      const names = [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, n]) => n!);
+      const nested = await Promise.all(
+        names
+          .filter((name) => name !== "help")
+          .map(async (name) => {
+            const below =
+              parents.length === 0 && name === "audit"
+                ? await commandsOf(...parents, name)
+                : [];
+            return below.length > 0
+              ? below
+              : [["hexhook", ...parents, name].join(" ")];
+          }),
+      );
+      return nested.flat();
+    };
+    expect(sorted(firstColumn(read("README.md"), "Command line"))).toEqual(
+      sorted(await commandsOf()),
+    );
+  });
+
+  it("list every signature scheme, and no other", () => {
+    expect(sorted(firstColumn(read("docs/sources.md"), "Sources"))).toEqual(
+      sorted(SCHEME_NAMES),
+    );
+  });
+
+  it("name files that are there", () => {
+    const text = ["docs/architecture.md", "README.md", "CONTRIBUTING.md"]
+      .map(read)
+      .join("\n");
+    const names = sorted(
+      [...text.matchAll(/`((?:src|test|docs)\/[\w./-]+)`/g)].map(([, n]) => n!),
+    );
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) {
+      expect(statSync(path.join(ROOT, name))).toBeDefined();
+    }
+  });
+
+  it("open with what Hexhook is, then the two commands", () => {
+    const readme = read("README.md");
+    const what = readme.indexOf("Hexhook is a webhook receiver");
+    const demo = readme.indexOf("npm ci && npm run demo");
+    const tests = readme.indexOf("npm ci && npm test");
+    expect(what).toBeGreaterThan(0);
+    expect(demo).toBeGreaterThan(what);
+    expect(tests).toBeGreaterThan(demo);
+  });
+});
