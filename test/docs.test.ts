@@ -59,13 +59,11 @@ describe("the documents", () => {
 
   it("give every default in the README's table", () => {
     const readme = read("README.md");
-    for (const [name, definition] of variables) {
-      if (definition.default !== undefined) {
-        const row = readme
-          .split("\n")
-          .find((line) => line.startsWith("|") && line.includes(`\`${name}\``));
-        expect(row).toContain(`\`${definition.default}\``);
-      }
+    for (const [name, value] of defaults) {
+      const row = readme
+        .split("\n")
+        .find((line) => line.startsWith("|") && line.includes(`\`${name}\``));
+      expect(row).toContain(`\`${value}\``);
     }
   });
 
