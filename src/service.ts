@@ -1,19 +1,14 @@
 import { type Writable } from "node:stream";
-import { type Logger } from "pino";
 import { serverStarted, serverStopped } from "./audit/server-entries.ts";
 import { startStdoutSink } from "./audit/stdout-sink.ts";
 import { type Config } from "./config.ts";
 import { createIntake } from "./core/intake.ts";
-import { type Destination } from "./core/model.ts";
 import { createRefusalBudget } from "./core/refusal-budget.ts";
 import { createRouter } from "./core/routing.ts";
 import { type Store } from "./core/store.ts";
-import { createHandlerDestination } from "./delivery/handler-destination.ts";
-import { createHttpDestination } from "./delivery/http-destination.ts";
-import { loadHandlers } from "./delivery/load-handlers.ts";
 import { startWorker } from "./delivery/worker.ts";
+import { createDestinations, type DestinationDeps } from "./destinations.ts";
 import { asError, type StoreError } from "./errors.ts";
-import builtInHandlers from "./handlers/index.ts";
 import { createAdmission } from "./http/admission.ts";
 import { createAdminApp, createPublicApp } from "./http/app.ts";
 import { createClientAddress } from "./http/client-address.ts";
@@ -32,12 +27,9 @@ import { createShutdown } from "./shutdown.ts";
 /** Refusals of unverified requests that one address gets answered in full: 600 at once, then 10 a second. */
 const REFUSALS = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
 
-const HTTP_CONCURRENCY = 8;
-const HANDLER_CONCURRENCY = 64;
-
-/** What is under way at once: so many requests, and so many bytes of bodies, or eight bodies of the largest size. */
-const MAX_REQUESTS = 4096;
-const MAX_HELD_BYTES = 268_435_456;
+/** What is under way at once: answers that are waited for, and bytes of bodies (or eight of the largest) of each size class. */
+const MAX_WAITING = 4096;
+const MAX_HELD_BYTES = 134_217_728;
 
 const SERVER_LIMITS = {
   headersTimeout: 10_000,
@@ -47,18 +39,11 @@ const SERVER_LIMITS = {
 };
 
 /** What the service takes from the world around it. */
-export interface ServiceDeps {
-  readonly logger: Logger;
+export interface ServiceDeps extends DestinationDeps {
   /** Where the audit trail goes. */
   readonly stdout: Writable;
-  /** Unix milliseconds. */
-  readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  /** So many random bytes, in hex. */
-  readonly randomHex: (bytes: number) => string;
-  readonly fetch: typeof fetch;
-  readonly version: string;
   /** The store cannot be believed any more: nothing is acknowledged from now on, and the process should end. */
   readonly onFatal: (error: StoreError) => void;
   readonly limits?: Partial<ServerLimits>;
@@ -87,35 +72,7 @@ export async function startService(
   };
 
   try {
-    const handlers =
-      config.handlersFile === null
-        ? builtInHandlers
-        : await loadHandlers(config.handlersFile);
-    const destinations: Destination[] = Object.entries(handlers).map(
-      ([pattern, handler]) =>
-        createHandlerDestination(
-          { logger: (bindings) => logger.child(bindings) },
-          { pattern, handler, concurrency: HANDLER_CONCURRENCY },
-        ),
-    );
-    if (config.forward !== null) {
-      destinations.push(
-        createHttpDestination(
-          {
-            fetch: deps.fetch,
-            now,
-            randomHex: deps.randomHex,
-            userAgent: `Hexhook/${deps.version}`,
-          },
-          {
-            ...config.forward,
-            name: "forward",
-            events: ["*"],
-            concurrency: HTTP_CONCURRENCY,
-          },
-        ),
-      );
-    }
+    const destinations = await createDestinations(config, deps);
 
     const writer = deps.randomHex(8);
     const store = openSqliteStore({
@@ -240,7 +197,7 @@ export async function startService(
         source: (name) => sources.get(name),
         intake,
         admission: createAdmission({
-          maxRequests: MAX_REQUESTS,
+          maxWaiting: MAX_WAITING,
           maxBytes: Math.max(MAX_HELD_BYTES, 8 * config.maxBodyBytes),
         }),
         refuse,

@@ -185,7 +185,7 @@ describe("a signing secret", () => {
         mkdirSync(path.join(folder.path, "d"));
         return path.join(folder.path, "d");
       },
-      /EISDIR/,
+      /not a file/,
     ],
     ["is empty", () => secretFile(""), /empty/],
     ["is a line end alone", () => secretFile("\n"), /empty/],

@@ -170,11 +170,11 @@ export async function startTestService(
 export async function readTrail(file: string): Promise<ParsedEntry[]> {
   const trail = openSqliteReader(file);
   try {
-    const heads = await trail.heads();
+    const before = await trail.heads();
     const verifier = createTrailVerifier();
     const entries: ParsedEntry[] = [];
     for await (const { line } of rowsOf(trail)) {
-      verifier.line(line);
+      verifier.entry(line);
       const entry = parseEntry(line);
       if (entry === null) {
         throw new Error(`not an entry: ${line}`);
@@ -182,7 +182,7 @@ export async function readTrail(file: string): Promise<ParsedEntry[]> {
       entries.push(entry);
     }
     const faults = verifier
-      .finish(heads)
+      .finish({ before, after: await trail.heads() })
       .writers.flatMap(({ fault }) => fault ?? []);
     if (faults.length > 0) {
       throw new Error(`the trail is not intact: ${JSON.stringify(faults)}`);

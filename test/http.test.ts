@@ -6,6 +6,7 @@ import { type AddressInfo, connect } from "node:net";
 import path from "node:path";
 import supertest from "supertest";
 import { createExpressApp } from "../src/http/express-app.ts";
+import { AppError } from "../src/errors.ts";
 import { createAdmission } from "../src/http/admission.ts";
 import { createClientAddress } from "../src/http/client-address.ts";
 import { isIdentityEncoding, isJsonMediaType } from "../src/http/media-type.ts";
@@ -475,18 +476,91 @@ describe("senders that are too slow", () => {
 });
 
 describe("overload", () => {
-  it("is 503 with a time to come back, and no budget of the sender is used", () => {
-    const admission = createAdmission({ maxRequests: 2, maxBytes: 100 });
-    admission.enter(50);
-    admission.enter(50);
+  const full = expect.objectContaining({ code: "unavailable" });
+
+  it("counts bytes as they arrive, gives them back, and keeps memory for small bodies apart", () => {
+    const admission = createAdmission({ maxBytes: 100_000, maxWaiting: 1 });
+    const chunked = admission.hold(null);
+    const large = admission.hold(70_000);
+    const small = admission.hold(1000);
+    chunked.add(60_000);
+    large.add(40_000);
     expect(() => {
-      admission.enter(0);
-    }).toThrow(expect.objectContaining({ code: "unavailable" }));
-    admission.leave(50);
-    expect(() => {
-      admission.enter(51);
-    }).toThrow(expect.objectContaining({ code: "unavailable" }));
-    admission.enter(50);
+      large.add(1);
+    }).toThrow(full);
+    small.add(1000);
+    chunked.release();
+    large.add(30_000);
+  });
+
+  it("refuses work beyond what may wait, and takes it again afterwards", async () => {
+    const admission = createAdmission({ maxBytes: 1, maxWaiting: 1 });
+    let finish: () => void = () => undefined;
+    const first = admission.work(
+      () =>
+        new Promise<void>((resolve) => {
+          finish = resolve;
+        }),
+    );
+    await expect(admission.work(async () => 1)).rejects.toEqual(full);
+    finish();
+    await first;
+    expect(await admission.work(async () => 2)).toBe(2);
+  });
+
+  it("is not brought about by connections that announce bodies and send nothing", async () => {
+    const idle = Array.from({ length: 300 }, () => {
+      const socket = connect(service.port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.write(
+        "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
+      );
+      return socket;
+    });
+    await Promise.all(idle.map((socket) => once(socket, "connect")));
+    expect((await service.post(eventBody("evt_idle"))).status).toBe(200);
+    for (const socket of idle) {
+      socket.destroy();
+    }
+  });
+
+  it("stops reading a body that there is no room for, and answers 503", async () => {
+    const { readBody } = await import("../src/http/read-body.ts");
+    const { PassThrough } = await import("node:stream");
+    const body = Object.assign(new PassThrough(), { headers: {} });
+    const read = readBody(body as never, 1000, {
+      add: () => {
+        throw new AppError("unavailable", "overloaded");
+      },
+    });
+    body.write("x");
+    await expect(read).rejects.toEqual(full);
+    expect(body.isPaused()).toBe(true);
+  });
+});
+
+describe("CONNECT", () => {
+  it("gets 400, and a reset behind it does not end the process", async () => {
+    const text = await exchangeRaw(
+      service.port,
+      "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
+    );
+    expect(answersIn(text)).toEqual([{ status: 400, code: "bad_request" }]);
+    await Promise.all(
+      Array.from(
+        { length: 50 },
+        () =>
+          new Promise((resolve) => {
+            const socket = connect(service.port, "127.0.0.1", () => {
+              socket.write("CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n", () =>
+                socket.resetAndDestroy(),
+              );
+            });
+            socket.on("close", resolve);
+          }),
+      ),
+    );
+    expect((await service.request("/livez")).status).toBe(200);
   });
 });
 
@@ -499,6 +573,13 @@ describe("health", () => {
     await supertest(service.url).head("/readyz").expect(200);
     const actions = (await service.entries()).map(({ action }) => action);
     expect(actions).toEqual(["server.started"]);
+
+    const flood = await exchangeRaw(
+      service.port,
+      "GET /livez HTTP/1.1\r\nhost: h\r\ncontent-length: 100000\r\n\r\n",
+    );
+    expect(flood).toMatch(/^HTTP\/1\.1 200 /);
+    expect(flood.toLowerCase()).toContain("connection: close");
 
     const refused = await service.request("/readyz", { method: "POST" });
     expect(refused.status).toBe(405);
@@ -518,6 +599,14 @@ describe("health", () => {
     });
     expect(answer.headers.get("retry-after")).toBe("5");
     expect((await service.request("/livez")).status).toBe(200);
+
+    // Whatever is written behind it: what was changed once proves nothing any more.
+    expect((await service.post(eventBody("evt_after"))).status).toBe(200);
+    const later = await eventually(async () => {
+      const again = await service.request("/readyz");
+      return again.status === 503 ? again : null;
+    });
+    expect(later.json["code"]).toBe("unavailable");
   });
 });
 

@@ -4,7 +4,7 @@ import {
   hashLine,
   splitHash,
 } from "../core/audit-chain.ts";
-import { parseEntry } from "./entry.ts";
+import { parseEntry, type ParsedEntry } from "./entry.ts";
 
 /** The first thing that is wrong with the chain of a writer. */
 export interface ChainFault {
@@ -16,6 +16,8 @@ export interface ChainFault {
     | "out of order"
     | "not linked to the entry before"
     | "cut off"
+    | "gone with all its entries"
+    | "without a head in the store"
     | "unreadable";
 }
 
@@ -37,10 +39,18 @@ export interface TrailReport {
 }
 
 export interface TrailVerifier {
-  /** Takes the next line, with or without the `[AUDIT] ` prefix. */
+  /** Takes the next line of a stream, with or without the `[AUDIT] ` prefix; other lines are counted and skipped. */
   line(text: string): void;
-  /** Holds what was read against heads known from elsewhere: a chain that ends before its head was cut off. */
-  finish(heads: readonly ChainHead[]): TrailReport;
+  /** Takes the next line of a store, where every line must be an entry. */
+  entry(line: string): void;
+  /**
+   * Holds what was read against what else is known. `store` is the store's own table of heads, as it was before the
+   * first line was read and after the last: with it the trail must be whole.
+   */
+  finish(store?: {
+    before: readonly ChainHead[];
+    after: readonly ChainHead[];
+  }): TrailReport;
 }
 
 interface WriterState {
@@ -48,8 +58,6 @@ interface WriterState {
   hash: string;
   entries: number;
   fault: ChainFault | null;
-  /** Heads to be met: hash by seq. */
-  awaited: Map<number, string>;
 }
 
 const PREFIX = "[AUDIT] ";
@@ -58,29 +66,31 @@ const ENTRY_START = '{"timestamp":"';
 /** Nobody to put it down to: a line that looks like an entry and is none. */
 const UNKNOWN_WRITER = "(unreadable)";
 
-/** Verifies the chains of a trail line by line, in memory that grows with the number of writers alone. */
+/**
+ * Verifies the chains of a trail line by line, in memory that grows with the number of writers alone. `heads` are entries
+ * known from elsewhere that must be there; the heads that an intact `server.started` names must be there too, in a stream
+ * only for writers of which it has entries at all.
+ */
 export function createTrailVerifier(
   heads: readonly ChainHead[] = [],
 ): TrailVerifier {
   const writers = new Map<string, WriterState>();
+  /** The furthest head that the trail itself names of each writer. */
+  const named = new Map<string, ChainHead>();
   let entries = 0;
   let skipped = 0;
 
   function stateOf(writer: string): WriterState {
     let state = writers.get(writer);
     if (state === undefined) {
-      const awaited = new Map(
-        heads
-          .filter((head) => head.writer === writer)
-          .map((head) => [head.seq, head.hash]),
-      );
-      state = { seq: 0, hash: GENESIS, entries: 0, fault: null, awaited };
+      state = { seq: 0, hash: GENESIS, entries: 0, fault: null };
       writers.set(writer, state);
     }
     return state;
   }
 
   function entry(line: string): void {
+    entries += 1;
     const parsed = parseEntry(line);
     const split = splitHash(line);
     if (parsed === null || split === null) {
@@ -94,6 +104,9 @@ export function createTrailVerifier(
       return;
     }
     const expected = state.seq + 1;
+    const known = heads.find(
+      (head) => head.writer === writer && head.seq === seq,
+    );
     if (hashLine(split.covered) !== split.claimed) {
       state.fault = fault(writer, seq, "edited");
     } else if (seq > expected) {
@@ -102,36 +115,72 @@ export function createTrailVerifier(
       state.fault = fault(writer, seq, "out of order");
     } else if (prev !== state.hash) {
       state.fault = fault(writer, seq, "not linked to the entry before");
-    } else if ((state.awaited.get(seq) ?? split.claimed) !== split.claimed) {
+    } else if (known !== undefined && known.hash !== split.claimed) {
       state.fault = fault(writer, seq, "edited");
     } else {
       state.seq = seq;
       state.hash = split.claimed;
       state.entries += 1;
+      noteNamedHeads(parsed);
+    }
+  }
+
+  function noteNamedHeads({ action, metadata }: ParsedEntry): void {
+    if (action !== "server.started" || !Array.isArray(metadata["heads"])) {
+      return;
+    }
+    for (const head of metadata["heads"] as ChainHead[]) {
+      if (head.seq > (named.get(head.writer)?.seq ?? 0)) {
+        named.set(head.writer, head);
+      }
+    }
+  }
+
+  /** A chain that ends before a head of it was cut off there; one that ends on it must have its hash. */
+  function meet({ writer, seq, hash }: ChainHead): void {
+    const state = stateOf(writer);
+    if (state.fault !== null) {
+      return;
+    }
+    if (state.entries === 0) {
+      state.fault = fault(writer, 1, "gone with all its entries");
+    } else if (state.seq < seq) {
+      state.fault = fault(writer, state.seq + 1, "cut off");
+    } else if (state.seq === seq && state.hash !== hash) {
+      state.fault = fault(writer, seq, "edited");
     }
   }
 
   return {
+    entry,
     line(text) {
       const bare = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : text;
       if (bare === text && !text.startsWith(ENTRY_START)) {
         skipped += 1;
         return;
       }
-      entries += 1;
       entry(bare);
     },
-    finish(ends) {
-      for (const { writer, seq } of [...heads, ...ends]) {
-        const state = stateOf(writer);
-        if (state.fault === null && state.seq < seq) {
-          state.fault = fault(writer, state.seq + 1, "cut off");
+    finish(store) {
+      heads.forEach(meet);
+      for (const head of named.values()) {
+        if (store !== undefined || writers.has(head.writer)) {
+          meet(head);
         }
       }
-      for (const { writer, seq, hash } of ends) {
-        const state = stateOf(writer);
-        if (state.fault === null && state.seq === seq && state.hash !== hash) {
-          state.fault = fault(writer, seq, "edited");
+      if (store !== undefined) {
+        store.before.forEach(meet);
+        const noted = new Set(
+          [...store.before, ...store.after].map(({ writer }) => writer),
+        );
+        for (const [writer, state] of writers) {
+          if (!noted.has(writer)) {
+            state.fault ??= fault(
+              writer,
+              state.seq,
+              "without a head in the store",
+            );
+          }
         }
       }
       return {

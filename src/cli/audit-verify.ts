@@ -58,14 +58,12 @@ function parseHead(text: string, earlier: readonly ChainHead[]): ChainHead[] {
 async function verifyStore(heads: readonly ChainHead[]): Promise<TrailReport> {
   return withTrail(async (trail) => {
     const verifier = createTrailVerifier(heads);
-    // Read before the entries: what a running service appends meanwhile is then no fault.
-    const ends = await trail.heads();
-    let lines = 0;
+    // Heads of before, so that what a running service appends meanwhile is no fault; and of after, for one that started.
+    const before = await trail.heads();
     for await (const { line } of rowsOf(trail)) {
-      verifier.line(line);
-      lines += 1;
+      verifier.entry(line);
     }
-    return verifier.finish(lines === 0 ? [] : ends);
+    return verifier.finish({ before, after: await trail.heads() });
   });
 }
 
@@ -75,7 +73,7 @@ async function verifyFile(
 ): Promise<TrailReport> {
   const verifier = createTrailVerifier(heads);
   await feed(file, verifier);
-  return verifier.finish([]);
+  return verifier.finish();
 }
 
 async function feed(file: string, verifier: TrailVerifier): Promise<void> {

@@ -206,10 +206,11 @@ async function showTrail(
   const verifier = createTrailVerifier();
   const stored: string[] = [];
   for await (const { line } of rowsOf(trail)) {
-    verifier.line(line);
+    verifier.entry(line);
     stored.push(`[AUDIT] ${line}`);
   }
-  const { entries, writers } = verifier.finish(await trail.heads());
+  const heads = await trail.heads();
+  const { entries, writers } = verifier.finish({ before: heads, after: heads });
   const broken = writers.filter(({ fault }) => fault !== null).length;
   check(
     "intact from the first entry to the last",

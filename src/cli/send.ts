@@ -35,6 +35,9 @@ interface Options {
 /** Runs of more deliveries than this show a bar and a summary instead of a line each, on a terminal. */
 const LONG_RUN = 20;
 
+/** More at once than this no sender needs, and no socket table bears. */
+const MAX_LANES = 1000;
+
 export function addSend(program: Command): void {
   program
     .command("send")
@@ -139,7 +142,9 @@ async function sendAll(
     }
   }
 
-  await Promise.all(Array.from({ length: Math.min(concurrency, count) }, lane));
+  await Promise.all(
+    Array.from({ length: Math.min(concurrency, count, MAX_LANES) }, lane),
+  );
   if (count > LONG_RUN) {
     bar.done();
     if (!json) {

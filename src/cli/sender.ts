@@ -1,5 +1,5 @@
 import { type Source } from "../core/model.ts";
-import { asError, errorCode } from "../errors.ts";
+import { asError, errorCode, UsageError } from "../errors.ts";
 import { schemeOf } from "../signature/scheme.ts";
 import { signHeaders } from "../signature/sign.ts";
 import { currentKey } from "./source.ts";
@@ -63,15 +63,18 @@ export function tamper(
       };
     }
     case "timestamp":
-      return timestampHeader === null
-        ? delivery
-        : {
-            body,
-            headers: {
-              ...headers,
-              [timestampHeader]: String(Number(headers[timestampHeader]) + 1),
-            },
-          };
+      if (timestampHeader === null) {
+        throw new UsageError(
+          `--tamper timestamp: the scheme ${source.scheme} has no timestamp`,
+        );
+      }
+      return {
+        body,
+        headers: {
+          ...headers,
+          [timestampHeader]: String(Number(headers[timestampHeader]) + 1),
+        },
+      };
   }
 }
 

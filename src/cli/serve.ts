@@ -1,91 +1,104 @@
 import { randomBytes } from "node:crypto";
 import { type Command } from "commander";
+import { type Logger } from "pino";
 import { type Config, loadConfig, readEnvironment } from "../config.ts";
 import { asError, EXIT } from "../errors.ts";
 import { createLogger } from "../logger.ts";
 import { type Service, startService } from "../service.ts";
 import { VERSION } from "../version.ts";
+import { type ExitCode } from "./run.ts";
+
+/** How long the last lines of the operational log may take, in milliseconds. */
+const FLUSH_MS = 1000;
+
+/** A signal sent to a process and to its group arrives twice at once, and is one wish to stop. */
+const SAME_SIGNAL_MS = 100;
 
 export function addServe(program: Command): void {
-  program
-    .command("serve")
-    .description("run the service")
-    .action(async () => {
-      // Events and keys are nobody else's business: what is made here is readable by this user alone.
-      process.umask(0o077);
-      const config = loadConfig(readEnvironment());
-      const logger = createLogger(config.logLevel);
-      for (const warning of config.warnings) {
-        logger.warn(warning);
+  program.command("serve").description("run the service").action(serve);
+}
+
+async function serve(): Promise<void> {
+  // Events and keys are nobody else's business: what is made here is readable by this user alone.
+  process.umask(0o077);
+  const config = loadConfig(readEnvironment());
+  const logger = createLogger(config.logLevel);
+  for (const warning of config.warnings) {
+    logger.warn(warning);
+  }
+  process.on("uncaughtException", (thrown) => {
+    die(logger, asError(thrown), "uncaught exception");
+  });
+  process.on("unhandledRejection", (thrown) => {
+    die(logger, asError(thrown), "unhandled rejection");
+  });
+  const service = await startService(config, {
+    logger,
+    stdout: process.stdout,
+    now: Date.now,
+    random: Math.random,
+    randomHex: (bytes) => randomBytes(bytes).toString("hex"),
+    fetch,
+    version: VERSION,
+    onFatal: (error) => {
+      die(logger, error, "the store failed");
+    },
+  });
+  announce(logger, config, service);
+  stopOnSignals(logger, service);
+}
+
+function announce(
+  logger: Logger,
+  { host, publicUrl, adminHost, sources }: Config,
+  { port, adminPort }: Service,
+): void {
+  logger.info({ host, port, adminHost, adminPort }, "ready");
+  const base = publicUrl ?? `http://localhost:${port}`;
+  for (const { name } of sources) {
+    const endpoint = new URL(`/webhooks/${name}`, base).href;
+    logger.info(
+      { source: name, endpoint },
+      publicUrl === null
+        ? "endpoint (set PUBLIC_URL to the address that senders reach)"
+        : "endpoint: register this URL in the Hex dashboard",
+    );
+  }
+}
+
+function stopOnSignals(logger: Logger, service: Service): void {
+  let stoppingSince: number | null = null;
+  const onSignal = (signal: NodeJS.Signals): void => {
+    if (stoppingSince !== null) {
+      if (performance.now() - stoppingSince > SAME_SIGNAL_MS) {
+        process.exit(EXIT.checkFailed);
       }
+      return;
+    }
+    stoppingSince = performance.now();
+    logger.info({ signal }, "stopping");
+    service.stop(signal).then(
+      () => {
+        logger.info("stopped");
+        end(logger, EXIT.good);
+      },
+      (error: unknown) => {
+        die(logger, asError(error), "the stop failed");
+      },
+    );
+  };
+  process.on("SIGTERM", onSignal);
+  process.on("SIGINT", onSignal);
+}
 
-      const die = (error: Error, what: string): void => {
-        logger.fatal({ error: error.message, stack: error.stack }, what);
-        process.exitCode = EXIT.internal;
-        // The answers that are on their way get out first.
-        setImmediate(() => {
-          logger.flush(() => process.exit(EXIT.internal));
-        });
-      };
-      process.on("uncaughtException", (thrown) => {
-        die(asError(thrown), "uncaught exception");
-      });
-      process.on("unhandledRejection", (thrown) => {
-        die(asError(thrown), "unhandled rejection");
-      });
+function die(logger: Logger, { message, stack }: Error, what: string): void {
+  logger.fatal({ error: message, stack }, what);
+  // The answers that are on their way get out first.
+  setImmediate(end, logger, EXIT.internal);
+}
 
-      const service = await startService(config, {
-        logger,
-        stdout: process.stdout,
-        now: Date.now,
-        random: Math.random,
-        randomHex: (bytes) => randomBytes(bytes).toString("hex"),
-        fetch,
-        version: VERSION,
-        onFatal: (error) => {
-          die(error, "the store failed");
-        },
-      });
-      announce(config, service);
-      stopOnSignals(service);
-
-      function announce(
-        { host, publicUrl, adminHost, sources }: Config,
-        { port, adminPort }: Service,
-      ): void {
-        logger.info({ host, port, adminHost, adminPort }, "ready");
-        const base = publicUrl ?? `http://localhost:${port}`;
-        for (const { name } of sources) {
-          const endpoint = new URL(`/webhooks/${name}`, base).href;
-          logger.info(
-            { source: name, endpoint },
-            publicUrl === null
-              ? "endpoint (set PUBLIC_URL to the address that senders reach)"
-              : "endpoint: register this URL in the Hex dashboard",
-          );
-        }
-      }
-
-      function stopOnSignals(running: Service): void {
-        let stopping = false;
-        const onSignal = (signal: NodeJS.Signals): void => {
-          if (stopping) {
-            process.exit(EXIT.checkFailed);
-          }
-          stopping = true;
-          logger.info({ signal }, "stopping");
-          running.stop(signal).then(
-            () => {
-              logger.info("stopped");
-              logger.flush(() => process.exit(EXIT.good));
-            },
-            (error: unknown) => {
-              die(asError(error), "the stop failed");
-            },
-          );
-        };
-        process.on("SIGTERM", onSignal);
-        process.on("SIGINT", onSignal);
-      }
-    });
+function end(logger: Logger, code: ExitCode): void {
+  logger.flush(() => process.exit(code));
+  // A reader of stderr that is stuck must not keep the process.
+  setTimeout(() => process.exit(code), FLUSH_MS);
 }

@@ -65,8 +65,11 @@ export function readSecretFile(
 ): { value: string } | { fault: string } {
   let bytes: Buffer;
   try {
-    const { size } = statSync(file);
-    if (size > MAX_FILE_BYTES) {
+    const stat = statSync(file);
+    if (!stat.isFile()) {
+      return { fault: "names something that is not a file" };
+    }
+    if (stat.size > MAX_FILE_BYTES) {
       return { fault: "names a file that is too large to hold a secret" };
     }
     bytes = readFileSync(file);

@@ -94,7 +94,11 @@ export function createHttpDestination(
 /** The code of a network fault (`ECONNREFUSED`), which fetch hides in the cause; else what it says. */
 function networkFault(thrown: unknown): string {
   const { message, cause } = asError(thrown);
-  return errorCode(cause) ?? errorCode(thrown) ?? message;
+  return (
+    errorCode(cause) ??
+    errorCode(thrown) ??
+    (cause === undefined ? message : asError(cause).message)
+  );
 }
 
 /** The trace of the request that brought the event, or one made of the event: the same on every attempt. */

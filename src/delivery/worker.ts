@@ -137,7 +137,9 @@ export function startWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     });
     try {
       return await Promise.race([
-        destination.attempt(delivery, abort.signal),
+        destination
+          .attempt(delivery, abort.signal)
+          .catch((): AttemptResult => ({ ok: false, reason: "attempt_threw" })),
         timedOut,
       ]);
     } finally {

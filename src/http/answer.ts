@@ -53,13 +53,27 @@ export function answerJson(
   status: number,
   value: unknown,
 ): void {
+  res.end(jsonBody(res, status, value));
+}
+
+/** The same without ending the response, so that the caller may linger. */
+export function writeJson(
+  res: ServerResponse,
+  status: number,
+  value: unknown,
+): void {
+  res.write(jsonBody(res, status, value));
+}
+
+/** Writes the head, and gives the body. */
+function jsonBody(res: ServerResponse, status: number, value: unknown): Buffer {
   const body = Buffer.from(JSON.stringify(value));
   res.writeHead(status, [
     ...JSON_HEADERS,
     "content-length",
     String(body.length),
   ]);
-  res.end(body);
+  return body;
 }
 
 /**

@@ -1,7 +1,13 @@
-import { type RequestHandler, Router } from "express";
+import {
+  type Request,
+  type RequestHandler,
+  type Response,
+  Router,
+} from "express";
 import { AppError } from "../errors.ts";
-import { answerJson } from "./answer.ts";
+import { writeJson } from "./answer.ts";
 import { exchangeOf } from "./exchange.ts";
+import { linger } from "./linger.ts";
 import { type Refuse } from "./refuse.ts";
 
 const ALLOW = "GET, HEAD";
@@ -13,10 +19,10 @@ export function createHealth(deps: {
 }): Router {
   const router = Router({ caseSensitive: true, strict: true });
 
-  const live: RequestHandler = (_req, res) => {
-    answerJson(res, 200, { status: "live" });
+  const live: RequestHandler = (req, res) => {
+    answerEarly(req, res, { status: "live" });
   };
-  const ready: RequestHandler = async (_req, res) => {
+  const ready: RequestHandler = async (req, res) => {
     try {
       await deps.ready();
     } catch {
@@ -24,7 +30,7 @@ export function createHealth(deps: {
       deps.refuse.answer(exchangeOf(res), "unavailable");
       return;
     }
-    answerJson(res, 200, { status: "ready" });
+    answerEarly(req, res, { status: "ready" });
   };
   const refuseMethod: RequestHandler = async (_req, res) => {
     const error = new AppError("method_not_allowed");
@@ -35,4 +41,11 @@ export function createHealth(deps: {
   router.get("/readyz", ready);
   router.all(["/livez", "/readyz"], refuseMethod);
   return router;
+}
+
+/** A body with the question is not wanted, and not read to its end either. */
+function answerEarly(req: Request, res: Response, value: object): void {
+  const rest = linger(req, res, { close: false });
+  writeJson(res, 200, value);
+  rest.finish();
 }

@@ -37,20 +37,19 @@ export function createReceive(
     { req, res }: Exchange,
     message: Omit<SignedMessage, "body">,
   ): Promise<IntakeResult> {
-    // A body in chunks may become as long as the limit allows.
-    const expected = declaredLength(req) ?? maxBodyBytes;
-    if (expected > maxBodyBytes) {
+    const declared = declaredLength(req);
+    if (declared !== null && declared > maxBodyBytes) {
       throw new AppError("payload_too_large");
     }
-    deps.admission.enter(expected);
+    const holding = deps.admission.hold(declared);
     try {
-      if (req.headers.expect !== undefined) {
+      if (req.headers.expect !== undefined && req.httpVersion === "1.1") {
         res.writeContinue();
       }
-      const body = await readBody(req, maxBodyBytes);
-      return await deps.intake({ ...message, body });
+      const body = await readBody(req, maxBodyBytes, holding);
+      return await deps.admission.work(() => deps.intake({ ...message, body }));
     } finally {
-      deps.admission.leave(expected);
+      holding.release();
     }
   }
 

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from "node:http";
-import { type AddressInfo } from "node:net";
+import { type AddressInfo, type Socket } from "node:net";
 import { errorCode, ConfigError } from "../errors.ts";
 import { type createClientErrorHandler } from "./client-error.ts";
 import { type PlainExpress } from "./express-app.ts";
@@ -54,14 +54,21 @@ export async function listen(
   server.on("checkContinue", app);
   server.on("checkExpectation", app);
   server.on("clientError", onClientError);
-  server.on("connect", (_req, socket) => {
-    onClientError(new Error("CONNECT"), socket as never);
+  server.on("connect", (_req, stream) => {
+    // Node has taken its own listener off: a reset would otherwise end the process.
+    stream.on("error", () => stream.destroy());
+    onClientError(new Error("CONNECT"), stream as unknown as Socket);
+  });
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
   });
 
   await bind(server, address);
   return {
     port: (server.address() as AddressInfo).port,
-    close: () => closeServer(server),
+    close: () => closeServer(server, sockets),
     destroy: () => {
       server.closeAllConnections();
     },
@@ -74,9 +81,13 @@ function bind(
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", (error) => {
+      const code = errorCode(error) ?? "unknown";
+      const name = /^E(?:NOTFOUND|ADDRNOTAVAIL|AI_AGAIN)$/.test(code)
+        ? variable.replace("PORT", "HOST")
+        : variable;
       reject(
         new ConfigError([
-          `${variable}: cannot listen there (${errorCode(error) ?? "unknown"}); choose a free port and an address of this host`,
+          `${name}: cannot listen there (${code}); choose a free port and an address of this host`,
         ]),
       );
     });
@@ -84,16 +95,26 @@ function bind(
   });
 }
 
-async function closeServer(server: Server): Promise<void> {
+async function closeServer(
+  server: Server,
+  sockets: ReadonlySet<Socket>,
+): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => {
       resolve();
     });
   });
-  const sweep = setInterval(() => {
+  const endIdle = (): void => {
     server.closeIdleConnections();
-  }, CLOSE_IDLE_EVERY_MS);
-  server.closeIdleConnections();
+    for (const socket of sockets) {
+      // One that never sent a byte does not count as idle, and would be waited for.
+      if (socket.bytesRead === 0) {
+        socket.destroy();
+      }
+    }
+  };
+  const sweep = setInterval(endIdle, CLOSE_IDLE_EVERY_MS);
+  endIdle();
   await closed;
   clearInterval(sweep);
 }

@@ -5,6 +5,7 @@ const DROPPED = [
   "authorization",
   "proxy-authorization",
   "cookie",
+  "x-api-key",
   "connection",
   "keep-alive",
   "expect",

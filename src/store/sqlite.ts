@@ -5,6 +5,7 @@ import { createGroupCommit } from "./group-commit.ts";
 import { createAuditTable, createAuditWriter } from "./sqlite/audit.ts";
 import { createCheckpointer } from "./sqlite/checkpointer.ts";
 import { createDeliveryTable } from "./sqlite/deliveries.ts";
+import { asStoreError } from "./sqlite/faults.ts";
 import { migrate, requireCurrentSchema } from "./sqlite/migrate.ts";
 import {
   holdInstanceLock,
@@ -60,7 +61,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
        SELECT signed_at, mac, source FROM replay_claim WHERE signed_at BETWEEN 0 AND ? LIMIT ?)`,
   );
 
-  if (lock !== null) {
+  if (lock.alone) {
     transaction.run(() => {
       deliveries.releaseAll(now());
     });
@@ -107,7 +108,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
     close: async () => {
       checkpointer.close();
       db.close();
-      lock?.release();
+      lock.release();
     },
   };
 }
@@ -119,7 +120,7 @@ export function openSqliteReader(file: string): AuditReader {
     requireCurrentSchema(db);
   } catch (error) {
     db.close();
-    throw error;
+    throw asStoreError(error);
   }
   const trail = createAuditTable(db);
   return {

@@ -26,20 +26,36 @@ export function createAuditWriter(db: Database) {
   const insert = db.prepare<[string, string]>(
     "INSERT INTO audit_entry (writer, line) VALUES (?, ?)",
   );
-  const setHead = db.prepare<[string, number, string]>(
-    `INSERT INTO audit_writer (writer, seq, hash) VALUES (?, ?, ?)
-     ON CONFLICT (writer) DO UPDATE SET seq = excluded.seq, hash = excluded.hash`,
+  const insertHead = db.prepare<[string, number, string]>(
+    "INSERT INTO audit_writer (writer, seq, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
   );
-  const head = db.prepare<[string], ChainHead>(
-    "SELECT writer, seq, hash FROM audit_writer WHERE writer = ?",
+  const updateHead = db.prepare<[number, string, string, string]>(
+    "UPDATE audit_writer SET seq = ?, hash = ? WHERE writer = ? AND hash = ?",
   );
+  const lastLine = db
+    .prepare<[string], string>(
+      "SELECT line FROM audit_entry WHERE writer = ? ORDER BY position DESC LIMIT 1",
+    )
+    .pluck();
+
+  /** False, with nothing written, when the head in the file is not the one that this process wrote last. */
+  function moveHead(from: ChainHead, to: ChainHead): boolean {
+    const { writer, seq, hash } = to;
+    const moved =
+      from.seq === 0
+        ? insertHead.run(writer, seq, hash)
+        : updateHead.run(seq, hash, writer, from.hash);
+    return moved.changes === 1;
+  }
+
   return {
     insert({ writer, line }: ChainedEntry): void {
       insert.run(writer, line);
     },
-    setHead({ writer, seq, hash }: ChainHead): void {
-      setHead.run(writer, seq, hash);
+    moveHead,
+    /** Whether the last line of a writer is the one that ends in this hash. */
+    endsIn({ writer, hash }: ChainHead): boolean {
+      return lastLine.get(writer)?.endsWith(`"${hash}"}`) === true;
     },
-    head: (writer: string): ChainHead | undefined => head.get(writer),
   };
 }

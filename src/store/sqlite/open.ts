@@ -72,21 +72,35 @@ function guarded(file: string, open: () => Db): Db {
   }
 }
 
-/**
- * Holds an operating system lock beside the file for as long as this process lives, so that a start can tell that
- * every other holder of leases is dead. Null when another process holds it.
- */
-export function holdInstanceLock(file: string): { release(): void } | null {
+/** A lock beside the file that every process which has it open shares, for as long as it lives. */
+export interface InstanceLock {
+  /** Whether no other process had the file open when this one came: then every lease is one of the dead. */
+  readonly alone: boolean;
+  readonly release: () => void;
+}
+
+/** Takes the operating system's lock, which ends with the process, however that ends. */
+export function holdInstanceLock(file: string): InstanceLock {
   const lock = new Database(`${file}-lock`, { timeout: 0 });
-  try {
-    lock.exec("BEGIN EXCLUSIVE");
-  } catch {
-    lock.close();
-    return null;
-  }
+  const alone = tryExclusively(lock);
+  // Between the two another process may find itself alone: nothing has been claimed here yet, so no harm is done.
+  lock.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  lock.exec("BEGIN");
+  lock.prepare("SELECT count(*) FROM sqlite_schema").get();
   return {
+    alone,
     release: () => {
       lock.close();
     },
   };
+}
+
+function tryExclusively(lock: Db): boolean {
+  try {
+    lock.exec("BEGIN EXCLUSIVE");
+  } catch {
+    return false;
+  }
+  lock.exec("COMMIT");
+  return true;
 }

@@ -24,7 +24,7 @@ export interface Transaction {
   /** Returns when `work` is durable; throws StoreError when nothing of it was written. */
   run: (work: () => void) => void;
   /**
-   * Inside `work`: whether the trail in the file ends where this process left it. Writes its head again, so that
+   * Inside `work`: whether the trail in the file ends where this process left it, and always did. Writes, so that
    * asking also proves that a write gets through.
    */
   isIntact: () => boolean;
@@ -43,6 +43,8 @@ export function createTransaction(deps: TransactionDeps): Transaction {
   let committed = chain.head();
   let outage: Outage | null = null;
   let dead: StoreError | null = null;
+  // For good: what was once changed from outside proves nothing any more, whatever is written behind it.
+  let changed = false;
 
   /** Throws with nothing written, in the file or in the chain. */
   function attempt(work: () => void): void {
@@ -51,8 +53,8 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       begin.run();
       work();
       const head = chain.head();
-      if (head.seq !== before.seq) {
-        writer.setHead(head);
+      if (head.seq !== before.seq && !writer.moveHead(before, head)) {
+        changed = true;
       }
       commit.run();
       committed = head;
@@ -135,11 +137,12 @@ export function createTransaction(deps: TransactionDeps): Transaction {
     },
 
     isIntact(): boolean {
-      const found = writer.head(chain.writer);
-      writer.setHead(committed);
-      return found === undefined
-        ? committed.seq === 0
-        : found.hash === committed.hash;
+      // Jobs before this one may have appended already; the table of heads moves at the end.
+      const intact =
+        committed.seq === 0 ||
+        (writer.moveHead(committed, committed) && writer.endsIn(chain.head()));
+      changed ||= !intact;
+      return !changed;
     },
   };
 }
