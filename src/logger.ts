@@ -1,13 +1,35 @@
-import { destination, type Logger, pino } from "pino";
+import { type Logger, pino } from "pino";
 import { type ValueOf } from "./config/variables.ts";
 
 /** Lines that stderr has not taken yet are dropped beyond this, so that a stuck reader cannot fill the memory. */
 const MAX_QUEUED_BYTES = 1_048_576;
 
-/** The operational log: pino's JSON lines on stderr. stdout belongs to the audit trail. */
+/** How long the last lines may take when the process ends, in milliseconds. */
+const FLUSH_MS = 1000;
+
+/**
+ * The operational log: pino's JSON lines on stderr. stdout belongs to the audit trail. The stream of the process and
+ * not pino's own: that one writes synchronously at `fatal` and at the exit, where a stuck reader would hang the process.
+ */
 export function createLogger(level: ValueOf<"LOG_LEVEL">): Logger {
-  return pino(
-    { level, base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    destination({ dest: 2, sync: false, maxLength: MAX_QUEUED_BYTES }),
-  );
+  const { stderr } = process;
+  // A reader that is gone is no reason to end, and there is nowhere left to say so.
+  stderr.on("error", () => undefined);
+  const stream = {
+    write(line: string): void {
+      if (stderr.writableLength <= MAX_QUEUED_BYTES) {
+        stderr.write(line);
+      }
+    },
+    /** Calls back when stderr has taken everything, or will not. */
+    flush(done: () => void): void {
+      const late = setTimeout(done, FLUSH_MS);
+      stderr.write("", () => {
+        clearTimeout(late);
+        done();
+      });
+    },
+  };
+  const timestamp = pino.stdTimeFunctions.isoTime;
+  return pino({ level, base: null, timestamp }, stream);
 }

@@ -300,7 +300,7 @@ describe("SQLite", () => {
 
   it.each([
     ["SQLITE_IOERR_FSYNC", true],
-    ["SQLITE_IOERR_WRITE", true],
+    ["SQLITE_IOERR_WRITE", false],
     ["SQLITE_CORRUPT", true],
     ["SQLITE_NOTADB", true],
     ["SQLITE_FULL", false],

@@ -8,9 +8,6 @@ import { type Service, startService } from "../service.ts";
 import { VERSION } from "../version.ts";
 import { type ExitCode } from "./run.ts";
 
-/** How long the last lines of the operational log may take, in milliseconds. */
-const FLUSH_MS = 1000;
-
 /** A signal sent to a process and to its group arrives twice at once, and is one wish to stop. */
 const SAME_SIGNAL_MS = 100;
 
@@ -99,6 +96,4 @@ function die(logger: Logger, { message, stack }: Error, what: string): void {
 
 function end(logger: Logger, code: ExitCode): void {
   logger.flush(() => process.exit(code));
-  // A reader of stderr that is stuck must not keep the process.
-  setTimeout(() => process.exit(code), FLUSH_MS);
 }

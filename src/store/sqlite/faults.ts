@@ -1,8 +1,11 @@
 import { errorCode, StoreError } from "../../errors.ts";
 
-/** Faults that pass: nothing was written, and the next try may well succeed. */
+/**
+ * Faults that pass: nothing was written, and the next try may well succeed. A write that fails (a quota, a full disk) is
+ * one of them, since it rolls back; a sync that fails is not.
+ */
 const TRANSIENT =
-  /^SQLITE_(?:FULL|BUSY|LOCKED|CANTOPEN|READONLY|PERM|INTERRUPT|IOERR_(?:SHM|LOCK|NOMEM|GETTEMPPATH))/;
+  /^SQLITE_(?:FULL|BUSY|LOCKED|CANTOPEN|READONLY|PERM|INTERRUPT|IOERR_(?:WRITE|SHM|LOCK|NOMEM|GETTEMPPATH))/;
 
 /** Faults after which the file is not to be believed: after a failed fsync SQLite reports later commits as good. */
 const FATAL = /^SQLITE_(?:IOERR|CORRUPT|NOTADB)/;
@@ -19,7 +22,7 @@ export function asStoreError(thrown: unknown): StoreError {
 
 function describe(code: string, fatal: boolean): string {
   if (code.startsWith("SQLITE_FULL")) {
-    return `the disk is full (${code}): make room, the service goes on by itself`;
+    return `the disk is full (${code}): make room`;
   }
   return fatal
     ? `the store cannot be trusted any more (${code}): check the disk, then start again`

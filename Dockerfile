@@ -1,0 +1,82 @@
+# ---- The whole of the dependencies, installed once; both stages below go on from here.
+# The full image has the compiler, make and Python that better-sqlite3 is built with. Same Debian and same Node as the
+# last stage, or the compiled module would not load there.
+FROM node:24-bookworm AS dependencies
+WORKDIR /app
+# The lockfile vouches for the sources of better-sqlite3, not for the ready-made binary that its install script would
+# otherwise fetch; and the image brings Node's headers, so none are fetched either.
+ENV npm_config_build_from_source=true npm_config_nodedir=/usr/local
+# Without the sources: a change of code leaves this layer, and the compilation in it, as it is.
+COPY package.json package-lock.json ./
+RUN npm ci --no-audit --no-fund
+
+# ---- TypeScript to dist.
+FROM dependencies AS build
+COPY tsconfig.json tsconfig.build.json ./
+COPY scripts/build.mjs scripts/
+COPY src src
+COPY LICENSE ./
+# The context has the modes of somebody's checkout: whatever its umask was, everyone may read and only root may write.
+RUN npm run build \
+ && chmod -R u=rwX,go=rX dist package.json LICENSE
+
+# ---- What the service needs of node_modules. Pruning keeps what is compiled; a second `npm ci` would compile again.
+FROM dependencies AS production
+# Of better-sqlite3 only lib and the module itself are loaded; SQLite's sources and the object files are nine tenths of it.
+RUN npm prune --omit=dev --no-audit --no-fund \
+ && cd node_modules/better-sqlite3 \
+ && mv build/Release/better_sqlite3.node . \
+ && rm -rf build deps src binding.gyp \
+ && mkdir -p build/Release \
+ && mv better_sqlite3.node build/Release/ \
+ && chmod -R u=rwX,go=rX /app/node_modules
+
+# ---- The image: no compiler, no sources, no development dependencies.
+FROM node:24-bookworm-slim
+# Temporary files, SQLite's too, go where there is room and nobody else reads: `--read-only` needs no tmpfs.
+ENV NODE_ENV=production \
+    DATABASE_URL=sqlite:/data/hexhook.db \
+    TMPDIR=/data
+# ADMIN_HOST stays 127.0.0.1: the management listener is for inside the container until an operator decides otherwise.
+
+# Nothing but /data can be written: what the base image leaves open to everyone (/tmp and its like) is closed.
+# 0700, since events are nobody else's business. A new named volume takes over this owner and mode; a folder of the host
+# that is mounted there must belong to 10001 already. The link lets `docker exec CONTAINER hexhook audit tail` work.
+RUN find / -xdev -type d -perm -0002 -exec chmod o-w {} + \
+ && install -d -m 0700 -o 10001 -g 10001 /data \
+ && ln -s /app/dist/cli.js /usr/local/bin/hexhook
+VOLUME /data
+
+# Named one by one, and root's: what serves cannot rewrite itself. The least changed comes first.
+WORKDIR /app
+COPY --from=production --chown=0:0 /app/node_modules node_modules
+COPY --from=build --chown=0:0 /app/package.json /app/LICENSE ./
+COPY --from=build --chown=0:0 /app/dist dist
+
+# By number: Kubernetes cannot prove of a name that it is not root. No account is needed.
+USER 10001:10001
+EXPOSE 3000
+
+# /livez, not /readyz: what watches a health check restarts the container. A full disk or a changed audit trail is not
+# cured by that, and while the service drains, /readyz is 503 on purpose. /readyz is for the load balancer.
+# The image has neither curl nor wget. fetch alone does not fail on 503, and unanswered it would wait for minutes. A HOST
+# that leaves out the loopback address needs a check of its own.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/livez`, { signal: AbortSignal.timeout(4000) }).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+
+# Exec form: node is process 1 and gets SIGTERM itself, which `serve` answers by draining (DRAIN_SECONDS, then at most
+# SHUTDOWN_SECONDS in all): give `docker stop` more than its 10 seconds when those are raised.
+ENTRYPOINT ["node", "dist/cli.js"]
+CMD ["serve"]
+
+# Last, since they change with every commit and would throw away the layers behind them.
+ARG VERSION=unknown
+ARG REVISION=unknown
+# RFC 3339; the beginning of time when nobody says.
+ARG CREATED=1970-01-01T00:00:00Z
+LABEL org.opencontainers.image.title="hexhook" \
+      org.opencontainers.image.description="A webhook receiver that a careful team would trust with its money: signed, replay-safe, durable before it answers, audited." \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}" \
+      org.opencontainers.image.created="${CREATED}"
