@@ -8,6 +8,7 @@ WORKDIR /app
 ENV npm_config_build_from_source=true npm_config_nodedir=/usr/local
 # Without the sources: a change of code leaves this layer, and the compilation in it, as it is.
 COPY package.json package-lock.json ./
+COPY scripts/mend-sqlite-binding.mjs scripts/object-wrap.h scripts/
 RUN npm ci --no-audit --no-fund
 
 # ---- TypeScript to dist.
@@ -23,7 +24,7 @@ RUN npm run build \
 # ---- What the service needs of node_modules. Pruning keeps what is compiled; a second `npm ci` would compile again.
 FROM dependencies AS production
 # Of better-sqlite3 only lib and the module itself are loaded; SQLite's sources and the object files are nine tenths of it.
-RUN npm prune --omit=dev --no-audit --no-fund \
+RUN npm prune --omit=dev --no-audit --no-fund --ignore-scripts \
  && cd node_modules/better-sqlite3 \
  && mv build/Release/better_sqlite3.node . \
  && rm -rf build deps src binding.gyp \
