@@ -99,6 +99,12 @@ describe("hexhook", () => {
     expect(missing.code).toBe(70);
     expect(missing.stderr).toMatch(/no store at none\.db/);
 
+    const nowhere = await run(["migrate"], "", {
+      DATABASE_URL: "sqlite:/proc/x/y.db",
+    });
+    expect(nowhere.code).toBe(70);
+    expect(nowhere.stderr).toMatch(/cannot make the folder \/proc\/x/);
+
     const db = new Database(path.join(folder.path, "newer.db"));
     db.pragma("user_version = 9999");
     db.close();

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import Database, { type Database as Db } from "better-sqlite3";
-import { StoreError } from "../../errors.ts";
+import { errorCode, StoreError } from "../../errors.ts";
 import { asStoreError } from "./faults.ts";
 
 /** How long a connection waits for another process's transaction, in milliseconds. */
@@ -13,7 +13,7 @@ const SYNCHRONOUS_FULL = 2;
 /** Opens the file for writing, making it and its folder when they are not there yet. */
 export function openForWriting(file: string): Db {
   return guarded(file, () => {
-    mkdirSync(path.dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(path.resolve(path.dirname(file)));
     const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
     try {
       db.pragma("journal_mode = WAL");
@@ -28,6 +28,24 @@ export function openForWriting(file: string): Db {
     }
     return db;
   });
+}
+
+/** Not mkdir's own recursion: that one never ends where making a folder below one that is there is ENOENT (/proc). */
+function makeFolder(folder: string): void {
+  if (!existsSync(folder)) {
+    makeFolder(path.dirname(folder));
+    try {
+      mkdirSync(folder, { mode: 0o700 });
+    } catch (error) {
+      // Another process may have been quicker.
+      if (errorCode(error) !== "EEXIST") {
+        throw new StoreError(
+          `cannot make the folder ${folder} (${errorCode(error) ?? "unknown"}): set DATABASE_URL to a place that can be written`,
+          { code: "STORE_FOLDER", fatal: false },
+        );
+      }
+    }
+  }
 }
 
 /** Opens a file that is there, for reading alone. */
