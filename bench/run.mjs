@@ -137,6 +137,7 @@ const [bare, accepts, handled] = Object.keys(contestants).map((name) =>
   median(rates[name]),
 );
 const half = await hexhook("half", { HANDLERS: noHandlers });
+await load(half.port, { seconds: 1 });
 const calm = await load(half.port, { rate: accepts / 2 });
 await half.stop();
 rmSync(folder, { recursive: true, force: true });

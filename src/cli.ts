@@ -4,7 +4,7 @@ import { addAuditTail } from "./cli/audit-tail.ts";
 import { addAuditVerify } from "./cli/audit-verify.ts";
 import { addDemo } from "./cli/demo.ts";
 import { addMigrate } from "./cli/migrate.ts";
-import { endWhenReaderLeaves, report } from "./cli/run.ts";
+import { endWhenReaderLeaves, report } from "./cli/report.ts";
 import { addSend } from "./cli/send.ts";
 import { addServe } from "./cli/serve.ts";
 import { addSign } from "./cli/sign.ts";
@@ -16,6 +16,10 @@ const program = new Command("hexhook")
     "A webhook receiver: signed, replay-safe, durable before it answers, audited.",
   )
   .version(VERSION)
+  .addHelpText(
+    "after",
+    "\nThe configuration comes from the environment and from .env in this folder; README.md lists\nthe variables. Exit codes: 0 good, 1 a check failed, 64 usage, 70 internal, 78 configuration.",
+  )
   .showHelpAfterError("(hexhook --help lists the commands and options)")
   .exitOverride();
 

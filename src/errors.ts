@@ -29,7 +29,7 @@ export const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
-/** Exit codes of the command line (contract section 1). */
+/** Exit codes of the command line. */
 export const EXIT = {
   good: 0,
   checkFailed: 1,
@@ -39,6 +39,9 @@ export const EXIT = {
   internal: 70,
   config: 78,
 } as const;
+
+/** What a command ends with when it does not throw. */
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
 /** A request that gets the answer of `code`; `reason` goes to the audit trail only, never to the sender. */
 export class AppError extends Error {
@@ -109,4 +112,14 @@ export function errorCode(thrown: unknown): string | undefined {
     typeof thrown.code === "string"
     ? thrown.code
     : undefined;
+}
+
+/** What went wrong on the network: the code (`ECONNREFUSED`), which fetch hides in the cause; else what it says. */
+export function networkFault(thrown: unknown): string {
+  const { message, cause } = asError(thrown);
+  return (
+    errorCode(cause) ??
+    errorCode(thrown) ??
+    (cause === undefined ? message : asError(cause).message)
+  );
 }

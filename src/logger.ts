@@ -31,5 +31,6 @@ export function createLogger(level: ValueOf<"LOG_LEVEL">): Logger {
     },
   };
   const timestamp = pino.stdTimeFunctions.isoTime;
-  return pino({ level, base: null, timestamp }, stream);
+  const formatters = { level: (label: string) => ({ level: label }) };
+  return pino({ level, base: null, timestamp, formatters }, stream);
 }

@@ -6,7 +6,7 @@ import { createIntake } from "./core/intake.ts";
 import { createRefusalBudget } from "./core/refusal-budget.ts";
 import { createRouter } from "./core/routing.ts";
 import { type Store } from "./core/store.ts";
-import { startWorker } from "./delivery/worker.ts";
+import { createWorker } from "./delivery/worker.ts";
 import { createDestinations, type DestinationDeps } from "./destinations.ts";
 import { asError, type StoreError } from "./errors.ts";
 import { createAdmission } from "./http/admission.ts";
@@ -27,7 +27,7 @@ import { createShutdown } from "./shutdown.ts";
 /** Refusals of unverified requests that one address gets answered in full: 600 at once, then 10 a second. */
 const REFUSALS = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
 
-/** What is under way at once: answers that are waited for, and bytes of bodies (or eight of the largest) of each size class. */
+/** So many answers may be waited for at once, and so many bytes of bodies held: at least eight of the largest. */
 const MAX_WAITING = 4096;
 const MAX_HELD_BYTES = 134_217_728;
 
@@ -53,7 +53,7 @@ export interface Service {
   readonly port: number;
   /** Null when the management listener is off. */
   readonly adminPort: number | null;
-  /** Contract section 10: drains, closes, settles, writes the last entry. `reason` goes into it. */
+  /** Drains, closes, settles, writes the last entry. `reason` goes into it. */
   stop(reason: string): Promise<void>;
 }
 
@@ -91,11 +91,8 @@ export async function startService(
       after: await store.lastPosition(),
       onFault,
     });
-    const append: Store["append"] = async (draft) => {
-      await store.append(draft);
-      sink.wake();
-    };
-    await append(
+    const audited = wakingAfterWrites(store, sink.wake);
+    await audited.append(
       serverStarted({
         at: now(),
         version: deps.version,
@@ -106,7 +103,12 @@ export async function startService(
       }),
     );
     shutdown.onRelease(async () => {
-      await append(serverStopped(now(), shutdown.reason()));
+      await audited.append(
+        serverStopped(now(), {
+          reason: shutdown.reason(),
+          good: shutdown.isDraining(),
+        }),
+      );
       await sink.flush(shutdown.remainingMs());
     });
 
@@ -115,16 +117,9 @@ export async function startService(
 
     const workers = new Map(
       destinations.map((destination) => {
-        const worker = startWorker(
+        const worker = createWorker(
           {
-            store: {
-              ...store,
-              settle: async (settlement) => {
-                const held = await store.settle(settlement);
-                sink.wake();
-                return held;
-              },
-            },
+            store: audited,
             destination,
             now,
             random: deps.random,
@@ -147,10 +142,9 @@ export async function startService(
     const intake = createIntake(
       {
         store: {
-          append,
+          append: audited.append,
           record: async (record) => {
-            const outcome = await store.record(record);
-            sink.wake();
+            const outcome = await audited.record(record);
             if (outcome === "accepted") {
               for (const name of record.destinations) {
                 workers.get(name)?.wake();
@@ -176,7 +170,7 @@ export async function startService(
       singleHeaders: schemes.flatMap(singleHeadersOf),
       isDraining: shutdown.isDraining,
     });
-    const refuse = createRefuse({ append, refusals, now });
+    const refuse = createRefuse({ append: audited.append, refusals, now });
     const ready = createReadiness({
       probe: store.probe,
       isDraining: shutdown.isDraining,
@@ -213,7 +207,11 @@ export async function startService(
       keepAliveTimeout: config.keepAliveSeconds * 1000,
       ...deps.limits,
     };
-    const onClientError = createClientErrorHandler({ append, now });
+    const onClientError = createClientErrorHandler({
+      append: audited.append,
+      refusals,
+      now,
+    });
     const open = async (
       app: typeof publicApp,
       address: { host: string; port: number; variable: string },
@@ -236,6 +234,10 @@ export async function startService(
       port: config.port,
       variable: "PORT",
     });
+    // Only now: a start that finds its port taken must not have delivered anything.
+    for (const worker of workers.values()) {
+      worker.start();
+    }
     return {
       port: listener.port,
       adminPort: admin?.port ?? null,
@@ -245,4 +247,21 @@ export async function startService(
     await shutdown.release();
     throw error;
   }
+}
+
+/** The same store, telling the sink whenever there may be new entries in it. */
+function wakingAfterWrites(store: Store, wake: () => void): Store {
+  const waking =
+    <A extends unknown[], T>(write: (...args: A) => Promise<T>) =>
+    async (...args: A): Promise<T> => {
+      const result = await write(...args);
+      wake();
+      return result;
+    };
+  return {
+    ...store,
+    append: waking(store.append),
+    record: waking(store.record),
+    settle: waking(store.settle),
+  };
 }

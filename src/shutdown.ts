@@ -24,7 +24,7 @@ export interface Shutdown {
 /** Time that is kept back for what comes after the listeners: attempts in flight, the last entry. */
 const RESERVE_MS = 2000;
 
-/** The order and the deadlines of a stop (contract section 10). */
+/** The order and the deadlines of a stop. */
 export function createShutdown(
   options: { drainSeconds: number; shutdownSeconds: number },
   now: () => number,

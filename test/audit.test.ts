@@ -60,7 +60,7 @@ function firstFault(lines: readonly string[], heads?: readonly ChainHead[]) {
 }
 
 describe("an entry", () => {
-  it("has exactly the members of the contract, in order, with the hash of the line without it", () => {
+  it("has exactly its members, in order, with the hash of the line without it", () => {
     const [first, second] = trailOf("w", 2) as [string, string];
 
     expect(first).toMatch(
@@ -227,18 +227,49 @@ describe("the filter of the trail", () => {
 });
 
 describe("the readable form", () => {
-  it("fits 80 columns, shows what a terminal would act on as text, and has colours only when asked", () => {
-    const entry = {
-      ...(JSON.parse(trailOf("w", 1)[0]!) as ParsedEntry),
-      metadata: { eventId: "\u001b[2Jevil\n", reason: "x".repeat(200) },
-    };
-    const plain = prettyEntry(entry, false);
-    expect(plain.length).toBeLessThanOrEqual(80);
-    expect(plain).toMatch(/^[\x20-\x7e]+$/);
-    expect(plain).toContain("2027-01-15 08:00:00 ok   webhook.accepted");
-    const short = { ...entry, metadata: { eventId: "\u001b[2Jevil\n" } };
-    expect(prettyEntry(short, false)).toContain("\\u001b[2Jevil\\n");
-    expect(prettyEntry(short, true)).toContain("\u001b[32mok");
+  const entry = JSON.parse(trailOf("w", 1)[0]!) as ParsedEntry;
+  const plain = (changes: Partial<ParsedEntry>): string =>
+    prettyEntry({ ...entry, ...changes }, { colours: false, width: 80 });
+
+  it("has colours only when asked, and shows what a terminal would act on as text", () => {
+    const metadata = { eventId: "\u001b[2Jevil\n" };
+    expect(plain({ metadata })).toBe(
+      "2027-01-15 08:00:00Z ok   webhook.accepted \\u001b[2Jevil\\n",
+    );
+    expect(
+      prettyEntry({ ...entry, metadata }, { colours: true, width: 80 }),
+    ).toContain("Z \u001b[32mok  \u001b[0m webhook");
+  });
+
+  it("fits its width, on as many lines as that takes, and hides neither id nor reason", () => {
+    const eventId = "evt_01234567-89ab-cdef-0123-456789abcdef";
+    const text = plain({
+      action: "delivery.failed",
+      result: "failure",
+      resource: "/destinations/forward",
+      metadata: {
+        reason: "network",
+        detail: "ECONNREFUSED",
+        attempt: 3,
+        eventId,
+        eventType: "resource.created",
+      },
+    });
+    expect(text).toBe(
+      [
+        "2027-01-15 08:00:00Z FAIL delivery.failed network ECONNREFUSED forward attempt=3",
+        `    ${eventId} resource.created`,
+      ].join("\n"),
+    );
+    const long = plain({
+      metadata: { eventId: "i".repeat(256), reason: "r".repeat(70), ip: "::1" },
+    });
+    const widths = long.split("\n").map(({ length }) => length);
+    expect(Math.max(...widths)).toBeLessThanOrEqual(80);
+    expect(long).toContain("...");
+    expect(
+      plain({ metadata: { reason: "stale_timestamp", skewSeconds: 3600 } }),
+    ).toContain("stale_timestamp skew=3600s");
   });
 });
 
@@ -329,6 +360,30 @@ describe("the trail of a service", () => {
       "UPDATE audit_entry SET line = replace(line, 'evt_1', 'evt_2') WHERE line LIKE '%evt_1%'",
     );
     await expect(service.entries()).rejects.toThrow('"what":"edited"');
+    tamper("DELETE FROM audit_entry");
+    await expect(service.entries()).rejects.toThrow(
+      '"what":"gone with all its entries"',
+    );
+    tamper("DELETE FROM audit_writer");
+    expect(await service.entries()).toEqual([]);
+  });
+
+  it("that lost a whole writer, or the head of one, does not verify either", async () => {
+    await service.stop();
+    service = await startTestService(folder.path);
+    await service.stop();
+    const file = path.join(folder.path, "hexhook.db");
+    const [{ chain }] = (await service.entries()) as [ParsedEntry];
+    const db = new Database(file);
+    db.prepare("DELETE FROM audit_writer WHERE writer = ?").run(chain.writer);
+    await expect(service.entries()).rejects.toThrow(
+      '"what":"without a head in the store"',
+    );
+    db.prepare("DELETE FROM audit_entry WHERE writer = ?").run(chain.writer);
+    db.close();
+    await expect(service.entries()).rejects.toThrow(
+      '"what":"gone with all its entries"',
+    );
   });
 
   it("holds no secret, signature, body or credential, nor do stdout, log and answers", async () => {

@@ -40,7 +40,7 @@ function secretFile(content: string | Buffer): string {
 }
 
 describe("the configuration", () => {
-  it("has the contract's defaults, and is frozen", () => {
+  it("has its defaults, and is frozen", () => {
     const config = loadConfig({ HEX_SECRET: SECRET });
     expect(config).toMatchObject({
       host: "0.0.0.0",

@@ -112,7 +112,7 @@ const reply =
   };
 
 describe("an HTTP destination", () => {
-  it("gets the exact bytes and content type, the contract's headers, and a signature that standardwebhooks accepts", async () => {
+  it("gets the exact bytes and content type, its headers, and a signature that standardwebhooks accepts", async () => {
     const secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
     const { attempts, url } = await destination(reply(204));
     const { post } = await forwardTo(url, { FORWARD_SECRET: secret });
@@ -249,7 +249,11 @@ describe("an HTTP destination", () => {
   });
 
   it.each<[string, Reply, object]>([
-    ["hangs", () => undefined, { reason: "timeout" }],
+    [
+      "hangs",
+      () => undefined,
+      { action: "delivery.failed", metadata: { reason: "timeout" } },
+    ],
     [
       "streams for ever",
       (res) => {
@@ -259,20 +263,23 @@ describe("an HTTP destination", () => {
           clearInterval(pump);
         });
       },
-      { status: 200 },
+      { action: "delivery.succeeded", metadata: { status: 200 } },
     ],
     [
       "resets the connection after the request",
       (res) => res.socket?.resetAndDestroy(),
-      { reason: "network", detail: "ECONNRESET" },
+      {
+        action: "delivery.failed",
+        metadata: { reason: "network", detail: "ECONNRESET" },
+      },
     ],
   ])(
     "that %s fails the attempt or ends it, and no more",
-    async (_what, how, metadata) => {
+    async (_what, how, outcome) => {
       const { url } = await destination(how);
       const { post } = await forwardTo(url);
       await post(eventBody("evt_odd"));
-      expect((await deliveryEntries(1))[0]).toMatchObject({ metadata });
+      expect((await deliveryEntries(1))[0]).toMatchObject(outcome);
     },
   );
 

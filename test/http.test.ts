@@ -508,9 +508,13 @@ describe("overload", () => {
     expect(await admission.work(async () => 2)).toBe(2);
   });
 
-  it("is not brought about by connections that announce bodies and send nothing", async () => {
+  it("is not brought about by connections that announce the largest bodies and send nothing", async () => {
+    const place = temporaryFolder();
+    const roomy = await startTestService(place.path, {
+      env: { MAX_BODY_BYTES: "26214400", SHUTDOWN_SECONDS: "1" },
+    });
     const idle = Array.from({ length: 300 }, () => {
-      const socket = connect(service.port, "127.0.0.1");
+      const socket = connect(roomy.port, "127.0.0.1");
       socket.on("error", () => undefined);
       socket.write(
         "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n",
@@ -518,10 +522,12 @@ describe("overload", () => {
       return socket;
     });
     await Promise.all(idle.map((socket) => once(socket, "connect")));
-    expect((await service.post(eventBody("evt_idle"))).status).toBe(200);
+    expect((await roomy.post(eventBody("evt_idle"))).status).toBe(200);
     for (const socket of idle) {
       socket.destroy();
     }
+    await roomy.stop();
+    place.remove();
   });
 
   it("stops reading a body that there is no room for, and answers 503", async () => {
@@ -599,14 +605,6 @@ describe("health", () => {
     });
     expect(answer.headers.get("retry-after")).toBe("5");
     expect((await service.request("/livez")).status).toBe(200);
-
-    // Whatever is written behind it: what was changed once proves nothing any more.
-    expect((await service.post(eventBody("evt_after"))).status).toBe(200);
-    const later = await eventually(async () => {
-      const again = await service.request("/readyz");
-      return again.status === 503 ? again : null;
-    });
-    expect(later.json["code"]).toBe("unavailable");
   });
 });
 

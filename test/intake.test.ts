@@ -273,7 +273,7 @@ describe("what is not authentic", () => {
     ],
     ["another secret", signed(body, { secret: OTHER_SECRET }), "bad_signature"],
     [
-      "a key with a zero byte behind it",
+      "a key with a blank behind it",
       signed(body, { secret: `${SECRET} ` }),
       "bad_signature",
     ],

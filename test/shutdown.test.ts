@@ -169,7 +169,9 @@ describe("what serve writes", () => {
     expect(server.stderr()).not.toContain("[AUDIT]");
     const lines = server.stderr().trimEnd().split("\n");
     for (const line of lines) {
-      expect(JSON.parse(line)).toMatchObject({ level: expect.any(Number) });
+      expect(JSON.parse(line)).toMatchObject({
+        level: expect.stringMatching(/^(?:info|warn)$/),
+      });
     }
     expect(server.stderr()).toContain("/webhooks/hex");
   }, 30_000);
@@ -190,7 +192,11 @@ describe("a start that fails half way", () => {
       message: expect.stringMatching(/^PORT: cannot listen there/),
     });
     const entries = await readTrail(path.join(folder.path, "second.db"));
-    expect(entries.at(-1)).toMatchObject({ action: "server.stopped" });
+    expect(entries.at(-1)).toMatchObject({
+      action: "server.stopped",
+      result: "failure",
+      metadata: { reason: "start failed" },
+    });
     await first.stop();
   });
 });

@@ -276,13 +276,30 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     const db = new Database(path.join(folder.path, "hexhook.db"));
     db.exec("DELETE FROM audit_writer");
     db.close();
-    await expect(store.probe()).rejects.toMatchObject({
-      code: "AUDIT_CHANGED",
-    });
+    const changed = { code: "AUDIT_CHANGED" };
+    await expect(store.probe()).rejects.toMatchObject(changed);
+    // Whatever is written behind it: what was changed once proves nothing any more.
+    await store.append(draft("server.stopped"));
+    await expect(store.probe()).rejects.toMatchObject(changed);
   });
 });
 
 describe("SQLite", () => {
+  it("finds that the last line is not the one it wrote", async () => {
+    const folder = temporaryFolder();
+    const store = KINDS[0]!.open(folder.path, "w", () => 1);
+    await store.append(draft("server.started"));
+    await Promise.all([store.append(draft("server.stopped")), store.probe()]);
+    const db = new Database(path.join(folder.path, "hexhook.db"));
+    db.exec("DELETE FROM audit_entry WHERE position = 2");
+    db.close();
+    await expect(store.probe()).rejects.toMatchObject({
+      code: "AUDIT_CHANGED",
+    });
+    await store.close();
+    folder.remove();
+  });
+
   it("is opened with WAL and synchronous=FULL, and moves its log on before it grows without end", async () => {
     const folder = temporaryFolder();
     const file = path.join(folder.path, "hexhook.db");

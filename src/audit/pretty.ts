@@ -1,46 +1,79 @@
 import { asciiJson } from "../core/audit-entry.ts";
 import { type ParsedEntry } from "./entry.ts";
 
-const WIDTH = 80;
+/** Columns of a terminal that nobody has widened. */
+export const TERMINAL_WIDTH = 80;
+
+const INDENT = "    ";
 
 const RED = "\u001b[31m";
 const GREEN = "\u001b[32m";
 const RESET = "\u001b[0m";
 
-/** What of an entry's metadata tells most, in order; the line ends where its width is used up. */
-const TELLING = [
-  "reason",
-  "code",
-  "eventId",
-  "destination",
-  "attempt",
-  "eventType",
-  "status",
-  "skewSeconds",
-  "ip",
-];
-
 /**
- * One entry in 80 columns: time, result, action, and what tells most of it. Whatever a sender put into it is shown
- * escaped, so that a terminal acts on nothing.
+ * One entry for a person: time in UTC, result, action, and what tells most of it, on further indented lines where it
+ * does not fit `width`. Whatever a sender put into it is shown escaped, so that a terminal acts on nothing.
  */
-export function prettyEntry(entry: ParsedEntry, colours: boolean): string {
-  const { timestamp, action, result, metadata, resource } = entry;
-  const time = shown(timestamp).slice(0, 19).replace("T", " ");
-  const mark = result === "success" ? "ok  " : "FAIL";
-  const facts = TELLING.filter((name) => metadata[name] !== undefined).map(
-    (name) => shown(metadata[name]),
+export function prettyEntry(
+  entry: ParsedEntry,
+  options: { colours: boolean; width: number },
+): string {
+  const { colours, width } = options;
+  const good = entry.result === "success";
+  const time = `${shown(entry.timestamp).slice(0, 19).replace("T", " ")}Z`;
+  const mark = good ? "ok  " : "FAIL";
+  const lines = wrap(
+    [`${time} ${mark} ${shown(entry.action)}`, ...factsOf(entry)],
+    width,
   );
-  const place = action.startsWith("webhook.") ? [] : [shown(resource)];
-  const head = `${time} ${mark} `;
-  const rest = `${shown(action).padEnd(20)} ${[...place, ...facts].join(" ")}`;
-  const room = WIDTH - head.length;
-  const clipped = rest.length > room ? `${rest.slice(0, room - 3)}...` : rest;
-  if (!colours) {
-    return head + clipped;
+  const text = lines.join("\n");
+  // The mark always stands at the same place of the first line.
+  const at = time.length + 1;
+  return colours
+    ? `${text.slice(0, at)}${good ? GREEN : RED}${mark}${RESET}${text.slice(at + mark.length)}`
+    : text;
+}
+
+/** What tells most, first. */
+function factsOf({ action, resource, metadata }: ParsedEntry): string[] {
+  const fact = (name: string, show = shown): string[] =>
+    metadata[name] === undefined ? [] : [show(metadata[name])];
+  const place = action.startsWith("delivery.")
+    ? [shown(resource).replace(/^\/destinations\//, "")]
+    : action === "http.rejected"
+      ? [...fact("method"), shown(resource)]
+      : [];
+  return [
+    ...fact("reason"),
+    ...fact("code"),
+    ...fact("detail"),
+    ...place,
+    ...fact("attempt", (value) => `attempt=${shown(value)}`),
+    ...fact("eventId"),
+    ...fact("eventType"),
+    ...fact("status"),
+    ...fact("skewSeconds", (value) => `skew=${shown(value)}s`),
+    ...fact("ip"),
+  ];
+}
+
+/** Words on lines of at most `width` columns, each further line indented; a word that is too long by itself is cut. */
+function wrap(words: readonly string[], width: number): string[] {
+  const room = width - INDENT.length;
+  const lines: string[] = [];
+  let line: string | null = null;
+  for (const word of words) {
+    const cut = word.length > room ? `${word.slice(0, room - 3)}...` : word;
+    if (line !== null && line.length + 1 + cut.length <= width) {
+      line = `${line} ${cut}`;
+    } else {
+      if (line !== null) {
+        lines.push(line);
+      }
+      line = line === null ? cut : INDENT + cut;
+    }
   }
-  const colour = result === "success" ? GREEN : RED;
-  return `${time} ${colour}${mark}${RESET} ${clipped}`;
+  return line === null ? lines : [...lines, line];
 }
 
 function shown(value: unknown): string {

@@ -34,21 +34,24 @@ export function serverStarted(facts: {
         scheme,
         keyIds: secrets.map(({ keyId }) => keyId),
       })),
-      destinations: destinations.length,
+      destinations,
       heads: heads.slice(0, MAX_HEADS),
       headsOmitted: omitted > 0 ? omitted : undefined,
     },
   };
 }
 
-/** The last entry of a writer that stopped in good order. */
-export function serverStopped(at: number, reason: string): AuditDraft {
+/** The last entry of a writer that got to write one: it was told to stop, or its start failed half way. */
+export function serverStopped(
+  at: number,
+  stop: { reason: string; good: boolean },
+): AuditDraft {
   return {
     at,
     action: "server.stopped",
     userId: "system",
     resource: "server",
-    result: "success",
-    metadata: { reason },
+    result: stop.good ? "success" : "failure",
+    metadata: { reason: stop.reason },
   };
 }

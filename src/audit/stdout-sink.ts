@@ -9,7 +9,7 @@ const BATCH = 500;
 
 export interface StdoutSink {
   /** Says that the store may have more. */
-  wake(): void;
+  wake: () => void;
   /** Resolves when all that the store has is written, or `withinMs` is over. */
   flush(withinMs: number): Promise<void>;
 }

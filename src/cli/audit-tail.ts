@@ -3,7 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { parseEntry } from "../audit/entry.ts";
 import { createEntryFilter } from "../audit/filter.ts";
-import { prettyEntry } from "../audit/pretty.ts";
+import { prettyEntry, TERMINAL_WIDTH } from "../audit/pretty.ts";
 import { type AuditReader } from "../core/store.ts";
 import { parseCount, parseSince } from "./parse.ts";
 import { rowsOf, withTrail } from "./trail.ts";
@@ -59,12 +59,13 @@ async function tail(trail: AuditReader, options: Options): Promise<void> {
   const limit =
     options.lines ??
     (process.stdout.isTTY && options.since === undefined ? SCREENFUL : null);
+  const look = { colours: process.stdout.isTTY, width: TERMINAL_WIDTH };
   const show = (line: string): string | null => {
     const entry = parseEntry(line);
     if (entry === null || !matches(entry)) {
       return null;
     }
-    return options.json ? line : prettyEntry(entry, process.stdout.isTTY);
+    return options.json ? line : prettyEntry(entry, look);
   };
 
   let position = 0;

@@ -7,13 +7,12 @@ import {
   type TrailVerifier,
 } from "../audit/verify.ts";
 import { type ChainHead } from "../core/audit-chain.ts";
-import { asError, EXIT, UsageError } from "../errors.ts";
-import { type ExitCode } from "./run.ts";
+import { asError, EXIT, type ExitCode, UsageError } from "../errors.ts";
 import { rowsOf, withTrail } from "./trail.ts";
 
 interface Options {
   file?: string;
-  head: readonly ChainHead[];
+  head?: readonly ChainHead[];
   json?: true;
 }
 
@@ -27,7 +26,6 @@ export function addAuditVerify(audit: Command): void {
       "--head <writer:seq:hash>",
       "an entry known from elsewhere that must be there; may be repeated",
       parseHead,
-      [],
     )
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -38,13 +36,16 @@ export function addAuditVerify(audit: Command): void {
       const file = options.file ?? argument;
       const report =
         file === undefined
-          ? await verifyStore(options.head)
-          : await verifyFile(file, options.head);
+          ? await verifyStore(options.head ?? [])
+          : await verifyFile(file, options.head ?? []);
       process.exitCode = show(report, options);
     });
 }
 
-function parseHead(text: string, earlier: readonly ChainHead[]): ChainHead[] {
+function parseHead(
+  text: string,
+  earlier: readonly ChainHead[] = [],
+): ChainHead[] {
   const match = /^([^:]+):(\d{1,15}):([0-9a-f]{64})$/i.exec(text);
   const [, writer, seq, hash] = match ?? [];
   if (writer === undefined || seq === undefined || hash === undefined) {

@@ -5,7 +5,7 @@ import path from "node:path";
 import { Writable } from "node:stream";
 import { type Command } from "commander";
 import { parseEntry } from "../audit/entry.ts";
-import { prettyEntry } from "../audit/pretty.ts";
+import { prettyEntry, TERMINAL_WIDTH } from "../audit/pretty.ts";
 import { createTrailVerifier } from "../audit/verify.ts";
 import { loadConfig } from "../config.ts";
 import { type AuditReader } from "../core/store.ts";
@@ -14,6 +14,7 @@ import { type Service, startService } from "../service.ts";
 import { createLogger } from "../logger.ts";
 import { openSqliteReader } from "../store/sqlite.ts";
 import { VERSION } from "../version.ts";
+import { parsePort } from "./parse.ts";
 import {
   type Answer,
   send,
@@ -33,8 +34,12 @@ export function addDemo(program: Command): void {
       "show a receiver at work: good and bad deliveries, and the trail",
     )
     .option("--keep", "leave it running")
-    .option("--port <port>", "listen on this port (default: a free one)", "0")
-    .action(async (options: { keep?: true; port: string }) => {
+    .option(
+      "--port <port>",
+      "listen on this port (default: a free one)",
+      parsePort,
+    )
+    .action(async (options: { keep?: true; port?: number }) => {
       const passed = await runDemo(options);
       process.exitCode = passed ? EXIT.good : EXIT.checkFailed;
     });
@@ -45,14 +50,14 @@ type Check = (what: string, right: boolean, found: string) => void;
 
 async function runDemo(options: {
   keep?: true;
-  port: string;
+  port?: number;
 }): Promise<boolean> {
   const folder = mkdtempSync(path.join(tmpdir(), "hexhook-demo-"));
   const secret = randomBytes(32).toString("hex");
   const env = {
     HEX_SECRET: secret,
     HOST: "127.0.0.1",
-    PORT: options.port,
+    PORT: String(options.port ?? 0),
     ADMIN_PORT: "0",
     DATABASE_URL: `sqlite:${path.join(folder, "hexhook.db")}`,
     DRAIN_SECONDS: "0",
@@ -199,8 +204,9 @@ async function showTrail(
   check: Check,
 ): Promise<void> {
   console.log("\nThe audit trail, as `hexhook audit tail` shows it:");
+  const look = { colours: process.stdout.isTTY, width: TERMINAL_WIDTH };
   for (const entry of await entriesOf(trail)) {
-    console.log(`  ${prettyEntry(entry, process.stdout.isTTY).trimEnd()}`);
+    console.log(prettyEntry(entry, look));
   }
   console.log("\nIts chain, as `hexhook audit verify` checks it:");
   const verifier = createTrailVerifier();
@@ -251,7 +257,7 @@ It stays until Ctrl-C. In another terminal:
 
 const HOW_TO_GO_ON = `
 All went as it should. How to go on:
-  1. cp .env.example .env, and put the signing secret of your Hex dashboard into it
+  1. cp .env.example .env, and put your Hex dashboard's signing secret into it
   2. npm start
   3. npx hexhook send              a signed test delivery
   4. npx hexhook audit tail -f     what happens, as it happens

@@ -10,6 +10,13 @@ export function parseCount(text: string): number {
   return value;
 }
 
+export function parsePort(text: string): number {
+  if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
+    throw new InvalidArgumentError("It must be a port, 0 to 65535.");
+  }
+  return Number(text);
+}
+
 export function parseTimestampOption(text: string): number {
   if (!/^\d{1,11}$/.test(text)) {
     throw new InvalidArgumentError("It must be unix seconds.");
@@ -30,9 +37,7 @@ export function parseSince(text: string): string {
   const ago = AGO.exec(text);
   const at =
     ago === null
-      ? /^\d{4}-\d{2}-\d{2}/.test(text)
-        ? Date.parse(text)
-        : Number.NaN
+      ? parseIsoTime(text)
       : Date.now() - Number(ago[1]) * (UNIT_MS[ago[2] ?? ""] ?? Number.NaN);
   if (Number.isNaN(at)) {
     throw new InvalidArgumentError(
@@ -42,7 +47,20 @@ export function parseSince(text: string): string {
   return new Date(at).toISOString();
 }
 
+/** Unix milliseconds; without a zone it is UTC, as everything in the trail is. NaN when it is no ISO time. */
+function parseIsoTime(text: string): number {
+  const match =
+    /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(
+      text,
+    );
+  const [, day, time = "00:00", zone = "Z"] = match ?? [];
+  return day === undefined ? Number.NaN : Date.parse(`${day}T${time}${zone}`);
+}
+
 /** Collects an option that may be given several times. */
-export function collect(value: string, earlier: readonly string[]): string[] {
+export function collect(
+  value: string,
+  earlier: readonly string[] = [],
+): string[] {
   return [...earlier, value];
 }

@@ -20,7 +20,7 @@ import { requireSource } from "./source.ts";
 interface Options {
   url?: string;
   source: string;
-  type: string;
+  type?: string;
   id?: string;
   data?: string;
   file?: string;
@@ -31,6 +31,8 @@ interface Options {
   repeat?: true;
   json?: true;
 }
+
+const DEFAULT_TYPE = "hexhook.test";
 
 /** Runs of more deliveries than this show a bar and a summary instead of a line each, on a terminal. */
 const LONG_RUN = 20;
@@ -47,7 +49,7 @@ export function addSend(program: Command): void {
       "the endpoint, or the base of it (default: http://127.0.0.1:PORT)",
     )
     .option("--source <name>", "the source to send as", "hex")
-    .option("--type <type>", "the event type", "hexhook.test")
+    .option("--type <type>", `the event type (default: ${DEFAULT_TYPE})`)
     .option("--id <id>", "the event id (default: a new one for each)")
     .option(
       "--data <json>",
@@ -72,6 +74,12 @@ Exit status: 0 when every delivery got the answer it should have (2xx; 401 when
 tampered with; 409 or "duplicate" for the second of a repeat), else 1.`,
     )
     .action(async (options: Options) => {
+      const { file, data, id, type } = options;
+      if (file !== undefined && (data ?? id ?? type) !== undefined) {
+        throw new UsageError(
+          "--file is the whole body: it goes without --data, --id and --type",
+        );
+      }
       const env = readEnvironment();
       const source = requireSource(loadHexSource(env), options.source);
       const { PORT: port } = readVariables(env, ["PORT"]);
@@ -102,13 +110,13 @@ async function sendAll(
 ): Promise<boolean> {
   const { count, concurrency, json } = options;
   const quiet = !json && count > LONG_RUN && process.stdout.isTTY;
-  const bar = createProgressBar(count);
+  const bar = count > LONG_RUN ? createProgressBar(count) : null;
   const tally = new Map<string, number>();
   let next = 0;
   let good = true;
 
   async function one(n: number): Promise<void> {
-    const body = bodyOf(options, n);
+    const { id, body } = bodyOf(options, n);
     const timestamp = options.timestamp ?? Math.floor(Date.now() / 1000);
     const signed = signDelivery(source, body, timestamp);
     const delivery =
@@ -118,20 +126,24 @@ async function sendAll(
     for (const isRepeat of options.repeat ? [false, true] : [false]) {
       const answer = await send(url, delivery);
       good = isRight(answer, options.tamper !== undefined, isRepeat) && good;
-      note(n, answer);
+      note(n, id, answer);
     }
-    bar.advance();
+    bar?.advance();
   }
 
-  function note(n: number, answer: Answer): void {
+  function note(n: number, id: string | null, answer: Answer): void {
     const { status, durationMs } = answer;
     const verdict = verdictOf(answer);
     const key = `${status} ${verdict}`;
     tally.set(key, (tally.get(key) ?? 0) + 1);
     if (json) {
-      console.log(JSON.stringify({ n, status, verdict, durationMs }));
+      console.log(JSON.stringify({ n, id, status, verdict, durationMs }));
     } else if (!quiet) {
-      console.log(`${n}: ${key} (${durationMs} ms)`);
+      const what =
+        status === 0
+          ? `no answer (${verdict}): is the service running at ${url}?`
+          : `${key} (${durationMs} ms)`;
+      console.log([`${n}:`, ...(id === null ? [] : [id]), what].join(" "));
     }
   }
 
@@ -145,7 +157,7 @@ async function sendAll(
   await Promise.all(
     Array.from({ length: Math.min(concurrency, count, MAX_LANES) }, lane),
   );
-  if (count > LONG_RUN) {
+  if (bar !== null) {
     bar.done();
     if (!json) {
       for (const [key, times] of tally) {
@@ -168,17 +180,17 @@ function isRight(
   return accepted || (isRepeat && status === 409);
 }
 
-function bodyOf(options: Options, n: number): Buffer {
+/** The body of the nth delivery, and its event id where it is made here. */
+function bodyOf(
+  options: Options,
+  n: number,
+): { id: string | null; body: Buffer } {
   if (options.file !== undefined) {
-    try {
-      return readFileSync(options.file);
-    } catch (thrown) {
-      throw new UsageError(`--file: ${asError(thrown).message}`);
-    }
+    return { id: null, body: readBody(options.file) };
   }
   const data = parseData(options.data);
   if (isWholeBody(data) && options.data !== undefined) {
-    return Buffer.from(options.data);
+    return { id: data.id, body: Buffer.from(options.data) };
   }
   const id =
     options.id === undefined
@@ -186,7 +198,16 @@ function bodyOf(options: Options, n: number): Buffer {
       : options.count === 1
         ? options.id
         : `${options.id}-${n}`;
-  return Buffer.from(JSON.stringify({ id, type: options.type, data }));
+  const event = { id, type: options.type ?? DEFAULT_TYPE, data };
+  return { id, body: Buffer.from(JSON.stringify(event)) };
+}
+
+function readBody(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (thrown) {
+    throw new UsageError(`--file: ${asError(thrown).message}`);
+  }
 }
 
 function parseData(text: string | undefined): unknown {
@@ -197,7 +218,7 @@ function parseData(text: string | undefined): unknown {
   }
 }
 
-function isWholeBody(data: unknown): boolean {
+function isWholeBody(data: unknown): data is { id: string } {
   return (
     typeof data === "object" &&
     data !== null &&

@@ -1,5 +1,5 @@
 import { type Source } from "../core/model.ts";
-import { asError, errorCode, UsageError } from "../errors.ts";
+import { networkFault, UsageError } from "../errors.ts";
 import { schemeOf } from "../signature/scheme.ts";
 import { signHeaders } from "../signature/sign.ts";
 import { currentKey } from "./source.ts";
@@ -95,11 +95,7 @@ export async function send(
     const text = await response.text();
     return { status: response.status, text, durationMs: since() };
   } catch (thrown) {
-    const { message, cause } = asError(thrown);
-    const text =
-      errorCode(cause) ??
-      (cause === undefined ? message : asError(cause).message);
-    return { status: 0, text, durationMs: since() };
+    return { status: 0, text: networkFault(thrown), durationMs: since() };
   }
 }
 

@@ -2,11 +2,10 @@ import { randomBytes } from "node:crypto";
 import { type Command } from "commander";
 import { type Logger } from "pino";
 import { type Config, loadConfig, readEnvironment } from "../config.ts";
-import { asError, EXIT } from "../errors.ts";
+import { asError, EXIT, type ExitCode } from "../errors.ts";
 import { createLogger } from "../logger.ts";
 import { type Service, startService } from "../service.ts";
 import { VERSION } from "../version.ts";
-import { type ExitCode } from "./run.ts";
 
 /** A signal sent to a process and to its group arrives twice at once, and is one wish to stop. */
 const SAME_SIGNAL_MS = 100;

@@ -3,7 +3,7 @@ import { loadHexSource, readEnvironment } from "../config.ts";
 import { schemeOf } from "../signature/scheme.ts";
 import { signHeaders } from "../signature/sign.ts";
 import { parseTimestampOption } from "./parse.ts";
-import { readStdin } from "./run.ts";
+import { readStdin } from "./stdin.ts";
 import { currentKey, requireSource } from "./source.ts";
 
 export function addSign(program: Command): void {

@@ -6,12 +6,12 @@ import { asError, EXIT, UsageError } from "../errors.ts";
 import { explain } from "../signature/explain.ts";
 import { verify } from "../signature/verify.ts";
 import { collect, parseTimestampOption } from "./parse.ts";
-import { readStdin } from "./run.ts";
+import { readStdin } from "./stdin.ts";
 import { requireSource } from "./source.ts";
 
 interface Options {
   source: string;
-  header: string[];
+  header?: string[];
   body?: string;
   now?: number;
   explain?: true;
@@ -23,7 +23,7 @@ export function addVerify(program: Command): void {
     .command("verify")
     .description("check headers and body offline and say why they fail")
     .option("--source <name>", "the source to check against", "hex")
-    .option("-H, --header <line>", "a header, `name: value`", collect, [])
+    .option("-H, --header <line>", "a header, `name: value`", collect)
     .option("--body <file>", "the exact body (default: standard input)")
     .option("--now <seconds>", "judge as of this time", parseTimestampOption)
     .option("--explain", "also say what may have gone wrong on the way")
@@ -80,7 +80,7 @@ Exit status: 0 verified, 1 not.`,
 async function readMessage(
   options: Options,
 ): Promise<{ headers: Map<string, string>; body: Buffer }> {
-  if (options.header.length > 0) {
+  if (options.header !== undefined) {
     const headers = parseHeaders(options.header);
     return {
       headers,

@@ -1,4 +1,4 @@
-/** The closed list of actions (contract section 5), held to docs/operations.md by a test. */
+/** The closed list of actions, held to docs/operations.md by a test. */
 export const AUDIT_ACTIONS = [
   "server.started",
   "server.stopped",
@@ -38,7 +38,8 @@ export const MAX_LINE_BYTES = 8192;
 const MAX_TEXT = 200;
 
 const NOT_PRINTABLE_ASCII = /[^\x20-\x7e]/;
-const NOT_PRINTABLE_ASCII_ALL = /[\u007f-\uffff]/g;
+// JSON.stringify has escaped what is below a blank.
+const BEYOND_PRINTABLE_ASCII = /[\u007f-\uffff]/g;
 
 /**
  * JSON in printable ASCII alone: every other character as \uXXXX. One line, whatever a sender put into it, and
@@ -48,7 +49,7 @@ export function asciiJson(value: unknown): string {
   const json = JSON.stringify(value);
   return NOT_PRINTABLE_ASCII.test(json)
     ? json.replace(
-        NOT_PRINTABLE_ASCII_ALL,
+        BEYOND_PRINTABLE_ASCII,
         (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
       )
     : json;

@@ -12,7 +12,7 @@ import { judgeWindow, skewSeconds } from "./replay-window.ts";
 import { type Store } from "./store.ts";
 
 /** A request for a known source whose body was read whole. Nothing of it is believed yet. */
-export interface IncomingMessage {
+export interface UnverifiedMessage {
   readonly source: Source;
   readonly requestId: string;
   /** The address that refusals are counted for. */
@@ -43,7 +43,7 @@ export type Verification =
     };
 
 export type Verify = (
-  message: Pick<IncomingMessage, "source" | "body" | "header">,
+  message: Pick<UnverifiedMessage, "source" | "body" | "header">,
   now: number,
 ) => Verification;
 
@@ -75,11 +75,11 @@ const ACTIONS = {
 export function createIntake(
   deps: IntakeDeps,
   options: { replayWindowSeconds: number },
-): (message: IncomingMessage) => Promise<IntakeResult> {
+): (message: UnverifiedMessage) => Promise<IntakeResult> {
   const { store, verify, route, refusals } = deps;
 
   async function reject(
-    message: IncomingMessage,
+    message: UnverifiedMessage,
     now: number,
     code: ProblemCode,
     facts: { reason: string } & AuditMetadata,
@@ -196,7 +196,7 @@ function digestOf(body: Buffer): AuditMetadata {
 }
 
 function entryOf(
-  message: IncomingMessage,
+  message: UnverifiedMessage,
   at: number,
   action: AuditAction,
   userId: string,

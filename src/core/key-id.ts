@@ -1,6 +1,6 @@
 import { hash as digest } from "node:crypto";
 
-/** Names a secret without telling it: first 8 hex digits of SHA-256("hexhook-key-id:" + secret), contract section 8. */
+/** Names a secret without telling it: first 8 hex digits of SHA-256("hexhook-key-id:" + secret). */
 export function keyIdOf(secret: string): string {
   return digest("sha256", `hexhook-key-id:${secret}`, "hex").slice(0, 8);
 }

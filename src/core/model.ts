@@ -1,4 +1,4 @@
-/** The words of the contract as types. All times are unix milliseconds unless a name says otherwise. */
+/** The words of the field as types. All times are unix milliseconds unless a name says otherwise. */
 
 /** A secret that signatures of a source are verified with. `keyId` may be shown; `key` never. */
 export interface SigningSecret {

@@ -8,7 +8,7 @@ export function skewSeconds(nowMs: number, signedAtSeconds: number): number {
   return Math.floor(nowMs / 1000) - signedAtSeconds;
 }
 
-/** `|now − t| ≤ window`, inclusive, both ways (contract section 3, rule 4). */
+/** `|now − t| ≤ window`, inclusive, both ways. */
 export function judgeWindow(
   skew: number,
   windowSeconds: number,

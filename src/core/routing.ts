@@ -8,9 +8,7 @@ export function isEventPattern(pattern: string): boolean {
 }
 
 /** Returns whether an event type matches: exactly, under `prefix.`, or always for `*`. */
-export function compileEventPattern(
-  pattern: string,
-): (type: string) => boolean {
+function compileEventPattern(pattern: string): (type: string) => boolean {
   if (pattern === "*") {
     return () => true;
   }

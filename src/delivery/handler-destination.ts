@@ -28,7 +28,13 @@ export function createHandlerDestination(
     events: [pattern],
     concurrency,
     async attempt({ event, attempt }, signal): Promise<AttemptResult> {
-      const logger = deps.logger({ destination: name, attempt });
+      const logger = deps.logger({
+        source: event.source,
+        eventId: event.id,
+        eventType: event.type,
+        destination: name,
+        attempt,
+      });
       try {
         await handler(handlerEvent(event), { signal, attempt, logger });
         return { ok: true };

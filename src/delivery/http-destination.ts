@@ -4,7 +4,7 @@ import {
   type ClaimedDelivery,
   type Destination,
 } from "../core/model.ts";
-import { asError, errorCode } from "../errors.ts";
+import { networkFault } from "../errors.ts";
 import { headerText } from "./header-text.ts";
 import { readAtMost } from "./read-at-most.ts";
 import { outboundKey, standardSignature } from "./standard-webhooks.ts";
@@ -32,7 +32,7 @@ export interface HttpDestinationDeps {
   readonly userAgent: string;
 }
 
-/** A destination behind an URL: each attempt posts the exact bytes that were received (contract section 6). */
+/** A destination behind an URL: each attempt posts the exact bytes that were received. */
 export function createHttpDestination(
   deps: HttpDestinationDeps,
   options: HttpDestinationOptions,
@@ -89,16 +89,6 @@ export function createHttpDestination(
       }
     },
   };
-}
-
-/** The code of a network fault (`ECONNREFUSED`), which fetch hides in the cause; else what it says. */
-function networkFault(thrown: unknown): string {
-  const { message, cause } = asError(thrown);
-  return (
-    errorCode(cause) ??
-    errorCode(thrown) ??
-    (cause === undefined ? message : asError(cause).message)
-  );
 }
 
 /** The trace of the request that brought the event, or one made of the event: the same on every attempt. */

@@ -16,7 +16,7 @@ export async function loadHandlers(file: string): Promise<Handlers> {
       default?: unknown;
     };
   } catch (thrown) {
-    const why = asError(thrown).message.split("\n", 1)[0] ?? "";
+    const [why = ""] = asError(thrown).message.split(/\n| imported from /, 1);
     throw new ConfigError([`HANDLERS: cannot load ${absolute}: ${why}`]);
   }
   return checkHandlers(module.default, absolute);

@@ -17,6 +17,8 @@ const POLL_MS = 1000;
 const LEASE_MARGIN_MS = 5000;
 
 export interface Worker {
+  /** Begins to claim; before that nothing is. */
+  start: () => void;
   /** Says that a delivery may be due. */
   wake(): void;
   /** Claims nothing more and waits for the attempts in flight; those past `graceMs` are aborted and released. */
@@ -42,7 +44,7 @@ export interface WorkerOptions {
  * Brings the events of one destination there: claim → attempt → settle → record. Each destination has a worker of
  * its own, so that one which is slow or down delays no other.
  */
-export function startWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
+export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   const { store, destination, now, random } = deps;
   const { scheduleMs, attemptTimeoutMs } = options;
   const alarm = createAlarm();
@@ -148,9 +150,12 @@ export function startWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     }
   }
 
-  const running = run();
+  let running: Promise<void> | null = null;
 
   return {
+    start() {
+      running ??= run();
+    },
     wake: alarm.ring,
     async stop(graceMs) {
       stopping = true;

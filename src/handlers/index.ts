@@ -9,10 +9,7 @@ import { type Handlers } from "../core/model.ts";
  */
 const handlers: Handlers = {
   "*": (event, { logger }) => {
-    logger.info(
-      { eventId: event.id, eventType: event.type, source: event.source },
-      "event received",
-    );
+    logger.info({ bytes: event.rawBody.length }, "event received");
   },
 };
 

@@ -25,7 +25,7 @@ export function createClientAddress(
 }
 
 /** An IPv4 address that a dual-stack socket shows as IPv6 is one address, not two. */
-function unmapped(address: string): string {
+export function unmapped(address: string): string {
   return address.startsWith("::ffff:") && isIP(address.slice(7)) === 4
     ? address.slice(7)
     : address;

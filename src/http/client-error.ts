@@ -1,7 +1,9 @@
 import { type Socket } from "node:net";
 import { type AuditDraft } from "../core/audit-entry.ts";
 import { AppError, errorCode, PROBLEMS, type ProblemCode } from "../errors.ts";
+import { type RefusalBudget } from "../core/refusal-budget.ts";
 import { rawProblem } from "./answer.ts";
+import { unmapped } from "./client-address.ts";
 import { exchangeOn } from "./exchange.ts";
 import { httpRejected } from "./refuse.ts";
 
@@ -24,18 +26,28 @@ function faultOf(code: string): AppError {
  */
 export function createClientErrorHandler(deps: {
   append: (draft: AuditDraft) => Promise<void>;
+  refusals: RefusalBudget;
   now: () => number;
 }): (error: Error, socket: Socket) => void {
-  function note({ code, reason }: AppError, socket: Socket): void {
+  /** Notes the fault, and gives the code to answer with. */
+  function note(
+    { code: cause, reason }: AppError,
+    socket: Socket,
+  ): ProblemCode {
+    const at = deps.now();
+    const ip = unmapped(socket.remoteAddress ?? "unknown");
+    const code = deps.refusals.take(ip, at) ? cause : "too_many_requests";
+    const { status } = PROBLEMS[code];
     const entry = httpRejected({
-      at: deps.now(),
+      at,
       resource: "(unread)",
-      status: PROBLEMS[code].status,
+      status,
       reason,
-      ip: socket.remoteAddress ?? "unknown",
+      ip,
     });
     // The answer says no more than that the bytes were no request; it need not wait for its entry.
     deps.append(entry).catch(() => undefined);
+    return code;
   }
 
   return (error, socket) => {
@@ -50,16 +62,14 @@ export function createClientErrorHandler(deps: {
       return;
     }
     const fault = faultOf(system);
-    const raw = rawProblem(fault.code);
     const exchange = exchangeOn(socket);
     if (exchange === undefined || exchange.res.writableFinished) {
-      note(fault, socket);
-      socket.end(raw, () => socket.destroy());
+      socket.end(rawProblem(note(fault, socket)), () => socket.destroy());
       return;
     }
     if (exchange.req.complete) {
       // It came behind a request that is still being answered: that answer goes first.
-      note(fault, socket);
+      const raw = rawProblem(note(fault, socket));
       exchange.res.once("finish", () => {
         socket.end(raw, () => socket.destroy());
       });
@@ -70,6 +80,6 @@ export function createClientErrorHandler(deps: {
       return;
     }
     exchange.fault = fault;
-    socket.end(raw, () => socket.destroy());
+    socket.end(rawProblem(fault.code), () => socket.destroy());
   };
 }

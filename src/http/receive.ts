@@ -1,9 +1,6 @@
 import { type IncomingMessage } from "node:http";
 import { type RequestHandler } from "express";
-import {
-  type IncomingMessage as SignedMessage,
-  type IntakeResult,
-} from "../core/intake.ts";
+import { type IntakeResult, type UnverifiedMessage } from "../core/intake.ts";
 import { type Source } from "../core/model.ts";
 import { AppError } from "../errors.ts";
 import { type Admission } from "./admission.ts";
@@ -18,7 +15,7 @@ export const ENDPOINT = /^\/webhooks\/([a-z0-9][a-z0-9-]{0,63})$/;
 
 export interface ReceiveDeps {
   readonly source: (name: string) => Source | undefined;
-  readonly intake: (message: SignedMessage) => Promise<IntakeResult>;
+  readonly intake: (message: UnverifiedMessage) => Promise<IntakeResult>;
   readonly admission: Admission;
   readonly refuse: Refuse;
   readonly isDraining: () => boolean;
@@ -35,7 +32,7 @@ export function createReceive(
 
   async function take(
     { req, res }: Exchange,
-    message: Omit<SignedMessage, "body">,
+    message: Omit<UnverifiedMessage, "body">,
   ): Promise<IntakeResult> {
     const declared = declaredLength(req);
     if (declared !== null && declared > maxBodyBytes) {

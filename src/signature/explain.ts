@@ -1,9 +1,10 @@
-import { type IncomingMessage } from "../core/intake.ts";
+import { type UnverifiedMessage } from "../core/intake.ts";
+import { skewSeconds } from "../core/replay-window.ts";
 import { parseTimestamp } from "./grammar.ts";
 import { SCHEME_NAMES, schemeOf } from "./scheme.ts";
 import { verify } from "./verify.ts";
 
-type Message = Pick<IncomingMessage, "source" | "body" | "header">;
+type Message = Pick<UnverifiedMessage, "source" | "body" | "header">;
 
 /** What proxies, frameworks and editors do to a body on its way, and how to undo it. */
 const BODY_CHANGES: readonly {
@@ -89,8 +90,7 @@ export function explain(
       ];
     case "stale_timestamp":
     case "future_timestamp": {
-      const skew =
-        Math.floor(now / 1000) - (parseTimestamp(timestampText) ?? 0);
+      const skew = skewSeconds(now, parseTimestamp(timestampText) ?? 0);
       return [
         `the signature is good; it was made ${Math.abs(skew)} s ${skew > 0 ? "before" : "after"} this clock, and the window is ${window} s`,
         "sign again for each try, and check both clocks",
@@ -105,10 +105,12 @@ export function explain(
 
 function explainBadSignature(message: Message, now: number): string[] {
   const { source, body } = message;
-  const hints = BODY_CHANGES.filter(({ undo }) => {
+  // The first that fits: what undoes more often undoes the simpler change too.
+  const change = BODY_CHANGES.find(({ undo }) => {
     const original = undo(body);
     return original !== null && verify({ ...message, body: original }, now).ok;
-  }).map(({ what }) => `it fits if ${what}`);
+  });
+  const hints = change === undefined ? [] : [`it fits if ${change.what}`];
 
   for (const other of SCHEME_NAMES) {
     if (other !== source.scheme) {

@@ -30,7 +30,7 @@ export type SchemeName = keyof typeof SCHEMES;
 
 export const SCHEME_NAMES = Object.keys(SCHEMES) as SchemeName[];
 
-export function isSchemeName(name: string): name is SchemeName {
+function isSchemeName(name: string): name is SchemeName {
   return Object.hasOwn(SCHEMES, name);
 }
 

@@ -5,8 +5,7 @@ import { createGroupCommit } from "./group-commit.ts";
 import { createAuditTable, createAuditWriter } from "./sqlite/audit.ts";
 import { createCheckpointer } from "./sqlite/checkpointer.ts";
 import { createDeliveryTable } from "./sqlite/deliveries.ts";
-import { asStoreError } from "./sqlite/faults.ts";
-import { migrate, requireCurrentSchema } from "./sqlite/migrate.ts";
+import { migrate } from "./sqlite/migrate.ts";
 import {
   holdInstanceLock,
   openForReading,
@@ -18,8 +17,8 @@ import { createTransaction } from "./sqlite/transaction.ts";
 /** So many jobs share a transaction at most: some 20 ms of work. */
 const MAX_BATCH = 512;
 
-/** The write-ahead log is moved into the file past so many pages (16 MB): fewer, larger moves cost less. */
-const MAX_LOG_FRAMES = 4000;
+/** The write-ahead log is moved into the file past so many pages (8 MB): larger moves cost less in all, and hold up answers longer. */
+const MAX_LOG_FRAMES = 2000;
 
 export interface SqliteOptions {
   readonly file: string;
@@ -68,10 +67,10 @@ export function openSqliteStore(options: SqliteOptions): Store {
   }
 
   return {
-    record: (entry) =>
+    record: (received) =>
       group.submit(() => {
-        const outcome = record(entry);
-        writer.insert(chain.append(entry.entry(outcome)));
+        const outcome = record(received);
+        writer.insert(chain.append(received.entry(outcome)));
         return outcome;
       }),
     append: (draft) =>
@@ -116,12 +115,6 @@ export function openSqliteStore(options: SqliteOptions): Store {
 /** The trail of a SQLite file, for reading while the service runs or not. */
 export function openSqliteReader(file: string): AuditReader {
   const db = openForReading(file);
-  try {
-    requireCurrentSchema(db);
-  } catch (error) {
-    db.close();
-    throw asStoreError(error);
-  }
   const trail = createAuditTable(db);
   return {
     readAudit: async (position, limit) => trail.rows(position, limit),

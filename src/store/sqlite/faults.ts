@@ -24,6 +24,12 @@ function describe(code: string, fatal: boolean): string {
   if (code.startsWith("SQLITE_FULL")) {
     return `the disk is full (${code}): make room`;
   }
+  if (code === "SQLITE_NOTADB") {
+    return `that is not a SQLite database (${code}): check DATABASE_URL`;
+  }
+  if (code.startsWith("SQLITE_CANTOPEN")) {
+    return `it cannot be opened (${code}): check DATABASE_URL and who may write there`;
+  }
   return fatal
     ? `the store cannot be trusted any more (${code}): check the disk, then start again`
     : `the store could not be written (${code})`;

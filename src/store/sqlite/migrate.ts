@@ -17,7 +17,7 @@ function listMigrations(): Migration[] {
 }
 
 /** The schema version that this program writes. */
-export function latestSchemaVersion(): number {
+function latestSchemaVersion(): number {
   return listMigrations().at(-1)?.version ?? 0;
 }
 

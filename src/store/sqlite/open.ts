@@ -3,6 +3,7 @@ import path from "node:path";
 import Database, { type Database as Db } from "better-sqlite3";
 import { errorCode, StoreError } from "../../errors.ts";
 import { asStoreError } from "./faults.ts";
+import { requireCurrentSchema } from "./migrate.ts";
 
 /** How long a connection waits for another process's transaction, in milliseconds. */
 const BUSY_TIMEOUT_MS = 2000;
@@ -48,7 +49,7 @@ function makeFolder(folder: string): void {
   }
 }
 
-/** Opens a file that is there, for reading alone. */
+/** Opens a file that is there and has this program's schema, for reading alone. */
 export function openForReading(file: string): Db {
   if (!existsSync(file)) {
     throw new StoreError(
@@ -61,7 +62,13 @@ export function openForReading(file: string): Db {
       fileMustExist: true,
       timeout: BUSY_TIMEOUT_MS,
     });
-    db.pragma("query_only = ON");
+    try {
+      db.pragma("query_only = ON");
+      requireCurrentSchema(db);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
     return db;
   });
 }

@@ -7,10 +7,7 @@ import {
   UsageError,
 } from "../errors.ts";
 
-/** What a command ends with when it does not throw. */
-export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
-
-/** Says on stderr what went wrong, one line for each fault, and gives the exit code (contract section 1). */
+/** Says on stderr what went wrong, one line for each fault, and gives the exit code. */
 export function report(thrown: unknown): number {
   if (thrown instanceof CommanderError) {
     // Commander has printed its own line; help and version are no faults.
@@ -31,15 +28,6 @@ export function report(thrown: unknown): number {
     console.error(error.stack);
   }
   return EXIT.internal;
-}
-
-/** The whole of standard input, as bytes. */
-export async function readStdin(): Promise<Buffer> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of process.stdin as AsyncIterable<Buffer>) {
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
 }
 
 /** A reader of our output that has seen enough (`| head`) is no fault. */
