@@ -268,7 +268,10 @@ describe("the readable form", () => {
     expect(Math.max(...widths)).toBeLessThanOrEqual(80);
     expect(long).toContain("...");
     expect(
-      plain({ metadata: { reason: "stale_timestamp", skewSeconds: 3600 } }),
+      plain({
+        result: "failure",
+        metadata: { reason: "stale_timestamp", skewSeconds: 3600 },
+      }),
     ).toContain("stale_timestamp skew=3600s");
   });
 });

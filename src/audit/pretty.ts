@@ -35,7 +35,8 @@ export function prettyEntry(
 }
 
 /** What tells most, first. */
-function factsOf({ action, resource, metadata }: ParsedEntry): string[] {
+function factsOf(entry: ParsedEntry): string[] {
+  const { action, resource, metadata } = entry;
   const fact = (name: string, show = shown): string[] =>
     metadata[name] === undefined ? [] : [show(metadata[name])];
   const place = action.startsWith("delivery.")
@@ -52,8 +53,13 @@ function factsOf({ action, resource, metadata }: ParsedEntry): string[] {
     ...fact("eventId"),
     ...fact("eventType"),
     ...fact("status"),
-    ...fact("skewSeconds", (value) => `skew=${shown(value)}s`),
-    ...fact("ip"),
+    // Where a message came from, and when, matters once it was refused.
+    ...(entry.result === "success"
+      ? []
+      : [
+          ...fact("skewSeconds", (value) => `skew=${shown(value)}s`),
+          ...fact("ip"),
+        ]),
   ];
 }
 
