@@ -22,6 +22,7 @@ import {
   tamper,
   verdictOf,
 } from "./sender.ts";
+import { SYSTEM } from "./system.ts";
 import { rowsOf } from "./trail.ts";
 import { until } from "./until.ts";
 
@@ -68,11 +69,7 @@ async function runDemo(options: {
   const service = await startService(config, {
     logger: createLogger(config.logLevel),
     stdout: auditOutput.stream,
-    now: Date.now,
-    random: Math.random,
-    randomHex: (bytes) => randomBytes(bytes).toString("hex"),
-    fetch,
-    version: VERSION,
+    ...SYSTEM,
     onFatal: (error) => {
       throw error;
     },

@@ -1,11 +1,10 @@
-import { randomBytes } from "node:crypto";
 import { type Command } from "commander";
 import { type Logger } from "pino";
 import { type Config, loadConfig, readEnvironment } from "../config.ts";
 import { asError, EXIT, type ExitCode } from "../errors.ts";
 import { createLogger } from "../logger.ts";
 import { type Service, startService } from "../service.ts";
-import { VERSION } from "../version.ts";
+import { SYSTEM } from "./system.ts";
 
 /** A signal sent to a process and to its group arrives twice at once, and is one wish to stop. */
 const SAME_SIGNAL_MS = 100;
@@ -31,11 +30,7 @@ async function serve(): Promise<void> {
   const service = await startService(config, {
     logger,
     stdout: process.stdout,
-    now: Date.now,
-    random: Math.random,
-    randomHex: (bytes) => randomBytes(bytes).toString("hex"),
-    fetch,
-    version: VERSION,
+    ...SYSTEM,
     onFatal: (error) => {
       die(logger, error, "the store failed");
     },

@@ -1,0 +1,12 @@
+import { randomBytes } from "node:crypto";
+import { type ServiceDeps } from "../service.ts";
+import { VERSION } from "../version.ts";
+
+/** The clock, the randomness and the network of this machine, for the service. */
+export const SYSTEM = {
+  now: Date.now,
+  random: Math.random,
+  randomHex: (bytes) => randomBytes(bytes).toString("hex"),
+  fetch,
+  version: VERSION,
+} as const satisfies Partial<ServiceDeps>;
