@@ -17,8 +17,8 @@ import { createTransaction } from "./sqlite/transaction.ts";
 /** So many jobs share a transaction at most: some 20 ms of work. */
 const MAX_BATCH = 512;
 
-/** The write-ahead log is moved into the file past so many pages (8 MB): larger moves cost less in all, and hold up answers longer. */
-const MAX_LOG_FRAMES = 2000;
+/** The write-ahead log is moved into the file past so many pages (16 MB): larger moves cost less in all, and hold up answers longer. */
+const MAX_LOG_FRAMES = 4000;
 
 export interface SqliteOptions {
   readonly file: string;
