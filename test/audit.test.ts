@@ -437,6 +437,16 @@ describe("the stdout sink", () => {
       rows.slice(position, position + limit),
   };
 
+  const startSink = (stdout: Writable, onFault: (error: unknown) => void) =>
+    startStdoutSink({
+      trail,
+      stdout,
+      format: "json",
+      writer: "mine",
+      after: 0,
+      onFault,
+    });
+
   it("waits for a reader that is stuck, holding one batch, and then goes on where it was", async () => {
     const taken: string[] = [];
     let release: (() => void) | null = null;
@@ -446,14 +456,7 @@ describe("the stdout sink", () => {
         release = callback;
       },
     });
-    const sink = startStdoutSink({
-      trail,
-      stdout,
-      format: "json",
-      writer: "mine",
-      after: 0,
-      onFault: () => undefined,
-    });
+    const sink = startSink(stdout, () => undefined);
     sink.wake();
     await eventually(() => release !== null);
     await sink.flush(20);
@@ -483,14 +486,7 @@ describe("the stdout sink", () => {
         callback(Object.assign(new Error("gone"), { code: "EPIPE" }));
       },
     });
-    const sink = startStdoutSink({
-      trail,
-      stdout,
-      format: "json",
-      writer: "mine",
-      after: 0,
-      onFault: (error) => faults.push(error),
-    });
+    const sink = startSink(stdout, (error) => faults.push(error));
     sink.wake();
     await sink.flush(1000);
     await eventually(() => faults.length === 1);

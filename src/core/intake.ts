@@ -102,9 +102,7 @@ export function createIntake(
     const verified = verify(message, now);
     if (!verified.ok) {
       const { reason, keyId } = verified;
-      const code = refusals.take(message.ip, now)
-        ? "unauthorized"
-        : "too_many_requests";
+      const code = refusals.refuse("unauthorized", message.ip, now);
       return reject(message, now, code, { reason, keyId });
     }
     const { keyId, mac, signedAt } = verified;

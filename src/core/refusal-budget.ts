@@ -1,7 +1,12 @@
-/** Decides whether one more refusal of an unverified request from an address gets its full answer. */
+import { type ProblemCode } from "../errors.ts";
+
+/** Decides what an unverified request is refused with: its own code, or that there were too many. */
 export interface RefusalBudget {
-  /** Takes one refusal from the budget of `address`; false when it is used up. */
-  take(address: string, now: number): boolean;
+  /**
+   * Takes one refusal from the budget of `address`, and gives `code`, or `too_many_requests` when it is used up. What
+   * the service itself cannot do (`unavailable`) is not the sender's fault, and costs nothing.
+   */
+  refuse(code: ProblemCode, address: string, now: number): ProblemCode;
 }
 
 interface Bucket {
@@ -22,24 +27,28 @@ export function createRefusalBudget(options: {
   const { burst, perSecond, maxAddresses } = options;
   const buckets = new Map<string, Bucket>();
 
-  return {
-    take(address, now) {
-      const known = buckets.get(address);
-      const elapsed = known ? Math.max(0, now - known.at) / 1000 : 0;
-      const tokens = known
-        ? Math.min(burst, known.tokens + elapsed * perSecond)
-        : burst;
-      // Deleted and set again: a Map keeps insertion order, so the first key is the one touched longest ago.
-      buckets.delete(address);
-      const within = tokens >= 1;
-      buckets.set(address, { tokens: within ? tokens - 1 : tokens, at: now });
-      if (buckets.size > maxAddresses) {
-        const [oldest] = buckets.keys();
-        if (oldest !== undefined) {
-          buckets.delete(oldest);
-        }
+  /** False when the budget is used up. */
+  function take(address: string, now: number): boolean {
+    const known = buckets.get(address);
+    const elapsed = known ? Math.max(0, now - known.at) / 1000 : 0;
+    const tokens = known
+      ? Math.min(burst, known.tokens + elapsed * perSecond)
+      : burst;
+    // Deleted and set again: a Map keeps insertion order, so the first key is the one touched longest ago.
+    buckets.delete(address);
+    const within = tokens >= 1;
+    buckets.set(address, { tokens: within ? tokens - 1 : tokens, at: now });
+    if (buckets.size > maxAddresses) {
+      const [oldest] = buckets.keys();
+      if (oldest !== undefined) {
+        buckets.delete(oldest);
       }
-      return within;
-    },
+    }
+    return within;
+  }
+
+  return {
+    refuse: (code, address, now) =>
+      code === "unavailable" || take(address, now) ? code : "too_many_requests",
   };
 }

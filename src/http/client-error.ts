@@ -36,7 +36,7 @@ export function createClientErrorHandler(deps: {
   ): ProblemCode {
     const at = deps.now();
     const ip = unmapped(socket.remoteAddress ?? "unknown");
-    const code = deps.refusals.take(ip, at) ? cause : "too_many_requests";
+    const code = deps.refusals.refuse(cause, ip, at);
     const { status } = PROBLEMS[code];
     const entry = httpRejected({
       at,

@@ -58,11 +58,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     const { req, requestId, ip, resource } = exchange;
     const now = deps.now();
     const { code: cause, reason } = exchange.fault ?? error;
-    // What the service itself cannot do is not the sender's fault, and costs no budget.
-    const code =
-      cause === "unavailable" || deps.refusals.take(ip, now)
-        ? cause
-        : "too_many_requests";
+    const code = deps.refusals.refuse(cause, ip, now);
     const { status } = PROBLEMS[code];
     await deps.append(
       httpRejected({

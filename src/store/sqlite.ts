@@ -2,7 +2,7 @@ import { AuditChain } from "../core/audit-chain.ts";
 import { type AuditReader, type Store } from "../core/store.ts";
 import { StoreError } from "../errors.ts";
 import { createGroupCommit } from "./group-commit.ts";
-import { createAuditTable, createAuditWriter } from "./sqlite/audit.ts";
+import { createAuditReader, createAuditWriter } from "./sqlite/audit.ts";
 import { createCheckpointer } from "./sqlite/checkpointer.ts";
 import { createDeliveryTable } from "./sqlite/deliveries.ts";
 import { migrate } from "./sqlite/migrate.ts";
@@ -40,7 +40,6 @@ export function openSqliteStore(options: SqliteOptions): Store {
   migrate(db);
   const lock = holdInstanceLock(file);
 
-  const trail = createAuditTable(db);
   const writer = createAuditWriter(db);
   const deliveries = createDeliveryTable(db);
   const record = createRecorder(db);
@@ -67,6 +66,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
   }
 
   return {
+    ...createAuditReader(db),
     record: (received) =>
       group.submit(() => {
         const outcome = record(received);
@@ -101,9 +101,6 @@ export function openSqliteStore(options: SqliteOptions): Store {
         });
       }
     },
-    readAudit: async (position, limit) => trail.rows(position, limit),
-    lastPosition: async () => trail.lastPosition(),
-    heads: async () => trail.heads(),
     close: async () => {
       checkpointer.close();
       db.close();
@@ -115,11 +112,8 @@ export function openSqliteStore(options: SqliteOptions): Store {
 /** The trail of a SQLite file, for reading while the service runs or not. */
 export function openSqliteReader(file: string): AuditReader {
   const db = openForReading(file);
-  const trail = createAuditTable(db);
   return {
-    readAudit: async (position, limit) => trail.rows(position, limit),
-    lastPosition: async () => trail.lastPosition(),
-    heads: async () => trail.heads(),
+    ...createAuditReader(db),
     close: async () => {
       db.close();
     },

@@ -1,9 +1,9 @@
 import { type Database } from "better-sqlite3";
 import { type ChainedEntry, type ChainHead } from "../../core/audit-chain.ts";
-import { type AuditRow } from "../../core/store.ts";
+import { type AuditReader, type AuditRow } from "../../core/store.ts";
 
-/** Reading the trail. */
-export function createAuditTable(db: Database) {
+/** Reading the trail; closing is up to who opened the file. */
+export function createAuditReader(db: Database): Omit<AuditReader, "close"> {
   const rows = db.prepare<[number, number], AuditRow>(
     "SELECT position, writer, line FROM audit_entry WHERE position > ? ORDER BY position LIMIT ?",
   );
@@ -14,10 +14,9 @@ export function createAuditTable(db: Database) {
     .prepare<[], number | null>("SELECT max(position) FROM audit_entry")
     .pluck();
   return {
-    lastPosition: (): number => last.get() ?? 0,
-    rows: (position: number, limit: number): AuditRow[] =>
-      rows.all(position, limit),
-    heads: (): ChainHead[] => heads.all(),
+    lastPosition: async () => last.get() ?? 0,
+    readAudit: async (position, limit) => rows.all(position, limit),
+    heads: async () => heads.all(),
   };
 }
 

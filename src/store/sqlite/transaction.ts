@@ -67,25 +67,9 @@ export function createTransaction(deps: TransactionDeps): Transaction {
     }
   }
 
-  function storeFailed(): AuditDraft {
-    const { code, since, failures } = outage ?? {
-      code: "unknown",
-      since: now(),
-      failures: 0,
-    };
-    return {
-      at: now(),
-      action: "store.failed",
-      userId: "system",
-      resource: "store",
-      result: "failure",
-      metadata: { code, since: new Date(since).toISOString(), failures },
-    };
-  }
-
   function tellOutage(): void {
     if (outage !== null) {
-      writer.insert(chain.append(storeFailed()));
+      writer.insert(chain.append(storeFailed(outage, now())));
     }
   }
 
@@ -144,5 +128,19 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       changed ||= !intact;
       return !changed;
     },
+  };
+}
+
+function storeFailed(
+  { code, since, failures }: Outage,
+  at: number,
+): AuditDraft {
+  return {
+    at,
+    action: "store.failed",
+    userId: "system",
+    resource: "store",
+    result: "failure",
+    metadata: { code, since: new Date(since).toISOString(), failures },
   };
 }
