@@ -42,10 +42,12 @@ ENV NODE_ENV=production \
 
 # Nothing but /data can be written: what the base image leaves open to everyone (/tmp and its like) is closed.
 # 0700, since events are nobody else's business. A new named volume takes over this owner and mode; a folder of the host
-# that is mounted there must belong to 10001 already. The link lets `docker exec CONTAINER hexhook audit tail` work.
+# that is mounted there must belong to 10001 already. The first link lets `docker exec CONTAINER hexhook audit tail` work, the second
+# `import { defineHandlers } from "hexhook"` from wherever a handlers module is mounted.
 RUN find / -xdev -type d -perm -0002 -exec chmod o-w {} + \
  && install -d -m 0700 -o 10001 -g 10001 /data \
- && ln -s /app/dist/cli.js /usr/local/bin/hexhook
+ && ln -s /app/dist/cli.js /usr/local/bin/hexhook \
+ && mkdir /node_modules && ln -s /app /node_modules/hexhook
 VOLUME /data
 
 # Named one by one, and root's: what serves cannot rewrite itself. The least changed comes first.

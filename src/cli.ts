@@ -3,6 +3,9 @@ import { Command } from "commander";
 import { addAuditTail } from "./cli/audit-tail.ts";
 import { addAuditVerify } from "./cli/audit-verify.ts";
 import { addDemo } from "./cli/demo.ts";
+import { addEventsList } from "./cli/events-list.ts";
+import { addEventsRedeliver } from "./cli/events-redeliver.ts";
+import { addEventsShow } from "./cli/events-show.ts";
 import { addMigrate } from "./cli/migrate.ts";
 import { endWhenReaderLeaves, report } from "./cli/report.ts";
 import { addSend } from "./cli/send.ts";
@@ -32,6 +35,12 @@ const audit = program
   .description("the audit trail: tail, verify");
 addAuditTail(audit);
 addAuditVerify(audit);
+const events = program
+  .command("events")
+  .description("stored events: list, show, redeliver");
+addEventsList(events);
+addEventsShow(events);
+addEventsRedeliver(events);
 addMigrate(program);
 addDemo(program);
 

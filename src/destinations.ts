@@ -1,13 +1,15 @@
+import { type LookupFunction } from "node:net";
 import { type Logger } from "pino";
 import { type Config } from "./config.ts";
-import { type Destination } from "./core/model.ts";
+import { type DestinationConfig } from "./config/destinations.ts";
+import { type Destination, type Handlers } from "./core/model.ts";
 import { createHandlerDestination } from "./delivery/handler-destination.ts";
 import { createHttpDestination } from "./delivery/http-destination.ts";
 import { loadHandlers } from "./delivery/load-handlers.ts";
+import { ConfigError } from "./errors.ts";
 import builtInHandlers from "./handlers/index.ts";
 
-/** Attempts that may be under way at once, for each destination of the kind. */
-const HTTP_CONCURRENCY = 8;
+/** Attempts that may be under way at once, for each function of the handlers module. */
 const HANDLER_CONCURRENCY = 64;
 
 export interface DestinationDeps {
@@ -16,41 +18,79 @@ export interface DestinationDeps {
   readonly now: () => number;
   /** So many random bytes, in hex. */
   readonly randomHex: (bytes: number) => string;
-  readonly fetch: typeof fetch;
+  /** Resolves names as `dns.lookup` does. */
+  readonly lookup: LookupFunction;
   readonly version: string;
 }
 
 /**
- * The destinations that are configured: one for each function of the handlers module, and `forward` behind
- * FORWARD_URL. Throws ConfigError when the module cannot be used.
+ * The destinations that are configured: those that have a name, and one `handler:PATTERN` for each function of the
+ * handlers module that none of those refers to. Throws ConfigError when the module cannot be used.
  */
 export async function createDestinations(
-  config: Pick<Config, "handlersFile" | "forward">,
+  config: Pick<Config, "destinations" | "handlers">,
   deps: DestinationDeps,
 ): Promise<readonly Destination[]> {
-  const { logger, now, randomHex, version } = deps;
-  const handlers =
-    config.handlersFile === null
-      ? builtInHandlers
-      : await loadHandlers(config.handlersFile);
-  const destinations = Object.entries(handlers).map(([pattern, handler]) =>
-    createHandlerDestination(
-      { logger: (bindings) => logger.child(bindings) },
-      { pattern, handler, concurrency: HANDLER_CONCURRENCY },
+  const { file, sources } = config.handlers;
+  const handlers = file === null ? builtInHandlers : await loadHandlers(file);
+  requireHandlers(config.destinations, handlers, file);
+  const referred = new Set(
+    config.destinations.map((one) =>
+      one.kind === "handler" ? one.handler : null,
     ),
   );
-  if (config.forward !== null) {
-    destinations.push(
-      createHttpDestination(
-        { fetch: deps.fetch, now, randomHex, userAgent: `Hexhook/${version}` },
-        {
-          ...config.forward,
-          name: "forward",
-          events: ["*"],
-          concurrency: HTTP_CONCURRENCY,
-        },
-      ),
-    );
+  const unnamed = Object.keys(sources.length === 0 ? {} : handlers)
+    .filter((pattern) => !referred.has(pattern))
+    .map((pattern): DestinationConfig => {
+      const name = `handler:${pattern}`;
+      return {
+        kind: "handler",
+        name,
+        handler: pattern,
+        sources,
+        events: [pattern],
+        concurrency: HANDLER_CONCURRENCY,
+        orderBy: null,
+      };
+    });
+  return [...unnamed, ...config.destinations].map((one) =>
+    createDestination(one, handlers, deps),
+  );
+}
+
+function createDestination(
+  config: DestinationConfig,
+  handlers: Handlers,
+  deps: DestinationDeps,
+): Destination {
+  const { logger, now, randomHex, lookup, version } = deps;
+  if (config.kind === "http") {
+    const userAgent = `Hexhook/${version}`;
+    return createHttpDestination({ now, randomHex, lookup, userAgent }, config);
   }
-  return destinations;
+  const handler = handlers[config.handler];
+  if (handler === undefined) {
+    throw new TypeError(`there is no handler ${config.handler}`);
+  }
+  return createHandlerDestination(
+    { logger: (bindings) => logger.child(bindings) },
+    { ...config, handler },
+  );
+}
+
+function requireHandlers(
+  destinations: readonly DestinationConfig[],
+  handlers: Handlers,
+  file: string | null,
+): void {
+  const faults = destinations.flatMap((one) =>
+    one.kind === "handler" && !Object.hasOwn(handlers, one.handler)
+      ? [
+          `HEXHOOK_CONFIG: destinations.${one.name}.handler: ${file ?? "the built-in handlers module"} has no function ${JSON.stringify(one.handler)}; set HANDLERS to the module that has it`,
+        ]
+      : [],
+  );
+  if (faults.length > 0) {
+    throw new ConfigError(faults);
+  }
 }

@@ -17,6 +17,10 @@ export const PROBLEMS = {
     status: 409,
     title: "This event id was received before with another body",
   },
+  attempt_under_way: {
+    status: 409,
+    title: "An attempt of this delivery is under way, or another goes first",
+  },
   payload_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: {
     status: 415,
@@ -43,17 +47,37 @@ export const EXIT = {
 /** What a command ends with when it does not throw. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
+/** What an answer says beside its code. */
+export interface ProblemExtras {
+  /** Further headers, such as `allow`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** What to do about it, for an operator who has shown who they are; never for a sender. */
+  readonly detail?: string;
+}
+
 /** A request that gets the answer of `code`; `reason` goes to the audit trail only, never to the sender. */
 export class AppError extends Error {
   override readonly name = "AppError";
   readonly code: ProblemCode;
   readonly reason: string;
+  readonly extras: ProblemExtras;
 
-  constructor(code: ProblemCode, reason: string = code) {
+  constructor(
+    code: ProblemCode,
+    reason: string = code,
+    extras: ProblemExtras = {},
+  ) {
     super(`${code}: ${reason}`);
     this.code = code;
     this.reason = reason;
+    this.extras = extras;
   }
+}
+
+/** The refusal of a method where only `allow` is allowed. */
+export function methodNotAllowed(allow: string): AppError {
+  const code = "method_not_allowed";
+  return new AppError(code, code, { headers: { allow } });
 }
 
 /** Wrong configuration: one line for each fault, naming the variable and never its value. */
@@ -114,12 +138,9 @@ export function errorCode(thrown: unknown): string | undefined {
     : undefined;
 }
 
-/** What went wrong on the network: the code (`ECONNREFUSED`), which fetch hides in the cause; else what it says. */
+/** What went wrong on the network, never empty: the code (`ECONNREFUSED`), which fetch hides in the cause; else what it says. */
 export function networkFault(thrown: unknown): string {
   const { message, cause } = asError(thrown);
-  return (
-    errorCode(cause) ??
-    errorCode(thrown) ??
-    (cause === undefined ? message : asError(cause).message)
-  );
+  const said = cause === undefined ? message : asError(cause).message;
+  return errorCode(cause) || errorCode(thrown) || said || "unknown fault";
 }

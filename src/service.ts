@@ -6,9 +6,10 @@ import { createIntake } from "./core/intake.ts";
 import { createRefusalBudget } from "./core/refusal-budget.ts";
 import { createRouter } from "./core/routing.ts";
 import { type Store } from "./core/store.ts";
-import { createWorker } from "./delivery/worker.ts";
+import { createDispatcher, type Dispatcher } from "./delivery/dispatcher.ts";
 import { createDestinations, type DestinationDeps } from "./destinations.ts";
 import { asError, type StoreError } from "./errors.ts";
+import { createAdminApi } from "./http/admin-api.ts";
 import { createAdmission } from "./http/admission.ts";
 import { createAdminApp, createPublicApp } from "./http/app.ts";
 import { createClientAddress } from "./http/client-address.ts";
@@ -21,6 +22,7 @@ import { createStoredHeaders } from "./http/stored-headers.ts";
 import { schemeOf, singleHeadersOf } from "./signature/scheme.ts";
 import { verify } from "./signature/verify.ts";
 import { startForgettingReplays } from "./store/forget-replays.ts";
+import { startRetention } from "./store/retention.ts";
 import { openSqliteStore } from "./store/sqlite.ts";
 import { createShutdown } from "./shutdown.ts";
 
@@ -80,6 +82,7 @@ export async function startService(
       writer,
       now,
       onFatal: deps.onFatal,
+      delivers: true,
     });
     shutdown.onRelease(() => store.close());
 
@@ -115,28 +118,15 @@ export async function startService(
     const forgetting = startForgettingReplays({ store, now, onFault }, config);
     shutdown.onRelease(forgetting.stop);
 
-    const workers = new Map(
-      destinations.map((destination) => {
-        const worker = createWorker(
-          {
-            store: audited,
-            destination,
-            now,
-            random: deps.random,
-            onFault,
-          },
-          {
-            scheduleMs: config.retryScheduleMs,
-            attemptTimeoutMs: config.attemptTimeoutMs,
-          },
-        );
-        return [destination.name, worker];
-      }),
+    const retention = startRetention({ store: audited, now, onFault }, config);
+    shutdown.onRelease(retention.stop);
+
+    const dispatcher = await createDispatcher(
+      { store: audited, destinations, now, random: deps.random, onFault },
+      config,
     );
-    shutdown.onRelease(async () => {
-      const grace = shutdown.remainingMs();
-      await Promise.all([...workers.values()].map((w) => w.stop(grace)));
-    });
+    shutdown.onRelease(() => dispatcher.stop(shutdown.remainingMs()));
+    await warnOfUnconfigured(dispatcher, logger);
 
     const refusals = createRefusalBudget(REFUSALS);
     const intake = createIntake(
@@ -146,9 +136,7 @@ export async function startService(
           record: async (record) => {
             const outcome = await audited.record(record);
             if (outcome === "accepted") {
-              for (const name of record.destinations) {
-                workers.get(name)?.wake();
-              }
+              dispatcher.wake(record.deliveries);
             }
             return outcome;
           },
@@ -164,12 +152,11 @@ export async function startService(
     const schemes = config.sources.map(({ scheme }) => schemeOf(scheme));
     const boot = deps.randomHex(4);
     let requests = 0;
-    const gate = createGate({
+    const gateOptions = {
       clientAddress: createClientAddress(config.trustProxy),
       nextRequestId: () => `${boot}-${(requests += 1).toString(36)}`,
-      singleHeaders: schemes.flatMap(singleHeadersOf),
       isDraining: shutdown.isDraining,
-    });
+    };
     const refuse = createRefuse({ append: audited.append, refusals, now });
     const ready = createReadiness({
       probe: store.probe,
@@ -178,7 +165,6 @@ export async function startService(
     });
     const sources = new Map(config.sources.map((s) => [s.name, s]));
     const appDeps = {
-      gate,
       refuse,
       ready,
       logger,
@@ -186,6 +172,10 @@ export async function startService(
     };
     const publicApp = createPublicApp({
       ...appDeps,
+      gate: createGate({
+        ...gateOptions,
+        singleHeaders: schemes.flatMap(singleHeadersOf),
+      }),
       maxBodyBytes: config.maxBodyBytes,
       receive: {
         source: (name) => sources.get(name),
@@ -220,11 +210,28 @@ export async function startService(
       shutdown.onRelease(() => shutdown.closeWithin(listener));
       return listener;
     };
+    const adminApp = createAdminApp({
+      ...appDeps,
+      gate: createGate({ ...gateOptions, singleHeaders: ["authorization"] }),
+      api: createAdminApi({
+        token: config.adminToken,
+        store: {
+          ...audited,
+          redeliver: async (request) => {
+            const outcomes = await audited.redeliver(request);
+            dispatcher.wakeAll();
+            return outcomes;
+          },
+        },
+        dispatcher,
+        now,
+      }),
+    });
     // Opened first, so released last: a load balancer may ask /readyz until the end.
     const admin =
       config.adminPort === 0
         ? null
-        : await open(createAdminApp(appDeps), {
+        : await open(adminApp, {
             host: config.adminHost,
             port: config.adminPort,
             variable: "ADMIN_PORT",
@@ -235,9 +242,7 @@ export async function startService(
       variable: "PORT",
     });
     // Only now: a start that finds its port taken must not have delivered anything.
-    for (const worker of workers.values()) {
-      worker.start();
-    }
+    dispatcher.start();
     return {
       port: listener.port,
       adminPort: admin?.port ?? null,
@@ -246,6 +251,21 @@ export async function startService(
   } catch (error) {
     await shutdown.release();
     throw error;
+  }
+}
+
+/** What waits for a destination that is not there any more waits for ever: somebody should know. */
+async function warnOfUnconfigured(
+  dispatcher: Dispatcher,
+  logger: ServiceDeps["logger"],
+): Promise<void> {
+  for (const { name, destination, pending } of await dispatcher.status()) {
+    if (destination === null && pending > 0) {
+      logger.warn(
+        { destination: name, pending },
+        "deliveries wait for a destination that is not configured any more",
+      );
+    }
   }
 }
 
@@ -262,6 +282,10 @@ function wakingAfterWrites(store: Store, wake: () => void): Store {
     ...store,
     append: waking(store.append),
     record: waking(store.record),
+    claim: waking(store.claim),
     settle: waking(store.settle),
+    redeliver: waking(store.redeliver),
+    setPaused: waking(store.setPaused),
+    purge: waking(store.purge),
   };
 }

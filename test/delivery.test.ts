@@ -1,19 +1,26 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { writeFileSync } from "node:fs";
-import { once } from "node:events";
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type ServerResponse,
-} from "node:http";
-import { type AddressInfo } from "node:net";
 import path from "node:path";
 import { Webhook } from "standardwebhooks";
 import { waitAfterAttempt } from "../src/core/backoff.ts";
+import { createGlob } from "../src/core/glob.ts";
+import { afterLostAttempt } from "../src/core/lost-attempt.ts";
+import { createOrderKey, isJsonPointer } from "../src/core/order-key.ts";
 import { createRouter, isEventPattern } from "../src/core/routing.ts";
 import { settle } from "../src/core/settle.ts";
+import {
+  type CircuitBreaker,
+  createCircuitBreaker,
+} from "../src/delivery/circuit-breaker.ts";
 import { headerText } from "../src/delivery/header-text.ts";
 import { loadHandlers } from "../src/delivery/load-handlers.ts";
+import {
+  type Attempt,
+  hang,
+  reply,
+  type Reply,
+  startDestination,
+} from "./destinations.ts";
 import {
   eventBody,
   eventually,
@@ -23,13 +30,6 @@ import {
   type TestService,
 } from "./harness.ts";
 import { freePort } from "./processes.ts";
-
-interface Attempt {
-  readonly headers: IncomingHttpHeaders;
-  readonly body: Buffer;
-}
-
-type Reply = (res: ServerResponse, attempt: number) => void;
 
 let folder: ReturnType<typeof temporaryFolder>;
 let service: TestService | undefined;
@@ -49,26 +49,10 @@ afterEach(async () => {
   folder.remove();
 });
 
-/** A real destination that notes each attempt and answers as it is told. */
-async function destination(reply: Reply) {
-  const attempts: Attempt[] = [];
-  const server = createServer((req, res) => {
-    const chunks: Buffer[] = [];
-    req.on("data", (chunk: Buffer) => chunks.push(chunk));
-    req.on("end", () => {
-      attempts.push({ headers: req.headers, body: Buffer.concat(chunks) });
-      reply(res, attempts.length);
-    });
-  });
-  server.listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  closers.push(async () => {
-    server.closeAllConnections();
-    server.close();
-    await once(server, "close");
-  });
-  return { attempts, url: `http://127.0.0.1:${port}/hooks` };
+async function destination(answer: Reply) {
+  const made = await startDestination(answer);
+  closers.push(made.close);
+  return made;
 }
 
 let handlersFiles = 0;
@@ -104,12 +88,6 @@ async function deliveryEntries(count: number) {
     return entries.length >= count ? entries : null;
   });
 }
-
-const reply =
-  (status: number, headers: Record<string, string> = {}): Reply =>
-  (res) => {
-    res.writeHead(status, headers).end();
-  };
 
 describe("an HTTP destination", () => {
   it("gets the exact bytes and content type, its headers, and a signature that standardwebhooks accepts", async () => {
@@ -251,7 +229,7 @@ describe("an HTTP destination", () => {
   it.each<[string, Reply, object]>([
     [
       "hangs",
-      () => undefined,
+      hang,
       { action: "delivery.failed", metadata: { reason: "timeout" } },
     ],
     [
@@ -293,7 +271,7 @@ describe("an HTTP destination", () => {
   });
 
   it("that hangs does not delay another, nor the answers to senders", async () => {
-    const { url } = await destination(() => undefined);
+    const { url } = await destination(hang);
     const { post } = await forwardTo(url, {
       ATTEMPT_TIMEOUT: "1h",
       HANDLERS: handlersFile('export default { "*": () => undefined };'),
@@ -343,7 +321,7 @@ describe("a restart", () => {
   });
 
   it("releases an attempt that the stop interrupts, so that the next start makes it again at once", async () => {
-    const { attempts, url } = await destination(() => undefined);
+    const { attempts, url } = await destination(hang);
     const first = await forwardTo(url, {
       ATTEMPT_TIMEOUT: "1h",
       SHUTDOWN_SECONDS: "1",
@@ -488,6 +466,13 @@ describe("handlers", () => {
 });
 
 describe("routing", () => {
+  const everywhere = {
+    name: "d",
+    sources: ["hex"],
+    events: ["*"],
+    orderBy: null,
+  };
+
   it.each([
     ["*", "anything", true],
     ["a.*", "a.b", true],
@@ -498,8 +483,24 @@ describe("routing", () => {
     ["a.b", "a.bc", false],
     ["a.b", "axb", false],
   ])("%s matches %s: %s", (pattern, type, matches) => {
-    const route = createRouter([{ name: "d", events: [pattern] }]);
-    expect(route(type)).toEqual(matches ? ["d"] : []);
+    const route = createRouter([{ ...everywhere, events: [pattern] }]);
+    expect(route({ source: "hex", type, payload: {} })).toEqual(
+      matches ? [{ destination: "d", orderKey: null }] : [],
+    );
+  });
+
+  it("brings an event of one source alone to the destinations of that source", () => {
+    const route = createRouter([
+      everywhere,
+      { ...everywhere, name: "other", sources: ["other"] },
+    ]);
+    const to = (source: string) =>
+      route({ source, type: "t", payload: {} }).map((d) => d.destination);
+    expect([to("hex"), to("other"), to("none")]).toEqual([
+      ["d"],
+      ["other"],
+      [],
+    ]);
   });
 
   it("knows what is a pattern", () => {
@@ -517,8 +518,8 @@ describe("settling", () => {
     [3, { ok: false, reason: "status" }, { state: "exhausted" }],
     [1, { ok: false, reason: "status", gone: true }, { state: "exhausted" }],
     [3, { ok: true }, { state: "succeeded" }],
-  ] as const)("attempt %d with %j is %j", (attempt, result, state) => {
-    expect(settle({ ...base, attempt, result })).toEqual(state);
+  ] as const)("attempt %d with %j is %j", (scheduledAttempt, result, state) => {
+    expect(settle({ ...base, scheduledAttempt, result })).toEqual(state);
   });
 
   it("waits the scheduled time ±20 %", () => {
@@ -526,5 +527,144 @@ describe("settling", () => {
     expect(waitAfterAttempt(1, [1000], 0.5)).toBe(1000);
     expect(waitAfterAttempt(1, [1000], 1 - Number.EPSILON)).toBe(1200);
     expect(waitAfterAttempt(2, [1000], 0)).toBeNull();
+  });
+});
+
+describe("an order key", () => {
+  const payload = {
+    id: "e",
+    n: 7,
+    s: "7",
+    yes: true,
+    nothing: null,
+    list: ["a", "b"],
+    "a/b": { "~": "deep", "": "empty" },
+    long: "x".repeat(1000),
+  };
+  it.each([
+    ["/n", "7"],
+    ["/s", '"7"'],
+    ["/yes", "true"],
+    ["/list/1", '"b"'],
+    ["/a~1b/~0", '"deep"'],
+    ["/a~1b/", '"empty"'],
+    ["/nothing", null],
+    ["/list", null],
+    ["/missing", null],
+    ["/id/length", null],
+    ["/list/length", null],
+    ["/toString", null],
+    ["/__proto__/x", null],
+  ])("at %s is %j", (pointer, key) => {
+    expect(isJsonPointer(pointer)).toBe(true);
+    expect(createOrderKey(pointer)(payload)).toBe(key);
+  });
+
+  it("of a long value is short, and not that of another", () => {
+    const key = createOrderKey("/long");
+    expect(key(payload)).toHaveLength(64);
+    expect(key({ long: "x".repeat(1001) })).not.toBe(key(payload));
+  });
+
+  it("needs a JSON pointer", () => {
+    expect(["", "a", "/a~", "/~2"].some(isJsonPointer)).toBe(false);
+  });
+});
+
+describe("a glob", () => {
+  it.each([
+    ["a.b", "a.b", true],
+    ["a.b", "axb", false],
+    ["*", "", true],
+    ["a*", "ab", true],
+    ["*b", "ab", true],
+    ["a*a", "a", false],
+    ["a*b*c", "a1b2c", true],
+    ["a*b*c", "a1c2b", false],
+    ["*b*b*", "abcb", true],
+    ["*b*b*", "abc", false],
+    ["a**c", "abc", true],
+    ["a[b]", "ab", false],
+  ])("%s fits %s: %s", (pattern, text, fits) => {
+    expect(createGlob(pattern)(text)).toBe(fits);
+  });
+
+  it("takes no longer for many stars", () => {
+    const glob = createGlob(`${"a*".repeat(5000)}b`);
+    expect(glob("a".repeat(100_000))).toBe(false);
+  });
+});
+
+describe("a circuit breaker", () => {
+  const make = () =>
+    createCircuitBreaker({ threshold: 3, waitsMs: [1000, 5000] });
+  const failed = (breaker: CircuitBreaker, now: number, times = 1) => {
+    for (let n = 0; n < times; n += 1) {
+      breaker.ended("failed", now);
+    }
+  };
+
+  it("opens after so many failures in a row, and a success begins the count again", () => {
+    const breaker = make();
+    failed(breaker, 0, 2);
+    breaker.ended("succeeded", 0);
+    failed(breaker, 0, 2);
+    expect([breaker.room(8, 0), breaker.status(0)]).toEqual([
+      8,
+      { state: "closed", failures: 2, probeAt: null },
+    ]);
+    failed(breaker, 0);
+    expect([breaker.room(8, 999), breaker.status(999)]).toEqual([
+      0,
+      { state: "open", failures: 3, probeAt: 1000 },
+    ]);
+  });
+
+  it("lets one attempt through after its wait, waits longer when that fails, and closes when it succeeds", () => {
+    const breaker = make();
+    failed(breaker, 0, 3);
+    expect(breaker.room(8, 1000)).toBe(1);
+    expect(breaker.status(1000).state).toBe("half-open");
+    breaker.started(1);
+    expect(breaker.room(8, 1000)).toBe(0);
+    failed(breaker, 2000);
+    expect([breaker.room(8, 6999), breaker.room(8, 7000)]).toEqual([0, 1]);
+    breaker.started(1);
+    failed(breaker, 7000);
+    // The last wait again and again.
+    expect([breaker.room(8, 11_999), breaker.room(8, 12_000)]).toEqual([0, 1]);
+    breaker.started(1);
+    breaker.ended("succeeded", 12_000);
+    expect([breaker.room(8, 12_000), breaker.status(12_000)]).toEqual([
+      8,
+      { state: "closed", failures: 0, probeAt: null },
+    ]);
+  });
+
+  it("is not opened longer by those that were under way when it opened", () => {
+    const breaker = make();
+    failed(breaker, 0, 8);
+    expect(breaker.status(0).probeAt).toBe(1000);
+  });
+
+  it("probes again when a probe said nothing, and closes when an operator says so", () => {
+    const breaker = make();
+    failed(breaker, 0, 3);
+    breaker.started(breaker.room(8, 1000));
+    breaker.ended("neutral", 1000);
+    expect(breaker.room(8, 1000)).toBe(1);
+    failed(breaker, 1000);
+    breaker.reset();
+    expect(breaker.room(8, 0)).toBe(8);
+  });
+});
+
+describe("an attempt that was lost with its process", () => {
+  it.each([
+    ["handler", 4, { state: "pending", dueAt: 7 }],
+    ["handler", 5, { state: "exhausted" }],
+    ["http", 500, { state: "pending", dueAt: 7 }],
+  ] as const)("of a %s, after %d deaths, is %j", (kind, crashes, state) => {
+    expect(afterLostAttempt({ kind, crashes, now: 7 })).toEqual(state);
   });
 });

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { lookup } from "node:dns";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,7 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
 import { type ParsedEntry, parseEntry } from "../src/audit/entry.ts";
 import { createTrailVerifier } from "../src/audit/verify.ts";
-import { rowsOf } from "../src/cli/trail.ts";
+import { rowsOf } from "../src/cli/reader.ts";
 import { type Environment, loadConfig } from "../src/config.ts";
 import { type StoreError } from "../src/errors.ts";
 import { type ServiceDeps, startService } from "../src/service.ts";
@@ -119,7 +120,7 @@ export async function startTestService(
     now: Date.now,
     random: Math.random,
     randomHex: (bytes) => randomBytes(bytes).toString("hex"),
-    fetch,
+    lookup,
     version: "0.0.0-test",
     onFatal: (error) => {
       fatal.push(error);

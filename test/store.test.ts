@@ -2,7 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import Database from "better-sqlite3";
 import path from "node:path";
 import { type AuditDraft } from "../src/core/audit-entry.ts";
-import { type EventRecord, type Store } from "../src/core/store.ts";
+import { type ClaimedDelivery, type DeliveryState } from "../src/core/model.ts";
+import {
+  type ClaimRequest,
+  type EventFilter,
+  type EventRecord,
+  type EventScan,
+  type Store,
+} from "../src/core/store.ts";
 import { createGroupCommit } from "../src/store/group-commit.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { asStoreError } from "../src/store/sqlite/faults.ts";
@@ -25,6 +32,7 @@ const KINDS: readonly Kind[] = [
         onFatal: (error) => {
           throw error;
         },
+        delivers: true,
       }),
   },
 ];
@@ -47,6 +55,9 @@ function record(
     body?: string;
     signedAt?: number | null;
     destinations?: string[];
+    orderKey?: string;
+    receivedAt?: number;
+    type?: string;
     source?: string;
   } = {},
 ): EventRecord {
@@ -60,14 +71,17 @@ function record(
     event: {
       source: options.source ?? "hex",
       id,
-      type: "t",
-      receivedAt: 5000,
+      type: options.type ?? "t",
+      receivedAt: options.receivedAt ?? 5000,
       contentType: "application/json",
       headers: "{}",
       body: Buffer.from(body),
       bodySha256: Buffer.alloc(32, body.length),
     },
-    destinations,
+    deliveries: destinations.map((destination) => ({
+      destination,
+      orderKey: options.orderKey ?? null,
+    })),
     claim: { signedAt, mac: Buffer.alloc(32, mac) },
     entry: (outcome) => draft(`webhook.${outcome}`),
   };
@@ -89,8 +103,74 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     folder.remove();
   });
 
-  const claim = (limit = 10, leaseUntil = clock + 1000) =>
-    store.claim({ destination: "d", now: clock, limit, leaseUntil });
+  const claim = (
+    limit = 10,
+    leaseUntil = clock + 1000,
+    further: Partial<ClaimRequest> = {},
+  ) =>
+    store.claim({
+      destination: "d",
+      now: clock,
+      limit,
+      leaseUntil,
+      suspects: "any",
+      onLost: ({ crashes }) => ({
+        next:
+          crashes < 3
+            ? { state: "pending", dueAt: clock }
+            : { state: "exhausted" },
+        entry: draft(crashes < 3 ? "delivery.failed" : "delivery.exhausted"),
+      }),
+      ...further,
+    });
+
+  const idsOf = (claimed: readonly ClaimedDelivery[]) =>
+    claimed.map(({ event }) => event.id);
+
+  const settle = (
+    { id, attempt }: { id: number; attempt: number },
+    next: DeliveryState = { state: "succeeded" },
+  ) =>
+    store.settle({
+      deliveryId: id,
+      attempt,
+      endedAt: clock,
+      result:
+        next.state === "succeeded"
+          ? { ok: true, status: 204 }
+          : { ok: false, reason: "status", status: 500 },
+      next,
+      entry: draft("delivery.succeeded"),
+    });
+
+  const everyEvent = {
+    state: null,
+    destination: null,
+    source: null,
+    type: null,
+    since: null,
+  };
+
+  const scan = (further: Partial<EventScan> = {}) =>
+    store.scanEvents({
+      filter: everyEvent,
+      order: "newest",
+      from: null,
+      limit: 100,
+      ...further,
+    });
+
+  const redeliver = (...deliveryIds: number[]) =>
+    store.redeliver({
+      deliveryIds,
+      now: clock,
+      entry: () => draft("delivery.redelivered"),
+    });
+
+  const actions = async () =>
+    (await store.readAudit(0, 1000)).map(
+      ({ line }) => (JSON.parse(line) as { action: string }).action,
+    );
 
   it("decides by its unique keys, in the order of the calls, within one turn and over many", async () => {
     const outcomes = await Promise.all([
@@ -143,39 +223,33 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     const [second] = await claim();
     expect([first!.attempt, second!.attempt]).toEqual([1, 2]);
 
-    const settle = (attempt: number) =>
-      store.settle({
-        deliveryId: first!.id,
-        attempt,
-        next: { state: "succeeded" },
-        entry: draft("delivery.succeeded"),
-      });
-    expect(await settle(1)).toBe(false);
-    expect(await settle(2)).toBe(true);
-    expect(await settle(2)).toBe(false);
+    expect(await settle(first!)).toBe(false);
+    expect(await settle(second!)).toBe(true);
+    expect(await settle(second!)).toBe(false);
     expect(await store.nextDueAt("d")).toBeNull();
-    const lines = await store.readAudit(0, 100);
-    expect(
-      lines.filter(({ line }) => line.includes("delivery.succeeded")),
-    ).toHaveLength(1);
+    expect(await actions()).toEqual([
+      "webhook.accepted",
+      "delivery.failed",
+      "delivery.succeeded",
+    ]);
   });
 
   it("keeps what failed for its time, and what was released for now", async () => {
     await store.record(record("a"));
-    const id = (await claim())[0]!.id;
-    await store.settle({
-      deliveryId: id,
-      attempt: 1,
-      next: { state: "pending", dueAt: 9000 },
-      entry: draft("delivery.failed"),
-    });
+    const [first] = await claim();
+    await settle(first!, { state: "pending", dueAt: 9000 });
     expect(await claim()).toEqual([]);
     clock = 9000;
     const [again] = await claim();
-    expect(again!.attempt).toBe(2);
-    await store.release(id, 2, clock);
-    await store.release(id, 1, clock);
-    expect((await claim())[0]!.attempt).toBe(3);
+    expect(again).toMatchObject({ attempt: 2, scheduledAttempt: 2 });
+    await store.release(first!.id, 2, clock);
+    await store.release(first!.id, 1, clock);
+    // Cut off by a stop: a new attempt, and not one more of the schedule.
+    expect((await claim())[0]).toMatchObject({
+      attempt: 3,
+      scheduledAttempt: 2,
+      crashes: 0,
+    });
   });
 
   it("never gives more than was asked for, the ones due longest first", async () => {
@@ -185,14 +259,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     const taken = await claim(2);
     expect(taken.map(({ event }) => event.id)).toEqual(["e1", "e2"]);
     expect(await claim()).toHaveLength(3);
-    expect(
-      await store.claim({
-        destination: "other",
-        now: clock,
-        limit: 5,
-        leaseUntil: clock,
-      }),
-    ).toEqual([]);
+    expect(await claim(5, clock, { destination: "other" })).toEqual([]);
   });
 
   it("ends the leases of the dead at a start, and not those of the living", async () => {
@@ -205,6 +272,338 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 
     store = open(folder.path, "three", () => clock);
     expect((await claim())[0]).toMatchObject({ attempt: 2 });
+  });
+
+  it("leaves the leases alone when a command opens it, however dead their holder", async () => {
+    await store.record(record("a"));
+    await claim(1, clock + 60_000);
+    await store.close();
+    const command = openSqliteStore({
+      file: path.join(folder.path, "hexhook.db"),
+      writer: "cli-1",
+      now: () => clock,
+      onFatal: () => undefined,
+      delivers: false,
+    });
+    expect(await command.nextDueAt("d")).toBe(clock + 60_000);
+    store = command;
+  });
+
+  it("counts a death of the process, but not against the schedule, and has it end where it is told", async () => {
+    await store.record(record("a"));
+    for (const [attempt, crashes] of [
+      [1, 0],
+      [2, 1],
+      [3, 2],
+    ]) {
+      expect((await claim())[0]).toMatchObject({
+        attempt,
+        scheduledAttempt: 1,
+        crashes,
+      });
+      clock += 1000;
+    }
+    expect(await claim()).toEqual([]);
+    const [event] = await store.findEvents("a");
+    expect(event!.deliveries[0]).toMatchObject({
+      state: "exhausted",
+      attempt: 3,
+      attempts: [1, 2, 3].map((attempt) => ({
+        attempt,
+        startedAt: 4000 + attempt * 1000,
+        endedAt: null,
+        ok: false,
+        reason: "process_died",
+      })),
+    });
+    expect((await actions()).slice(1)).toEqual([
+      "delivery.failed",
+      "delivery.failed",
+      "delivery.exhausted",
+    ]);
+  });
+
+  it("gives suspects one at a time, or not at all, and the others meanwhile", async () => {
+    for (let n = 1; n <= 4; n += 1) {
+      await store.record(record(`e${n}`, { mac: n }));
+    }
+    await claim(3);
+    clock += 1000;
+    // Three are found lost; the fourth was never claimed.
+    const none = { suspects: "none" } as const;
+    const one = { suspects: "one" } as const;
+    expect(idsOf(await claim(10, clock + 1000, none))).toEqual(["e4"]);
+    expect(await claim(10, clock + 1000, none)).toEqual([]);
+    const [first, ...others] = await claim(10, clock + 1000, one);
+    expect(first).toMatchObject({ crashes: 1 });
+    expect(others).toEqual([]);
+    await store.record(record("e5", { mac: 5 }));
+    expect(idsOf(await claim(1, clock + 1000, one))).not.toContain("e5");
+    expect(idsOf(await claim(1, clock + 1000, none))).toEqual(["e5"]);
+  });
+
+  it("finds a suspect at once where all that is due was lost", async () => {
+    await store.record(record("a"));
+    await claim();
+    clock += 1000;
+    expect(await claim(1, clock + 1000, { suspects: "one" })).toMatchObject([
+      { attempt: 2, crashes: 1 },
+    ]);
+  });
+
+  it("gives those of one key one after another, in the order of acceptance, and others beside them", async () => {
+    for (const [n, key] of ["k", "k", "other", "k"].entries()) {
+      await store.record(record(`e${n}`, { mac: n + 1, orderKey: key }));
+    }
+    await store.record(record("free", { mac: 9 }));
+
+    const first = await claim();
+    expect(idsOf(first)).toEqual(["e0", "e2", "free"]);
+    expect(await claim()).toEqual([]);
+    await settle(first[1]!);
+    await settle(first[2]!);
+    await settle(first[0]!, { state: "pending", dueAt: 9000 });
+    expect(await claim()).toEqual([]);
+    clock = 9000;
+    const again = await claim(10, clock + 1000);
+    expect(idsOf(again)).toEqual(["e0"]);
+    await settle(again[0]!, { state: "exhausted" });
+    const second = await claim();
+    expect(idsOf(second)).toEqual(["e1"]);
+    // Made again while another is under way: its turn comes first after that.
+    expect(await redeliver(again[0]!.id)).toEqual(["redelivered"]);
+    expect(await claim()).toEqual([]);
+    await settle(second[0]!);
+    const third = await claim();
+    expect(idsOf(third)).toEqual(["e0"]);
+    await store.release(third[0]!.id, third[0]!.attempt, clock);
+    const fourth = await claim();
+    expect(idsOf(fourth)).toEqual(["e0"]);
+    await settle(fourth[0]!);
+    expect(idsOf(await claim())).toEqual(["e3"]);
+  });
+
+  it("makes deliveries due again on a new schedule, with an entry each, unless an attempt is under way", async () => {
+    await store.record(record("a", { destinations: ["d", "e"] }));
+    const [first] = await claim();
+    expect(await redeliver(first!.id, 999)).toEqual(["under_way", "unknown"]);
+    await settle(first!, { state: "exhausted" });
+    clock = 7000;
+
+    expect(await redeliver(first!.id)).toEqual(["redelivered"]);
+
+    expect((await claim())[0]).toMatchObject({
+      id: first!.id,
+      attempt: 2,
+      scheduledAttempt: 1,
+      startedAt: 7000,
+    });
+    expect(
+      (await actions()).filter((action) => action === "delivery.redelivered"),
+    ).toHaveLength(1);
+  });
+
+  it("shows an event with its deliveries and attempts, once for each source that has it", async () => {
+    await store.record(record("a", { body: '{"x":1}' }));
+    await store.record(record("a", { source: "other", mac: 2 }));
+    const [first] = await claim(1);
+    clock += 7;
+    await settle(first!, { state: "pending", dueAt: 9000 });
+
+    const events = await store.findEvents("a");
+
+    expect(events.map(({ source }) => source).sort()).toEqual(["hex", "other"]);
+    expect(events.find(({ source }) => source === "hex")).toMatchObject({
+      type: "t",
+      receivedAt: 5000,
+      bodyBytes: 7,
+      bodySha256: "07".repeat(32),
+      headers: {},
+      deliveries: [
+        {
+          destination: "d",
+          state: "pending",
+          attempt: 1,
+          underWay: false,
+          nextAttemptAt: 9000,
+          attempts: [
+            {
+              attempt: 1,
+              startedAt: 5000,
+              endedAt: 5007,
+              ok: false,
+              status: 500,
+              reason: "status",
+              detail: null,
+            },
+          ],
+        },
+      ],
+    });
+    expect(await store.findEvents("b")).toEqual([]);
+  });
+
+  it("scans events in both directions, in bounded steps that go on where the last one ended", async () => {
+    const total = 1234;
+    await Promise.all(
+      Array.from({ length: total }, (_, n) =>
+        store.record(
+          record(`e${n}`, {
+            mac: n % 256,
+            type: n % 2 === 0 ? "even" : "odd",
+            destinations: n % 100 === 0 ? ["rare"] : ["d"],
+            receivedAt: 1000 + n,
+          }),
+        ),
+      ),
+    );
+    const walk = async (further: Partial<EventScan>) => {
+      const ids: string[] = [];
+      let from: number | null = null;
+      let steps = 0;
+      do {
+        const step: Awaited<ReturnType<Store["scanEvents"]>> = await scan({
+          ...further,
+          from,
+        });
+        ids.push(...step.events.map(({ id }) => id));
+        from = step.next;
+        steps += 1;
+      } while (from !== null);
+      return { ids, steps };
+    };
+    const names = Array.from({ length: total }, (_, n) => `e${n}`);
+    expect((await walk({ order: "oldest", limit: 77 })).ids).toEqual(names);
+    const newest = await walk({ limit: 10_000 });
+    expect(newest.ids).toEqual([...names].reverse());
+    expect(newest.steps).toBeGreaterThan(2);
+    const filtered = async (filter: Partial<EventFilter>) =>
+      (await walk({ filter: { ...everyEvent, ...filter } })).ids;
+    expect(await filtered({ destination: "rare" })).toHaveLength(13);
+    expect(await filtered({ type: (type) => type === "odd" })).toHaveLength(
+      total / 2,
+    );
+    expect(await filtered({ since: 1000 + total - 5 })).toHaveLength(5);
+    expect(await filtered({ source: "other" })).toEqual([]);
+    expect(await filtered({ state: "exhausted" })).toEqual([]);
+
+    for (const delivery of await claim(3)) {
+      await settle(delivery, { state: "exhausted" });
+    }
+    expect(await filtered({ state: "exhausted" })).toEqual(["e3", "e2", "e1"]);
+    expect(await filtered({ state: "exhausted", destination: "rare" })).toEqual(
+      [],
+    );
+    expect(
+      (
+        await walk({
+          order: "oldest",
+          limit: 1,
+          filter: { ...everyEvent, state: "exhausted" },
+        })
+      ).ids,
+    ).toEqual(["e1", "e2", "e3"]);
+    expect(await store.countDeliveries()).toEqual(
+      expect.arrayContaining([
+        { destination: "d", pending: total - 13 - 3, exhausted: 3 },
+        { destination: "rare", pending: 13, exhausted: 0 },
+      ]),
+    );
+  });
+
+  it("remembers which destinations are paused, by whom, also after a restart", async () => {
+    const entry = draft("config.reloaded");
+    await store.setPaused("d", { at: 7000, by: "alice" }, entry);
+    await store.setPaused("d", { at: 8000, by: "bob" }, entry);
+    await store.setPaused("e", { at: 7000, by: "alice" }, entry);
+    await store.setPaused("e", null, entry);
+    await store.close();
+    store = open(folder.path, "two", () => clock);
+    expect(await store.pausedDestinations()).toEqual([
+      { name: "d", pausedAt: 7000, pausedBy: "alice" },
+    ]);
+    expect(await actions()).toHaveLength(4);
+  });
+
+  it("purges what is old with all that belongs to it, nothing undelivered, and never gives a number twice", async () => {
+    for (let n = 1; n <= 6; n += 1) {
+      await store.record(record(`e${n}`, { mac: n, receivedAt: 1000 * n }));
+    }
+    await store.record(
+      record("e1", { mac: 11, signedAt: null, receivedAt: 1500 }),
+    );
+    clock = 10_000;
+    for (const delivery of await claim()) {
+      if (delivery.event.id !== "e2") {
+        await settle(
+          delivery,
+          delivery.event.id === "e3" ? { state: "exhausted" } : undefined,
+        );
+      }
+    }
+    const seen: object[] = [];
+    const purge = (receivedBefore: number, from: number | null = null) =>
+      store.purge({
+        receivedBefore,
+        from,
+        entry: (purged) => {
+          seen.push(purged);
+          return draft("retention.purged");
+        },
+      });
+
+    expect(await purge(4001)).toMatchObject({
+      purged: { events: 3, deliveries: 3, attempts: 3 },
+    });
+    expect(await purge(4001)).toMatchObject({ purged: { events: 0 } });
+    expect(seen).toHaveLength(1);
+    const { events } = await scan({ order: "oldest" });
+    expect(events.map(({ id }) => id)).toEqual(["e2", "e5", "e6"]);
+    // As if it had never been: a purged id is new again, with the claims of its requests.
+    expect(await store.record(record("e1", { mac: 11, signedAt: null }))).toBe(
+      "accepted",
+    );
+
+    await claim().then((all) => Promise.all(all.map((one) => settle(one))));
+    await purge(1_000_000);
+    await store.record(record("last", { mac: 99 }));
+    const numbers = (await scan({ order: "oldest" })).events;
+    expect(numbers.map(({ id, seq }) => [id, seq])).toEqual([
+      ["e2", 2],
+      ["e1", 7],
+      ["last", 8],
+    ]);
+    expect(numbers.at(-1)!.deliveries[0]!.id).toBe(8);
+  });
+
+  it("walks over old events that are undelivered, and ends where none is old", async () => {
+    await Promise.all(
+      Array.from({ length: 450 }, (_, n) =>
+        store.record(record(`e${n}`, { mac: n % 256, receivedAt: n })),
+      ),
+    );
+    const steps: (number | null)[] = [];
+    let from: number | null = null;
+    do {
+      const step: Awaited<ReturnType<Store["purge"]>> = await store.purge({
+        receivedBefore: 1000,
+        from,
+        entry: () => draft("retention.purged"),
+      });
+      expect(step.purged.events).toBe(0);
+      from = step.next;
+      steps.push(from);
+    } while (from !== null);
+    expect(steps.length).toBeGreaterThan(2);
+    expect(
+      (
+        await store.purge({
+          receivedBefore: 0,
+          from: null,
+          entry: () => draft("retention.purged"),
+        })
+      ).next,
+    ).toBeNull();
   });
 
   it("forgets old claims of signed times, in batches, and never timeless ones", async () => {

@@ -1,3 +1,4 @@
+import { createGlob } from "../core/glob.ts";
 import { type ParsedEntry } from "./entry.ts";
 
 /** Which entries to show; what is null does not restrict. */
@@ -14,18 +15,10 @@ export function createEntryFilter(
   filter: EntryFilter,
 ): (entry: ParsedEntry) => boolean {
   const { since, result, source } = filter;
-  const action = filter.action === null ? null : globToRegExp(filter.action);
+  const action = filter.action === null ? null : createGlob(filter.action);
   return (entry) =>
     (since === null || entry.timestamp >= since) &&
-    (action === null || action.test(entry.action)) &&
+    (action === null || action(entry.action)) &&
     (result === null || entry.result === result) &&
     (source === null || entry.metadata["source"] === source);
-}
-
-/** A pattern in which `*` stands for any characters and everything else for itself. */
-function globToRegExp(glob: string): RegExp {
-  const parts = glob
-    .split("*")
-    .map((part) => part.replace(/[\\^$.|?+()[\]{}]/g, "\\$&"));
-  return new RegExp(`^${parts.join(".*")}$`);
 }

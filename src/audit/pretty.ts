@@ -1,10 +1,5 @@
-import { asciiJson } from "../core/audit-entry.ts";
+import { shown, wrap } from "../core/terminal-text.ts";
 import { type ParsedEntry } from "./entry.ts";
-
-/** Columns of a terminal that nobody has widened. */
-export const TERMINAL_WIDTH = 80;
-
-const INDENT = "    ";
 
 const RED = "\u001b[31m";
 const GREEN = "\u001b[32m";
@@ -39,7 +34,7 @@ function factsOf(entry: ParsedEntry): string[] {
   const { action, resource, metadata } = entry;
   const fact = (name: string, show = shown): string[] =>
     metadata[name] === undefined ? [] : [show(metadata[name])];
-  const place = action.startsWith("delivery.")
+  const place = resource.startsWith("/destinations/")
     ? [shown(resource).replace(/^\/destinations\//, "")]
     : action === "http.rejected"
       ? [...fact("method"), shown(resource)]
@@ -50,6 +45,7 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("detail"),
     ...place,
     ...fact("attempt", (value) => `attempt=${shown(value)}`),
+    ...(entry.userId.startsWith("operator:") ? [shown(entry.userId)] : []),
     ...fact("eventId"),
     ...fact("eventType"),
     ...fact("status"),
@@ -61,29 +57,4 @@ function factsOf(entry: ParsedEntry): string[] {
           ...fact("ip"),
         ]),
   ];
-}
-
-/** Words on lines of at most `width` columns, each further line indented; a word that is too long by itself is cut. */
-function wrap(words: readonly string[], width: number): string[] {
-  const room = width - INDENT.length;
-  const lines: string[] = [];
-  let line: string | null = null;
-  for (const word of words) {
-    const cut = word.length > room ? `${word.slice(0, room - 3)}...` : word;
-    if (line !== null && line.length + 1 + cut.length <= width) {
-      line = `${line} ${cut}`;
-    } else {
-      if (line !== null) {
-        lines.push(line);
-      }
-      line = line === null ? cut : INDENT + cut;
-    }
-  }
-  return line === null ? lines : [...lines, line];
-}
-
-function shown(value: unknown): string {
-  return typeof value === "string"
-    ? asciiJson(value).slice(1, -1)
-    : asciiJson(value);
 }

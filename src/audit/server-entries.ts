@@ -1,4 +1,4 @@
-import { type AuditDraft } from "../core/audit-entry.ts";
+import { type AuditDraft, type AuditMetadata } from "../core/audit-entry.ts";
 import { type ChainHead } from "../core/audit-chain.ts";
 import { type Source } from "../core/model.ts";
 
@@ -19,7 +19,6 @@ export function serverStarted(facts: {
   heads: readonly ChainHead[];
 }): AuditDraft {
   const { at, version, nodeVersion, sources, destinations, heads } = facts;
-  const omitted = heads.length - MAX_HEADS;
   return {
     at,
     action: "server.started",
@@ -35,9 +34,51 @@ export function serverStarted(facts: {
         keyIds: secrets.map(({ keyId }) => keyId),
       })),
       destinations,
-      heads: heads.slice(0, MAX_HEADS),
-      headsOmitted: omitted > 0 ? omitted : undefined,
+      ...namedHeads(heads),
     },
+  };
+}
+
+/** The first entry of a command that writes, such as `events redeliver`: a process run is a writer like a service. */
+export function commandStarted(facts: {
+  at: number;
+  version: string;
+  command: string;
+  operator: string;
+  /** Newest first. */
+  heads: readonly ChainHead[];
+}): AuditDraft {
+  const { at, version, command, operator, heads } = facts;
+  return {
+    at,
+    action: "server.started",
+    userId: `operator:${operator}`,
+    resource: `hexhook ${command}`,
+    result: "success",
+    metadata: { version, ...namedHeads(heads) },
+  };
+}
+
+/** The last entry of a command. */
+export function commandStopped(
+  at: number,
+  facts: { command: string; operator: string },
+): AuditDraft {
+  return {
+    at,
+    action: "server.stopped",
+    userId: `operator:${facts.operator}`,
+    resource: `hexhook ${facts.command}`,
+    result: "success",
+    metadata: { reason: "done" },
+  };
+}
+
+function namedHeads(heads: readonly ChainHead[]): AuditMetadata {
+  const omitted = heads.length - MAX_HEADS;
+  return {
+    heads: heads.slice(0, MAX_HEADS),
+    headsOmitted: omitted > 0 ? omitted : undefined,
   };
 }
 

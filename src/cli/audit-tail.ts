@@ -1,16 +1,17 @@
-import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
 import { parseEntry } from "../audit/entry.ts";
 import { createEntryFilter } from "../audit/filter.ts";
-import { prettyEntry, TERMINAL_WIDTH } from "../audit/pretty.ts";
+import { prettyEntry } from "../audit/pretty.ts";
+import { TERMINAL_WIDTH } from "../core/terminal-text.ts";
 import { type AuditReader } from "../core/store.ts";
-import { parseCount, parseSince } from "./parse.ts";
-import { rowsOf, withTrail } from "./trail.ts";
+import { parseCount, parseSinceOption } from "./parse.ts";
+import { print } from "./print.ts";
+import { rowsOf, withReader } from "./reader.ts";
 
 interface Options {
   follow?: true;
-  since?: string;
+  since?: number;
   action?: string;
   result?: string;
   source?: string;
@@ -29,7 +30,11 @@ export function addAuditTail(audit: Command): void {
     .command("tail")
     .description("show the audit trail from the store")
     .option("-f, --follow", "go on with new entries as they come")
-    .option("--since <when>", "15m, 2h, 3d ago, or an ISO time", parseSince)
+    .option(
+      "--since <when>",
+      "15m, 2h, 3d ago, or an ISO time",
+      parseSinceOption,
+    )
     .option("--action <glob>", "such as webhook.rejected or 'webhook.*'")
     .addOption(
       new Option("--result <result>", "by result").choices([
@@ -45,13 +50,16 @@ export function addAuditTail(audit: Command): void {
     )
     .option("--json", "print the lines as they are stored")
     .action(async (options: Options) => {
-      await withTrail((trail) => tail(trail, options));
+      await withReader((trail) => tail(trail, options));
     });
 }
 
 async function tail(trail: AuditReader, options: Options): Promise<void> {
   const matches = createEntryFilter({
-    since: options.since ?? null,
+    since:
+      options.since === undefined
+        ? null
+        : new Date(options.since).toISOString(),
     action: options.action ?? null,
     result: options.result ?? null,
     source: options.source ?? null,
@@ -97,12 +105,5 @@ async function tail(trail: AuditReader, options: Options): Promise<void> {
       }
     }
     await delay(FOLLOW_EVERY_MS);
-  }
-}
-
-/** Waits for a slow reader, so that a long trail does not heap up in memory. */
-async function print(line: string): Promise<void> {
-  if (!process.stdout.write(`${line}\n`)) {
-    await once(process.stdout, "drain");
   }
 }

@@ -8,7 +8,7 @@ import {
 } from "../audit/verify.ts";
 import { type ChainHead } from "../core/audit-chain.ts";
 import { asError, EXIT, type ExitCode, UsageError } from "../errors.ts";
-import { rowsOf, withTrail } from "./trail.ts";
+import { rowsOf, withReader } from "./reader.ts";
 
 interface Options {
   file?: string;
@@ -57,7 +57,7 @@ function parseHead(
 }
 
 async function verifyStore(heads: readonly ChainHead[]): Promise<TrailReport> {
-  return withTrail(async (trail) => {
+  return withReader(async (trail) => {
     const verifier = createTrailVerifier(heads);
     // Heads of before, so that what a running service appends meanwhile is no fault; and of after, for one that started.
     const before = await trail.heads();

@@ -5,7 +5,8 @@ import path from "node:path";
 import { Writable } from "node:stream";
 import { type Command } from "commander";
 import { parseEntry } from "../audit/entry.ts";
-import { prettyEntry, TERMINAL_WIDTH } from "../audit/pretty.ts";
+import { prettyEntry } from "../audit/pretty.ts";
+import { TERMINAL_WIDTH } from "../core/terminal-text.ts";
 import { createTrailVerifier } from "../audit/verify.ts";
 import { loadConfig } from "../config.ts";
 import { type AuditReader } from "../core/store.ts";
@@ -23,7 +24,7 @@ import {
   verdictOf,
 } from "./sender.ts";
 import { SYSTEM } from "./system.ts";
-import { rowsOf } from "./trail.ts";
+import { rowsOf } from "./reader.ts";
 import { until } from "./until.ts";
 
 const STALE_SECONDS = 3600;

@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import { parseSince, SINCE_FORMS } from "../core/since.ts";
 
 /** Parsers for the options of commands; what they throw commander shows beside the option's name. */
 
@@ -24,37 +25,13 @@ export function parseTimestampOption(text: string): number {
   return Number(text);
 }
 
-const AGO = /^(\d{1,9})(s|m|h|d)$/;
-const UNIT_MS: Readonly<Record<string, number>> = {
-  s: 1000,
-  m: 60_000,
-  h: 3_600_000,
-  d: 86_400_000,
-};
-
-/** `15m`, `2h`, `3d` ago, or an ISO date or time; an ISO timestamp in UTC comes back. */
-export function parseSince(text: string): string {
-  const ago = AGO.exec(text);
-  const at =
-    ago === null
-      ? parseIsoTime(text)
-      : Date.now() - Number(ago[1]) * (UNIT_MS[ago[2] ?? ""] ?? Number.NaN);
-  if (Number.isNaN(at)) {
-    throw new InvalidArgumentError(
-      "It must be a time ago such as 15m, 2h or 3d, or an ISO time such as 2026-11-23T18:00:00Z.",
-    );
+/** Unix milliseconds. */
+export function parseSinceOption(text: string): number {
+  const at = parseSince(text, Date.now());
+  if (at === null) {
+    throw new InvalidArgumentError(`It must be ${SINCE_FORMS}.`);
   }
-  return new Date(at).toISOString();
-}
-
-/** Unix milliseconds; without a zone it is UTC, as everything in the trail is. NaN when it is no ISO time. */
-function parseIsoTime(text: string): number {
-  const match =
-    /^(\d{4}-\d{2}-\d{2})(?:T(\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/.exec(
-      text,
-    );
-  const [, day, time = "00:00", zone = "Z"] = match ?? [];
-  return day === undefined ? Number.NaN : Date.parse(`${day}T${time}${zone}`);
+  return at;
 }
 
 /** Collects an option that may be given several times. */

@@ -5,7 +5,7 @@ const REDRAW_MS = 100;
 export function createProgressBar(
   total: number,
   stream: NodeJS.WriteStream = process.stderr,
-): { advance(): void; done(): void } {
+): { advance(count?: number): void; done(): void } {
   let count = 0;
   let drawnAt = 0;
   const draw = (): void => {
@@ -14,8 +14,8 @@ export function createProgressBar(
     stream.write(`\r[${bar}] ${count}/${total}`);
   };
   return {
-    advance() {
-      count += 1;
+    advance(by = 1) {
+      count += by;
       const now = performance.now();
       if (stream.isTTY && now - drawnAt >= REDRAW_MS) {
         drawnAt = now;

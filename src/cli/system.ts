@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { lookup } from "node:dns";
 import { type ServiceDeps } from "../service.ts";
 import { VERSION } from "../version.ts";
 
@@ -7,6 +8,6 @@ export const SYSTEM = {
   now: Date.now,
   random: Math.random,
   randomHex: (bytes) => randomBytes(bytes).toString("hex"),
-  fetch,
+  lookup,
   version: VERSION,
 } as const satisfies Partial<ServiceDeps>;

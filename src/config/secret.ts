@@ -1,6 +1,4 @@
-import { isUtf8 } from "node:buffer";
-import { readFileSync, statSync } from "node:fs";
-import { errorCode } from "../errors.ts";
+import { readTextFile } from "./text-file.ts";
 
 const MIN_SECRET_BYTES = 24;
 const MAX_FILE_BYTES = 65_536;
@@ -40,6 +38,23 @@ export function outboundSecretFault(secret: string): string | null {
   return secretFault(secret);
 }
 
+/** The same for the token that the management API asks for: it goes into a header, so it is visible ASCII. */
+export function adminTokenFault(token: string): string | null {
+  return (
+    secretFault(token) ??
+    (/^[\x21-\x7e]+$/.test(token)
+      ? null
+      : `must be visible ASCII without blanks; ${HOW_TO_MAKE_ONE}`)
+  );
+}
+
+/** Why a token that is taken had better be another one, or null. */
+export function weakTokenFault(token: string | null): string | null {
+  return token !== null && token.length < MIN_SECRET_BYTES
+    ? `is shorter than ${MIN_SECRET_BYTES} bytes; ${HOW_TO_MAKE_ONE}`
+    : null;
+}
+
 function secretFault(secret: string): string | null {
   if (secret.trim() === "") {
     return "is blank";
@@ -63,24 +78,10 @@ function secretFault(secret: string): string | null {
 export function readSecretFile(
   file: string,
 ): { value: string } | { fault: string } {
-  let bytes: Buffer;
-  try {
-    const stat = statSync(file);
-    if (!stat.isFile()) {
-      return { fault: "names something that is not a file" };
-    }
-    if (stat.size > MAX_FILE_BYTES) {
-      return { fault: "names a file that is too large to hold a secret" };
-    }
-    bytes = readFileSync(file);
-  } catch (thrown) {
-    return {
-      fault: `names a file that cannot be read (${errorCode(thrown) ?? "unknown"})`,
-    };
+  const read = readTextFile(file, MAX_FILE_BYTES);
+  if ("fault" in read) {
+    return read;
   }
-  if (!isUtf8(bytes)) {
-    return { fault: "names a file that is not UTF-8 text" };
-  }
-  const value = bytes.toString("utf8").replace(/\r?\n$/, "");
+  const value = read.text.replace(/\r?\n$/, "");
   return value === "" ? { fault: "names a file that is empty" } : { value };
 }

@@ -1,6 +1,10 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import { outboundSecretFault, signingSecretFault } from "./secret.ts";
+import {
+  adminTokenFault,
+  outboundSecretFault,
+  signingSecretFault,
+} from "./secret.ts";
 
 /** The kinds of values that variables have: each takes the text and gives the value, or says what is wrong. */
 
@@ -8,7 +12,7 @@ function parsed<T>(
   parse: (text: string) => T | undefined,
   fault: string,
 ): z.ZodType<T, string> {
-  return z.string().transform((text, context) => {
+  return z.string(fault).transform((text, context) => {
     const value = parse(text);
     if (value === undefined) {
       context.addIssue(fault);
@@ -53,6 +57,9 @@ export const signingSecret = secretWithout(signingSecretFault);
 
 /** A secret that attempts on a destination are signed with. */
 export const outboundSecret = secretWithout(outboundSecretFault);
+
+/** The bearer token of the management API. */
+export const adminToken = secretWithout(adminTokenFault);
 
 /** Unix milliseconds of an ISO date, which means its first instant in UTC, or of an ISO date and time. */
 export const isoDate: z.ZodType<number, string> = z

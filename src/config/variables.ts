@@ -1,5 +1,6 @@
 import { SCHEME_NAMES } from "../signature/scheme.ts";
 import {
+  adminToken,
   duration,
   durations,
   httpUrl,
@@ -22,6 +23,7 @@ export const VARIABLES = {
   PORT: { kind: integer(0, 65_535), default: "3000" },
   ADMIN_HOST: { kind: text, default: "127.0.0.1" },
   ADMIN_PORT: { kind: integer(0, 65_535), default: "3001" },
+  ADMIN_TOKEN: { kind: adminToken, secret: true },
   PUBLIC_URL: { kind: httpUrl },
   DATABASE_URL: { kind: sqliteFile, default: "sqlite:data/hexhook.db" },
   HEX_SECRET: { kind: signingSecret, secret: true, required: true },
@@ -29,6 +31,7 @@ export const VARIABLES = {
   HEX_SECRET_PREVIOUS_EXPIRES_AT: { kind: isoDate },
   HEX_SIGNATURE_SCHEME: { kind: oneOf(SCHEME_NAMES), default: "hex" },
   REPLAY_WINDOW_SECONDS: { kind: integer(1, 900), default: "300" },
+  EVENT_RETENTION_DAYS: { kind: integer(1, 36_500), default: "30" },
   MAX_BODY_BYTES: { kind: integer(1, 26_214_400), default: "1048576" },
   FORWARD_URL: { kind: httpUrl },
   FORWARD_SECRET: { kind: outboundSecret, secret: true },
@@ -50,6 +53,7 @@ export const VARIABLES = {
   KEEP_ALIVE_SECONDS: { kind: integer(1, 3600), default: "65" },
   DRAIN_SECONDS: { kind: integer(0, 3600), default: "5" },
   SHUTDOWN_SECONDS: { kind: integer(1, 3600), default: "20" },
+  HEXHOOK_CONFIG: { kind: text },
 } as const;
 
 export type VariableName = keyof typeof VARIABLES;

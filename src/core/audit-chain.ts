@@ -25,6 +25,17 @@ export interface ChainedEntry extends ChainHead {
   readonly line: string;
 }
 
+/** What the writers are called that are commands and not services: they come and go beside a service. */
+const COMMAND_PREFIX = "cli-";
+
+export function commandWriter(randomHex: (bytes: number) => string): string {
+  return `${COMMAND_PREFIX}${randomHex(8)}`;
+}
+
+export function isCommandWriter(writer: string): boolean {
+  return writer.startsWith(COMMAND_PREFIX);
+}
+
 /** What the first entry of a writer follows. */
 export const GENESIS = "0".repeat(64);
 

@@ -11,6 +11,9 @@ export const AUDIT_ACTIONS = [
   "delivery.succeeded",
   "delivery.failed",
   "delivery.exhausted",
+  "delivery.redelivered",
+  "config.reloaded",
+  "retention.purged",
   "store.failed",
 ] as const;
 

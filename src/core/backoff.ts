@@ -1,15 +1,15 @@
 const JITTER = 0.2;
 
 /**
- * The wait in milliseconds after failed attempt `attempt` (from 1): the scheduled wait ±20 %, or null when the
- * schedule has no further attempt. `random` is in [0, 1).
+ * The wait in milliseconds after the failed attempt that the schedule counts as `scheduledAttempt` (from 1): the
+ * scheduled wait ±20 %, or null when the schedule has no further attempt. `random` is in [0, 1).
  */
 export function waitAfterAttempt(
-  attempt: number,
+  scheduledAttempt: number,
   scheduleMs: readonly number[],
   random: number,
 ): number | null {
-  const scheduled = scheduleMs[attempt - 1];
+  const scheduled = scheduleMs[scheduledAttempt - 1];
   if (scheduled === undefined) {
     return null;
   }

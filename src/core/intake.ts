@@ -9,6 +9,7 @@ import { type NewEvent, type RecordOutcome, type Source } from "./model.ts";
 import { readPayload } from "./payload.ts";
 import { type RefusalBudget } from "./refusal-budget.ts";
 import { judgeWindow, skewSeconds } from "./replay-window.ts";
+import { type createRouter } from "./routing.ts";
 import { type Store } from "./store.ts";
 
 /** A request for a known source whose body was read whole. Nothing of it is believed yet. */
@@ -55,7 +56,7 @@ export type IntakeResult =
 export interface IntakeDeps {
   readonly store: Pick<Store, "record" | "append">;
   readonly verify: Verify;
-  readonly route: (type: string) => readonly string[];
+  readonly route: ReturnType<typeof createRouter>;
   readonly refusals: RefusalBudget;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -124,7 +125,11 @@ export function createIntake(
       return reject(message, now, code, facts, userId);
     }
 
-    const destinations = route(payload.type);
+    const deliveries = route({
+      source: source.name,
+      type: payload.type,
+      payload: payload.value,
+    });
     const bodySha256 = digest("sha256", body, "buffer");
     const event: NewEvent = {
       source: source.name,
@@ -138,7 +143,7 @@ export function createIntake(
     };
     const outcome = await store.record({
       event,
-      destinations,
+      deliveries,
       claim: { signedAt, mac },
       entry: (decided) => {
         const answer = answerTo(decided, source);
@@ -158,8 +163,7 @@ export function createIntake(
             bodyBytes: body.length,
             status: "code" in answer ? PROBLEMS[answer.code].status : 200,
             skewSeconds: skew,
-            deliveries:
-              decided === "accepted" ? destinations.length : undefined,
+            deliveries: decided === "accepted" ? deliveries.length : undefined,
           },
         );
       },

@@ -17,6 +17,13 @@ export interface Source {
   readonly onReplay: "reject" | "acknowledge";
 }
 
+/** The duty to bring a new event to one destination. */
+export interface NewDelivery {
+  readonly destination: string;
+  /** Deliveries of one destination with the same key go one after another; null = in parallel. */
+  readonly orderKey: string | null;
+}
+
 /** One verified message, ready to be stored. `body` is the exact bytes that were signed. */
 export interface NewEvent {
   readonly source: string;
@@ -49,11 +56,21 @@ export interface ReplayClaim {
 /** What became of a verified message, decided by the store's unique keys. */
 export type RecordOutcome = "accepted" | "duplicate" | "replayed" | "conflict";
 
-/** A delivery that the worker holds under a lease; `attempt` counts from 1 and fences late results. */
+/** A delivery that the worker holds under a lease. */
 export interface ClaimedDelivery {
   readonly id: number;
   readonly destination: string;
+  /** Counts every attempt from 1, never twice the same: it fences late results. */
   readonly attempt: number;
+  /**
+   * The attempt as `RETRY_SCHEDULE` counts it, from 1: without those that a stop or a death of the process cut off, and
+   * without those before a redelivery.
+   */
+  readonly scheduledAttempt: number;
+  /** How often the process died during an attempt of it. */
+  readonly crashes: number;
+  /** When this attempt was claimed. */
+  readonly startedAt: number;
   readonly event: StoredEvent;
 }
 
@@ -66,6 +83,8 @@ export type AttemptResult =
       readonly reason: string;
       readonly status?: number;
       readonly detail?: string;
+      /** How long the destination asked to be left alone, in milliseconds. */
+      readonly retryAfterMs?: number;
       /** The destination wants nothing more of this delivery (410). */
       readonly gone?: boolean;
     };
@@ -76,17 +95,80 @@ export type DeliveryState =
   | { readonly state: "pending"; readonly dueAt: number }
   | { readonly state: "exhausted" };
 
-/** A place that events are brought to; one worker serves each. */
-export interface Destination {
+/** Which events a destination gets, and in what order. */
+export interface Route {
+  /** The destination's name. */
   readonly name: string;
+  /** Names of the sources whose events it gets. */
+  readonly sources: readonly string[];
   /** Event type patterns: exact, `prefix.*` or `*`. */
   readonly events: readonly string[];
+  /** JSON pointer (RFC 6901) to the key whose events go one after another; null = all in parallel. */
+  readonly orderBy: string | null;
+}
+
+/** How one attempt went, as it is kept. */
+export interface AttemptRecord {
+  readonly attempt: number;
+  readonly startedAt: number | null;
+  /** Null when the process died during it. */
+  readonly endedAt: number | null;
+  readonly ok: boolean;
+  readonly status: number | null;
+  readonly reason: string | null;
+  readonly detail: string | null;
+}
+
+/** A delivery as it stands. */
+export interface DeliveryStatus {
+  readonly id: number;
+  readonly destination: string;
+  readonly state: DeliveryState["state"];
+  /** Attempts started so far. */
+  readonly attempt: number;
+  /** Whether an attempt is under way. */
+  readonly underWay: boolean;
+  /** When the next attempt is due; null when there is none, or one under way, or another of its key goes first. */
+  readonly nextAttemptAt: number | null;
+}
+
+/** A stored event with its deliveries, without its body. */
+export interface EventStatus {
+  /** The order of acceptance. */
+  readonly seq: number;
+  readonly source: string;
+  readonly id: string;
+  readonly type: string;
+  readonly receivedAt: number;
+  readonly bodyBytes: number;
+  readonly deliveries: readonly DeliveryStatus[];
+}
+
+/** The same with all that is kept of it but the body. */
+export interface EventDetail extends EventStatus {
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** 64 hex digits. */
+  readonly bodySha256: string;
+  readonly deliveries: readonly (DeliveryStatus & {
+    readonly attempts: readonly AttemptRecord[];
+  })[];
+}
+
+/** A place that events are brought to; one worker serves each. */
+export interface Destination extends Route {
+  readonly kind: "http" | "handler";
+  /** Where it is, as far as that may be shown: the origin of an URL, which says nothing secret. */
+  readonly place: string;
+  /** Attempts that may be under way at once. */
   readonly concurrency: number;
   /** Makes one attempt; ends when `signal` aborts. */
   attempt(
     delivery: ClaimedDelivery,
     signal: AbortSignal,
   ): Promise<AttemptResult>;
+  /** Lets go of what it keeps open between attempts. */
+  close?(): void;
 }
 
 /** What a handler is given besides the event. */

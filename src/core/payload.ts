@@ -1,9 +1,11 @@
 import { isUtf8 } from "node:buffer";
 
-/** What Hexhook reads of a body: nothing but these two. */
-export interface PayloadHead {
+/** What Hexhook reads of a body: nothing but these two, and the order key where a destination has one. */
+export interface Payload {
   readonly id: string;
   readonly type: string;
+  /** The whole, parsed. */
+  readonly value: object;
 }
 
 const MAX_ID = 256;
@@ -23,7 +25,7 @@ export function decodeBody(body: Buffer): string {
  * never decoded for storing or forwarding; in an id or type they would make two ids one, so there they are
  * refused, and lone surrogates for the same reason.
  */
-export function readPayload(body: Buffer): PayloadHead | null {
+export function readPayload(body: Buffer): Payload | null {
   let value: unknown;
   try {
     value = JSON.parse(decodeBody(body));
@@ -40,7 +42,7 @@ export function readPayload(body: Buffer): PayloadHead | null {
   if ((id.includes("\ufffd") || type.includes("\ufffd")) && !isUtf8(body)) {
     return null;
   }
-  return { id, type };
+  return { id, type, value };
 }
 
 function isName(value: unknown, maxCharacters: number): value is string {

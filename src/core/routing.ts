@@ -1,4 +1,5 @@
-import { type Destination } from "./model.ts";
+import { type NewDelivery, type Route } from "./model.ts";
+import { createOrderKey } from "./order-key.ts";
 
 const PATTERN = /^(?:\*|[^*]+\.\*|[^*]+)$/;
 
@@ -19,16 +20,31 @@ function compileEventPattern(pattern: string): (type: string) => boolean {
   return (type) => type === pattern;
 }
 
-/** Decides which destinations an event of a type is to be brought to. */
+/** What routing needs to know of an event. `payload` is the parsed body. */
+export interface Routable {
+  readonly source: string;
+  readonly type: string;
+  readonly payload: unknown;
+}
+
+/** Decides which destinations an event is to be brought to, and under which order key at each. */
 export function createRouter(
-  destinations: readonly Pick<Destination, "name" | "events">[],
-): (type: string) => readonly string[] {
-  const routes = destinations.map(({ name, events }) => ({
+  routes: readonly Route[],
+): (event: Routable) => readonly NewDelivery[] {
+  const compiled = routes.map(({ name, sources, events, orderBy }) => ({
     name,
+    sources,
     matchers: events.map(compileEventPattern),
+    orderKey: orderBy === null ? () => null : createOrderKey(orderBy),
   }));
-  return (type) =>
-    routes
-      .filter(({ matchers }) => matchers.some((matches) => matches(type)))
-      .map(({ name }) => name);
+  return ({ source, type, payload }) =>
+    compiled
+      .filter(
+        ({ sources, matchers }) =>
+          sources.includes(source) && matchers.some((matches) => matches(type)),
+      )
+      .map(({ name, orderKey }) => ({
+        destination: name,
+        orderKey: orderKey(payload),
+      }));
 }

@@ -1,18 +1,22 @@
 import { type AuditDraft } from "./audit-entry.ts";
 import { type ChainHead } from "./audit-chain.ts";
 import {
+  type AttemptResult,
   type ClaimedDelivery,
   type DeliveryState,
+  type EventDetail,
+  type EventStatus,
+  type NewDelivery,
   type NewEvent,
   type RecordOutcome,
   type ReplayClaim,
+  type StoredEvent,
 } from "./model.ts";
 
 /** One verified message with everything that is written beside it. */
 export interface EventRecord {
   readonly event: NewEvent;
-  /** Names of the destinations that the event is to be brought to. */
-  readonly destinations: readonly string[];
+  readonly deliveries: readonly NewDelivery[];
   readonly claim: ReplayClaim;
   /** The entry for what the unique keys decided. */
   readonly entry: (outcome: RecordOutcome) => AuditDraft;
@@ -23,8 +27,20 @@ export interface Settlement {
   readonly deliveryId: number;
   /** The attempt that the lease was taken for; a later claim makes it void. */
   readonly attempt: number;
+  readonly endedAt: number;
+  readonly result: AttemptResult;
   readonly next: DeliveryState;
   readonly entry: AuditDraft;
+}
+
+/** An attempt during which the process died: its lease has ended, or its holder is known to be gone. */
+export interface LostAttempt extends Pick<
+  ClaimedDelivery,
+  "id" | "destination" | "attempt"
+> {
+  readonly event: Pick<StoredEvent, "source" | "id" | "type">;
+  /** This one counted. */
+  readonly crashes: number;
 }
 
 export interface ClaimRequest {
@@ -32,6 +48,76 @@ export interface ClaimRequest {
   readonly now: number;
   readonly limit: number;
   readonly leaseUntil: number;
+  /**
+   * Suspects are deliveries during which the process died before. `any`: they are claimed as all others; `one`: one of
+   * them at most, before the others; `none`: they are left.
+   */
+  readonly suspects: "any" | "one" | "none";
+  /** What becomes of a delivery whose attempt was lost. */
+  readonly onLost: (lost: LostAttempt) => {
+    readonly next: DeliveryState;
+    readonly entry: AuditDraft;
+  };
+}
+
+/** Which events; what is null does not restrict. */
+export interface EventFilter {
+  /** With a delivery in this state. */
+  readonly state: DeliveryState["state"] | null;
+  /** With a delivery to this destination. With `state`: with one to it in that state. */
+  readonly destination: string | null;
+  readonly source: string | null;
+  /** Whether the event's type fits. */
+  readonly type: ((type: string) => boolean) | null;
+  /** Received at this time or later. */
+  readonly since: number | null;
+}
+
+export interface EventScan {
+  readonly filter: EventFilter;
+  readonly order: "newest" | "oldest";
+  /** Where an earlier scan left off; null = from the beginning. */
+  readonly from: number | null;
+  readonly limit: number;
+}
+
+/** What a redelivery did, by delivery. `under_way`: an attempt is, or another of its key goes first. */
+export type RedeliveryOutcome = "redelivered" | "under_way" | "unknown";
+
+/** A delivery with what its audit entry tells of its event. */
+export interface DeliveryFacts {
+  readonly id: number;
+  readonly destination: string;
+  readonly state: DeliveryState["state"];
+  readonly attempt: number;
+  readonly event: Pick<StoredEvent, "source" | "id" | "type">;
+}
+
+export interface PurgeRequest {
+  /** Events received before this time go, unless something of them is still to be delivered. */
+  readonly receivedBefore: number;
+  /** Where the step before left off; null = from the oldest. */
+  readonly from: number | null;
+  readonly entry: (purged: Purged) => AuditDraft;
+}
+
+export interface Purged {
+  readonly events: number;
+  readonly deliveries: number;
+  readonly attempts: number;
+}
+
+/** How many deliveries of a destination there are; 10,000 means that many or more. */
+export interface DeliveryCounts {
+  readonly destination: string;
+  readonly pending: number;
+  readonly exhausted: number;
+}
+
+export interface PausedDestination {
+  readonly name: string;
+  readonly pausedAt: number;
+  readonly pausedBy: string;
 }
 
 /** An entry as the store keeps it; `position` grows in the order of commits, over all writers. */
@@ -52,11 +138,35 @@ export interface AuditReader {
   close: () => Promise<void>;
 }
 
+/** Reading events, in steps that are short however many there are. */
+export interface EventReader {
+  /**
+   * Looks at a bounded number of events and gives those that fit; `next` is where to go on, null when there is no
+   * more. Fewer than `limit`, or none, do not mean the end.
+   */
+  scanEvents: (scan: EventScan) => Promise<{
+    readonly events: readonly EventStatus[];
+    readonly next: number | null;
+  }>;
+  /** The events of that id, one for each source that has it. */
+  findEvents: (id: string) => Promise<readonly EventDetail[]>;
+}
+
+/** What an operator may do to deliveries. Works beside a running service. */
+export interface RedeliveryStore extends EventReader {
+  /** ATOMIC: the deliveries are due at once, on a new schedule, and each that is has an audit entry. */
+  redeliver: (request: {
+    readonly deliveryIds: readonly number[];
+    readonly now: number;
+    readonly entry: (delivery: DeliveryFacts) => AuditDraft;
+  }) => Promise<readonly RedeliveryOutcome[]>;
+}
+
 /**
  * What the core needs of a store. Every promise that resolves means: durable on disk. Every method rejects with
  * `StoreError` and has then written nothing; after a fatal one every later call rejects too.
  */
-export interface Store extends AuditReader {
+export interface Store extends AuditReader, RedeliveryStore {
   /**
    * ATOMIC: replay claim, event, deliveries and audit entry. A claim that is there already makes the message
    * `replayed`; else a known (source, id) makes it `duplicate` when the body is the same and `conflict` when not;
@@ -67,15 +177,27 @@ export interface Store extends AuditReader {
   append: (draft: AuditDraft) => Promise<void>;
   /**
    * ATOMIC: takes due deliveries of a destination under a lease and counts the attempt, before it starts. A
-   * delivery whose lease has ended is due again.
+   * delivery whose lease has ended is due again; its lost attempt is noted, with an audit entry.
    */
   claim: (request: ClaimRequest) => Promise<readonly ClaimedDelivery[]>;
-  /** ATOMIC: next state and audit entry, unless the lease was lost: then nothing is written and it says false. */
+  /** ATOMIC: attempt, next state and audit entry, unless the lease was lost: then nothing is written and it says false. */
   settle: (settlement: Settlement) => Promise<boolean>;
-  /** Gives a claimed delivery back unsettled, due at once, unless the lease was lost. */
+  /** Gives a claimed delivery back unsettled, due at once and off the schedule's count, unless the lease was lost. */
   release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
   /** When the next delivery of a destination is due or its lease ends; null when none is pending. */
   nextDueAt: (destination: string) => Promise<number | null>;
+  countDeliveries: () => Promise<readonly DeliveryCounts[]>;
+  pausedDestinations: () => Promise<readonly PausedDestination[]>;
+  /** ATOMIC: notes that a destination is paused, or is not any more, and the audit entry. */
+  setPaused: (
+    destination: string,
+    paused: { readonly at: number; readonly by: string } | null,
+    entry: AuditDraft,
+  ) => Promise<void>;
+  /** ATOMIC: one step of the retention: a bounded number of old events with all that belongs to them, and the entry. */
+  purge: (
+    request: PurgeRequest,
+  ) => Promise<{ readonly purged: Purged; readonly next: number | null }>;
   /** Drops replay claims signed before `signedBefore` (unix seconds), at most `limit` of them. */
   forgetReplays: (signedBefore: number, limit: number) => Promise<number>;
   /** Proves that a write gets through and that the trail ends where this writer left it. */

@@ -5,34 +5,32 @@ import {
   type Handler,
   type HandlerEvent,
   type HandlerLogger,
+  type Route,
   type StoredEvent,
 } from "../core/model.ts";
 import { asError } from "../errors.ts";
 
-export interface HandlerDestinationOptions {
-  /** The event type pattern that the function is registered under. */
-  readonly pattern: string;
+export interface HandlerDestinationOptions extends Route {
   readonly handler: Handler;
   readonly concurrency: number;
 }
 
-/** A destination in this process: one function of the handlers module, named `handler:PATTERN`. */
+/** A destination in this process: one function of the handlers module. */
 export function createHandlerDestination(
   deps: { logger: (bindings: object) => HandlerLogger },
   options: HandlerDestinationOptions,
 ): Destination {
-  const { pattern, handler, concurrency } = options;
-  const name = `handler:${pattern}`;
+  const { handler, ...route } = options;
   return {
-    name,
-    events: [pattern],
-    concurrency,
+    ...route,
+    kind: "handler",
+    place: "this process",
     async attempt({ event, attempt }, signal): Promise<AttemptResult> {
       const logger = deps.logger({
         source: event.source,
         eventId: event.id,
         eventType: event.type,
-        destination: name,
+        destination: options.name,
         attempt,
       });
       try {

@@ -1,44 +1,61 @@
 import { hash as digest } from "node:crypto";
+import { type LookupFunction } from "node:net";
 import {
   type AttemptResult,
   type ClaimedDelivery,
   type Destination,
+  type Route,
 } from "../core/model.ts";
+import { parseRetryAfter } from "../core/retry-after.ts";
 import { networkFault } from "../errors.ts";
+import {
+  AddressRefused,
+  createGuardedLookup,
+  forbiddenHost,
+} from "./address-guard.ts";
 import { headerText } from "./header-text.ts";
-import { readAtMost } from "./read-at-most.ts";
+import { type Answer, createHttpPost } from "./http-post.ts";
+import { createSharedLookup } from "./shared-lookup.ts";
 import { outboundKey, standardSignature } from "./standard-webhooks.ts";
-
-/** The answer of a destination is read up to here and then dropped. */
-const MAX_ANSWER_BYTES = 65_536;
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-export interface HttpDestinationOptions {
-  readonly name: string;
+export interface HttpDestinationOptions extends Route {
+  /** http or https. */
   readonly url: string;
-  readonly events: readonly string[];
-  readonly concurrency: number;
   /** Signs as Standard Webhooks do; null = unsigned. */
   readonly secret: string | null;
+  /** Attempts, and so connections, that may be under way at once. */
+  readonly concurrency: number;
+  /** Whether the URL may lead to loopback, RFC 1918 and other addresses that are not on the internet. */
+  readonly allowPrivate: boolean;
 }
 
 export interface HttpDestinationDeps {
-  readonly fetch: typeof fetch;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** So many random bytes, in hex. */
   readonly randomHex: (bytes: number) => string;
+  /** Resolves names as `dns.lookup` does. */
+  readonly lookup: LookupFunction;
   readonly userAgent: string;
 }
 
-/** A destination behind an URL: each attempt posts the exact bytes that were received. */
+/**
+ * A destination behind an URL: each attempt is one POST of the exact bytes that were received. Addresses that are never
+ * a destination (link-local, cloud metadata, multicast) are refused, others by `allowPrivate`, both when the name is
+ * resolved and when the URL has an address. `close()` closes the connections that are kept open between attempts.
+ */
 export function createHttpDestination(
   deps: HttpDestinationDeps,
   options: HttpDestinationOptions,
-): Destination {
-  const { name, url, events, concurrency } = options;
+): Destination & { close(): void } {
+  const { name, sources, events, orderBy, concurrency } = options;
+  const url = new URL(options.url);
   const key = options.secret === null ? null : outboundKey(options.secret);
+  const refused = forbiddenHost(url, options);
+  const lookup = createGuardedLookup(createSharedLookup(deps.lookup), options);
+  const post = createHttpPost({ lookup }, { url, connections: concurrency });
 
   function headersOf({ event, attempt }: ClaimedDelivery) {
     const id = headerText(event.id);
@@ -64,31 +81,53 @@ export function createHttpDestination(
     return headers;
   }
 
+  function resultOf({ status, retryAfter }: Answer): AttemptResult {
+    if (status >= 200 && status < 300) {
+      return { ok: true, status };
+    }
+    const retryAfterMs = parseRetryAfter(retryAfter, deps.now());
+    return {
+      ok: false,
+      reason: "status",
+      status,
+      gone: status === 410,
+      ...(retryAfterMs === null ? {} : { retryAfterMs }),
+    };
+  }
+
   return {
+    kind: "http",
+    place: url.origin,
     name,
+    sources,
     events,
+    orderBy,
     concurrency,
     async attempt(delivery, signal): Promise<AttemptResult> {
       try {
-        const response = await deps.fetch(url, {
-          method: "POST",
-          headers: headersOf(delivery),
-          body: new Uint8Array(delivery.event.body),
-          redirect: "manual",
-          signal,
-        });
-        await readAtMost(response.body, MAX_ANSWER_BYTES);
-        const { status } = response;
-        return status >= 200 && status < 300
-          ? { ok: true, status }
-          : { ok: false, reason: "status", status, gone: status === 410 };
+        if (refused !== null) {
+          throw new AddressRefused(refused);
+        }
+        const { body } = delivery.event;
+        const headers = headersOf(delivery);
+        return resultOf(await post.send({ headers, body }, signal));
       } catch (thrown) {
-        return signal.aborted
-          ? { ok: false, reason: "timeout" }
-          : { ok: false, reason: "network", detail: networkFault(thrown) };
+        return failureOf(thrown, signal);
       }
     },
+    close() {
+      post.close();
+    },
   };
+}
+
+function failureOf(thrown: unknown, signal: AbortSignal): AttemptResult {
+  if (signal.aborted) {
+    return { ok: false, reason: "timeout" };
+  }
+  return thrown instanceof AddressRefused
+    ? { ok: false, reason: "address_refused", detail: thrown.kind }
+    : { ok: false, reason: "network", detail: networkFault(thrown) };
 }
 
 /** The trace of the request that brought the event, or one made of the event: the same on every attempt. */

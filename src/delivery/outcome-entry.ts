@@ -1,6 +1,7 @@
 import {
   type AuditAction,
   type AuditDraft,
+  type AuditMetadata,
   clipText,
 } from "../core/audit-entry.ts";
 import {
@@ -8,6 +9,7 @@ import {
   type ClaimedDelivery,
   type DeliveryState,
 } from "../core/model.ts";
+import { type LostAttempt } from "../core/store.ts";
 
 const ACTIONS = {
   succeeded: "delivery.succeeded",
@@ -21,31 +23,54 @@ export function outcomeEntry(outcome: {
   result: AttemptResult;
   next: DeliveryState;
   at: number;
-  durationMs: number;
 }): AuditDraft {
-  const { delivery, result, next, at, durationMs } = outcome;
-  const { event, destination, attempt } = delivery;
+  const { delivery, result, next, at } = outcome;
+  return entryOf(delivery, next, at, {
+    durationMs: at - delivery.startedAt,
+    status: result.status,
+    ...(result.ok
+      ? {}
+      : {
+          reason: result.reason,
+          detail:
+            result.detail === undefined ? undefined : clipText(result.detail),
+        }),
+  });
+}
+
+/** The audit entry for an attempt of which nobody knows how it ended. */
+export function lostEntry(outcome: {
+  lost: LostAttempt;
+  next: DeliveryState;
+  at: number;
+}): AuditDraft {
+  const { lost, next, at } = outcome;
+  return entryOf(lost, next, at, {
+    reason: "process_died",
+    crashes: lost.crashes,
+  });
+}
+
+function entryOf(
+  delivery: LostAttempt | ClaimedDelivery,
+  next: DeliveryState,
+  at: number,
+  facts: AuditMetadata,
+): AuditDraft {
+  const { id, event, destination, attempt } = delivery;
   return {
     at,
     action: ACTIONS[next.state],
     userId: "worker",
     resource: clipText(`/destinations/${destination}`),
-    result: result.ok ? "success" : "failure",
+    result: next.state === "succeeded" ? "success" : "failure",
     metadata: {
       source: event.source,
       eventId: event.id,
       eventType: event.type,
-      deliveryId: delivery.id,
+      deliveryId: id,
       attempt,
-      durationMs,
-      status: result.status,
-      ...(result.ok
-        ? {}
-        : {
-            reason: result.reason,
-            detail:
-              result.detail === undefined ? undefined : clipText(result.detail),
-          }),
+      ...facts,
       nextAttemptAt:
         next.state === "pending"
           ? new Date(next.dueAt).toISOString()

@@ -1,14 +1,17 @@
-import { type AuditDraft } from "../core/audit-entry.ts";
+import { afterLostAttempt } from "../core/lost-attempt.ts";
 import {
   type AttemptResult,
   type ClaimedDelivery,
-  type DeliveryState,
   type Destination,
 } from "../core/model.ts";
 import { settle } from "../core/settle.ts";
-import { type Store } from "../core/store.ts";
+import { type Settlement, type Store } from "../core/store.ts";
 import { createAlarm } from "./alarm.ts";
-import { outcomeEntry } from "./outcome-entry.ts";
+import { attemptWithin } from "./attempt-within.ts";
+import { type BreakerStatus, type CircuitBreaker } from "./circuit-breaker.ts";
+import { lostEntry, outcomeEntry } from "./outcome-entry.ts";
+import { type Quarantine } from "./quarantine.ts";
+import { settleSurely } from "./settle-surely.ts";
 
 /** How long a worker sleeps at most: deliveries that another process made due are found by then. */
 const POLL_MS = 1000;
@@ -16,18 +19,34 @@ const POLL_MS = 1000;
 /** A lease outlives the attempt by this much, so that the outcome can still be written. */
 const LEASE_MARGIN_MS = 5000;
 
+/** What an operator sees of a worker. */
+export interface WorkerStatus {
+  /** Attempts under way. */
+  readonly inFlight: number;
+  readonly paused: boolean;
+  readonly breaker: BreakerStatus;
+}
+
 export interface Worker {
   /** Begins to claim; before that nothing is. */
   start: () => void;
   /** Says that a delivery may be due. */
-  wake(): void;
+  wake: () => void;
+  /** Starts no further attempts until `resume`; those under way go on. */
+  pause: () => void;
+  /** Goes on, with the breaker closed. */
+  resume: () => void;
+  status: () => WorkerStatus;
   /** Claims nothing more and waits for the attempts in flight; those past `graceMs` are aborted and released. */
-  stop(graceMs: number): Promise<void>;
+  stop: (graceMs: number) => Promise<void>;
 }
 
 export interface WorkerDeps {
   readonly store: Pick<Store, "claim" | "settle" | "release" | "nextDueAt">;
   readonly destination: Destination;
+  readonly breaker: CircuitBreaker;
+  /** Where suspects are attempted one at a time; null for a destination that cannot end the process. */
+  readonly quarantine: Quarantine | null;
   readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
@@ -45,13 +64,15 @@ export interface WorkerOptions {
  * its own, so that one which is slow or down delays no other.
  */
 export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
-  const { store, destination, now, random } = deps;
+  const { store, destination, breaker, quarantine, now, random } = deps;
   const { scheduleMs, attemptTimeoutMs } = options;
   const alarm = createAlarm();
   const inFlight = new Set<Promise<void>>();
-  const aborts = new Set<AbortController>();
+  const cutOff = new AbortController();
+  let unsettled = 0;
+  let paused = false;
   let stopping = false;
-  let released = false;
+  let running: Promise<void> | null = null;
 
   async function run(): Promise<void> {
     while (!stopping) {
@@ -66,109 +87,163 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
 
   /** Starts what is due and there is room for; says how long there is nothing to do, in milliseconds. */
   async function claimAndStart(): Promise<number> {
+    const at = now();
     const free = destination.concurrency - inFlight.size;
-    if (free <= 0) {
-      // The end of an attempt wakes.
-      return POLL_MS;
+    const room = paused || unsettled > 0 ? 0 : breaker.room(free, at);
+    if (room <= 0) {
+      // The end of an attempt wakes, and so does resuming.
+      const { probeAt } = breaker.status(at);
+      return probeAt === null || probeAt <= at
+        ? POLL_MS
+        : Math.min(POLL_MS, probeAt - at);
     }
     const dueAt = await store.nextDueAt(destination.name);
-    const at = now();
     if (dueAt === null || dueAt > at) {
       return dueAt === null ? POLL_MS : Math.min(POLL_MS, dueAt - at);
     }
-    const claimed = await store.claim({
-      destination: destination.name,
-      now: at,
-      limit: free,
-      leaseUntil: at + attemptTimeoutMs + LEASE_MARGIN_MS,
-    });
+    const claimed = await claim(room, at);
+    breaker.started(claimed.length);
     for (const delivery of claimed) {
-      const attempt = deliver(delivery).catch(deps.onFault);
-      inFlight.add(attempt);
-      void attempt.finally(() => {
-        inFlight.delete(attempt);
-        alarm.ring();
-      });
+      start(delivery);
     }
     return claimed.length === 0 ? POLL_MS : 0;
   }
 
+  async function claim(
+    limit: number,
+    at: number,
+  ): Promise<readonly ClaimedDelivery[]> {
+    const request = {
+      destination: destination.name,
+      now: at,
+      limit,
+      leaseUntil: at + attemptTimeoutMs + LEASE_MARGIN_MS,
+      onLost: (lost: Parameters<typeof lostEntry>[0]["lost"]) => {
+        const { crashes } = lost;
+        const next = afterLostAttempt({
+          kind: destination.kind,
+          crashes,
+          now: at,
+        });
+        return { next, entry: lostEntry({ lost, next, at }) };
+      },
+    };
+    if (quarantine === null) {
+      return store.claim({ ...request, suspects: "any" });
+    }
+    if (!quarantine.enter()) {
+      return store.claim({ ...request, suspects: "none" });
+    }
+    let claimed: readonly ClaimedDelivery[] = [];
+    try {
+      claimed = await store.claim({ ...request, suspects: "one" });
+    } finally {
+      if (!claimed.some(isSuspect)) {
+        quarantine.leave();
+      }
+    }
+    return claimed;
+  }
+
+  function isSuspect({ crashes }: ClaimedDelivery): boolean {
+    return quarantine !== null && crashes > 0;
+  }
+
+  function start(delivery: ClaimedDelivery): void {
+    const attempt = deliver(delivery).catch(deps.onFault);
+    inFlight.add(attempt);
+    void attempt.finally(() => {
+      inFlight.delete(attempt);
+      if (isSuspect(delivery)) {
+        quarantine?.leave();
+      }
+      alarm.ring();
+    });
+  }
+
   async function deliver(delivery: ClaimedDelivery): Promise<void> {
-    const startedAt = now();
-    const result = await attemptWithin(delivery);
-    if (!result.ok && released) {
-      await store.release(delivery.id, delivery.attempt, now());
+    const result = await attemptWithin(
+      (signal) => destination.attempt(delivery, signal),
+      { timeoutMs: attemptTimeoutMs, cutOff: cutOff.signal },
+    );
+    const endedAt = now();
+    if (!result.ok && cutOff.signal.aborted) {
+      breaker.ended("neutral", endedAt);
+      await store.release(delivery.id, delivery.attempt, endedAt);
       return;
     }
-    const settledAt = now();
-    const next: DeliveryState = settle({
-      attempt: delivery.attempt,
+    breaker.ended(verdictOf(result), endedAt);
+    const next = settle({
+      scheduledAttempt: delivery.scheduledAttempt,
       result,
       scheduleMs,
-      now: settledAt,
+      now: endedAt,
       random: random(),
     });
-    const entry: AuditDraft = outcomeEntry({
-      delivery,
-      result,
-      next,
-      at: settledAt,
-      durationMs: settledAt - startedAt,
-    });
-    await store.settle({
+    await write({
       deliveryId: delivery.id,
       attempt: delivery.attempt,
+      endedAt,
+      result,
       next,
-      entry,
+      entry: outcomeEntry({ delivery, result, next, at: endedAt }),
     });
   }
 
-  /** One attempt that ends when its time is up, whether the destination heeds the signal or not. */
-  async function attemptWithin(
-    delivery: ClaimedDelivery,
-  ): Promise<AttemptResult> {
-    const abort = new AbortController();
-    aborts.add(abort);
-    const timer = setTimeout(() => {
-      abort.abort();
-    }, attemptTimeoutMs);
-    const timedOut = new Promise<AttemptResult>((resolve) => {
-      abort.signal.addEventListener("abort", () => {
-        resolve({ ok: false, reason: "timeout" });
-      });
-    });
+  /** While an outcome cannot be written, nothing is claimed: a lease that lapses meanwhile is still ours. */
+  async function write(settlement: Settlement): Promise<void> {
+    let held = 0;
+    const onFault = (error: unknown): void => {
+      held = 1;
+      unsettled += held;
+      deps.onFault(error);
+    };
     try {
-      return await Promise.race([
-        destination
-          .attempt(delivery, abort.signal)
-          .catch((): AttemptResult => ({ ok: false, reason: "attempt_threw" })),
-        timedOut,
-      ]);
+      const { settle } = store;
+      await settleSurely({ settle, onFault }, settlement, cutOff.signal);
     } finally {
-      clearTimeout(timer);
-      aborts.delete(abort);
+      unsettled -= held;
     }
   }
 
-  let running: Promise<void> | null = null;
+  quarantine?.onFree(alarm.ring);
 
   return {
     start() {
       running ??= run();
     },
     wake: alarm.ring,
+    pause() {
+      paused = true;
+    },
+    resume() {
+      paused = false;
+      breaker.reset();
+      alarm.ring();
+    },
+    status: () => ({
+      inFlight: inFlight.size,
+      paused,
+      breaker: breaker.status(now()),
+    }),
     async stop(graceMs) {
       stopping = true;
       alarm.ring();
       await running;
       const deadline = setTimeout(() => {
-        released = true;
-        for (const abort of aborts) {
-          abort.abort();
-        }
+        cutOff.abort();
       }, graceMs);
       await Promise.all(inFlight);
       clearTimeout(deadline);
+      destination.close?.();
     },
   };
+}
+
+/** What an attempt says of the destination: one that is gone has answered. */
+function verdictOf(result: AttemptResult): "succeeded" | "failed" | "neutral" {
+  if (result.ok) {
+    return "succeeded";
+  }
+  return result.gone ? "neutral" : "failed";
 }

@@ -1,4 +1,4 @@
-import { type Handlers } from "../core/model.ts";
+import { defineHandlers } from "../index.ts";
 
 /**
  * What happens with an event: this is the one file to edit. Keys are event types, `prefix.*` or `*`; every key that
@@ -7,10 +7,8 @@ import { type Handlers } from "../core/model.ts";
  *
  * To keep your handlers in a file of your own, set HANDLERS to its path.
  */
-const handlers: Handlers = {
+export default defineHandlers({
   "*": (event, { logger }) => {
     logger.info({ bytes: event.rawBody.length }, "event received");
   },
-};
-
-export default handlers;
+});

@@ -1,5 +1,5 @@
 import { type ServerResponse } from "node:http";
-import { PROBLEMS, type ProblemCode } from "../errors.ts";
+import { PROBLEMS, type ProblemCode, type ProblemExtras } from "../errors.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 const COMMON = { ...securityHeaders(), "cache-control": "no-store" };
@@ -18,18 +18,18 @@ interface ReadyAnswer {
 }
 
 const PROBLEM_ANSWERS = Object.fromEntries(
-  Object.entries(PROBLEMS).map(([code, { status, title }]) => [
+  Object.entries(PROBLEMS).map(([code, problem]) => [
     code,
-    problemAnswer(code as ProblemCode, status, title),
+    problemAnswer(code as ProblemCode, problem),
   ]),
 ) as Readonly<Record<ProblemCode, ReadyAnswer>>;
 
 function problemAnswer(
   code: ProblemCode,
-  status: number,
-  title: string,
+  { status, title }: { status: number; title: string },
+  detail?: string,
 ): ReadyAnswer {
-  const body = JSON.stringify({ title, status, code });
+  const body = JSON.stringify({ title, status, code, detail });
   const retryAfter = RETRY_AFTER[code];
   return {
     status,
@@ -43,7 +43,7 @@ function problemAnswer(
   };
 }
 
-function flat(headers: Record<string, string>): readonly string[] {
+function flat(headers: Readonly<Record<string, string>>): readonly string[] {
   return Object.freeze(Object.entries(headers).flat());
 }
 
@@ -76,20 +76,17 @@ function jsonBody(res: ServerResponse, status: number, value: unknown): Buffer {
   return body;
 }
 
-/**
- * Writes the problem details of `code` (RFC 9457) without ending the response, so that the caller may linger;
- * `allow` lists the methods of a 405.
- */
+/** Writes the problem details of `code` (RFC 9457) without ending the response, so that the caller may linger. */
 export function writeProblem(
   res: ServerResponse,
   code: ProblemCode,
-  allow?: string,
+  { headers: further = {}, detail }: ProblemExtras = {},
 ): void {
-  const { status, headers, body } = PROBLEM_ANSWERS[code];
-  res.writeHead(status, [
-    ...headers,
-    ...(allow === undefined ? [] : ["allow", allow]),
-  ]);
+  const { status, headers, body } =
+    detail === undefined
+      ? PROBLEM_ANSWERS[code]
+      : problemAnswer(code, PROBLEMS[code], detail);
+  res.writeHead(status, [...headers, ...flat(further)]);
   res.write(body);
 }
 

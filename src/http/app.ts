@@ -43,12 +43,17 @@ export function createPublicApp(
   return plain;
 }
 
-/** The management listener: `/livez`, `/readyz`; metrics and the management API mount here. */
-export function createAdminApp(deps: AppDeps): PlainExpress {
+/** The management listener: `/livez`, `/readyz` and `/api/*`; metrics mount here. */
+export function createAdminApp(
+  deps: AppDeps & { api: RequestHandler },
+): PlainExpress {
   const plain = createExpressApp();
-  plain.app.set("trust proxy", deps.trustProxy);
-  plain.app.use(deps.gate);
-  finish(plain, deps, requestLog(deps.logger));
+  const { app } = plain;
+  const log = requestLog(deps.logger);
+  app.set("trust proxy", deps.trustProxy);
+  app.use(deps.gate);
+  app.use("/api", log, deps.api);
+  finish(plain, deps, log);
   return plain;
 }
 

@@ -4,7 +4,7 @@ import {
   type Response,
   Router,
 } from "express";
-import { AppError } from "../errors.ts";
+import { methodNotAllowed } from "../errors.ts";
 import { writeJson } from "./answer.ts";
 import { exchangeOf } from "./exchange.ts";
 import { linger } from "./linger.ts";
@@ -32,9 +32,8 @@ export function createHealth(deps: {
     }
     answerEarly(req, res, { status: "ready" });
   };
-  const refuseMethod: RequestHandler = async (_req, res) => {
-    const error = new AppError("method_not_allowed");
-    await deps.refuse(exchangeOf(res), error, ALLOW);
+  const refuseMethod: RequestHandler = () => {
+    throw methodNotAllowed(ALLOW);
   };
 
   router.get("/livez", live);

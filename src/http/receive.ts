@@ -2,7 +2,7 @@ import { type IncomingMessage } from "node:http";
 import { type RequestHandler } from "express";
 import { type IntakeResult, type UnverifiedMessage } from "../core/intake.ts";
 import { type Source } from "../core/model.ts";
-import { AppError } from "../errors.ts";
+import { AppError, methodNotAllowed } from "../errors.ts";
 import { type Admission } from "./admission.ts";
 import { answerJson } from "./answer.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
@@ -57,8 +57,7 @@ export function createReceive(
       throw new AppError("not_found", "unknown_source");
     }
     if (req.method !== "POST") {
-      await deps.refuse(exchange, new AppError("method_not_allowed"), "POST");
-      return;
+      throw methodNotAllowed("POST");
     }
     const { headers } = req;
     if (

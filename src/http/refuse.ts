@@ -1,15 +1,20 @@
 import { type AuditDraft, clipText } from "../core/audit-entry.ts";
 import { type RefusalBudget } from "../core/refusal-budget.ts";
-import { type AppError, PROBLEMS, type ProblemCode } from "../errors.ts";
+import {
+  type AppError,
+  PROBLEMS,
+  type ProblemCode,
+  type ProblemExtras,
+} from "../errors.ts";
 import { writeProblem } from "./answer.ts";
 import { type Exchange } from "./exchange.ts";
 import { linger } from "./linger.ts";
 
 /** Refuses a request for its HTTP form: an `http.rejected` entry first, then the answer. */
 export interface Refuse {
-  (exchange: Exchange, error: AppError, allow?: string): Promise<void>;
+  (exchange: Exchange, error: AppError): Promise<void>;
   /** The answer alone, for a refusal that has its entry already. */
-  answer(exchange: Exchange, code: ProblemCode, allow?: string): void;
+  answer(exchange: Exchange, code: ProblemCode, extras?: ProblemExtras): void;
 }
 
 export interface RefuseDeps {
@@ -40,24 +45,24 @@ export function httpRejected(facts: {
 }
 
 export function createRefuse(deps: RefuseDeps): Refuse {
-  function answer(exchange: Exchange, code: ProblemCode, allow?: string): void {
+  function answer(
+    exchange: Exchange,
+    code: ProblemCode,
+    extras?: ProblemExtras,
+  ): void {
     const { req, res } = exchange;
     if (res.headersSent || res.destroyed || exchange.fault !== null) {
       return;
     }
     const rest = linger(req, res, { close: code === "payload_too_large" });
-    writeProblem(res, code, allow);
+    writeProblem(res, code, extras);
     rest.finish();
   }
 
-  async function refuse(
-    exchange: Exchange,
-    error: AppError,
-    allow?: string,
-  ): Promise<void> {
+  async function refuse(exchange: Exchange, error: AppError): Promise<void> {
     const { req, requestId, ip, resource } = exchange;
     const now = deps.now();
-    const { code: cause, reason } = exchange.fault ?? error;
+    const { code: cause, reason, extras } = exchange.fault ?? error;
     const code = deps.refusals.refuse(cause, ip, now);
     const { status } = PROBLEMS[code];
     await deps.append(
@@ -71,7 +76,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
         ...(req.method === undefined ? {} : { method: req.method }),
       }),
     );
-    answer(exchange, code, allow);
+    answer(exchange, code, code === cause ? extras : {});
   }
 
   return Object.assign(refuse, { answer });

@@ -1,17 +1,27 @@
 import { AuditChain } from "../core/audit-chain.ts";
-import { type AuditReader, type Store } from "../core/store.ts";
+import { type AuditDraft } from "../core/audit-entry.ts";
+import {
+  type AuditReader,
+  type EventReader,
+  type Store,
+} from "../core/store.ts";
 import { StoreError } from "../errors.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { createAuditReader, createAuditWriter } from "./sqlite/audit.ts";
 import { createCheckpointer } from "./sqlite/checkpointer.ts";
 import { createDeliveryTable } from "./sqlite/deliveries.ts";
+import { createDestinationTable } from "./sqlite/destinations.ts";
+import { createEventReader } from "./sqlite/events.ts";
 import { migrate } from "./sqlite/migrate.ts";
 import {
   holdInstanceLock,
   openForReading,
   openForWriting,
 } from "./sqlite/open.ts";
+import { createOrder } from "./sqlite/order.ts";
+import { createPurger } from "./sqlite/purge.ts";
 import { createRecorder } from "./sqlite/record.ts";
+import { createRedeliverer } from "./sqlite/redeliver.ts";
 import { createTransaction } from "./sqlite/transaction.ts";
 
 /** So many jobs share a transaction at most: some 20 ms of work. */
@@ -28,6 +38,11 @@ export interface SqliteOptions {
   readonly now: () => number;
   /** Called once, when the file cannot be believed any more. */
   readonly onFatal: (error: StoreError) => void;
+  /**
+   * Whether this process makes deliveries. One that does holds a lock for as long as it lives; when it comes and finds
+   * nobody else, the leases that are there are of the dead and end at once.
+   */
+  readonly delivers: boolean;
 }
 
 /**
@@ -38,12 +53,19 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const { file, now } = options;
   const db = openForWriting(file);
   migrate(db);
-  const lock = holdInstanceLock(file);
+  const lock = options.delivers ? holdInstanceLock(file) : null;
 
   const writer = createAuditWriter(db);
-  const deliveries = createDeliveryTable(db);
-  const record = createRecorder(db);
   const chain = new AuditChain(options.writer);
+  const append = (entry: AuditDraft): void => {
+    writer.insert(chain.append(entry));
+  };
+  const order = createOrder(db);
+  const deliveries = createDeliveryTable(db, { order, append });
+  const redeliver = createRedeliverer(db, { order, append });
+  const purge = createPurger(db, { append });
+  const destinations = createDestinationTable(db);
+  const record = createRecorder(db, order);
   const checkpointer = createCheckpointer(db, { maxFrames: MAX_LOG_FRAMES });
   const transaction = createTransaction({
     db,
@@ -59,38 +81,41 @@ export function openSqliteStore(options: SqliteOptions): Store {
        SELECT signed_at, mac, source FROM replay_claim WHERE signed_at BETWEEN 0 AND ? LIMIT ?)`,
   );
 
-  if (lock.alone) {
+  if (lock?.alone) {
     transaction.run(() => {
-      deliveries.releaseAll(now());
+      deliveries.endLeases(now());
     });
   }
 
   return {
     ...createAuditReader(db),
+    ...createEventReader(db),
     record: (received) =>
       group.submit(() => {
         const outcome = record(received);
-        writer.insert(chain.append(received.entry(outcome)));
+        append(received.entry(outcome));
         return outcome;
       }),
     append: (draft) =>
       group.submit(() => {
-        writer.insert(chain.append(draft));
+        append(draft);
       }),
     claim: (request) => group.submit(() => deliveries.claim(request)),
-    settle: (settlement) =>
-      group.submit(() => {
-        const held = deliveries.settle(settlement);
-        if (held) {
-          writer.insert(chain.append(settlement.entry));
-        }
-        return held;
-      }),
+    settle: (settlement) => group.submit(() => deliveries.settle(settlement)),
     release: (deliveryId, attempt, at) =>
       group.submit(() => {
         deliveries.release(deliveryId, attempt, at);
       }),
+    redeliver: (request) => group.submit(() => redeliver(request)),
     nextDueAt: async (destination) => deliveries.nextDueAt(destination),
+    countDeliveries: async () => destinations.counts(),
+    pausedDestinations: async () => destinations.paused(),
+    setPaused: (destination, paused, entry) =>
+      group.submit(() => {
+        destinations.setPaused(destination, paused);
+        append(entry);
+      }),
+    purge: (request) => group.submit(() => purge(request)),
     forgetReplays: (signedBefore, limit) =>
       group.submit(() => forget.run(signedBefore - 1, limit).changes),
     probe: async () => {
@@ -104,16 +129,17 @@ export function openSqliteStore(options: SqliteOptions): Store {
     close: async () => {
       checkpointer.close();
       db.close();
-      lock.release();
+      lock?.release();
     },
   };
 }
 
-/** The trail of a SQLite file, for reading while the service runs or not. */
-export function openSqliteReader(file: string): AuditReader {
+/** The trail and the events of a SQLite file, for reading while the service runs or not. */
+export function openSqliteReader(file: string): AuditReader & EventReader {
   const db = openForReading(file);
   return {
     ...createAuditReader(db),
+    ...createEventReader(db),
     close: async () => {
       db.close();
     },

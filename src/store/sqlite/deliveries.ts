@@ -1,46 +1,74 @@
 import { type Database } from "better-sqlite3";
-import { type ClaimedDelivery } from "../../core/model.ts";
-import { type ClaimRequest, type Settlement } from "../../core/store.ts";
+import { type AuditDraft } from "../../core/audit-entry.ts";
+import {
+  type AttemptResult,
+  type ClaimedDelivery,
+  type DeliveryState,
+} from "../../core/model.ts";
+import {
+  type ClaimRequest,
+  type LostAttempt,
+  type Settlement,
+} from "../../core/store.ts";
+import { createAttemptLog } from "./attempts.ts";
+import { createEventRows } from "./event-rows.ts";
+import { type Order } from "./order.ts";
 
-interface ClaimedRow {
-  id: number;
-  event_seq: number;
-  attempt: number;
+interface DueRow {
+  readonly id: number;
+  readonly event_seq: number;
+  readonly destination: string;
+  readonly attempt: number;
+  readonly uncounted: number;
+  readonly crashes: number;
+  readonly leased: number;
+  readonly claimed_at: number | null;
+  readonly order_key: string | null;
 }
 
-interface EventRow {
-  seq: number;
-  source: string;
-  id: string;
-  type: string;
-  received_at: number;
-  content_type: string;
-  headers: string;
-  body: Buffer;
-}
+type EndedRow = Pick<DueRow, "destination" | "claimed_at" | "order_key">;
+
+const DUE = `
+  SELECT id, event_seq, destination, attempt, uncounted, crashes, leased, claimed_at, order_key
+  FROM delivery WHERE destination = ? AND state = 'pending' AND due_at <= ?`;
 
 /** The delivery rows: claims under a lease, settlements fenced by the attempt, releases. */
-export function createDeliveryTable(db: Database) {
-  const claim = db.prepare<[number, string, number, number], ClaimedRow>(
-    `UPDATE delivery SET attempt = attempt + 1, leased = 1, due_at = ?
-     WHERE id IN (
-       SELECT id FROM delivery WHERE destination = ? AND state = 'pending' AND due_at <= ?
-       ORDER BY due_at LIMIT ?)
-     RETURNING id, event_seq, attempt`,
+export function createDeliveryTable(
+  db: Database,
+  deps: { order: Order; append: (entry: AuditDraft) => void },
+) {
+  const { order, append } = deps;
+  const events = createEventRows(db);
+  const attempts = createAttemptLog(db);
+  const due = db.prepare<[string, number, number], DueRow>(
+    `${DUE} ORDER BY due_at LIMIT ?`,
   );
-  const readEvent = db.prepare<[number], EventRow>(
-    `SELECT seq, source, id, type, received_at, content_type, headers, body FROM event WHERE seq = ?`,
+  const dueUnsuspected = db.prepare<[string, number, number], DueRow>(
+    `${DUE} AND crashes = 0 ORDER BY due_at LIMIT ?`,
   );
-  const settle = db.prepare<[string, number | null, number, number]>(
-    `UPDATE delivery SET state = ?, due_at = coalesce(?, due_at), leased = 0
-     WHERE id = ? AND attempt = ? AND state = 'pending' AND leased = 1`,
+  const dueSuspect = db.prepare<[string, number], DueRow>(
+    `${DUE} AND crashes > 0 ORDER BY due_at LIMIT 1`,
   );
-  const release = db.prepare<[number, number, number]>(
-    `UPDATE delivery SET due_at = ?, leased = 0
-     WHERE id = ? AND attempt = ? AND state = 'pending' AND leased = 1`,
+  const lease = db.prepare<[number, number, number]>(
+    "UPDATE delivery SET attempt = attempt + 1, leased = 1, due_at = ?, claimed_at = ? WHERE id = ?",
   );
-  const releaseAll = db.prepare<[number]>(
-    "UPDATE delivery SET due_at = min(due_at, ?), leased = 0 WHERE state = 'pending' AND leased = 1",
+  const lose = db.prepare<[string, number | null, number]>(
+    `UPDATE delivery SET state = ?, due_at = coalesce(?, due_at), leased = 0,
+       crashes = crashes + 1, uncounted = uncounted + 1
+     WHERE id = ?`,
+  );
+  const held =
+    "WHERE id = ? AND attempt = ? AND state = 'pending' AND leased = 1";
+  const settle = db.prepare<[string, number | null, number, number], EndedRow>(
+    `UPDATE delivery SET state = ?, due_at = coalesce(?, due_at), leased = 0 ${held}
+     RETURNING destination, claimed_at, order_key`,
+  );
+  const release = db.prepare<[number, number, number], EndedRow>(
+    `UPDATE delivery SET due_at = ?, leased = 0, uncounted = uncounted + 1 ${held}
+     RETURNING destination, claimed_at, order_key`,
+  );
+  const endLeases = db.prepare<[number]>(
+    "UPDATE delivery SET due_at = min(due_at, ?) WHERE state = 'pending' AND leased = 1",
   );
   const nextDueAt = db
     .prepare<[string], number | null>(
@@ -48,48 +76,134 @@ export function createDeliveryTable(db: Database) {
     )
     .pluck();
 
-  return {
-    claim({
+  function take(row: DueRow, request: ClaimRequest): ClaimedDelivery {
+    const { id, destination, attempt, uncounted, crashes } = row;
+    const { now, leaseUntil } = request;
+    lease.run(leaseUntil, now, id);
+    return {
+      id,
       destination,
-      now,
-      limit,
-      leaseUntil,
-    }: ClaimRequest): ClaimedDelivery[] {
-      return claim
-        .all(leaseUntil, destination, now, limit)
-        .sort((a, b) => a.id - b.id)
-        .map(({ id, event_seq, attempt }) => {
-          const row = readEvent.get(event_seq);
-          if (row === undefined) {
-            throw new Error(`delivery ${id} has no event`);
-          }
-          const { received_at, content_type, ...same } = row;
-          return {
-            id,
-            destination,
-            attempt,
-            event: {
-              ...same,
-              receivedAt: received_at,
-              contentType: content_type,
-            },
-          };
-        });
+      attempt: attempt + 1,
+      scheduledAttempt: attempt + 1 - uncounted,
+      crashes,
+      startedAt: now,
+      event: events.bySeq(row.event_seq),
+    };
+  }
+
+  /** Notes that an attempt has no outcome; gives the row as it stands then, or null when the delivery is at its end. */
+  function noteLost(row: DueRow, request: ClaimRequest): DueRow | null {
+    const { id, destination, attempt, order_key } = row;
+    const crashes = row.crashes + 1;
+    const lost: LostAttempt = {
+      id,
+      destination,
+      attempt,
+      crashes,
+      event: events.bySeq(row.event_seq),
+    };
+    const { next, entry } = request.onLost(lost);
+    lose.run(next.state, dueAtOf(next), id);
+    attempts.insert(id, attempt, {
+      startedAt: row.claimed_at,
+      endedAt: null,
+      result: { ok: false, reason: "process_died" },
+    });
+    append(entry);
+    if (next.state !== "pending") {
+      order.advance(destination, order_key, request.now);
+      return null;
+    }
+    return { ...row, crashes, uncounted: row.uncounted + 1, leased: 0 };
+  }
+
+  function claimUpToLimit(request: ClaimRequest): ClaimedDelivery[] {
+    const { destination, now, limit, suspects } = request;
+    const select = suspects === "any" ? due : dueUnsuspected;
+    const claimed: ClaimedDelivery[] = [];
+    // Again, for what was lost makes room; each row of a round is either claimed or not due as it was any more.
+    for (;;) {
+      const rows = select.all(destination, now, limit - claimed.length);
+      for (const row of rows) {
+        const ready = row.leased === 1 ? noteLost(row, request) : row;
+        if (ready !== null && (suspects === "any" || ready.crashes === 0)) {
+          claimed.push(take(ready, request));
+        }
+      }
+      if (rows.length === 0 || claimed.length === limit) {
+        return claimed;
+      }
+    }
+  }
+
+  function claimSuspect(request: ClaimRequest): ClaimedDelivery[] {
+    const { destination, now } = request;
+    for (;;) {
+      const row = dueSuspect.get(destination, now);
+      if (row === undefined) {
+        return [];
+      }
+      const ready = row.leased === 1 ? noteLost(row, request) : row;
+      if (ready !== null) {
+        return [take(ready, request)];
+      }
+    }
+  }
+
+  function end(
+    deliveryId: number,
+    attempt: number,
+    row: EndedRow,
+    how: { endedAt: number; result: AttemptResult },
+  ): void {
+    attempts.insert(deliveryId, attempt, {
+      startedAt: row.claimed_at,
+      ...how,
+    });
+  }
+
+  return {
+    claim(request: ClaimRequest): ClaimedDelivery[] {
+      const suspects = request.suspects === "one" ? claimSuspect(request) : [];
+      const limit = request.limit - suspects.length;
+      const others = claimUpToLimit({ ...request, limit });
+      const claimed = [...suspects, ...others];
+      return claimed.length === 0 && request.suspects === "one"
+        ? // One that has only just been found lost.
+          claimSuspect(request)
+        : claimed.sort((a, b) => a.id - b.id);
     },
     /** False when the lease was lost. */
-    settle({ deliveryId, attempt, next }: Settlement): boolean {
-      const dueAt = next.state === "pending" ? next.dueAt : null;
-      return settle.run(next.state, dueAt, deliveryId, attempt).changes === 1;
+    settle(settlement: Settlement): boolean {
+      const { deliveryId, attempt, next, endedAt, result } = settlement;
+      const row = settle.get(next.state, dueAtOf(next), deliveryId, attempt);
+      if (row === undefined) {
+        return false;
+      }
+      end(deliveryId, attempt, row, { endedAt, result });
+      append(settlement.entry);
+      if (next.state !== "pending") {
+        order.advance(row.destination, row.order_key, endedAt);
+      }
+      return true;
     },
     release(deliveryId: number, attempt: number, now: number): void {
-      release.run(now, deliveryId, attempt);
+      const row = release.get(now, deliveryId, attempt);
+      if (row !== undefined) {
+        const result: AttemptResult = { ok: false, reason: "released" };
+        end(deliveryId, attempt, row, { endedAt: now, result });
+      }
     },
     /** Ends every lease: for a start that knows that nobody else is alive. */
-    releaseAll(now: number): void {
-      releaseAll.run(now);
+    endLeases(now: number): void {
+      endLeases.run(now);
     },
     nextDueAt(destination: string): number | null {
       return nextDueAt.get(destination) ?? null;
     },
   };
+}
+
+function dueAtOf(next: DeliveryState): number | null {
+  return next.state === "pending" ? next.dueAt : null;
 }

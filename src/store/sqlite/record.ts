@@ -1,6 +1,7 @@
 import { type Database } from "better-sqlite3";
 import { type RecordOutcome } from "../../core/model.ts";
 import { type EventRecord } from "../../core/store.ts";
+import { type Order } from "./order.ts";
 
 /** What a scheme that signs no time claims under. */
 const TIMELESS = -1;
@@ -14,6 +15,7 @@ interface KnownEvent {
 /** Writes claim, event and deliveries inside the caller's transaction and says what the unique keys decided. */
 export function createRecorder(
   db: Database,
+  order: Order,
 ): (record: EventRecord) => RecordOutcome {
   const insertEvent = db.prepare<
     [string, string, string, number, string, string, Buffer, Buffer, Buffer]
@@ -22,9 +24,11 @@ export function createRecorder(
        (source, id, type, received_at, content_type, headers, body_sha256, mac, body)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING`,
   );
-  const insertDelivery = db.prepare<[number | bigint, string, number]>(
-    `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at)
-     VALUES (?, ?, 'pending', 0, 0, ?)`,
+  const insertDelivery = db.prepare<
+    [number | bigint, string, number, string | null]
+  >(
+    `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at, order_key)
+     VALUES (?, ?, 'pending', 0, 0, ?, ?)`,
   );
   const known = db.prepare<[string, string], KnownEvent>(
     "SELECT body_sha256, mac FROM event WHERE source = ? AND id = ?",
@@ -51,7 +55,7 @@ export function createRecorder(
   }
 
   return (record) => {
-    const { event, destinations, claim: claimed } = record;
+    const { event, deliveries, claim: claimed } = record;
     const inserted = insertEvent.run(
       event.source,
       event.id,
@@ -66,11 +70,12 @@ export function createRecorder(
     if (inserted.changes === 0) {
       return outcomeForKnown(record);
     }
-    for (const destination of destinations) {
+    for (const { destination, orderKey } of deliveries) {
       insertDelivery.run(
         inserted.lastInsertRowid,
         destination,
-        event.receivedAt,
+        order.dueAt({ id: 0, destination, orderKey }, event.receivedAt),
+        orderKey,
       );
     }
     return "accepted";

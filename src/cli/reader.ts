@@ -1,21 +1,27 @@
 import { readEnvironment, readVariables } from "../config.ts";
-import { type AuditReader, type AuditRow } from "../core/store.ts";
+import {
+  type AuditReader,
+  type AuditRow,
+  type EventReader,
+} from "../core/store.ts";
 import { openSqliteReader } from "../store/sqlite.ts";
 
 const BATCH = 1000;
 
-/** Opens the configured store's audit trail for as long as `use` takes. Only DATABASE_URL is needed for it. */
-export async function withTrail<T>(
-  use: (trail: AuditReader) => Promise<T>,
+/** The configured store. Only DATABASE_URL is needed for it. */
+export function databaseFile(): string {
+  return readVariables(readEnvironment(), ["DATABASE_URL"]).DATABASE_URL;
+}
+
+/** Opens the configured store for reading for as long as `use` takes. */
+export async function withReader<T>(
+  use: (store: AuditReader & EventReader) => Promise<T>,
 ): Promise<T> {
-  const { DATABASE_URL: file } = readVariables(readEnvironment(), [
-    "DATABASE_URL",
-  ]);
-  const trail = openSqliteReader(file);
+  const store = openSqliteReader(databaseFile());
   try {
-    return await use(trail);
+    return await use(store);
   } finally {
-    await trail.close();
+    await store.close();
   }
 }
 

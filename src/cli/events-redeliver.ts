@@ -1,0 +1,200 @@
+import { randomBytes } from "node:crypto";
+import { userInfo } from "node:os";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Command, InvalidArgumentError } from "commander";
+import {
+  isOperatorName,
+  redeliver,
+  redeliverables,
+  type Redeliverable,
+  redeliverablesOf,
+} from "../core/redelivery.ts";
+import { type EventReader } from "../core/store.ts";
+import { EXIT, UsageError } from "../errors.ts";
+import {
+  addFilterOptions,
+  filterOf,
+  type FilterOptions,
+} from "./event-filter.ts";
+import { lookUpEvents } from "./look-up-events.ts";
+import { print } from "./print.ts";
+import { createProgressBar } from "./progress-bar.ts";
+import { withReader } from "./reader.ts";
+import { withOperatorStore } from "./operator-store.ts";
+
+interface Options extends FilterOptions {
+  readonly all?: true;
+  readonly dryRun?: true;
+  readonly as?: string;
+  readonly json?: true;
+}
+
+/** Between batches the service has the store to itself for a moment. */
+const REST_MS = 20;
+
+export function addEventsRedeliver(events: Command): void {
+  addFilterOptions(
+    events
+      .command("redeliver")
+      .description(
+        "bring events to their destinations again, on a new schedule",
+      )
+      .argument("[ids...]", "events by id, or by SOURCE/ID")
+      .option(
+        "--all",
+        "all that fit the filters; exhausted ones unless --state says otherwise",
+      ),
+  )
+    .option("--dry-run", "say what would be redelivered, and change nothing")
+    .option(
+      "--as <name>",
+      "your name in the audit trail (default: this user's)",
+      parseOperator,
+    )
+    .option("--json", "print one JSON object a line")
+    .addHelpText(
+      "after",
+      `
+With ids, all deliveries of those events are meant; --state and --destination narrow
+that down. A delivery that an attempt is under way of is left alone. Works while the
+service runs, which takes them up within a second.
+Exit status: 0 done, 1 an id is not there.`,
+    )
+    .action(async (ids: string[], options: Options) => {
+      const choose = chooser(ids, options);
+      const matched = await withReader((store) =>
+        preview(store, choose, options),
+      );
+      if (matched === null) {
+        process.exitCode = EXIT.checkFailed;
+      } else if (!options.dryRun && matched > 0) {
+        await redeliverAll(choose, matched, options);
+      } else if (!options.json) {
+        console.log(
+          options.dryRun
+            ? `${counted(matched)} would be redelivered; nothing was changed`
+            : "nothing to redeliver",
+        );
+      }
+    });
+}
+
+/** Gives the deliveries that are meant; null when an id is not there. */
+type Choose = (
+  store: EventReader,
+) => Promise<Iterable<Redeliverable> | AsyncIterable<Redeliverable> | null>;
+
+function chooser(ids: readonly string[], options: Options): Choose {
+  const filter = filterOf(options);
+  if (options.all) {
+    if (ids.length > 0) {
+      throw new UsageError("give ids or --all, not both");
+    }
+    const state = filter.state ?? "exhausted";
+    return async (store) => redeliverablesOf(store, { ...filter, state });
+  }
+  if (ids.length === 0) {
+    throw new UsageError(
+      "say which: ids, or --all with filters; add --dry-run to see what they mean",
+    );
+  }
+  if ((options.source ?? options.type ?? options.since) !== undefined) {
+    throw new UsageError(
+      "--source, --type and --since go with --all; ids go with --state and --destination",
+    );
+  }
+  return async (store) => {
+    const events = await lookUpEvents(store, ids);
+    return events?.flatMap((event) => redeliverables(event, filter)) ?? null;
+  };
+}
+
+/** Counts what is meant, and shows it when nothing else is wanted. Null when an id is not there. */
+async function preview(
+  store: EventReader,
+  choose: Choose,
+  options: Options,
+): Promise<number | null> {
+  const meant = await choose(store);
+  if (meant === null) {
+    return null;
+  }
+  let matched = 0;
+  for await (const { event, delivery } of meant) {
+    matched += 1;
+    if (options.dryRun) {
+      const { id: eventId, source } = event;
+      const { id: deliveryId, destination, state, attempt } = delivery;
+      await print(
+        options.json
+          ? JSON.stringify({
+              eventId,
+              source,
+              deliveryId,
+              destination,
+              state,
+              attempt,
+            })
+          : `would redeliver ${JSON.stringify(eventId)} to ${destination} (${state}, attempts: ${attempt})`,
+      );
+    }
+  }
+  return matched;
+}
+
+async function redeliverAll(
+  choose: Choose,
+  matched: number,
+  options: Options,
+): Promise<void> {
+  const operator = options.as ?? thisUser();
+  const bar = createProgressBar(matched);
+  const count = await withOperatorStore(
+    { command: "events redeliver", operator },
+    randomHex,
+    async (store) =>
+      redeliver(store, (await choose(store)) ?? [], {
+        operator,
+        dryRun: false,
+        now: Date.now,
+        onBatch: async (batch) => {
+          bar.advance(batch.length);
+          await delay(REST_MS);
+        },
+      }),
+  );
+  bar.done();
+  const left =
+    count.underWay === 0
+      ? ""
+      : `; ${count.underWay} left alone: an attempt is under way, or another of the key goes first`;
+  console.log(
+    options.json
+      ? JSON.stringify(count)
+      : `${counted(count.redelivered)} redelivered${left}`,
+  );
+}
+
+const counted = (n: number): string =>
+  `${n} ${n === 1 ? "delivery" : "deliveries"}`;
+
+const randomHex = (bytes: number): string => randomBytes(bytes).toString("hex");
+
+function parseOperator(text: string): string {
+  if (!isOperatorName(text)) {
+    throw new InvalidArgumentError(
+      "It must be 1 to 64 letters, digits or . _ - @ + :",
+    );
+  }
+  return text;
+}
+
+/** The user that runs the command; a container may have no name for it. */
+function thisUser(): string {
+  try {
+    const { username } = userInfo();
+    return isOperatorName(username) ? username : "unknown";
+  } catch {
+    return "unknown";
+  }
+}

@@ -1,0 +1,38 @@
+import { commandStarted, commandStopped } from "../audit/server-entries.ts";
+import { commandWriter } from "../core/audit-chain.ts";
+import { type Store } from "../core/store.ts";
+import { openSqliteReader, openSqliteStore } from "../store/sqlite.ts";
+import { VERSION } from "../version.ts";
+import { databaseFile } from "./reader.ts";
+
+/**
+ * Opens the configured store for a command that writes, beside a running service or without one. The command is a writer
+ * of the audit trail like any process run: its first entry anchors the chains of all others.
+ */
+export async function withOperatorStore<T>(
+  facts: { command: string; operator: string },
+  randomHex: (bytes: number) => string,
+  use: (store: Store) => Promise<T>,
+): Promise<T> {
+  process.umask(0o077);
+  const file = databaseFile();
+  // Refuses what is not there, or of another version: a command makes no store and changes no schema.
+  await openSqliteReader(file).close();
+  const store = openSqliteStore({
+    file,
+    writer: commandWriter(randomHex),
+    now: Date.now,
+    onFatal: () => undefined,
+    delivers: false,
+  });
+  try {
+    const heads = await store.heads();
+    const started = { at: Date.now(), version: VERSION, ...facts, heads };
+    await store.append(commandStarted(started));
+    const result = await use(store);
+    await store.append(commandStopped(Date.now(), facts));
+    return result;
+  } finally {
+    await store.close();
+  }
+}

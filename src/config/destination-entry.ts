@@ -1,0 +1,115 @@
+import { type z } from "zod";
+import { isJsonPointer } from "../core/order-key.ts";
+import { isEventPattern } from "../core/routing.ts";
+import { type Environment } from "./environment.ts";
+import { lineAt } from "./faults.ts";
+import { checked, type ConfigFile } from "./file.ts";
+import {
+  distinct,
+  isDestinationName,
+  isMap,
+  mapOf,
+  present,
+  refused,
+  textThat,
+  trueOrFalse,
+  wholeNumber,
+} from "./file-values.ts";
+import { type ReferredSecret, secretReference } from "./secret-reference.ts";
+import { httpUrl, outboundSecret } from "./values.ts";
+
+interface CommonEntry {
+  readonly events?: readonly string[] | undefined;
+  readonly concurrency?: number | undefined;
+  readonly orderBy?: string | undefined;
+}
+
+export interface HttpEntry extends CommonEntry {
+  readonly url: string;
+  readonly handler?: undefined;
+  readonly secret?: ReferredSecret | undefined;
+  readonly allowPrivate?: boolean | undefined;
+}
+
+export interface HandlerEntry extends CommonEntry {
+  readonly handler: string;
+}
+
+/** What the file says of one destination; what it leaves open gets a default. */
+export type DestinationEntry = HttpEntry | HandlerEntry;
+
+/** The destinations of the file that are as they should be, in its order; what is wrong goes into `faults`. */
+export function readDestinationEntries(
+  file: ConfigFile | null,
+  env: Environment,
+  faults: string[],
+): ReadonlyMap<string, DestinationEntry> {
+  const entries = new Map<string, DestinationEntry>();
+  for (const [name, value] of file?.destinations ?? []) {
+    const path = ["destinations", name];
+    if (!isDestinationName(name)) {
+      const text =
+        "a name is 1 to 64 of a-z, 0-9 and -, and does not begin with -";
+      faults.push(lineAt(path, text));
+    }
+    if (name === "forward" && env["FORWARD_URL"]) {
+      const text =
+        "is the name of what FORWARD_URL makes; rename this one, or unset FORWARD_URL";
+      faults.push(lineAt(path, text));
+    }
+    const entry = checked(entryFor(value, env), value, path, faults);
+    if (entry !== null) {
+      entries.set(name, entry);
+    }
+  }
+  return entries;
+}
+
+/** One of two schemas, by the key that is there: so each fault is about what was meant. */
+function entryFor(
+  value: unknown,
+  env: Environment,
+): z.ZodType<DestinationEntry> {
+  return isMap(value) && value.has("handler") && !value.has("url")
+    ? handlerEntry()
+    : httpEntry(env);
+}
+
+function httpEntry(env: Environment): z.ZodType<HttpEntry> {
+  return mapOf({
+    url: present("is missing; a destination has url or handler").pipe(httpUrl),
+    handler: refused("stands beside url; keep one of them"),
+    ...commonKeys(),
+    secret: secretReference(env, outboundSecret).optional(),
+    allowPrivate: trueOrFalse.optional(),
+  });
+}
+
+function handlerEntry(): z.ZodType<HandlerEntry> {
+  const withUrlOnly = refused("goes with url alone; take it away");
+  return mapOf({
+    handler: textThat(
+      isEventPattern,
+      "must be a key of the handlers module: an event type, prefix.* or *",
+    ),
+    ...commonKeys(),
+    secret: withUrlOnly,
+    allowPrivate: withUrlOnly,
+  });
+}
+
+function commonKeys() {
+  return {
+    events: distinct(
+      textThat(isEventPattern, "must be an event type, prefix.* or *"),
+      "event types",
+    )
+      .refine((list) => list.length > 0, "must not be empty")
+      .optional(),
+    concurrency: wholeNumber(1, 1000).optional(),
+    orderBy: textThat(
+      isJsonPointer,
+      "must be a JSON pointer such as /data/customer (~ as ~0, / in a name as ~1)",
+    ).optional(),
+  };
+}

@@ -1,0 +1,94 @@
+import { z } from "zod";
+import { type Environment } from "./environment.ts";
+import { lineAt } from "./faults.ts";
+import { isMap, mapOf, mapOfNames } from "./file-values.ts";
+import { parseStrictYaml } from "./strict-yaml.ts";
+import { readTextFile } from "./text-file.ts";
+
+const MAX_FILE_BYTES = 1_048_576;
+
+/** What HEXHOOK_CONFIG names, opened: the parts of it, each still to be checked. */
+export interface ConfigFile {
+  /** What stands at `sources.hex`; undefined = nothing. */
+  readonly hex: unknown;
+  /** What stands at `destinations`, by name. */
+  readonly destinations: ReadonlyMap<string, unknown>;
+}
+
+const NO_FILE: ConfigFile = { hex: undefined, destinations: new Map() };
+
+const ROOT = mapOf({
+  sources: mapOf(
+    { hex: z.unknown().optional() },
+    "is no source that this version knows; there is hex alone",
+  ).optional(),
+  destinations: mapOfNames.optional(),
+});
+
+/** Opens the file. Null when it cannot be read as YAML; then, and where the map at its root is wrong, `faults` grows. */
+export function openConfigFile(
+  env: Environment,
+  faults: string[],
+): ConfigFile | null {
+  const { HEXHOOK_CONFIG: file } = env;
+  if (!file) {
+    return NO_FILE;
+  }
+  const read = readTextFile(file, MAX_FILE_BYTES);
+  if ("fault" in read) {
+    faults.push(lineAt([], read.fault));
+    return null;
+  }
+  const parsed = parseStrictYaml(read.text);
+  if ("faults" in parsed) {
+    faults.push(...parsed.faults.map((fault) => lineAt([], fault)));
+    return null;
+  }
+  const { value } = parsed;
+  if (value === null) {
+    faults.push(
+      lineAt(
+        [],
+        "names a file that is empty; write sources: or destinations: into it, or unset HEXHOOK_CONFIG",
+      ),
+    );
+    return null;
+  }
+  checked(ROOT, value, [], faults);
+  // Whatever is wrong beside them, the parts that are there get checked too.
+  const sources = memberOf(value, "sources");
+  const destinations = memberOf(value, "destinations");
+  return {
+    hex: memberOf(sources, "hex"),
+    destinations: isMap(destinations) ? destinations : new Map(),
+  };
+}
+
+function memberOf(value: unknown, key: string): unknown {
+  return isMap(value) ? value.get(key) : undefined;
+}
+
+/** What a schema makes of the value at `path` of the file. Null when it does not fit: then `faults` grows by a line each. */
+export function checked<T>(
+  schema: z.ZodType<T>,
+  value: unknown,
+  path: readonly PropertyKey[],
+  faults: string[],
+): T | null {
+  const result = schema.safeParse(value);
+  if (result.success) {
+    return result.data;
+  }
+  for (const issue of result.error.issues) {
+    const place = [...path, ...issue.path];
+    if (issue.code === "unrecognized_keys") {
+      const lines = issue.keys.map((key) =>
+        lineAt([...place, key], issue.message),
+      );
+      faults.push(...lines);
+    } else {
+      faults.push(lineAt(place, issue.message));
+    }
+  }
+  return null;
+}

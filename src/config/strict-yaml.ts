@@ -1,0 +1,141 @@
+import {
+  type Document,
+  type ErrorCode,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  visit,
+} from "yaml";
+
+/** Aliases in one text. A handful saves repetition; more could only be meant to swell. */
+const MAX_ALIASES = 100;
+
+/** One slip makes many faults after it, which help nobody. */
+const MAX_FAULTS = 20;
+
+/** In words of our own: those of the parser quote the text, which may hold what must not be shown. */
+const MEANINGS: Partial<Record<ErrorCode, string>> = {
+  BAD_ALIAS: "an alias or anchor has no good name",
+  BAD_DIRECTIVE: "this %-line is not known; take it away",
+  BAD_DQ_ESCAPE:
+    "a backslash means something in double quotes; use single ones",
+  BAD_INDENT: "the indentation does not fit, or a bracket is not closed",
+  BLOCK_AS_IMPLICIT_KEY: "a second colon is here; put quotes around the value",
+  MISSING_CHAR: "a quote, bracket, comma or blank is missing",
+  MULTILINE_IMPLICIT_KEY: "a key and its colon must stand on one line",
+  MULTIPLE_DOCS: "a second document begins here; keep one",
+  NON_STRING_KEY: "a key must be plain text",
+  RESOURCE_EXHAUSTION: "is nested too deeply",
+  TAB_AS_INDENT: "a tab is used to indent; use blanks",
+  TAG_RESOLVE_FAILED: "tags are not known here; take this one away",
+};
+
+interface Fault {
+  readonly offset: number;
+  readonly text: string;
+}
+
+/**
+ * The value of one YAML 1.2 document (core schema), maps as Maps with keys of text; null for an empty one. What strict
+ * means: no custom tags, no duplicate keys, no second document, no merge keys, few aliases. Faults say line and column
+ * (in UTF-16 units), and nothing of the text.
+ */
+export function parseStrictYaml(
+  text: string,
+): { value: unknown } | { faults: readonly string[] } {
+  const lines = new LineCounter();
+  const document = parseDocument(text, {
+    version: "1.2",
+    schema: "core",
+    resolveKnownTags: false,
+    merge: false,
+    stringKeys: true,
+    // Its own check compares each key with all before it: two minutes for a megabyte.
+    uniqueKeys: false,
+    prettyErrors: false,
+    lineCounter: lines,
+  });
+  const faults = [
+    // An unknown tag is but a warning to the parser.
+    ...[...document.errors, ...document.warnings].map(({ code, pos }) => ({
+      offset: pos[0],
+      text: MEANINGS[code] ?? `this is not YAML (${code})`,
+    })),
+    ...(document.directives.yaml.version === "1.2"
+      ? []
+      : [
+          {
+            offset: text.indexOf("%YAML"),
+            text: "only YAML 1.2 is read; take this line away",
+          },
+        ]),
+  ];
+  if (faults.length === 0) {
+    faults.push(...duplicateKeys(document), ...wrongAliases(document));
+  }
+  if (faults.length > 0) {
+    return { faults: inLines(faults, lines) };
+  }
+  try {
+    const value: unknown = document.toJS({
+      mapAsMap: true,
+      maxAliasCount: MAX_ALIASES,
+    });
+    return { value };
+  } catch {
+    // Aliases of aliases: few are written, and they stand for very many.
+    return { faults: ["aliases multiply; write the values out"] };
+  }
+}
+
+function duplicateKeys(document: Document.Parsed): Fault[] {
+  const faults: Fault[] = [];
+  visit(document, {
+    Map(_key, map) {
+      const seen = new Set<unknown>();
+      for (const { key } of map.items) {
+        const name = isScalar(key) ? key.value : key;
+        if (seen.has(name)) {
+          const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
+          faults.push({ offset, text: "this key is there twice; keep one" });
+        }
+        seen.add(name);
+      }
+    },
+  });
+  return faults;
+}
+
+function wrongAliases(document: Document.Parsed): Fault[] {
+  const faults: Fault[] = [];
+  let aliases = 0;
+  visit(document, {
+    Alias(_key, alias) {
+      const offset = alias.range?.[0] ?? 0;
+      aliases += 1;
+      if (aliases > MAX_ALIASES) {
+        const text = `more than ${MAX_ALIASES} aliases; write the values out`;
+        faults.push({ offset, text });
+        return visit.BREAK;
+      }
+      if (alias.resolve(document) === undefined) {
+        faults.push({ offset, text: "this alias has no anchor before it" });
+      }
+      return undefined;
+    },
+  });
+  return faults;
+}
+
+function inLines(faults: readonly Fault[], lines: LineCounter): string[] {
+  const told = [...faults]
+    .sort((a, b) => a.offset - b.offset)
+    .map(({ offset, text }) => {
+      const { line, col } = lines.linePos(offset);
+      return `line ${line}, column ${col}: ${text}`;
+    });
+  const each = [...new Set(told)];
+  return each.length > MAX_FAULTS
+    ? [...each.slice(0, MAX_FAULTS), `and ${each.length - MAX_FAULTS} more`]
+    : each;
+}

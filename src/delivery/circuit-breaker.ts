@@ -1,0 +1,82 @@
+/** What an operator sees of a breaker. */
+export interface BreakerStatus {
+  /** `closed`: attempts are made; `open`: none are; `half-open`: one at a time is, to see whether it succeeds. */
+  readonly state: "closed" | "open" | "half-open";
+  /** Failed attempts since the last that succeeded. */
+  readonly failures: number;
+  /** Unix milliseconds of the next probe while it is not closed. */
+  readonly probeAt: number | null;
+}
+
+/** Keeps attempts from a destination that fails each of them. Times in unix milliseconds. */
+export interface CircuitBreaker {
+  /** How many of `free` attempts may start now. */
+  room: (free: number, now: number) => number;
+  /** So many attempts have started. */
+  started: (count: number) => void;
+  /** An attempt ended; `neutral` says nothing about the destination. */
+  ended: (result: "succeeded" | "failed" | "neutral", now: number) => void;
+  /** Closes it: an operator knows better. */
+  reset: () => void;
+  status: (now: number) => BreakerStatus;
+}
+
+/**
+ * Opens after `threshold` failures in a row. Then one attempt, the probe, is made after each wait of `waitsMs` (the last
+ * one again and again); the first success closes it. Deliveries wait meanwhile, and their attempts are not used up.
+ */
+export function createCircuitBreaker(options: {
+  threshold: number;
+  waitsMs: readonly number[];
+}): CircuitBreaker {
+  const { threshold, waitsMs } = options;
+  let failures = 0;
+  let openings = 0;
+  let probeAt: number | null = null;
+  let probing = false;
+
+  function open(now: number): void {
+    const wait = waitsMs[Math.min(openings, waitsMs.length - 1)] ?? 0;
+    openings += 1;
+    probeAt = now + wait;
+    probing = false;
+  }
+
+  function reset(): void {
+    failures = 0;
+    openings = 0;
+    probeAt = null;
+    probing = false;
+  }
+
+  return {
+    room(free, now) {
+      if (probeAt === null) {
+        return free;
+      }
+      return now < probeAt || probing ? 0 : Math.min(1, free);
+    },
+    started(count) {
+      probing ||= probeAt !== null && count > 0;
+    },
+    ended(result, now) {
+      if (result === "succeeded") {
+        reset();
+      } else if (result === "neutral") {
+        probing = false;
+      } else {
+        failures += 1;
+        // Others that were under way when it opened say nothing new.
+        if (probeAt === null ? failures >= threshold : probing) {
+          open(now);
+        }
+      }
+    },
+    reset,
+    status(now) {
+      const state =
+        probeAt === null ? "closed" : now < probeAt ? "open" : "half-open";
+      return { state, failures, probeAt };
+    },
+  };
+}

@@ -1,0 +1,170 @@
+import { type AuditDraft, clipText } from "../core/audit-entry.ts";
+import { type Destination, type NewDelivery } from "../core/model.ts";
+import { type PausedDestination, type Store } from "../core/store.ts";
+import { createCircuitBreaker } from "./circuit-breaker.ts";
+import { createQuarantine } from "./quarantine.ts";
+import { createWorker, type Worker, type WorkerStatus } from "./worker.ts";
+
+/** Failures in a row after which a breaker opens, and how long its probes are apart at most. */
+const BREAKER_THRESHOLD = 5;
+const MAX_PROBE_WAIT_MS = 60_000;
+
+/** A destination as an operator sees it. One that is not configured any more has no worker. */
+export interface DestinationStatus {
+  readonly name: string;
+  readonly destination: Destination | null;
+  readonly worker: WorkerStatus | null;
+  readonly paused: PausedDestination | null;
+  /** 10,000 means that many or more. */
+  readonly pending: number;
+  readonly exhausted: number;
+}
+
+/** All destinations with their workers. */
+export interface Dispatcher {
+  start: () => void;
+  /** Says that these deliveries may be due. */
+  wake: (deliveries: readonly Pick<NewDelivery, "destination">[]) => void;
+  /** Says that any may be. */
+  wakeAll: () => void;
+  status: () => Promise<readonly DestinationStatus[]>;
+  /** Starts no further attempts, over restarts too, until it is resumed. False when there is no such destination. */
+  pause: (name: string, operator: string) => Promise<boolean>;
+  /** Goes on, with the breaker closed. False when there is no such destination. */
+  resume: (name: string, operator: string) => Promise<boolean>;
+  stop: (graceMs: number) => Promise<void>;
+}
+
+export interface DispatcherDeps {
+  readonly store: Store;
+  readonly destinations: readonly Destination[];
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly onFault: (error: unknown) => void;
+}
+
+/** Makes a worker for each destination, as it was left: one that an operator has paused stays so. */
+export async function createDispatcher(
+  deps: DispatcherDeps,
+  options: { retryScheduleMs: readonly number[]; attemptTimeoutMs: number },
+): Promise<Dispatcher> {
+  const { store, now, random, onFault } = deps;
+  const quarantine = createQuarantine();
+  // A breaker's probes keep to the schedule of retries, so that there is one thing to set.
+  const waitsMs = options.retryScheduleMs.map((wait) =>
+    Math.min(wait, MAX_PROBE_WAIT_MS),
+  );
+  const workers = new Map<string, { destination: Destination; worker: Worker }>(
+    deps.destinations.map((destination) => {
+      const worker = createWorker(
+        {
+          store,
+          destination,
+          breaker: createCircuitBreaker({
+            threshold: BREAKER_THRESHOLD,
+            waitsMs,
+          }),
+          quarantine: destination.kind === "handler" ? quarantine : null,
+          now,
+          random,
+          onFault,
+        },
+        {
+          scheduleMs: options.retryScheduleMs,
+          attemptTimeoutMs: options.attemptTimeoutMs,
+        },
+      );
+      return [destination.name, { destination, worker }];
+    }),
+  );
+  for (const { name } of await store.pausedDestinations()) {
+    workers.get(name)?.worker.pause();
+  }
+
+  async function setPaused(
+    name: string,
+    operator: string,
+    paused: boolean,
+  ): Promise<boolean> {
+    const worker = workers.get(name)?.worker;
+    if (worker === undefined) {
+      return false;
+    }
+    const at = now();
+    await store.setPaused(
+      name,
+      paused ? { at, by: operator } : null,
+      pauseEntry({ name, operator, paused, at }),
+    );
+    if (paused) {
+      worker.pause();
+    } else {
+      worker.resume();
+    }
+    return true;
+  }
+
+  return {
+    start() {
+      for (const { worker } of workers.values()) {
+        worker.start();
+      }
+    },
+    wake(deliveries) {
+      for (const { destination } of deliveries) {
+        workers.get(destination)?.worker.wake();
+      }
+    },
+    wakeAll() {
+      for (const { worker } of workers.values()) {
+        worker.wake();
+      }
+    },
+    async status() {
+      const counts = await store.countDeliveries();
+      const paused = await store.pausedDestinations();
+      const names = new Set([
+        ...workers.keys(),
+        ...counts.map(({ destination }) => destination),
+      ]);
+      return [...names].map((name) => {
+        const known = workers.get(name);
+        const count = counts.find(({ destination }) => destination === name);
+        return {
+          name,
+          destination: known?.destination ?? null,
+          worker: known?.worker.status() ?? null,
+          paused: paused.find((one) => one.name === name) ?? null,
+          pending: count?.pending ?? 0,
+          exhausted: count?.exhausted ?? 0,
+        };
+      });
+    },
+    pause: (name, operator) => setPaused(name, operator, true),
+    resume: (name, operator) => setPaused(name, operator, false),
+    async stop(graceMs) {
+      await Promise.all(
+        [...workers.values()].map(({ worker }) => worker.stop(graceMs)),
+      );
+    },
+  };
+}
+
+/** Pausing changes what the service is configured to do, so that is the action it is written under. */
+function pauseEntry(change: {
+  name: string;
+  operator: string;
+  paused: boolean;
+  at: number;
+}): AuditDraft {
+  const { name, operator, paused, at } = change;
+  return {
+    at,
+    action: "config.reloaded",
+    userId: `operator:${operator}`,
+    resource: clipText(`/destinations/${name}`),
+    result: "success",
+    metadata: { paused },
+  };
+}

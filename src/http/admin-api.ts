@@ -1,0 +1,23 @@
+import { Router } from "express";
+import {
+  addDestinationRoutes,
+  type DestinationRoutesDeps,
+} from "./admin-destinations.ts";
+import { addEventRoutes, type EventRoutesDeps } from "./admin-events.ts";
+import { createAddRoute } from "./admin-route.ts";
+import { requireBearer } from "./bearer.ts";
+
+export interface AdminApiDeps extends EventRoutesDeps, DestinationRoutesDeps {
+  /** The bearer token; null = every path is 404. */
+  readonly token: string | null;
+}
+
+/** `/api/*` of the management listener: for operators who have the token. */
+export function createAdminApi(deps: AdminApiDeps): Router {
+  const router = Router({ caseSensitive: true, strict: true });
+  router.use(requireBearer(deps.token));
+  const add = createAddRoute(router);
+  addEventRoutes(add, deps);
+  addDestinationRoutes(add, deps);
+  return router;
+}

@@ -1,0 +1,195 @@
+import { type Request, type RequestHandler } from "express";
+import { z } from "zod";
+import { eventDetailJson, eventJson } from "../core/event-json.ts";
+import { findEvent } from "../core/event-reference.ts";
+import { createGlob } from "../core/glob.ts";
+import { type EventDetail, type EventStatus } from "../core/model.ts";
+import {
+  redeliver,
+  redeliverables,
+  redeliverablesOf,
+  redelivered,
+} from "../core/redelivery.ts";
+import { parseSince, SINCE_FORMS } from "../core/since.ts";
+import { type EventFilter, type RedeliveryStore } from "../core/store.ts";
+import { AppError } from "../errors.ts";
+import { type AddRoute } from "./admin-route.ts";
+import { answerJson } from "./answer.ts";
+import { operatorInput, operatorName } from "./operator-input.ts";
+import { badInput, checkInput, readInput } from "./read-input.ts";
+
+export interface EventRoutesDeps {
+  readonly store: RedeliveryStore;
+  readonly now: () => number;
+}
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 1000;
+const MAX_IDS = 1000;
+
+/** So many steps of a scan one answer takes: the next one goes on from there. */
+const MAX_STEPS = 100;
+
+const filterMembers = {
+  state: z.enum(["pending", "succeeded", "exhausted"]).optional(),
+  source: z.string().optional(),
+  destination: z.string().optional(),
+  type: z.string().max(256).optional(),
+  since: z.string().optional(),
+};
+
+const listInput = z.strictObject({
+  ...filterMembers,
+  limit: z
+    .string()
+    .regex(/^\d{1,4}$/, `must be a number from 1 to ${MAX_LIMIT}`)
+    .transform(Number)
+    .pipe(z.number().min(1).max(MAX_LIMIT))
+    .default(DEFAULT_LIMIT),
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}$/, "must be what `next` of the answer before said")
+    .transform(Number)
+    .optional(),
+});
+
+const redeliverInput = z.strictObject({
+  ...filterMembers,
+  ids: z.array(z.string()).min(1).max(MAX_IDS).optional(),
+  all: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+  as: operatorName,
+});
+
+type FilterInput = z.infer<z.ZodObject<typeof filterMembers>>;
+
+export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
+  const { store, now } = deps;
+
+  function filterOf(input: FilterInput): EventFilter {
+    const since =
+      input.since === undefined ? null : parseSince(input.since, now());
+    if (since === null && input.since !== undefined) {
+      throw badInput(`since: must be ${SINCE_FORMS}`);
+    }
+    return {
+      state: input.state ?? null,
+      source: input.source ?? null,
+      destination: input.destination ?? null,
+      type: input.type === undefined ? null : createGlob(input.type),
+      since,
+    };
+  }
+
+  const list: RequestHandler = async (req, res) => {
+    const { limit, cursor, ...input } = checkInput(req.query, listInput);
+    const filter = filterOf(input);
+    const events: EventStatus[] = [];
+    let from = cursor ?? null;
+    let steps = 0;
+    do {
+      const step = await store.scanEvents({
+        filter,
+        order: "newest",
+        from,
+        limit: limit - events.length,
+      });
+      events.push(...step.events);
+      from = step.next;
+      steps += 1;
+    } while (from !== null && events.length < limit && steps < MAX_STEPS);
+    answerJson(res, 200, {
+      events: events.map(eventJson),
+      next: from === null ? null : String(from),
+    });
+  };
+
+  async function requireEvent(reference: string): Promise<EventDetail> {
+    const found = await findEvent(store, reference);
+    switch (found.found) {
+      case "one":
+        return found.event;
+      case "none":
+        throw new AppError("not_found", "unknown_event", {
+          detail: `there is no event ${JSON.stringify(reference)}`,
+        });
+      case "several":
+        throw badInput(
+          `several sources have that id; say SOURCE/ID, with one of ${found.sources.join(", ")}`,
+        );
+    }
+  }
+
+  const show: RequestHandler = async (req, res) => {
+    const event = await requireEvent(splat(req));
+    answerJson(res, 200, eventDetailJson(event));
+  };
+
+  const redeliverOne: RequestHandler = async (req, res) => {
+    const { id } = req.params as { id: string };
+    const { as } = await readInput(req, operatorInput);
+    const at = now();
+    const [outcome] = /^\d{1,15}$/.test(id)
+      ? await store.redeliver({
+          deliveryIds: [Number(id)],
+          now: at,
+          entry: (delivery) => redelivered(delivery, as, at),
+        })
+      : [];
+    if (outcome === "under_way") {
+      throw new AppError("attempt_under_way");
+    }
+    if (outcome !== "redelivered") {
+      throw new AppError("not_found", "unknown_delivery", {
+        detail: "there is no such delivery; GET /api/events/:id shows them",
+      });
+    }
+    answerJson(res, 200, { redelivered: 1 });
+  };
+
+  const redeliverMany: RequestHandler = async (req, res) => {
+    const input = await readInput(req, redeliverInput);
+    const { ids, all, dryRun, as: operator, ...members } = input;
+    const filter = filterOf(members);
+    const narrowed = Object.values(members).some((m) => m !== undefined);
+    if (ids === undefined && !all && !narrowed) {
+      throw badInput("give ids, or all: true, or a filter");
+    }
+    const { source, type, since } = members;
+    if (ids !== undefined && (all || (source ?? type ?? since) !== undefined)) {
+      throw badInput("ids go with state and destination alone");
+    }
+    const options = { operator, dryRun, now };
+    if (ids === undefined) {
+      const state = filter.state ?? "exhausted";
+      const meant = redeliverablesOf(store, { ...filter, state });
+      answerJson(res, 200, {
+        dryRun,
+        ...(await redeliver(store, meant, options)),
+      });
+      return;
+    }
+    const events: EventDetail[] = [];
+    for (const id of new Set(ids)) {
+      events.push(await requireEvent(id));
+    }
+    const meant = events.flatMap((event) => redeliverables(event, filter));
+    answerJson(res, 200, {
+      dryRun,
+      ...(await redeliver(store, meant, options)),
+    });
+  };
+
+  add("/events", { get: list });
+  add("/events/redeliver", { post: redeliverMany });
+  add("/events/*reference", { get: show });
+  add("/deliveries/:id/redeliver", { post: redeliverOne });
+}
+
+/** The rest of the path, decoded: an event id may hold a `/`. */
+function splat(req: Request): string {
+  const { reference } = req.params as { reference?: string | string[] };
+  return typeof reference === "string"
+    ? reference
+    : (reference ?? []).join("/");
+}

@@ -1,0 +1,89 @@
+import { type AuditDraft } from "../core/audit-entry.ts";
+import { type Purged, type Store } from "../core/store.ts";
+
+const EVERY_MS = 60_000;
+const DAY_MS = 86_400_000;
+/** After a step the store has this long to itself, and as long as the step took: accepts wait for a few milliseconds. */
+const REST_MS = 10;
+
+/**
+ * Purges events past their days, in small steps, at start and every minute. `stop()` awaits the step under way.
+ */
+export function startRetention(
+  deps: {
+    store: Pick<Store, "purge">;
+    now: () => number;
+    onFault: (error: unknown) => void;
+  },
+  options: { eventRetentionDays: number },
+): { stop: () => Promise<void> } {
+  const { store, now } = deps;
+  const stopping = new AbortController();
+  let running: Promise<void> | null = null;
+
+  async function sweep(): Promise<void> {
+    const receivedBefore = now() - options.eventRetentionDays * DAY_MS;
+    let from: number | null = null;
+    do {
+      const at = now();
+      const step = await store.purge({
+        receivedBefore,
+        from,
+        entry: (purged) => retentionPurged(purged, { at, receivedBefore }),
+      });
+      from = step.next;
+      await rest(REST_MS + Math.max(0, now() - at));
+    } while (from !== null && !stopping.signal.aborted);
+  }
+
+  function rest(milliseconds: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        stopping.signal.removeEventListener("abort", wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, milliseconds);
+      stopping.signal.addEventListener("abort", wake);
+    });
+  }
+
+  function run(): void {
+    running ??= sweep()
+      .catch(deps.onFault)
+      .finally(() => {
+        running = null;
+      });
+  }
+
+  const timer = setInterval(run, EVERY_MS);
+  run();
+
+  return {
+    async stop() {
+      stopping.abort();
+      clearInterval(timer);
+      await running;
+    },
+  };
+}
+
+function retentionPurged(
+  { events, deliveries, attempts }: Purged,
+  facts: { at: number; receivedBefore: number },
+): AuditDraft {
+  const { at, receivedBefore } = facts;
+  return {
+    at,
+    action: "retention.purged",
+    userId: "system",
+    resource: "/events",
+    result: "success",
+    metadata: {
+      events,
+      deliveries,
+      attempts,
+      receivedBefore: new Date(receivedBefore).toISOString(),
+    },
+  };
+}

@@ -1,0 +1,69 @@
+import { type Database } from "better-sqlite3";
+import {
+  type DeliveryCounts,
+  type PausedDestination,
+} from "../../core/store.ts";
+
+/** Nobody needs to know more exactly, and counting further would take its time. */
+const MAX_COUNT = 10_000;
+
+/** What is known of destinations as a whole. */
+export function createDestinationTable(db: Database) {
+  // Walks the index from one destination to the next, instead of over all that is pending.
+  const pending = db.prepare<[], { destination: string; count: number }>(
+    `WITH RECURSIVE known (destination) AS (
+       SELECT min(destination) FROM delivery WHERE state = 'pending'
+       UNION ALL
+       SELECT (SELECT min(destination) FROM delivery
+               WHERE state = 'pending' AND delivery.destination > known.destination)
+       FROM known WHERE known.destination IS NOT NULL)
+     SELECT destination, (
+       SELECT count(*) FROM (
+         SELECT 1 FROM delivery WHERE delivery.destination = known.destination AND state = 'pending' LIMIT ${MAX_COUNT})
+     ) AS count
+     FROM known WHERE destination IS NOT NULL`,
+  );
+  const exhausted = db.prepare<[], { destination: string; count: number }>(
+    `SELECT destination, count(*) AS count FROM (
+       SELECT destination FROM delivery WHERE state = 'exhausted' ORDER BY event_seq DESC LIMIT ${MAX_COUNT})
+     GROUP BY destination`,
+  );
+  const paused = db.prepare<[], PausedDestination>(
+    `SELECT name, paused_at AS pausedAt, paused_by AS pausedBy FROM paused_destination ORDER BY name`,
+  );
+  const pause = db.prepare<[string, number, string]>(
+    "INSERT INTO paused_destination (name, paused_at, paused_by) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  const resume = db.prepare<[string]>(
+    "DELETE FROM paused_destination WHERE name = ?",
+  );
+
+  return {
+    counts(): DeliveryCounts[] {
+      const counts = new Map<string, { pending: number; exhausted: number }>();
+      const of = (destination: string) => {
+        const known = counts.get(destination) ?? { pending: 0, exhausted: 0 };
+        counts.set(destination, known);
+        return known;
+      };
+      for (const { destination, count } of pending.all()) {
+        of(destination).pending = count;
+      }
+      for (const { destination, count } of exhausted.all()) {
+        of(destination).exhausted = count;
+      }
+      return [...counts].map(([destination, count]) => ({
+        destination,
+        ...count,
+      }));
+    },
+    paused: (): PausedDestination[] => paused.all(),
+    setPaused(name: string, by: { at: number; by: string } | null): void {
+      if (by === null) {
+        resume.run(name);
+      } else {
+        pause.run(name, by.at, by.by);
+      }
+    },
+  };
+}

@@ -1,0 +1,175 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { type Database } from "better-sqlite3";
+import {
+  type DeliveryState,
+  type DeliveryStatus,
+  type EventStatus,
+} from "../../core/model.ts";
+import {
+  type EventFilter,
+  type EventReader,
+  type EventScan,
+} from "../../core/store.ts";
+import { createAttemptLog } from "./attempts.ts";
+import { AFTER_ANOTHER } from "./order.ts";
+
+/** So many events are looked at in one step: a few milliseconds. */
+const STEP = 500;
+
+interface HeadRow {
+  readonly seq: number;
+  readonly source: string;
+  readonly id: string;
+  readonly type: string;
+  readonly received_at: number;
+  readonly body_bytes: number;
+}
+
+interface DetailRow extends HeadRow {
+  readonly content_type: string;
+  readonly headers: string;
+  readonly body_sha256: Buffer;
+}
+
+interface DeliveryRow {
+  readonly id: number;
+  readonly destination: string;
+  readonly state: DeliveryState["state"];
+  readonly attempt: number;
+  readonly leased: number;
+  readonly due_at: number;
+}
+
+const HEAD = "seq, source, id, type, received_at, length(body) AS body_bytes";
+
+/** Reading events with their deliveries, for operators. */
+export function createEventReader(db: Database): EventReader {
+  const attempts = createAttemptLog(db);
+  const everyEvent = (compare: string, direction: string) =>
+    db.prepare<[number, number], HeadRow>(
+      `SELECT ${HEAD} FROM event WHERE seq ${compare} ? ORDER BY seq ${direction} LIMIT ?`,
+    );
+  // The few that an operator looks for most often are found without walking past all others.
+  const exhausted = (compare: string, direction: string) =>
+    db.prepare<[number, number], HeadRow>(
+      `SELECT ${HEAD} FROM event WHERE seq IN (
+         SELECT DISTINCT event_seq FROM delivery WHERE state = 'exhausted' AND event_seq ${compare} ?
+         ORDER BY event_seq ${direction} LIMIT ?)
+       ORDER BY seq ${direction}`,
+    );
+  const select = {
+    newest: { all: everyEvent("<", "DESC"), exhausted: exhausted("<", "DESC") },
+    oldest: { all: everyEvent(">", "ASC"), exhausted: exhausted(">", "ASC") },
+  };
+  const byId = db.prepare<[string], DetailRow>(
+    `SELECT ${HEAD}, content_type, headers, body_sha256 FROM event
+     WHERE source IN (SELECT DISTINCT source FROM (${distinctSources()})) AND id = ?`,
+  );
+  const deliveriesOf = db.prepare<[number], DeliveryRow>(
+    "SELECT id, destination, state, attempt, leased, due_at FROM delivery WHERE event_seq = ? ORDER BY id",
+  );
+
+  const statusOf = (row: HeadRow): EventStatus => {
+    const { received_at, body_bytes } = row;
+    return {
+      seq: row.seq,
+      source: row.source,
+      id: row.id,
+      type: row.type,
+      receivedAt: received_at,
+      bodyBytes: body_bytes,
+      deliveries: deliveriesOf.all(row.seq).map(deliveryStatus),
+    };
+  };
+
+  return {
+    scanEvents: async ({ filter, order, from, limit }: EventScan) => {
+      // Each step in a turn of its own: whoever walks over millions holds up nobody.
+      await nextTurn();
+      const statement =
+        select[order][filter.state === "exhausted" ? "exhausted" : "all"];
+      const start = order === "newest" ? Number.MAX_SAFE_INTEGER : 0;
+      const rows = statement.all(from ?? start, STEP);
+      const events: EventStatus[] = [];
+      for (const row of rows) {
+        const event = headFits(row, filter) ? statusOf(row) : null;
+        if (event !== null && deliveriesFit(event.deliveries, filter)) {
+          events.push(event);
+          if (events.length === limit) {
+            return { events, next: row.seq };
+          }
+        }
+      }
+      const last = rows.at(-1);
+      const { since } = filter;
+      const done =
+        last === undefined ||
+        rows.length < STEP ||
+        // Events come in the order of time: a whole step of older ones is the end.
+        (order === "newest" &&
+          since !== null &&
+          rows.every(({ received_at }) => received_at < since));
+      return { events, next: done ? null : last.seq };
+    },
+    findEvents: async (id) =>
+      byId.all(id).map((row) => {
+        const { deliveries, ...head } = statusOf(row);
+        return {
+          ...head,
+          contentType: row.content_type,
+          headers: JSON.parse(row.headers) as Record<string, string>,
+          bodySha256: row.body_sha256.toString("hex"),
+          deliveries: deliveries.map((delivery) => ({
+            ...delivery,
+            attempts: attempts.of(delivery.id),
+          })),
+        };
+      }),
+  };
+}
+
+/** Walks the index from one source to the next, instead of over all events. */
+function distinctSources(): string {
+  return `
+    WITH RECURSIVE known (source) AS (
+      SELECT min(source) FROM event
+      UNION ALL
+      SELECT (SELECT min(source) FROM event WHERE event.source > known.source) FROM known WHERE known.source IS NOT NULL)
+    SELECT source FROM known WHERE source IS NOT NULL`;
+}
+
+function headFits(row: HeadRow, { source, type, since }: EventFilter): boolean {
+  return (
+    (source === null || row.source === source) &&
+    (since === null || row.received_at >= since) &&
+    (type === null || type(row.type))
+  );
+}
+
+function deliveriesFit(
+  deliveries: readonly DeliveryStatus[],
+  { state, destination }: EventFilter,
+): boolean {
+  return (
+    (state === null && destination === null) ||
+    deliveries.some(
+      (delivery) =>
+        (state === null || delivery.state === state) &&
+        (destination === null || delivery.destination === destination),
+    )
+  );
+}
+
+function deliveryStatus(row: DeliveryRow): DeliveryStatus {
+  const { id, destination, state, attempt, leased, due_at } = row;
+  const underWay = state === "pending" && leased === 1;
+  const waits = state === "pending" && !underWay && due_at < AFTER_ANOTHER;
+  return {
+    id,
+    destination,
+    state,
+    attempt,
+    underWay,
+    nextAttemptAt: waits ? due_at : null,
+  };
+}

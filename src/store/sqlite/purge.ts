@@ -1,0 +1,72 @@
+import { type Database } from "better-sqlite3";
+import { type AuditDraft } from "../../core/audit-entry.ts";
+import { type PurgeRequest, type Store } from "../../core/store.ts";
+
+/** So many events are looked at in one step, and so many bytes of bodies go at most (and one body more): a few milliseconds. */
+const STEP = 200;
+const MAX_BYTES = 2_097_152;
+
+interface OldRow {
+  readonly seq: number;
+  readonly received_at: number;
+  readonly body_bytes: number;
+  readonly undelivered: number;
+}
+
+/** Deletes old events with all that belongs to them, inside the caller's transaction. */
+export function createPurger(
+  db: Database,
+  deps: { append: (entry: AuditDraft) => void },
+) {
+  // The newest event and the newest delivery stay: their numbers would be given a second time.
+  const rows = db.prepare<[number, number], OldRow>(
+    `SELECT seq, received_at, length(body) AS body_bytes,
+       EXISTS (SELECT 1 FROM delivery WHERE event_seq = seq AND state = 'pending') AS undelivered
+     FROM event
+     WHERE seq > ? AND seq < (SELECT max(seq) FROM event)
+       AND seq IS NOT (SELECT event_seq FROM delivery ORDER BY id DESC LIMIT 1)
+     ORDER BY seq LIMIT ?`,
+  );
+  const attempts = db.prepare<[number]>(
+    "DELETE FROM attempt WHERE delivery_id IN (SELECT id FROM delivery WHERE event_seq = ?)",
+  );
+  const deliveries = db.prepare<[number]>(
+    "DELETE FROM delivery WHERE event_seq = ?",
+  );
+  const event = db.prepare<[number]>("DELETE FROM event WHERE seq = ?");
+  const claims = db.prepare<[number, number]>(
+    `DELETE FROM replay_claim WHERE (signed_at, mac, source) IN (
+       SELECT signed_at, mac, source FROM replay_claim WHERE signed_at = -1 AND claimed_at < ? LIMIT ?)`,
+  );
+
+  return ({
+    receivedBefore,
+    from,
+    entry,
+  }: PurgeRequest): Awaited<ReturnType<Store["purge"]>> => {
+    const found = rows.all(from ?? 0, STEP);
+    const old = found.filter((row) => row.received_at < receivedBefore);
+    const purged = { events: 0, deliveries: 0, attempts: 0 };
+    let bytes = 0;
+    let last = from;
+    for (const row of found) {
+      last = row.seq;
+      if (row.received_at >= receivedBefore || row.undelivered === 1) {
+        continue;
+      }
+      purged.attempts += attempts.run(row.seq).changes;
+      purged.deliveries += deliveries.run(row.seq).changes;
+      purged.events += event.run(row.seq).changes;
+      bytes += row.body_bytes;
+      if (bytes > MAX_BYTES) {
+        break;
+      }
+    }
+    // A scheme that signs no time is remembered as long as its event.
+    claims.run(receivedBefore, STEP);
+    if (purged.events > 0) {
+      deps.append(entry(purged));
+    }
+    return { purged, next: old.length === 0 ? null : last };
+  };
+}

@@ -1,0 +1,66 @@
+import { type Database } from "better-sqlite3";
+import { type AuditDraft } from "../../core/audit-entry.ts";
+import { type DeliveryState } from "../../core/model.ts";
+import {
+  type RedeliveryOutcome,
+  type RedeliveryStore,
+} from "../../core/store.ts";
+import { AFTER_ANOTHER, type Order } from "./order.ts";
+
+interface Row {
+  readonly destination: string;
+  readonly state: DeliveryState["state"];
+  readonly attempt: number;
+  readonly leased: number;
+  readonly due_at: number;
+  readonly order_key: string | null;
+  readonly source: string;
+  readonly event_id: string;
+  readonly type: string;
+}
+
+/** Makes deliveries due again, inside the caller's transaction. */
+export function createRedeliverer(
+  db: Database,
+  deps: { order: Order; append: (entry: AuditDraft) => void },
+) {
+  const { order, append } = deps;
+  const select = db.prepare<[number], Row>(
+    `SELECT destination, state, attempt, leased, due_at, order_key, source, event.id AS event_id, type
+     FROM delivery JOIN event ON event.seq = event_seq WHERE delivery.id = ?`,
+  );
+  const again = db.prepare<[number, number]>(
+    "UPDATE delivery SET state = 'pending', due_at = ?, leased = 0, uncounted = attempt, crashes = 0 WHERE id = ?",
+  );
+
+  return ({
+    deliveryIds,
+    now,
+    entry,
+  }: Parameters<RedeliveryStore["redeliver"]>[0]): RedeliveryOutcome[] =>
+    deliveryIds.map((id) => {
+      const row = select.get(id);
+      if (row === undefined) {
+        return "unknown";
+      }
+      const { destination, state, attempt, order_key } = row;
+      if (
+        state === "pending" &&
+        (row.leased === 1 || row.due_at === AFTER_ANOTHER)
+      ) {
+        return "under_way";
+      }
+      const dueAt = order.dueAt({ id, destination, orderKey: order_key }, now);
+      again.run(dueAt, id);
+      append(
+        entry({
+          id,
+          destination,
+          state,
+          attempt,
+          event: { source: row.source, id: row.event_id, type: row.type },
+        }),
+      );
+      return "redelivered";
+    });
+}
