@@ -69,7 +69,7 @@ export async function startDestination(answer: Reply) {
       current.answer = how;
     },
     url: `http://127.0.0.1:${port}/hooks`,
-    async close() {
+    close: async (): Promise<void> => {
       server.closeAllConnections();
       server.close();
       await once(server, "close");

@@ -119,7 +119,7 @@ export async function serve(
         headers,
         body: new Uint8Array(body),
       }),
-    async stop(signal: NodeJS.Signals = "SIGTERM") {
+    stop: async (signal: NodeJS.Signals = "SIGTERM") => {
       child.kill(signal);
       return exited;
     },
