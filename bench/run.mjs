@@ -13,6 +13,8 @@ const secret = randomBytes(32).toString("hex");
 const folder = mkdtempSync(path.join(tmpdir(), "hexhook-bench-"));
 const seconds = Number(process.env.BENCH_SECONDS ?? 5);
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
+/** Well below what one core can accept and forward at once, so that waiting would show. */
+const FORWARDED_PER_SECOND = 1500;
 const canPin =
   availableParallelism() > 1 && spawnSync("taskset", ["-V"]).status === 0;
 const pinned = (core, command) =>
@@ -52,6 +54,28 @@ async function baseline() {
     child.once("message", (message) => resolve(message.port)),
   );
   return { port, stop: () => stop(child) };
+}
+
+/** The destinations of bench/destination.mjs, in a process of their own on the load's core. */
+async function startDestination() {
+  const [command, ...rest] = pinned(1, [
+    process.execPath,
+    path.join(here, "destination.mjs"),
+  ]);
+  const child = spawn(command, rest, {
+    stdio: ["ignore", "ignore", "inherit", "ipc"],
+  });
+  const next = () => new Promise((resolve) => child.once("message", resolve));
+  const { port } = await next();
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async counts() {
+      const answer = next();
+      child.send("counts");
+      return (await answer).counts;
+    },
+    stop: () => stop(child),
+  };
 }
 
 async function hexhook(name, env) {
@@ -140,10 +164,38 @@ const half = await hexhook("half", { HANDLERS: noHandlers });
 await load(half.port, { seconds: 1 });
 const calm = await load(half.port, { rate: accepts / 2 });
 await half.stop();
+
+// The same load on a service that forwards to one destination, and on one that has another beside it which hangs.
+const isolation = {};
+for (const [name, paths] of Object.entries({
+  alone: ["well"],
+  beside: ["well", "dead"],
+})) {
+  const target = await startDestination();
+  const config = path.join(folder, `${name}.yaml`);
+  writeFileSync(
+    config,
+    `sources: { hex: { destinations: [${paths.join(", ")}] } }\ndestinations:\n${paths
+      .map((to) => `  ${to}: { url: "${target.url}/${to}", concurrency: 32 }\n`)
+      .join("")}`,
+  );
+  const server = await hexhook(`isolation-${name}`, { HEXHOOK_CONFIG: config });
+  const result = await load(server.port, { rate: FORWARDED_PER_SECOND });
+  const behind = (result.statuses[200] ?? 0) - (await target.counts()).well;
+  while ((await target.counts()).well < result.statuses[200]) {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+  isolation[name] = { p99: result.p99, behind, accepted: result.statuses[200] };
+  await server.stop();
+  await target.stop();
+}
 rmSync(folder, { recursive: true, force: true });
 
 console.log(`
 medians of ${rounds} rounds of ${seconds} s, 64 connections, 1 KiB bodies, server on one core
   accepts ÷ bare node:http               ${(accepts / bare).toFixed(2)}   (goal 0.60)
   accepts with a handler ÷ without       ${(handled / accepts).toFixed(2)}   (goal 0.60)
-  p99 of the answer at half the peak     ${calm.p99.toFixed(1)} ms (goal 10 ms)`);
+  p99 of the answer at half the peak     ${calm.p99.toFixed(1)} ms (goal 10 ms)
+at ${FORWARDED_PER_SECOND} events/s, each forwarded to a destination that is well
+  p99 of the answer                      ${isolation.alone.p99.toFixed(1)} ms; with another that hangs beside it ${isolation.beside.p99.toFixed(1)} ms
+  not yet delivered when the load ends   ${isolation.alone.behind} of ${isolation.alone.accepted}; with another that hangs beside it ${isolation.beside.behind} of ${isolation.beside.accepted}`);

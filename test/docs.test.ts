@@ -128,7 +128,7 @@ describe("the documents", () => {
           .filter((name) => name !== "help")
           .map(async (name) => {
             const below =
-              parents.length === 0 && name === "audit"
+              parents.length === 0 && ["audit", "events"].includes(name)
                 ? await commandsOf(...parents, name)
                 : [];
             return below.length > 0
@@ -140,6 +140,23 @@ describe("the documents", () => {
     };
     expect(sorted(firstColumn(read("README.md"), "Command line"))).toEqual(
       sorted(await commandsOf()),
+    );
+  });
+
+  it("list every path of the management API with its method, and no other", () => {
+    const routes = new Set<string>();
+    for (const file of ["admin-events", "admin-destinations"]) {
+      const source = read(`src/http/${file}.ts`);
+      for (const [, place, method] of source.matchAll(
+        /add\("([^"]+)", \{\s*(get|post):/g,
+      )) {
+        const known = place!.replace("*reference", ":id");
+        routes.add(`${method!.toUpperCase()} /api${known}`);
+      }
+    }
+    expect(routes.size).toBeGreaterThan(5);
+    expect(sorted(firstColumn(read("docs/api.md"), "Paths"))).toEqual(
+      sorted(routes),
     );
   });
 

@@ -70,7 +70,7 @@ export function commandStopped(
     userId: `operator:${facts.operator}`,
     resource: `hexhook ${facts.command}`,
     result: "success",
-    metadata: { reason: "done" },
+    metadata: {},
   };
 }
 

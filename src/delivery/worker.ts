@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events";
 import { afterLostAttempt } from "../core/lost-attempt.ts";
 import {
   type AttemptResult,
@@ -69,6 +70,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   const alarm = createAlarm();
   const inFlight = new Set<Promise<void>>();
   const cutOff = new AbortController();
+  // Each attempt under way listens, and Node takes more than ten for a leak.
+  setMaxListeners(0, cutOff.signal);
   let unsettled = 0;
   let paused = false;
   let stopping = false;
