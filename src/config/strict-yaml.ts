@@ -1,14 +1,5 @@
-import {
-  type Document,
-  type ErrorCode,
-  isScalar,
-  LineCounter,
-  parseDocument,
-  visit,
-} from "yaml";
-
-/** Aliases in one text. A handful saves repetition; more could only be meant to swell. */
-const MAX_ALIASES = 100;
+import { type ErrorCode, LineCounter, parseDocument } from "yaml";
+import { MAX_ALIASES, treeFaults, type YamlFault } from "./yaml-tree.ts";
 
 /** One slip makes many faults after it, which help nobody. */
 const MAX_FAULTS = 20;
@@ -30,14 +21,10 @@ const MEANINGS: Partial<Record<ErrorCode, string>> = {
   TAG_RESOLVE_FAILED: "tags are not known here; take this one away",
 };
 
-interface Fault {
-  readonly offset: number;
-  readonly text: string;
-}
-
 /**
  * The value of one YAML 1.2 document (core schema), maps as Maps with keys of text; null for an empty one. What strict
- * means: no custom tags, no duplicate keys, no second document, no merge keys, few aliases. Faults say line and column
+ * means: no custom tags, no duplicate keys, no second document, no merge keys, few aliases, and no more than a
+ * configuration needs. Faults say line and column
  * (in UTF-16 units), and nothing of the text.
  */
 export function parseStrictYaml(
@@ -55,7 +42,7 @@ export function parseStrictYaml(
     prettyErrors: false,
     lineCounter: lines,
   });
-  const faults = [
+  const faults: YamlFault[] = [
     // An unknown tag is but a warning to the parser.
     ...[...document.errors, ...document.warnings].map(({ code, pos }) => ({
       offset: pos[0],
@@ -71,7 +58,7 @@ export function parseStrictYaml(
         ]),
   ];
   if (faults.length === 0) {
-    faults.push(...duplicateKeys(document), ...wrongAliases(document));
+    faults.push(...treeFaults(document));
   }
   if (faults.length > 0) {
     return { faults: inLines(faults, lines) };
@@ -88,46 +75,7 @@ export function parseStrictYaml(
   }
 }
 
-function duplicateKeys(document: Document.Parsed): Fault[] {
-  const faults: Fault[] = [];
-  visit(document, {
-    Map(_key, map) {
-      const seen = new Set<unknown>();
-      for (const { key } of map.items) {
-        const name = isScalar(key) ? key.value : key;
-        if (seen.has(name)) {
-          const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
-          faults.push({ offset, text: "this key is there twice; keep one" });
-        }
-        seen.add(name);
-      }
-    },
-  });
-  return faults;
-}
-
-function wrongAliases(document: Document.Parsed): Fault[] {
-  const faults: Fault[] = [];
-  let aliases = 0;
-  visit(document, {
-    Alias(_key, alias) {
-      const offset = alias.range?.[0] ?? 0;
-      aliases += 1;
-      if (aliases > MAX_ALIASES) {
-        const text = `more than ${MAX_ALIASES} aliases; write the values out`;
-        faults.push({ offset, text });
-        return visit.BREAK;
-      }
-      if (alias.resolve(document) === undefined) {
-        faults.push({ offset, text: "this alias has no anchor before it" });
-      }
-      return undefined;
-    },
-  });
-  return faults;
-}
-
-function inLines(faults: readonly Fault[], lines: LineCounter): string[] {
+function inLines(faults: readonly YamlFault[], lines: LineCounter): string[] {
   const told = [...faults]
     .sort((a, b) => a.offset - b.offset)
     .map(({ offset, text }) => {

@@ -49,11 +49,13 @@ function allowedOf(
   found: string | readonly LookupAddress[],
   options: GuardOptions,
 ): [LookupAddress, ...LookupAddress[]] | Error {
-  const judged = (typeof found === "string" ? [{ address: found }] : found)
-    .map(({ address }) => ({ address, family: isIP(address) }))
-    .filter(({ family }) => family !== 0)
-    .map((one) => ({ ...one, kind: forbiddenKind(one.address, options) }));
-  const [first, ...others] = judged.filter(({ kind }) => kind === null);
+  const addresses = typeof found === "string" ? [{ address: found }] : found;
+  const judged = addresses
+    .filter(({ address }) => isIP(address) !== 0)
+    .map(({ address }) => ({ address, kind: forbiddenKind(address, options) }));
+  const [first, ...others] = judged
+    .filter(({ kind }) => kind === null)
+    .map(({ address }) => ({ address, family: isIP(address) }));
   if (first !== undefined) {
     return [first, ...others];
   }
