@@ -143,7 +143,7 @@ describe("hexhook migrate", () => {
     const env = { DATABASE_URL: "sqlite:made/deep/m.db" };
     expect(await run(["migrate"], "", env)).toMatchObject({
       code: 0,
-      stdout: "the schema of made/deep/m.db went from version 0 to 1\n",
+      stdout: "the schema of made/deep/m.db went from version 0 to 2\n",
     });
     expect((await run(["migrate"], "", env)).stdout).toMatch(/up to date/);
   });

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import {
   type Config,
@@ -1161,5 +1161,38 @@ destinations:
       `destinations.a.secret: ${shared}`,
       `destinations.b.secret: ${shared}`,
     ]);
+  });
+});
+
+describe("the documents", () => {
+  const read = (file: string): string =>
+    readFileSync(path.join(import.meta.dirname, "..", file), "utf8");
+
+  it.each(["README.md", "docs/destinations.md"])(
+    "give an example of a configuration file that is good: %s",
+    (file) => {
+      const old = JSON.stringify(secretFile(OTHER_SECRET));
+      const example = /```yaml\n(sources:\n.*?)```/s.exec(read(file))?.[1];
+      const { destinations, warnings } = withFile(
+        (example ?? "").replace("/run/secrets/hex-old", old),
+        { BILLING_SECRET: "outbound" },
+      );
+      expect(destinations.map(({ name }) => name)).toEqual(["billing", "ci"]);
+      expect(warnings).toEqual([]);
+    },
+  );
+
+  it("list every key of the file, and no other", () => {
+    const [, sources = "", destinations = ""] = read(
+      "docs/destinations.md",
+    ).split(/^### (?:Sources|Destinations)$/m);
+    const keysOf = (section: string): string[] =>
+      [...section.matchAll(/^\| `(\w+)`/gm)].map(([, key]) => key!).sort();
+    const known = (content: string): string[] =>
+      fileFaults(content)[0]!.split("known are ")[1]!.split(", ").sort();
+    expect(keysOf(sources)).toEqual(known("sources: { hex: { x: 1 } }"));
+    expect(keysOf(destinations.split("###", 1)[0]!)).toEqual(
+      known("destinations: { a: { url: 'http://a/', x: 1 } }"),
+    );
   });
 });
