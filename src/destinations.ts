@@ -3,6 +3,7 @@ import { type Logger } from "pino";
 import { type Config } from "./config.ts";
 import { type DestinationConfig } from "./config/destinations.ts";
 import { type Destination, type Handlers } from "./core/model.ts";
+import { forbiddenLiteral } from "./delivery/address-guard.ts";
 import { createHandlerDestination } from "./delivery/handler-destination.ts";
 import { createHttpDestination } from "./delivery/http-destination.ts";
 import { loadHandlers } from "./delivery/load-handlers.ts";
@@ -65,6 +66,13 @@ function createDestination(
 ): Destination {
   const { logger, now, randomHex, lookup, version } = deps;
   if (config.kind === "http") {
+    const forbidden = forbiddenLiteral(config.url);
+    if (forbidden !== null) {
+      logger.warn(
+        { destination: config.name, address: forbidden },
+        "this destination has an address that is never connected to: its attempts will fail",
+      );
+    }
     const userAgent = `Hexhook/${version}`;
     return createHttpDestination({ now, randomHex, lookup, userAgent }, config);
   }

@@ -122,7 +122,21 @@ export async function startService(
     shutdown.onRelease(retention.stop);
 
     const dispatcher = await createDispatcher(
-      { store: audited, destinations, now, random: deps.random, onFault },
+      {
+        store: audited,
+        destinations,
+        now,
+        random: deps.random,
+        onFault,
+        onBreaker: (destination, breaker) => {
+          logger.warn(
+            { destination, breaker },
+            breaker === "open"
+              ? "a destination fails again and again: its deliveries wait"
+              : "a destination is back: its deliveries go on",
+          );
+        },
+      },
       config,
     );
     shutdown.onRelease(() => dispatcher.stop(shutdown.remainingMs()));

@@ -14,6 +14,7 @@ import {
 } from "../src/delivery/circuit-breaker.ts";
 import { headerText } from "../src/delivery/header-text.ts";
 import { loadHandlers } from "../src/delivery/load-handlers.ts";
+import { openSqliteReader } from "../src/store/sqlite.ts";
 import {
   type Attempt,
   hang,
@@ -329,12 +330,56 @@ describe("a restart", () => {
     await first.post(eventBody("evt_cut"));
     await eventually(() => attempts.length === 1);
     await first.stop();
-    const well = await destination(reply(200));
+    const well = await destination(reply(500));
 
-    await forwardTo(well.url);
+    // The schedule has one wait: had the released attempt been counted, the next would be the last.
+    await forwardTo(well.url, { RETRY_SCHEDULE: "10ms" });
 
-    await deliveryEntries(1);
-    expect(well.attempts[0]!.headers["webhook-id"]).toBe("evt_cut");
+    const entries = await deliveryEntries(2);
+    expect(
+      entries.map(({ action, metadata }) => [action, metadata["attempt"]]),
+    ).toEqual([
+      ["delivery.failed", 2],
+      ["delivery.exhausted", 3],
+    ]);
+    expect(well.ids()).toEqual(["evt_cut", "evt_cut"]);
+    const store = openSqliteReader(service!.config.databaseFile);
+    const [event] = await store.findEvents("evt_cut");
+    await store.close();
+    expect(
+      event!.deliveries[0]!.attempts.map(({ attempt, reason }) => [
+        attempt,
+        reason,
+      ]),
+    ).toEqual([
+      [1, "released"],
+      [2, "status"],
+      [3, "status"],
+    ]);
+  });
+
+  it("finishes an attempt that ends in time, and counts it once", async () => {
+    const held: (() => void)[] = [];
+    const slow = await destination((res) => {
+      held.push(() => res.writeHead(200).end());
+    });
+    const first = await forwardTo(slow.url, { ATTEMPT_TIMEOUT: "1h" });
+    await first.post(eventBody("evt_last"));
+    await eventually(() => held.length === 1);
+    const stopped = first.stop();
+    held[0]!();
+    await stopped;
+    const entries = await first.entries();
+    expect(entries.map(({ action }) => action).slice(-2)).toEqual([
+      "delivery.succeeded",
+      "server.stopped",
+    ]);
+    await forwardTo(slow.url);
+    await service!.post(eventBody("evt_next"));
+    await eventually(() => held.length === 2);
+    held[1]!();
+    await deliveryEntries(2);
+    expect(slow.ids()).toEqual(["evt_last", "evt_next"]);
   });
 });
 
@@ -596,8 +641,15 @@ describe("a glob", () => {
 });
 
 describe("a circuit breaker", () => {
-  const make = () =>
-    createCircuitBreaker({ threshold: 3, waitsMs: [1000, 5000] });
+  let changes: string[];
+  const make = () => {
+    changes = [];
+    return createCircuitBreaker({
+      threshold: 3,
+      waitsMs: [1000, 5000],
+      onChange: (state) => changes.push(state),
+    });
+  };
   const failed = (breaker: CircuitBreaker, now: number, times = 1) => {
     for (let n = 0; n < times; n += 1) {
       breaker.ended("failed", now);
@@ -639,6 +691,7 @@ describe("a circuit breaker", () => {
       8,
       { state: "closed", failures: 0, probeAt: null },
     ]);
+    expect(changes).toEqual(["open", "closed"]);
   });
 
   it("is not opened longer by those that were under way when it opened", () => {

@@ -220,6 +220,9 @@ destinations: { build: { handler: ci, events: ["push.*"] } }`,
       });
     }
     expect(inside.seen().connections).toBe(0);
+    expect(service!.log.text).toMatch(
+      /"destination":"metadata".*never connected to/,
+    );
   });
 });
 

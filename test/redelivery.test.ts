@@ -399,6 +399,9 @@ describe("the management API", () => {
       pending: 6,
     });
     expect(destination.attempts).toHaveLength(5);
+    expect(service!.log.text).toMatch(
+      /"destination":"forward","breaker":"open"/,
+    );
 
     const paused = await api("POST", "/api/destinations/forward/pause", {
       body: { as: "carol" },

@@ -28,8 +28,10 @@ export interface CircuitBreaker {
 export function createCircuitBreaker(options: {
   threshold: number;
   waitsMs: readonly number[];
+  /** Told when it opens after having been closed, and when it closes. */
+  onChange: (state: "closed" | "open") => void;
 }): CircuitBreaker {
-  const { threshold, waitsMs } = options;
+  const { threshold, waitsMs, onChange } = options;
   let failures = 0;
   let openings = 0;
   let probeAt: number | null = null;
@@ -37,12 +39,18 @@ export function createCircuitBreaker(options: {
 
   function open(now: number): void {
     const wait = waitsMs[Math.min(openings, waitsMs.length - 1)] ?? 0;
+    if (probeAt === null) {
+      onChange("open");
+    }
     openings += 1;
     probeAt = now + wait;
     probing = false;
   }
 
   function reset(): void {
+    if (probeAt !== null) {
+      onChange("closed");
+    }
     failures = 0;
     openings = 0;
     probeAt = null;

@@ -42,6 +42,8 @@ export interface DispatcherDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly onFault: (error: unknown) => void;
+  /** Told when the breaker of a destination opens or closes. */
+  readonly onBreaker: (destination: string, state: "closed" | "open") => void;
 }
 
 /** Makes a worker for each destination, as it was left: one that an operator has paused stays so. */
@@ -64,6 +66,9 @@ export async function createDispatcher(
           breaker: createCircuitBreaker({
             threshold: BREAKER_THRESHOLD,
             waitsMs,
+            onChange: (state) => {
+              deps.onBreaker(destination.name, state);
+            },
           }),
           quarantine: destination.kind === "handler" ? quarantine : null,
           now,
