@@ -71,8 +71,9 @@ function answerTo(req: ClientRequest, signal: AbortSignal): Promise<Answer> {
     let enough = false;
 
     const abort = (): void => {
-      req.destroy();
-      // At once: a request that still waits for a connection is not over before it could have one.
+      // A request gets its socket in the tick after it was made, and destroys only what it has.
+      process.nextTick(() => req.destroy());
+      // Not when it closes: a request that waits for a connection does not before it could have one.
       reject(asError(signal.reason));
     };
     const count = (chunk: Buffer): void => {
