@@ -128,6 +128,12 @@ export async function startService(
         now,
         random: deps.random,
         onFault,
+        onPause: (destination, paused) => {
+          logger.warn(
+            { destination, paused },
+            paused ? "a destination is paused" : "a destination goes on",
+          );
+        },
         onBreaker: (destination, breaker) => {
           logger.warn(
             { destination, breaker },

@@ -443,6 +443,32 @@ describe("the management API", () => {
     );
   });
 
+  it("pauses a destination for every process on the store", async () => {
+    destination.answer(reply(200));
+    const other = await start();
+    await start();
+    await api("POST", "/api/destinations/forward/pause");
+    // Noticed within a second; from then on neither makes an attempt.
+    await eventually(async () => {
+      const attempts = destination.attempts.length;
+      const body = eventBody(`evt_${attempts}`);
+      await other.post(body, signed(body));
+      const { deliveries } = (await api("GET", `/api/events/evt_${attempts}`))
+        .json as { deliveries: Json[] };
+      return (
+        deliveries[0]!["state"] === "pending" &&
+        other.log.text.includes('"paused":true')
+      );
+    });
+    await api("POST", "/api/destinations/forward/resume");
+    const { events } = (await api("GET", "/api/events")).json as {
+      events: Json[];
+    };
+    await eventually(() => new Set(destination.ids()).size === events.length);
+    expect(other.log.text).toContain('"paused":true');
+    await other.stop();
+  });
+
   it("tells of deliveries that wait for a destination which is not configured any more", async () => {
     await start({ RETRY_SCHEDULE: "1h" });
     await post("evt_1");

@@ -113,6 +113,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
       now: clock,
       limit,
       leaseUntil,
+      holding: new Set<number>(),
       suspects: "any",
       onLost: ({ crashes }) => ({
         next:
@@ -321,6 +322,21 @@ describe.each(KINDS)("a $name store", ({ open }) => {
       "delivery.failed",
       "delivery.exhausted",
     ]);
+  });
+
+  it("takes no lease from the claimant itself, however late it is", async () => {
+    for (let n = 1; n <= 3; n += 1) {
+      await store.record(record(`e${n}`, { mac: n }));
+    }
+    const [first] = await claim(1);
+    clock += 60_000;
+    const holding = new Set([first!.id]);
+    for (const suspects of ["any", "one", "none"] as const) {
+      expect(
+        idsOf(await claim(1, clock + 1000, { holding, suspects })),
+      ).not.toContain("e1");
+    }
+    expect(await settle(first!)).toBe(true);
   });
 
   it("gives suspects one at a time, or not at all, and the others meanwhile", async () => {

@@ -48,6 +48,8 @@ export interface ClaimRequest {
   readonly now: number;
   readonly limit: number;
   readonly leaseUntil: number;
+  /** Deliveries that the claimant is attempting right now: their leases may lapse while it is held up, but it lives. */
+  readonly holding: ReadonlySet<number>;
   /**
    * Suspects are deliveries during which the process died before. `any`: they are claimed as all others; `one`: one of
    * them at most, before the others; `none`: they are left.

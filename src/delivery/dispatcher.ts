@@ -9,6 +9,9 @@ import { createWorker, type Worker, type WorkerStatus } from "./worker.ts";
 const BREAKER_THRESHOLD = 5;
 const MAX_PROBE_WAIT_MS = 60_000;
 
+/** How often it is looked up which destinations are paused: another process on the same store may have done it. */
+const REFRESH_MS = 1000;
+
 /** A destination as an operator sees it. One that is not configured any more has no worker. */
 export interface DestinationStatus {
   readonly name: string;
@@ -42,6 +45,8 @@ export interface DispatcherDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly onFault: (error: unknown) => void;
+  /** Told when a destination is paused or resumed, here or by another process. */
+  readonly onPause: (destination: string, paused: boolean) => void;
   /** Told when the breaker of a destination opens or closes. */
   readonly onBreaker: (destination: string, state: "closed" | "open") => void;
 }
@@ -83,8 +88,27 @@ export async function createDispatcher(
       return [destination.name, { destination, worker }];
     }),
   );
-  for (const { name } of await store.pausedDestinations()) {
-    workers.get(name)?.worker.pause();
+  const refresh = async (): Promise<void> => {
+    const paused = await store.pausedDestinations();
+    for (const [name, { worker }] of workers) {
+      const should = paused.some((one) => one.name === name);
+      if (should !== worker.status().paused) {
+        setPause(name, worker, should);
+      }
+    }
+  };
+  await refresh();
+  const refreshing = setInterval(() => {
+    refresh().catch(onFault);
+  }, REFRESH_MS);
+
+  function setPause(name: string, worker: Worker, paused: boolean): void {
+    deps.onPause(name, paused);
+    if (paused) {
+      worker.pause();
+    } else {
+      worker.resume();
+    }
   }
 
   async function setPaused(
@@ -102,11 +126,7 @@ export async function createDispatcher(
       paused ? { at, by: operator } : null,
       pauseEntry({ name, operator, paused, at }),
     );
-    if (paused) {
-      worker.pause();
-    } else {
-      worker.resume();
-    }
+    setPause(name, worker, paused);
     return true;
   }
 
@@ -149,6 +169,7 @@ export async function createDispatcher(
     pause: (name, operator) => setPaused(name, operator, true),
     resume: (name, operator) => setPaused(name, operator, false),
     async stop(graceMs) {
+      clearInterval(refreshing);
       await Promise.all(
         [...workers.values()].map(({ worker }) => worker.stop(graceMs)),
       );

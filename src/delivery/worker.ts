@@ -68,7 +68,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   const { store, destination, breaker, quarantine, now, random } = deps;
   const { scheduleMs, attemptTimeoutMs } = options;
   const alarm = createAlarm();
-  const inFlight = new Set<Promise<void>>();
+  /** By the delivery's id. */
+  const inFlight = new Map<number, Promise<void>>();
   const cutOff = new AbortController();
   // Each attempt under way listens, and Node takes more than ten for a leak.
   setMaxListeners(0, cutOff.signal);
@@ -121,6 +122,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       now: at,
       limit,
       leaseUntil: at + attemptTimeoutMs + LEASE_MARGIN_MS,
+      holding: new Set(inFlight.keys()),
       onLost: (lost: Parameters<typeof lostEntry>[0]["lost"]) => {
         const { crashes } = lost;
         const next = afterLostAttempt({
@@ -154,9 +156,9 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
 
   function start(delivery: ClaimedDelivery): void {
     const attempt = deliver(delivery).catch(deps.onFault);
-    inFlight.add(attempt);
+    inFlight.set(delivery.id, attempt);
     void attempt.finally(() => {
-      inFlight.delete(attempt);
+      inFlight.delete(delivery.id);
       if (isSuspect(delivery)) {
         quarantine?.leave();
       }
@@ -236,7 +238,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       const deadline = setTimeout(() => {
         cutOff.abort();
       }, graceMs);
-      await Promise.all(inFlight);
+      await Promise.all(inFlight.values());
       clearTimeout(deadline);
       destination.close?.();
     },

@@ -121,26 +121,30 @@ export function createDeliveryTable(
     const { destination, now, limit, suspects } = request;
     const select = suspects === "any" ? due : dueUnsuspected;
     const claimed: ClaimedDelivery[] = [];
-    // Again, for what was lost makes room; each row of a round is either claimed or not due as it was any more.
-    for (;;) {
-      const rows = select.all(destination, now, limit - claimed.length);
-      for (const row of rows) {
-        const ready = row.leased === 1 ? noteLost(row, request) : row;
+    let again: boolean;
+    do {
+      again = false;
+      for (const row of select.all(destination, now, limit - claimed.length)) {
+        if (request.holding.has(row.id)) {
+          continue;
+        }
+        const lost = row.leased === 1;
+        const ready = lost ? noteLost(row, request) : row;
         if (ready !== null && (suspects === "any" || ready.crashes === 0)) {
           claimed.push(take(ready, request));
         }
+        // What was found lost may have left room for others.
+        again ||= lost && claimed.length < limit;
       }
-      if (rows.length === 0 || claimed.length === limit) {
-        return claimed;
-      }
-    }
+    } while (again);
+    return claimed;
   }
 
   function claimSuspect(request: ClaimRequest): ClaimedDelivery[] {
     const { destination, now } = request;
     for (;;) {
       const row = dueSuspect.get(destination, now);
-      if (row === undefined) {
+      if (row === undefined || request.holding.has(row.id)) {
         return [];
       }
       const ready = row.leased === 1 ? noteLost(row, request) : row;
