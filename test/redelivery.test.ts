@@ -461,7 +461,7 @@ describe("the management API", () => {
       );
     });
     await api("POST", "/api/destinations/forward/resume");
-    const { events } = (await api("GET", "/api/events")).json as {
+    const { events } = (await api("GET", "/api/events?limit=1000")).json as {
       events: Json[];
     };
     await eventually(() => new Set(destination.ids()).size === events.length);
