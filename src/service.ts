@@ -9,17 +9,8 @@ import { type Store } from "./core/store.ts";
 import { createDispatcher, type Dispatcher } from "./delivery/dispatcher.ts";
 import { createDestinations, type DestinationDeps } from "./destinations.ts";
 import { asError, type StoreError } from "./errors.ts";
-import { createAdminApi } from "./http/admin-api.ts";
-import { createAdmission } from "./http/admission.ts";
-import { createAdminApp, createPublicApp } from "./http/app.ts";
-import { createClientAddress } from "./http/client-address.ts";
-import { createClientErrorHandler } from "./http/client-error.ts";
-import { createGate } from "./http/gate.ts";
-import { createReadiness } from "./http/readiness.ts";
-import { createRefuse } from "./http/refuse.ts";
-import { listen, type ServerLimits } from "./http/server.ts";
-import { createStoredHeaders } from "./http/stored-headers.ts";
-import { schemeOf, singleHeadersOf } from "./signature/scheme.ts";
+import { type ServerLimits } from "./http/server.ts";
+import { openListeners } from "./listeners.ts";
 import { verify } from "./signature/verify.ts";
 import { startForgettingReplays } from "./store/forget-replays.ts";
 import { startRetention } from "./store/retention.ts";
@@ -28,17 +19,6 @@ import { createShutdown } from "./shutdown.ts";
 
 /** Refusals of unverified requests that one address gets answered in full: 600 at once, then 10 a second. */
 const REFUSALS = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
-
-/** So many answers may be waited for at once, and so many bytes of bodies held: at least eight of the largest. */
-const MAX_WAITING = 4096;
-const MAX_HELD_BYTES = 134_217_728;
-
-const SERVER_LIMITS = {
-  headersTimeout: 10_000,
-  requestTimeout: 30_000,
-  checkingInterval: 1000,
-  maxHeaderBytes: 16_384,
-};
 
 /** What the service takes from the world around it. */
 export interface ServiceDeps extends DestinationDeps {
@@ -169,105 +149,17 @@ export async function startService(
       config,
     );
 
-    const schemes = config.sources.map(({ scheme }) => schemeOf(scheme));
-    const boot = deps.randomHex(4);
-    let requests = 0;
-    const gateOptions = {
-      clientAddress: createClientAddress(config.trustProxy),
-      nextRequestId: () => `${boot}-${(requests += 1).toString(36)}`,
-      isDraining: shutdown.isDraining,
-    };
-    const refuse = createRefuse({ append: audited.append, refusals, now });
-    const ready = createReadiness({
-      probe: store.probe,
-      isDraining: shutdown.isDraining,
-      now,
-    });
-    const sources = new Map(config.sources.map((s) => [s.name, s]));
-    const appDeps = {
-      refuse,
-      ready,
-      logger,
-      trustProxy: config.trustProxy,
-    };
-    const publicApp = createPublicApp({
-      ...appDeps,
-      gate: createGate({
-        ...gateOptions,
-        singleHeaders: schemes.flatMap(singleHeadersOf),
-      }),
-      maxBodyBytes: config.maxBodyBytes,
-      receive: {
-        source: (name) => sources.get(name),
-        intake,
-        admission: createAdmission({
-          maxWaiting: MAX_WAITING,
-          maxBytes: Math.max(MAX_HELD_BYTES, 8 * config.maxBodyBytes),
-        }),
-        refuse,
-        isDraining: shutdown.isDraining,
-        isClosed: shutdown.isClosed,
-        storedHeaders: createStoredHeaders(
-          schemes.map(({ signatureHeader }) => signatureHeader),
-        ),
-      },
-    });
-    const limits: ServerLimits = {
-      ...SERVER_LIMITS,
-      keepAliveTimeout: config.keepAliveSeconds * 1000,
-      ...deps.limits,
-    };
-    const onClientError = createClientErrorHandler({
-      append: audited.append,
+    const listening = await openListeners(config, {
+      ...deps,
+      store: audited,
+      intake,
       refusals,
-      now,
-    });
-    const open = async (
-      app: typeof publicApp,
-      address: { host: string; port: number; variable: string },
-    ) => {
-      const listener = await listen(app, address, limits, onClientError);
-      shutdown.onRelease(() => shutdown.closeWithin(listener));
-      return listener;
-    };
-    const adminApp = createAdminApp({
-      ...appDeps,
-      gate: createGate({ ...gateOptions, singleHeaders: ["authorization"] }),
-      api: createAdminApi({
-        token: config.adminToken,
-        store: {
-          ...audited,
-          redeliver: async (request) => {
-            const outcomes = await audited.redeliver(request);
-            dispatcher.wakeAll();
-            return outcomes;
-          },
-        },
-        dispatcher,
-        now,
-      }),
-    });
-    // Opened first, so released last: a load balancer may ask /readyz until the end.
-    const admin =
-      config.adminPort === 0
-        ? null
-        : await open(adminApp, {
-            host: config.adminHost,
-            port: config.adminPort,
-            variable: "ADMIN_PORT",
-          });
-    const listener = await open(publicApp, {
-      host: config.host,
-      port: config.port,
-      variable: "PORT",
+      dispatcher,
+      shutdown,
     });
     // Only now: a start that finds its port taken must not have delivered anything.
     dispatcher.start();
-    return {
-      port: listener.port,
-      adminPort: admin?.port ?? null,
-      stop: shutdown.stop,
-    };
+    return { ...listening, stop: shutdown.stop };
   } catch (error) {
     await shutdown.release();
     throw error;

@@ -38,7 +38,9 @@ function factsOf(entry: ParsedEntry): string[] {
     ? [shown(resource).replace(/^\/destinations\//, "")]
     : action === "http.rejected"
       ? [...fact("method"), shown(resource)]
-      : [];
+      : resource.startsWith("hexhook ")
+        ? [shown(resource)]
+        : [];
   return [
     ...fact("reason"),
     ...fact("code"),

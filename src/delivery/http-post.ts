@@ -92,6 +92,7 @@ function answerTo(req: ClientRequest, signal: AbortSignal): Promise<Answer> {
     });
     req.on("response", (response) => {
       res = response;
+      // The end of the request tells what there is to tell of it.
       response.on("error", () => undefined);
       response.on("end", () => {
         // An answer before the end of the body: a server that reads no further would hold the connection for ever.

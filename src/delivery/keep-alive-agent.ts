@@ -40,8 +40,7 @@ export function createKeepAliveAgent(
     // A server that speaks unasked is out of step: what it says next would count as the answer to another event.
     // To go when the oldest Node that is supported sees to it, as 24 does.
     socket.on("data", destroy);
-    // Before 20.20, Node takes the hint `timeout=0` for no timeout at all.
-    return keep(socket) === true && socket.timeout !== 0;
+    return keep(socket);
   };
   agent.reuseSocket = (socket, request) => {
     socket.off("data", destroy);

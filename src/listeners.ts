@@ -1,0 +1,146 @@
+import { type Logger } from "pino";
+import { type Config } from "./config.ts";
+import { type createIntake } from "./core/intake.ts";
+import { type RefusalBudget } from "./core/refusal-budget.ts";
+import { type Store } from "./core/store.ts";
+import { type Dispatcher } from "./delivery/dispatcher.ts";
+import { createAdminApi } from "./http/admin-api.ts";
+import { createAdmission } from "./http/admission.ts";
+import { createAdminApp, createPublicApp } from "./http/app.ts";
+import { createClientAddress } from "./http/client-address.ts";
+import { createClientErrorHandler } from "./http/client-error.ts";
+import { type PlainExpress } from "./http/express-app.ts";
+import { createGate } from "./http/gate.ts";
+import { createReadiness } from "./http/readiness.ts";
+import { createRefuse } from "./http/refuse.ts";
+import { listen, type Listener, type ServerLimits } from "./http/server.ts";
+import { createStoredHeaders } from "./http/stored-headers.ts";
+import { schemeOf, singleHeadersOf } from "./signature/scheme.ts";
+import { type Shutdown } from "./shutdown.ts";
+
+/** So many answers may be waited for at once, and so many bytes of bodies held: at least eight of the largest. */
+const MAX_WAITING = 4096;
+const MAX_HELD_BYTES = 134_217_728;
+
+const SERVER_LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  checkingInterval: 1000,
+  maxHeaderBytes: 16_384,
+};
+
+export interface ListenersDeps {
+  readonly store: Store;
+  readonly intake: ReturnType<typeof createIntake>;
+  readonly refusals: RefusalBudget;
+  readonly dispatcher: Dispatcher;
+  readonly shutdown: Shutdown;
+  readonly logger: Logger;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** So many random bytes, in hex. */
+  readonly randomHex: (bytes: number) => string;
+  readonly limits?: Partial<ServerLimits>;
+}
+
+/**
+ * Opens the management listener, unless it is off, and the public one; both are released with `shutdown`. Throws
+ * ConfigError when an address cannot be had.
+ */
+export async function openListeners(
+  config: Config,
+  deps: ListenersDeps,
+): Promise<{ port: number; adminPort: number | null }> {
+  const { store, refusals, shutdown, logger, now } = deps;
+  const schemes = config.sources.map(({ scheme }) => schemeOf(scheme));
+  const sources = new Map(config.sources.map((s) => [s.name, s]));
+  const boot = deps.randomHex(4);
+  let requests = 0;
+  const createListenerGate = (singleHeaders: readonly string[]) =>
+    createGate({
+      clientAddress: createClientAddress(config.trustProxy),
+      nextRequestId: () => `${boot}-${(requests += 1).toString(36)}`,
+      isDraining: shutdown.isDraining,
+      singleHeaders,
+    });
+  const refuse = createRefuse({ append: store.append, refusals, now });
+  const ready = createReadiness({
+    probe: store.probe,
+    isDraining: shutdown.isDraining,
+    now,
+  });
+  const shared = { refuse, ready, logger, trustProxy: config.trustProxy };
+
+  const publicApp = createPublicApp({
+    ...shared,
+    gate: createListenerGate(schemes.flatMap(singleHeadersOf)),
+    maxBodyBytes: config.maxBodyBytes,
+    receive: {
+      source: (name) => sources.get(name),
+      intake: deps.intake,
+      admission: createAdmission({
+        maxWaiting: MAX_WAITING,
+        maxBytes: Math.max(MAX_HELD_BYTES, 8 * config.maxBodyBytes),
+      }),
+      refuse,
+      isDraining: shutdown.isDraining,
+      isClosed: shutdown.isClosed,
+      storedHeaders: createStoredHeaders(
+        schemes.map(({ signatureHeader }) => signatureHeader),
+      ),
+    },
+  });
+  const adminApp = createAdminApp({
+    ...shared,
+    gate: createListenerGate(["authorization"]),
+    api: createAdminApi({
+      token: config.adminToken,
+      store: wakingAfterRedelivery(store, deps.dispatcher),
+      dispatcher: deps.dispatcher,
+      now,
+    }),
+  });
+
+  const limits: ServerLimits = {
+    ...SERVER_LIMITS,
+    keepAliveTimeout: config.keepAliveSeconds * 1000,
+    ...deps.limits,
+  };
+  const onClientError = createClientErrorHandler({
+    append: store.append,
+    refusals,
+    now,
+  });
+  const open = async (
+    app: PlainExpress,
+    address: { host: string; port: number; variable: string },
+  ): Promise<Listener> => {
+    const listener = await listen(app, address, limits, onClientError);
+    shutdown.onRelease(() => shutdown.closeWithin(listener));
+    return listener;
+  };
+  const { host, port, adminHost, adminPort } = config;
+  // Opened first, so released last: a load balancer may ask /readyz until the end.
+  const admin =
+    adminPort === 0
+      ? null
+      : await open(adminApp, {
+          host: adminHost,
+          port: adminPort,
+          variable: "ADMIN_PORT",
+        });
+  const listener = await open(publicApp, { host, port, variable: "PORT" });
+  return { port: listener.port, adminPort: admin?.port ?? null };
+}
+
+/** The same store, telling the workers when an operator has made deliveries due again. */
+function wakingAfterRedelivery(store: Store, dispatcher: Dispatcher): Store {
+  return {
+    ...store,
+    redeliver: async (request) => {
+      const outcomes = await store.redeliver(request);
+      dispatcher.wakeAll();
+      return outcomes;
+    },
+  };
+}
