@@ -48,7 +48,7 @@ describe("a delivery after an attempt", () => {
       { ok: false, reason: "network", retryAfterMs: 20 * SECOND },
       in_(20 * SECOND),
     ],
-  ])("%s (attempt %d)", (_what, scheduledAttempt, result, state) => {
+  ])("%s (attempt %d, %j) becomes %j", (_what, scheduledAttempt, result, state) => {
     const scheduleMs = [10 * SECOND, 60 * SECOND, 2 * HOUR];
     expect(
       settle({ scheduledAttempt, result, scheduleMs, now, random: 0.5 }),
