@@ -126,6 +126,11 @@ export async function startService(
       config,
     );
     shutdown.onRelease(() => dispatcher.stop(shutdown.remainingMs()));
+    if (destinations.length === 0) {
+      logger.warn(
+        "no destination is configured: events are stored and brought to nobody",
+      );
+    }
     await warnOfUnconfigured(dispatcher, logger);
 
     const refusals = createRefusalBudget(REFUSALS);

@@ -484,6 +484,23 @@ describe("handlers", () => {
     ["has a fault in it", "export default {", /cannot load/],
     ["has no default export", "export const a = 1;", /default export/],
     ["exports an array", "export default [];", /default export/],
+    ["exports a Map", "export default new Map();", /default export/],
+    [
+      "exports a promise",
+      "export default Promise.resolve({});",
+      /default export/,
+    ],
+    [
+      "exports an instance",
+      "export default new (class { a() {} })();",
+      /default export/,
+    ],
+    [
+      "throws while it is read",
+      "export default { get a() { throw new Error('no'); } };",
+      /cannot load .*: no/,
+    ],
+    ["throws a message without words", 'throw new Error("\\n");', /it threw/],
     [
       "maps to something else than a function",
       'export default { "a": 1 };',
@@ -652,14 +669,21 @@ describe("a circuit breaker", () => {
   };
   const failed = (breaker: CircuitBreaker, now: number, times = 1) => {
     for (let n = 0; n < times; n += 1) {
-      breaker.ended("failed", now);
+      breaker.ended("failed", now, false);
     }
+  };
+  const probe = (
+    breaker: CircuitBreaker,
+    result: "succeeded" | "failed" | "neutral",
+    now: number,
+  ) => {
+    breaker.ended(result, now, breaker.started());
   };
 
   it("opens after so many failures in a row, and a success begins the count again", () => {
     const breaker = make();
     failed(breaker, 0, 2);
-    breaker.ended("succeeded", 0);
+    breaker.ended("succeeded", 0, false);
     failed(breaker, 0, 2);
     expect([breaker.room(8, 0), breaker.status(0)]).toEqual([
       8,
@@ -677,16 +701,19 @@ describe("a circuit breaker", () => {
     failed(breaker, 0, 3);
     expect(breaker.room(8, 1000)).toBe(1);
     expect(breaker.status(1000).state).toBe("half-open");
-    breaker.started(1);
+    expect(breaker.started()).toBe(true);
     expect(breaker.room(8, 1000)).toBe(0);
-    failed(breaker, 2000);
+    // One that was under way before: neither opens it again nor makes room for another probe.
+    failed(breaker, 1500);
+    expect([breaker.room(8, 1500), breaker.status(1500).probeAt]).toEqual([
+      0, 1000,
+    ]);
+    breaker.ended("failed", 2000, true);
     expect([breaker.room(8, 6999), breaker.room(8, 7000)]).toEqual([0, 1]);
-    breaker.started(1);
-    failed(breaker, 7000);
+    probe(breaker, "failed", 7000);
     // The last wait again and again.
     expect([breaker.room(8, 11_999), breaker.room(8, 12_000)]).toEqual([0, 1]);
-    breaker.started(1);
-    breaker.ended("succeeded", 12_000);
+    probe(breaker, "succeeded", 12_000);
     expect([breaker.room(8, 12_000), breaker.status(12_000)]).toEqual([
       8,
       { state: "closed", failures: 0, probeAt: null },
@@ -703,8 +730,7 @@ describe("a circuit breaker", () => {
   it("probes again when a probe said nothing, and closes when an operator says so", () => {
     const breaker = make();
     failed(breaker, 0, 3);
-    breaker.started(breaker.room(8, 1000));
-    breaker.ended("neutral", 1000);
+    probe(breaker, "neutral", 1000);
     expect(breaker.room(8, 1000)).toBe(1);
     failed(breaker, 1000);
     breaker.reset();

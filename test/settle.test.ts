@@ -48,12 +48,15 @@ describe("a delivery after an attempt", () => {
       { ok: false, reason: "network", retryAfterMs: 20 * SECOND },
       in_(20 * SECOND),
     ],
-  ])("%s (attempt %d, %j) becomes %j", (_what, scheduledAttempt, result, state) => {
-    const scheduleMs = [10 * SECOND, 60 * SECOND, 2 * HOUR];
-    expect(
-      settle({ scheduledAttempt, result, scheduleMs, now, random: 0.5 }),
-    ).toEqual(state);
-  });
+  ])(
+    "%s (attempt %d, %j) becomes %j",
+    (_what, scheduledAttempt, result, state) => {
+      const scheduleMs = [10 * SECOND, 60 * SECOND, 2 * HOUR];
+      expect(
+        settle({ scheduledAttempt, result, scheduleMs, now, random: 0.5 }),
+      ).toEqual(state);
+    },
+  );
 
   it("is not brought forward by Retry-After through the jitter", () => {
     const base = { scheduledAttempt: 1, scheduleMs: [10 * SECOND], now };

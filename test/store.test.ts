@@ -331,7 +331,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     const [first] = await claim(1);
     clock += 60_000;
     const holding = new Set([first!.id]);
-    for (const suspects of ["any", "one", "none"] as const) {
+    for (const suspects of ["any", "grave", "mild", "none"] as const) {
       expect(
         idsOf(await claim(1, clock + 1000, { holding, suspects })),
       ).not.toContain("e1");
@@ -347,7 +347,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     clock += 1000;
     // Three are found lost; the fourth was never claimed.
     const none = { suspects: "none" } as const;
-    const one = { suspects: "one" } as const;
+    const one = { suspects: "mild" } as const;
     expect(idsOf(await claim(10, clock + 1000, none))).toEqual(["e4"]);
     expect(await claim(10, clock + 1000, none)).toEqual([]);
     const [first, ...others] = await claim(10, clock + 1000, one);
@@ -362,9 +362,36 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await store.record(record("a"));
     await claim();
     clock += 1000;
-    expect(await claim(1, clock + 1000, { suspects: "one" })).toMatchObject([
+    expect(await claim(1, clock + 1000, { suspects: "mild" })).toMatchObject([
       { attempt: 2, crashes: 1 },
     ]);
+  });
+
+  it("gives one that the process died over twice to nobody but who has nothing else, and then alone", async () => {
+    for (let n = 1; n <= 3; n += 1) {
+      await store.record(record(`e${n}`, { mac: n }));
+    }
+    const mild = { suspects: "mild" } as const;
+    await claim(1);
+    clock += 1000;
+    for (const other of await claim(9, clock + 1000, mild)) {
+      await settle(other);
+    }
+    expect(await claim(9, clock + 1000, mild)).toMatchObject([
+      { crashes: 1, event: { id: "e1" } },
+    ]);
+    clock += 1000;
+    await store.record(record("e4", { mac: 4 }));
+    expect(await store.graveSuspectDue("d", clock)).toBe(false);
+    expect(idsOf(await claim(1, clock + 1000, mild))).toEqual(["e4"]);
+    expect(await store.graveSuspectDue("d", clock)).toBe(true);
+    await store.record(record("e5", { mac: 5 }));
+    const grave = { suspects: "grave" } as const;
+    expect(await claim(9, clock + 1000, grave)).toMatchObject([
+      { crashes: 2, event: { id: "e1" } },
+    ]);
+    expect(await store.graveSuspectDue("d", clock)).toBe(false);
+    expect(idsOf(await claim(9, clock + 1000, grave))).toEqual(["e5"]);
   });
 
   it("gives those of one key one after another, in the order of acceptance, and others beside them", async () => {
@@ -560,6 +587,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     const seen: object[] = [];
     const purge = (receivedBefore: number, from: number | null = null) =>
       store.purge({
+        now: clock,
         receivedBefore,
         from,
         entry: (purged) => {
@@ -602,6 +630,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     let from: number | null = null;
     do {
       const step: Awaited<ReturnType<Store["purge"]>> = await store.purge({
+        now: 1_000_000,
         receivedBefore: 1000,
         from,
         entry: () => draft("retention.purged"),
@@ -614,6 +643,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(
       (
         await store.purge({
+          now: 1_000_000,
           receivedBefore: 0,
           from: null,
           entry: () => draft("retention.purged"),

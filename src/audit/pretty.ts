@@ -46,6 +46,7 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("code"),
     ...fact("detail"),
     ...place,
+    ...fact("paused", (value) => (value === true ? "paused" : "resumed")),
     ...fact("attempt", (value) => `attempt=${shown(value)}`),
     ...(entry.userId.startsWith("operator:") ? [shown(entry.userId)] : []),
     ...fact("eventId"),

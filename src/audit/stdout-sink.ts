@@ -1,5 +1,4 @@
 import { type Writable } from "node:stream";
-import { isCommandWriter } from "../core/audit-chain.ts";
 import { type AuditReader, type AuditRow } from "../core/store.ts";
 
 /** How an entry looks on stdout; `off` writes none. */
@@ -16,7 +15,7 @@ export interface StdoutSink {
 }
 
 /**
- * Writes the entries of one writer to stdout, and those of commands beside it, in order, from the store: so a reader that is slow or stuck holds up
+ * Writes the entries of one writer to stdout, in order, from the store: so a reader that is slow or stuck holds up
  * nothing and nothing heaps up in memory. A reader that is gone ends the sink and not the process.
  */
 export function startStdoutSink(deps: {
@@ -45,9 +44,7 @@ export function startStdoutSink(deps: {
     do {
       again = false;
       rows = await trail.readAudit(position, BATCH);
-      const mine = rows.filter(
-        (row) => row.writer === writer || isCommandWriter(row.writer),
-      );
+      const mine = rows.filter((row) => row.writer === writer);
       if (mine.length > 0) {
         await write(mine.map(({ line }) => `${prefix}${line}\n`).join(""));
       }

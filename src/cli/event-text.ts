@@ -19,6 +19,7 @@ export function eventText(event: EventStatus): string {
     ...wrap(
       [shownTime(receivedAt), shown(source), shown(id), shown(type)],
       TERMINAL_WIDTH,
+      { whole: true },
     ),
     ...deliveries.flatMap((delivery) => line(deliveryText(delivery))),
   ].join("\n");
@@ -28,12 +29,12 @@ export function eventText(event: EventStatus): string {
 export function eventDetailText(event: EventDetail): string {
   const { receivedAt, source, id, type, bodyBytes, bodySha256 } = event;
   return [
-    ...wrap([shown(id)], TERMINAL_WIDTH),
+    shown(id),
     ...line(`source ${shown(source)}, type ${shown(type)}`),
     ...line(
       `received ${shownTime(receivedAt)}, ${bodyBytes} bytes of ${shown(event.contentType)}`,
     ),
-    `  ${bodySha256}`,
+    ...line(`sha256 ${bodySha256}`),
     ...event.deliveries.flatMap((delivery) => [
       ...line(`delivery ${delivery.id} to ${deliveryText(delivery)}`),
       ...delivery.attempts.flatMap((attempt) => {
@@ -44,10 +45,10 @@ export function eventDetailText(event: EventDetail): string {
             : [`(${endedAt - startedAt} ms)`];
         return line(
           [
-            `  ${attempt.attempt}.`,
+            `${attempt.attempt}.`,
             startedAt === null ? "" : shownTime(startedAt),
             ok ? "ok" : "FAIL",
-            ...[status, reason, detail].flatMap((fact) =>
+            ...[reason, status, detail].flatMap((fact) =>
               fact === null ? [] : [shown(fact)],
             ),
             ...took,
@@ -71,6 +72,8 @@ function deliveryText(delivery: DeliveryStatus): string {
   return `${shown(destination)}: ${state}, ${attempts}${next}`;
 }
 
+/** Ids are shown whole, however long: one that is cut is no id. */
 function line(text: string): string[] {
-  return wrap([`  ${text}`], TERMINAL_WIDTH);
+  const [first = "", ...others] = text.split(" ");
+  return wrap([`  ${first}`, ...others], TERMINAL_WIDTH, { whole: true });
 }

@@ -1,4 +1,5 @@
 import { type Command } from "commander";
+import { asciiJson } from "../core/audit-entry.ts";
 import { eventJson } from "../core/event-json.ts";
 import { eventsOf } from "../core/redelivery.ts";
 import {
@@ -36,7 +37,7 @@ export function addEventsList(events: Command): void {
         let shown = 0;
         for await (const event of eventsOf(store, scan)) {
           await print(
-            options.json ? JSON.stringify(eventJson(event)) : eventText(event),
+            options.json ? asciiJson(eventJson(event)) : eventText(event),
           );
           shown += 1;
           if (shown === options.limit) {

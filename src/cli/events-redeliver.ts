@@ -2,8 +2,10 @@ import { randomBytes } from "node:crypto";
 import { userInfo } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
+import { asciiJson } from "../core/audit-entry.ts";
 import {
   isOperatorName,
+  isUnderWay,
   redeliver,
   redeliverables,
   type Redeliverable,
@@ -55,9 +57,10 @@ export function addEventsRedeliver(events: Command): void {
     .addHelpText(
       "after",
       `
-With ids, all deliveries of those events are meant; --state and --destination narrow
-that down. A delivery that an attempt is under way of is left alone. Works while the
-service runs, which takes them up within a second.
+With ids, all deliveries of those events are meant, succeeded ones too; --state and
+--destination narrow that down. A delivery that is being attempted, or that waits
+for another of its key, is left alone. Works while the service runs, which takes
+them up within a second.
 Exit status: 0 done, 1 an id is not there.`,
     )
     .action(async (ids: string[], options: Options) => {
@@ -72,8 +75,12 @@ Exit status: 0 done, 1 an id is not there.`,
       } else if (!options.json) {
         console.log(
           options.dryRun
-            ? `${counted(matched)} would be redelivered; nothing was changed`
+            ? `${counted(matched)} meant; nothing was changed`
             : "nothing to redeliver",
+        );
+      } else if (!options.dryRun) {
+        console.log(
+          JSON.stringify({ matched: 0, redelivered: 0, underWay: 0 }),
         );
       }
     });
@@ -120,14 +127,16 @@ async function preview(
     return null;
   }
   let matched = 0;
-  for await (const { event, delivery } of meant) {
+  for await (const one of meant) {
+    const { event, delivery } = one;
     matched += 1;
     if (options.dryRun) {
+      const verb = isUnderWay(one) ? "would leave alone" : "would redeliver";
       const { id: eventId, source } = event;
       const { id: deliveryId, destination, state, attempt } = delivery;
       await print(
         options.json
-          ? JSON.stringify({
+          ? asciiJson({
               eventId,
               source,
               deliveryId,
@@ -135,7 +144,7 @@ async function preview(
               state,
               attempt,
             })
-          : `would redeliver ${JSON.stringify(eventId)} to ${destination} (${state}, attempts: ${attempt})`,
+          : `${verb} ${asciiJson(eventId)} to ${destination} (${state}, attempts: ${attempt})`,
       );
     }
   }

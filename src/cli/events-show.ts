@@ -1,4 +1,5 @@
 import { type Command } from "commander";
+import { asciiJson } from "../core/audit-entry.ts";
 import { eventDetailJson } from "../core/event-json.ts";
 import { EXIT } from "../errors.ts";
 import { eventDetailText } from "./event-text.ts";
@@ -24,7 +25,7 @@ export function addEventsShow(events: Command): void {
         }
         await print(
           options.json
-            ? JSON.stringify(eventDetailJson(event))
+            ? asciiJson(eventDetailJson(event))
             : eventDetailText(event),
         );
       });

@@ -1,3 +1,4 @@
+import { asciiJson } from "../core/audit-entry.ts";
 import { findEvent } from "../core/event-reference.ts";
 import { type EventDetail } from "../core/model.ts";
 import { type EventReader } from "../core/store.ts";
@@ -17,7 +18,9 @@ export async function lookUpEvents(
     const found = await findEvent(store, id);
     switch (found.found) {
       case "one":
-        events.push(found.event);
+        if (!events.some(({ seq }) => seq === found.event.seq)) {
+          events.push(found.event);
+        }
         break;
       case "none":
         missing.push(id);
@@ -30,7 +33,7 @@ export async function lookUpEvents(
   }
   for (const id of missing) {
     console.error(
-      `hexhook: there is no event ${JSON.stringify(id)} in the store; \`hexhook events list\` shows what is there`,
+      `hexhook: there is no event ${asciiJson(id)} in the store; \`hexhook events list\` shows what is there`,
     );
   }
   return missing.length > 0 ? null : events;

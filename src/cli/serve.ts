@@ -41,10 +41,11 @@ async function serve(): Promise<void> {
 
 function announce(
   logger: Logger,
-  { host, publicUrl, adminHost, sources }: Config,
+  { host, publicUrl, adminHost, adminToken, sources }: Config,
   { port, adminPort }: Service,
 ): void {
-  logger.info({ host, port, adminHost, adminPort }, "ready");
+  const api = adminPort !== null && adminToken !== null;
+  logger.info({ host, port, adminHost, adminPort, api }, "ready");
   const base = publicUrl ?? `http://localhost:${port}`;
   for (const { name } of sources) {
     const endpoint = new URL(`/webhooks/${name}`, base).href;

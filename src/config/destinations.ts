@@ -131,8 +131,12 @@ export function sharedSecrets(
     if (secret === null) {
       return [];
     }
-    const key = outboundKey(secret);
-    if (!source.secrets.some((known) => known.key.equals(key))) {
+    // As a text too: behind `whsec_` the key is another, but who has the one can make the other.
+    const keys = [outboundKey(secret), Buffer.from(secret, "utf8")];
+    const isShared = source.secrets.some((known) =>
+      keys.some((key) => known.key.equals(key)),
+    );
+    if (!isShared) {
       return [];
     }
     const text = `is a signing secret of ${source.name} too; give each its own`;

@@ -25,15 +25,9 @@ export interface ChainedEntry extends ChainHead {
   readonly line: string;
 }
 
-/** What the writers are called that are commands and not services: they come and go beside a service. */
-const COMMAND_PREFIX = "cli-";
-
+/** The name of a writer that is a command and not a service. */
 export function commandWriter(randomHex: (bytes: number) => string): string {
-  return `${COMMAND_PREFIX}${randomHex(8)}`;
-}
-
-export function isCommandWriter(writer: string): boolean {
-  return writer.startsWith(COMMAND_PREFIX);
+  return `cli-${randomHex(8)}`;
 }
 
 /** What the first entry of a writer follows. */

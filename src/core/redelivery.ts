@@ -37,6 +37,11 @@ export interface Redeliverable {
   readonly delivery: DeliveryStatus;
 }
 
+/** Whether a redelivery would leave it alone: an attempt is under way, or another of its key goes first. */
+export function isUnderWay({ delivery }: Redeliverable): boolean {
+  return delivery.state === "pending" && delivery.nextAttemptAt === null;
+}
+
 /** The deliveries of an event that a filter means. */
 export function redeliverables(
   event: EventStatus,
@@ -96,7 +101,9 @@ export async function redeliver(
       return;
     }
     count.matched += done.length;
-    if (!options.dryRun) {
+    if (options.dryRun) {
+      count.underWay += done.filter(isUnderWay).length;
+    } else {
       const now = options.now();
       const outcomes = await store.redeliver({
         deliveryIds: done.map(({ delivery }) => delivery.id),

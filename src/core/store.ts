@@ -51,10 +51,11 @@ export interface ClaimRequest {
   /** Deliveries that the claimant is attempting right now: their leases may lapse while it is held up, but it lives. */
   readonly holding: ReadonlySet<number>;
   /**
-   * Suspects are deliveries during which the process died before. `any`: they are claimed as all others; `one`: one of
-   * them at most, before the others; `none`: they are left.
+   * Suspects are deliveries during which the process died before, grave ones more than once. `any`: they are claimed as
+   * all others; `none`: they are left; `mild`: one that is not grave at most, before the others; `grave`: a grave one
+   * alone where there is one, else as `mild`.
    */
-  readonly suspects: "any" | "one" | "none";
+  readonly suspects: "any" | "none" | "mild" | "grave";
   /** What becomes of a delivery whose attempt was lost. */
   readonly onLost: (lost: LostAttempt) => {
     readonly next: DeliveryState;
@@ -96,6 +97,7 @@ export interface DeliveryFacts {
 }
 
 export interface PurgeRequest {
+  readonly now: number;
   /** Events received before this time go, unless something of them is still to be delivered. */
   readonly receivedBefore: number;
   /** Where the step before left off; null = from the oldest. */
@@ -186,6 +188,8 @@ export interface Store extends AuditReader, RedeliveryStore {
   settle: (settlement: Settlement) => Promise<boolean>;
   /** Gives a claimed delivery back unsettled, due at once and off the schedule's count, unless the lease was lost. */
   release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
+  /** Whether a grave suspect is due. */
+  graveSuspectDue: (destination: string, now: number) => Promise<boolean>;
   /** When the next delivery of a destination is due or its lease ends; null when none is pending. */
   nextDueAt: (destination: string) => Promise<number | null>;
   countDeliveries: () => Promise<readonly DeliveryCounts[]>;

@@ -5,13 +5,23 @@ export const TERMINAL_WIDTH = 80;
 
 const INDENT = "    ";
 
-/** Words on lines of at most `width` columns, each further line indented; a word that is too long by itself is cut. */
-export function wrap(words: readonly string[], width: number): string[] {
+/**
+ * Words on lines of at most `width` columns, each further line indented. A word that is too long by itself is cut, or with
+ * `whole` left as it is.
+ */
+export function wrap(
+  words: readonly string[],
+  width: number,
+  options: { whole: boolean } = { whole: false },
+): string[] {
   const room = width - INDENT.length;
   const lines: string[] = [];
   let line: string | null = null;
   for (const word of words) {
-    const cut = word.length > room ? `${word.slice(0, room - 3)}...` : word;
+    const cut =
+      word.length > room && !options.whole
+        ? `${word.slice(0, room - 3)}...`
+        : word;
     if (line !== null && line.length + 1 + cut.length <= width) {
       line = `${line} ${cut}`;
     } else {

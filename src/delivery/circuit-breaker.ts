@@ -12,10 +12,14 @@ export interface BreakerStatus {
 export interface CircuitBreaker {
   /** How many of `free` attempts may start now. */
   room: (free: number, now: number) => number;
-  /** So many attempts have started. */
-  started: (count: number) => void;
+  /** Attempts have started that there was room for; says whether they are the probe. */
+  started: () => boolean;
   /** An attempt ended; `neutral` says nothing about the destination. */
-  ended: (result: "succeeded" | "failed" | "neutral", now: number) => void;
+  ended: (
+    result: "succeeded" | "failed" | "neutral",
+    now: number,
+    isProbe: boolean,
+  ) => void;
   /** Closes it: an operator knows better. */
   reset: () => void;
   status: (now: number) => BreakerStatus;
@@ -44,7 +48,6 @@ export function createCircuitBreaker(options: {
     }
     openings += 1;
     probeAt = now + wait;
-    probing = false;
   }
 
   function reset(): void {
@@ -64,18 +67,20 @@ export function createCircuitBreaker(options: {
       }
       return now < probeAt || probing ? 0 : Math.min(1, free);
     },
-    started(count) {
-      probing ||= probeAt !== null && count > 0;
+    started() {
+      probing = probeAt !== null;
+      return probing;
     },
-    ended(result, now) {
+    ended(result, now, isProbe) {
+      if (isProbe) {
+        probing = false;
+      }
       if (result === "succeeded") {
         reset();
-      } else if (result === "neutral") {
-        probing = false;
-      } else {
+      } else if (result === "failed") {
         failures += 1;
         // Others that were under way when it opened say nothing new.
-        if (probeAt === null ? failures >= threshold : probing) {
+        if (probeAt === null ? failures >= threshold : isProbe) {
           open(now);
         }
       }

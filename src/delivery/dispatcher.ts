@@ -120,12 +120,15 @@ export async function createDispatcher(
     if (worker === undefined) {
       return false;
     }
-    const at = now();
-    await store.setPaused(
-      name,
-      paused ? { at, by: operator } : null,
-      pauseEntry({ name, operator, paused, at }),
-    );
+    const known = await store.pausedDestinations();
+    if (known.some((one) => one.name === name) !== paused) {
+      const at = now();
+      await store.setPaused(
+        name,
+        paused ? { at, by: operator } : null,
+        pauseEntry({ name, operator, paused, at }),
+      );
+    }
     setPause(name, worker, paused);
     return true;
   }

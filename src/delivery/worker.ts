@@ -11,7 +11,7 @@ import { createAlarm } from "./alarm.ts";
 import { attemptWithin } from "./attempt-within.ts";
 import { type BreakerStatus, type CircuitBreaker } from "./circuit-breaker.ts";
 import { lostEntry, outcomeEntry } from "./outcome-entry.ts";
-import { type Quarantine } from "./quarantine.ts";
+import { type Quarantine, suspicionOf } from "./quarantine.ts";
 import { settleSurely } from "./settle-surely.ts";
 
 /** How long a worker sleeps at most: deliveries that another process made due are found by then. */
@@ -43,7 +43,10 @@ export interface Worker {
 }
 
 export interface WorkerDeps {
-  readonly store: Pick<Store, "claim" | "settle" | "release" | "nextDueAt">;
+  readonly store: Pick<
+    Store,
+    "claim" | "graveSuspectDue" | "settle" | "release" | "nextDueAt"
+  >;
   readonly destination: Destination;
   readonly breaker: CircuitBreaker;
   /** Where suspects are attempted one at a time; null for a destination that cannot end the process. */
@@ -73,7 +76,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   const cutOff = new AbortController();
   // Each attempt under way listens, and Node takes more than ten for a leak.
   setMaxListeners(0, cutOff.signal);
-  let unsettled = 0;
+  /** Outcomes that could not be written so far. */
+  const unsettled = new Set<Settlement>();
   let paused = false;
   let stopping = false;
   let running: Promise<void> | null = null;
@@ -93,7 +97,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   async function claimAndStart(): Promise<number> {
     const at = now();
     const free = destination.concurrency - inFlight.size;
-    const room = paused || unsettled > 0 ? 0 : breaker.room(free, at);
+    const room = paused || unsettled.size > 0 ? 0 : breaker.room(free, at);
     if (room <= 0) {
       // The end of an attempt wakes, and so does resuming.
       const { probeAt } = breaker.status(at);
@@ -106,9 +110,9 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       return dueAt === null ? POLL_MS : Math.min(POLL_MS, dueAt - at);
     }
     const claimed = await claim(room, at);
-    breaker.started(claimed.length);
+    const isProbe = claimed.length > 0 && breaker.started();
     for (const delivery of claimed) {
-      start(delivery);
+      start(delivery, isProbe);
     }
     return claimed.length === 0 ? POLL_MS : 0;
   }
@@ -136,48 +140,52 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     if (quarantine === null) {
       return store.claim({ ...request, suspects: "any" });
     }
-    if (!quarantine.enter()) {
-      return store.claim({ ...request, suspects: "none" });
+    const pass = quarantine.ask(alarm.ring);
+    if (pass === "closed") {
+      return [];
     }
     let claimed: readonly ClaimedDelivery[] = [];
     try {
-      claimed = await store.claim({ ...request, suspects: "one" });
-    } finally {
-      if (!claimed.some(isSuspect)) {
-        quarantine.leave();
+      if (
+        pass !== "grave" &&
+        (await store.graveSuspectDue(destination.name, at))
+      ) {
+        quarantine.drain(alarm.ring);
+        return [];
       }
+      claimed = await store.claim({ ...request, suspects: pass });
+    } finally {
+      const crashes = Math.max(0, ...claimed.map((one) => one.crashes));
+      quarantine.claimed(pass, claimed.length, suspicionOf(crashes));
     }
     return claimed;
   }
 
-  function isSuspect({ crashes }: ClaimedDelivery): boolean {
-    return quarantine !== null && crashes > 0;
-  }
-
-  function start(delivery: ClaimedDelivery): void {
-    const attempt = deliver(delivery).catch(deps.onFault);
+  function start(delivery: ClaimedDelivery, isProbe: boolean): void {
+    const attempt = deliver(delivery, isProbe).catch(deps.onFault);
     inFlight.set(delivery.id, attempt);
     void attempt.finally(() => {
       inFlight.delete(delivery.id);
-      if (isSuspect(delivery)) {
-        quarantine?.leave();
-      }
+      quarantine?.ended(suspicionOf(delivery.crashes));
       alarm.ring();
     });
   }
 
-  async function deliver(delivery: ClaimedDelivery): Promise<void> {
+  async function deliver(
+    delivery: ClaimedDelivery,
+    isProbe: boolean,
+  ): Promise<void> {
     const result = await attemptWithin(
       (signal) => destination.attempt(delivery, signal),
       { timeoutMs: attemptTimeoutMs, cutOff: cutOff.signal },
     );
     const endedAt = now();
     if (!result.ok && cutOff.signal.aborted) {
-      breaker.ended("neutral", endedAt);
+      breaker.ended("neutral", endedAt, isProbe);
       await store.release(delivery.id, delivery.attempt, endedAt);
       return;
     }
-    breaker.ended(verdictOf(result), endedAt);
+    breaker.ended(verdictOf(result), endedAt, isProbe);
     const next = settle({
       scheduledAttempt: delivery.scheduledAttempt,
       result,
@@ -197,21 +205,17 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
 
   /** While an outcome cannot be written, nothing is claimed: a lease that lapses meanwhile is still ours. */
   async function write(settlement: Settlement): Promise<void> {
-    let held = 0;
     const onFault = (error: unknown): void => {
-      held = 1;
-      unsettled += held;
+      unsettled.add(settlement);
       deps.onFault(error);
     };
     try {
       const { settle } = store;
       await settleSurely({ settle, onFault }, settlement, cutOff.signal);
     } finally {
-      unsettled -= held;
+      unsettled.delete(settlement);
     }
   }
-
-  quarantine?.onFree(alarm.ring);
 
   return {
     start() {
@@ -245,10 +249,12 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   };
 }
 
-/** What an attempt says of the destination: one that is gone has answered. */
-function verdictOf(result: AttemptResult): "succeeded" | "failed" | "neutral" {
-  if (result.ok) {
-    return "succeeded";
-  }
-  return result.gone ? "neutral" : "failed";
+/** Answers that judge the event and not the destination, which is up: others may well succeed. */
+const OF_THE_EVENT = new Set([400, 406, 409, 410, 413, 415, 422]);
+
+/** What an attempt says of the destination. */
+function verdictOf(result: AttemptResult): "succeeded" | "failed" {
+  return result.ok || OF_THE_EVENT.has(result.status ?? 0)
+    ? "succeeded"
+    : "failed";
 }

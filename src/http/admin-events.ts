@@ -171,7 +171,10 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
     }
     const events: EventDetail[] = [];
     for (const id of new Set(ids)) {
-      events.push(await requireEvent(id));
+      const event = await requireEvent(id);
+      if (!events.some(({ seq }) => seq === event.seq)) {
+        events.push(event);
+      }
     }
     const meant = events.flatMap((event) => redeliverables(event, filter));
     answerJson(res, 200, {

@@ -76,8 +76,9 @@ function createErrorHandler({ refuse, logger }: AppDeps): ErrorRequestHandler {
   return async (thrown: unknown, _req, res, _next) => {
     const exchange = exchangeOf(res);
     try {
-      if (thrown instanceof AppError) {
-        await refuse(exchange, thrown);
+      const error = asRefusal(thrown);
+      if (error !== null) {
+        await refuse(exchange, error);
         return;
       }
     } catch (error) {
@@ -92,6 +93,18 @@ function createErrorHandler({ refuse, logger }: AppDeps): ErrorRequestHandler {
     }
     refuse.answer(exchange, "unavailable");
   };
+}
+
+/** Whether it is the request that is at fault: what we throw ourselves, and a path that the router cannot decode. */
+function asRefusal(thrown: unknown): AppError | null {
+  if (thrown instanceof AppError) {
+    return thrown;
+  }
+  return asError(thrown).name === "URIError"
+    ? new AppError("bad_request", "path_encoding", {
+        detail: "the path has a % that does not begin an encoded character",
+      })
+    : null;
 }
 
 /** One line a request on the operational log: no query, no header, no body. */

@@ -1,6 +1,7 @@
 import { hash as digest, timingSafeEqual } from "node:crypto";
 import { type RequestHandler } from "express";
 import { AppError } from "../errors.ts";
+import { exchangeOf } from "./exchange.ts";
 
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 
@@ -15,7 +16,7 @@ export function requireBearer(token: string | null): RequestHandler {
     };
   }
   const expected = digest("sha256", token, "buffer");
-  return (req, _res, next) => {
+  return (req, res, next) => {
     const offered = BEARER.exec(req.headers.authorization ?? "")?.[1];
     const good = timingSafeEqual(
       digest("sha256", offered ?? "", "buffer"),
@@ -27,6 +28,7 @@ export function requireBearer(token: string | null): RequestHandler {
         headers: { "www-authenticate": 'Bearer realm="hexhook"' },
       });
     }
+    exchangeOf(res).operator = true;
     next();
   };
 }

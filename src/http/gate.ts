@@ -38,6 +38,7 @@ export function createGate(options: GateOptions): RequestHandler {
       req,
       res,
       fault: null,
+      operator: false,
     });
     if (isDraining()) {
       res.shouldKeepAlive = false;

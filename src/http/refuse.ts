@@ -32,12 +32,13 @@ export function httpRejected(facts: {
   ip: string;
   requestId?: string;
   method?: string;
+  userId?: string;
 }): AuditDraft {
   const { at, resource, requestId, method, ip, status, reason } = facts;
   return {
     at,
     action: "http.rejected",
-    userId: "anonymous",
+    userId: facts.userId ?? "anonymous",
     resource: clipText(resource),
     result: "failure",
     metadata: { requestId, method, ip, status, reason },
@@ -63,7 +64,9 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     const { req, requestId, ip, resource } = exchange;
     const now = deps.now();
     const { code: cause, reason, extras } = exchange.fault ?? error;
-    const code = deps.refusals.refuse(cause, ip, now);
+    const code = exchange.operator
+      ? cause
+      : deps.refusals.refuse(cause, ip, now);
     const { status } = PROBLEMS[code];
     await deps.append(
       httpRejected({
@@ -73,6 +76,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
         reason,
         ip,
         requestId,
+        userId: exchange.operator ? "operator:api" : "anonymous",
         ...(req.method === undefined ? {} : { method: req.method }),
       }),
     );

@@ -27,6 +27,7 @@ export function startRetention(
     do {
       const at = now();
       const step = await store.purge({
+        now: at,
         receivedBefore,
         from,
         entry: (purged) => retentionPurged(purged, { at, receivedBefore }),

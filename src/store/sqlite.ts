@@ -89,7 +89,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
 
   return {
     ...createAuditReader(db),
-    ...createEventReader(db),
+    ...createEventReader(db, now),
     record: (received) =>
       group.submit(() => {
         const outcome = record(received);
@@ -107,6 +107,8 @@ export function openSqliteStore(options: SqliteOptions): Store {
         deliveries.release(deliveryId, attempt, at);
       }),
     redeliver: (request) => group.submit(() => redeliver(request)),
+    graveSuspectDue: async (destination, at) =>
+      deliveries.graveSuspectDue(destination, at),
     nextDueAt: async (destination) => deliveries.nextDueAt(destination),
     countDeliveries: async () => destinations.counts(),
     pausedDestinations: async () => destinations.paused(),
@@ -139,7 +141,7 @@ export function openSqliteReader(file: string): AuditReader & EventReader {
   const db = openForReading(file);
   return {
     ...createAuditReader(db),
-    ...createEventReader(db),
+    ...createEventReader(db, Date.now),
     close: async () => {
       db.close();
     },

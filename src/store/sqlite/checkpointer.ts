@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync, readSync, realpathSync } from "node:fs";
 import { type Database } from "better-sqlite3";
 
 /** Where the wal-index header says how many frames the log holds (https://sqlite.org/walformat.html, section 2.1). */
@@ -17,7 +17,7 @@ export function createCheckpointer(
   return {
     afterCommit() {
       // The index is there from the first write on, and stays the same file while a connection is open.
-      index ??= openSync(`${db.name}-shm`, "r");
+      index ??= openSync(`${realpathSync(db.name)}-shm`, "r");
       readSync(index, header, 0, 4, FRAMES_OFFSET);
       if ((header[0] ?? 0) > options.maxFrames) {
         db.pragma("wal_checkpoint(PASSIVE)");

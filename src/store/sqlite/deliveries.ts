@@ -32,6 +32,9 @@ const DUE = `
   SELECT id, event_seq, destination, attempt, uncounted, crashes, leased, claimed_at, order_key
   FROM delivery WHERE destination = ? AND state = 'pending' AND due_at <= ?`;
 
+/** Bodies that one claim reads, and one more: what is left is for the next, so that accepts come in between. */
+const MAX_CLAIMED_BYTES = 2_097_152;
+
 /** The delivery rows: claims under a lease, settlements fenced by the attempt, releases. */
 export function createDeliveryTable(
   db: Database,
@@ -46,9 +49,15 @@ export function createDeliveryTable(
   const dueUnsuspected = db.prepare<[string, number, number], DueRow>(
     `${DUE} AND crashes = 0 ORDER BY due_at LIMIT ?`,
   );
-  const dueSuspect = db.prepare<[string, number], DueRow>(
-    `${DUE} AND crashes > 0 ORDER BY due_at LIMIT 1`,
-  );
+  const dueSuspect = {
+    mild: db.prepare<[string, number], DueRow>(
+      `${DUE} AND crashes = 1 AND crashes > 0 ORDER BY due_at LIMIT 1`,
+    ),
+    // `crashes > 0` lets the partial index serve.
+    grave: db.prepare<[string, number], DueRow>(
+      `${DUE} AND crashes > 1 AND crashes > 0 ORDER BY due_at LIMIT 1`,
+    ),
+  };
   const lease = db.prepare<[number, number, number]>(
     "UPDATE delivery SET attempt = attempt + 1, leased = 1, due_at = ?, claimed_at = ? WHERE id = ?",
   );
@@ -121,6 +130,7 @@ export function createDeliveryTable(
     const { destination, now, limit, suspects } = request;
     const select = suspects === "any" ? due : dueUnsuspected;
     const claimed: ClaimedDelivery[] = [];
+    let bytes = 0;
     let again: boolean;
     do {
       again = false;
@@ -128,10 +138,15 @@ export function createDeliveryTable(
         if (request.holding.has(row.id)) {
           continue;
         }
+        if (bytes > MAX_CLAIMED_BYTES) {
+          return claimed;
+        }
         const lost = row.leased === 1;
         const ready = lost ? noteLost(row, request) : row;
         if (ready !== null && (suspects === "any" || ready.crashes === 0)) {
-          claimed.push(take(ready, request));
+          const taken = take(ready, request);
+          claimed.push(taken);
+          bytes += taken.event.body.length;
         }
         // What was found lost may have left room for others.
         again ||= lost && claimed.length < limit;
@@ -140,15 +155,19 @@ export function createDeliveryTable(
     return claimed;
   }
 
-  function claimSuspect(request: ClaimRequest): ClaimedDelivery[] {
+  function claimSuspect(
+    request: ClaimRequest,
+    kind: "mild" | "grave",
+  ): ClaimedDelivery[] {
     const { destination, now } = request;
     for (;;) {
-      const row = dueSuspect.get(destination, now);
+      const row = dueSuspect[kind].get(destination, now);
       if (row === undefined || request.holding.has(row.id)) {
         return [];
       }
-      const ready = row.leased === 1 ? noteLost(row, request) : row;
-      if (ready !== null) {
+      const lost = row.leased === 1;
+      const ready = lost ? noteLost(row, request) : row;
+      if (ready !== null && !(lost && kind === "mild")) {
         return [take(ready, request)];
       }
     }
@@ -168,14 +187,24 @@ export function createDeliveryTable(
 
   return {
     claim(request: ClaimRequest): ClaimedDelivery[] {
-      const suspects = request.suspects === "one" ? claimSuspect(request) : [];
-      const limit = request.limit - suspects.length;
-      const others = claimUpToLimit({ ...request, limit });
-      const claimed = [...suspects, ...others];
-      return claimed.length === 0 && request.suspects === "one"
-        ? // One that has only just been found lost.
-          claimSuspect(request)
-        : claimed.sort((a, b) => a.id - b.id);
+      const { suspects } = request;
+      if (suspects === "any" || suspects === "none") {
+        return claimUpToLimit(request);
+      }
+      const grave = suspects === "grave" ? claimSuspect(request, "grave") : [];
+      if (grave.length > 0) {
+        return grave;
+      }
+      const mild = claimSuspect(request, "mild");
+      const limit = request.limit - mild.length;
+      const claimed = [...mild, ...claimUpToLimit({ ...request, limit })];
+      return claimed.length > 0
+        ? claimed.sort((a, b) => a.id - b.id)
+        : // Perhaps one that has only just been found lost.
+          claimSuspect(request, suspects);
+    },
+    graveSuspectDue(destination: string, now: number): boolean {
+      return dueSuspect.grave.get(destination, now) !== undefined;
     },
     /** False when the lease was lost. */
     settle(settlement: Settlement): boolean {

@@ -9,25 +9,8 @@ const MAX_COUNT = 10_000;
 
 /** What is known of destinations as a whole. */
 export function createDestinationTable(db: Database) {
-  // Walks the index from one destination to the next, instead of over all that is pending.
-  const pending = db.prepare<[], { destination: string; count: number }>(
-    `WITH RECURSIVE known (destination) AS (
-       SELECT min(destination) FROM delivery WHERE state = 'pending'
-       UNION ALL
-       SELECT (SELECT min(destination) FROM delivery
-               WHERE state = 'pending' AND delivery.destination > known.destination)
-       FROM known WHERE known.destination IS NOT NULL)
-     SELECT destination, (
-       SELECT count(*) FROM (
-         SELECT 1 FROM delivery WHERE delivery.destination = known.destination AND state = 'pending' LIMIT ${MAX_COUNT})
-     ) AS count
-     FROM known WHERE destination IS NOT NULL`,
-  );
-  const exhausted = db.prepare<[], { destination: string; count: number }>(
-    `SELECT destination, count(*) AS count FROM (
-       SELECT destination FROM delivery WHERE state = 'exhausted' ORDER BY event_seq DESC LIMIT ${MAX_COUNT})
-     GROUP BY destination`,
-  );
+  const pending = countBy(db, "pending");
+  const exhausted = countBy(db, "exhausted");
   const paused = db.prepare<[], PausedDestination>(
     `SELECT name, paused_at AS pausedAt, paused_by AS pausedBy FROM paused_destination ORDER BY name`,
   );
@@ -66,4 +49,21 @@ export function createDestinationTable(db: Database) {
       }
     },
   };
+}
+
+/** Walks the partial index of a state from one destination to the next, instead of over all that is in it. */
+function countBy(db: Database, state: "pending" | "exhausted") {
+  return db.prepare<[], { destination: string; count: number }>(
+    `WITH RECURSIVE known (destination) AS (
+       SELECT min(destination) FROM delivery WHERE state = '${state}'
+       UNION ALL
+       SELECT (SELECT min(destination) FROM delivery
+               WHERE state = '${state}' AND delivery.destination > known.destination)
+       FROM known WHERE known.destination IS NOT NULL)
+     SELECT destination, (
+       SELECT count(*) FROM (
+         SELECT 1 FROM delivery WHERE delivery.destination = known.destination AND state = '${state}' LIMIT ${MAX_COUNT})
+     ) AS count
+     FROM known WHERE destination IS NOT NULL`,
+  );
 }

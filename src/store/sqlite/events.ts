@@ -43,7 +43,10 @@ interface DeliveryRow {
 const HEAD = "seq, source, id, type, received_at, length(body) AS body_bytes";
 
 /** Reading events with their deliveries, for operators. */
-export function createEventReader(db: Database): EventReader {
+export function createEventReader(
+  db: Database,
+  now: () => number,
+): EventReader {
   const attempts = createAttemptLog(db);
   const everyEvent = (compare: string, direction: string) =>
     db.prepare<[number, number], HeadRow>(
@@ -78,7 +81,9 @@ export function createEventReader(db: Database): EventReader {
       type: row.type,
       receivedAt: received_at,
       bodyBytes: body_bytes,
-      deliveries: deliveriesOf.all(row.seq).map(deliveryStatus),
+      deliveries: deliveriesOf
+        .all(row.seq)
+        .map((delivery) => deliveryStatus(delivery, now())),
     };
   };
 
@@ -160,9 +165,10 @@ function deliveriesFit(
   );
 }
 
-function deliveryStatus(row: DeliveryRow): DeliveryStatus {
+function deliveryStatus(row: DeliveryRow, now: number): DeliveryStatus {
   const { id, destination, state, attempt, leased, due_at } = row;
-  const underWay = state === "pending" && leased === 1;
+  // A lease that has ended is one of the dead.
+  const underWay = state === "pending" && leased === 1 && due_at > now;
   const waits = state === "pending" && !underWay && due_at < AFTER_ANOTHER;
   return {
     id,

@@ -10,7 +10,7 @@ const TRANSIENT =
 /** Faults after which the file is not to be believed: after a failed fsync SQLite reports later commits as good. */
 const FATAL = /^SQLITE_(?:IOERR|CORRUPT|NOTADB)/;
 
-/** A driver's error as a StoreError. An error that is no fault of the storage comes back as a fatal one too. */
+/** A driver's error as a StoreError. One that is no fault of the storage passes too: nothing was written. */
 export function asStoreError(thrown: unknown): StoreError {
   if (thrown instanceof StoreError) {
     return thrown;

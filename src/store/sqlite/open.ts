@@ -97,7 +97,7 @@ function guarded(file: string, open: () => Db): Db {
   }
 }
 
-/** A lock beside the file that every process which has it open shares, for as long as it lives. */
+/** A lock beside the file that every process that makes deliveries shares, for as long as it lives. */
 export interface InstanceLock {
   /** Whether no other process had the file open when this one came: then every lease is one of the dead. */
   readonly alone: boolean;

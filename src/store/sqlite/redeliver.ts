@@ -5,6 +5,7 @@ import {
   type RedeliveryOutcome,
   type RedeliveryStore,
 } from "../../core/store.ts";
+import { createAttemptLog } from "./attempts.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";
 
 interface Row {
@@ -12,6 +13,7 @@ interface Row {
   readonly state: DeliveryState["state"];
   readonly attempt: number;
   readonly leased: number;
+  readonly claimed_at: number | null;
   readonly due_at: number;
   readonly order_key: string | null;
   readonly source: string;
@@ -25,8 +27,9 @@ export function createRedeliverer(
   deps: { order: Order; append: (entry: AuditDraft) => void },
 ) {
   const { order, append } = deps;
+  const attempts = createAttemptLog(db);
   const select = db.prepare<[number], Row>(
-    `SELECT destination, state, attempt, leased, due_at, order_key, source, event.id AS event_id, type
+    `SELECT destination, state, attempt, leased, claimed_at, due_at, order_key, source, event.id AS event_id, type
      FROM delivery JOIN event ON event.seq = event_seq WHERE delivery.id = ?`,
   );
   const again = db.prepare<[number, number]>(
@@ -44,11 +47,19 @@ export function createRedeliverer(
         return "unknown";
       }
       const { destination, state, attempt, order_key } = row;
+      const lost = row.leased === 1 && row.due_at <= now;
       if (
         state === "pending" &&
-        (row.leased === 1 || row.due_at === AFTER_ANOTHER)
+        ((row.leased === 1 && !lost) || row.due_at === AFTER_ANOTHER)
       ) {
         return "under_way";
+      }
+      if (lost) {
+        attempts.insert(id, attempt, {
+          startedAt: row.claimed_at,
+          endedAt: null,
+          result: { ok: false, reason: "process_died" },
+        });
       }
       const dueAt = order.dueAt({ id, destination, orderKey: order_key }, now);
       again.run(dueAt, id);

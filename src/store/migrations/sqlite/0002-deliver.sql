@@ -12,7 +12,8 @@ ALTER TABLE delivery ADD COLUMN order_key TEXT;
 CREATE INDEX delivery_event ON delivery (event_seq);
 CREATE INDEX delivery_suspect ON delivery (destination, due_at) WHERE state = 'pending' AND crashes > 0;
 CREATE INDEX delivery_order ON delivery (destination, order_key, id) WHERE state = 'pending' AND order_key IS NOT NULL;
-CREATE INDEX delivery_exhausted ON delivery (event_seq, destination) WHERE state = 'exhausted';
+CREATE INDEX delivery_exhausted ON delivery (event_seq) WHERE state = 'exhausted';
+CREATE INDEX delivery_exhausted_to ON delivery (destination) WHERE state = 'exhausted';
 
 -- How each attempt ended. The one that is under way is in its delivery alone.
 CREATE TABLE attempt (
