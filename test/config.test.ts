@@ -359,6 +359,19 @@ function fileFaults(
   });
 }
 
+describe("a secret of a destination", () => {
+  it("is not a signing secret too, as a text or as a key", () => {
+    const secret = `whsec_${Buffer.alloc(32, "ab").toString("base64")}`;
+    expect(() =>
+      loadConfig({
+        HEX_SECRET: secret,
+        FORWARD_URL: "http://127.0.0.1/",
+        FORWARD_SECRET: secret,
+      }),
+    ).toThrow(/^FORWARD_SECRET: is a signing secret of hex too/);
+  });
+});
+
 describe("the configuration file", () => {
   it("gives destinations in its order, with their defaults, frozen", () => {
     const { destinations, handlers, sources, warnings } = withFile(

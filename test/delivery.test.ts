@@ -13,6 +13,7 @@ import {
   createCircuitBreaker,
 } from "../src/delivery/circuit-breaker.ts";
 import { headerText } from "../src/delivery/header-text.ts";
+import { createQuarantine } from "../src/delivery/quarantine.ts";
 import { loadHandlers } from "../src/delivery/load-handlers.ts";
 import { openSqliteReader } from "../src/store/sqlite.ts";
 import {
@@ -735,6 +736,78 @@ describe("a circuit breaker", () => {
     failed(breaker, 1000);
     breaker.reset();
     expect(breaker.room(8, 0)).toBe(8);
+  });
+});
+
+describe("the quarantine", () => {
+  const nothing = () => undefined;
+
+  it("gives one mild suspect its turn beside others, and tells who waits when that is over", () => {
+    const quarantine = createQuarantine();
+    expect(quarantine.ask(nothing)).toBe("grave");
+    quarantine.claimed("grave", 3, "none");
+    expect(quarantine.ask(nothing)).toBe("mild");
+    quarantine.claimed("mild", 1, "mild");
+    let told = 0;
+    expect(
+      quarantine.ask(() => {
+        told += 1;
+      }),
+    ).toBe("none");
+    quarantine.claimed("none", 0, "none");
+    told = 0;
+    quarantine.ask(() => {
+      told += 1;
+    });
+    quarantine.ended("mild");
+    expect(told).toBe(1);
+    expect(quarantine.ask(nothing)).toBe("mild");
+  });
+
+  it("lets nothing begin while a grave suspect is claimed or attempted", () => {
+    const quarantine = createQuarantine();
+    expect(quarantine.ask(nothing)).toBe("grave");
+    expect(quarantine.ask(nothing)).toBe("closed");
+    quarantine.claimed("grave", 1, "grave");
+    let told = false;
+    expect(
+      quarantine.ask(() => {
+        told = true;
+      }),
+    ).toBe("closed");
+    quarantine.ended("grave");
+    expect(told).toBe(true);
+    expect(quarantine.ask(nothing)).toBe("grave");
+  });
+
+  it("drains for a grave suspect: nothing begins until what is under way is over, and who drains is told first", () => {
+    const quarantine = createQuarantine();
+    const told: string[] = [];
+    quarantine.ask(nothing);
+    quarantine.claimed("grave", 2, "none");
+    quarantine.ask(nothing);
+    quarantine.drain(() => told.push("drainer"));
+    quarantine.claimed("mild", 0, "none");
+    expect(quarantine.ask(() => told.push("other"))).toBe("closed");
+    told.length = 0;
+    quarantine.ended("none");
+    expect([quarantine.ask(nothing), told]).toEqual(["closed", []]);
+    quarantine.ended("none");
+    expect(told).toEqual(["drainer", "other"]);
+    expect(quarantine.ask(nothing)).toBe("grave");
+  });
+
+  it("is not told of its own claim that failed, so that a fault of the store is not asked again and again", () => {
+    const quarantine = createQuarantine();
+    let rung = 0;
+    const ring = () => {
+      rung += 1;
+    };
+    const pass = quarantine.ask(ring);
+    if (pass !== "closed") {
+      quarantine.claimed(pass, 0, "none");
+    }
+    expect(rung).toBe(0);
   });
 });
 

@@ -119,6 +119,50 @@ describe("a handler that exits the process", () => {
   }, 60_000);
 });
 
+describe("a function that others end the process beside", () => {
+  it("is not given up for their deaths, however many of them there are", async () => {
+    writeFileSync(
+      path.join(folder.path, "handlers.mjs"),
+      `export default {
+        poison: () => { process.exit(9); },
+        innocent: () => new Promise((resolve) => { setTimeout(resolve, 700); }),
+      };`,
+    );
+    const env = { HANDLERS: "handlers.mjs", RETRY_SCHEDULE: "1h" };
+    const storeHas = async (action: string, eventId: string) =>
+      (await entriesOf(action)).some(
+        ({ metadata }) => metadata["eventId"] === eventId,
+      );
+    let first = true;
+    for (let n = 0; n < 200; n += 1) {
+      const running = await start(env).catch(() => null);
+      if (running === null) {
+        continue;
+      }
+      if (first) {
+        first = false;
+        await send(running, eventBody("innocent", "innocent"));
+      }
+      if (await storeHas("delivery.succeeded", "innocent")) {
+        break;
+      }
+      // While the innocent one runs, or may run, another one comes that ends the process.
+      const body = eventBody(`poison_${n}`, "poison");
+      await running.post(body, signed(body)).catch(() => undefined);
+      await Promise.race([
+        running.exited,
+        eventually(() => storeHas("delivery.succeeded", "innocent")),
+      ]);
+    }
+    expect(await statesOf(["innocent"])).toEqual(["succeeded"]);
+    const lost = (await entriesOf("delivery.failed")).filter(
+      ({ metadata }) => metadata["eventId"] === "innocent",
+    );
+    // Charged while nobody could tell, and never once it runs alone.
+    expect(lost.length).toBeLessThanOrEqual(2);
+  }, 90_000);
+});
+
 describe("a process that is killed during attempts", () => {
   it("loses nothing in 20 rounds; what is attempted twice carries the same id, and no attempt has a number twice", async () => {
     const answered = new Map<string, number>();

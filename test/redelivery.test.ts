@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
+import { openSqliteStore } from "../src/store/sqlite.ts";
 import {
   hang,
   reply,
@@ -155,6 +156,70 @@ describe("the management API", () => {
     ]);
     expect((await api("GET", "/api/nothing")).status).toBe(404);
     expect((await api("GET", "/API/events")).status).toBe(404);
+    for (const [method, target] of [
+      ["GET", "/api/events/%ff"],
+      ["POST", "/api/deliveries/%/redeliver"],
+      ["POST", "/api/destinations/%zz/pause"],
+    ] as const) {
+      expect(await api(method, target)).toMatchObject({
+        status: 400,
+        json: { detail: expect.stringContaining("%") },
+      });
+    }
+  });
+
+  it("tells an operator what is wrong, also when others have used up the budget of refusals of the address", async () => {
+    await start();
+    for (let n = 0; n < 620; n += 1) {
+      await api("GET", "/api/events", { token: "x" });
+    }
+    expect((await api("GET", "/api/events", { token: "x" })).status).toBe(429);
+    expect((await api("GET", "/api/events/nobody")).status).toBe(404);
+    expect((await service!.lastEntry())!.userId).toBe("operator:api");
+  }, 20_000);
+
+  it("lets a delivery be redelivered whose process died, though its destination is paused", async () => {
+    destination.answer(hang);
+    const running = await serve(folder.path, {
+      FORWARD_URL: destination.url,
+      HANDLERS: "none.mjs",
+    });
+    const body = eventBody("evt_1");
+    await running.post(body, signed(body));
+    await eventually(() => destination.attempts.length === 1);
+    await running.stop("SIGKILL");
+    const store = openSqliteStore({
+      file: path.join(folder.path, "hexhook.db"),
+      writer: "cli-test",
+      now: Date.now,
+      onFatal: () => undefined,
+      delivers: false,
+    });
+    await store.setPaused(
+      "forward",
+      { at: 1, by: "alice" },
+      {
+        at: 1,
+        action: "config.reloaded",
+        userId: "operator:alice",
+        resource: "/destinations/forward",
+        result: "success",
+        metadata: {},
+      },
+    );
+    await store.close();
+    await start();
+    expect(await deliveryOf("evt_1")).toMatchObject({
+      state: "pending",
+      underWay: false,
+    });
+    const { json } = await api("POST", "/api/events/redeliver", {
+      body: { ids: ["evt_1", "hex/evt_1"] },
+    });
+    expect(json).toMatchObject({ matched: 1, redelivered: 1 });
+    expect((await deliveryOf("evt_1"))["attempts"]).toMatchObject([
+      { attempt: 1, reason: "process_died", endedAt: null },
+    ]);
   });
 
   it.each([

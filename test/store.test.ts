@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import Database from "better-sqlite3";
+import { symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type AuditDraft } from "../src/core/audit-entry.ts";
 import { type ClaimedDelivery, type DeliveryState } from "../src/core/model.ts";
@@ -554,6 +555,62 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     );
   });
 
+  it("claims no more than a few large bodies at a time, and the rest the next time", async () => {
+    const body = "x".repeat(1_500_000);
+    for (let n = 1; n <= 5; n += 1) {
+      await store.record(record(`e${n}`, { mac: n, body }));
+    }
+    expect(idsOf(await claim())).toEqual(["e1", "e2"]);
+    expect(idsOf(await claim())).toEqual(["e3", "e4"]);
+    expect(idsOf(await claim())).toEqual(["e5"]);
+  });
+
+  it("counts what is exhausted for each destination, however many others there are", async () => {
+    await store.record(record("old", { mac: 1, destinations: ["quiet"] }));
+    const one = { destination: "quiet" };
+    const [quiet] = await claim(1, clock + 1, one);
+    await settle(quiet!, { state: "exhausted" });
+    await Promise.all(
+      Array.from({ length: 10_050 }, (_, n) =>
+        store.record(record(`e${n}`, { mac: n % 256 })),
+      ),
+    );
+    const busy = await claim(20_000);
+    await Promise.all(busy.map((d) => settle(d, { state: "exhausted" })));
+    expect(await store.countDeliveries()).toEqual(
+      expect.arrayContaining([
+        { destination: "d", pending: 0, exhausted: 10_000 },
+        { destination: "quiet", pending: 0, exhausted: 1 },
+      ]),
+    );
+  });
+
+  it("purges behind events that a wrong clock has put into the future", async () => {
+    for (let n = 0; n < 450; n += 1) {
+      await store.record(
+        record(`e${n}`, {
+          mac: n % 256,
+          destinations: [],
+          receivedAt: n < 300 ? 9_000_000 : 1000,
+        }),
+      );
+    }
+    let from: number | null = null;
+    let purged = 0;
+    do {
+      const step: Awaited<ReturnType<Store["purge"]>> = await store.purge({
+        now: 1_000_000,
+        receivedBefore: 5000,
+        from,
+        entry: () => draft("retention.purged"),
+      });
+      purged += step.purged.events;
+      from = step.next;
+    } while (from !== null);
+    // All but the newest, whose number is never given again.
+    expect(purged).toBe(149);
+  });
+
   it("remembers which destinations are paused, by whom, also after a restart", async () => {
     const entry = draft("config.reloaded");
     await store.setPaused("d", { at: 7000, by: "alice" }, entry);
@@ -730,6 +787,21 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 });
 
 describe("SQLite", () => {
+  it("may be behind a link", async () => {
+    const folder = temporaryFolder();
+    symlinkSync(
+      path.join(folder.path, "real.db"),
+      path.join(folder.path, "hexhook.db"),
+    );
+    writeFileSync(path.join(folder.path, "real.db"), "");
+    const store = KINDS[0]!.open(folder.path, "w", () => 1);
+    await store.append(draft("server.started"));
+    await store.append(draft("server.stopped"));
+    expect(await store.lastPosition()).toBe(2);
+    await store.close();
+    folder.remove();
+  });
+
   it("finds that the last line is not the one it wrote", async () => {
     const folder = temporaryFolder();
     const store = KINDS[0]!.open(folder.path, "w", () => 1);
