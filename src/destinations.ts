@@ -1,7 +1,10 @@
 import { type LookupFunction } from "node:net";
 import { type Logger } from "pino";
 import { type Config } from "./config.ts";
-import { type DestinationConfig } from "./config/destinations.ts";
+import {
+  type DestinationConfig,
+  HANDLER_CONCURRENCY,
+} from "./config/destinations.ts";
 import { type Destination, type Handlers } from "./core/model.ts";
 import { forbiddenLiteral } from "./delivery/address-guard.ts";
 import { createHandlerDestination } from "./delivery/handler-destination.ts";
@@ -9,9 +12,6 @@ import { createHttpDestination } from "./delivery/http-destination.ts";
 import { loadHandlers } from "./delivery/load-handlers.ts";
 import { ConfigError } from "./errors.ts";
 import builtInHandlers from "./handlers/index.ts";
-
-/** Attempts that may be under way at once, for each function of the handlers module. */
-const HANDLER_CONCURRENCY = 64;
 
 export interface DestinationDeps {
   readonly logger: Logger;

@@ -1,7 +1,7 @@
 import { type Command } from "commander";
 import { asciiJson } from "../core/audit-entry.ts";
 import { eventJson } from "../core/event-json.ts";
-import { eventsOf } from "../core/redelivery.ts";
+import { eventsOf } from "../core/walk-events.ts";
 import {
   addFilterOptions,
   filterOf,

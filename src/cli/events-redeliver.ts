@@ -3,8 +3,8 @@ import { userInfo } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { asciiJson } from "../core/audit-entry.ts";
+import { isOperatorName } from "../core/operator-name.ts";
 import {
-  isOperatorName,
   isUnderWay,
   redeliver,
   redeliverables,

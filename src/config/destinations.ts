@@ -35,7 +35,7 @@ export interface HandlersConfig {
 }
 
 const HTTP_CONCURRENCY = 8;
-const HANDLER_CONCURRENCY = 64;
+export const HANDLER_CONCURRENCY = 64;
 const EVERY_EVENT = Object.freeze(["*"]);
 const HEX = Object.freeze(["hex"]);
 const NOBODY: readonly string[] = Object.freeze([]);

@@ -4,32 +4,12 @@ import {
   type DeliveryFacts,
   type EventFilter,
   type EventReader,
-  type EventScan,
   type RedeliveryStore,
 } from "./store.ts";
+import { eventsOf } from "./walk-events.ts";
 
 /** So many deliveries share a transaction: more would hold up accepts. */
 const BATCH = 200;
-
-/** What an operator's name may look like in an audit entry. */
-const OPERATOR = /^[\w.@+:-]{1,64}$/;
-
-export function isOperatorName(name: string): boolean {
-  return OPERATOR.test(name);
-}
-
-/** All events that fit, one after another; what is in between them is walked in short steps. */
-export async function* eventsOf(
-  store: EventReader,
-  scan: Omit<EventScan, "limit">,
-): AsyncGenerator<EventStatus> {
-  let from = scan.from;
-  do {
-    const step = await store.scanEvents({ ...scan, from, limit: BATCH });
-    yield* step.events;
-    from = step.next;
-  } while (from !== null);
-}
 
 /** A delivery that is to be made again, and whose event it brings. */
 export interface Redeliverable {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isOperatorName } from "../core/redelivery.ts";
+import { isOperatorName } from "../core/operator-name.ts";
 
 /** Who asks, for the audit trail: the token alone does not tell. */
 export const operatorName = z
