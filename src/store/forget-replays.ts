@@ -1,4 +1,5 @@
 import { type Store } from "../core/store.ts";
+import { startPeriodic } from "./periodic.ts";
 
 const EVERY_MS = 1000;
 /** Rows that share one transaction; more would hold up accepts. */
@@ -15,36 +16,16 @@ export function startForgettingReplays(
   },
   options: { replayWindowSeconds: number },
 ): { stop: () => Promise<void> } {
+  const { store, now, onFault } = deps;
   const keepSeconds = options.replayWindowSeconds + MARGIN_SECONDS;
-  let stopping = false;
-  let running: Promise<void> | null = null;
 
-  async function forget(): Promise<void> {
-    const before = Math.floor(deps.now() / 1000) - keepSeconds;
+  async function forget(stopping: AbortSignal): Promise<void> {
+    const before = Math.floor(now() / 1000) - keepSeconds;
     let dropped: number;
     do {
-      dropped = await deps.store.forgetReplays(before, BATCH);
-    } while (dropped === BATCH && !isStopping());
+      dropped = await store.forgetReplays(before, BATCH);
+    } while (dropped === BATCH && !stopping.aborted);
   }
 
-  /** Set by stop() in the meantime, which control flow analysis does not see. */
-  function isStopping(): boolean {
-    return stopping;
-  }
-
-  const timer = setInterval(() => {
-    running ??= forget()
-      .catch(deps.onFault)
-      .finally(() => {
-        running = null;
-      });
-  }, EVERY_MS);
-
-  return {
-    async stop() {
-      stopping = true;
-      clearInterval(timer);
-      await running;
-    },
-  };
+  return startPeriodic(forget, { everyMs: EVERY_MS, onFault });
 }

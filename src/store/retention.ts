@@ -1,14 +1,14 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { type AuditDraft } from "../core/audit-entry.ts";
 import { type Purged, type Store } from "../core/store.ts";
+import { startPeriodic } from "./periodic.ts";
 
 const EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;
 /** After a step the store has this long to itself, and as long as the step took: accepts wait for a few milliseconds. */
 const REST_MS = 10;
 
-/**
- * Purges events past their days, in small steps, at start and every minute. `stop()` awaits the step under way.
- */
+/** Purges events past their days, in small steps, at start and every minute. `stop()` awaits the step under way. */
 export function startRetention(
   deps: {
     store: Pick<Store, "purge">;
@@ -17,11 +17,9 @@ export function startRetention(
   },
   options: { eventRetentionDays: number },
 ): { stop: () => Promise<void> } {
-  const { store, now } = deps;
-  const stopping = new AbortController();
-  let running: Promise<void> | null = null;
+  const { store, now, onFault } = deps;
 
-  async function sweep(): Promise<void> {
+  async function sweep(stopping: AbortSignal): Promise<void> {
     const receivedBefore = now() - options.eventRetentionDays * DAY_MS;
     let from: number | null = null;
     do {
@@ -33,40 +31,12 @@ export function startRetention(
         entry: (purged) => retentionPurged(purged, { at, receivedBefore }),
       });
       from = step.next;
-      await rest(REST_MS + Math.max(0, now() - at));
-    } while (from !== null && !stopping.signal.aborted);
+      const rest = REST_MS + Math.max(0, now() - at);
+      await delay(rest, undefined, { signal: stopping }).catch(() => undefined);
+    } while (from !== null && !stopping.aborted);
   }
 
-  function rest(milliseconds: number): Promise<void> {
-    return new Promise((resolve) => {
-      const wake = (): void => {
-        clearTimeout(timer);
-        stopping.signal.removeEventListener("abort", wake);
-        resolve();
-      };
-      const timer = setTimeout(wake, milliseconds);
-      stopping.signal.addEventListener("abort", wake);
-    });
-  }
-
-  function run(): void {
-    running ??= sweep()
-      .catch(deps.onFault)
-      .finally(() => {
-        running = null;
-      });
-  }
-
-  const timer = setInterval(run, EVERY_MS);
-  run();
-
-  return {
-    async stop() {
-      stopping.abort();
-      clearInterval(timer);
-      await running;
-    },
-  };
+  return startPeriodic(sweep, { everyMs: EVERY_MS, onFault });
 }
 
 function retentionPurged(
