@@ -1,12 +1,9 @@
 import { type Command } from "commander";
 import { asciiJson } from "../core/audit-entry.ts";
+import { createEventFilter } from "../core/event-filter.ts";
 import { eventJson } from "../core/event-json.ts";
 import { eventsOf } from "../core/walk-events.ts";
-import {
-  addFilterOptions,
-  filterOf,
-  type FilterOptions,
-} from "./event-filter.ts";
+import { addFilterOptions, type FilterOptions } from "./filter-options.ts";
 import { eventText } from "./event-text.ts";
 import { parseCount } from "./parse.ts";
 import { print } from "./print.ts";
@@ -30,7 +27,7 @@ export function addEventsList(events: Command): void {
     .action(async (options: Options) => {
       await withReader(async (store) => {
         const scan = {
-          filter: filterOf(options),
+          filter: createEventFilter(options),
           order: "newest",
           from: null,
         } as const;

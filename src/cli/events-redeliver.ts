@@ -3,6 +3,7 @@ import { userInfo } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, InvalidArgumentError } from "commander";
 import { asciiJson } from "../core/audit-entry.ts";
+import { createEventFilter } from "../core/event-filter.ts";
 import { isOperatorName } from "../core/operator-name.ts";
 import {
   isUnderWay,
@@ -13,11 +14,7 @@ import {
 } from "../core/redelivery.ts";
 import { type EventReader } from "../core/store.ts";
 import { EXIT, UsageError } from "../errors.ts";
-import {
-  addFilterOptions,
-  filterOf,
-  type FilterOptions,
-} from "./event-filter.ts";
+import { addFilterOptions, type FilterOptions } from "./filter-options.ts";
 import { lookUpEvents } from "./look-up-events.ts";
 import { print } from "./print.ts";
 import { createProgressBar } from "./progress-bar.ts";
@@ -92,7 +89,7 @@ type Choose = (
 ) => Promise<Iterable<Redeliverable> | AsyncIterable<Redeliverable> | null>;
 
 function chooser(ids: readonly string[], options: Options): Choose {
-  const filter = filterOf(options);
+  const filter = createEventFilter(options);
   if (options.all) {
     if (ids.length > 0) {
       throw new UsageError("give ids or --all, not both");

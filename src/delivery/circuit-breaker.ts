@@ -1,12 +1,4 @@
-/** What an operator sees of a breaker. */
-export interface BreakerStatus {
-  /** `closed`: attempts are made; `open`: none are; `half-open`: one at a time is, to see whether it succeeds. */
-  readonly state: "closed" | "open" | "half-open";
-  /** Failed attempts since the last that succeeded. */
-  readonly failures: number;
-  /** Unix milliseconds of the next probe while it is not closed. */
-  readonly probeAt: number | null;
-}
+import { type BreakerStatus } from "../core/destination-status.ts";
 
 /** Keeps attempts from a destination that fails each of them. Times in unix milliseconds. */
 export interface CircuitBreaker {

@@ -1,9 +1,10 @@
 import { type AuditDraft, clipText } from "../core/audit-entry.ts";
+import { type DestinationStatus } from "../core/destination-status.ts";
 import { type Destination, type NewDelivery } from "../core/model.ts";
-import { type PausedDestination, type Store } from "../core/store.ts";
+import { type Store } from "../core/store.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
 import { createQuarantine } from "./quarantine.ts";
-import { createWorker, type Worker, type WorkerStatus } from "./worker.ts";
+import { createWorker, type Worker } from "./worker.ts";
 
 /** Failures in a row after which a breaker opens, and how long its probes are apart at most. */
 const BREAKER_THRESHOLD = 5;
@@ -11,17 +12,6 @@ const MAX_PROBE_WAIT_MS = 60_000;
 
 /** How often it is looked up which destinations are paused: another process on the same store may have done it. */
 const REFRESH_MS = 1000;
-
-/** A destination as an operator sees it. One that is not configured any more has no worker. */
-export interface DestinationStatus {
-  readonly name: string;
-  readonly destination: Destination | null;
-  readonly worker: WorkerStatus | null;
-  readonly paused: PausedDestination | null;
-  /** 10,000 means that many or more. */
-  readonly pending: number;
-  readonly exhausted: number;
-}
 
 /** All destinations with their workers. */
 export interface Dispatcher {

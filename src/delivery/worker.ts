@@ -1,4 +1,5 @@
 import { setMaxListeners } from "node:events";
+import { type WorkerStatus } from "../core/destination-status.ts";
 import { afterLostAttempt } from "../core/lost-attempt.ts";
 import {
   type AttemptResult,
@@ -6,10 +7,14 @@ import {
   type Destination,
 } from "../core/model.ts";
 import { settle } from "../core/settle.ts";
-import { type Settlement, type Store } from "../core/store.ts";
+import {
+  type LostAttempt,
+  type Settlement,
+  type Store,
+} from "../core/store.ts";
 import { createAlarm } from "./alarm.ts";
 import { attemptWithin } from "./attempt-within.ts";
-import { type BreakerStatus, type CircuitBreaker } from "./circuit-breaker.ts";
+import { type CircuitBreaker } from "./circuit-breaker.ts";
 import { lostEntry, outcomeEntry } from "./outcome-entry.ts";
 import { type Quarantine, suspicionOf } from "./quarantine.ts";
 import { settleSurely } from "./settle-surely.ts";
@@ -19,14 +24,6 @@ const POLL_MS = 1000;
 
 /** A lease outlives the attempt by this much, so that the outcome can still be written. */
 const LEASE_MARGIN_MS = 5000;
-
-/** What an operator sees of a worker. */
-export interface WorkerStatus {
-  /** Attempts under way. */
-  readonly inFlight: number;
-  readonly paused: boolean;
-  readonly breaker: BreakerStatus;
-}
 
 export interface Worker {
   /** Begins to claim; before that nothing is. */
@@ -109,8 +106,10 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     if (dueAt === null || dueAt > at) {
       return dueAt === null ? POLL_MS : Math.min(POLL_MS, dueAt - at);
     }
+    // As it was when room was asked for: it may open while the claim is under way.
+    const isOpen = breaker.status(at).state !== "closed";
     const claimed = await claim(room, at);
-    const isProbe = claimed.length > 0 && breaker.started();
+    const isProbe = isOpen && claimed.length > 0 && breaker.started();
     for (const delivery of claimed) {
       start(delivery, isProbe);
     }
@@ -127,7 +126,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       limit,
       leaseUntil: at + attemptTimeoutMs + LEASE_MARGIN_MS,
       holding: new Set(inFlight.keys()),
-      onLost: (lost: Parameters<typeof lostEntry>[0]["lost"]) => {
+      onLost: (lost: LostAttempt) => {
         const { crashes } = lost;
         const next = afterLostAttempt({
           kind: destination.kind,

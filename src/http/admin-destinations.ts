@@ -1,33 +1,15 @@
 import { type RequestHandler } from "express";
+import { type DestinationStatus } from "../core/destination-status.ts";
 import { isoTime } from "../core/event-json.ts";
-import { type Destination } from "../core/model.ts";
-import { type PausedDestination } from "../core/store.ts";
 import { AppError } from "../errors.ts";
 import { type AddRoute } from "./admin-route.ts";
 import { answerJson } from "./answer.ts";
 import { operatorInput } from "./operator-input.ts";
 import { readInput } from "./read-input.ts";
 
-/** A destination as an operator sees it; null members: it is not configured any more. */
-interface DestinationView {
-  readonly name: string;
-  readonly destination: Destination | null;
-  readonly worker: {
-    readonly inFlight: number;
-    readonly breaker: {
-      readonly state: string;
-      readonly failures: number;
-      readonly probeAt: number | null;
-    };
-  } | null;
-  readonly paused: PausedDestination | null;
-  readonly pending: number;
-  readonly exhausted: number;
-}
-
 export interface DestinationRoutesDeps {
   readonly dispatcher: {
-    readonly status: () => Promise<readonly DestinationView[]>;
+    readonly status: () => Promise<readonly DestinationStatus[]>;
     readonly pause: (name: string, operator: string) => Promise<boolean>;
     readonly resume: (name: string, operator: string) => Promise<boolean>;
   };
@@ -72,7 +54,7 @@ export function addDestinationRoutes(
   });
 }
 
-function destinationJson(view: DestinationView) {
+function destinationJson(view: DestinationStatus) {
   const { name, destination, worker, paused, pending, exhausted } = view;
   return {
     name,

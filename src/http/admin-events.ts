@@ -1,8 +1,8 @@
 import { type Request, type RequestHandler } from "express";
 import { z } from "zod";
+import { createEventFilter, DELIVERY_STATES } from "../core/event-filter.ts";
 import { eventDetailJson, eventJson } from "../core/event-json.ts";
 import { findEvent } from "../core/event-reference.ts";
-import { createGlob } from "../core/glob.ts";
 import { type EventDetail, type EventStatus } from "../core/model.ts";
 import {
   redeliver,
@@ -31,7 +31,7 @@ const MAX_IDS = 1000;
 const MAX_STEPS = 100;
 
 const filterMembers = {
-  state: z.enum(["pending", "succeeded", "exhausted"]).optional(),
+  state: z.enum(DELIVERY_STATES).optional(),
   source: z.string().optional(),
   destination: z.string().optional(),
   type: z.string().max(256).optional(),
@@ -68,17 +68,11 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
 
   function filterOf(input: FilterInput): EventFilter {
     const since =
-      input.since === undefined ? null : parseSince(input.since, now());
-    if (since === null && input.since !== undefined) {
+      input.since === undefined ? undefined : parseSince(input.since, now());
+    if (since === null) {
       throw badInput(`since: must be ${SINCE_FORMS}`);
     }
-    return {
-      state: input.state ?? null,
-      source: input.source ?? null,
-      destination: input.destination ?? null,
-      type: input.type === undefined ? null : createGlob(input.type),
-      since,
-    };
+    return createEventFilter({ ...input, since });
   }
 
   const list: RequestHandler = async (req, res) => {

@@ -1,7 +1,6 @@
 import { type Command, Option } from "commander";
-import { createGlob } from "../core/glob.ts";
+import { DELIVERY_STATES } from "../core/event-filter.ts";
 import { type DeliveryState } from "../core/model.ts";
-import { type EventFilter } from "../core/store.ts";
 import { parseSinceOption } from "./parse.ts";
 
 /** The options that choose events, for the commands that share them. */
@@ -16,11 +15,9 @@ export interface FilterOptions {
 export function addFilterOptions(command: Command): Command {
   return command
     .addOption(
-      new Option("--state <state>", "with a delivery in this state").choices([
-        "pending",
-        "succeeded",
-        "exhausted",
-      ]),
+      new Option("--state <state>", "with a delivery in this state").choices(
+        DELIVERY_STATES,
+      ),
     )
     .option("--source <name>", "of one source")
     .option("--type <glob>", "such as invoice.paid or 'invoice.*'")
@@ -30,14 +27,4 @@ export function addFilterOptions(command: Command): Command {
       "15m, 2h, 3d ago, or an ISO time",
       parseSinceOption,
     );
-}
-
-export function filterOf(options: FilterOptions): EventFilter {
-  return {
-    state: options.state ?? null,
-    source: options.source ?? null,
-    destination: options.destination ?? null,
-    type: options.type === undefined ? null : createGlob(options.type),
-    since: options.since ?? null,
-  };
 }
