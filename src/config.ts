@@ -1,3 +1,5 @@
+import { type KeyObject } from "node:crypto";
+import { type AnalyticsConfig, analyticsOf } from "./config/analytics.ts";
 import {
   type DestinationEntry,
   readDestinationEntries,
@@ -58,6 +60,12 @@ export interface Config {
   readonly attemptTimeoutMs: number;
   readonly trustProxy: ValueOf<"TRUST_PROXY">;
   readonly auditStdout: ValueOf<"AUDIT_STDOUT">;
+  readonly auditFile: string | null;
+  /** Null = the one beside the store. */
+  readonly auditSigningKey: KeyObject | null;
+  readonly auditRetentionDays: number;
+  /** Where audit entries are sent to; null = nowhere. */
+  readonly auditAnalytics: AnalyticsConfig | null;
   readonly logLevel: ValueOf<"LOG_LEVEL">;
   readonly keepAliveSeconds: number;
   readonly drainSeconds: number;
@@ -89,6 +97,8 @@ export function loadConfig(env: Environment): Config {
   if (source !== null) {
     faults.push(...sharedSecrets(destinations, source));
   }
+  const analytics =
+    values === null ? null : analyticsOf(values, faults, warnings);
   if (values === null || source === null || faults.length > 0) {
     throw new ConfigError(faults);
   }
@@ -115,6 +125,10 @@ export function loadConfig(env: Environment): Config {
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT,
     trustProxy: values.TRUST_PROXY,
     auditStdout: values.AUDIT_STDOUT,
+    auditFile: values.AUDIT_FILE,
+    auditSigningKey: values.AUDIT_SIGNING_KEY,
+    auditRetentionDays: values.AUDIT_RETENTION_DAYS,
+    auditAnalytics: analytics,
     logLevel: values.LOG_LEVEL,
     keepAliveSeconds: values.KEEP_ALIVE_SECONDS,
     drainSeconds: values.DRAIN_SECONDS,

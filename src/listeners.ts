@@ -3,6 +3,7 @@ import { type Config } from "./config.ts";
 import { type createIntake } from "./core/intake.ts";
 import { type RefusalBudget } from "./core/refusal-budget.ts";
 import { type Store } from "./core/store.ts";
+import { type UnverifiedEntries } from "./core/unverified-entries.ts";
 import { type Dispatcher } from "./delivery/dispatcher.ts";
 import { createAdminApi } from "./http/admin-api.ts";
 import { createAdmission } from "./http/admission.ts";
@@ -33,6 +34,7 @@ export interface ListenersDeps {
   readonly store: Store;
   readonly intake: ReturnType<typeof createIntake>;
   readonly refusals: RefusalBudget;
+  readonly unverified: UnverifiedEntries;
   readonly dispatcher: Dispatcher;
   readonly shutdown: Shutdown;
   readonly logger: Logger;
@@ -51,7 +53,7 @@ export async function openListeners(
   config: Config,
   deps: ListenersDeps,
 ): Promise<{ port: number; adminPort: number | null }> {
-  const { store, refusals, shutdown, logger, now } = deps;
+  const { store, refusals, unverified, shutdown, logger, now } = deps;
   const schemes = config.sources.map(({ scheme }) => schemeOf(scheme));
   const sources = new Map(config.sources.map((s) => [s.name, s]));
   const boot = deps.randomHex(4);
@@ -63,7 +65,12 @@ export async function openListeners(
       isDraining: shutdown.isDraining,
       singleHeaders,
     });
-  const refuse = createRefuse({ append: store.append, refusals, now });
+  const refuse = createRefuse({
+    append: store.append,
+    unverified,
+    refusals,
+    now,
+  });
   const ready = createReadiness({
     probe: store.probe,
     isDraining: shutdown.isDraining,
@@ -90,6 +97,7 @@ export async function openListeners(
       ),
     },
   });
+  const streamsEnd = new AbortController();
   const adminApp = createAdminApp({
     ...shared,
     gate: createListenerGate(["authorization"]),
@@ -98,6 +106,7 @@ export async function openListeners(
       store: wakingAfterRedelivery(store, deps.dispatcher),
       dispatcher: deps.dispatcher,
       now,
+      ending: streamsEnd.signal,
     }),
   });
 
@@ -106,11 +115,7 @@ export async function openListeners(
     keepAliveTimeout: config.keepAliveSeconds * 1000,
     ...deps.limits,
   };
-  const onClientError = createClientErrorHandler({
-    append: store.append,
-    refusals,
-    now,
-  });
+  const onClientError = createClientErrorHandler({ unverified, refusals, now });
   const open = async (
     app: PlainExpress,
     address: { host: string; port: number; variable: string },
@@ -129,6 +134,10 @@ export async function openListeners(
           port: adminPort,
           variable: "ADMIN_PORT",
         });
+  // A listener waits for its connections, and a stream has no end of its own.
+  shutdown.onRelease(async () => {
+    streamsEnd.abort();
+  });
   const listener = await open(publicApp, { host, port, variable: "PORT" });
   return { port: listener.port, adminPort: admin?.port ?? null };
 }

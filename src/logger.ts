@@ -1,5 +1,6 @@
 import { type Logger, pino } from "pino";
 import { type ValueOf } from "./config/variables.ts";
+import { escapeJson } from "./core/audit-entry.ts";
 
 /** Lines that stderr has not taken yet are dropped beyond this, so that a stuck reader cannot fill the memory. */
 const MAX_QUEUED_BYTES = 1_048_576;
@@ -18,7 +19,8 @@ export function createLogger(level: ValueOf<"LOG_LEVEL">): Logger {
   const stream = {
     write(line: string): void {
       if (stderr.writableLength <= MAX_QUEUED_BYTES) {
-        stderr.write(line);
+        // Ids come from outside: nothing in them that a terminal would act on.
+        stderr.write(escapeJson(line));
       }
     },
     /** Calls back when stderr has taken everything, or will not. */

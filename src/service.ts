@@ -1,11 +1,11 @@
+import { type KeyObject } from "node:crypto";
 import { type Writable } from "node:stream";
-import { serverStarted, serverStopped } from "./audit/server-entries.ts";
-import { startStdoutSink } from "./audit/stdout-sink.ts";
+import { openAuditTrail } from "./audit-trail.ts";
 import { type Config } from "./config.ts";
+import { createCheckpoints } from "./core/checkpoint.ts";
 import { createIntake } from "./core/intake.ts";
 import { createRefusalBudget } from "./core/refusal-budget.ts";
 import { createRouter } from "./core/routing.ts";
-import { type Store } from "./core/store.ts";
 import { createDispatcher, type Dispatcher } from "./delivery/dispatcher.ts";
 import { createDestinations, type DestinationDeps } from "./destinations.ts";
 import { asError, type StoreError } from "./errors.ts";
@@ -13,8 +13,12 @@ import { type ServerLimits } from "./http/server.ts";
 import { openListeners } from "./listeners.ts";
 import { verify } from "./signature/verify.ts";
 import { startForgettingReplays } from "./store/forget-replays.ts";
-import { startRetention } from "./store/retention.ts";
-import { openSqliteStore } from "./store/sqlite.ts";
+import { startEventRetention } from "./store/event-retention.ts";
+import {
+  auditKeyFile,
+  obtainAuditKey,
+  openSqliteStore,
+} from "./store/sqlite.ts";
 import { createShutdown } from "./shutdown.ts";
 
 /** Refusals of unverified requests that one address gets answered in full: 600 at once, then 10 a second. */
@@ -24,6 +28,7 @@ const REFUSALS = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
 export interface ServiceDeps extends DestinationDeps {
   /** Where the audit trail goes. */
   readonly stdout: Writable;
+  readonly fetch: typeof fetch;
   /** In [0, 1). */
   readonly random: () => number;
   /** The store cannot be believed any more: nothing is acknowledged from now on, and the process should end. */
@@ -35,6 +40,8 @@ export interface Service {
   readonly port: number;
   /** Null when the management listener is off. */
   readonly adminPort: number | null;
+  /** Opens files again that were moved away. */
+  reopen(): void;
   /** Drains, closes, settles, writes the last entry. `reason` goes into it. */
   stop(reason: string): Promise<void>;
 }
@@ -56,54 +63,35 @@ export async function startService(
   try {
     const destinations = await createDestinations(config, deps);
 
-    const writer = deps.randomHex(8);
-    const store = openSqliteStore({
+    const checkpoints = createCheckpoints(signingKey(config, logger));
+    const opened = openSqliteStore({
       file: config.databaseFile,
-      writer,
+      writer: deps.randomHex(8),
+      checkpoints,
       now,
       onFatal: deps.onFatal,
       delivers: true,
     });
-    shutdown.onRelease(() => store.close());
+    shutdown.onRelease(() => opened.close());
 
-    const sink = startStdoutSink({
-      trail: store,
-      stdout: deps.stdout,
-      format: config.auditStdout,
-      writer,
-      after: await store.lastPosition(),
+    const { store, unverified, reopen } = await openAuditTrail(config, {
+      ...deps,
+      store: opened,
+      publicKey: checkpoints.publicKey,
+      destinations: destinations.map(({ name }) => name),
+      shutdown,
       onFault,
-    });
-    const audited = wakingAfterWrites(store, sink.wake);
-    await audited.append(
-      serverStarted({
-        at: now(),
-        version: deps.version,
-        nodeVersion: process.version,
-        sources: config.sources,
-        destinations: destinations.map(({ name }) => name),
-        heads: await store.heads(),
-      }),
-    );
-    shutdown.onRelease(async () => {
-      await audited.append(
-        serverStopped(now(), {
-          reason: shutdown.reason(),
-          good: shutdown.isDraining(),
-        }),
-      );
-      await sink.flush(shutdown.remainingMs());
     });
 
     const forgetting = startForgettingReplays({ store, now, onFault }, config);
     shutdown.onRelease(forgetting.stop);
 
-    const retention = startRetention({ store: audited, now, onFault }, config);
+    const retention = startEventRetention({ store, now, onFault }, config);
     shutdown.onRelease(retention.stop);
 
     const dispatcher = await createDispatcher(
       {
-        store: audited,
+        store,
         destinations,
         now,
         random: deps.random,
@@ -137,15 +125,16 @@ export async function startService(
     const intake = createIntake(
       {
         store: {
-          append: audited.append,
+          append: store.append,
           record: async (record) => {
-            const outcome = await audited.record(record);
+            const outcome = await store.record(record);
             if (outcome === "accepted") {
               dispatcher.wake(record.deliveries);
             }
             return outcome;
           },
         },
+        unverified,
         verify,
         route: createRouter(destinations),
         refusals,
@@ -156,19 +145,37 @@ export async function startService(
 
     const listening = await openListeners(config, {
       ...deps,
-      store: audited,
+      store,
       intake,
       refusals,
+      unverified,
       dispatcher,
       shutdown,
     });
     // Only now: a start that finds its port taken must not have delivered anything.
     dispatcher.start();
-    return { ...listening, stop: shutdown.stop };
+    return { ...listening, reopen, stop: shutdown.stop };
   } catch (error) {
     await shutdown.release();
     throw error;
   }
+}
+
+function signingKey(
+  { auditSigningKey, databaseFile }: Config,
+  logger: ServiceDeps["logger"],
+): KeyObject {
+  if (auditSigningKey !== null) {
+    return auditSigningKey;
+  }
+  const { key, openToOthers } = obtainAuditKey(databaseFile);
+  if (openToOthers) {
+    logger.warn(
+      { file: auditKeyFile(databaseFile) },
+      "others may read the key that signs the audit trail: chmod 600 it",
+    );
+  }
+  return key;
 }
 
 /** What waits for a destination that is not there any more waits for ever: somebody should know. */
@@ -184,25 +191,4 @@ async function warnOfUnconfigured(
       );
     }
   }
-}
-
-/** The same store, telling the sink whenever there may be new entries in it. */
-function wakingAfterWrites(store: Store, wake: () => void): Store {
-  const waking =
-    <A extends unknown[], T>(write: (...args: A) => Promise<T>) =>
-    async (...args: A): Promise<T> => {
-      const result = await write(...args);
-      wake();
-      return result;
-    };
-  return {
-    ...store,
-    append: waking(store.append),
-    record: waking(store.record),
-    claim: waking(store.claim),
-    settle: waking(store.settle),
-    redeliver: waking(store.redeliver),
-    setPaused: waking(store.setPaused),
-    purge: waking(store.purge),
-  };
 }

@@ -10,6 +10,7 @@ import { type ServiceDeps } from "../src/service.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { hang, reply, type Reply, startDestination } from "./destinations.ts";
 import {
+  CHECKPOINTS,
   eventBody,
   eventually,
   signed,
@@ -368,6 +369,7 @@ describe("10,000 events at once", () => {
     const total = 10_000;
     const target = await destination(reply(204));
     const store = openSqliteStore({
+      checkpoints: CHECKPOINTS,
       file: path.join(folder.path, "hexhook.db"),
       writer: "test",
       now: Date.now,

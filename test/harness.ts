@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { generateKeyPairSync, randomBytes } from "node:crypto";
 import { lookup } from "node:dns";
 import { mkdtempSync, rmSync } from "node:fs";
 import { connect } from "node:net";
@@ -7,10 +7,11 @@ import path from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
-import { type ParsedEntry, parseEntry } from "../src/audit/entry.ts";
+import { type ParsedEntry, parseEntry } from "../src/core/parsed-entry.ts";
 import { createTrailVerifier } from "../src/audit/verify.ts";
 import { rowsOf } from "../src/cli/reader.ts";
 import { type Environment, loadConfig } from "../src/config.ts";
+import { createCheckpoints } from "../src/core/checkpoint.ts";
 import { type StoreError } from "../src/errors.ts";
 import { type ServiceDeps, startService } from "../src/service.ts";
 import { SCHEMES, type SchemeName } from "../src/signature/scheme.ts";
@@ -18,6 +19,10 @@ import { signHeaders } from "../src/signature/sign.ts";
 import { openSqliteReader } from "../src/store/sqlite.ts";
 
 export const SECRET = "test-signing-secret-0123456789abcdef";
+/** What signs the checkpoints of trails that tests make themselves. */
+export const CHECKPOINTS = createCheckpoints(
+  generateKeyPairSync("ed25519").privateKey,
+);
 export const OTHER_SECRET = "another-signing-secret-0123456789ab";
 
 /** A folder of its own for each test file, gone afterwards. */
@@ -121,6 +126,7 @@ export async function startTestService(
     random: Math.random,
     randomHex: (bytes) => randomBytes(bytes).toString("hex"),
     lookup,
+    fetch,
     version: "0.0.0-test",
     onFatal: (error) => {
       fatal.push(error);

@@ -9,6 +9,7 @@ import {
   type TestDestination,
 } from "./destinations.ts";
 import {
+  CHECKPOINTS,
   eventBody,
   eventually,
   exchangeRaw,
@@ -189,6 +190,7 @@ describe("the management API", () => {
     await eventually(() => destination.attempts.length === 1);
     await running.stop("SIGKILL");
     const store = openSqliteStore({
+      checkpoints: CHECKPOINTS,
       file: path.join(folder.path, "hexhook.db"),
       writer: "cli-test",
       now: Date.now,

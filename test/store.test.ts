@@ -14,7 +14,7 @@ import {
 import { createGroupCommit } from "../src/store/group-commit.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import { asStoreError } from "../src/store/sqlite/faults.ts";
-import { readTrail, temporaryFolder } from "./harness.ts";
+import { CHECKPOINTS, readTrail, temporaryFolder } from "./harness.ts";
 
 /** What every store must do, whatever it is made of; each kind opens its own. */
 interface Kind {
@@ -27,6 +27,7 @@ const KINDS: readonly Kind[] = [
     name: "SQLite",
     open: (folder, writer, now) =>
       openSqliteStore({
+        checkpoints: CHECKPOINTS,
         file: path.join(folder, "hexhook.db"),
         writer,
         now,
@@ -281,6 +282,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await claim(1, clock + 60_000);
     await store.close();
     const command = openSqliteStore({
+      checkpoints: CHECKPOINTS,
       file: path.join(folder.path, "hexhook.db"),
       writer: "cli-1",
       now: () => clock,

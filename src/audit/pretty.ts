@@ -1,5 +1,5 @@
 import { shown, wrap } from "../core/terminal-text.ts";
-import { type ParsedEntry } from "./entry.ts";
+import { type ParsedEntry } from "../core/parsed-entry.ts";
 
 const RED = "\u001b[31m";
 const GREEN = "\u001b[32m";
@@ -32,16 +32,22 @@ export function prettyEntry(
 /** What tells most, first. */
 function factsOf(entry: ParsedEntry): string[] {
   const { action, resource, metadata } = entry;
-  const fact = (name: string, show = shown): string[] =>
-    metadata[name] === undefined ? [] : [show(metadata[name])];
+  const fact = (
+    name: string,
+    show: (value: unknown) => string | string[] = shown,
+  ): string[] =>
+    metadata[name] === undefined ? [] : [show(metadata[name])].flat();
   const place = resource.startsWith("/destinations/")
     ? [shown(resource).replace(/^\/destinations\//, "")]
     : action === "http.rejected"
       ? [...fact("method"), shown(resource)]
       : resource.startsWith("hexhook ")
         ? [shown(resource)]
-        : [];
+        : action === "audit.checkpoint"
+          ? [`writer=${shown(entry.chain.writer)}`, `seq=${entry.chain.seq}`]
+          : [];
   return [
+    ...fact("sink"),
     ...fact("reason"),
     ...fact("code"),
     ...fact("detail"),
@@ -49,6 +55,9 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("paused", (value) => (value === true ? "paused" : "resumed")),
     ...fact("attempt", (value) => `attempt=${shown(value)}`),
     ...(entry.userId.startsWith("operator:") ? [shown(entry.userId)] : []),
+    ...fact("count", (value) => `count=${shown(value)}`),
+    ...fact("reasons", counted),
+    ...fact("addresses", counted),
     ...fact("eventId"),
     ...fact("eventType"),
     ...fact("status"),
@@ -60,4 +69,11 @@ function factsOf(entry: ParsedEntry): string[] {
           ...fact("ip"),
         ]),
   ];
+}
+
+/** `bad_signature=4000` and so on. */
+function counted(counts: unknown): string[] {
+  return Object.entries(counts ?? {}).map(
+    ([name, count]) => `${shown(name)}=${shown(count)}`,
+  );
 }

@@ -8,6 +8,12 @@ import { type Source } from "../core/model.ts";
  */
 const MAX_HEADS = 60;
 
+/**
+ * Entries of a writer that sinks may be given a second time, from this one on: the process before had no time to note how far
+ * they had come.
+ */
+export type Resumed = Pick<ChainHead, "writer" | "seq">;
+
 /** The first entry of a writer: what it runs with, and where every other writer's chain ends. */
 export function serverStarted(facts: {
   at: number;
@@ -15,10 +21,13 @@ export function serverStarted(facts: {
   nodeVersion: string;
   sources: readonly Source[];
   destinations: readonly string[];
+  /** What this writer's checkpoints are verified with. */
+  publicKey: string;
   /** Newest first. */
   heads: readonly ChainHead[];
+  resumed: readonly Resumed[];
 }): AuditDraft {
-  const { at, version, nodeVersion, sources, destinations, heads } = facts;
+  const { at, version, nodeVersion, sources, destinations } = facts;
   return {
     at,
     action: "server.started",
@@ -34,7 +43,9 @@ export function serverStarted(facts: {
         keyIds: secrets.map(({ keyId }) => keyId),
       })),
       destinations,
-      ...namedHeads(heads),
+      publicKey: facts.publicKey,
+      resumed: facts.resumed.length > 0 ? facts.resumed : undefined,
+      ...namedHeads(facts.heads),
     },
   };
 }
@@ -45,17 +56,19 @@ export function commandStarted(facts: {
   version: string;
   command: string;
   operator: string;
+  /** What this writer's checkpoints are verified with. */
+  publicKey: string;
   /** Newest first. */
   heads: readonly ChainHead[];
 }): AuditDraft {
-  const { at, version, command, operator, heads } = facts;
+  const { at, version, command, operator, publicKey, heads } = facts;
   return {
     at,
     action: "server.started",
     userId: `operator:${operator}`,
     resource: `hexhook ${command}`,
     result: "success",
-    metadata: { version, ...namedHeads(heads) },
+    metadata: { version, publicKey, ...namedHeads(heads) },
   };
 }
 

@@ -1,98 +1,49 @@
 import { type Writable } from "node:stream";
-import { type AuditReader, type AuditRow } from "../core/store.ts";
+import { errorCode } from "../errors.ts";
+import { type AuditSink, SinkFault } from "./sink.ts";
 
 /** How an entry looks on stdout; `off` writes none. */
 export type StdoutFormat = "prefixed" | "json" | "off";
 
-/** So many entries are read from the store and handed to stdout at a time. */
-const BATCH = 500;
+/** What stands before an entry on stdout, so that it is told from what else a container prints. */
+export const STDOUT_PREFIX = "[AUDIT] ";
 
-export interface StdoutSink {
-  /** Says that the store may have more. */
-  wake: () => void;
-  /** Resolves when all that the store has is written, or `withinMs` is over. */
-  flush(withinMs: number): Promise<void>;
-}
+/** Entries on stdout, a line each. A reader that is gone ends the sink and not the process. */
+export function createStdoutSink(
+  stdout: Writable,
+  options: { format: Exclude<StdoutFormat, "off"> },
+): AuditSink {
+  const prefix = options.format === "prefixed" ? STDOUT_PREFIX : "";
+  let gone: SinkFault | null = null;
 
-/**
- * Writes the entries of one writer to stdout, in order, from the store: so a reader that is slow or stuck holds up
- * nothing and nothing heaps up in memory. A reader that is gone ends the sink and not the process.
- */
-export function startStdoutSink(deps: {
-  trail: Pick<AuditReader, "readAudit">;
-  stdout: Writable;
-  format: StdoutFormat;
-  writer: string;
-  /** The position in the store that this writer's first entry comes behind. */
-  after: number;
-  onFault: (error: unknown) => void;
-}): StdoutSink {
-  const { trail, stdout, format, writer } = deps;
-  const prefix = format === "prefixed" ? "[AUDIT] " : "";
-  let position = deps.after;
-  let pumping: Promise<void> | null = null;
-  let again = false;
-  let gone = format === "off";
-
-  stdout.on("error", (error) => {
-    gone = true;
-    deps.onFault(error);
-  });
-
-  async function pump(): Promise<void> {
-    let rows: readonly AuditRow[];
-    do {
-      again = false;
-      rows = await trail.readAudit(position, BATCH);
-      const mine = rows.filter((row) => row.writer === writer);
-      if (mine.length > 0) {
-        await write(mine.map(({ line }) => `${prefix}${line}\n`).join(""));
-      }
-      position = rows.at(-1)?.position ?? position;
-    } while (!isGone() && (isWanted() || rows.length === BATCH));
+  function end(error: unknown): SinkFault {
+    gone ??= new SinkFault(errorCode(error) ?? "gone", { kind: "final" });
+    return gone;
   }
 
-  function write(text: string): Promise<void> {
-    return new Promise((resolve) => {
-      stdout.write(text, () => {
-        resolve();
-      });
-    });
-  }
-
-  // Both are set by others while the pump waits, which control flow analysis does not see.
-  const isGone = (): boolean => gone;
-  const isWanted = (): boolean => again;
-
-  function wake(): void {
-    again = true;
-    if (pumping === null && !gone) {
-      pumping = pump()
-        .catch(deps.onFault)
-        .finally(() => {
-          pumping = null;
-          if (again) {
-            wake();
-          }
-        });
-    }
-  }
+  stdout.on("error", end);
 
   return {
-    wake,
-    async flush(withinMs) {
-      wake();
-      const caughtUp = async (): Promise<void> => {
-        while (pumping !== null) {
-          await pumping;
+    name: "stdout",
+    maxRows: 500,
+    maxBytes: 1_048_576,
+    lingerMs: 0,
+    shared: "each",
+    write: (rows) =>
+      new Promise((resolve, reject) => {
+        if (gone !== null) {
+          reject(gone);
+          return;
         }
-      };
-      let timer: NodeJS.Timeout | undefined;
-      const late = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, withinMs);
-      });
-      await Promise.race([caughtUp(), late]);
-      clearTimeout(timer);
-    },
+        const text = rows.map(({ line }) => `${prefix}${line}\n`).join("");
+        // Called back when the stream has handed it on: a reader that is stuck is waited for.
+        stdout.write(text, (error) => {
+          if (error) {
+            reject(end(error));
+          } else {
+            resolve();
+          }
+        });
+      }),
   };
 }

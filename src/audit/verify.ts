@@ -4,30 +4,30 @@ import {
   hashLine,
   splitHash,
 } from "../core/audit-chain.ts";
-import { parseEntry, type ParsedEntry } from "./entry.ts";
-
-/** The first thing that is wrong with the chain of a writer. */
-export interface ChainFault {
-  readonly writer: string;
-  readonly seq: number;
-  readonly what:
-    | "edited"
-    | "missing"
-    | "out of order"
-    | "not linked to the entry before"
-    | "cut off"
-    | "gone with all its entries"
-    | "without a head in the store"
-    | "unreadable";
-}
+import {
+  bareLine,
+  type Claims,
+  claimsOf,
+  isEntryLike,
+  isTorn,
+  secondEntryAt,
+} from "./damage.ts";
+import { parseEntry, type ParsedEntry } from "../core/parsed-entry.ts";
+import { type ChainFault, createRecent, WriterChain } from "./writer-chain.ts";
 
 /** What is known of one writer's chain. */
 export interface WriterReport {
   readonly writer: string;
-  /** Entries that were intact, counted up to the first fault. */
+  /** Entries that are in their place, up to the first fault. */
   readonly entries: number;
-  /** The last of them; 0 = none. */
+  /** The first and the last of them; 0 = none. */
+  readonly firstSeq: number;
   readonly lastSeq: number;
+  readonly lastHash: string;
+  /** Up to here a signed checkpoint vouches for them, its own or one behind a start that names it; 0 = none does. */
+  readonly anchoredTo: number;
+  /** The key of its checkpoints: base64 of the SPKI DER. */
+  readonly publicKey: string | null;
   readonly fault: ChainFault | null;
 }
 
@@ -36,10 +36,26 @@ export interface TrailReport {
   readonly entries: number;
   /** Lines that are no entries, such as those of another program in the same stream. */
   readonly skipped: number;
+  /** Lines that break off. What they were is there as well, or missed as any other. */
+  readonly torn: number;
+  /** Given heads of which nothing can be told, since the entries are purged or lie too far back. */
+  readonly untold: readonly ChainHead[];
+}
+
+export interface VerifyOptions {
+  /** Entries known from elsewhere that must be there. */
+  readonly heads?: readonly ChainHead[];
+  /** The keys that checkpoints may be signed with; none = those that the trail itself names. */
+  readonly publicKeys?: readonly string[];
+  /**
+   * The lines are a part of the trail, or several streams in one: writers may begin late, and an entry may come before
+   * one that it names.
+   */
+  readonly partial?: boolean;
 }
 
 export interface TrailVerifier {
-  /** Takes the next line of a stream, with or without the `[AUDIT] ` prefix; other lines are counted and skipped. */
+  /** Takes the next line of a stream, with or without what stands before an entry there; others are counted and skipped. */
   line(text: string): void;
   /** Takes the next line of a store, where every line must be an entry. */
   entry(line: string): void;
@@ -53,154 +69,277 @@ export interface TrailVerifier {
   }): TrailReport;
 }
 
-interface WriterState {
-  seq: number;
-  hash: string;
-  entries: number;
-  fault: ChainFault | null;
+/** Something that an entry says of another writer; as good as the entry itself. */
+interface Said extends ChainHead {
+  readonly by: WriterChain;
+  readonly bySeq: number;
 }
 
-const PREFIX = "[AUDIT] ";
-const ENTRY_START = '{"timestamp":"';
-
-/** Nobody to put it down to: a line that looks like an entry and is none. */
+/** Nobody to put it down to: a line that was an entry and says nothing of its place any more. */
 const UNKNOWN_WRITER = "(unreadable)";
 
 /**
- * Verifies the chains of a trail line by line, in memory that grows with the number of writers alone. `heads` are entries
- * known from elsewhere that must be there; the heads that an intact `server.started` names must be there too, in a stream
- * only for writers of which it has entries at all.
+ * Verifies a trail line by line: hashes, links, signatures, and what entries say of other writers. Memory grows with the
+ * number of writers alone.
  */
 export function createTrailVerifier(
-  heads: readonly ChainHead[] = [],
+  options: VerifyOptions = {},
 ): TrailVerifier {
-  const writers = new Map<string, WriterState>();
-  /** The furthest head that the trail itself names of each writer. */
-  const named = new Map<string, ChainHead>();
-  let entries = 0;
-  let skipped = 0;
+  const { heads = [], publicKeys = [], partial = false } = options;
+  const trusted = publicKeys.length === 0 ? null : new Set(publicKeys);
+  const recent = createRecent();
+  const chains = new Map<string, WriterChain>();
+  /** The furthest head that a start names of each writer, and the last entry that the retention says is gone. */
+  const named = new Map<string, Said>();
+  const purged = new Map<string, Said>();
+  /** From where on a start says that entries may come twice. */
+  const resumed = new Map<string, number>();
+  /** First entries that were changed in what they say of their writer, by the hash they claim. */
+  const strays = new Map<string, WriterChain>();
+  const counts = { entries: 0, skipped: 0, torn: 0 };
 
-  function stateOf(writer: string): WriterState {
-    let state = writers.get(writer);
-    if (state === undefined) {
-      state = { seq: 0, hash: GENESIS, entries: 0, fault: null };
-      writers.set(writer, state);
+  function chainOf(writer: string): WriterChain {
+    let chain = chains.get(writer);
+    if (chain === undefined) {
+      chain = new WriterChain(writer, recent);
+      chains.set(writer, chain);
     }
-    return state;
+    return chain;
   }
 
   function entry(line: string): void {
-    entries += 1;
     const parsed = parseEntry(line);
     const split = splitHash(line);
     if (parsed === null || split === null) {
-      const state = stateOf(UNKNOWN_WRITER);
-      state.fault ??= fault(UNKNOWN_WRITER, entries, "unreadable");
+      damaged(line);
       return;
     }
-    const { writer, seq, prev } = parsed.chain;
-    const state = stateOf(writer);
-    if (state.fault !== null) {
-      return;
-    }
-    const expected = state.seq + 1;
-    const known = heads.find(
-      (head) => head.writer === writer && head.seq === seq,
-    );
+    counts.entries += 1;
     if (hashLine(split.covered) !== split.claimed) {
-      state.fault = fault(writer, seq, "edited");
-    } else if (seq > expected) {
-      state.fault = fault(writer, expected, "missing");
-    } else if (seq < expected) {
-      state.fault = fault(writer, seq, "out of order");
-    } else if (prev !== state.hash) {
-      state.fault = fault(writer, seq, "not linked to the entry before");
-    } else if (known !== undefined && known.hash !== split.claimed) {
-      state.fault = fault(writer, seq, "edited");
-    } else {
-      state.seq = seq;
-      state.hash = split.claimed;
-      state.entries += 1;
-      noteNamedHeads(parsed);
+      changed(claimsOf(line));
+      return;
+    }
+    const chain = chainOf(parsed.chain.writer);
+    claimStray(chain, parsed);
+    if (chain.take(parsed)) {
+      heed(chain, parsed);
     }
   }
 
-  function noteNamedHeads({ action, metadata }: ParsedEntry): void {
-    if (action !== "server.started" || !Array.isArray(metadata["heads"])) {
+  function damaged(line: string): void {
+    const second = secondEntryAt(line);
+    const first = second === -1 ? line : line.slice(0, second);
+    if (isTorn(first)) {
+      counts.torn += 1;
+    } else {
+      counts.entries += 1;
+      changed(claimsOf(first));
+    }
+    if (second !== -1) {
+      entry(bareLine(line.slice(second)));
+    }
+  }
+
+  /** An entry that is not what was written: the one whose place it names, by its link rather than by its words. */
+  function changed(claims: Claims): void {
+    const { writer, prev, hash } = claims;
+    const seq = prev === GENESIS ? 1 : claims.seq;
+    const linked = [...chains.values()].find(
+      (chain) => chain.entries > 0 && chain.hash === prev,
+    );
+    if (linked !== undefined) {
+      linked.fail("edited", linked.seq + 1);
       return;
     }
-    for (const head of metadata["heads"] as ChainHead[]) {
-      if (head.seq > (named.get(head.writer)?.seq ?? 0)) {
-        named.set(head.writer, head);
+    const unheard = writer === null || !chains.has(writer);
+    const chain = chainOf(writer ?? UNKNOWN_WRITER);
+    if (writer === null || seq === null) {
+      chain.fail("unreadable", counts.entries);
+    } else {
+      chain.fail("edited", seq);
+    }
+    if (unheard && prev === GENESIS && hash !== null) {
+      strays.set(hash, chain);
+    }
+  }
+
+  /** The second entry of a writer tells whose a changed first one was. */
+  function claimStray(chain: WriterChain, { chain: link }: ParsedEntry): void {
+    const stray = strays.get(link.prev);
+    if (chain.entries === 0 && stray !== undefined && stray !== chain) {
+      chain.fail("edited", link.seq - 1);
+      chains.delete(stray.writer);
+      strays.delete(link.prev);
+    }
+  }
+
+  /** What an entry that is in its place says. */
+  function heed(chain: WriterChain, parsed: ParsedEntry): void {
+    const { action, metadata } = parsed;
+    if (action === "audit.checkpoint") {
+      chain.anchor(parsed, trusted);
+    } else if (action === "server.started") {
+      const { publicKey } = metadata;
+      if (typeof publicKey === "string") {
+        chain.declareKey(publicKey);
+      }
+      headsIn(metadata["heads"]).forEach((head) => {
+        noteNamed({ ...head, by: chain, bySeq: chain.seq });
+      });
+      for (const { writer, seq } of headsIn(metadata["resumed"])) {
+        resumed.set(writer, Math.min(resumed.get(writer) ?? seq, seq));
+      }
+    } else if (action === "retention.purged") {
+      for (const head of headsIn(metadata["writers"])) {
+        purged.set(head.writer, { ...head, by: chain, bySeq: chain.seq });
       }
     }
   }
 
-  /** A chain that ends before a head of it was cut off there; one that ends on it must have its hash. */
-  function meet({ writer, seq, hash }: ChainHead): void {
-    const state = stateOf(writer);
-    if (state.fault !== null) {
-      return;
+  function noteNamed(head: Said): void {
+    const chain = chains.get(head.writer);
+    if (head.seq > (named.get(head.writer)?.seq ?? 0)) {
+      named.set(head.writer, head);
     }
-    if (state.entries === 0) {
-      state.fault = fault(writer, 1, "gone with all its entries");
-    } else if (state.seq < seq) {
-      state.fault = fault(writer, state.seq + 1, "cut off");
-    } else if (state.seq === seq && state.hash !== hash) {
-      state.fault = fault(writer, seq, "edited");
+    // In the order of the store what is named was there before.
+    if (chain !== undefined && chain.entries > 0 && !partial) {
+      chain.meet(head);
+    }
+  }
+
+  /** Checkpoints vouch for what comes before them, and so for the heads that a start before them names. */
+  function spreadAnchors(): void {
+    let spread = true;
+    while (spread) {
+      spread = false;
+      for (const { writer, seq, by, bySeq } of named.values()) {
+        const chain = chains.get(writer);
+        const reach = Math.min(seq, chain?.seq ?? 0);
+        if (chain && bySeq <= by.anchoredTo && reach > chain.anchoredTo) {
+          chain.anchoredTo = reach;
+          spread = true;
+        }
+      }
+    }
+  }
+
+  const isPurged = (writer: string, seq: number): boolean => {
+    const said = purged.get(writer);
+    return said !== undefined && said.bySeq <= said.by.anchoredTo
+      ? seq <= said.seq
+      : false;
+  };
+
+  /** Judges what could not be judged before the end. */
+  function settle(chain: WriterChain): void {
+    const { writer, gap, doubled } = chain;
+    const excused =
+      gap === null ||
+      (partial && gap.seq === 1) ||
+      (isPurged(writer, gap.next - 1) && purged.get(writer)?.hash === gap.prev);
+    if (!excused) {
+      // It comes before whatever else was found.
+      const { fault } = chain;
+      const reordered = fault?.what === "reordered" && fault.seq < gap.next;
+      chain.fault = reordered
+        ? fault
+        : { writer, seq: gap.seq, what: "missing" };
+      chain.anchoredTo = Math.min(chain.anchoredTo, gap.seq - 1);
+    } else if (
+      doubled !== null &&
+      (resumed.get(writer) ?? Infinity) > doubled
+    ) {
+      chain.fault = { writer, seq: doubled, what: "doubled" };
+    }
+  }
+
+  function meetNamed(whole: boolean): void {
+    for (const head of named.values()) {
+      const { writer, seq } = head;
+      if (!isPurged(writer, seq) && (whole || chains.has(writer))) {
+        chainOf(writer).meet(head);
+      }
+    }
+  }
+
+  /** Holds the chains against the store's own table of heads. */
+  function meetTable(table: {
+    before: readonly ChainHead[];
+    after: readonly ChainHead[];
+  }): void {
+    for (const head of table.before) {
+      if (!isPurged(head.writer, head.seq)) {
+        chainOf(head.writer).meet(head);
+      }
+    }
+    const noted = new Set(
+      [...table.before, ...table.after].map(({ writer }) => writer),
+    );
+    for (const chain of chains.values()) {
+      if (!noted.has(chain.writer)) {
+        chain.fail("without a head in the store", chain.seq);
+      }
     }
   }
 
   return {
     entry,
     line(text) {
-      const bare = text.startsWith(PREFIX) ? text.slice(PREFIX.length) : text;
-      if (bare === text && !text.startsWith(ENTRY_START)) {
-        skipped += 1;
-        return;
+      const line = bareLine(text);
+      if (isEntryLike(line)) {
+        entry(line);
+      } else {
+        counts.skipped += 1;
       }
-      entry(bare);
     },
     finish(store) {
-      heads.forEach(meet);
-      for (const head of named.values()) {
-        if (store !== undefined || writers.has(head.writer)) {
-          meet(head);
-        }
-      }
       if (store !== undefined) {
-        store.before.forEach(meet);
-        const noted = new Set(
-          [...store.before, ...store.after].map(({ writer }) => writer),
-        );
-        for (const [writer, state] of writers) {
-          if (!noted.has(writer)) {
-            state.fault ??= fault(
-              writer,
-              state.seq,
-              "without a head in the store",
-            );
-          }
-        }
+        // Sinks may be given an entry twice; a store has it once.
+        resumed.clear();
+      }
+      spreadAnchors();
+      for (const chain of chains.values()) {
+        settle(chain);
+      }
+      const untold = heads.filter((head) => !chainOf(head.writer).meet(head));
+      meetNamed(store !== undefined);
+      if (store !== undefined) {
+        meetTable(store);
       }
       return {
-        entries,
-        skipped,
-        writers: [...writers].map(([writer, state]) => ({
-          writer,
-          entries: state.entries,
-          lastSeq: state.seq,
-          fault: state.fault,
-        })),
+        ...counts,
+        untold,
+        writers: [...chains.values()].map(reportOf),
       };
     },
   };
 }
 
-function fault(
-  writer: string,
-  seq: number,
-  what: ChainFault["what"],
-): ChainFault {
-  return { writer, seq, what };
+function reportOf(chain: WriterChain): WriterReport {
+  const { writer, entries, firstSeq, seq, hash, anchoredTo, publicKey } = chain;
+  return {
+    writer,
+    entries,
+    firstSeq,
+    lastSeq: seq,
+    lastHash: hash,
+    anchoredTo,
+    publicKey,
+    fault: chain.fault,
+  };
+}
+
+/** A list of heads out of an entry; what is none is left out. */
+function headsIn(value: unknown): ChainHead[] {
+  return Array.isArray(value)
+    ? (value as (Partial<ChainHead> | null)[]).flatMap((head) =>
+        typeof head?.writer === "string" && Number.isSafeInteger(head.seq)
+          ? {
+              writer: head.writer,
+              seq: Number(head.seq),
+              hash: String(head.hash),
+            }
+          : [],
+      )
+    : [];
 }

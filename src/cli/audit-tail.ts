@@ -1,20 +1,20 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import { parseEntry } from "../audit/entry.ts";
-import { createEntryFilter } from "../audit/filter.ts";
 import { prettyEntry } from "../audit/pretty.ts";
+import { type EntryFilter, RESULTS } from "../core/entry-filter.ts";
+import {
+  createTrailSearch,
+  type FoundEntry,
+  type TrailSearch,
+} from "../core/search-trail.ts";
 import { TERMINAL_WIDTH } from "../core/terminal-text.ts";
 import { type AuditReader } from "../core/store.ts";
 import { parseCount, parseSinceOption } from "./parse.ts";
 import { print } from "./print.ts";
 import { rowsOf, withReader } from "./reader.ts";
 
-interface Options {
+interface Options extends EntryFilter {
   follow?: true;
-  since?: number;
-  action?: string;
-  result?: string;
-  source?: string;
   lines?: number;
   json?: true;
 }
@@ -24,6 +24,8 @@ const FOLLOW_EVERY_MS = 200;
 
 /** On a terminal, without being asked for more: about a screen. */
 const SCREENFUL = 50;
+
+const STEP = 1000;
 
 export function addAuditTail(audit: Command): void {
   audit
@@ -36,16 +38,12 @@ export function addAuditTail(audit: Command): void {
       parseSinceOption,
     )
     .option("--action <glob>", "such as webhook.rejected or 'webhook.*'")
-    .addOption(
-      new Option("--result <result>", "by result").choices([
-        "success",
-        "failure",
-      ]),
-    )
+    .addOption(new Option("--result <result>", "by result").choices(RESULTS))
     .option("--source <name>", "of one source")
+    .option("--event <id>", "of one event: its id, or SOURCE/ID")
     .option(
       "-n, --lines <n>",
-      `only the last n (default on a terminal without --since: ${SCREENFUL})`,
+      `only the last n (default on a terminal without --since or --event: ${SCREENFUL})`,
       parseCount,
     )
     .option("--json", "print the lines as they are stored")
@@ -55,55 +53,62 @@ export function addAuditTail(audit: Command): void {
 }
 
 async function tail(trail: AuditReader, options: Options): Promise<void> {
-  const matches = createEntryFilter({
-    since:
-      options.since === undefined
-        ? null
-        : new Date(options.since).toISOString(),
-    action: options.action ?? null,
-    result: options.result ?? null,
-    source: options.source ?? null,
-  });
-  const limit =
-    options.lines ??
-    (process.stdout.isTTY && options.since === undefined ? SCREENFUL : null);
+  const { since, event, lines, json } = options;
+  const search = await createTrailSearch(trail, options);
   const look = { colours: process.stdout.isTTY, width: TERMINAL_WIDTH };
-  const show = (line: string): string | null => {
-    const entry = parseEntry(line);
-    if (entry === null || !matches(entry)) {
-      return null;
-    }
-    return options.json ? line : prettyEntry(entry, look);
-  };
+  const show = ({ row, entry }: FoundEntry): Promise<void> =>
+    print(json ? row.line : prettyEntry(entry, look));
+  const screenful =
+    process.stdout.isTTY && since === undefined && event === undefined;
+  const limit = lines ?? (screenful ? SCREENFUL : null);
 
-  let position = 0;
-  const kept: string[] = [];
-  for await (const row of rowsOf(trail)) {
-    position = row.position;
-    const shown = show(row.line);
-    if (shown === null) {
-      continue;
-    }
-    if (limit === null) {
-      await print(shown);
-    } else {
-      kept.push(shown);
-      if (kept.length > limit) {
-        kept.shift();
-      }
-    }
-  }
-  for (const line of kept) {
-    await print(line);
+  let position = await trail.lastPosition();
+  const shown =
+    limit === null ? allOf(search) : await lastOf(search, limit, position);
+  for await (const found of shown) {
+    await show(found);
+    position = Math.max(position, found.row.position);
   }
   while (options.follow) {
     for await (const row of rowsOf(trail, position)) {
       position = row.position;
-      const shown = show(row.line);
-      if (shown !== null) {
-        await print(shown);
+      for (const found of search.among([row])) {
+        await show(found);
       }
     }
     await delay(FOLLOW_EVERY_MS);
   }
+}
+
+async function* allOf(search: TrailSearch): AsyncGenerator<FoundEntry> {
+  let from: number | null = 0;
+  while (from !== null) {
+    const step: Awaited<ReturnType<TrailSearch["step"]>> = await search.step({
+      order: "oldest",
+      from,
+      limit: STEP,
+    });
+    yield* step.found;
+    from = step.next;
+  }
+}
+
+/** The last `limit` of them up to a position, in their order. */
+async function lastOf(
+  search: TrailSearch,
+  limit: number,
+  position: number,
+): Promise<FoundEntry[]> {
+  const newestFirst: FoundEntry[] = [];
+  let from: number | null = position + 1;
+  while (from !== null && newestFirst.length < limit) {
+    const step: Awaited<ReturnType<TrailSearch["step"]>> = await search.step({
+      order: "newest",
+      from,
+      limit: Math.min(STEP, limit - newestFirst.length),
+    });
+    newestFirst.push(...step.found);
+    from = step.next;
+  }
+  return newestFirst.reverse();
 }

@@ -1,44 +1,78 @@
-import { createReadStream } from "node:fs";
-import { createInterface } from "node:readline";
+import { createReadStream, statSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import {
   createTrailVerifier,
   type TrailReport,
-  type TrailVerifier,
+  type VerifyOptions,
 } from "../audit/verify.ts";
+import { readEnvironment, readVariables } from "../config.ts";
 import { type ChainHead } from "../core/audit-chain.ts";
-import { asError, EXIT, type ExitCode, UsageError } from "../errors.ts";
-import { rowsOf, withReader } from "./reader.ts";
+import { publicKeyOf } from "../core/checkpoint.ts";
+import { asError, UsageError } from "../errors.ts";
+import { readAuditKey } from "../store/sqlite.ts";
+import { linesOf } from "./lines.ts";
+import { collect } from "./parse.ts";
+import { createProgressBar } from "./progress-bar.ts";
+import { readPublicKeyOption } from "./public-key-option.ts";
+import { databaseFile, rowsOf, withReader } from "./reader.ts";
+import { judge, showReport } from "./verify-report.ts";
 
 interface Options {
-  file?: string;
+  file?: readonly string[];
+  publicKey?: readonly string[];
   head?: readonly ChainHead[];
+  partial?: true;
   json?: true;
 }
 
 export function addAuditVerify(audit: Command): void {
   audit
     .command("verify")
-    .description("check that nothing in the audit trail was changed or dropped")
-    .argument("[file]", "same as --file")
-    .option("--file <file>", "check these lines (- = standard input)")
+    .description(
+      "check that nothing in the audit trail was changed, dropped or added",
+    )
+    .argument("[files...]", "same as --file")
+    .option(
+      "--file <file>",
+      "check these lines (- = standard input); several in their order",
+      collect,
+    )
+    .option(
+      "--public-key <key>",
+      "that checkpoints must be signed with: as they name it, or a PEM file; may be repeated",
+      readPublicKeyOption,
+    )
     .option(
       "--head <writer:seq:hash>",
       "an entry known from elsewhere that must be there; may be repeated",
       parseHead,
     )
+    .option(
+      "--partial",
+      "the lines are a part of the trail, or several streams in one: writers may begin late",
+    )
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nExit status: 0 intact, 1 tampered with, 2 cannot be told.",
+      "\nWithout files it checks the store. Exit status: 0 intact, 1 tampered with, 2 cannot be told.",
     )
-    .action(async (argument: string | undefined, options: Options) => {
-      const file = options.file ?? argument;
+    .action(async (files: readonly string[], options: Options) => {
+      const read = [...(options.file ?? []), ...files];
+      const given: VerifyOptions = {
+        heads: options.head ?? [],
+        publicKeys: options.publicKey ?? [],
+        partial: options.partial ?? false,
+      };
       const report =
-        file === undefined
-          ? await verifyStore(options.head ?? [])
-          : await verifyFile(file, options.head ?? []);
-      process.exitCode = show(report, options);
+        read.length === 0
+          ? await verifyStore(given)
+          : await verifyFiles(read, given);
+      const verdict = judge(report, {
+        expectedKey: read.length === 0 ? configuredKey() : null,
+        publicKeys: given.publicKeys ?? [],
+      });
+      showReport(report, verdict, { json: options.json ?? false });
+      process.exitCode = verdict.exit;
     });
 }
 
@@ -56,70 +90,63 @@ function parseHead(
   return [...earlier, { writer, seq: Number(seq), hash: hash.toLowerCase() }];
 }
 
-async function verifyStore(heads: readonly ChainHead[]): Promise<TrailReport> {
+/** The public key of the one that signs here, as far as this user may know it. */
+function configuredKey(): string | null {
+  const { AUDIT_SIGNING_KEY: key } = readVariables(readEnvironment(), [
+    "AUDIT_SIGNING_KEY",
+  ]);
+  try {
+    const signing = key ?? readAuditKey(databaseFile());
+    return signing === null ? null : publicKeyOf(signing);
+  } catch {
+    return null;
+  }
+}
+
+async function verifyStore(options: VerifyOptions): Promise<TrailReport> {
   return withReader(async (trail) => {
-    const verifier = createTrailVerifier(heads);
+    const verifier = createTrailVerifier(options);
     // Heads of before, so that what a running service appends meanwhile is no fault; and of after, for one that started.
     const before = await trail.heads();
-    for await (const { line } of rowsOf(trail)) {
-      verifier.entry(line);
+    const bar = createProgressBar(await trail.lastPosition());
+    let position = 0;
+    for await (const row of rowsOf(trail)) {
+      verifier.entry(row.line);
+      bar.advance(row.position - position);
+      position = row.position;
     }
+    bar.done();
     return verifier.finish({ before, after: await trail.heads() });
   });
 }
 
-async function verifyFile(
-  file: string,
-  heads: readonly ChainHead[],
+async function verifyFiles(
+  files: readonly string[],
+  options: VerifyOptions,
 ): Promise<TrailReport> {
-  const verifier = createTrailVerifier(heads);
-  await feed(file, verifier);
+  const verifier = createTrailVerifier(options);
+  const bar = createProgressBar(sizeOf(files), { unit: "bytes" });
+  for (const file of files) {
+    const input = file === "-" ? process.stdin : createReadStream(file);
+    try {
+      for await (const line of linesOf(input, bar.advance)) {
+        verifier.line(line);
+      }
+    } catch (thrown) {
+      throw new UsageError(`--file: ${asError(thrown).message}`);
+    }
+  }
+  bar.done();
   return verifier.finish();
 }
 
-async function feed(file: string, verifier: TrailVerifier): Promise<void> {
-  const input = file === "-" ? process.stdin : createReadStream(file);
-  try {
-    // Only \n ends a line of the trail; readline also takes \r, which no entry holds.
-    for await (const line of createInterface({ input, crlfDelay: Infinity })) {
-      verifier.line(line);
-    }
-  } catch (thrown) {
-    throw new UsageError(`--file: ${asError(thrown).message}`);
-  }
-}
-
-function show(report: TrailReport, options: Options): ExitCode {
-  const { writers, entries, skipped } = report;
-  const faults = writers.flatMap(({ fault }) => fault ?? []);
-  const exit =
-    faults.length > 0
-      ? EXIT.checkFailed
-      : entries === 0
-        ? EXIT.cannotTell
-        : EXIT.good;
-  if (options.json) {
-    const verdict = { [EXIT.good]: "intact", [EXIT.checkFailed]: "tampered" };
-    console.log(
-      JSON.stringify({
-        verdict: exit === EXIT.cannotTell ? "cannot be told" : verdict[exit],
-        ...report,
-      }),
-    );
-    return exit;
-  }
-  for (const { writer, seq, what } of faults) {
-    console.log(`TAMPERED: writer ${writer}, seq ${seq}: ${what}`);
-  }
-  if (exit === EXIT.cannotTell) {
-    console.log("cannot be told: there is no entry");
-  } else if (exit === EXIT.good) {
-    console.log(
-      `intact: ${entries} entries by ${writers.length} ${writers.length === 1 ? "writer" : "writers"}`,
-    );
-  }
-  if (skipped > 0) {
-    console.log(`${skipped} other lines were skipped`);
-  }
-  return exit;
+/** Null when that is not known. */
+function sizeOf(files: readonly string[]): number | null {
+  const sizes = files.map((file) =>
+    file === "-"
+      ? Number.NaN
+      : (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
+  );
+  const size = sizes.reduce((sum, one) => sum + one, 0);
+  return Number.isNaN(size) ? null : size;
 }

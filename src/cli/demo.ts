@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { Writable } from "node:stream";
 import { type Command } from "commander";
-import { parseEntry } from "../audit/entry.ts";
+import { parseEntry } from "../core/parsed-entry.ts";
 import { prettyEntry } from "../audit/pretty.ts";
 import { TERMINAL_WIDTH } from "../core/terminal-text.ts";
 import { createTrailVerifier } from "../audit/verify.ts";
@@ -216,10 +216,16 @@ async function showTrail(
   const heads = await trail.heads();
   const { entries, writers } = verifier.finish({ before: heads, after: heads });
   const broken = writers.filter(({ fault }) => fault !== null).length;
+  const loose = writers.filter(({ anchoredTo: to, lastSeq }) => to < lastSeq);
   check(
     "intact from the first entry to the last",
     broken === 0 && entries > 0,
     `${entries} entries`,
+  );
+  check(
+    "signed to its end by a checkpoint",
+    loose.length === 0,
+    `seq ${writers.map(({ anchoredTo }) => anchoredTo).join(", ")}`,
   );
   check(
     "every entry was printed on stdout, in order",

@@ -1,9 +1,14 @@
 import { commandStarted, commandStopped } from "../audit/server-entries.ts";
 import { commandWriter } from "../core/audit-chain.ts";
+import { createCheckpoints } from "../core/checkpoint.ts";
 import { type Store } from "../core/store.ts";
-import { openSqliteReader, openSqliteStore } from "../store/sqlite.ts";
+import {
+  obtainAuditKey,
+  openSqliteReader,
+  openSqliteStore,
+} from "../store/sqlite.ts";
 import { VERSION } from "../version.ts";
-import { databaseFile } from "./reader.ts";
+import { readEnvironment, readVariables } from "../config.ts";
 
 /**
  * Opens the configured store for a command that writes, beside a running service or without one. The command is a writer
@@ -15,22 +20,29 @@ export async function withOperatorStore<T>(
   use: (store: Store) => Promise<T>,
 ): Promise<T> {
   process.umask(0o077);
-  const file = databaseFile();
+  const { DATABASE_URL: file, AUDIT_SIGNING_KEY: key } = readVariables(
+    readEnvironment(),
+    ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
+  );
   // Refuses what is not there, or of another version: a command makes no store and changes no schema.
   await openSqliteReader(file).close();
+  const checkpoints = createCheckpoints(key ?? obtainAuditKey(file).key);
   const store = openSqliteStore({
     file,
     writer: commandWriter(randomHex),
+    checkpoints,
     now: Date.now,
     onFatal: () => undefined,
     delivers: false,
   });
   try {
     const heads = await store.heads();
-    const started = { at: Date.now(), version: VERSION, ...facts, heads };
-    await store.append(commandStarted(started));
+    const { publicKey } = checkpoints;
+    const started = { at: Date.now(), version: VERSION, ...facts };
+    await store.append(commandStarted({ ...started, publicKey, heads }));
     const result = await use(store);
     await store.append(commandStopped(Date.now(), facts));
+    await store.checkpoint();
     return result;
   } finally {
     await store.close();

@@ -35,6 +35,10 @@ async function serve(): Promise<void> {
       die(logger, error, "the store failed");
     },
   });
+  process.on("SIGHUP", () => {
+    logger.info("SIGHUP: opening AUDIT_FILE again");
+    service.reopen();
+  });
   announce(logger, config, service);
   stopOnSignals(logger, service);
 }

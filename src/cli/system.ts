@@ -9,5 +9,6 @@ export const SYSTEM = {
   random: Math.random,
   randomHex: (bytes) => randomBytes(bytes).toString("hex"),
   lookup,
+  fetch,
   version: VERSION,
 } as const satisfies Partial<ServiceDeps>;

@@ -38,8 +38,8 @@ export function outboundSecretFault(secret: string): string | null {
   return secretFault(secret);
 }
 
-/** The same for the token that the management API asks for: it goes into a header, so it is visible ASCII. */
-export function adminTokenFault(token: string): string | null {
+/** The same for what goes into an Authorization header (the token of the management API, keys of the Hex API): visible ASCII. */
+export function headerSecretFault(token: string): string | null {
   return (
     secretFault(token) ??
     (/^[\x21-\x7e]+$/.test(token)

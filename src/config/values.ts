@@ -1,7 +1,9 @@
+import { type KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
+import { readPrivateKey } from "../core/checkpoint.ts";
 import {
-  adminTokenFault,
+  headerSecretFault,
   outboundSecretFault,
   signingSecretFault,
 } from "./secret.ts";
@@ -59,7 +61,16 @@ export const signingSecret = secretWithout(signingSecretFault);
 export const outboundSecret = secretWithout(outboundSecretFault);
 
 /** The bearer token of the management API. */
-export const adminToken = secretWithout(adminTokenFault);
+export const adminToken = secretWithout(headerSecretFault);
+
+/** A key of the Hex API. */
+export const apiKey = secretWithout(headerSecretFault);
+
+/** The key that checkpoints of the audit trail are signed with. */
+export const auditSigningKey: z.ZodType<KeyObject, string> = parsed(
+  (pem) => readPrivateKey(pem) ?? undefined,
+  "must be an Ed25519 private key in PEM, without a passphrase; `openssl genpkey -algorithm ed25519` makes one",
+);
 
 /** Unix milliseconds of an ISO date, which means its first instant in UTC, or of an ISO date and time. */
 export const isoDate: z.ZodType<number, string> = z

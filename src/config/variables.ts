@@ -1,6 +1,8 @@
 import { SCHEME_NAMES } from "../signature/scheme.ts";
 import {
   adminToken,
+  apiKey,
+  auditSigningKey,
   duration,
   durations,
   httpUrl,
@@ -30,8 +32,12 @@ export const VARIABLES = {
   HEX_SECRET_PREVIOUS: { kind: signingSecret, secret: true },
   HEX_SECRET_PREVIOUS_EXPIRES_AT: { kind: isoDate },
   HEX_SIGNATURE_SCHEME: { kind: oneOf(SCHEME_NAMES), default: "hex" },
+  HEX_API_URL: { kind: httpUrl, default: "https://api.hex.com" },
+  HEX_API_KEY: { kind: apiKey, secret: true },
+  HEX_WRITE_KEY: { kind: apiKey, secret: true },
   REPLAY_WINDOW_SECONDS: { kind: integer(1, 900), default: "300" },
   EVENT_RETENTION_DAYS: { kind: integer(1, 36_500), default: "30" },
+  AUDIT_RETENTION_DAYS: { kind: integer(1, 36_500), default: "400" },
   MAX_BODY_BYTES: { kind: integer(1, 26_214_400), default: "1048576" },
   FORWARD_URL: { kind: httpUrl },
   FORWARD_SECRET: { kind: outboundSecret, secret: true },
@@ -46,6 +52,9 @@ export const VARIABLES = {
     kind: oneOf(["prefixed", "json", "off"]),
     default: "prefixed",
   },
+  AUDIT_FILE: { kind: text },
+  AUDIT_SIGNING_KEY: { kind: auditSigningKey, secret: true },
+  AUDIT_ANALYTICS: { kind: oneOf(["on", "off"]) },
   LOG_LEVEL: {
     kind: oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]),
     default: "info",

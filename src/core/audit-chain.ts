@@ -25,6 +25,14 @@ export interface ChainedEntry extends ChainHead {
   readonly line: string;
 }
 
+/** Makes the checkpoints of a writer, all with one key. */
+export interface Checkpoints {
+  /** What they are verified with: base64 of the SPKI DER of an Ed25519 key. */
+  readonly publicKey: string;
+  /** The checkpoint in this place of the chain, at this time (unix milliseconds). */
+  readonly entry: (link: ChainLink, at: number) => AuditDraft;
+}
+
 /** The name of a writer that is a command and not a service. */
 export function commandWriter(randomHex: (bytes: number) => string): string {
   return `cli-${randomHex(8)}`;
@@ -51,41 +59,76 @@ export function splitHash(
     : { covered: `${line.slice(0, match.index)}}`, claimed: match[1] };
 }
 
+/** A chain as it stood, to be taken back to. */
+export interface ChainMark extends ChainHead {
+  /** The last checkpoint; 0 = none yet. */
+  readonly checkpointSeq: number;
+}
+
+/** Of so many entries in a row at least one is a checkpoint. */
+export const CHECKPOINT_EVERY = 1000;
+
 /**
- * The chain of one writer, kept in memory. `append` gives the next line; a transaction that did not commit
- * takes its lines back with `rewind(head)`, where `head` is what `head()` said before.
+ * The chain of one writer, kept in memory. `append` gives the next line; a transaction that did not commit takes its
+ * lines back with `rewind(mark)`, where `mark` is what `mark()` said before.
  */
 export class AuditChain {
   readonly writer: string;
+  readonly #checkpoints: Checkpoints;
   #seq = 0;
   #hash = GENESIS;
+  #checkpointSeq = 0;
 
-  constructor(writer: string) {
+  constructor(writer: string, checkpoints: Checkpoints) {
     this.writer = writer;
+    this.#checkpoints = checkpoints;
   }
 
   head(): ChainHead {
     return { writer: this.writer, seq: this.#seq, hash: this.#hash };
   }
 
-  rewind(head: ChainHead): void {
-    this.#seq = head.seq;
-    this.#hash = head.hash;
+  mark(): ChainMark {
+    return { ...this.head(), checkpointSeq: this.#checkpointSeq };
+  }
+
+  rewind(mark: ChainMark): void {
+    this.#seq = mark.seq;
+    this.#hash = mark.hash;
+    this.#checkpointSeq = mark.checkpointSeq;
   }
 
   append(draft: AuditDraft): ChainedEntry {
-    const seq = this.#seq + 1;
-    const link: ChainLink = { writer: this.writer, seq, prev: this.#hash };
+    const link = this.#nextLink();
     const covered = lineOf(draft, link);
     const hash = hashLine(covered);
-    this.#seq = seq;
+    this.#seq = link.seq;
     this.#hash = hash;
     return {
       writer: this.writer,
-      seq,
+      seq: link.seq,
       hash,
       line: `${covered.slice(0, -1)},"hash":"${hash}"}`,
     };
+  }
+
+  /** Whether the next entry has to be a checkpoint. */
+  isCheckpointDue(): boolean {
+    return this.#seq - this.#checkpointSeq >= CHECKPOINT_EVERY - 1;
+  }
+
+  /** The next line as a checkpoint, which anchors all before it; null when the last one is a checkpoint. */
+  checkpoint(at: number): ChainedEntry | null {
+    if (this.#seq === this.#checkpointSeq) {
+      return null;
+    }
+    const entry = this.append(this.#checkpoints.entry(this.#nextLink(), at));
+    this.#checkpointSeq = entry.seq;
+    return entry;
+  }
+
+  #nextLink(): ChainLink {
+    return { writer: this.writer, seq: this.#seq + 1, prev: this.#hash };
   }
 }
 

@@ -13,6 +13,10 @@ export const AUDIT_ACTIONS = [
   "delivery.exhausted",
   "delivery.redelivered",
   "config.reloaded",
+  "audit.checkpoint",
+  "audit.suppressed",
+  "audit.sink_degraded",
+  "audit.sink_recovered",
   "retention.purged",
   "store.failed",
 ] as const;
@@ -34,6 +38,9 @@ export interface AuditDraft {
   readonly metadata: AuditMetadata;
 }
 
+/** Where the timestamp of a line begins: `{"timestamp":"` stands before it, and it has 24 characters. */
+export const TIMESTAMP_AT = 14;
+
 /** A line is never longer than this, in bytes; it is ASCII only, so in characters too. */
 export const MAX_LINE_BYTES = 8192;
 
@@ -50,12 +57,15 @@ const BEYOND_PRINTABLE_ASCII = /[\u007f-\uffff]/g;
  */
 export function asciiJson(value: unknown): string {
   const json = JSON.stringify(value);
-  return NOT_PRINTABLE_ASCII.test(json)
-    ? json.replace(
-        BEYOND_PRINTABLE_ASCII,
-        (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
-      )
-    : json;
+  return NOT_PRINTABLE_ASCII.test(json) ? escapeJson(json) : json;
+}
+
+/** JSON text with what is beyond printable ASCII in its strings escaped. */
+export function escapeJson(json: string): string {
+  return json.replace(
+    BEYOND_PRINTABLE_ASCII,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
 }
 
 /** Text from outside, cut to what an entry may repeat. */

@@ -11,6 +11,7 @@ import { type RefusalBudget } from "./refusal-budget.ts";
 import { judgeWindow, skewSeconds } from "./replay-window.ts";
 import { type createRouter } from "./routing.ts";
 import { type Store } from "./store.ts";
+import { type UnverifiedEntries } from "./unverified-entries.ts";
 
 /** A request for a known source whose body was read whole. Nothing of it is believed yet. */
 export interface UnverifiedMessage {
@@ -55,6 +56,7 @@ export type IntakeResult =
 
 export interface IntakeDeps {
   readonly store: Pick<Store, "record" | "append">;
+  readonly unverified: Pick<UnverifiedEntries, "append">;
   readonly verify: Verify;
   readonly route: ReturnType<typeof createRouter>;
   readonly refusals: RefusalBudget;
@@ -77,17 +79,20 @@ export function createIntake(
   deps: IntakeDeps,
   options: { replayWindowSeconds: number },
 ): (message: UnverifiedMessage) => Promise<IntakeResult> {
-  const { store, verify, route, refusals } = deps;
+  const { store, unverified, verify, route, refusals } = deps;
 
+  /** `userId` is null for a message that nobody has signed. */
   async function reject(
     message: UnverifiedMessage,
     now: number,
     code: ProblemCode,
     facts: { reason: string } & AuditMetadata,
-    userId = "anonymous",
+    userId: string | null,
   ): Promise<IntakeResult> {
-    await store.append(
-      entryOf(message, now, "webhook.rejected", userId, "failure", {
+    const { append } = userId === null ? unverified : store;
+    const by = userId ?? "anonymous";
+    await append(
+      entryOf(message, now, "webhook.rejected", by, "failure", {
         ...digestOf(message.body),
         status: PROBLEMS[code].status,
         ...facts,
@@ -104,7 +109,7 @@ export function createIntake(
     if (!verified.ok) {
       const { reason, keyId } = verified;
       const code = refusals.refuse("unauthorized", message.ip, now);
-      return reject(message, now, code, { reason, keyId });
+      return reject(message, now, code, { reason, keyId }, null);
     }
     const { keyId, mac, signedAt } = verified;
     const userId = `source:${source.name}`;

@@ -96,6 +96,35 @@ export interface DeliveryFacts {
   readonly event: Pick<StoredEvent, "source" | "id" | "type">;
 }
 
+/** How far a sink of the trail has come. */
+export interface SinkPosition {
+  /** Everything up to here was taken. */
+  readonly position: number;
+  /** Up to here it may have been: what lies between is handed over again as it was, under the same key. */
+  readonly sending: number;
+}
+
+/** The last entry of a writer that was purged. */
+export type PurgedHead = ChainHead;
+
+export interface AuditPurgeRequest {
+  /** Entries before this time (unix milliseconds) go, each writer's up to one of its checkpoints. */
+  readonly before: number;
+  /** Nothing behind this position goes: a sink has not had it yet. */
+  readonly upTo: number;
+  /** Where the step before left off. */
+  readonly from: number;
+  /** So many entries are looked at. */
+  readonly limit: number;
+  /** The entry that vouches for what is gone. */
+  readonly entry: (purged: AuditPurged) => AuditDraft;
+}
+
+export interface AuditPurged {
+  readonly entries: number;
+  readonly writers: readonly PurgedHead[];
+}
+
 export interface PurgeRequest {
   readonly now: number;
   /** Events received before this time go, unless something of them is still to be delivered. */
@@ -131,6 +160,16 @@ export interface AuditRow {
   readonly line: string;
 }
 
+/** A walk over the trail for lines that contain some texts, as they are written there. */
+export interface AuditSearch {
+  readonly order: "newest" | "oldest";
+  /** Where an earlier step left off; null = from that end. */
+  readonly from: number | null;
+  readonly limit: number;
+  /** At most four; all must be in the line. */
+  readonly containing: readonly string[];
+}
+
 /** Reading the trail needs no more than this. */
 export interface AuditReader {
   /** Up to `limit` entries behind `position`, in order. */
@@ -139,6 +178,19 @@ export interface AuditReader {
   lastPosition: () => Promise<number>;
   /** The last entry of each writer, newest writer first, as the store notes it beside the trail. */
   heads: () => Promise<readonly ChainHead[]>;
+  /**
+   * Looks at a bounded number of entries and gives those that contain the texts; `next` is where to go on, null when
+   * there is no more. Fewer than `limit`, or none, do not mean the end.
+   */
+  searchAudit: (search: AuditSearch) => Promise<{
+    readonly rows: readonly AuditRow[];
+    readonly next: number | null;
+  }>;
+  /**
+   * A position that the entries since a time (unix milliseconds) are behind; found in few steps, since positions come in
+   * the order of time. Clocks that were set back by up to an hour are allowed for.
+   */
+  positionBefore: (at: number) => Promise<number>;
   close: () => Promise<void>;
 }
 
@@ -204,6 +256,22 @@ export interface Store extends AuditReader, RedeliveryStore {
   purge: (
     request: PurgeRequest,
   ) => Promise<{ readonly purged: Purged; readonly next: number | null }>;
+  /**
+   * ATOMIC: one step of the retention of the trail. Deletes the oldest entries of writers so that what is kept of each
+   * begins with a checkpoint, or nothing is kept of one that is over; writes the entry that names what is gone, and a
+   * checkpoint behind it.
+   */
+  purgeAudit: (request: AuditPurgeRequest) => Promise<{
+    readonly entries: number;
+    readonly next: number | null;
+  }>;
+  /** Anchors this writer's entries with a checkpoint, unless they are. */
+  checkpoint: () => Promise<void>;
+  /** How far a sink has come; null for one that is new. */
+  sinkPosition: (name: string) => Promise<SinkPosition | null>;
+  saveSinkPosition: (name: string, position: SinkPosition) => Promise<void>;
+  /** Whether this process is the one that feeds the sinks that a store has once; true for as long as it lives. */
+  mayFeed: () => Promise<boolean>;
   /** Drops replay claims signed before `signedBefore` (unix seconds), at most `limit` of them. */
   forgetReplays: (signedBefore: number, limit: number) => Promise<number>;
   /** Proves that a write gets through and that the trail ends where this writer left it. */

@@ -12,7 +12,7 @@ import {
   type Settlement,
   type Store,
 } from "../core/store.ts";
-import { createAlarm } from "./alarm.ts";
+import { createAlarm } from "../alarm.ts";
 import { attemptWithin } from "./attempt-within.ts";
 import { type CircuitBreaker } from "./circuit-breaker.ts";
 import { lostEntry, outcomeEntry } from "./outcome-entry.ts";

@@ -1,4 +1,5 @@
 import { Router } from "express";
+import { addAuditRoutes, type AuditRoutesDeps } from "./admin-audit.ts";
 import {
   addDestinationRoutes,
   type DestinationRoutesDeps,
@@ -7,7 +8,9 @@ import { addEventRoutes, type EventRoutesDeps } from "./admin-events.ts";
 import { createAddRoute } from "./admin-route.ts";
 import { requireBearer } from "./bearer.ts";
 
-export interface AdminApiDeps extends EventRoutesDeps, DestinationRoutesDeps {
+export interface AdminApiDeps
+  extends EventRoutesDeps, DestinationRoutesDeps, AuditRoutesDeps {
+  readonly store: EventRoutesDeps["store"] & AuditRoutesDeps["store"];
   /** The bearer token; null = every path is 404. */
   readonly token: string | null;
 }
@@ -19,5 +22,6 @@ export function createAdminApi(deps: AdminApiDeps): Router {
   const add = createAddRoute(router);
   addEventRoutes(add, deps);
   addDestinationRoutes(add, deps);
+  addAuditRoutes(add, deps);
   return router;
 }

@@ -10,12 +10,12 @@ import {
   redeliverablesOf,
   redelivered,
 } from "../core/redelivery.ts";
-import { parseSince, SINCE_FORMS } from "../core/since.ts";
 import { type EventFilter, type RedeliveryStore } from "../core/store.ts";
 import { AppError } from "../errors.ts";
 import { type AddRoute } from "./admin-route.ts";
 import { answerJson } from "./answer.ts";
 import { operatorInput, operatorName } from "./operator-input.ts";
+import { listMembers, sinceOf } from "./list-input.ts";
 import { badInput, checkInput, readInput } from "./read-input.ts";
 
 export interface EventRoutesDeps {
@@ -23,8 +23,6 @@ export interface EventRoutesDeps {
   readonly now: () => number;
 }
 
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 1000;
 const MAX_IDS = 1000;
 
 /** So many steps of a scan one answer takes: the next one goes on from there. */
@@ -40,17 +38,7 @@ const filterMembers = {
 
 const listInput = z.strictObject({
   ...filterMembers,
-  limit: z
-    .string()
-    .regex(/^\d{1,4}$/, `must be a number from 1 to ${MAX_LIMIT}`)
-    .transform(Number)
-    .pipe(z.number().min(1).max(MAX_LIMIT))
-    .default(DEFAULT_LIMIT),
-  cursor: z
-    .string()
-    .regex(/^\d{1,15}$/, "must be what `next` of the answer before said")
-    .transform(Number)
-    .optional(),
+  ...listMembers,
 });
 
 const redeliverInput = z.strictObject({
@@ -67,12 +55,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
   const { store, now } = deps;
 
   function filterOf(input: FilterInput): EventFilter {
-    const since =
-      input.since === undefined ? undefined : parseSince(input.since, now());
-    if (since === null) {
-      throw badInput(`since: must be ${SINCE_FORMS}`);
-    }
-    return createEventFilter({ ...input, since });
+    return createEventFilter({ ...input, since: sinceOf(input, now()) });
   }
 
   const list: RequestHandler = async (req, res) => {

@@ -53,7 +53,27 @@ export function answerJson(
   status: number,
   value: unknown,
 ): void {
-  res.end(jsonBody(res, status, value));
+  answerJsonText(res, status, JSON.stringify(value));
+}
+
+/** The same with a value that is JSON text already. */
+export function answerJsonText(
+  res: ServerResponse,
+  status: number,
+  json: string,
+): void {
+  res.end(jsonBody(res, status, json));
+}
+
+/** Begins an answer of server-sent events (https://html.spec.whatwg.org/#server-sent-events), which has no end of its own. */
+export function beginEventStream(res: ServerResponse): void {
+  res.writeHead(200, {
+    ...COMMON,
+    "content-type": "text/event-stream",
+    // For nginx, which would keep events back until it has a block of them.
+    "x-accel-buffering": "no",
+  });
+  res.flushHeaders();
 }
 
 /** The same without ending the response, so that the caller may linger. */
@@ -62,12 +82,12 @@ export function writeJson(
   status: number,
   value: unknown,
 ): void {
-  res.write(jsonBody(res, status, value));
+  res.write(jsonBody(res, status, JSON.stringify(value)));
 }
 
 /** Writes the head, and gives the body. */
-function jsonBody(res: ServerResponse, status: number, value: unknown): Buffer {
-  const body = Buffer.from(JSON.stringify(value));
+function jsonBody(res: ServerResponse, status: number, json: string): Buffer {
+  const body = Buffer.from(json);
   res.writeHead(status, [
     ...JSON_HEADERS,
     "content-length",

@@ -1,7 +1,7 @@
 import { type Socket } from "node:net";
-import { type AuditDraft } from "../core/audit-entry.ts";
 import { AppError, errorCode, PROBLEMS, type ProblemCode } from "../errors.ts";
 import { type RefusalBudget } from "../core/refusal-budget.ts";
+import { type UnverifiedEntries } from "../core/unverified-entries.ts";
 import { rawProblem } from "./answer.ts";
 import { unmapped } from "./client-address.ts";
 import { exchangeOn } from "./exchange.ts";
@@ -25,7 +25,7 @@ function faultOf(code: string): AppError {
  * nobody listens any more. A fault in the body of a request that is under way belongs to that request's entry.
  */
 export function createClientErrorHandler(deps: {
-  append: (draft: AuditDraft) => Promise<void>;
+  unverified: Pick<UnverifiedEntries, "append">;
   refusals: RefusalBudget;
   now: () => number;
 }): (error: Error, socket: Socket) => void {
@@ -46,7 +46,7 @@ export function createClientErrorHandler(deps: {
       ip,
     });
     // The answer says no more than that the bytes were no request; it need not wait for its entry.
-    deps.append(entry).catch(() => undefined);
+    deps.unverified.append(entry).catch(() => undefined);
     return code;
   }
 

@@ -1,5 +1,6 @@
 import { type AuditDraft, clipText } from "../core/audit-entry.ts";
 import { type RefusalBudget } from "../core/refusal-budget.ts";
+import { type UnverifiedEntries } from "../core/unverified-entries.ts";
 import {
   type AppError,
   PROBLEMS,
@@ -19,6 +20,7 @@ export interface Refuse {
 
 export interface RefuseDeps {
   readonly append: (draft: AuditDraft) => Promise<void>;
+  readonly unverified: Pick<UnverifiedEntries, "append">;
   readonly refusals: RefusalBudget;
   readonly now: () => number;
 }
@@ -68,7 +70,8 @@ export function createRefuse(deps: RefuseDeps): Refuse {
       ? cause
       : deps.refusals.refuse(cause, ip, now);
     const { status } = PROBLEMS[code];
-    await deps.append(
+    const { append } = exchange.operator ? deps : deps.unverified;
+    await append(
       httpRejected({
         at: now,
         resource,

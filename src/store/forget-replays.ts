@@ -1,5 +1,5 @@
 import { type Store } from "../core/store.ts";
-import { startPeriodic } from "./periodic.ts";
+import { startPeriodic } from "../periodic.ts";
 
 const EVERY_MS = 1000;
 /** Rows that share one transaction; more would hold up accepts. */

@@ -1,5 +1,4 @@
-import { AuditChain } from "../core/audit-chain.ts";
-import { type AuditDraft } from "../core/audit-entry.ts";
+import { AuditChain, type Checkpoints } from "../core/audit-chain.ts";
 import {
   type AuditReader,
   type EventReader,
@@ -14,14 +13,17 @@ import { createDestinationTable } from "./sqlite/destinations.ts";
 import { createEventReader } from "./sqlite/events.ts";
 import { migrate } from "./sqlite/migrate.ts";
 import {
+  createFeedLock,
   holdInstanceLock,
   openForReading,
   openForWriting,
 } from "./sqlite/open.ts";
 import { createOrder } from "./sqlite/order.ts";
 import { createPurger } from "./sqlite/purge.ts";
+import { createAuditPurger } from "./sqlite/purge-audit.ts";
 import { createRecorder } from "./sqlite/record.ts";
 import { createRedeliverer } from "./sqlite/redeliver.ts";
+import { createSinkTable } from "./sqlite/sinks.ts";
 import { createTransaction } from "./sqlite/transaction.ts";
 
 /** So many jobs share a transaction at most: some 20 ms of work. */
@@ -34,6 +36,7 @@ export interface SqliteOptions {
   readonly file: string;
   /** Names this process run in the audit chain. */
   readonly writer: string;
+  readonly checkpoints: Checkpoints;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Called once, when the file cannot be believed any more. */
@@ -55,15 +58,22 @@ export function openSqliteStore(options: SqliteOptions): Store {
   migrate(db);
   const lock = options.delivers ? holdInstanceLock(file) : null;
 
-  const writer = createAuditWriter(db);
-  const chain = new AuditChain(options.writer);
-  const append = (entry: AuditDraft): void => {
-    writer.insert(chain.append(entry));
-  };
+  const feedLock = createFeedLock(file);
+
+  const chain = new AuditChain(options.writer, options.checkpoints);
+  const writer = createAuditWriter(db, { chain, now });
+  const { append, checkpoint } = writer;
   const order = createOrder(db);
   const deliveries = createDeliveryTable(db, { order, append });
   const redeliver = createRedeliverer(db, { order, append });
   const purge = createPurger(db, { append });
+  const purgeAudit = createAuditPurger(db, {
+    writer: options.writer,
+    append,
+    checkpoint,
+    now,
+  });
+  const sinks = createSinkTable(db);
   const destinations = createDestinationTable(db);
   const record = createRecorder(db, order);
   const checkpointer = createCheckpointer(db, { maxFrames: MAX_LOG_FRAMES });
@@ -118,6 +128,14 @@ export function openSqliteStore(options: SqliteOptions): Store {
         append(entry);
       }),
     purge: (request) => group.submit(() => purge(request)),
+    purgeAudit: (request) => group.submit(() => purgeAudit(request)),
+    checkpoint: () => group.submit(checkpoint),
+    sinkPosition: async (name) => sinks.read(name),
+    saveSinkPosition: (name, position) =>
+      group.submit(() => {
+        sinks.write(name, position);
+      }),
+    mayFeed: async () => feedLock.tryTake(),
     forgetReplays: (signedBefore, limit) =>
       group.submit(() => forget.run(signedBefore - 1, limit).changes),
     probe: async () => {
@@ -132,9 +150,16 @@ export function openSqliteStore(options: SqliteOptions): Store {
       checkpointer.close();
       db.close();
       lock?.release();
+      feedLock.release();
     },
   };
 }
+
+export {
+  auditKeyFile,
+  obtainAuditKey,
+  readAuditKey,
+} from "./sqlite/audit-key.ts";
 
 /** The trail and the events of a SQLite file, for reading while the service runs or not. */
 export function openSqliteReader(file: string): AuditReader & EventReader {

@@ -1,6 +1,17 @@
 import { type Database } from "better-sqlite3";
-import { type ChainedEntry, type ChainHead } from "../../core/audit-chain.ts";
-import { type AuditReader, type AuditRow } from "../../core/store.ts";
+import { type AuditChain, type ChainHead } from "../../core/audit-chain.ts";
+import { type AuditDraft, TIMESTAMP_AT } from "../../core/audit-entry.ts";
+import {
+  type AuditReader,
+  type AuditRow,
+  type AuditSearch,
+} from "../../core/store.ts";
+
+/** So many entries are looked at in one step of a search: a few milliseconds. */
+const SEARCH_STEP = 2000;
+
+/** A clock that was set back by less hides nothing from a search by time, in milliseconds. */
+const CLOCK_MARGIN_MS = 3_600_000;
 
 /** Reading the trail; closing is up to who opened the file. */
 export function createAuditReader(db: Database): Omit<AuditReader, "close"> {
@@ -8,28 +19,102 @@ export function createAuditReader(db: Database): Omit<AuditReader, "close"> {
     "SELECT position, writer, line FROM audit_entry WHERE position > ? ORDER BY position LIMIT ?",
   );
   const heads = db.prepare<[], ChainHead>(
-    "SELECT writer, seq, hash FROM audit_writer ORDER BY ordinal DESC",
+    "SELECT writer, seq, hash FROM audit_writer WHERE purged_seq < seq ORDER BY ordinal DESC",
   );
-  const last = db
-    .prepare<[], number | null>("SELECT max(position) FROM audit_entry")
-    .pluck();
+  const ends = db
+    .prepare<[], [number | null, number | null]>(
+      `SELECT (SELECT min(position) FROM audit_entry), (SELECT max(position) FROM audit_entry)`,
+    )
+    .raw();
+  const search = {
+    oldest: searchIn(db, "ASC"),
+    newest: searchIn(db, "DESC"),
+  };
+  const next = db.prepare<[number], { position: number; at: string }>(
+    `SELECT position, substr(line, ${TIMESTAMP_AT + 1}, 24) AS at
+     FROM audit_entry WHERE position >= ? ORDER BY position LIMIT 1`,
+  );
+
+  function bounds(): { first: number; last: number } {
+    const [first, last] = ends.get() ?? [null, null];
+    return { first: first ?? 0, last: last ?? 0 };
+  }
+
   return {
-    lastPosition: async () => last.get() ?? 0,
+    lastPosition: async () => bounds().last,
     readAudit: async (position, limit) => rows.all(position, limit),
     heads: async () => heads.all(),
+    async searchAudit({ order, from, limit, containing }: AuditSearch) {
+      const { first, last } = bounds();
+      const newest = order === "newest";
+      // The window [low, high] of positions; what was purged is not walked through.
+      const low = newest ? 0 : Math.max((from ?? 0) + 1, first);
+      const high = newest ? Math.min((from ?? Infinity) - 1, last) : 0;
+      const [begin, end] = newest
+        ? [Math.max(high - SEARCH_STEP + 1, first), high]
+        : [low, Math.min(low + SEARCH_STEP - 1, last)];
+      const [a = "", b = "", c = "", d = ""] = containing;
+      const found = search[order].all(begin, end, a, b, c, d, limit);
+      const edge = newest ? begin : end;
+      const furthest =
+        found.length === limit ? (found.at(-1)?.position ?? edge) : edge;
+      const more = newest ? furthest > first : furthest < last;
+      return { rows: found, next: more && begin <= end ? furthest : null };
+    },
+    async positionBefore(at) {
+      const wanted = new Date(Math.max(0, at - CLOCK_MARGIN_MS)).toISOString();
+      let { first: low, last: high } = bounds();
+      // Invariant: the entry wanted, if there is one, is at `low` or behind it, and not behind `high` + 1.
+      while (low <= high) {
+        const middle = Math.floor((low + high) / 2);
+        const entry = next.get(middle);
+        if (entry === undefined || entry.at >= wanted) {
+          high = middle - 1;
+        } else {
+          low = entry.position + 1;
+        }
+      }
+      return Math.max(0, low - 1);
+    },
   };
 }
 
+function searchIn(db: Database, direction: "ASC" | "DESC") {
+  return db.prepare<
+    [number, number, string, string, string, string, number],
+    AuditRow
+  >(
+    `SELECT position, writer, line FROM audit_entry
+     WHERE position BETWEEN ? AND ?
+       AND instr(line, ?) > 0 AND instr(line, ?) > 0 AND instr(line, ?) > 0 AND instr(line, ?) > 0
+     ORDER BY position ${direction} LIMIT ?`,
+  );
+}
+
 /** Writing it, inside the caller's transaction. */
-export function createAuditWriter(db: Database) {
+export interface AuditWriter {
+  readonly append: (draft: AuditDraft) => void;
+  /** Anchors what there is; nothing when that is anchored already. */
+  readonly checkpoint: () => void;
+  /** False, with nothing written, when the head in the file is not the one that this process wrote last. */
+  readonly moveHead: (from: ChainHead, to: ChainHead) => boolean;
+  /** Whether the last line of a writer is the one that ends in this hash. */
+  readonly endsIn: (head: ChainHead) => boolean;
+}
+
+export function createAuditWriter(
+  db: Database,
+  deps: { chain: AuditChain; now: () => number },
+): AuditWriter {
+  const { chain, now } = deps;
   const insert = db.prepare<[string, string]>(
     "INSERT INTO audit_entry (writer, line) VALUES (?, ?)",
   );
-  const insertHead = db.prepare<[string, number, string]>(
-    "INSERT INTO audit_writer (writer, seq, hash) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+  const insertHead = db.prepare<[string, number, string, number]>(
+    "INSERT INTO audit_writer (writer, seq, hash, seen_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
   );
-  const updateHead = db.prepare<[number, string, string, string]>(
-    "UPDATE audit_writer SET seq = ?, hash = ? WHERE writer = ? AND hash = ?",
+  const updateHead = db.prepare<[number, string, number, string, string]>(
+    "UPDATE audit_writer SET seq = ?, hash = ?, seen_at = ? WHERE writer = ? AND hash = ?",
   );
   const lastLine = db
     .prepare<[string], string>(
@@ -37,24 +122,30 @@ export function createAuditWriter(db: Database) {
     )
     .pluck();
 
-  /** False, with nothing written, when the head in the file is not the one that this process wrote last. */
-  function moveHead(from: ChainHead, to: ChainHead): boolean {
-    const { writer, seq, hash } = to;
-    const moved =
-      from.seq === 0
-        ? insertHead.run(writer, seq, hash)
-        : updateHead.run(seq, hash, writer, from.hash);
-    return moved.changes === 1;
+  function checkpoint(): void {
+    const entry = chain.checkpoint(now());
+    if (entry !== null) {
+      insert.run(entry.writer, entry.line);
+    }
   }
 
   return {
-    insert({ writer, line }: ChainedEntry): void {
+    append(draft) {
+      const { writer, line } = chain.append(draft);
       insert.run(writer, line);
+      if (chain.isCheckpointDue()) {
+        checkpoint();
+      }
     },
-    moveHead,
-    /** Whether the last line of a writer is the one that ends in this hash. */
-    endsIn({ writer, hash }: ChainHead): boolean {
-      return lastLine.get(writer)?.endsWith(`"${hash}"}`) === true;
+    checkpoint,
+    moveHead(from, { writer, seq, hash }) {
+      const moved =
+        from.seq === 0
+          ? insertHead.run(writer, seq, hash, now())
+          : updateHead.run(seq, hash, now(), writer, from.hash);
+      return moved.changes === 1;
     },
+    endsIn: ({ writer, hash }) =>
+      lastLine.get(writer)?.endsWith(`"${hash}"}`) === true,
   };
 }

@@ -32,7 +32,7 @@ export function openForWriting(file: string): Db {
 }
 
 /** Not mkdir's own recursion: that one never ends where making a folder below one that is there is ENOENT (/proc). */
-function makeFolder(folder: string): void {
+export function makeFolder(folder: string): void {
   if (!existsSync(folder)) {
     makeFolder(path.dirname(folder));
     try {
@@ -120,12 +120,38 @@ export function holdInstanceLock(file: string): InstanceLock {
   };
 }
 
-function tryExclusively(lock: Db): boolean {
+/** A lock beside the file that one process has at a time, for as long as it lives; `tryTake` says whether it is this one. */
+export function createFeedLock(file: string): {
+  tryTake: () => boolean;
+  release: () => void;
+} {
+  let lock: Db | null = null;
+  let taken = false;
+  return {
+    tryTake() {
+      lock ??= new Database(`${file}-feed`, { timeout: 0 });
+      taken ||= beginExclusively(lock);
+      return taken;
+    },
+    release() {
+      lock?.close();
+    },
+  };
+}
+
+function beginExclusively(lock: Db): boolean {
   try {
     lock.exec("BEGIN EXCLUSIVE");
+    return true;
   } catch {
     return false;
   }
-  lock.exec("COMMIT");
-  return true;
+}
+
+function tryExclusively(lock: Db): boolean {
+  const alone = beginExclusively(lock);
+  if (alone) {
+    lock.exec("COMMIT");
+  }
+  return alone;
 }

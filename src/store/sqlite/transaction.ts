@@ -2,13 +2,13 @@ import { type Database } from "better-sqlite3";
 import { type AuditChain } from "../../core/audit-chain.ts";
 import { type AuditDraft } from "../../core/audit-entry.ts";
 import { type StoreError } from "../../errors.ts";
-import { type createAuditWriter } from "./audit.ts";
+import { type AuditWriter } from "./audit.ts";
 import { asStoreError } from "./faults.ts";
 
 interface TransactionDeps {
   readonly db: Database;
   readonly chain: AuditChain;
-  readonly writer: ReturnType<typeof createAuditWriter>;
+  readonly writer: AuditWriter;
   readonly now: () => number;
   readonly afterCommit: () => void;
   readonly onFatal: (error: StoreError) => void;
@@ -48,7 +48,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
 
   /** Throws with nothing written, in the file or in the chain. */
   function attempt(work: () => void): void {
-    const before = chain.head();
+    const before = chain.mark();
     try {
       begin.run();
       work();
@@ -69,7 +69,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
 
   function tellOutage(): void {
     if (outage !== null) {
-      writer.insert(chain.append(storeFailed(outage, now())));
+      writer.append(storeFailed(outage, now()));
     }
   }
 

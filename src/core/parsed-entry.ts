@@ -1,4 +1,4 @@
-import { type ChainLink, splitHash } from "../core/audit-chain.ts";
+import { type ChainLink, splitHash } from "./audit-chain.ts";
 
 /** An entry read back from a line. `metadata` holds whatever the action has. */
 export interface ParsedEntry {

@@ -1,0 +1,207 @@
+import { type Writable } from "node:stream";
+import { type Logger } from "pino";
+import { createAnalyticsSink } from "./audit/analytics-sink.ts";
+import { type Feeder, startFeeder } from "./audit/feeder.ts";
+import { createFileSink, requireAuditFile } from "./audit/file-sink.ts";
+import { resumedAt } from "./audit/resumed.ts";
+import { serverStarted, serverStopped } from "./audit/server-entries.ts";
+import { type AuditSink } from "./audit/sink.ts";
+import { createStdoutSink } from "./audit/stdout-sink.ts";
+import { type Config } from "./config.ts";
+import { type AuditDraft } from "./core/audit-entry.ts";
+import { createEntryBudget } from "./core/entry-budget.ts";
+import { type Store } from "./core/store.ts";
+import {
+  createUnverifiedEntries,
+  type UnverifiedEntries,
+} from "./core/unverified-entries.ts";
+import { HexWriter } from "./hex/hex-writer.ts";
+import { startPeriodic } from "./periodic.ts";
+import { type Shutdown } from "./shutdown.ts";
+import { startAuditRetention } from "./store/audit-retention.ts";
+
+/** Entries of requests that nobody has signed: for one address, and in all. */
+const ENTRY_BUDGET = { perAddress: 60, inAll: 600, windowMs: 60_000 };
+const SUPPRESSED_EVERY_MS = 10_000;
+
+const CHECKPOINT_EVERY_MS = 60_000;
+
+/** What a stop leaves the sinks to take the last entries, in milliseconds; the next start goes on where they were. */
+const LAST_ENTRIES_MS = 5000;
+
+export interface AuditTrailDeps {
+  readonly store: Store;
+  /** What checkpoints are verified with: base64 of the SPKI DER. */
+  readonly publicKey: string;
+  readonly destinations: readonly string[];
+  readonly shutdown: Shutdown;
+  readonly logger: Logger;
+  readonly stdout: Writable;
+  readonly fetch: typeof fetch;
+  readonly version: string;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly onFault: (error: unknown) => void;
+}
+
+export interface AuditTrail {
+  /** The store, telling the sinks whenever there may be new entries in it. */
+  readonly store: Store;
+  readonly unverified: UnverifiedEntries;
+  /** Opens AUDIT_FILE again. */
+  readonly reopen: () => void;
+}
+
+/**
+ * Begins this process's part of the audit trail with `server.started`, feeds its sinks, anchors it with checkpoints, counts
+ * what is suppressed and purges what is old; with `shutdown` it ends with `server.stopped` and a last checkpoint. Throws
+ * ConfigError when AUDIT_FILE cannot be used.
+ */
+export async function openAuditTrail(
+  config: Config,
+  deps: AuditTrailDeps,
+): Promise<AuditTrail> {
+  const { shutdown, now, onFault } = deps;
+  const feeders: Feeder[] = [];
+  const store = wakingAfterWrites(deps.store, () => {
+    for (const feeder of feeders) {
+      feeder.wake();
+    }
+  });
+  const fileSink =
+    config.auditFile === null ? null : createFileSink(config.auditFile);
+  if (config.auditFile !== null) {
+    await requireAuditFile(config.auditFile);
+  }
+  const sinks = [
+    ...stdoutSinks(config, deps),
+    ...(fileSink === null ? [] : [fileSink]),
+    ...analyticsSinks(config, deps),
+  ];
+
+  // Sinks that are new begin with this process; what they were given may be told before they are given it again.
+  const from = await store.lastPosition();
+  const resumed = await resumedAt(store, sinks);
+  await store.append(
+    serverStarted({
+      at: now(),
+      version: deps.version,
+      nodeVersion: process.version,
+      sources: config.sources,
+      destinations: deps.destinations,
+      publicKey: deps.publicKey,
+      heads: await store.heads(),
+      resumed,
+    }),
+  );
+  const tell = createTell(store.append, deps);
+  for (const sink of sinks) {
+    feeders.push(await startFeeder({ ...deps, store, sink, from, tell }));
+  }
+  const unverified = createUnverifiedEntries({
+    append: store.append,
+    budget: createEntryBudget(ENTRY_BUDGET),
+    now,
+  });
+
+  shutdown.onRelease(async () => {
+    await unverified.flush();
+    await store.append(
+      serverStopped(now(), {
+        reason: shutdown.reason(),
+        good: shutdown.isDraining(),
+      }),
+    );
+    await store.checkpoint();
+    const withinMs = Math.min(LAST_ENTRIES_MS, shutdown.remainingMs());
+    await Promise.all(feeders.map((feeder) => feeder.stop(withinMs)));
+  });
+
+  const every = (everyMs: number, work: () => Promise<void>): void => {
+    shutdown.onRelease(startPeriodic(work, { everyMs, onFault }).stop);
+  };
+  every(SUPPRESSED_EVERY_MS, unverified.flush);
+  every(CHECKPOINT_EVERY_MS, store.checkpoint);
+  const retention = startAuditRetention(
+    {
+      store,
+      taken: () => takenByAll(feeders),
+      now,
+      onFault,
+    },
+    config,
+  );
+  shutdown.onRelease(retention.stop);
+
+  return { store, unverified, reopen: () => fileSink?.reopen() };
+}
+
+function stdoutSinks(
+  { auditStdout: format }: Config,
+  { stdout }: AuditTrailDeps,
+): AuditSink[] {
+  return format === "off" ? [] : [createStdoutSink(stdout, { format })];
+}
+
+function analyticsSinks(
+  { auditAnalytics }: Config,
+  { fetch, now, version }: AuditTrailDeps,
+): AuditSink[] {
+  if (auditAnalytics === null) {
+    return [];
+  }
+  const writer = new HexWriter(
+    { fetch, now, userAgent: `Hexhook/${version}` },
+    auditAnalytics,
+  );
+  return [createAnalyticsSink(writer.track.bind(writer))];
+}
+
+/** stdout may drop; what the others have not had yet is not purged. */
+function takenByAll(feeders: readonly Feeder[]): number {
+  return Math.min(
+    Number.MAX_SAFE_INTEGER,
+    ...feeders
+      .filter(({ name }) => name !== "stdout")
+      .map((feeder) => feeder.position()),
+  );
+}
+
+/** Tells of a sink in the trail and on the operational log. */
+function createTell(
+  append: (draft: AuditDraft) => Promise<void>,
+  { logger, onFault }: Pick<AuditTrailDeps, "logger" | "onFault">,
+): (draft: AuditDraft) => void {
+  return (draft) => {
+    if (draft.result === "failure") {
+      logger.warn(draft.metadata, "an audit sink takes no entries");
+    } else {
+      logger.info(draft.metadata, "an audit sink takes entries again");
+    }
+    append(draft).catch(onFault);
+  };
+}
+
+function wakingAfterWrites(store: Store, wake: () => void): Store {
+  const waking =
+    <A extends unknown[], T>(write: (...args: A) => Promise<T>) =>
+    async (...args: A): Promise<T> => {
+      const result = await write(...args);
+      wake();
+      return result;
+    };
+  return {
+    ...store,
+    append: waking(store.append),
+    record: waking(store.record),
+    claim: waking(store.claim),
+    settle: waking(store.settle),
+    redeliver: waking(store.redeliver),
+    setPaused: waking(store.setPaused),
+    purge: waking(store.purge),
+    purgeAudit: waking(store.purgeAudit),
+    checkpoint: waking(store.checkpoint),
+  };
+}

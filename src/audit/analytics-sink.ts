@@ -1,0 +1,70 @@
+import { errorCode } from "../errors.ts";
+import { parseEntry } from "../core/parsed-entry.ts";
+import { type AuditSink, SinkFault } from "./sink.ts";
+
+/** Statuses that do not go away by asking again: the key is wrong, or may not write. */
+const PATENT = new Set([401, 403]);
+const TOO_LARGE = 413;
+
+type Entry = Readonly<Record<string, unknown>>;
+
+/** What this sink needs of HexWriter. */
+export type Track = (
+  event: string,
+  properties: Entry | readonly Entry[],
+  options: { idempotencyKey: string; signal: AbortSignal },
+) => Promise<void>;
+
+/** How a call of the Hex API failed. */
+interface ApiFault {
+  readonly reason: string;
+  readonly status: number | undefined;
+  readonly retryAfterMs: number;
+}
+
+/**
+ * Entries in Hex analytics, many in one call under the key `WRITER:SEQ` of the first. A call that may have arrived is made
+ * again with the same entries, so that one key never stands for different ones.
+ */
+export function createAnalyticsSink(track: Track): AuditSink {
+  return {
+    name: "analytics",
+    maxRows: 200,
+    maxBytes: 262_144,
+    lingerMs: 200,
+    shared: "exact",
+    async write(rows, signal) {
+      const entries = rows.map(({ line }): Entry => ({ ...parseEntry(line) }));
+      const { writer, seq } = parseEntry(rows[0]?.line ?? "")?.chain ?? {};
+      try {
+        await track(
+          "audit",
+          entries.length === 1 ? { ...entries[0] } : entries,
+          {
+            idempotencyKey: `${writer ?? ""}:${seq ?? 0}`,
+            signal,
+          },
+        );
+      } catch (error) {
+        throw isApiFault(error)
+          ? new SinkFault(error.reason, {
+              status: error.status,
+              retryAfterMs: error.retryAfterMs,
+              kind: PATENT.has(error.status ?? 0) ? "patent" : "passing",
+              tooLarge: error.status === TOO_LARGE,
+            })
+          : new SinkFault(errorCode(error) ?? "unknown");
+      }
+    },
+  };
+}
+
+function isApiFault(error: unknown): error is ApiFault {
+  return (
+    typeof error === "object" &&
+    error !== null &&
+    "reason" in error &&
+    typeof error.reason === "string" &&
+    "retryAfterMs" in error
+  );
+}

@@ -1,0 +1,63 @@
+import { STDOUT_PREFIX } from "./stdout-sink.ts";
+
+const ENTRY_START = '{"timestamp":"';
+const HASH_START = '"hash":"';
+/** 64 hex digits, a quote and a brace. */
+const HASH_REST = 66;
+
+/** What `docker logs -t`, `kubectl logs --timestamps` and compose put before a line. */
+const COLLECTOR = /^(?:[\w.-]+ +\| )?(?:\d{4}-\d\d-\d\dT[\d:.]+Z )?/;
+
+/** A line of a stream without what stands before an entry there. */
+export function bareLine(text: string): string {
+  const line = text.replace(COLLECTOR, "");
+  return line.startsWith(STDOUT_PREFIX)
+    ? line.slice(STDOUT_PREFIX.length)
+    : line;
+}
+
+/** Whether a line is an entry, or was one before somebody changed it. */
+export function isEntryLike(line: string): boolean {
+  return (
+    line.startsWith(ENTRY_START) ||
+    line.includes('"chain":{"writer":"') ||
+    /"prev":"[0-9a-f]{64}"/.test(line)
+  );
+}
+
+/** Whether a line breaks off: its process was killed while it wrote, or somebody cut it. */
+export function isTorn(line: string): boolean {
+  const at = line.lastIndexOf(HASH_START);
+  return at === -1
+    ? !line.endsWith('"}')
+    : line.length - at - HASH_START.length < HASH_REST;
+}
+
+/** Where a second entry begins in a line whose first one broke off without a line end; -1 when there is none. */
+export function secondEntryAt(line: string): number {
+  const bare = line.indexOf(ENTRY_START, 1);
+  const prefixed = bare - STDOUT_PREFIX.length;
+  return prefixed > 0 && line.startsWith(STDOUT_PREFIX, prefixed)
+    ? prefixed
+    : bare;
+}
+
+/** What a changed line says of its place, as far as that can still be read. */
+export interface Claims {
+  readonly writer: string | null;
+  readonly seq: number | null;
+  readonly prev: string | null;
+  readonly hash: string | null;
+}
+
+export function claimsOf(line: string): Claims {
+  const text = (pattern: RegExp): string | null =>
+    pattern.exec(line)?.[1] ?? null;
+  const seq = text(/"seq":(\d{1,15}),/);
+  return {
+    writer: text(/"writer":"([\w.-]{1,64})","seq"/),
+    seq: seq === null ? null : Number(seq),
+    prev: text(/"prev":"([0-9a-f]{64})"/),
+    hash: text(/"hash":"([0-9a-f]{64})"/),
+  };
+}

@@ -1,0 +1,134 @@
+import { type Stats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { MAX_LINE_BYTES } from "../core/audit-entry.ts";
+import { ConfigError, errorCode } from "../errors.ts";
+import { type AuditSink, SinkFault } from "./sink.ts";
+
+const LINE_END = 0x0a;
+
+/** What every line of the trail begins with. */
+const LINE_START = '{"timestamp":"';
+
+/**
+ * Entries in a file, a line each, on disk before they count as taken. A file that was moved away (logrotate) is opened
+ * again by itself, and with `reopen()`. What a full disk cut off in the middle is taken back, so that no line is torn.
+ */
+export function createFileSink(
+  file: string,
+): AuditSink & { readonly reopen: () => void } {
+  let handle: FileHandle | null = null;
+  let reopening = false;
+  /** The last line of the file as it was opened: a process that was killed may have written more than it noted. */
+  let lastLine: string | null = null;
+
+  async function current(): Promise<FileHandle> {
+    if (handle !== null && (reopening || !(await isStill(file, handle)))) {
+      await close();
+    }
+    reopening = false;
+    if (handle === null) {
+      handle = await openFile(file);
+      lastLine = await mendEnd(handle);
+    }
+    return handle;
+  }
+
+  async function close(): Promise<void> {
+    const closing = handle;
+    handle = null;
+    await closing?.close();
+  }
+
+  return {
+    name: "file",
+    maxRows: 500,
+    maxBytes: 1_048_576,
+    lingerMs: 0,
+    shared: "one",
+    reopen() {
+      reopening = true;
+    },
+    async write(rows) {
+      try {
+        const to = await current();
+        const there = rows.findIndex(({ line }) => line === lastLine);
+        lastLine = null;
+        const lines = rows.slice(there + 1).map(({ line }) => `${line}\n`);
+        if (lines.length > 0) {
+          await append(to, lines.join(""));
+        }
+      } catch (error) {
+        await close().catch(() => undefined);
+        throw new SinkFault(errorCode(error) ?? "unknown");
+      }
+    },
+    close,
+  };
+}
+
+/** Throws ConfigError when the file cannot be one that is appended to; makes it when it is not there. */
+export async function requireAuditFile(file: string): Promise<void> {
+  try {
+    await (await openFile(file)).close();
+  } catch (error) {
+    const code = errorCode(error) ?? "unknown";
+    // A disk that is full now may not be for long.
+    if (code !== "ENOSPC" && code !== "EDQUOT") {
+      throw new ConfigError([
+        `AUDIT_FILE: cannot be opened to append to (${code}); name a file in a folder that is there and can be written`,
+      ]);
+    }
+  }
+}
+
+async function openFile(file: string): Promise<FileHandle> {
+  const there = await stat(file).catch(() => null);
+  if (there !== null && !there.isFile()) {
+    // Opening a pipe would wait for its reader.
+    throw Object.assign(new Error("not a file"), { code: "not a file" });
+  }
+  return open(file, "a+", 0o600);
+}
+
+/** Whether the name still leads to the file that is open. */
+async function isStill(file: string, handle: FileHandle): Promise<boolean> {
+  const [named, opened]: (Stats | null)[] = await Promise.all([
+    stat(file).catch(() => null),
+    handle.stat(),
+  ]);
+  return named?.ino === opened?.ino && named?.dev === opened?.dev;
+}
+
+async function append(to: FileHandle, text: string): Promise<void> {
+  const { size } = await to.stat();
+  try {
+    await to.writeFile(text);
+    await to.datasync();
+  } catch (error) {
+    await to.truncate(size);
+    throw error;
+  }
+}
+
+/**
+ * Gives the last line of the file. A line without an end is the beginning of an entry that will be written again, and is
+ * taken off; if it is none, somebody else's, it gets an end.
+ */
+async function mendEnd(handle: FileHandle): Promise<string | null> {
+  const { size } = await handle.stat();
+  const length = Math.min(size, 2 * (MAX_LINE_BYTES + 1));
+  const end = Buffer.alloc(length);
+  await handle.read(end, 0, length, size - length);
+  const cut = end.lastIndexOf(LINE_END) + 1;
+  const rest = end.toString("latin1", cut);
+  if (rest !== "") {
+    if (rest.startsWith(LINE_START.slice(0, rest.length))) {
+      await handle.truncate(size - (length - cut));
+    } else {
+      await handle.writeFile("\n");
+    }
+  }
+  const before = end.subarray(0, Math.max(0, cut - 1));
+  const line = before.toString("latin1", before.lastIndexOf(LINE_END) + 1);
+  return line === "" ? null : line;
+}

@@ -1,0 +1,68 @@
+import { type AuditDraft } from "../core/audit-entry.ts";
+import { type SinkFault, type SinkName } from "./sink.ts";
+
+/** A fault that passes by itself this soon is not worth an entry. */
+const FAILURES_TO_TELL = 2;
+
+/** A sink that comes and goes is told of once in this time: the entries are its work too. */
+const TELL_EVERY_MS = 60_000;
+
+export interface SinkHealth {
+  /** It did not take entries, or has not for a while. */
+  failed: (
+    fault: Pick<SinkFault, "reason" | "kind" | "status">,
+    position: number,
+  ) => void;
+  worked: (position: number) => void;
+  isFailing: () => boolean;
+}
+
+/** Tells when a sink fails, once, and when it works again, once. */
+export function createSinkHealth(
+  sink: SinkName,
+  deps: {
+    tell: (draft: AuditDraft) => void;
+    now: () => number;
+  },
+): SinkHealth {
+  const { tell, now } = deps;
+  let failures = 0;
+  let since = 0;
+  let told = false;
+  let toldAt = Number.NEGATIVE_INFINITY;
+
+  const entry = (
+    action: "audit.sink_degraded" | "audit.sink_recovered",
+    at: number,
+    facts: object,
+  ): AuditDraft => ({
+    at,
+    action,
+    userId: "system",
+    resource: "audit",
+    result: action === "audit.sink_degraded" ? "failure" : "success",
+    metadata: { sink, since: new Date(since).toISOString(), ...facts },
+  });
+
+  return {
+    failed({ reason, kind, status }, position) {
+      const at = now();
+      since = failures === 0 ? at : since;
+      failures += 1;
+      const worth = kind !== "passing" || failures >= FAILURES_TO_TELL;
+      if (!told && worth && Math.abs(at - toldAt) >= TELL_EVERY_MS) {
+        told = true;
+        toldAt = at;
+        tell(entry("audit.sink_degraded", at, { reason, status, position }));
+      }
+    },
+    worked(position) {
+      if (told) {
+        tell(entry("audit.sink_recovered", now(), { failures, position }));
+      }
+      told = false;
+      failures = 0;
+    },
+    isFailing: () => failures > 0,
+  };
+}

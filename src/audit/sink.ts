@@ -1,0 +1,56 @@
+import { type AuditRow } from "../core/store.ts";
+
+/** Where the trail goes besides the store. */
+export type SinkName = "stdout" | "file" | "analytics";
+
+/** A place that is fed with the trail, in order, and with each entry at least once. */
+export interface AuditSink {
+  readonly name: SinkName;
+  /** So many entries, and so many bytes of lines, are handed over at once at most; one entry in any case. */
+  readonly maxRows: number;
+  readonly maxBytes: number;
+  /** Waited for before entries are handed over, so that more of them go together; in milliseconds. */
+  readonly lingerMs: number;
+  /**
+   * `each`: every process on a store feeds its own. `one`: they share it, so one of them feeds it. `exact`: the same, and
+   * what may have arrived already is handed over again exactly as it was.
+   */
+  readonly shared: "each" | "one" | "exact";
+  /** Resolves when the entries are taken. Rejects with SinkFault when they may not be: they are handed over again. */
+  readonly write: (
+    rows: readonly AuditRow[],
+    signal: AbortSignal,
+  ) => Promise<void>;
+  readonly close?: () => Promise<void>;
+}
+
+/** Why a sink did not take entries. */
+export class SinkFault extends Error {
+  override readonly name = "SinkFault";
+  /** A short word, for the audit trail. */
+  readonly reason: string;
+  readonly status: number | undefined;
+  /** How long it asked to be left alone. */
+  readonly retryAfterMs: number;
+  /** `passing`: it may well take them next time. `patent`: not before somebody does something. `final`: never again. */
+  readonly kind: "passing" | "patent" | "final";
+  /** It may take fewer at once. */
+  readonly tooLarge: boolean;
+
+  constructor(
+    reason: string,
+    options: {
+      status?: number | undefined;
+      retryAfterMs?: number;
+      kind?: SinkFault["kind"];
+      tooLarge?: boolean;
+    } = {},
+  ) {
+    super(reason);
+    this.reason = reason;
+    this.status = options.status;
+    this.retryAfterMs = options.retryAfterMs ?? 0;
+    this.kind = options.kind ?? "passing";
+    this.tooLarge = options.tooLarge ?? false;
+  }
+}

@@ -1,0 +1,36 @@
+import { z } from "zod";
+import { parseSince, SINCE_FORMS } from "../core/since.ts";
+import { badInput } from "./read-input.ts";
+
+const DEFAULT_LIMIT = 50;
+const MAX_LIMIT = 1000;
+
+/** How much of a list to give, and from where on: the same for every list of the management API. */
+export const listMembers = {
+  limit: z
+    .string()
+    .regex(/^\d{1,4}$/, `must be a number from 1 to ${MAX_LIMIT}`)
+    .transform(Number)
+    .pipe(z.number().min(1).max(MAX_LIMIT))
+    .default(DEFAULT_LIMIT),
+  cursor: z
+    .string()
+    .regex(/^\d{1,15}$/, "must be what `next` of the answer before said")
+    .transform(Number)
+    .optional(),
+};
+
+/** Unix milliseconds. Throws AppError `bad_request` when it is neither a time nor a time ago. */
+export function sinceOf(
+  input: { readonly since?: string | undefined },
+  now: number,
+): number | undefined {
+  if (input.since === undefined) {
+    return undefined;
+  }
+  const since = parseSince(input.since, now);
+  if (since === null) {
+    throw badInput(`since: must be ${SINCE_FORMS}`);
+  }
+  return since;
+}
