@@ -96,6 +96,8 @@ export async function openAuditTrail(
       resumed,
     }),
   );
+  // At once: it also vouches for the ends of other writers, which nobody may have signed.
+  await store.checkpoint();
   const tell = createTell(store.append, deps);
   for (const sink of sinks) {
     feeders.push(await startFeeder({ ...deps, store, sink, from, tell }));

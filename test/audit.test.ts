@@ -212,7 +212,8 @@ describe("the trail of a service", () => {
       metadata: { heads: [] },
     });
     const last = first.at(-1)!;
-    expect(last).toMatchObject({
+    expect(last).toMatchObject({ action: "audit.checkpoint" });
+    expect(first.at(-2)).toMatchObject({
       action: "server.stopped",
       metadata: { reason: "test" },
     });
@@ -231,7 +232,7 @@ describe("the trail of a service", () => {
         ],
       },
     });
-    expect(service.stdout.text.split("\n")).toHaveLength(3);
+    expect(service.stdout.text.split("\n")).toHaveLength(5);
   });
 
   it("is not on stdout when that is off, and is in the store all the same", async () => {

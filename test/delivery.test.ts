@@ -371,9 +371,10 @@ describe("a restart", () => {
     held[0]!();
     await stopped;
     const entries = await first.entries();
-    expect(entries.map(({ action }) => action).slice(-2)).toEqual([
+    expect(entries.map(({ action }) => action).slice(-3)).toEqual([
       "delivery.succeeded",
       "server.stopped",
+      "audit.checkpoint",
     ]);
     await forwardTo(slow.url);
     await service!.post(eventBody("evt_next"));

@@ -471,7 +471,10 @@ describe("senders that are too slow", () => {
     const text = await exchangeRaw(service.port, "");
     expect(text).toBe("");
     const entries = await service.entries();
-    expect(entries.map(({ action }) => action)).toEqual(["server.started"]);
+    expect(entries.map(({ action }) => action)).toEqual([
+      "server.started",
+      "audit.checkpoint",
+    ]);
   });
 });
 
@@ -578,7 +581,7 @@ describe("health", () => {
     expect(ready.headers.get("cache-control")).toBe("no-store");
     await supertest(service.url).head("/readyz").expect(200);
     const actions = (await service.entries()).map(({ action }) => action);
-    expect(actions).toEqual(["server.started"]);
+    expect(actions).toEqual(["server.started", "audit.checkpoint"]);
 
     const flood = await exchangeRaw(
       service.port,

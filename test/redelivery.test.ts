@@ -658,7 +658,7 @@ describe("hexhook events", () => {
       code: 0,
       stdout: expect.stringContaining("by 3 writers"),
     });
-  });
+  }, 20_000);
 
   it("redeliver works without a service too: the next start takes it up", async () => {
     const first = await startProcess();

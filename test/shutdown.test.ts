@@ -72,7 +72,8 @@ describe("SIGTERM", () => {
     expect(connectionClosed).toBe(true);
     expect(code).toBe(0);
     const entries = await readTrail(path.join(folder.path, "hexhook.db"));
-    expect(entries.at(-1)).toMatchObject({
+    expect(entries.at(-1)).toMatchObject({ action: "audit.checkpoint" });
+    expect(entries.at(-2)).toMatchObject({
       action: "server.stopped",
       metadata: { reason: "SIGTERM" },
     });
@@ -192,7 +193,8 @@ describe("a start that fails half way", () => {
       message: expect.stringMatching(/^PORT: cannot listen there/),
     });
     const entries = await readTrail(path.join(folder.path, "second.db"));
-    expect(entries.at(-1)).toMatchObject({
+    expect(entries.at(-1)).toMatchObject({ action: "audit.checkpoint" });
+    expect(entries.at(-2)).toMatchObject({
       action: "server.stopped",
       result: "failure",
       metadata: { reason: "start failed" },

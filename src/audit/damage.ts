@@ -2,6 +2,8 @@ import { STDOUT_PREFIX } from "./stdout-sink.ts";
 
 const ENTRY_START = '{"timestamp":"';
 const HASH_START = '"hash":"';
+/** A writer and a seq, with their names. */
+const MAX_PLACE = 100;
 /** 64 hex digits, a quote and a brace. */
 const HASH_REST = 66;
 
@@ -51,13 +53,21 @@ export interface Claims {
 }
 
 export function claimsOf(line: string): Claims {
+  const chain = chainPart(line);
   const text = (pattern: RegExp): string | null =>
-    pattern.exec(line)?.[1] ?? null;
-  const seq = text(/"seq":(\d{1,15}),/);
+    [...chain.matchAll(pattern)].at(-1)?.[1] ?? null;
+  const seq = text(/"seq":(\d{1,15}),/g);
   return {
-    writer: text(/"writer":"([\w.-]{1,64})","seq"/),
+    writer: text(/"writer":"([\w.-]{1,64})","seq"/g),
     seq: seq === null ? null : Number(seq),
-    prev: text(/"prev":"([0-9a-f]{64})"/),
-    hash: text(/"hash":"([0-9a-f]{64})"/),
+    prev: text(/"prev":"([0-9a-f]{64})"/g),
+    hash: text(/"hash":"([0-9a-f]{64})"/g),
   };
+}
+
+/** The end of a line, with its place: an entry may name the places of others before that. */
+function chainPart(line: string): string {
+  const at = line.lastIndexOf('"chain":{');
+  const prev = line.lastIndexOf('"prev":"');
+  return line.slice(at === -1 ? Math.max(0, prev - MAX_PLACE) : at);
 }
