@@ -116,7 +116,6 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
         return false;
       }
       await alarm.wait(POLL_MS);
-      await pause(sink.lingerMs);
       return true;
     }
     const fault = await handOver(rows);
@@ -150,10 +149,12 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
       const again = await store.readAudit(position, sending - position);
       return again.filter((row) => row.position <= sending);
     }
-    const rows = withinBytes(
-      await store.readAudit(position, limit),
-      sink.maxBytes,
-    );
+    let rows = await store.readAudit(position, limit);
+    if (sink.lingerMs > 0 && rows.length > 0 && rows.length < limit) {
+      await pause(sink.lingerMs);
+      rows = await store.readAudit(position, limit);
+    }
+    rows = withinBytes(rows, sink.maxBytes);
     if (sink.shared === "exact" && rows.length > 0) {
       sending = rows.at(-1)?.position ?? sending;
       await save();

@@ -9,7 +9,7 @@ export interface AuditSink {
   /** So many entries, and so many bytes of lines, are handed over at once at most; one entry in any case. */
   readonly maxRows: number;
   readonly maxBytes: number;
-  /** Waited for before entries are handed over, so that more of them go together; in milliseconds. */
+  /** How long a batch that is not full waits for more, in milliseconds. */
   readonly lingerMs: number;
   /**
    * `each`: every process on a store feeds its own. `one`: they share it, so one of them feeds it. `exact`: the same, and

@@ -14,7 +14,7 @@ export interface HexRequestDeps {
 /** A call of the Hex API that did not succeed. Says nothing of the key. */
 export class HexApiError extends Error {
   override readonly name = "HexApiError";
-  /** `status`, `timeout`, or `network`. */
+  /** `status`, `timeout`, `network`, or `no_api` (a web page where the API should be). */
   readonly reason: string;
   /** Of the answer, where there was one. */
   readonly status: number | undefined;
@@ -35,8 +35,8 @@ export class HexApiError extends Error {
 }
 
 /**
- * One call of the Hex API. Resolves when it is answered 2xx; rejects with HexApiError for everything else, a redirect
- * too: the key goes nowhere but there. `signal` cuts it off.
+ * One call of the Hex API. Resolves when it is answered 2xx to the end; rejects with HexApiError for everything else, a
+ * redirect too: the key goes nowhere but there. `signal` cuts it off.
  */
 export async function hexRequest(
   deps: HexRequestDeps,
@@ -72,29 +72,34 @@ export async function hexRequest(
       ? new HexApiError("timeout")
       : new HexApiError("network", { detail: networkFault(thrown) });
   }
-  await readSome(response);
   if (!response.ok) {
+    await readSome(response).catch(() => undefined);
     const { status } = response;
     const asked = response.headers.get("retry-after") ?? undefined;
     const retryAfterMs = parseRetryAfter(asked, deps.now()) ?? 0;
     throw new HexApiError("status", { status, retryAfterMs });
   }
+  try {
+    await readSome(response);
+  } catch (thrown) {
+    throw new HexApiError("network", { detail: networkFault(thrown) });
+  }
+  if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
+    // The page of a proxy or a log-in, and not the API's word.
+    throw new HexApiError("no_api", { status: response.status });
+  }
 }
 
-/** What the body says does not matter, nor whether it comes to its end. */
+/** What the body says does not matter; that it comes to its end, or goes on for long, does. */
 async function readSome({ body }: Response): Promise<void> {
   const reader = body?.getReader();
-  try {
-    let read = 0;
-    while (reader !== undefined && read <= MAX_ANSWER_BYTES) {
-      const { done, value } = await reader.read();
-      if (done) {
-        return;
-      }
-      read += value.byteLength;
+  let read = 0;
+  while (reader !== undefined && read <= MAX_ANSWER_BYTES) {
+    const { done, value } = await reader.read();
+    if (done) {
+      return;
     }
-    await reader?.cancel();
-  } catch {
-    // The status has come, and is what counts.
+    read += value.byteLength;
   }
+  await reader?.cancel();
 }
