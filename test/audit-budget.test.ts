@@ -1,0 +1,184 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { statSync } from "node:fs";
+import { Agent, request } from "node:http";
+import path from "node:path";
+import { createEntryBudget } from "../src/core/entry-budget.ts";
+import { createUnverifiedEntries } from "../src/core/unverified-entries.ts";
+import { type AuditDraft } from "../src/core/audit-entry.ts";
+import {
+  eventBody,
+  OTHER_SECRET,
+  readTrail,
+  signed,
+  temporaryFolder,
+} from "./harness.ts";
+import { serve } from "./processes.ts";
+
+describe("the budget of entries", () => {
+  const options = { perAddress: 3, inAll: 5, windowMs: 1000 };
+
+  it("holds within every window, for an address and in all, and no longer", () => {
+    const budget = createEntryBudget(options);
+    const taken: { address: string; at: number }[] = [];
+    for (let at = 0; at < 5000; at += 37) {
+      for (const address of ["a", "a", "b", "c"]) {
+        if (budget.take(address, at)) {
+          taken.push({ address, at });
+        }
+      }
+    }
+    for (const { at } of taken) {
+      const within = taken.filter((t) => t.at >= at && t.at < at + 1000);
+      expect(within.length).toBeLessThanOrEqual(5);
+      const mostOf = (address: string): number =>
+        within.filter((t) => t.address === address).length;
+      expect(Math.max(...["a", "b", "c"].map(mostOf))).toBeLessThanOrEqual(3);
+    }
+    expect(taken.length).toBeGreaterThanOrEqual(5 * 4);
+  });
+
+  it("is not held for ever by a clock that was set back", () => {
+    const budget = createEntryBudget(options);
+    for (let n = 0; n < 3; n += 1) {
+      expect(budget.take("a", 1_000_000)).toBe(true);
+    }
+    expect(budget.take("a", 999_500)).toBe(false);
+    expect(budget.take("a", 900_000)).toBe(true);
+  });
+});
+
+describe("what is suppressed", () => {
+  const draft = (reason: string, ip: string): AuditDraft => ({
+    at: 1,
+    action: "webhook.rejected",
+    userId: "anonymous",
+    resource: "/webhooks/hex",
+    result: "failure",
+    metadata: { reason, ip },
+  });
+
+  it("is counted by reason and address in bounded memory, and told of once it can be written", async () => {
+    const written: AuditDraft[] = [];
+    let broken = true;
+    const entries = createUnverifiedEntries({
+      append: async (entry) => {
+        if (broken) {
+          throw new Error("full");
+        }
+        written.push(entry);
+      },
+      budget: { take: () => false },
+      now: () => 5,
+    });
+    await entries.flush();
+    for (let n = 0; n < 1000; n += 1) {
+      await entries.append(draft(n % 2 ? "bad_signature" : "x", `10.0.0.${n}`));
+    }
+    await expect(entries.flush()).rejects.toThrow("full");
+    await entries.append(draft("x", "10.0.0.0"));
+    broken = false;
+    await entries.flush();
+    await entries.flush();
+    expect(written).toHaveLength(1);
+    expect(written[0]).toMatchObject({
+      action: "audit.suppressed",
+      metadata: { count: 1001, reasons: { bad_signature: 500, x: 501 } },
+    });
+    const addresses = written[0]!.metadata["addresses"] as object;
+    expect(Object.keys(addresses)).toHaveLength(21);
+    expect(addresses).toMatchObject({ "10.0.0.0": 2, others: 980 });
+  });
+});
+
+describe("a flood of 50,000 forged deliveries", () => {
+  let folder: ReturnType<typeof temporaryFolder>;
+  let agent: Agent;
+
+  beforeEach(() => {
+    folder = temporaryFolder();
+    agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  });
+
+  afterEach(() => {
+    agent.destroy();
+    folder.remove();
+  });
+
+  const FORGED = 50_000;
+  const body = eventBody("evt_forged");
+  const forged = signed(body, { secret: OTHER_SECRET });
+
+  function post(
+    port: number,
+    content: Buffer,
+    headers: Record<string, string>,
+  ): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const req = request(
+        { port, agent, method: "POST", path: "/webhooks/hex", headers },
+        (res) => {
+          res.resume();
+          res.on("end", () => {
+            resolve(res.statusCode ?? 0);
+          });
+        },
+      );
+      req.on("error", reject);
+      req.setHeader("content-length", content.length);
+      req.end(content);
+    });
+  }
+
+  it.each([
+    ["one address", 1, 60],
+    ["1,000 claimed addresses", 1000, 600],
+  ])(
+    "from %s leaves entries within the budget, a store that does not grow, and genuine deliveries unhurt",
+    async (_from, addresses, budget) => {
+      const server = await serve(folder.path, { TRUST_PROXY: "1" });
+      const genuine: number[] = [];
+      const refused = new Set<number>();
+      let n = 0;
+      const began = Date.now();
+      const work = async (): Promise<void> => {
+        while (n < FORGED) {
+          n += 1;
+          const from = n % addresses;
+          const claimed = `10.1.${from >> 8}.${from & 255}`;
+          const ip = { "x-forwarded-for": claimed };
+          if (n % 500 === 0) {
+            const good = eventBody(`evt_${n}`);
+            genuine.push(
+              await post(server.port, good, { ...signed(good), ...ip }),
+            );
+          }
+          refused.add(await post(server.port, body, { ...forged, ...ip }));
+        }
+      };
+      await Promise.all(Array.from({ length: 32 }, work));
+      const minutes = Math.ceil((Date.now() - began) / 60_000);
+      await server.stop();
+
+      expect(genuine).toHaveLength(FORGED / 500);
+      expect(new Set(genuine)).toEqual(new Set([200]));
+      expect([...refused].every((s) => s === 401 || s === 429)).toBe(true);
+      const entries = await readTrail(path.join(folder.path, "hexhook.db"));
+      const of = (action: string) => entries.filter((e) => e.action === action);
+      const written = of("webhook.rejected").length;
+      expect(written).toBeGreaterThanOrEqual(budget);
+      expect(written).toBeLessThanOrEqual(budget * (minutes + 1));
+      const suppressed = of("audit.suppressed");
+      const counted = suppressed.reduce(
+        (sum, { metadata }) => sum + Number(metadata["count"]),
+        0,
+      );
+      expect(written + counted).toBe(FORGED);
+      expect(suppressed.length).toBeLessThanOrEqual(6 * minutes + 2);
+      expect(of("webhook.accepted")).toHaveLength(FORGED / 500);
+      expect(statSync(path.join(folder.path, "hexhook.db")).size).toBeLessThan(
+        2_000_000,
+      );
+    },
+    120_000,
+  );
+});
