@@ -22,9 +22,13 @@ import { startAuditRetention } from "./store/audit-retention.ts";
 
 /** Entries of requests that nobody has signed: for one address, and in all. */
 const ENTRY_BUDGET = { perAddress: 60, inAll: 600, windowMs: 60_000 };
-const SUPPRESSED_EVERY_MS = 10_000;
 
-const CHECKPOINT_EVERY_MS = 60_000;
+/** How often what was suppressed is told of, and what is new is anchored, in milliseconds. */
+export interface AuditIntervals {
+  readonly suppressed: number;
+  readonly checkpoint: number;
+}
+const INTERVALS: AuditIntervals = { suppressed: 10_000, checkpoint: 60_000 };
 
 /** What a stop leaves the sinks to take the last entries, in milliseconds; the next start goes on where they were. */
 const LAST_ENTRIES_MS = 5000;
@@ -44,6 +48,7 @@ export interface AuditTrailDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly onFault: (error: unknown) => void;
+  readonly intervals?: AuditIntervals;
 }
 
 export interface AuditTrail {
@@ -124,8 +129,9 @@ export async function openAuditTrail(
   const every = (everyMs: number, work: () => Promise<void>): void => {
     shutdown.onRelease(startPeriodic(work, { everyMs, onFault }).stop);
   };
-  every(SUPPRESSED_EVERY_MS, unverified.flush);
-  every(CHECKPOINT_EVERY_MS, store.checkpoint);
+  const { suppressed, checkpoint } = deps.intervals ?? INTERVALS;
+  every(suppressed, unverified.flush);
+  every(checkpoint, store.checkpoint);
   const retention = startAuditRetention(
     {
       store,

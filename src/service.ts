@@ -1,6 +1,6 @@
 import { type KeyObject } from "node:crypto";
 import { type Writable } from "node:stream";
-import { openAuditTrail } from "./audit-trail.ts";
+import { type AuditIntervals, openAuditTrail } from "./audit-trail.ts";
 import { type Config } from "./config.ts";
 import { createCheckpoints } from "./core/checkpoint.ts";
 import { createIntake } from "./core/intake.ts";
@@ -34,6 +34,7 @@ export interface ServiceDeps extends DestinationDeps {
   /** The store cannot be believed any more: nothing is acknowledged from now on, and the process should end. */
   readonly onFatal: (error: StoreError) => void;
   readonly limits?: Partial<ServerLimits>;
+  readonly intervals?: AuditIntervals;
 }
 
 export interface Service {

@@ -757,6 +757,23 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await readTrail(path.join(folder.path, "hexhook.db"));
   });
 
+  it("anchors with a checkpoint what is not anchored yet, and nothing twice", async () => {
+    await store.append(draft("server.started"));
+    await store.checkpoint();
+    await store.checkpoint();
+    await store.append(draft("server.stopped"));
+    await store.checkpoint();
+    const rows = await store.readAudit(0, 10);
+    expect(
+      rows.map(({ line }) => /"action":"([^"]*)"/.exec(line)?.[1]),
+    ).toEqual([
+      "server.started",
+      "audit.checkpoint",
+      "server.stopped",
+      "audit.checkpoint",
+    ]);
+  });
+
   it("notes the last entry of each writer, newest first, and its position", async () => {
     expect(await store.lastPosition()).toBe(0);
     await store.append(draft("server.started"));

@@ -92,7 +92,7 @@ export async function hexRequest(
 
 /** What the body says does not matter; that it comes to its end, or goes on for long, does. */
 async function readSome({ body }: Response): Promise<void> {
-  const reader = body?.getReader();
+  const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
   let read = 0;
   while (reader !== undefined && read <= MAX_ANSWER_BYTES) {
     const { done, value } = await reader.read();
