@@ -55,6 +55,10 @@ describe("the configuration", () => {
       attemptTimeoutMs: 10_000,
       trustProxy: 0,
       auditStdout: "prefixed",
+      auditFile: null,
+      auditSigningKey: null,
+      auditRetentionDays: 400,
+      auditAnalytics: null,
       logLevel: "info",
       keepAliveSeconds: 65,
       drainSeconds: 5,
@@ -103,6 +107,12 @@ describe("the configuration", () => {
     ["MAX_BODY_BYTES", ["0", "-1", "1O24kb", "1kb", "26214401", "NaN"]],
     ["REPLAY_WINDOW_SECONDS", ["0", "901", "-300", "5m"]],
     ["EVENT_RETENTION_DAYS", ["0", "36501", "-1", "30d", "1.5"]],
+    ["AUDIT_RETENTION_DAYS", ["0", "36501", "-1", "400d"]],
+    ["AUDIT_ANALYTICS", ["yes", "true", "ON"]],
+    ["AUDIT_SIGNING_KEY", [" ", "geheim", "-----BEGIN PRIVATE KEY-----"]],
+    ["HEX_API_URL", ["api.hex.com", "ftp://api.hex.com", "https://u:p@h"]],
+    ["HEX_WRITE_KEY", [" ", "changeme", "two words", "line\nline"]],
+    ["HEX_API_KEY", [" ", "changeme", "two words", "line\nline"]],
     [
       "ADMIN_TOKEN",
       [
@@ -195,6 +205,33 @@ describe("the configuration", () => {
       "FORWARD_SECRET: is set, but FORWARD_URL is not; ignored",
       "ADMIN_TOKEN: is shorter than 24 bytes; `openssl rand -hex 32` makes a secret",
     ]);
+  });
+
+  it("sends audit entries to Hex analytics when there is a key to write with, unless it is off", () => {
+    const analyticsOf = (env: Environment) =>
+      loadConfig({ HEX_SECRET: SECRET, ...env }).auditAnalytics;
+    const apiUrl = "https://api.hex.com/";
+    const [api, write] = ["api-key-0123456789", "write-key-0123456789"];
+    expect(analyticsOf({ HEX_API_KEY: api })).toEqual({
+      apiUrl,
+      writeKey: api,
+    });
+    expect(
+      analyticsOf({ HEX_API_KEY: api, HEX_WRITE_KEY_FILE: secretFile(write) }),
+    ).toEqual({ apiUrl, writeKey: write });
+    expect(
+      analyticsOf({ HEX_WRITE_KEY: write, AUDIT_ANALYTICS: "off" }),
+    ).toBeNull();
+    expect(faultsOf({ HEX_SECRET: SECRET, AUDIT_ANALYTICS: "on" })).toEqual([
+      "AUDIT_ANALYTICS: is on, but there is no key to write with; set HEX_WRITE_KEY (or HEX_API_KEY)",
+    ]);
+    const warningsOf = (HEX_API_URL: string) =>
+      loadConfig({ HEX_SECRET: SECRET, HEX_WRITE_KEY: write, HEX_API_URL })
+        .warnings;
+    expect(warningsOf("http://api.internal")).toEqual([
+      expect.stringMatching(/^HEX_API_URL: is not https/),
+    ]);
+    expect(warningsOf("http://127.0.0.1:9999")).toEqual([]);
   });
 
   it("reads the admin token from a file too", () => {

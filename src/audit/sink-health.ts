@@ -7,6 +7,11 @@ const FAILURES_TO_TELL = 2;
 /** A sink that comes and goes is told of once in this time: the entries are its work too. */
 const TELL_EVERY_MS = 60_000;
 
+const ENTRIES = {
+  degraded: { action: "audit.sink_degraded", result: "failure" },
+  recovered: { action: "audit.sink_recovered", result: "success" },
+} as const satisfies Record<string, Pick<AuditDraft, "action" | "result">>;
+
 export interface SinkHealth {
   /** It did not take entries, or has not for a while. */
   failed: (
@@ -32,15 +37,14 @@ export function createSinkHealth(
   let toldAt = Number.NEGATIVE_INFINITY;
 
   const entry = (
-    action: "audit.sink_degraded" | "audit.sink_recovered",
+    what: keyof typeof ENTRIES,
     at: number,
     facts: object,
   ): AuditDraft => ({
+    ...ENTRIES[what],
     at,
-    action,
     userId: "system",
     resource: "audit",
-    result: action === "audit.sink_degraded" ? "failure" : "success",
     metadata: { sink, since: new Date(since).toISOString(), ...facts },
   });
 
@@ -53,12 +57,12 @@ export function createSinkHealth(
       if (!told && worth && Math.abs(at - toldAt) >= TELL_EVERY_MS) {
         told = true;
         toldAt = at;
-        tell(entry("audit.sink_degraded", at, { reason, status, position }));
+        tell(entry("degraded", at, { reason, status, position }));
       }
     },
     worked(position) {
       if (told) {
-        tell(entry("audit.sink_recovered", now(), { failures, position }));
+        tell(entry("recovered", now(), { failures, position }));
       }
       told = false;
       failures = 0;

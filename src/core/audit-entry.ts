@@ -1,4 +1,4 @@
-/** The closed list of actions, held to docs/operations.md by a test. */
+/** The closed list of actions, held to docs/audit.md by a test. */
 export const AUDIT_ACTIONS = [
   "server.started",
   "server.stopped",
