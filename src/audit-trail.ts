@@ -86,6 +86,8 @@ export async function openAuditTrail(
     ...analyticsSinks(config, deps),
   ];
 
+  await warnOfAnotherKey(store, deps);
+
   // Sinks that are new begin with this process; what they were given may be told before they are given it again.
   const from = await store.lastPosition();
   const resumed = await resumedAt(store, sinks);
@@ -165,6 +167,26 @@ function analyticsSinks(
     auditAnalytics,
   );
   return [createAnalyticsSink(writer.track.bind(writer))];
+}
+
+/** A key that is not set any more is easily missed, and whoever verifies would miss it first. */
+async function warnOfAnotherKey(
+  store: Store,
+  { publicKey, logger }: AuditTrailDeps,
+): Promise<void> {
+  const { rows } = await store.searchAudit({
+    order: "newest",
+    from: null,
+    limit: 1,
+    containing: ['"action":"audit.checkpoint"'],
+  });
+  const [last] = rows;
+  if (last !== undefined && !last.line.includes(publicKey)) {
+    logger.warn(
+      { publicKey },
+      "the audit trail was signed with another key so far: verify it with both public keys",
+    );
+  }
 }
 
 /** stdout may drop; what the others have not had yet is not purged. */

@@ -140,8 +140,21 @@ describe("the key of the trail", () => {
     });
     await first.post(eventBody("evt_1"));
     await first.stop();
+    // A command makes no key of its own beside one that is elsewhere.
+    const env = { DATABASE_URL: "sqlite:hexhook.db" };
+    expect(
+      await hexhook(["events", "redeliver", "evt_1"], {
+        cwd: folder.path,
+        env,
+      }),
+    ).toMatchObject({
+      code: 78,
+      stderr: expect.stringMatching(/^hexhook: AUDIT_SIGNING_KEY: must be set/),
+    });
     const second = await startTestService(folder.path);
     await second.stop();
+    expect(first.log.text).not.toContain("another key");
+    expect(second.log.text).toContain("signed with another key so far");
     const [before, after] = (await checkpointKeys(second)) as string[];
     const verify = (...args: string[]) =>
       hexhook(["audit", "verify", ...args], {

@@ -83,12 +83,17 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
       return;
     }
     let going = true;
+    let told = false;
     while (going && !over.signal.aborted) {
       try {
         going = await feed();
+        told = false;
       } catch (error) {
         // The store could not be read or written; what is wrong with it has an entry of its own.
-        onFault(error);
+        if (!told) {
+          onFault(error);
+        }
+        told = true;
         going = !ending.signal.aborted;
         await pause(POLL_MS);
       }

@@ -1,14 +1,17 @@
+import { type KeyObject } from "node:crypto";
 import { commandStarted, commandStopped } from "../audit/server-entries.ts";
+import { readEnvironment, readVariables } from "../config.ts";
 import { commandWriter } from "../core/audit-chain.ts";
 import { createCheckpoints } from "../core/checkpoint.ts";
 import { type Store } from "../core/store.ts";
+import { ConfigError } from "../errors.ts";
 import {
   obtainAuditKey,
   openSqliteReader,
   openSqliteStore,
+  readAuditKey,
 } from "../store/sqlite.ts";
 import { VERSION } from "../version.ts";
-import { readEnvironment, readVariables } from "../config.ts";
 
 /**
  * Opens the configured store for a command that writes, beside a running service or without one. The command is a writer
@@ -25,8 +28,10 @@ export async function withOperatorStore<T>(
     ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
   );
   // Refuses what is not there, or of another version: a command makes no store and changes no schema.
-  await openSqliteReader(file).close();
-  const checkpoints = createCheckpoints(key ?? obtainAuditKey(file).key);
+  const trail = openSqliteReader(file);
+  const isNew = (await trail.lastPosition()) === 0;
+  await trail.close();
+  const checkpoints = createCheckpoints(key ?? keyBeside(file, isNew));
   const store = openSqliteStore({
     file,
     writer: commandWriter(randomHex),
@@ -47,4 +52,15 @@ export async function withOperatorStore<T>(
   } finally {
     await store.close();
   }
+}
+
+/** No key is made where there are entries already: the service signs them with one that is elsewhere. */
+function keyBeside(file: string, isNew: boolean): KeyObject {
+  const key = readAuditKey(file) ?? (isNew ? obtainAuditKey(file).key : null);
+  if (key === null) {
+    throw new ConfigError([
+      "AUDIT_SIGNING_KEY: must be set as for the service, since there is no key beside the store (or start `hexhook serve` once)",
+    ]);
+  }
+  return key;
 }

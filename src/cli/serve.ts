@@ -27,6 +27,12 @@ async function serve(): Promise<void> {
   process.on("unhandledRejection", (thrown) => {
     die(logger, asError(thrown), "unhandled rejection");
   });
+  let reopen = (): void => undefined;
+  // Before the start: a signal that comes during it must not end the process.
+  process.on("SIGHUP", () => {
+    logger.info("SIGHUP: AUDIT_FILE is opened again");
+    reopen();
+  });
   const service = await startService(config, {
     logger,
     stdout: process.stdout,
@@ -35,10 +41,7 @@ async function serve(): Promise<void> {
       die(logger, error, "the store failed");
     },
   });
-  process.on("SIGHUP", () => {
-    logger.info("SIGHUP: opening AUDIT_FILE again");
-    service.reopen();
-  });
+  ({ reopen } = service);
   announce(logger, config, service);
   stopOnSignals(logger, service);
 }
