@@ -40,13 +40,16 @@ const MAX_RECENT = 20_000;
 
 export function createRecent(): Recent {
   const hashes = new Map<string, string>();
+  /** A ring of the names in it. Asking a Map for its oldest one takes longer the more were deleted. */
+  const names: string[] = [];
+  let oldest = 0;
   return {
     add(writer, seq, hash) {
-      hashes.set(`${writer}:${seq}`, hash);
-      if (hashes.size > MAX_RECENT) {
-        const [oldest] = hashes.keys();
-        hashes.delete(oldest ?? "");
-      }
+      const name = `${writer}:${seq}`;
+      hashes.delete(names[oldest] ?? "");
+      names[oldest] = name;
+      oldest = (oldest + 1) % MAX_RECENT;
+      hashes.set(name, hash);
     },
     get: (writer, seq) => hashes.get(`${writer}:${seq}`),
   };

@@ -41,8 +41,10 @@ export function commandWriter(randomHex: (bytes: number) => string): string {
 /** What the first entry of a writer follows. */
 export const GENESIS = "0".repeat(64);
 
-/** The hash member is always last, so that it can be taken out of the text without parsing it. */
-const HASH_MEMBER = /,"hash":"([0-9a-f]{64})"\}$/;
+/** The hash member is always last and of one length, so that it can be taken out of the text without parsing it. */
+const HASH_NAME = ',"hash":"';
+const HASH_DIGITS = /^[0-9a-f]{64}$/;
+const HASH_MEMBER_BYTES = `${HASH_NAME}${GENESIS}"`.length;
 
 /** SHA-256 of a line with its hash member taken out, in hex. */
 export function hashLine(lineWithoutHash: string): string {
@@ -53,10 +55,13 @@ export function hashLine(lineWithoutHash: string): string {
 export function splitHash(
   line: string,
 ): { covered: string; claimed: string } | null {
-  const match = HASH_MEMBER.exec(line);
-  return match?.[1] === undefined
-    ? null
-    : { covered: `${line.slice(0, match.index)}}`, claimed: match[1] };
+  const at = line.length - HASH_MEMBER_BYTES - 1;
+  const claimed = line.slice(at + HASH_NAME.length, -2);
+  return line.startsWith(HASH_NAME, at) &&
+    line.endsWith('"}') &&
+    HASH_DIGITS.test(claimed)
+    ? { covered: `${line.slice(0, at)}}`, claimed }
+    : null;
 }
 
 /** A chain as it stood, to be taken back to. */
@@ -131,8 +136,6 @@ export class AuditChain {
     return { writer: this.writer, seq: this.#seq + 1, prev: this.#hash };
   }
 }
-
-const HASH_MEMBER_BYTES = `,"hash":"${GENESIS}"`.length;
 
 function lineOf(draft: AuditDraft, link: ChainLink): string {
   const line = serialize(draft, draft.metadata, link);
