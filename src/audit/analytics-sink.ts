@@ -3,7 +3,7 @@ import { parseEntry } from "../core/parsed-entry.ts";
 import { type AuditSink, SinkFault } from "./sink.ts";
 
 /** Statuses that do not go away by asking again: the key is wrong, or may not write. */
-const PATENT = new Set([401, 403]);
+const BLOCKED = new Set([401, 403]);
 const TOO_LARGE = 413;
 
 type Entry = Readonly<Record<string, unknown>>;
@@ -32,7 +32,8 @@ export function createAnalyticsSink(track: Track): AuditSink {
     maxRows: 200,
     maxBytes: 262_144,
     lingerMs: 200,
-    shared: "exact",
+    shared: true,
+    exact: true,
     async write(rows, signal) {
       const entries = rows.map(({ line }): Entry => ({ ...parseEntry(line) }));
       const { writer, seq } = parseEntry(rows[0]?.line ?? "")?.chain ?? {};
@@ -50,7 +51,7 @@ export function createAnalyticsSink(track: Track): AuditSink {
           ? new SinkFault(error.reason, {
               status: error.status,
               retryAfterMs: error.retryAfterMs,
-              kind: PATENT.has(error.status ?? 0) ? "patent" : "passing",
+              kind: BLOCKED.has(error.status ?? 0) ? "blocked" : "passing",
               tooLarge: error.status === TOO_LARGE,
             })
           : new SinkFault(errorCode(error) ?? "unknown");

@@ -1,14 +1,15 @@
+import { LINE_START } from "../core/audit-entry.ts";
 import { STDOUT_PREFIX } from "./stdout-sink.ts";
 
-const ENTRY_START = '{"timestamp":"';
 const HASH_START = '"hash":"';
 /** A writer and a seq, with their names. */
 const MAX_PLACE = 100;
 /** 64 hex digits, a quote and a brace. */
 const HASH_REST = 66;
 
-/** What `docker logs -t`, `kubectl logs --timestamps` and compose put before a line. */
-const COLLECTOR = /^(?:[\w.-]+ +\| )?(?:\d{4}-\d\d-\d\dT[\d:.]+Z )?/;
+/** What `docker logs -t`, `kubectl logs --timestamps` and `--prefix`, and compose put before a line. */
+const COLLECTOR =
+  /^(?:[\w.-]+ +\| |\[pod\/[\w./-]+\] )?(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) )?/;
 
 /** A line of a stream without what stands before an entry there. */
 export function bareLine(text: string): string {
@@ -21,23 +22,30 @@ export function bareLine(text: string): string {
 /** Whether a line is an entry, or was one before somebody changed it. */
 export function isEntryLike(line: string): boolean {
   return (
-    line.startsWith(ENTRY_START) ||
+    line.startsWith(LINE_START) ||
     line.includes('"chain":{"writer":"') ||
     /"prev":"[0-9a-f]{64}"/.test(line)
   );
 }
 
-/** Whether a line breaks off: its process was killed while it wrote, or somebody cut it. */
+/** Whether a line is the beginning of an entry: its process was killed while it wrote, or somebody cut it. */
 export function isTorn(line: string): boolean {
-  const at = line.lastIndexOf(HASH_START);
-  return at === -1
-    ? !line.endsWith('"}')
-    : line.length - at - HASH_START.length < HASH_REST;
+  const bare = bareLine(line);
+  const begins =
+    bare.startsWith(LINE_START) ||
+    [LINE_START, STDOUT_PREFIX].some((start) => start.startsWith(bare));
+  const at = bare.lastIndexOf(HASH_START);
+  return (
+    begins &&
+    (at === -1
+      ? !bare.endsWith('"}')
+      : bare.length - at - HASH_START.length < HASH_REST)
+  );
 }
 
 /** Where a second entry begins in a line whose first one broke off without a line end; -1 when there is none. */
 export function secondEntryAt(line: string): number {
-  const bare = line.indexOf(ENTRY_START, 1);
+  const bare = line.indexOf(LINE_START, 1);
   const prefixed = bare - STDOUT_PREFIX.length;
   return prefixed > 0 && line.startsWith(STDOUT_PREFIX, prefixed)
     ? prefixed

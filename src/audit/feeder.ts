@@ -2,16 +2,13 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createAlarm } from "../alarm.ts";
 import { type AuditDraft } from "../core/audit-entry.ts";
 import { waitAfterAttempt } from "../core/backoff.ts";
-import { type AuditReader, type AuditRow, type Store } from "../core/store.ts";
+import { type AuditRow, type Store } from "../core/store.ts";
 import { type AuditSink, SinkFault, type SinkName } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
+import { openSinkProgress, type ProgressStore } from "./sink-progress.ts";
 
 /** How often the store is looked at for what others have written there, in milliseconds. */
 const POLL_MS = 1000;
-
-/** How far a sink has come is noted so long after the last time, or so many entries, whichever comes first. */
-const SAVE_EVERY_MS = 1000;
-const SAVE_EVERY_ROWS = 500;
 
 /** Waits after failures, ±20 %; the last one is that of all further ones. */
 const WAITS_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
@@ -21,8 +18,7 @@ const MAX_RETRY_AFTER_MS = 3_600_000;
 const STUCK_MS = 10_000;
 
 export interface FeederDeps {
-  readonly store: Pick<AuditReader, "readAudit"> &
-    Pick<Store, "sinkPosition" | "saveSinkPosition" | "mayFeed">;
+  readonly store: ProgressStore & Pick<Store, "mayFeed">;
   readonly sink: AuditSink;
   /** Where a sink begins that the store does not know yet. */
   readonly from: number;
@@ -53,35 +49,20 @@ export interface Feeder {
  * nothing, and takes no more memory than one batch.
  */
 export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
-  const { store, sink, random, onFault } = deps;
+  const { store, sink, now, random, onFault } = deps;
   const health = createSinkHealth(sink.name, deps);
+  const progress = await openSinkProgress(store, sink, deps.from);
   const alarm = createAlarm();
   /** Aborts when it is to end: from then on no wait is waited for. */
   const ending = new AbortController();
   /** Aborts when it is over, whatever is under way. */
   const over = new AbortController();
-  let { position, sending } = await known();
-  let saved = { position, sending };
-  let savedAt = 0;
-  let unsaved = 0;
+  /** Fewer than the sink says, once it has found that too many. */
   let limit = sink.maxRows;
   let failures = 0;
-
-  /** What the store knows; a sink that is new to it is noted, so that it begins there whatever happens. */
-  async function known() {
-    const noted = await store.sinkPosition(sink.name);
-    if (noted !== null) {
-      return noted;
-    }
-    const fresh = { position: deps.from, sending: deps.from };
-    await store.saveSinkPosition(sink.name, fresh);
-    return fresh;
-  }
+  let turn = false;
 
   async function run(): Promise<void> {
-    if (!(await waitForTurn())) {
-      return;
-    }
     let going = true;
     let told = false;
     while (going && !over.signal.aborted) {
@@ -100,28 +81,26 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
     }
   }
 
-  /** Where processes share the sink: waits until this one may feed it. */
-  async function waitForTurn(): Promise<boolean> {
-    while (sink.shared !== "each" && !(await store.mayFeed())) {
-      if (ending.signal.aborted) {
-        return false;
-      }
-      await pause(POLL_MS);
+  /** Where processes share the sink, one of them has its turn for as long as it lives, and touches it only then. */
+  async function hasTurn(): Promise<boolean> {
+    if (!turn && (!sink.shared || (await store.mayFeed()))) {
+      await progress.load();
+      turn = true;
     }
-    ({ position, sending } = await known());
-    return true;
+    return turn;
   }
 
   /** One batch, or a wait for one. False when there is nothing to go on for. */
   async function feed(): Promise<boolean> {
-    const rows = await nextBatch();
-    if (rows.length === 0) {
-      await saveNowAndThen(0);
-      if (ending.signal.aborted) {
-        return false;
+    const rows = (await hasTurn()) ? await nextBatch() : [];
+    const last = rows.at(-1);
+    if (last === undefined) {
+      await progress.saveNowAndThen();
+      if (!ending.signal.aborted) {
+        await (turn ? alarm.wait(POLL_MS) : pause(POLL_MS));
+        return true;
       }
-      await alarm.wait(POLL_MS);
-      return true;
+      return false;
     }
     const fault = await handOver(rows);
     if (over.signal.aborted) {
@@ -129,19 +108,18 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
     }
     if (fault === null) {
       failures = 0;
-      position = rows.at(-1)?.position ?? position;
-      sending = position;
-      health.worked(position);
-      await saveNowAndThen(rows.length);
+      progress.took(last.position, rows.length);
+      health.worked(last.position);
+      await progress.saveNowAndThen();
       return true;
     }
     if (fault.tooLarge && rows.length > 1) {
       limit = Math.ceil(rows.length / 2);
-      sending = position;
+      progress.takesBack();
       return true;
     }
     failures += 1;
-    health.failed(fault, position);
+    health.failed(fault, { position: progress.position(), since: now() });
     if (fault.kind === "final" || ending.signal.aborted) {
       return false;
     }
@@ -150,6 +128,8 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
   }
 
   async function nextBatch(): Promise<readonly AuditRow[]> {
+    const position = progress.position();
+    const sending = progress.sending();
     if (sending > position) {
       const again = await store.readAudit(position, sending - position);
       return again.filter((row) => row.position <= sending);
@@ -160,9 +140,8 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
       rows = await store.readAudit(position, limit);
     }
     rows = withinBytes(rows, sink.maxBytes);
-    if (sink.shared === "exact" && rows.length > 0) {
-      sending = rows.at(-1)?.position ?? sending;
-      await save();
+    if (sink.exact && rows.length > 0) {
+      await progress.sends(rows.at(-1)?.position ?? position);
     }
     return rows;
   }
@@ -171,11 +150,10 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
   async function handOver(
     rows: readonly AuditRow[],
   ): Promise<SinkFault | null> {
+    const since = now();
     const stuck = setTimeout(() => {
-      health.failed(
-        { reason: "stuck", kind: "patent", status: undefined },
-        position,
-      );
+      const fault = new SinkFault("stuck", { kind: "blocked" });
+      health.failed(fault, { position: progress.position(), since });
     }, STUCK_MS);
     try {
       await sink.write(rows, over.signal);
@@ -198,28 +176,9 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
   }
 
   async function pause(milliseconds: number): Promise<void> {
-    if (milliseconds > 0 && !ending.signal.aborted) {
+    if (!ending.signal.aborted) {
       const { signal } = ending;
       await delay(milliseconds, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
-  async function save(): Promise<void> {
-    if (position !== saved.position || sending !== saved.sending) {
-      saved = { position, sending };
-      savedAt = performance.now();
-      await store.saveSinkPosition(sink.name, saved);
-    }
-  }
-
-  async function saveNowAndThen(rows: number): Promise<void> {
-    unsaved += rows;
-    if (
-      unsaved >= SAVE_EVERY_ROWS ||
-      performance.now() - savedAt >= SAVE_EVERY_MS
-    ) {
-      unsaved = 0;
-      await save();
     }
   }
 
@@ -228,14 +187,14 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
   return {
     name: sink.name,
     wake: alarm.ring,
-    position: () => position,
+    position: progress.position,
     async stop(withinMs) {
       ending.abort();
       alarm.ring();
       const late = delay(withinMs, undefined, { ref: false });
       await Promise.race([running, late]);
       over.abort();
-      await save();
+      await progress.save();
       await sink.close?.();
     },
   };

@@ -1,13 +1,10 @@
 import { type Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { MAX_LINE_BYTES } from "../core/audit-entry.ts";
+import { LINE_START, MAX_LINE_BYTES } from "../core/audit-entry.ts";
 import { ConfigError, errorCode } from "../errors.ts";
 import { type AuditSink, SinkFault } from "./sink.ts";
 
 const LINE_END = 0x0a;
-
-/** What every line of the trail begins with. */
-const LINE_START = '{"timestamp":"';
 
 /**
  * Entries in a file, a line each, on disk before they count as taken. A file that was moved away (logrotate) is opened
@@ -18,9 +15,6 @@ export function createFileSink(
 ): AuditSink & { readonly reopen: () => void } {
   let handle: FileHandle | null = null;
   let reopening = false;
-  /** The last line of the file as it was opened: a process that was killed may have written more than it noted. */
-  let lastLine: string | null = null;
-
   async function current(): Promise<FileHandle> {
     if (handle !== null && (reopening || !(await isStill(file, handle)))) {
       await close();
@@ -28,7 +22,7 @@ export function createFileSink(
     reopening = false;
     if (handle === null) {
       handle = await openFile(file);
-      lastLine = await mendEnd(handle);
+      await mendEnd(handle);
     }
     return handle;
   }
@@ -44,19 +38,23 @@ export function createFileSink(
     maxRows: 500,
     maxBytes: 1_048_576,
     lingerMs: 0,
-    shared: "one",
+    shared: true,
+    exact: false,
     reopen() {
       reopening = true;
     },
+    lastLine: async () => {
+      try {
+        return (await endOf(await current())).lastLine;
+      } catch {
+        // What is wrong with the file shows when it is written.
+        return null;
+      }
+    },
     async write(rows) {
       try {
-        const to = await current();
-        const there = rows.findIndex(({ line }) => line === lastLine);
-        lastLine = null;
-        const lines = rows.slice(there + 1).map(({ line }) => `${line}\n`);
-        if (lines.length > 0) {
-          await append(to, lines.join(""));
-        }
+        const lines = rows.map(({ line }) => `${line}\n`);
+        await append(await current(), lines.join(""));
       } catch (error) {
         await close().catch(() => undefined);
         throw new SinkFault(errorCode(error) ?? "unknown");
@@ -110,25 +108,36 @@ async function append(to: FileHandle, text: string): Promise<void> {
   }
 }
 
-/**
- * Gives the last line of the file. A line without an end is the beginning of an entry that will be written again, and is
- * taken off; if it is none, somebody else's, it gets an end.
- */
-async function mendEnd(handle: FileHandle): Promise<string | null> {
+/** The last line of a file, and what stands behind it without an end. */
+async function endOf(
+  handle: FileHandle,
+): Promise<{ lastLine: string | null; rest: string; size: number }> {
   const { size } = await handle.stat();
   const length = Math.min(size, 2 * (MAX_LINE_BYTES + 1));
   const end = Buffer.alloc(length);
   await handle.read(end, 0, length, size - length);
   const cut = end.lastIndexOf(LINE_END) + 1;
-  const rest = end.toString("latin1", cut);
-  if (rest !== "") {
-    if (rest.startsWith(LINE_START.slice(0, rest.length))) {
-      await handle.truncate(size - (length - cut));
-    } else {
-      await handle.writeFile("\n");
-    }
-  }
   const before = end.subarray(0, Math.max(0, cut - 1));
   const line = before.toString("latin1", before.lastIndexOf(LINE_END) + 1);
-  return line === "" ? null : line;
+  return {
+    lastLine: line === "" ? null : line,
+    rest: end.toString("latin1", cut),
+    size,
+  };
+}
+
+/**
+ * A line without an end is the beginning of an entry that will be written again, and is taken off; if it is none, somebody
+ * else's, it gets an end.
+ */
+async function mendEnd(handle: FileHandle): Promise<void> {
+  const { rest, size } = await endOf(handle);
+  if (rest === "") {
+    return;
+  }
+  if (rest.startsWith(LINE_START.slice(0, rest.length))) {
+    await handle.truncate(size - rest.length);
+  } else {
+    await handle.writeFile("\n");
+  }
 }

@@ -13,13 +13,12 @@ const ENTRIES = {
 } as const satisfies Record<string, Pick<AuditDraft, "action" | "result">>;
 
 export interface SinkHealth {
-  /** It did not take entries, or has not for a while. */
+  /** It did not take entries, or has not since some time (unix milliseconds). */
   failed: (
     fault: Pick<SinkFault, "reason" | "kind" | "status">,
-    position: number,
+    at: { readonly position: number; readonly since: number },
   ) => void;
   worked: (position: number) => void;
-  isFailing: () => boolean;
 }
 
 /** Tells when a sink fails, once, and when it works again, once. */
@@ -49,9 +48,9 @@ export function createSinkHealth(
   });
 
   return {
-    failed({ reason, kind, status }, position) {
+    failed({ reason, kind, status }, { position, since: first }) {
       const at = now();
-      since = failures === 0 ? at : since;
+      since = failures === 0 ? first : since;
       failures += 1;
       const worth = kind !== "passing" || failures >= FAILURES_TO_TELL;
       if (!told && worth && Math.abs(at - toldAt) >= TELL_EVERY_MS) {
@@ -67,6 +66,5 @@ export function createSinkHealth(
       told = false;
       failures = 0;
     },
-    isFailing: () => failures > 0,
   };
 }

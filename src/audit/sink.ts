@@ -11,11 +11,12 @@ export interface AuditSink {
   readonly maxBytes: number;
   /** How long a batch that is not full waits for more, in milliseconds. */
   readonly lingerMs: number;
-  /**
-   * `each`: every process on a store feeds its own. `one`: they share it, so one of them feeds it. `exact`: the same, and
-   * what may have arrived already is handed over again exactly as it was.
-   */
-  readonly shared: "each" | "one" | "exact";
+  /** Whether processes on a store share it, so that one of them feeds it; else each feeds its own. */
+  readonly shared: boolean;
+  /** Whether what may have arrived already has to be handed over again exactly as it was. */
+  readonly exact: boolean;
+  /** The last line that it has, where it can tell: a process that was killed may have handed over more than it noted. */
+  readonly lastLine?: () => Promise<string | null>;
   /** Resolves when the entries are taken. Rejects with SinkFault when they may not be: they are handed over again. */
   readonly write: (
     rows: readonly AuditRow[],
@@ -32,8 +33,8 @@ export class SinkFault extends Error {
   readonly status: number | undefined;
   /** How long it asked to be left alone. */
   readonly retryAfterMs: number;
-  /** `passing`: it may well take them next time. `patent`: not before somebody does something. `final`: never again. */
-  readonly kind: "passing" | "patent" | "final";
+  /** `passing`: it may well take them next time. `blocked`: not before somebody does something. `final`: never again. */
+  readonly kind: "passing" | "blocked" | "final";
   /** It may take fewer at once. */
   readonly tooLarge: boolean;
 

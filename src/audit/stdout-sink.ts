@@ -28,7 +28,8 @@ export function createStdoutSink(
     maxRows: 500,
     maxBytes: 1_048_576,
     lingerMs: 0,
-    shared: "each",
+    shared: false,
+    exact: false,
     write: (rows) =>
       new Promise((resolve, reject) => {
         if (gone !== null) {

@@ -1,7 +1,6 @@
 import { type KeyObject } from "node:crypto";
 import { commandStarted, commandStopped } from "../audit/server-entries.ts";
 import { readEnvironment, readVariables } from "../config.ts";
-import { commandWriter } from "../core/audit-chain.ts";
 import { createCheckpoints } from "../core/checkpoint.ts";
 import { type Store } from "../core/store.ts";
 import { ConfigError } from "../errors.ts";
@@ -34,7 +33,7 @@ export async function withOperatorStore<T>(
   const checkpoints = createCheckpoints(key ?? keyBeside(file, isNew));
   const store = openSqliteStore({
     file,
-    writer: commandWriter(randomHex),
+    writer: `cli-${randomHex(8)}`,
     checkpoints,
     now: Date.now,
     onFatal: () => undefined,

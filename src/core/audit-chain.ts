@@ -33,11 +33,6 @@ export interface Checkpoints {
   readonly entry: (link: ChainLink, at: number) => AuditDraft;
 }
 
-/** The name of a writer that is a command and not a service. */
-export function commandWriter(randomHex: (bytes: number) => string): string {
-  return `cli-${randomHex(8)}`;
-}
-
 /** What the first entry of a writer follows. */
 export const GENESIS = "0".repeat(64);
 

@@ -38,8 +38,10 @@ export interface AuditDraft {
   readonly metadata: AuditMetadata;
 }
 
-/** Where the timestamp of a line begins: `{"timestamp":"` stands before it, and it has 24 characters. */
-export const TIMESTAMP_AT = 14;
+/** What every line begins with; the timestamp comes right behind it. */
+export const LINE_START = '{"timestamp":"';
+export const TIMESTAMP_AT = LINE_START.length;
+export const TIMESTAMP_LENGTH = "2026-11-23T18:00:00.000Z".length;
 
 /** A line is never longer than this, in bytes; it is ASCII only, so in characters too. */
 export const MAX_LINE_BYTES = 8192;

@@ -104,9 +104,6 @@ export interface SinkPosition {
   readonly sending: number;
 }
 
-/** The last entry of a writer that was purged. */
-export type PurgedHead = ChainHead;
-
 export interface AuditPurgeRequest {
   /** Entries before this time (unix milliseconds) go, each writer's up to one of its checkpoints. */
   readonly before: number;
@@ -122,7 +119,8 @@ export interface AuditPurgeRequest {
 
 export interface AuditPurged {
   readonly entries: number;
-  readonly writers: readonly PurgedHead[];
+  /** The last entry that is gone of each writer. */
+  readonly writers: readonly ChainHead[];
 }
 
 export interface PurgeRequest {

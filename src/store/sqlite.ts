@@ -6,8 +6,9 @@ import {
 } from "../core/store.ts";
 import { StoreError } from "../errors.ts";
 import { createGroupCommit } from "./group-commit.ts";
-import { createAuditReader, createAuditWriter } from "./sqlite/audit.ts";
-import { createCheckpointer } from "./sqlite/checkpointer.ts";
+import { createAuditReader } from "./sqlite/audit-reader.ts";
+import { createAuditWriter } from "./sqlite/audit-writer.ts";
+import { createLogMover } from "./sqlite/log-mover.ts";
 import { createDeliveryTable } from "./sqlite/deliveries.ts";
 import { createDestinationTable } from "./sqlite/destinations.ts";
 import { createEventReader } from "./sqlite/events.ts";
@@ -76,13 +77,13 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const sinks = createSinkTable(db);
   const destinations = createDestinationTable(db);
   const record = createRecorder(db, order);
-  const checkpointer = createCheckpointer(db, { maxFrames: MAX_LOG_FRAMES });
+  const logMover = createLogMover(db, { maxFrames: MAX_LOG_FRAMES });
   const transaction = createTransaction({
     db,
     chain,
     writer,
     now,
-    afterCommit: checkpointer.afterCommit,
+    afterCommit: logMover.afterCommit,
     onFatal: options.onFatal,
   });
   const group = createGroupCommit(transaction.run, { maxBatch: MAX_BATCH });
@@ -147,7 +148,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
       }
     },
     close: async () => {
-      checkpointer.close();
+      logMover.close();
       db.close();
       lock?.release();
       feedLock.release();

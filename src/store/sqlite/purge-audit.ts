@@ -4,11 +4,11 @@ import {
   type AuditAction,
   type AuditDraft,
   TIMESTAMP_AT,
+  TIMESTAMP_LENGTH,
 } from "../../core/audit-entry.ts";
 import {
   type AuditPurgeRequest,
   type AuditRow,
-  type PurgedHead,
   type Store,
 } from "../../core/store.ts";
 
@@ -18,7 +18,6 @@ const MAX_WRITERS = 40;
 /** What was purged to its end is told of for so much longer than an entry that names it could be there. */
 const MARGIN_MS = 86_400_000;
 
-const TIMESTAMP_LENGTH = 24;
 const PLACE =
   /"chain":\{"writer":"[^"]*","seq":(\d+),"prev":"([0-9a-f]{64})"\},"hash":"([0-9a-f]{64})"\}$/;
 
@@ -27,7 +26,7 @@ interface Stretch {
   readonly rows: { readonly position: number; readonly line: string }[];
   gone: number;
   /** The last one that goes. */
-  head: PurgedHead | null;
+  head: ChainHead | null;
 }
 
 /** Deletes old entries of the trail inside the caller's transaction, and writes what vouches for them. */
@@ -59,7 +58,7 @@ export function createAuditPurger(
   const forget = db.prepare<[number]>(
     "DELETE FROM audit_writer WHERE purged_seq = seq AND purged_at < ?",
   );
-  const allPurged = db.prepare<[], PurgedHead>(
+  const allPurged = db.prepare<[], ChainHead>(
     `SELECT writer, purged_seq AS seq, purged_hash AS hash
      FROM audit_writer WHERE purged_seq > 0 ORDER BY ordinal`,
   );

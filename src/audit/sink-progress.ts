@@ -1,0 +1,105 @@
+import {
+  type AuditReader,
+  type SinkPosition,
+  type Store,
+} from "../core/store.ts";
+import { type AuditSink } from "./sink.ts";
+
+/** How far a sink has come is noted so long after the last time, or so many entries, whichever comes first. */
+const SAVE_EVERY_MS = 1000;
+const SAVE_EVERY_ROWS = 500;
+
+/** A killed process cannot have handed over more than this without noting it. */
+const LOOK_AHEAD = 5000;
+
+export type ProgressStore = Pick<AuditReader, "readAudit"> &
+  Pick<Store, "sinkPosition" | "saveSinkPosition">;
+
+/** How far a sink has come, here and in the store. */
+export interface SinkProgress {
+  readonly position: () => number;
+  readonly sending: () => number;
+  /** Everything up to here was taken. */
+  readonly took: (position: number, rows: number) => void;
+  /** Up to here it is handed over now; noted before that. */
+  readonly sends: (position: number) => Promise<void>;
+  /** What is handed over next may be less than what was refused. */
+  readonly takesBack: () => void;
+  /** Notes it, unless that was done a moment ago. */
+  readonly saveNowAndThen: () => Promise<void>;
+  readonly save: () => Promise<void>;
+  /** Where to go on: another process may have fed the sink meanwhile, or have been killed before it noted what it did. */
+  readonly load: () => Promise<void>;
+}
+
+/** A sink that is new to the store is noted at `from`, so that it begins there whatever happens. */
+export async function openSinkProgress(
+  store: ProgressStore,
+  sink: Pick<AuditSink, "name" | "lastLine">,
+  from: number,
+): Promise<SinkProgress> {
+  let saved: SinkPosition = { position: from, sending: from };
+  let position = from;
+  let sending = from;
+  let unsaved = 0;
+  let savedAt = Number.NEGATIVE_INFINITY;
+
+  async function load(): Promise<void> {
+    saved = (await store.sinkPosition(sink.name)) ?? saved;
+    position = await lastTaken(saved.position);
+    sending = Math.max(position, saved.sending);
+  }
+
+  /** Where the sink itself says that it is, as far as it can. */
+  async function lastTaken(noted: number): Promise<number> {
+    const line = (await sink.lastLine?.()) ?? null;
+    if (line === null) {
+      return noted;
+    }
+    const ahead = await store.readAudit(noted, LOOK_AHEAD);
+    return ahead.find((row) => row.line === line)?.position ?? noted;
+  }
+
+  async function save(): Promise<void> {
+    if (position !== saved.position || sending !== saved.sending) {
+      saved = { position, sending };
+      savedAt = performance.now();
+      unsaved = 0;
+      await store.saveSinkPosition(sink.name, saved);
+    }
+  }
+
+  const noted = await store.sinkPosition(sink.name);
+  if (noted === null) {
+    await store.saveSinkPosition(sink.name, saved);
+  } else {
+    saved = noted;
+    ({ position, sending } = noted);
+  }
+  return {
+    position: () => position,
+    sending: () => sending,
+    took(to, rows) {
+      position = to;
+      sending = to;
+      unsaved += rows;
+    },
+    async sends(to) {
+      sending = to;
+      await save();
+    },
+    takesBack() {
+      sending = position;
+    },
+    async saveNowAndThen() {
+      if (
+        unsaved >= SAVE_EVERY_ROWS ||
+        performance.now() - savedAt >= SAVE_EVERY_MS
+      ) {
+        await save();
+      }
+    },
+    save,
+    load,
+  };
+}

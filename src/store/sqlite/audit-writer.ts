@@ -1,0 +1,62 @@
+import { type Database } from "better-sqlite3";
+import { type AuditChain, type ChainHead } from "../../core/audit-chain.ts";
+import { type AuditDraft } from "../../core/audit-entry.ts";
+
+/** Writing the trail, inside the caller's transaction. */
+export interface AuditWriter {
+  readonly append: (draft: AuditDraft) => void;
+  /** Anchors what there is; nothing when that is anchored already. */
+  readonly checkpoint: () => void;
+  /** False, with nothing written, when the head in the file is not the one that this process wrote last. */
+  readonly moveHead: (from: ChainHead, to: ChainHead) => boolean;
+  /** Whether the last line of a writer is the one that ends in this hash. */
+  readonly endsIn: (head: ChainHead) => boolean;
+}
+
+export function createAuditWriter(
+  db: Database,
+  deps: { chain: AuditChain; now: () => number },
+): AuditWriter {
+  const { chain, now } = deps;
+  const insert = db.prepare<[string, string]>(
+    "INSERT INTO audit_entry (writer, line) VALUES (?, ?)",
+  );
+  const insertHead = db.prepare<[string, number, string, number]>(
+    "INSERT INTO audit_writer (writer, seq, hash, seen_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+  );
+  const updateHead = db.prepare<[number, string, number, string, string]>(
+    "UPDATE audit_writer SET seq = ?, hash = ?, seen_at = ? WHERE writer = ? AND hash = ?",
+  );
+  const lastLine = db
+    .prepare<[string], string>(
+      "SELECT line FROM audit_entry WHERE writer = ? ORDER BY position DESC LIMIT 1",
+    )
+    .pluck();
+
+  function checkpoint(): void {
+    const entry = chain.checkpoint(now());
+    if (entry !== null) {
+      insert.run(entry.writer, entry.line);
+    }
+  }
+
+  return {
+    append(draft) {
+      const { writer, line } = chain.append(draft);
+      insert.run(writer, line);
+      if (chain.isCheckpointDue()) {
+        checkpoint();
+      }
+    },
+    checkpoint,
+    moveHead(from, { writer, seq, hash }) {
+      const moved =
+        from.seq === 0
+          ? insertHead.run(writer, seq, hash, now())
+          : updateHead.run(seq, hash, now(), writer, from.hash);
+      return moved.changes === 1;
+    },
+    endsIn: ({ writer, hash }) =>
+      lastLine.get(writer)?.endsWith(`"${hash}"}`) === true,
+  };
+}
