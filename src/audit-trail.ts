@@ -10,6 +10,7 @@ import { createStdoutSink } from "./audit/stdout-sink.ts";
 import { type Config } from "./config.ts";
 import { type AuditDraft } from "./core/audit-entry.ts";
 import { createEntryBudget } from "./core/entry-budget.ts";
+import { isSignedWith } from "./core/search-trail.ts";
 import { type Store } from "./core/store.ts";
 import {
   createUnverifiedEntries,
@@ -86,7 +87,13 @@ export async function openAuditTrail(
     ...analyticsSinks(config, deps),
   ];
 
-  await warnOfAnotherKey(store, deps);
+  if (!(await isSignedWith(store, deps.publicKey))) {
+    // A key that is not set any more is easily missed, and whoever verifies would be the first to notice.
+    deps.logger.warn(
+      { publicKey: deps.publicKey },
+      "the audit trail was signed with another key so far: verify it with both public keys",
+    );
+  }
 
   // Sinks that are new begin with this process; what they were given may be told before they are given it again.
   const from = await store.lastPosition();
@@ -167,26 +174,6 @@ function analyticsSinks(
     auditAnalytics,
   );
   return [createAnalyticsSink(writer.track.bind(writer))];
-}
-
-/** A key that is not set any more is easily missed, and whoever verifies would miss it first. */
-async function warnOfAnotherKey(
-  store: Store,
-  { publicKey, logger }: AuditTrailDeps,
-): Promise<void> {
-  const { rows } = await store.searchAudit({
-    order: "newest",
-    from: null,
-    limit: 1,
-    containing: ['"action":"audit.checkpoint"'],
-  });
-  const [last] = rows;
-  if (last !== undefined && !last.line.includes(publicKey)) {
-    logger.warn(
-      { publicKey },
-      "the audit trail was signed with another key so far: verify it with both public keys",
-    );
-  }
 }
 
 /** stdout may drop; what the others have not had yet is not purged. */

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { type ParsedEntry, parseEntry } from "../src/core/parsed-entry.ts";
 import {
@@ -147,6 +148,7 @@ describe("GET /api/audit", () => {
     "?limit=1001",
     "?cursor=x",
     "?colour=red",
+    "?action=webhook.rejectd",
     "?action=a&action=b",
   ])("answers 400 to %s, and says what would do", async (query) => {
     const { status, text } = await list(query);
@@ -267,10 +269,13 @@ describe("the live stream of the trail", () => {
   it("waits for a reader that is stuck, and the service does not wait for it", async () => {
     const socket = connect(service.adminPort!, "127.0.0.1");
     socket.on("error", () => undefined);
-    socket.pause();
+    const begun = once(socket, "data");
     socket.write(
       `GET /api/audit/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`,
     );
+    const [head] = (await begun) as [Buffer];
+    expect(head.toString()).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
+    socket.pause();
     for (let round = 0; round < 20; round += 1) {
       await Promise.all(
         Array.from({ length: 50 }, (_, n) => post(`evt_${round}_${n}`)),

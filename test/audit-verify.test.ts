@@ -379,6 +379,20 @@ describe("the end of a writer that was killed", () => {
   });
 });
 
+describe("the output of a new container", () => {
+  it("may begin with what the one before left to it, at the entry that its start names and at no other", () => {
+    const killed = run("1111aaaa", 100).slice(0, 60);
+    const next = run("2222bbbb", 10, {
+      heads: [headOf(killed)],
+      resumed: [headOf(killed.slice(0, 56))],
+    });
+    expect(faultsOf(verify([...killed.slice(55), ...next]))).toEqual([]);
+    expect(faultsOf(verify([...killed.slice(56), ...next]))).toEqual([
+      { writer: "1111aaaa", seq: 1, what: "missing" },
+    ]);
+  });
+});
+
 describe("a part of a trail", () => {
   it("begins late only when that is said", () => {
     const part = TRAIL.slice(45);
@@ -466,7 +480,10 @@ describe("hexhook audit verify", () => {
         "  1111aaaa  seq 1 to 150, anchored to the end",
         "  2222bbbb  seq 1 to 140, anchored up to seq 121, the last 19 not yet",
         `signed with the key ${CHECKPOINTS.publicKey}`,
-        `keep this head elsewhere, for --head: 2222bbbb:140:${head.hash}`,
+        "  which the trail itself names: hold it against yours with --public-key",
+        "keep elsewhere, to give with --head:",
+        `  1111aaaa:150:${headOf(ONE).hash}`,
+        `  2222bbbb:140:${head.hash}`,
         "",
       ].join("\n"),
     );
@@ -488,7 +505,29 @@ describe("hexhook audit verify", () => {
     expect(strange.stdout).toContain("signed with another key");
     const own = ["--public-key", CHECKPOINTS.publicKey];
     expect((await audit(["-", ...own], text)).code).toBe(0);
-    expect((await audit(["-", "--public-key", "x"], text)).code).toBe(64);
+    const none = await audit(["-", "--public-key", "none.pem"], text);
+    expect(none.code).toBe(64);
+    expect(none.stderr).toContain("It cannot be read (ENOENT)");
+  });
+
+  it("takes no store for a part, and says which heads are worth keeping: those of writers that go on", async () => {
+    expect(await audit(["--partial"])).toMatchObject({ code: 64 });
+    const stopped = new AuditChain("3333cccc", CHECKPOINTS);
+    const lines = [
+      stopped.append(started([headOf(ONE)])).line,
+      stopped.append({ ...draft(1), action: "server.stopped" }).line,
+      stopped.checkpoint(AT)!.line,
+    ];
+    const { stdout } = await audit(["-"], [...ONE, ...lines].join("\n"));
+    expect(stdout).toContain(`--head:\n  1111aaaa:150:${headOf(ONE).hash}\n`);
+    expect(stdout).not.toContain("3333cccc:3");
+  });
+
+  it("finds a changed prefix, and knows those of log collectors", async () => {
+    const changed = ["[AUDIT] ", ...ONE].join("").replace("[AUDIT]", "[AUDIU]");
+    expect((await audit(["-"], changed)).code).toBe(1);
+    const pod = ONE.map((line) => `[pod/web-0/hexhook] [AUDIT] ${line}`);
+    expect((await audit(["-"], pod.join("\n"))).code).toBe(0);
   });
 
   it("takes a line without an end for one, however long it is", async () => {

@@ -83,16 +83,20 @@ describe("an entry", () => {
       at: 1,
       version: "1.0.0",
       nodeVersion: "v24.0.0",
-      sources: [],
-      destinations: [],
+      sources: [
+        { name: "hex", scheme: "hex", secrets: [], onReplay: "reject" },
+      ],
+      destinations: Array.from({ length: 40 }, (_, n) => `destination-${n}`),
       publicKey: CHECKPOINTS.publicKey,
       heads,
       resumed: [],
     });
     const { line } = new AuditChain("w", CHECKPOINTS).append(started);
     const { metadata } = parseEntry(line)!;
-    expect(metadata["heads"]).toEqual(heads.slice(0, 60));
-    expect(metadata["headsOmitted"]).toBe(40);
+    const named = metadata["heads"] as unknown[];
+    expect(named.length).toBeGreaterThan(50);
+    expect(named).toEqual(heads.slice(0, named.length));
+    expect(metadata["headsOmitted"]).toBe(100 - named.length);
   });
 });
 

@@ -49,6 +49,8 @@ function factsOf(entry: ParsedEntry): string[] {
   return [
     ...fact("sink"),
     ...fact("reason"),
+    // The status of an attempt, or of the Hex API, belongs to its reason.
+    ...(metadata["reason"] === "status" ? fact("status") : []),
     ...fact("code"),
     ...fact("detail"),
     ...place,
@@ -60,7 +62,13 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("addresses", counted),
     ...fact("eventId"),
     ...fact("eventType"),
-    ...fact("status"),
+    ...(metadata["reason"] === "status" ? [] : fact("status")),
+    ...fact("nextAttemptAt", (value) => `next=${shown(value)}`),
+    ...fact("since", (value) => `since=${shown(value)}`),
+    ...fact("failures", (value) => `failures=${shown(value)}`),
+    ...fact("events", (value) => `events=${shown(value)}`),
+    ...fact("entries", (value) => `entries=${shown(value)}`),
+    ...fact("version", (value) => `version=${shown(value)}`),
     // Where a message came from, and when, matters once it was refused.
     ...(entry.result === "success"
       ? []

@@ -10,27 +10,27 @@ const LOOK_AHEAD = 5000;
 const MAX_WRITERS = 10;
 
 /**
- * From which entry of each writer on the sinks may be given entries a second time, because the process that fed them ended
- * without noting how far they had come.
+ * From which entry of each writer on the sinks are given entries that they may have been given before, because the process
+ * that fed them ended without noting how far they had come.
  */
 export async function resumedAt(
   store: Pick<AuditReader, "readAudit"> & Pick<Store, "sinkPosition">,
-  sinks: readonly AuditSink[],
+  sinks: readonly Pick<AuditSink, "name">[],
 ): Promise<Resumed[]> {
-  const first = new Map<string, number>();
+  const resumed = new Map<string, Resumed>();
   for (const { name } of sinks) {
     const noted = await store.sinkPosition(name);
-    if (noted !== null) {
-      for (const { line } of await store.readAudit(
-        noted.position,
-        LOOK_AHEAD,
-      )) {
-        const { writer = "", seq = 0 } = parseEntry(line)?.chain ?? {};
-        first.set(writer, Math.min(first.get(writer) ?? seq, seq));
+    const rows =
+      noted === null ? [] : await store.readAudit(noted.position, LOOK_AHEAD);
+    const seen = new Set<string>();
+    for (const { line } of rows) {
+      const link = parseEntry(line)?.chain;
+      if (link !== undefined && !seen.has(link.writer)) {
+        seen.add(link.writer);
+        const { writer, seq } = link;
+        resumed.set(`${writer}:${seq}`, { writer, seq });
       }
     }
   }
-  return [...first]
-    .slice(0, MAX_WRITERS)
-    .map(([writer, seq]) => ({ writer, seq }));
+  return [...resumed.values()].slice(0, MAX_WRITERS);
 }

@@ -1,12 +1,18 @@
-import { type AuditDraft, type AuditMetadata } from "../core/audit-entry.ts";
+import {
+  asciiJson,
+  type AuditDraft,
+  type AuditMetadata,
+  clipText,
+  MAX_LINE_BYTES,
+} from "../core/audit-entry.ts";
 import { type ChainHead } from "../core/audit-chain.ts";
 import { type Source } from "../core/model.ts";
 
-/**
- * An entry holds 8 KiB, and a head takes 120 bytes of it. The newest heads are named; an older one was named by the
- * writer that came after it, whose own head is named here or further on: none is out of the chain.
- */
-const MAX_HEADS = 60;
+/** So much of an entry is left to its metadata, in bytes. */
+const MAX_METADATA = MAX_LINE_BYTES - 600;
+
+/** So many destinations are named. */
+const MAX_DESTINATIONS = 30;
 
 /**
  * Entries of a writer that sinks may be given a second time, from this one on: the process before had no time to note how far
@@ -34,7 +40,7 @@ export function serverStarted(facts: {
     userId: "system",
     resource: "server",
     result: "success",
-    metadata: {
+    metadata: withHeads(facts.heads, {
       version,
       node: nodeVersion,
       sources: sources.map(({ name, scheme, secrets }) => ({
@@ -42,11 +48,11 @@ export function serverStarted(facts: {
         scheme,
         keyIds: secrets.map(({ keyId }) => keyId),
       })),
-      destinations,
+      destinations: destinations.slice(0, MAX_DESTINATIONS).map(clipText),
+      destinationsOmitted: omitted(destinations.length - MAX_DESTINATIONS),
       publicKey: facts.publicKey,
       resumed: facts.resumed.length > 0 ? facts.resumed : undefined,
-      ...namedHeads(facts.heads),
-    },
+    }),
   };
 }
 
@@ -68,7 +74,7 @@ export function commandStarted(facts: {
     userId: `operator:${operator}`,
     resource: `hexhook ${command}`,
     result: "success",
-    metadata: { version, publicKey, ...namedHeads(heads) },
+    metadata: withHeads(heads, { version, publicKey }),
   };
 }
 
@@ -87,12 +93,29 @@ export function commandStopped(
   };
 }
 
-function namedHeads(heads: readonly ChainHead[]): AuditMetadata {
-  const omitted = heads.length - MAX_HEADS;
+/**
+ * As many heads as fit, the newest. An older one was named by the writer that came after it, whose own head is named here
+ * or further on: none is out of the chain.
+ */
+function withHeads(
+  heads: readonly ChainHead[],
+  facts: AuditMetadata,
+): AuditMetadata {
+  let room = MAX_METADATA - asciiJson(facts).length;
+  const first = heads.findIndex((head) => {
+    room -= asciiJson(head).length + 1;
+    return room < 0;
+  });
+  const named = first === -1 ? heads : heads.slice(0, first);
   return {
-    heads: heads.slice(0, MAX_HEADS),
-    headsOmitted: omitted > 0 ? omitted : undefined,
+    ...facts,
+    heads: named,
+    headsOmitted: omitted(heads.length - named.length),
   };
+}
+
+function omitted(count: number): number | undefined {
+  return count > 0 ? count : undefined;
 }
 
 /** The last entry of a writer that got to write one: it was told to stop, or its start failed half way. */

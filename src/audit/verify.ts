@@ -13,7 +13,13 @@ import {
   secondEntryAt,
 } from "./damage.ts";
 import { parseEntry, type ParsedEntry } from "../core/parsed-entry.ts";
-import { type ChainFault, createRecent, WriterChain } from "./writer-chain.ts";
+import { createStatements } from "./statements.ts";
+import {
+  type ChainFault,
+  createRecent,
+  type Gap,
+  WriterChain,
+} from "./writer-chain.ts";
 
 /** What is known of one writer's chain. */
 export interface WriterReport {
@@ -28,6 +34,8 @@ export interface WriterReport {
   readonly anchoredTo: number;
   /** The key of its checkpoints: base64 of the SPKI DER. */
   readonly publicKey: string | null;
+  /** Whether it ended in good order: what comes behind that is no entry of its own. */
+  readonly ended: boolean;
   readonly fault: ChainFault | null;
 }
 
@@ -69,18 +77,12 @@ export interface TrailVerifier {
   }): TrailReport;
 }
 
-/** Something that an entry says of another writer; as good as the entry itself. */
-interface Said extends ChainHead {
-  readonly by: WriterChain;
-  readonly bySeq: number;
-}
-
 /** Nobody to put it down to: a line that was an entry and says nothing of its place any more. */
 const UNKNOWN_WRITER = "(unreadable)";
 
 /**
  * Verifies a trail line by line: hashes, links, signatures, and what entries say of other writers. Memory grows with the
- * number of writers alone.
+ * number of writers alone, beside a fixed number of hashes.
  */
 export function createTrailVerifier(
   options: VerifyOptions = {},
@@ -89,11 +91,7 @@ export function createTrailVerifier(
   const trusted = publicKeys.length === 0 ? null : new Set(publicKeys);
   const recent = createRecent();
   const chains = new Map<string, WriterChain>();
-  /** The furthest head that a start names of each writer, and the last entry that the retention says is gone. */
-  const named = new Map<string, Said>();
-  const purged = new Map<string, Said>();
-  /** From where on a start says that entries may come twice. */
-  const resumed = new Map<string, number>();
+  const statements = createStatements();
   /** First entries that were changed in what they say of their writer, by the hash they claim. */
   const strays = new Map<string, WriterChain>();
   const counts = { entries: 0, skipped: 0, torn: 0 };
@@ -122,7 +120,7 @@ export function createTrailVerifier(
     const chain = chainOf(parsed.chain.writer);
     claimStray(chain, parsed);
     if (chain.take(parsed)) {
-      heed(chain, parsed);
+      learnFrom(chain, parsed);
     }
   }
 
@@ -173,37 +171,24 @@ export function createTrailVerifier(
     }
   }
 
-  /** What an entry that is in its place says. */
-  function heed(chain: WriterChain, parsed: ParsedEntry): void {
+  /** What an entry that is in its place says of its own writer and of others. */
+  function learnFrom(chain: WriterChain, parsed: ParsedEntry): void {
     const { action, metadata } = parsed;
     if (action === "audit.checkpoint") {
       chain.anchor(parsed, trusted);
-    } else if (action === "server.started") {
-      const { publicKey } = metadata;
-      if (typeof publicKey === "string") {
-        chain.declareKey(publicKey);
-      }
-      headsIn(metadata["heads"]).forEach((head) => {
-        noteNamed({ ...head, by: chain, bySeq: chain.seq });
-      });
-      for (const { writer, seq } of headsIn(metadata["resumed"])) {
-        resumed.set(writer, Math.min(resumed.get(writer) ?? seq, seq));
-      }
-    } else if (action === "retention.purged") {
-      for (const head of headsIn(metadata["writers"])) {
-        purged.set(head.writer, { ...head, by: chain, bySeq: chain.seq });
-      }
     }
-  }
-
-  function noteNamed(head: Said): void {
-    const chain = chains.get(head.writer);
-    if (head.seq > (named.get(head.writer)?.seq ?? 0)) {
-      named.set(head.writer, head);
+    if (
+      action === "server.started" &&
+      typeof metadata["publicKey"] === "string"
+    ) {
+      chain.declareKey(metadata["publicKey"]);
     }
-    // In the order of the store what is named was there before.
-    if (chain !== undefined && chain.entries > 0 && !partial) {
-      chain.meet(head);
+    for (const head of statements.learnFrom(parsed, chain)) {
+      const other = chains.get(head.writer);
+      // In the order of the store what is named was there before.
+      if (other !== undefined && other.entries > 0 && !partial) {
+        other.holdAgainst(head);
+      }
     }
   }
 
@@ -212,7 +197,7 @@ export function createTrailVerifier(
     let spread = true;
     while (spread) {
       spread = false;
-      for (const { writer, seq, by, bySeq } of named.values()) {
+      for (const { writer, seq, by, bySeq } of statements.heads()) {
         const chain = chains.get(writer);
         const reach = Math.min(seq, chain?.seq ?? 0);
         if (chain && bySeq <= by.anchoredTo && reach > chain.anchoredTo) {
@@ -223,21 +208,10 @@ export function createTrailVerifier(
     }
   }
 
-  const isPurged = (writer: string, seq: number): boolean => {
-    const said = purged.get(writer);
-    return said !== undefined && said.bySeq <= said.by.anchoredTo
-      ? seq <= said.seq
-      : false;
-  };
-
-  /** Judges what could not be judged before the end. */
-  function settle(chain: WriterChain): void {
+  /** Judges what could not be judged before the end. `whole`: this is a store, where nothing comes twice or late. */
+  function settle(chain: WriterChain, whole: boolean): void {
     const { writer, gap, doubled } = chain;
-    const excused =
-      gap === null ||
-      (partial && gap.seq === 1) ||
-      (isPurged(writer, gap.next - 1) && purged.get(writer)?.hash === gap.prev);
-    if (!excused) {
+    if (gap !== null && !isExcused(writer, gap, whole)) {
       // It comes before whatever else was found.
       const { fault } = chain;
       const reordered = fault?.what === "reordered" && fault.seq < gap.next;
@@ -247,29 +221,38 @@ export function createTrailVerifier(
       chain.anchoredTo = Math.min(chain.anchoredTo, gap.seq - 1);
     } else if (
       doubled !== null &&
-      (resumed.get(writer) ?? Infinity) > doubled
+      (whole || !statements.isResumedBefore(writer, doubled))
     ) {
       chain.fault = { writer, seq: doubled, what: "doubled" };
     }
   }
 
-  function meetNamed(whole: boolean): void {
-    for (const head of named.values()) {
+  function isExcused(writer: string, gap: Gap, whole: boolean): boolean {
+    const purged =
+      statements.isPurged(writer, gap.next - 1) &&
+      statements.purgedHash(writer) === gap.prev;
+    // A stream may begin with what a killed process left to its successor.
+    const late = partial || statements.isResumedAt(writer, gap.next);
+    return purged || (gap.seq === 1 && late && !whole);
+  }
+
+  function holdAgainstNamed(whole: boolean): void {
+    for (const head of statements.heads()) {
       const { writer, seq } = head;
-      if (!isPurged(writer, seq) && (whole || chains.has(writer))) {
-        chainOf(writer).meet(head);
+      if (!statements.isPurged(writer, seq) && (whole || chains.has(writer))) {
+        chainOf(writer).holdAgainst(head);
       }
     }
   }
 
   /** Holds the chains against the store's own table of heads. */
-  function meetTable(table: {
+  function holdAgainstTable(table: {
     before: readonly ChainHead[];
     after: readonly ChainHead[];
   }): void {
     for (const head of table.before) {
-      if (!isPurged(head.writer, head.seq)) {
-        chainOf(head.writer).meet(head);
+      if (!statements.isPurged(head.writer, head.seq)) {
+        chainOf(head.writer).holdAgainst(head);
       }
     }
     const noted = new Set(
@@ -293,18 +276,17 @@ export function createTrailVerifier(
       }
     },
     finish(store) {
-      if (store !== undefined) {
-        // Sinks may be given an entry twice; a store has it once.
-        resumed.clear();
-      }
+      const whole = store !== undefined;
       spreadAnchors();
       for (const chain of chains.values()) {
-        settle(chain);
+        settle(chain, whole);
       }
-      const untold = heads.filter((head) => !chainOf(head.writer).meet(head));
-      meetNamed(store !== undefined);
+      const untold = heads.filter(
+        (head) => !chainOf(head.writer).holdAgainst(head),
+      );
+      holdAgainstNamed(whole);
       if (store !== undefined) {
-        meetTable(store);
+        holdAgainstTable(store);
       }
       return {
         ...counts,
@@ -325,21 +307,7 @@ function reportOf(chain: WriterChain): WriterReport {
     lastHash: hash,
     anchoredTo,
     publicKey,
+    ended: chain.ended,
     fault: chain.fault,
   };
-}
-
-/** A list of heads out of an entry; what is none is left out. */
-function headsIn(value: unknown): ChainHead[] {
-  return Array.isArray(value)
-    ? (value as (Partial<ChainHead> | null)[]).flatMap((head) =>
-        typeof head?.writer === "string" && Number.isSafeInteger(head.seq)
-          ? {
-              writer: head.writer,
-              seq: Number(head.seq),
-              hash: String(head.hash),
-            }
-          : [],
-      )
-    : [];
 }

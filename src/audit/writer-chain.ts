@@ -75,6 +75,9 @@ export class WriterChain {
   gap: Gap | null = null;
   /** The first entry that came twice; to be vouched for by what a start says, else a fault. */
   doubled: number | null = null;
+  /** Whether its last entry is the checkpoint behind its stop. */
+  ended = false;
+  #stopped = false;
   /** Its first entry says that checkpoints sign their time too. */
   #strict = false;
   /** The entry that is not linked to the one before. */
@@ -89,7 +92,7 @@ export class WriterChain {
   take(entry: ParsedEntry): boolean {
     const { seq, prev } = entry.chain;
     if (this.fault !== null) {
-      this.#nameBetter(entry);
+      this.#refineFault(entry);
       return false;
     }
     const expected = this.seq + 1;
@@ -112,6 +115,8 @@ export class WriterChain {
     this.seq = seq;
     this.hash = entry.hash;
     this.entries += 1;
+    this.ended = this.#stopped && entry.action === "audit.checkpoint";
+    this.#stopped = entry.action === "server.stopped";
     this.#recent.add(this.writer, seq, entry.hash);
     return true;
   }
@@ -146,14 +151,14 @@ export class WriterChain {
       publicKey !== this.publicKey ||
       trusted?.has(this.publicKey) === false
     ) {
-      this.fail("signed with another key", seq, from);
+      this.fail("signed with another key", seq);
       return;
     }
     this.anchoredTo = seq;
   }
 
   /** Holds what was read against an entry that is known to be there. False when that cannot be told. */
-  meet({ seq, hash }: ChainHead): boolean {
+  holdAgainst({ seq, hash }: ChainHead): boolean {
     const gap = this.gap;
     if (gap !== null && seq >= gap.seq && seq < gap.next) {
       return seq === gap.next - 1 ? this.#agree(gap.prev, seq, hash) : false;
@@ -193,7 +198,7 @@ export class WriterChain {
   }
 
   /** What comes behind a fault may tell what it was. */
-  #nameBetter({ chain, hash }: ParsedEntry): void {
+  #refineFault({ chain, hash }: ParsedEntry): void {
     const { fault } = this;
     if (fault?.what === "cut off" && chain.seq === fault.seq) {
       this.fault = { ...fault, what: "reordered" };

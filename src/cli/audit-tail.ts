@@ -9,7 +9,7 @@ import {
 } from "../core/search-trail.ts";
 import { TERMINAL_WIDTH } from "../core/terminal-text.ts";
 import { type AuditReader } from "../core/store.ts";
-import { parseCount, parseSinceOption } from "./parse.ts";
+import { parseActionOption, parseCount, parseSinceOption } from "./parse.ts";
 import { print } from "./print.ts";
 import { rowsOf, withReader } from "./reader.ts";
 
@@ -37,7 +37,11 @@ export function addAuditTail(audit: Command): void {
       "15m, 2h, 3d ago, or an ISO time",
       parseSinceOption,
     )
-    .option("--action <glob>", "such as webhook.rejected or 'webhook.*'")
+    .option(
+      "--action <glob>",
+      "such as webhook.rejected or 'webhook.*'",
+      parseActionOption,
+    )
     .addOption(new Option("--result <result>", "by result").choices(RESULTS))
     .option("--source <name>", "of one source")
     .option("--event <id>", "of one event: its id, or SOURCE/ID")

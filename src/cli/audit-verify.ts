@@ -14,7 +14,7 @@ import { linesOf } from "./lines.ts";
 import { collect } from "./parse.ts";
 import { createProgressBar } from "./progress-bar.ts";
 import { readPublicKeyOption } from "./public-key-option.ts";
-import { databaseFile, rowsOf, withReader } from "./reader.ts";
+import { rowsOf, withReader } from "./reader.ts";
 import { judge, showReport } from "./verify-report.ts";
 
 interface Options {
@@ -54,10 +54,13 @@ export function addAuditVerify(audit: Command): void {
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nWithout files it checks the store. Exit status: 0 intact, 1 tampered with, 2 cannot be told.",
+      "\nWithout files it checks the store.\nExit status: 0 intact, 1 tampered with, 2 cannot be told.",
     )
     .action(async (files: readonly string[], options: Options) => {
       const read = [...(options.file ?? []), ...files];
+      if (options.partial && read.length === 0) {
+        throw new UsageError("--partial is for files and -; a store is whole");
+      }
       const given: VerifyOptions = {
         heads: options.head ?? [],
         publicKeys: options.publicKey ?? [],
@@ -67,10 +70,10 @@ export function addAuditVerify(audit: Command): void {
         read.length === 0
           ? await verifyStore(given)
           : await verifyFiles(read, given);
-      const verdict = judge(report, {
-        expectedKey: read.length === 0 ? configuredKey() : null,
-        publicKeys: given.publicKeys ?? [],
-      });
+      // Of files from elsewhere the key that signs here says nothing.
+      const knownKeys =
+        options.publicKey ?? (read.length === 0 ? configuredKey() : []);
+      const verdict = judge(report, knownKeys);
       showReport(report, verdict, { json: options.json ?? false });
       process.exitCode = verdict.exit;
     });
@@ -90,16 +93,17 @@ function parseHead(
   return [...earlier, { writer, seq: Number(seq), hash: hash.toLowerCase() }];
 }
 
-/** The public key of the one that signs here, as far as this user may know it. */
-function configuredKey(): string | null {
-  const { AUDIT_SIGNING_KEY: key } = readVariables(readEnvironment(), [
-    "AUDIT_SIGNING_KEY",
-  ]);
+/** The public key of the one that signs here; none when this user may not know it. */
+function configuredKey(): string[] {
   try {
-    const signing = key ?? readAuditKey(databaseFile());
-    return signing === null ? null : publicKeyOf(signing);
+    const { DATABASE_URL: file, AUDIT_SIGNING_KEY: key } = readVariables(
+      readEnvironment(),
+      ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
+    );
+    const signing = key ?? readAuditKey(file);
+    return signing === null ? [] : [publicKeyOf(signing)];
   } catch {
-    return null;
+    return [];
   }
 }
 
@@ -133,7 +137,7 @@ async function verifyFiles(
         verifier.line(line);
       }
     } catch (thrown) {
-      throw new UsageError(`--file: ${asError(thrown).message}`);
+      throw new UsageError(`cannot read ${file}: ${asError(thrown).message}`);
     }
   }
   bar.done();

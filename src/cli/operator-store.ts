@@ -3,6 +3,7 @@ import { commandStarted, commandStopped } from "../audit/server-entries.ts";
 import { readEnvironment, readVariables } from "../config.ts";
 import { createCheckpoints } from "../core/checkpoint.ts";
 import { type Store } from "../core/store.ts";
+import { isSignedWith } from "../core/search-trail.ts";
 import { ConfigError } from "../errors.ts";
 import {
   obtainAuditKey,
@@ -29,8 +30,14 @@ export async function withOperatorStore<T>(
   // Refuses what is not there, or of another version: a command makes no store and changes no schema.
   const trail = openSqliteReader(file);
   const isNew = (await trail.lastPosition()) === 0;
-  await trail.close();
   const checkpoints = createCheckpoints(key ?? keyBeside(file, isNew));
+  const same = await isSignedWith(trail, checkpoints.publicKey);
+  await trail.close();
+  if (!same) {
+    throw new ConfigError([
+      "AUDIT_SIGNING_KEY: is not the key that the service signs with; give this command the service's",
+    ]);
+  }
   const store = openSqliteStore({
     file,
     writer: `cli-${randomHex(8)}`,

@@ -1,4 +1,6 @@
 import { InvalidArgumentError } from "commander";
+import { AUDIT_ACTIONS } from "../core/audit-entry.ts";
+import { isKnownAction } from "../core/entry-filter.ts";
 import { parseSince, SINCE_FORMS } from "../core/since.ts";
 
 /** Parsers for the options of commands; what they throw commander shows beside the option's name. */
@@ -32,6 +34,15 @@ export function parseSinceOption(text: string): number {
     throw new InvalidArgumentError(`It must be ${SINCE_FORMS}.`);
   }
   return at;
+}
+
+export function parseActionOption(text: string): string {
+  if (!isKnownAction(text)) {
+    throw new InvalidArgumentError(
+      `There is no such action; there are ${AUDIT_ACTIONS.join(", ")}.`,
+    );
+  }
+  return text;
 }
 
 /** Collects an option that may be given several times. */

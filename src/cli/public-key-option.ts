@@ -2,6 +2,7 @@ import { createPublicKey } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
 import { publicKeyText, readPublicKey } from "../core/checkpoint.ts";
+import { errorCode } from "../errors.ts";
 
 /** Adds an Ed25519 public key: base64 of its SPKI DER, as checkpoints name it, or the path of a file that holds it so or in PEM. */
 export function readPublicKeyOption(
@@ -10,18 +11,21 @@ export function readPublicKeyOption(
 ): string[] {
   const key = keyIn(text) ?? keyIn(contentOf(text));
   if (key === null) {
-    throw new InvalidArgumentError(
-      "It must be an Ed25519 public key: base64 as metadata.publicKey of a checkpoint has it, or a PEM file.",
-    );
+    throw new InvalidArgumentError(`It must be ${WHAT_IT_IS}.`);
   }
   return [...earlier, key];
 }
 
+const WHAT_IT_IS =
+  "an Ed25519 public key as metadata.publicKey of a checkpoint has it, or a file that holds it so or in PEM";
+
 function contentOf(file: string): string {
   try {
     return readFileSync(file, "utf8").trim();
-  } catch {
-    return "";
+  } catch (error) {
+    throw new InvalidArgumentError(
+      `It cannot be read (${errorCode(error) ?? "unknown"}); it must be ${WHAT_IT_IS}.`,
+    );
   }
 }
 

@@ -41,7 +41,9 @@ async function serve(): Promise<void> {
       die(logger, error, "the store failed");
     },
   });
-  ({ reopen } = service);
+  reopen = () => {
+    service.reopen();
+  };
   announce(logger, config, service);
   stopOnSignals(logger, service);
 }

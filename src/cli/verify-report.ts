@@ -3,8 +3,8 @@ import { type ChainFault } from "../audit/writer-chain.ts";
 import { EXIT, type ExitCode } from "../errors.ts";
 import { shown } from "../core/terminal-text.ts";
 
-/** So many writers are named one by one, the newest. */
-const MAX_WRITERS = 10;
+/** So many writers are told of one by one, and so many heads: the newest. */
+const MAX_TOLD = 10;
 
 export interface Verdict {
   readonly exit: ExitCode;
@@ -12,36 +12,45 @@ export interface Verdict {
   readonly faults: readonly ChainFault[];
   /** What keeps it from being told, one line each. */
   readonly doubts: readonly string[];
+  /** Whether the keys were held against known ones. */
+  readonly keysKnown: boolean;
 }
 
-/** What a report amounts to. `expectedKey`: the key that signs here, where that is known. */
+/** What a report amounts to. `knownKeys`: those that checkpoints may be signed with; none = nothing is known of them. */
 export function judge(
   report: TrailReport,
-  known: { expectedKey: string | null; publicKeys: readonly string[] },
+  knownKeys: readonly string[],
 ): Verdict {
   const { writers, entries, untold } = report;
   const faults = writers.flatMap(({ fault }) => fault ?? []);
-  const strange =
-    known.expectedKey === null || known.publicKeys.length > 0
-      ? []
-      : keysOf(writers).filter((key) => key !== known.expectedKey);
+  const strange = keysOf(writers).filter(
+    (key) => knownKeys.length > 0 && !knownKeys.includes(key),
+  );
   const doubts = [
     ...(entries === 0 ? ["there is no entry"] : []),
     ...untold.map(
       ({ writer, seq }) =>
-        `of ${shown(writer)}:${seq} nothing can be told: that entry is not there any more, or lies too far back`,
+        `${shown(writer)}:${seq} is not there any more, or lies too far back`,
     ),
     ...strange.map(
       (key) =>
-        `checkpoints are signed with ${key}, which is not the key that signs now: if it was yours before, give both with --public-key`,
+        `checkpoints are signed with another key than the one that is set\n  here. If it was yours, give both with --public-key:\n  ${key}`,
     ),
   ];
+  const keysKnown = knownKeys.length > 0;
   if (faults.length > 0) {
-    return { exit: EXIT.checkFailed, verdict: "tampered", faults, doubts };
+    const exit = EXIT.checkFailed;
+    return { exit, verdict: "tampered", faults, doubts, keysKnown };
   }
   return doubts.length > 0
-    ? { exit: EXIT.cannotTell, verdict: "cannot be told", faults, doubts }
-    : { exit: EXIT.good, verdict: "intact", faults, doubts };
+    ? {
+        exit: EXIT.cannotTell,
+        verdict: "cannot be told",
+        faults,
+        doubts,
+        keysKnown,
+      }
+    : { exit: EXIT.good, verdict: "intact", faults, doubts, keysKnown };
 }
 
 export function showReport(
@@ -66,11 +75,12 @@ export function showReport(
       `intact: ${count(entries, "entry", "entries")} by ${count(writers.length, "writer", "writers")}`,
     );
   }
-  for (const writer of writers.slice(-MAX_WRITERS)) {
+  const present = writers.filter(({ lastSeq }) => lastSeq > 0);
+  for (const writer of present.slice(-MAX_TOLD)) {
     console.log(writerLine(writer));
   }
-  if (writers.length > MAX_WRITERS) {
-    console.log(earlierLine(writers.slice(0, -MAX_WRITERS)));
+  if (present.length > MAX_TOLD) {
+    console.log(earlierLine(present.slice(0, -MAX_TOLD)));
   }
   if (skipped > 0) {
     console.log(
@@ -82,15 +92,17 @@ export function showReport(
       `${count(torn, "line breaks", "lines break")} off, as a process does that is killed while it writes`,
     );
   }
-  showKeysAndHead(writers, verdict);
+  showKeysAndHeads(writers, verdict);
 }
 
 function faultLine({ writer, seq, what, from }: ChainFault): string {
-  const range =
-    from === undefined || from === seq
-      ? ""
-      : ` (something from seq ${from} on was changed)`;
-  return `TAMPERED: writer ${shown(writer)}, seq ${seq}: ${what}${range}`;
+  const more =
+    what === "missing" && seq === 1
+      ? " (give the lines before these first, or --partial)"
+      : from === undefined || from === seq
+        ? ""
+        : ` (something from seq ${from} on was changed)`;
+  return `TAMPERED: writer ${shown(writer)}, seq ${seq}: ${what}${more}`;
 }
 
 function writerLine(report: WriterReport): string {
@@ -116,19 +128,26 @@ function earlierLine(earlier: readonly WriterReport[]): string {
   return `  and ${count(earlier.length, "earlier writer", "earlier writers")}, ${ends}`;
 }
 
-function showKeysAndHead(
+function showKeysAndHeads(
   writers: readonly WriterReport[],
-  { verdict }: Verdict,
+  { verdict, keysKnown }: Verdict,
 ): void {
   for (const key of keysOf(writers)) {
     console.log(`signed with the key ${key}`);
   }
-  const last = writers.at(-1);
-  if (verdict === "intact" && last !== undefined) {
-    const { writer, lastSeq, lastHash } = last;
+  if (!keysKnown && verdict === "intact") {
     console.log(
-      `keep this head elsewhere, for --head: ${shown(writer)}:${lastSeq}:${lastHash}`,
+      "  which the trail itself names: hold it against yours with --public-key",
     );
+  }
+  // What has ended is named by those that came after it; what goes on could lose its end.
+  const open = writers.filter(({ ended }) => !ended);
+  const kept = open.length > 0 ? open : writers.slice(-1);
+  if (verdict === "intact") {
+    console.log("keep elsewhere, to give with --head:");
+    for (const { writer, lastSeq, lastHash } of kept.slice(-MAX_TOLD)) {
+      console.log(`  ${shown(writer)}:${lastSeq}:${lastHash}`);
+    }
   }
 }
 

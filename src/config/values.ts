@@ -69,7 +69,7 @@ export const apiKey = secretWithout(headerSecretFault);
 /** The key that checkpoints of the audit trail are signed with. */
 export const auditSigningKey: z.ZodType<KeyObject, string> = parsed(
   (pem) => readPrivateKey(pem) ?? undefined,
-  "must be an Ed25519 private key in PEM, without a passphrase; `openssl genpkey -algorithm ed25519` makes one",
+  "must be an Ed25519 private key in PEM, without a passphrase (the path of a file goes into …_FILE); `openssl genpkey -algorithm ed25519` makes one",
 );
 
 /** Unix milliseconds of an ISO date, which means its first instant in UTC, or of an ISO date and time. */

@@ -1,4 +1,4 @@
-import { asciiJson } from "./audit-entry.ts";
+import { asciiJson, AUDIT_ACTIONS } from "./audit-entry.ts";
 import { createGlob } from "./glob.ts";
 import { type ParsedEntry } from "./parsed-entry.ts";
 
@@ -14,6 +14,11 @@ export interface EntryFilter {
   readonly source?: string | undefined;
   /** An event's id, or `SOURCE/ID`. */
   readonly event?: string | undefined;
+}
+
+/** Whether an action, in which `*` stands for any characters, can fit any entry: a misspelt one would show nothing. */
+export function isKnownAction(glob: string): boolean {
+  return AUDIT_ACTIONS.some(createGlob(glob));
 }
 
 export function createEntryFilter(

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { type RequestHandler } from "express";
 import { z } from "zod";
-import { RESULTS } from "../core/entry-filter.ts";
+import { isKnownAction, RESULTS } from "../core/entry-filter.ts";
 import { createTrailSearch } from "../core/search-trail.ts";
 import { type AuditReader } from "../core/store.ts";
 import { type AddRoute } from "./admin-route.ts";
@@ -22,7 +22,11 @@ const MAX_STEPS = 100;
 
 const filterMembers = {
   since: z.string().optional(),
-  action: z.string().max(128).optional(),
+  action: z
+    .string()
+    .max(128)
+    .refine(isKnownAction, "there is no such action; docs/audit.md lists them")
+    .optional(),
   result: z.enum(RESULTS).optional(),
   source: z.string().max(64).optional(),
   event: z.string().max(512).optional(),
