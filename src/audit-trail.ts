@@ -6,6 +6,7 @@ import { createFileSink, requireAuditFile } from "./audit/file-sink.ts";
 import { resumedAt } from "./audit/resumed.ts";
 import { serverStarted, serverStopped } from "./audit/server-entries.ts";
 import { type AuditSink } from "./audit/sink.ts";
+import { notedPosition, SEEN_EVERY_MS } from "./audit/sink-progress.ts";
 import { createStdoutSink } from "./audit/stdout-sink.ts";
 import { type Config } from "./config.ts";
 import { type AuditDraft } from "./core/audit-entry.ts";
@@ -95,26 +96,34 @@ export async function openAuditTrail(
     );
   }
 
-  // Sinks that are new begin with this process; what they were given may be told before they are given it again.
+  // Sinks that are new begin with this process. Where all of them go on is decided once, so that the start can say it.
   const from = await store.lastPosition();
-  const resumed = await resumedAt(store, sinks);
-  await store.append(
-    serverStarted({
-      at: now(),
-      version: deps.version,
-      nodeVersion: process.version,
-      sources: config.sources,
-      destinations: deps.destinations,
-      publicKey: deps.publicKey,
-      heads: await store.heads(),
-      resumed,
-    }),
+  const beginnings = await Promise.all(
+    sinks.map(async (sink) => ({
+      sink,
+      noted: await notedPosition(store, sink.name, from),
+    })),
   );
-  // At once: it also vouches for the ends of other writers, which nobody may have signed.
-  await store.checkpoint();
+  const resumed = await resumedAt(
+    store,
+    beginnings.map(({ noted }) => noted.position),
+  );
+  const started = serverStarted({
+    at: now(),
+    version: deps.version,
+    nodeVersion: process.version,
+    sources: config.sources,
+    destinations: deps.destinations,
+    publicKey: deps.publicKey,
+    heads: await store.heads(),
+    resumed,
+  });
+  // Asked for at once, they share a transaction: no start is there without the checkpoint that anchors it, and with it the
+  // ends of other writers, which nobody may have signed.
+  await Promise.all([store.append(started), store.checkpoint()]);
   const tell = createTell(store.append, deps);
-  for (const sink of sinks) {
-    feeders.push(await startFeeder({ ...deps, store, sink, from, tell }));
+  for (const { sink, noted } of beginnings) {
+    feeders.push(startFeeder({ ...deps, store, sink, noted, tell }));
   }
   const unverified = createUnverifiedEntries({
     append: store.append,
@@ -124,13 +133,11 @@ export async function openAuditTrail(
 
   shutdown.onRelease(async () => {
     await unverified.flush();
-    await store.append(
-      serverStopped(now(), {
-        reason: shutdown.reason(),
-        good: shutdown.isDraining(),
-      }),
-    );
-    await store.checkpoint();
+    const stopped = serverStopped(now(), {
+      reason: shutdown.reason(),
+      good: shutdown.isDraining(),
+    });
+    await Promise.all([store.append(stopped), store.checkpoint()]);
     const withinMs = Math.min(LAST_ENTRIES_MS, shutdown.remainingMs());
     await Promise.all(feeders.map((feeder) => feeder.stop(withinMs)));
   });
@@ -144,7 +151,7 @@ export async function openAuditTrail(
   const retention = startAuditRetention(
     {
       store,
-      taken: () => takenByAll(feeders),
+      taken: () => takenByAll(store, now()),
       now,
       onFault,
     },
@@ -176,13 +183,18 @@ function analyticsSinks(
   return [createAnalyticsSink(writer.track.bind(writer))];
 }
 
-/** stdout may drop; what the others have not had yet is not purged. */
-function takenByAll(feeders: readonly Feeder[]): number {
+/**
+ * What a sink has not had yet is not purged, whichever process feeds it; stdout may drop. One that has not been fed for a
+ * while is not configured any more.
+ */
+async function takenByAll(store: Store, now: number): Promise<number> {
+  const alive = (await store.notedSinks()).filter(
+    ({ name, savedAt }) =>
+      name !== "stdout" && now - savedAt < 24 * SEEN_EVERY_MS,
+  );
   return Math.min(
     Number.MAX_SAFE_INTEGER,
-    ...feeders
-      .filter(({ name }) => name !== "stdout")
-      .map((feeder) => feeder.position()),
+    ...alive.map(({ position }) => position),
   );
 }
 

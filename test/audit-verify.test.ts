@@ -52,7 +52,7 @@ function started(
   });
 }
 
-/** A run of one writer: a start, entries, a checkpoint every so many, and one at the end. */
+/** A run of one writer: a start, entries, a checkpoint right behind the start, every so many, and at the end. */
 function run(
   writer: string,
   length: number,
@@ -67,7 +67,10 @@ function run(
   const chain = new AuditChain(writer, checkpoints);
   const lines = [chain.append(started(heads, options)).line];
   while (lines.length < length) {
-    const due = lines.length % every === 0 || lines.length === length - 1;
+    const due =
+      lines.length === 1 ||
+      lines.length % every === 0 ||
+      lines.length === length - 1;
     const checkpoint = due ? chain.checkpoint(AT + lines.length) : null;
     lines.push((checkpoint ?? chain.append(draft(lines.length))).line);
   }
@@ -101,7 +104,7 @@ function verifyStore(lines: readonly string[]): TrailReport {
   for (const line of lines) {
     verifier.entry(line);
   }
-  return verifier.finish({ before: HEADS, after: HEADS });
+  return verifier.finish(HEADS);
 }
 
 const faultsOf = ({ writers }: TrailReport) =>
@@ -297,7 +300,7 @@ describe("a trail of 300 entries over two writers", () => {
     expect(verify(other).writers[0]?.publicKey).toBe(OTHER_KEY.publicKey);
     expect(
       faultsOf(verify(other, { publicKeys: [CHECKPOINTS.publicKey] })),
-    ).toMatchObject([{ seq: 40 + 1, what: "signed with another key" }]);
+    ).toMatchObject([{ seq: 2, what: "signed with another key" }]);
 
     const chain = new AuditChain("1111aaaa", OTHER_KEY);
     chain.rewind({ ...headOf(ONE.slice(0, 100)), checkpointSeq: 0 });
@@ -414,6 +417,117 @@ describe("a part of a trail", () => {
   });
 });
 
+describe("a forger without the key who may write everything", () => {
+  /** The chain of a writer with some entries left out and others changed, hashed again from the first to the last. */
+  function rewritten(
+    lines: readonly string[],
+    change: (entry: Record<string, unknown>) => object | null,
+  ): string[] {
+    const chain = new AuditChain(headOf(lines).writer, CHECKPOINTS);
+    return lines.flatMap((line) => {
+      const {
+        timestamp,
+        chain: link,
+        hash,
+        ...entry
+      } = JSON.parse(line) as Record<string, unknown>;
+      expect([link, hash]).not.toContain(undefined);
+      const changed = change(entry);
+      return changed === null
+        ? []
+        : [
+            chain.append({
+              at: Date.parse(String(timestamp)),
+              ...(changed as Omit<AuditDraft, "at">),
+            }).line,
+          ];
+    });
+  }
+
+  it("is found when the checkpoints are left out, or come too seldom", () => {
+    const unsigned = rewritten(ONE, (entry) =>
+      entry["action"] === "audit.checkpoint" ? null : entry,
+    );
+    expect(faultsOf(verify(unsigned))).toEqual([
+      { writer: "1111aaaa", seq: 2, what: "not signed" },
+    ]);
+    const chain = new AuditChain("w", CHECKPOINTS);
+    const seldom = [chain.append(started([])).line, chain.checkpoint(AT)!.line];
+    while (seldom.length < 1003) {
+      seldom.push(chain.append(draft(seldom.length)).line);
+    }
+    expect(faultsOf(verify(seldom.slice(0, 1002)))).toEqual([]);
+    expect(faultsOf(verify(seldom))).toEqual([
+      { writer: "w", seq: 1003, what: "not signed" },
+    ]);
+  });
+
+  it("is found when an older writer is written anew and put behind the start that names it", () => {
+    const killed = ONE.slice(0, 100);
+    const next = run("2222bbbb", 20, { heads: [headOf(killed)] });
+    const anew = [
+      ...killed.slice(0, 90),
+      ...killed.slice(90).map((line) => line),
+    ];
+    const chain = new AuditChain("1111aaaa", CHECKPOINTS);
+    chain.rewind({ ...headOf(killed.slice(0, 90)), checkpointSeq: 81 });
+    for (let n = 90; n < 101; n += 1) {
+      anew[n] = chain.append(draft(5000 + n)).line;
+    }
+    expect(faultsOf(verify([...next, ...anew]))[0]).toEqual({
+      writer: "1111aaaa",
+      seq: 100,
+      what: "edited",
+    });
+    expect(faultsOf(verify([...next, ...killed]))).toEqual([]);
+  });
+
+  it("is found when a whole run between two others is left out", () => {
+    const three = run("3333cccc", 20, { heads: [headOf(TWO), headOf(ONE)] });
+    expect(faultsOf(verify([...ONE, ...TWO, ...three]))).toEqual([]);
+    expect(faultsOf(verify([...ONE, ...three]))).toEqual([
+      { writer: "2222bbbb", seq: 1, what: "gone with all its entries" },
+    ]);
+  });
+
+  it("is found when lines that are no entries are put in, in a store whatever they are", () => {
+    const {
+      chain: link,
+      hash,
+      ...rest
+    } = JSON.parse(ONE[5]!) as Record<string, unknown>;
+    expect([link, hash]).not.toContain(undefined);
+    for (const line of [JSON.stringify(rest), "hello", ""]) {
+      const lines = ONE.toSpliced(5, 0, line);
+      expect(faultsOf(verifyStore([...lines, ...TWO]))).toHaveLength(1);
+    }
+    const shaped = ONE.toSpliced(5, 0, JSON.stringify(rest));
+    expect(faultsOf(verify(shaped))).toHaveLength(1);
+  });
+
+  it("is found when a checkpoint's own time is changed in a part without the start", () => {
+    const at = ONE.length - 1;
+    const entry = JSON.parse(ONE[at]!) as { metadata: object };
+    const lax = rehashed(ONE[at]!, (covered) =>
+      covered
+        .replace(/"timestampSignature":"[^"]*",/, "")
+        .replace('"timestamp":"2027', '"timestamp":"2026'),
+    );
+    expect(entry.metadata).toHaveProperty("timestampSignature");
+    const part = [...ONE.slice(130, at), lax, ...TWO];
+    expect(faultsOf(verify(part, { partial: true }))).toMatchObject([
+      { writer: "1111aaaa", seq: 150 },
+    ]);
+  });
+
+  it("does not bring the verifier down with a line of many beginnings", () => {
+    const nest = '{"timestamp":"'.repeat(4600);
+    const report = verify([...ONE, nest, ...TWO]);
+    expect(faultsOf(report)).toEqual([]);
+    expect(report).toMatchObject({ entries: 300, torn: 4600 });
+  });
+});
+
 describe("what a forger may write behind the last checkpoint", () => {
   it("does not confuse the verifier", () => {
     const chain = new AuditChain("1111aaaa", CHECKPOINTS);
@@ -510,17 +624,27 @@ describe("hexhook audit verify", () => {
     expect(none.stderr).toContain("It cannot be read (ENOENT)");
   });
 
+  it("cannot tell of what nobody signed, and does not call it signed", async () => {
+    const chain = new AuditChain("w", CHECKPOINTS);
+    const lines = [1, 2, 3].map((n) => chain.append(draft(n)).line);
+    const { code, stdout } = await audit(["-"], lines.join("\n"));
+    expect(code).toBe(2);
+    expect(stdout).toContain("cannot be told: nothing that 1 writer wrote is");
+    expect(stdout).not.toContain("signed with the key");
+  });
+
   it("takes no store for a part, and says which heads are worth keeping: those of writers that go on", async () => {
     expect(await audit(["--partial"])).toMatchObject({ code: 64 });
     const stopped = new AuditChain("3333cccc", CHECKPOINTS);
     const lines = [
       stopped.append(started([headOf(ONE)])).line,
+      stopped.checkpoint(AT)!.line,
       stopped.append({ ...draft(1), action: "server.stopped" }).line,
       stopped.checkpoint(AT)!.line,
     ];
     const { stdout } = await audit(["-"], [...ONE, ...lines].join("\n"));
     expect(stdout).toContain(`--head:\n  1111aaaa:150:${headOf(ONE).hash}\n`);
-    expect(stdout).not.toContain("3333cccc:3");
+    expect(stdout).not.toContain("3333cccc:4");
   });
 
   it("finds a changed prefix, and knows those of log collectors", async () => {

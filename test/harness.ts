@@ -175,9 +175,9 @@ export async function startTestService(
 
 /** All entries of a store's trail, in order; throws when its chain is not intact. */
 export async function readTrail(file: string): Promise<ParsedEntry[]> {
-  const trail = openSqliteReader(file);
+  const trail = openSqliteReader(file, { snapshot: true });
   try {
-    const before = await trail.heads();
+    const heads = await trail.heads();
     const verifier = createTrailVerifier();
     const entries: ParsedEntry[] = [];
     for await (const { line } of rowsOf(trail)) {
@@ -189,7 +189,7 @@ export async function readTrail(file: string): Promise<ParsedEntry[]> {
       entries.push(entry);
     }
     const faults = verifier
-      .finish({ before, after: await trail.heads() })
+      .finish(heads)
       .writers.flatMap(({ fault }) => fault ?? []);
     if (faults.length > 0) {
       throw new Error(`the trail is not intact: ${JSON.stringify(faults)}`);

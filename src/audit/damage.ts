@@ -37,10 +37,21 @@ export function isTorn(line: string): boolean {
   const at = bare.lastIndexOf(HASH_START);
   return (
     begins &&
+    !isJson(bare) &&
     (at === -1
       ? !bare.endsWith('"}')
       : bare.length - at - HASH_START.length < HASH_REST)
   );
+}
+
+/** The beginning of an object is never an object itself. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Where a second entry begins in a line whose first one broke off without a line end; -1 when there is none. */

@@ -2,10 +2,10 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createAlarm } from "../alarm.ts";
 import { type AuditDraft } from "../core/audit-entry.ts";
 import { waitAfterAttempt } from "../core/backoff.ts";
-import { type AuditRow, type Store } from "../core/store.ts";
+import { type AuditRow, type SinkPosition, type Store } from "../core/store.ts";
 import { type AuditSink, SinkFault, type SinkName } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
-import { openSinkProgress, type ProgressStore } from "./sink-progress.ts";
+import { createSinkProgress, type ProgressStore } from "./sink-progress.ts";
 
 /** How often the store is looked at for what others have written there, in milliseconds. */
 const POLL_MS = 1000;
@@ -14,14 +14,17 @@ const POLL_MS = 1000;
 const WAITS_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
+/** After so many batches in a row that a sink has taken it may well take larger ones again. */
+const GROW_AFTER = 10;
+
 /** A sink that has not taken what it was handed for so long is stuck, in milliseconds. */
 const STUCK_MS = 10_000;
 
 export interface FeederDeps {
   readonly store: ProgressStore & Pick<Store, "mayFeed">;
   readonly sink: AuditSink;
-  /** Where a sink begins that the store does not know yet. */
-  readonly from: number;
+  /** Where the sink was when this process came. */
+  readonly noted: SinkPosition;
   /** Writes an entry about the sink; nobody waits for it. */
   readonly tell: (draft: AuditDraft) => void;
   /** Unix milliseconds. */
@@ -48,10 +51,10 @@ export interface Feeder {
  * Feeds a sink with the trail out of the store, in order, from where it was: a sink that is slow, stuck or gone holds up
  * nothing, and takes no more memory than one batch.
  */
-export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
+export function startFeeder(deps: FeederDeps): Feeder {
   const { store, sink, now, random, onFault } = deps;
   const health = createSinkHealth(sink.name, deps);
-  const progress = await openSinkProgress(store, sink, deps.from);
+  const progress = createSinkProgress(store, sink, deps.noted);
   const alarm = createAlarm();
   /** Aborts when it is to end: from then on no wait is waited for. */
   const ending = new AbortController();
@@ -60,7 +63,8 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
   /** Fewer than the sink says, once it has found that too many. */
   let limit = sink.maxRows;
   let failures = 0;
-  let turn = false;
+  let successes = 0;
+  let turn = !sink.shared;
 
   async function run(): Promise<void> {
     let going = true;
@@ -83,7 +87,7 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
 
   /** Where processes share the sink, one of them has its turn for as long as it lives, and touches it only then. */
   async function hasTurn(): Promise<boolean> {
-    if (!turn && (!sink.shared || (await store.mayFeed()))) {
+    if (!turn && sink.shared && (await store.mayFeed())) {
       await progress.load();
       turn = true;
     }
@@ -108,6 +112,10 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
     }
     if (fault === null) {
       failures = 0;
+      successes += 1;
+      if (successes % GROW_AFTER === 0) {
+        limit = Math.min(sink.maxRows, limit * 2);
+      }
       progress.took(last.position, rows.length);
       health.worked(last.position);
       await progress.saveNowAndThen();
@@ -115,6 +123,7 @@ export async function startFeeder(deps: FeederDeps): Promise<Feeder> {
     }
     if (fault.tooLarge && rows.length > 1) {
       limit = Math.ceil(rows.length / 2);
+      successes = 0;
       progress.takesBack();
       return true;
     }

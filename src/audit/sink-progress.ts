@@ -3,11 +3,14 @@ import {
   type SinkPosition,
   type Store,
 } from "../core/store.ts";
-import { type AuditSink } from "./sink.ts";
+import { type AuditSink, type SinkName } from "./sink.ts";
 
 /** How far a sink has come is noted so long after the last time, or so many entries, whichever comes first. */
 const SAVE_EVERY_MS = 1000;
 const SAVE_EVERY_ROWS = 500;
+
+/** A sink that some process feeds is noted at least this often, also when nothing moves. */
+export const SEEN_EVERY_MS = 3_600_000;
 
 /** A killed process cannot have handed over more than this without noting it. */
 const LOOK_AHEAD = 5000;
@@ -32,15 +35,29 @@ export interface SinkProgress {
   readonly load: () => Promise<void>;
 }
 
-/** A sink that is new to the store is noted at `from`, so that it begins there whatever happens. */
-export async function openSinkProgress(
+/** Where a sink is to go on; one that is new to the store is noted at `from`, so that it begins there whatever happens. */
+export async function notedPosition(
+  store: ProgressStore,
+  name: SinkName,
+  from: number,
+): Promise<SinkPosition> {
+  const noted = await store.sinkPosition(name);
+  if (noted !== null) {
+    return noted;
+  }
+  const fresh = { position: from, sending: from };
+  await store.saveSinkPosition(name, fresh);
+  return fresh;
+}
+
+/** `noted`: where the sink was when this process came. */
+export function createSinkProgress(
   store: ProgressStore,
   sink: Pick<AuditSink, "name" | "lastLine">,
-  from: number,
-): Promise<SinkProgress> {
-  let saved: SinkPosition = { position: from, sending: from };
-  let position = from;
-  let sending = from;
+  noted: SinkPosition,
+): SinkProgress {
+  let saved = noted;
+  let { position, sending } = noted;
   let unsaved = 0;
   let savedAt = Number.NEGATIVE_INFINITY;
 
@@ -62,20 +79,17 @@ export async function openSinkProgress(
 
   async function save(): Promise<void> {
     if (position !== saved.position || sending !== saved.sending) {
-      saved = { position, sending };
-      savedAt = performance.now();
-      unsaved = 0;
-      await store.saveSinkPosition(sink.name, saved);
+      await write();
     }
   }
 
-  const noted = await store.sinkPosition(sink.name);
-  if (noted === null) {
+  async function write(): Promise<void> {
+    saved = { position, sending };
+    savedAt = performance.now();
+    unsaved = 0;
     await store.saveSinkPosition(sink.name, saved);
-  } else {
-    saved = noted;
-    ({ position, sending } = noted);
   }
+
   return {
     position: () => position,
     sending: () => sending,
@@ -92,10 +106,10 @@ export async function openSinkProgress(
       sending = position;
     },
     async saveNowAndThen() {
-      if (
-        unsaved >= SAVE_EVERY_ROWS ||
-        performance.now() - savedAt >= SAVE_EVERY_MS
-      ) {
+      const elapsed = performance.now() - savedAt;
+      if (elapsed >= SEEN_EVERY_MS) {
+        await write();
+      } else if (unsaved >= SAVE_EVERY_ROWS || elapsed >= SAVE_EVERY_MS) {
         await save();
       }
     },

@@ -13,6 +13,7 @@ import {
   secondEntryAt,
 } from "./damage.ts";
 import { parseEntry, type ParsedEntry } from "../core/parsed-entry.ts";
+import { createKnownEntries } from "./known-entries.ts";
 import { createStatements } from "./statements.ts";
 import {
   type ChainFault,
@@ -68,13 +69,10 @@ export interface TrailVerifier {
   /** Takes the next line of a store, where every line must be an entry. */
   entry(line: string): void;
   /**
-   * Holds what was read against what else is known. `store` is the store's own table of heads, as it was before the
-   * first line was read and after the last: with it the trail must be whole.
+   * Holds what was read against what else is known. `table` is a store's own table of heads, of the same moment as the
+   * lines: with it the trail must be whole.
    */
-  finish(store?: {
-    before: readonly ChainHead[];
-    after: readonly ChainHead[];
-  }): TrailReport;
+  finish(table?: readonly ChainHead[]): TrailReport;
 }
 
 /** Nobody to put it down to: a line that was an entry and says nothing of its place any more. */
@@ -92,9 +90,18 @@ export function createTrailVerifier(
   const recent = createRecent();
   const chains = new Map<string, WriterChain>();
   const statements = createStatements();
+  const known = createKnownEntries();
+  /** The writers by the hash of the last entry that was taken of each. */
+  const tips = new Map<string, WriterChain>();
+  /** Writers that a start names between two others that are there. */
+  const skippedOver = new Map<string, number>();
   /** First entries that were changed in what they say of their writer, by the hash they claim. */
   const strays = new Map<string, WriterChain>();
   const counts = { entries: 0, skipped: 0, torn: 0 };
+
+  for (const head of heads) {
+    known.add(head, undefined);
+  }
 
   function chainOf(writer: string): WriterChain {
     let chain = chains.get(writer);
@@ -105,36 +112,45 @@ export function createTrailVerifier(
     return chain;
   }
 
-  function entry(line: string): void {
-    const parsed = parseEntry(line);
+  /** False, with nothing done, when the line is not an entry in its exact form. */
+  function takeEntry(line: string): boolean {
     const split = splitHash(line);
+    const parsed = split === null ? null : parseEntry(line);
     if (parsed === null || split === null) {
-      damaged(line);
-      return;
+      return false;
     }
     counts.entries += 1;
     if (hashLine(split.covered) !== split.claimed) {
       changed(claimsOf(line));
-      return;
+      return true;
     }
     const chain = chainOf(parsed.chain.writer);
     claimStray(chain, parsed);
+    const before = chain.hash;
     if (chain.take(parsed)) {
+      tips.delete(before);
+      tips.set(chain.hash, chain);
+      known.check(chain);
       learnFrom(chain, parsed);
     }
+    return true;
   }
 
-  function damaged(line: string): void {
-    const second = secondEntryAt(line);
-    const first = second === -1 ? line : line.slice(0, second);
-    if (isTorn(first)) {
-      counts.torn += 1;
-    } else {
-      counts.entries += 1;
-      changed(claimsOf(first));
-    }
-    if (second !== -1) {
-      entry(bareLine(line.slice(second)));
+  /** A line that is an entry, or was one: perhaps the beginning of one, with another behind it. */
+  function takeLine(line: string): void {
+    let rest = line;
+    for (let at = 0; at !== -1; rest = bareLine(rest.slice(at))) {
+      if (takeEntry(rest)) {
+        return;
+      }
+      at = secondEntryAt(rest);
+      const first = at === -1 ? rest : rest.slice(0, at);
+      if (isTorn(first)) {
+        counts.torn += 1;
+      } else {
+        counts.entries += 1;
+        changed(claimsOf(first));
+      }
     }
   }
 
@@ -142,9 +158,7 @@ export function createTrailVerifier(
   function changed(claims: Claims): void {
     const { writer, prev, hash } = claims;
     const seq = prev === GENESIS ? 1 : claims.seq;
-    const linked = [...chains.values()].find(
-      (chain) => chain.entries > 0 && chain.hash === prev,
-    );
+    const linked = tips.get(prev ?? "");
     if (linked !== undefined) {
       linked.fail("edited", linked.seq + 1);
       return;
@@ -176,18 +190,35 @@ export function createTrailVerifier(
     const { action, metadata } = parsed;
     if (action === "audit.checkpoint") {
       chain.anchor(parsed, trusted);
+    } else {
+      chain.expectCheckpoint(chain.seq);
     }
     if (
       action === "server.started" &&
+      chain.seq === 1 &&
       typeof metadata["publicKey"] === "string"
     ) {
       chain.declareKey(metadata["publicKey"]);
     }
-    for (const head of statements.learnFrom(parsed, chain)) {
-      const other = chains.get(head.writer);
-      // In the order of the store what is named was there before.
-      if (other !== undefined && other.entries > 0 && !partial) {
-        other.holdAgainst(head);
+    const named = statements.learnFrom(parsed, chain);
+    for (const head of named) {
+      known.add(head, chains.get(head.writer));
+    }
+    if (!partial) {
+      expectNamed(named);
+    }
+  }
+
+  /** In the order of the store what is named was there before; and between two writers none is left out. */
+  function expectNamed(newestFirst: readonly ChainHead[]): void {
+    let olderIsThere = false;
+    for (const { writer, seq } of newestFirst.toReversed()) {
+      const chain = chains.get(writer);
+      if (chain !== undefined && chain.entries > 0) {
+        chain.mustReach(seq);
+        olderIsThere = true;
+      } else if (olderIsThere) {
+        skippedOver.set(writer, seq);
       }
     }
   }
@@ -197,11 +228,12 @@ export function createTrailVerifier(
     let spread = true;
     while (spread) {
       spread = false;
-      for (const { writer, seq, by, bySeq } of statements.heads()) {
+      for (const head of statements.heads()) {
+        const { writer, seq, by, bySeq } = head;
         const chain = chains.get(writer);
-        const reach = Math.min(seq, chain?.seq ?? 0);
-        if (chain && bySeq <= by.anchoredTo && reach > chain.anchoredTo) {
-          chain.anchoredTo = reach;
+        const anchored = bySeq <= by.anchoredTo && known.isMet(head);
+        if (chain && anchored && seq > chain.anchoredTo) {
+          chain.anchoredTo = seq;
           spread = true;
         }
       }
@@ -224,7 +256,17 @@ export function createTrailVerifier(
       (whole || !statements.isResumedBefore(writer, doubled))
     ) {
       chain.fault = { writer, seq: doubled, what: "doubled" };
+    } else if (chain.lax !== null && gap !== null && strict()) {
+      // Its start, which says that times are signed, is not there; those of others say it all the same.
+      chain.fail("re-hashed but not re-signed", chain.lax, chain.lax);
     }
+  }
+
+  /** Whether this is a trail in which checkpoints sign their time. */
+  function strict(): boolean {
+    return [...chains.values()].some(
+      ({ lax, publicKey }) => publicKey !== null && lax === null,
+    );
   }
 
   function isExcused(writer: string, gap: Gap, whole: boolean): boolean {
@@ -236,28 +278,39 @@ export function createTrailVerifier(
     return purged || (gap.seq === 1 && late && !whole);
   }
 
-  function holdAgainstNamed(whole: boolean): void {
-    for (const head of statements.heads()) {
-      const { writer, seq } = head;
-      if (!statements.isPurged(writer, seq) && (whole || chains.has(writer))) {
-        chainOf(writer).holdAgainst(head);
+  /** Holds what is there at the end against everything that is said to be there. */
+  function expectAll(
+    whole: boolean,
+    table: readonly ChainHead[],
+  ): readonly ChainHead[] {
+    for (const { writer, seq } of heads) {
+      chainOf(writer).mustReach(seq);
+    }
+    const said = [
+      ...[...statements.heads()].filter(
+        ({ writer }) =>
+          whole ||
+          (chains.get(writer)?.entries ?? 0) > 0 ||
+          skippedOver.has(writer),
+      ),
+      ...table,
+    ];
+    for (const head of said) {
+      if (!statements.isPurged(head.writer, head.seq)) {
+        chainOf(head.writer).mustReach(head.seq);
       }
     }
+    for (const head of table) {
+      known.add(head, chains.get(head.writer));
+    }
+    return heads.filter(
+      (head) => !known.isMet(head) && chainOf(head.writer).fault === null,
+    );
   }
 
-  /** Holds the chains against the store's own table of heads. */
-  function holdAgainstTable(table: {
-    before: readonly ChainHead[];
-    after: readonly ChainHead[];
-  }): void {
-    for (const head of table.before) {
-      if (!statements.isPurged(head.writer, head.seq)) {
-        chainOf(head.writer).holdAgainst(head);
-      }
-    }
-    const noted = new Set(
-      [...table.before, ...table.after].map(({ writer }) => writer),
-    );
+  /** Every writer of a store is in its table of heads. */
+  function expectInTable(table: readonly ChainHead[]): void {
+    const noted = new Set(table.map(({ writer }) => writer));
     for (const chain of chains.values()) {
       if (!noted.has(chain.writer)) {
         chain.fail("without a head in the store", chain.seq);
@@ -266,27 +319,29 @@ export function createTrailVerifier(
   }
 
   return {
-    entry,
+    entry(line) {
+      if (!takeEntry(line)) {
+        counts.entries += 1;
+        changed(claimsOf(line));
+      }
+    },
     line(text) {
       const line = bareLine(text);
       if (isEntryLike(line)) {
-        entry(line);
+        takeLine(line);
       } else {
         counts.skipped += 1;
       }
     },
-    finish(store) {
-      const whole = store !== undefined;
+    finish(table) {
+      const whole = table !== undefined;
       spreadAnchors();
       for (const chain of chains.values()) {
         settle(chain, whole);
       }
-      const untold = heads.filter(
-        (head) => !chainOf(head.writer).holdAgainst(head),
-      );
-      holdAgainstNamed(whole);
-      if (store !== undefined) {
-        holdAgainstTable(store);
+      const untold = expectAll(whole, table ?? []);
+      if (table !== undefined) {
+        expectInTable(table);
       }
       return {
         ...counts,

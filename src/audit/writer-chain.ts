@@ -1,4 +1,4 @@
-import { type ChainHead, GENESIS } from "../core/audit-chain.ts";
+import { CHECKPOINT_EVERY, GENESIS } from "../core/audit-chain.ts";
 import { isSigned } from "../core/checkpoint.ts";
 import { type ParsedEntry } from "../core/parsed-entry.ts";
 
@@ -13,6 +13,7 @@ export interface ChainFault {
     | "reordered"
     | "inserted"
     | "re-hashed but not re-signed"
+    | "not signed"
     | "signed with another key"
     | "cut off"
     | "gone with all its entries"
@@ -68,8 +69,10 @@ export class WriterChain {
   firstSeq = 0;
   /** Up to here a checkpoint vouches for them. */
   anchoredTo = 0;
-  /** The key that its checkpoints are signed with. */
+  /** The key that its checkpoints are signed with; null = it has none. */
   publicKey: string | null = null;
+  /** The first checkpoint whose time is not signed. */
+  lax: number | null = null;
   fault: ChainFault | null = null;
   /** To be vouched for by what the retention says, else a fault. */
   gap: Gap | null = null;
@@ -78,8 +81,9 @@ export class WriterChain {
   /** Whether its last entry is the checkpoint behind its stop. */
   ended = false;
   #stopped = false;
-  /** Its first entry says that checkpoints sign their time too. */
-  #strict = false;
+  /** The key that its first entry names: then its second is a checkpoint, and checkpoints sign their time too. */
+  #declaredKey: string | null = null;
+  #checkpointSeq = 0;
   /** The entry that is not linked to the one before. */
   #unlinked: string | null = null;
 
@@ -133,53 +137,59 @@ export class WriterChain {
 
   /** The key that its first entry names. */
   declareKey(publicKey: string): void {
-    this.publicKey = publicKey;
-    this.#strict = true;
+    this.#declaredKey = publicKey;
+  }
+
+  /** An entry that was taken and is no checkpoint: there must be one every so often where there has been one at all. */
+  expectCheckpoint(seq: number): void {
+    const late = seq - Math.max(this.#checkpointSeq, this.firstSeq - 1);
+    const missed = this.#declaredKey !== null && seq === 2;
+    if (missed || (this.anchoredTo > 0 && late > CHECKPOINT_EVERY)) {
+      this.fail("not signed", seq);
+    }
   }
 
   /** A checkpoint that was taken: anchors what is before it, or shows that it does not. `trusted`: null = any key. */
   anchor(entry: ParsedEntry, trusted: ReadonlySet<string> | null): void {
-    const { publicKey } = entry.metadata;
+    const { publicKey, timestampSignature } = entry.metadata;
     const from = this.anchoredTo + 1;
     const { seq } = entry.chain;
-    if (!isSigned(entry, { strict: this.#strict })) {
+    if (!isSigned(entry, { strict: this.#declaredKey !== null })) {
       this.fail("re-hashed but not re-signed", seq, from);
       return;
     }
-    this.publicKey ??= String(publicKey);
-    if (
-      publicKey !== this.publicKey ||
-      trusted?.has(this.publicKey) === false
-    ) {
+    const key = String(publicKey);
+    const own = this.publicKey ?? this.#declaredKey ?? key;
+    if (key !== own || trusted?.has(key) === false) {
       this.fail("signed with another key", seq);
       return;
     }
+    if (timestampSignature === undefined) {
+      this.lax ??= seq;
+    }
+    this.publicKey = key;
     this.anchoredTo = seq;
+    this.#checkpointSeq = seq;
   }
 
-  /** Holds what was read against an entry that is known to be there. False when that cannot be told. */
-  holdAgainst({ seq, hash }: ChainHead): boolean {
-    const gap = this.gap;
-    if (gap !== null && seq >= gap.seq && seq < gap.next) {
-      return seq === gap.next - 1 ? this.#agree(gap.prev, seq, hash) : false;
-    }
-    if (seq > this.seq) {
-      this.fail(
-        this.entries === 0 ? "gone with all its entries" : "cut off",
-        this.entries === 0 ? 1 : this.seq + 1,
-      );
-      return true;
-    }
+  /** Whether the entry is known and has this hash; null when nothing can be told of it. */
+  has(seq: number, hash: string): boolean | null {
     const known =
-      seq === this.seq ? this.hash : this.#recent.get(this.writer, seq);
-    return known === undefined ? false : this.#agree(known, seq, hash);
+      seq === this.seq
+        ? this.hash
+        : seq === (this.gap?.next ?? 0) - 1
+          ? this.gap?.prev
+          : this.#recent.get(this.writer, seq);
+    return known === undefined ? null : known === hash;
   }
 
-  #agree(known: string, seq: number, hash: string): true {
-    if (known !== hash) {
-      this.fail("edited", seq);
+  /** The trail or somebody says that there was an entry of this number. */
+  mustReach(seq: number): void {
+    if (this.entries === 0) {
+      this.fail("gone with all its entries", 1);
+    } else if (seq > this.seq) {
+      this.fail("cut off", this.seq + 1);
     }
-    return true;
   }
 
   /** An entry from before the last one that was taken. */
@@ -200,8 +210,11 @@ export class WriterChain {
   /** What comes behind a fault may tell what it was. */
   #refineFault({ chain, hash }: ParsedEntry): void {
     const { fault } = this;
-    if (fault?.what === "cut off" && chain.seq === fault.seq) {
+    if (chain.seq === fault?.seq && fault.what === "cut off") {
       this.fault = { ...fault, what: "reordered" };
+    }
+    if (chain.seq === fault?.seq && fault.what === "not signed") {
+      this.fault = { ...fault, what: "inserted" };
     }
     // The chain goes on behind the entry that was not linked: it is the one before that was changed, and hashed again.
     if (this.#unlinked !== null && chain.prev === this.#unlinked) {

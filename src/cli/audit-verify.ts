@@ -7,6 +7,7 @@ import {
 } from "../audit/verify.ts";
 import { readEnvironment, readVariables } from "../config.ts";
 import { type ChainHead } from "../core/audit-chain.ts";
+import { type AuditReader } from "../core/store.ts";
 import { publicKeyOf } from "../core/checkpoint.ts";
 import { asError, UsageError } from "../errors.ts";
 import { readAuditKey } from "../store/sqlite.ts";
@@ -108,10 +109,9 @@ function configuredKey(): string[] {
 }
 
 async function verifyStore(options: VerifyOptions): Promise<TrailReport> {
-  return withReader(async (trail) => {
+  const verify = async (trail: AuditReader): Promise<TrailReport> => {
     const verifier = createTrailVerifier(options);
-    // Heads of before, so that what a running service appends meanwhile is no fault; and of after, for one that started.
-    const before = await trail.heads();
+    const heads = await trail.heads();
     const bar = createProgressBar(await trail.lastPosition());
     let position = 0;
     for await (const row of rowsOf(trail)) {
@@ -120,8 +120,10 @@ async function verifyStore(options: VerifyOptions): Promise<TrailReport> {
       position = row.position;
     }
     bar.done();
-    return verifier.finish({ before, after: await trail.heads() });
-  });
+    return verifier.finish(heads);
+  };
+  // What a running service appends or purges meanwhile is no fault.
+  return withReader(verify, { snapshot: true });
 }
 
 async function verifyFiles(

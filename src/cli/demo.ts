@@ -214,7 +214,7 @@ async function showTrail(
     stored.push(`[AUDIT] ${line}`);
   }
   const heads = await trail.heads();
-  const { entries, writers } = verifier.finish({ before: heads, after: heads });
+  const { entries, writers } = verifier.finish(heads);
   const broken = writers.filter(({ fault }) => fault !== null).length;
   const loose = writers.filter(({ anchoredTo: to, lastSeq }) => to < lastSeq);
   check(

@@ -50,10 +50,16 @@ export async function withOperatorStore<T>(
     const heads = await store.heads();
     const { publicKey } = checkpoints;
     const started = { at: Date.now(), version: VERSION, ...facts };
-    await store.append(commandStarted({ ...started, publicKey, heads }));
+    // Asked for at once, they share a transaction: no start is there without the checkpoint that anchors it.
+    await Promise.all([
+      store.append(commandStarted({ ...started, publicKey, heads })),
+      store.checkpoint(),
+    ]);
     const result = await use(store);
-    await store.append(commandStopped(Date.now(), facts));
-    await store.checkpoint();
+    await Promise.all([
+      store.append(commandStopped(Date.now(), facts)),
+      store.checkpoint(),
+    ]);
     return result;
   } finally {
     await store.close();

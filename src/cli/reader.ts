@@ -16,8 +16,9 @@ export function databaseFile(): string {
 /** Opens the configured store for reading for as long as `use` takes. */
 export async function withReader<T>(
   use: (store: AuditReader & EventReader) => Promise<T>,
+  options: { snapshot: boolean } = { snapshot: false },
 ): Promise<T> {
-  const store = openSqliteReader(databaseFile());
+  const store = openSqliteReader(databaseFile(), options);
   try {
     return await use(store);
   } finally {

@@ -26,8 +26,19 @@ export function judge(
   const strange = keysOf(writers).filter(
     (key) => knownKeys.length > 0 && !knownKeys.includes(key),
   );
+  const unsigned = writers.filter(
+    ({ entries: count, anchoredTo }) => count > 0 && anchoredTo === 0,
+  );
+  const present = writers.filter(({ entries: count }) => count > 0).length;
   const doubts = [
     ...(entries === 0 ? ["there is no entry"] : []),
+    // A known key vouches for nothing that it has not signed.
+    ...(unsigned.length === 0 ||
+    (knownKeys.length === 0 && unsigned.length < present)
+      ? []
+      : [
+          `nothing that ${count(unsigned.length, "writer", "writers")} wrote is signed: ${shown(unsigned[0]?.writer)}${unsigned.length > 1 ? ", …" : ""}`,
+        ]),
     ...untold.map(
       ({ writer, seq }) =>
         `${shown(writer)}:${seq} is not there any more, or lies too far back`,

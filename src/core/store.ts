@@ -104,6 +104,12 @@ export interface SinkPosition {
   readonly sending: number;
 }
 
+/** A sink that some process on the store feeds, or fed. */
+export interface NotedSink extends Pick<SinkPosition, "position"> {
+  readonly name: string;
+  readonly savedAt: number;
+}
+
 export interface AuditPurgeRequest {
   /** Entries before this time (unix milliseconds) go, each writer's up to one of its checkpoints. */
   readonly before: number;
@@ -267,6 +273,7 @@ export interface Store extends AuditReader, RedeliveryStore {
   checkpoint: () => Promise<void>;
   /** How far a sink has come; null for one that is new. */
   sinkPosition: (name: string) => Promise<SinkPosition | null>;
+  notedSinks: () => Promise<readonly NotedSink[]>;
   saveSinkPosition: (name: string, position: SinkPosition) => Promise<void>;
   /** Whether this process is the one that feeds the sinks that a store has once; true for as long as it lives. */
   mayFeed: () => Promise<boolean>;

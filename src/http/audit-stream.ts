@@ -16,6 +16,9 @@ const LOOK_EVERY_MS = 250;
 /** So often something is sent, so that nothing between takes the connection for a dead one, in milliseconds. */
 const ALIVE_EVERY_MS = 15_000;
 
+/** Who reads nothing for so long makes room for others, in milliseconds. */
+const STALLED_MS = 60_000;
+
 /**
  * The trail as server-sent events, an entry each as it comes: `id` is its position, so that a client that was cut off goes
  * on where it was (`Last-Event-ID`), `data` its line. With `since` it begins there, else with what comes next. Whoever reads
@@ -45,7 +48,8 @@ export function createAuditStream(deps: {
       }
       aliveAt = performance.now();
       if (!res.write(text === "" ? ": here\n\n" : text)) {
-        await once(res, "drain", { signal: over });
+        const late = AbortSignal.timeout(STALLED_MS);
+        await once(res, "drain", { signal: AbortSignal.any([over, late]) });
       }
     }
   }
@@ -72,7 +76,10 @@ export function createAuditStream(deps: {
         beginEventStream(res);
       }
     } catch (error) {
-      if (!over.aborted) {
+      if (res.headersSent) {
+        // It left, or it stalled, or the service stops: the client comes again.
+        res.destroy();
+      } else {
         throw error;
       }
     } finally {

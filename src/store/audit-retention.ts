@@ -13,7 +13,7 @@ const STEP = 1500;
 interface RetentionDeps {
   readonly store: Pick<Store, "purgeAudit" | "probe">;
   /** Up to here every sink has had the trail. */
-  readonly taken: () => number;
+  readonly taken: () => Promise<number>;
   readonly now: () => number;
   readonly onFault: (error: unknown) => void;
 }
@@ -49,7 +49,7 @@ export async function purgeOldEntries(
   const step = async (from: { position: number; limit: number }) => {
     const { entries, next } = await store.purgeAudit({
       before,
-      upTo: taken(),
+      upTo: await taken(),
       from: from.position,
       limit: from.limit,
       entry: (purged) => entriesPurged(purged, { at: now(), before }),

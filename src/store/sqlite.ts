@@ -74,7 +74,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
     checkpoint,
     now,
   });
-  const sinks = createSinkTable(db);
+  const sinks = createSinkTable(db, now);
   const destinations = createDestinationTable(db);
   const record = createRecorder(db, order);
   const logMover = createLogMover(db, { maxFrames: MAX_LOG_FRAMES });
@@ -132,6 +132,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
     purgeAudit: (request) => group.submit(() => purgeAudit(request)),
     checkpoint: () => group.submit(checkpoint),
     sinkPosition: async (name) => sinks.read(name),
+    notedSinks: async () => sinks.all(),
     saveSinkPosition: (name, position) =>
       group.submit(() => {
         sinks.write(name, position);
@@ -162,9 +163,18 @@ export {
   readAuditKey,
 } from "./sqlite/audit-key.ts";
 
-/** The trail and the events of a SQLite file, for reading while the service runs or not. */
-export function openSqliteReader(file: string): AuditReader & EventReader {
+/**
+ * The trail and the events of a SQLite file, for reading while the service runs or not. `snapshot`: all as it is at the first
+ * read, whatever is written or purged meanwhile.
+ */
+export function openSqliteReader(
+  file: string,
+  options: { snapshot: boolean } = { snapshot: false },
+): AuditReader & EventReader {
   const db = openForReading(file);
+  if (options.snapshot) {
+    db.exec("BEGIN");
+  }
   return {
     ...createAuditReader(db),
     ...createEventReader(db, Date.now),

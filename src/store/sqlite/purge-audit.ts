@@ -55,12 +55,18 @@ export function createAuditPurger(
   const notePurged = db.prepare<[number, string, number, string]>(
     "UPDATE audit_writer SET purged_seq = ?, purged_hash = ?, purged_at = ? WHERE writer = ?",
   );
+  const noteTold = db.prepare<[number, string]>(
+    "UPDATE audit_writer SET purged_told = ? WHERE writer = ?",
+  );
+  const lastPosition = db
+    .prepare<[], number>("SELECT max(position) FROM audit_entry")
+    .pluck();
   const forget = db.prepare<[number]>(
     "DELETE FROM audit_writer WHERE purged_seq = seq AND purged_at < ?",
   );
-  const allPurged = db.prepare<[], ChainHead>(
-    `SELECT writer, purged_seq AS seq, purged_hash AS hash
-     FROM audit_writer WHERE purged_seq > 0 ORDER BY ordinal`,
+  const untold = db.prepare<[number], ChainHead>(
+    `SELECT writer, purged_seq AS seq, purged_hash AS hash FROM audit_writer
+     WHERE purged_seq > 0 AND purged_told <= ? ORDER BY ordinal`,
   );
 
   /** The stretches of old entries behind `from`, as far as one step looks; `last` is null when there are no more. */
@@ -121,13 +127,19 @@ export function createAuditPurger(
     }
   }
 
-  /** What was said of purged entries has gone itself: it is said again. */
-  function tellAgain(entry: AuditPurgeRequest["entry"]): void {
-    const writers = allPurged.all();
+  /** Writes the entries that vouch for what is gone. */
+  function tell(
+    writers: readonly ChainHead[],
+    entries: number,
+    entry: AuditPurgeRequest["entry"],
+  ): void {
     for (let i = 0; i < writers.length; i += MAX_WRITERS) {
-      deps.append(
-        entry({ entries: 0, writers: writers.slice(i, i + MAX_WRITERS) }),
-      );
+      const some = writers.slice(i, i + MAX_WRITERS);
+      const position = (lastPosition.get() ?? 0) + 1;
+      deps.append(entry({ entries: i === 0 ? entries : 0, writers: some }));
+      for (const { writer } of some) {
+        noteTold.run(position, writer);
+      }
     }
   }
 
@@ -139,12 +151,14 @@ export function createAuditPurger(
       .filter(({ gone }) => gone > 0)
       .slice(0, MAX_WRITERS);
     let entries = 0;
-    let untold = false;
+    let lastTold = 0;
     for (const { rows, gone, head } of going) {
       for (const { position, line } of rows.splice(0, gone)) {
         remove.run(position);
         entries += 1;
-        untold ||= hasAction(line, "retention.purged");
+        if (hasAction(line, "retention.purged")) {
+          lastTold = Math.max(lastTold, position);
+        }
       }
       if (head !== null) {
         notePurged.run(head.seq, head.hash, deps.now(), head.writer);
@@ -152,11 +166,10 @@ export function createAuditPurger(
     }
     if (entries > 0) {
       const writers = going.flatMap(({ head }) => head ?? []);
-      deps.append(request.entry({ entries, writers }));
+      tell(writers, entries, request.entry);
       forget.run(request.before - MARGIN_MS);
-      if (untold) {
-        tellAgain(request.entry);
-      }
+      // What vouched for others has gone with them: it is said again.
+      tell(untold.all(lastTold), 0, request.entry);
       deps.checkpoint();
     }
     // What was looked at and stays is looked at again with what comes behind it: it may go together with that.

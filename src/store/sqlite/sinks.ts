@@ -1,19 +1,24 @@
 import { type Database } from "better-sqlite3";
-import { type SinkPosition } from "../../core/store.ts";
+import { type NotedSink, type SinkPosition } from "../../core/store.ts";
 
 /** How far the sinks of the trail have come. Written inside the caller's transaction. */
-export function createSinkTable(db: Database) {
+export function createSinkTable(db: Database, now: () => number) {
   const read = db.prepare<[string], SinkPosition>(
     "SELECT position, sending FROM audit_sink WHERE name = ?",
   );
-  const write = db.prepare<[string, number, number]>(
-    `INSERT INTO audit_sink (name, position, sending) VALUES (?, ?, ?)
-     ON CONFLICT (name) DO UPDATE SET position = excluded.position, sending = excluded.sending`,
+  const all = db.prepare<[], NotedSink>(
+    "SELECT name, position, saved_at AS savedAt FROM audit_sink",
+  );
+  const write = db.prepare<[string, number, number, number]>(
+    `INSERT INTO audit_sink (name, position, sending, saved_at) VALUES (?, ?, ?, ?)
+     ON CONFLICT (name) DO UPDATE SET
+       position = excluded.position, sending = excluded.sending, saved_at = excluded.saved_at`,
   );
   return {
+    all: (): NotedSink[] => all.all(),
     read: (name: string): SinkPosition | null => read.get(name) ?? null,
     write(name: string, { position, sending }: SinkPosition): void {
-      write.run(name, position, sending);
+      write.run(name, position, sending, now());
     },
   };
 }

@@ -5,7 +5,8 @@
 CREATE TABLE audit_sink (
   name TEXT PRIMARY KEY,
   position INTEGER NOT NULL,
-  sending INTEGER NOT NULL
+  sending INTEGER NOT NULL,
+  saved_at INTEGER NOT NULL -- unix ms
 ) STRICT, WITHOUT ROWID;
 
 -- When a writer last wrote, or said that it lives: unix ms.
@@ -14,3 +15,5 @@ ALTER TABLE audit_writer ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE audit_writer ADD COLUMN purged_seq INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE audit_writer ADD COLUMN purged_hash TEXT;
 ALTER TABLE audit_writer ADD COLUMN purged_at INTEGER; -- unix ms
+-- Where the trail says so.
+ALTER TABLE audit_writer ADD COLUMN purged_told INTEGER; -- a position
