@@ -1,3 +1,4 @@
+import { type Writable } from "node:stream";
 import { type Logger, pino } from "pino";
 import { type ValueOf } from "./config/variables.ts";
 import { escapeJson } from "./core/audit-entry.ts";
@@ -12,8 +13,10 @@ const FLUSH_MS = 1000;
  * The operational log: pino's JSON lines on stderr. stdout belongs to the audit trail. The stream of the process and
  * not pino's own: that one writes synchronously at `fatal` and at the exit, where a stuck reader would hang the process.
  */
-export function createLogger(level: ValueOf<"LOG_LEVEL">): Logger {
-  const { stderr } = process;
+export function createLogger(
+  level: ValueOf<"LOG_LEVEL">,
+  stderr: Writable = process.stderr,
+): Logger {
   // A reader that is gone is no reason to end, and there is nowhere left to say so.
   stderr.on("error", () => undefined);
   const stream = {

@@ -505,6 +505,62 @@ describe("stdout", () => {
   }, 120_000);
 });
 
+describe("a terminal that nobody reads", () => {
+  it("holds up no answer", async () => {
+    const port = await freePort();
+    // A pseudo-terminal, as `docker run -t` has it, whose other side is left alone.
+    const terminal =
+      "import os, pty, signal, sys\n" +
+      "pid, fd = pty.fork()\n" +
+      "if pid == 0: os.execv(sys.argv[1], sys.argv[1:])\n" +
+      "signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))\n" +
+      "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
+    const child = spawn(
+      "python3",
+      ["-c", terminal, process.execPath, CLI, "serve"],
+      {
+        cwd: folder.path,
+        env: {
+          HEX_SECRET: SECRET,
+          PORT: String(port),
+          HOST: "127.0.0.1",
+          ADMIN_PORT: "0",
+          DRAIN_SECONDS: "0",
+          DATABASE_URL: "sqlite:hexhook.db",
+          // eslint-disable-next-line no-restricted-properties -- a child process needs PATH
+          PATH: process.env["PATH"],
+        },
+        stdio: "ignore",
+      },
+    );
+    const exited = once(child, "exit");
+    const url = `http://127.0.0.1:${port}`;
+    await eventually(() =>
+      fetch(`${url}/readyz`).then(
+        ({ ok }) => ok,
+        () => false,
+      ),
+    );
+    for (let round = 0; round < 20; round += 1) {
+      const answers = await Promise.all(
+        Array.from({ length: 20 }, async (_, n) => {
+          const body = eventBody(`evt_${round}_${n}`);
+          const answer = await fetch(`${url}/webhooks/hex`, {
+            method: "POST",
+            headers: signed(body),
+            body: new Uint8Array(body),
+            signal: AbortSignal.timeout(5000),
+          });
+          return answer.status;
+        }),
+      );
+      expect(new Set(answers)).toEqual(new Set([200]));
+    }
+    child.kill("SIGTERM");
+    expect(await exited).toEqual([0, null]);
+  }, 40_000);
+});
+
 describe("a service that is killed again and again", () => {
   it("has an entry for each event and an event for each entry, its chain goes on, and every sink is told everything", async () => {
     const api = await startHexApi();

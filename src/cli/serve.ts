@@ -4,6 +4,7 @@ import { type Config, loadConfig, readEnvironment } from "../config.ts";
 import { asError, EXIT, type ExitCode } from "../errors.ts";
 import { createLogger } from "../logger.ts";
 import { type Service, startService } from "../service.ts";
+import { unblocked } from "./output.ts";
 import { SYSTEM } from "./system.ts";
 
 /** A signal sent to a process and to its group arrives twice at once, and is one wish to stop. */
@@ -17,7 +18,7 @@ async function serve(): Promise<void> {
   // Events and keys are nobody else's business: what is made here is readable by this user alone.
   process.umask(0o077);
   const config = loadConfig(readEnvironment());
-  const logger = createLogger(config.logLevel);
+  const logger = createLogger(config.logLevel, unblocked(process.stderr));
   for (const warning of config.warnings) {
     logger.warn(warning);
   }
@@ -35,7 +36,7 @@ async function serve(): Promise<void> {
   });
   const service = await startService(config, {
     logger,
-    stdout: process.stdout,
+    stdout: unblocked(process.stdout),
     ...SYSTEM,
     onFatal: (error) => {
       die(logger, error, "the store failed");
