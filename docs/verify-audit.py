@@ -23,10 +23,10 @@ def signed(text, signature, key):
     p, q = times(int.from_bytes(s, "little"), BASE), add(point(r), times(k, point(key)))
     return len(s) == 32 and (p[0] * q[2] - q[0] * p[2]) % P == (p[1] * q[2] - q[1] * p[2]) % P == 0
 
-heads, anchored = {}, {}
-for line in (raw.rstrip("\n").removeprefix("[AUDIT] ") for raw in sys.stdin):
-    if '"chain":' not in line:
-        continue
+heads, anchored, keys = {}, {}, set()
+for raw in sys.stdin:
+    line = raw[raw.find('{"timestamp":"'):].rstrip("\n")
+    if '"chain":' not in line: continue
     entry, bare = json.loads(line), re.sub(r',"hash":"[0-9a-f]{64}"}$', "}", line)
     writer, seq, prev = entry["chain"]["writer"], entry["chain"]["seq"], entry["chain"]["prev"]
     checkpoint, meta = entry["action"] == "audit.checkpoint", entry["metadata"]
@@ -34,5 +34,6 @@ for line in (raw.rstrip("\n").removeprefix("[AUDIT] ") for raw in sys.stdin):
     if not good or (checkpoint and not signed(f"{writer}:{seq}:{prev}", meta["signature"], meta["publicKey"])):
         sys.exit(f"TAMPERED: writer {writer}, seq {seq}")
     heads[writer], anchored[writer] = (seq, entry["hash"]), seq if checkpoint else anchored.get(writer, 0)
-for writer, (seq, head) in heads.items():
-    print(f"{writer}: intact to seq {seq}, anchored to seq {anchored[writer]}, head {head}")
+    keys |= {meta["publicKey"]} if checkpoint else set()
+print(*(f"{w}: intact to seq {n}, anchored to seq {anchored[w]}, head {h}" for w, (n, h) in heads.items()), *keys, sep="\n")
+sys.exit(0 if heads else 2)

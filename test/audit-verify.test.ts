@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { serverStarted } from "../src/audit/server-entries.ts";
 import {
@@ -663,6 +663,11 @@ describe("hexhook audit verify", () => {
 });
 
 describe("the script in another language", () => {
+  it("has less than 40 lines", () => {
+    const file = path.join(import.meta.dirname, "..", "docs/verify-audit.py");
+    expect(readFileSync(file, "utf8").split("\n").length).toBeLessThan(41);
+  });
+
   const check = (lines: readonly string[]) =>
     spawnSync("python3", ["docs/verify-audit.py"], {
       cwd: path.join(import.meta.dirname, ".."),
@@ -678,9 +683,11 @@ describe("the script in another language", () => {
     ]);
     expect(stdout).toBe(
       `1111aaaa: intact to seq 150, anchored to seq 150, head ${headOf(ONE).hash}\n` +
-        `2222bbbb: intact to seq 140, anchored to seq 121, head ${headOf(TWO.slice(0, 140)).hash}\n`,
+        `2222bbbb: intact to seq 140, anchored to seq 121, head ${headOf(TWO.slice(0, 140)).hash}\n` +
+        `${CHECKPOINTS.publicKey}\n`,
     );
     expect(status).toBe(0);
+    expect(check(["nothing"]).status).toBe(2);
   });
 
   it.each([
