@@ -97,7 +97,10 @@ export async function openAuditTrail(
   }
 
   // Sinks that are new begin with this process. Where all of them go on is decided once, so that the start can say it.
-  const from = await store.lastPosition();
+  const [from, beside] = await Promise.all([
+    store.lastPosition(),
+    store.heads(),
+  ]);
   const beginnings = await Promise.all(
     sinks.map(async (sink) => ({
       sink,
@@ -117,6 +120,7 @@ export async function openAuditTrail(
     publicKey: deps.publicKey,
     heads: await store.heads(),
     resumed,
+    beside,
   });
   // Asked for at once, they share a transaction: no start is there without the checkpoint that anchors it, and with it the
   // ends of other writers, which nobody may have signed.

@@ -53,6 +53,7 @@ async function begin(writer: string): Promise<Store> {
     publicKey: CHECKPOINTS.publicKey,
     heads: await store.heads(),
     resumed: [],
+    beside: [],
   });
   await Promise.all([store.append(started), store.checkpoint()]);
   return store;

@@ -49,6 +49,7 @@ function started(
     publicKey: (options.checkpoints ?? CHECKPOINTS).publicKey,
     heads,
     resumed: options.resumed ?? [],
+    beside: heads,
   });
 }
 
@@ -392,6 +393,21 @@ describe("the output of a new container", () => {
     expect(faultsOf(verify([...killed.slice(55), ...next]))).toEqual([]);
     expect(faultsOf(verify([...killed.slice(56), ...next]))).toEqual([
       { writer: "1111aaaa", seq: 1, what: "missing" },
+    ]);
+  });
+});
+
+describe("the output of a process beside another one", () => {
+  it("may begin with the next entry of that one, and with no later one", () => {
+    const other = run("1111aaaa", 100);
+    const own = run("2222bbbb", 10, { heads: [headOf(other.slice(0, 50))] });
+    expect(faultsOf(verify([...own, ...other.slice(50)]))).toEqual([]);
+    expect(faultsOf(verify([...own, ...other.slice(51)]))).toMatchObject([
+      { writer: "1111aaaa", seq: 1, what: "missing" },
+    ]);
+    const [first, ...rest] = other.slice(50);
+    expect(faultsOf(verify([...own, first!, first!, ...rest]))).toMatchObject([
+      { writer: "1111aaaa", seq: 51, what: "doubled" },
     ]);
   });
 });

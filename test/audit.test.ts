@@ -90,6 +90,7 @@ describe("an entry", () => {
       publicKey: CHECKPOINTS.publicKey,
       heads,
       resumed: [],
+      beside: [],
     });
     const { line } = new AuditChain("w", CHECKPOINTS).append(started);
     const { metadata } = parseEntry(line)!;

@@ -11,6 +11,9 @@ import { type Source } from "../core/model.ts";
 /** So much of an entry is left to its metadata, in bytes. */
 const MAX_METADATA = MAX_LINE_BYTES - 600;
 
+/** So many of the newest writers may well be at work beside this one. */
+const MAX_BESIDE = 5;
+
 /** So many destinations are named. */
 const MAX_DESTINATIONS = 30;
 
@@ -32,6 +35,8 @@ export function serverStarted(facts: {
   /** Newest first. */
   heads: readonly ChainHead[];
   resumed: readonly Resumed[];
+  /** The heads when it was decided where sinks go on, newest first. */
+  beside: readonly ChainHead[];
 }): AuditDraft {
   const { at, version, nodeVersion, sources, destinations } = facts;
   return {
@@ -52,6 +57,7 @@ export function serverStarted(facts: {
       destinationsOmitted: omitted(destinations.length - MAX_DESTINATIONS),
       publicKey: facts.publicKey,
       resumed: facts.resumed.length > 0 ? facts.resumed : undefined,
+      beside: besides(facts.beside),
     }),
   };
 }
@@ -112,6 +118,15 @@ function withHeads(
     heads: named,
     headsOmitted: omitted(heads.length - named.length),
   };
+}
+
+/** Where the entries of writers that are at work beside this one begin in its sinks: with the next of each. */
+function besides(heads: readonly ChainHead[]): readonly Resumed[] | undefined {
+  return heads.length === 0
+    ? undefined
+    : heads
+        .slice(0, MAX_BESIDE)
+        .map(({ writer, seq }) => ({ writer, seq: seq + 1 }));
 }
 
 function omitted(count: number): number | undefined {

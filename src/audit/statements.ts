@@ -21,15 +21,17 @@ export interface Statements {
   readonly isPurged: (writer: string, seq: number) => boolean;
   /** The hash of the last entry that is gone, as the retention states it. */
   readonly purgedHash: (writer: string) => string | undefined;
-  /** Whether a start states that sinks are given entries of the writer from this one on, perhaps for the second time. */
-  readonly isResumedAt: (writer: string, seq: number) => boolean;
-  readonly isResumedBefore: (writer: string, seq: number) => boolean;
+  /** Whether a start states that the writer's entries begin with this one in the sinks of its process. */
+  readonly mayBeginAt: (writer: string, seq: number) => boolean;
+  /** Whether a start states that sinks may be given this one for the second time. */
+  readonly mayComeTwice: (writer: string, seq: number) => boolean;
 }
 
 export function createStatements(): Statements {
   const named = new Map<string, Statement>();
   const purged = new Map<string, Statement>();
   const resumed = new Map<string, number[]>();
+  const beside = new Map<string, number[]>();
 
   function statementsIn(value: unknown, by: WriterChain): readonly Statement[] {
     return headsIn(value).map((head) => ({ ...head, by, bySeq: by.seq }));
@@ -45,9 +47,8 @@ export function createStatements(): Statements {
       if (action !== "server.started") {
         return [];
       }
-      for (const { writer, seq } of headsIn(metadata["resumed"])) {
-        resumed.set(writer, [...(resumed.get(writer) ?? []), seq]);
-      }
+      collect(resumed, metadata["resumed"]);
+      collect(beside, metadata["beside"]);
       const heads = statementsIn(metadata["heads"], by);
       for (const head of heads) {
         if (head.seq > (named.get(head.writer)?.seq ?? 0)) {
@@ -66,10 +67,19 @@ export function createStatements(): Statements {
       );
     },
     purgedHash: (writer) => purged.get(writer)?.hash,
-    isResumedAt: (writer, seq) => resumed.get(writer)?.includes(seq) === true,
-    isResumedBefore: (writer, seq) =>
+    mayBeginAt: (writer, seq) =>
+      [resumed, beside].some((from) => from.get(writer)?.includes(seq)),
+    mayComeTwice: (writer, seq) =>
       resumed.get(writer)?.some((from) => from <= seq) === true,
   };
+}
+
+/** Adds the numbers that an entry names, each once, by writer. */
+function collect(numbers: Map<string, number[]>, value: unknown): void {
+  for (const { writer, seq } of headsIn(value)) {
+    const known = numbers.get(writer) ?? [];
+    numbers.set(writer, known.includes(seq) ? known : [...known, seq]);
+  }
 }
 
 /** A list of heads out of an entry; what is none is left out. */

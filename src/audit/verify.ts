@@ -253,7 +253,7 @@ export function createTrailVerifier(
       chain.anchoredTo = Math.min(chain.anchoredTo, gap.seq - 1);
     } else if (
       doubled !== null &&
-      (whole || !statements.isResumedBefore(writer, doubled))
+      (whole || !statements.mayComeTwice(writer, doubled))
     ) {
       chain.fault = { writer, seq: doubled, what: "doubled" };
     } else if (chain.lax !== null && gap !== null && strict()) {
@@ -274,7 +274,7 @@ export function createTrailVerifier(
       statements.isPurged(writer, gap.next - 1) &&
       statements.purgedHash(writer) === gap.prev;
     // A stream may begin with what a killed process left to its successor.
-    const late = partial || statements.isResumedAt(writer, gap.next);
+    const late = partial || statements.mayBeginAt(writer, gap.next);
     return purged || (gap.seq === 1 && late && !whole);
   }
 
