@@ -28,7 +28,7 @@ import {
   type TestService,
 } from "./harness.ts";
 import { type Behaviour, startHexApi, status } from "./hex-api.ts";
-import { CLI, freePort, hexhook, serve } from "./processes.ts";
+import { CLI, environment, freePort, hexhook, serve } from "./processes.ts";
 
 const WRITE_KEY = "write-key-0123456789abcdef";
 
@@ -520,16 +520,14 @@ describe("a terminal that nobody reads", () => {
       ["-c", terminal, process.execPath, CLI, "serve"],
       {
         cwd: folder.path,
-        env: {
+        env: environment({
           HEX_SECRET: SECRET,
           PORT: String(port),
           HOST: "127.0.0.1",
           ADMIN_PORT: "0",
           DRAIN_SECONDS: "0",
           DATABASE_URL: "sqlite:hexhook.db",
-          // eslint-disable-next-line no-restricted-properties -- a child process needs PATH
-          PATH: process.env["PATH"],
-        },
+        }),
         stdio: "ignore",
       },
     );

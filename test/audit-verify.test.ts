@@ -4,9 +4,9 @@ import { generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { serverStarted } from "../src/audit/server-entries.ts";
+import { type TrailReport } from "../src/audit/trail-report.ts";
 import {
   createTrailVerifier,
-  type TrailReport,
   type VerifyOptions,
 } from "../src/audit/verify.ts";
 import {

@@ -15,7 +15,7 @@ export interface Result {
 }
 
 /** A clean environment: nothing of the one that the tests run in but what a process needs to run. */
-function environment(env: Environment): NodeJS.ProcessEnv {
+export function environment(env: Environment): NodeJS.ProcessEnv {
   // eslint-disable-next-line no-restricted-properties -- a child process needs PATH
   const { PATH } = process.env;
   return { PATH, ...env };

@@ -1,55 +1,17 @@
-import {
-  type ChainHead,
-  GENESIS,
-  hashLine,
-  splitHash,
-} from "../core/audit-chain.ts";
+import { type ChainHead, hashLine, splitHash } from "../core/audit-chain.ts";
+import { parseEntry, type ParsedEntry } from "../core/parsed-entry.ts";
+import { createBlame } from "./blame.ts";
 import {
   bareLine,
-  type Claims,
   claimsOf,
   isEntryLike,
   isTorn,
   secondEntryAt,
 } from "./damage.ts";
-import { parseEntry, type ParsedEntry } from "../core/parsed-entry.ts";
 import { createKnownEntries } from "./known-entries.ts";
 import { createStatements } from "./statements.ts";
-import {
-  type ChainFault,
-  createRecent,
-  type Gap,
-  WriterChain,
-} from "./writer-chain.ts";
-
-/** What is known of one writer's chain. */
-export interface WriterReport {
-  readonly writer: string;
-  /** Entries that are in their place, up to the first fault. */
-  readonly entries: number;
-  /** The first and the last of them; 0 = none. */
-  readonly firstSeq: number;
-  readonly lastSeq: number;
-  readonly lastHash: string;
-  /** Up to here a signed checkpoint vouches for them, its own or one behind a start that names it; 0 = none does. */
-  readonly anchoredTo: number;
-  /** The key of its checkpoints: base64 of the SPKI DER. */
-  readonly publicKey: string | null;
-  /** Whether it ended in good order: what comes behind that is no entry of its own. */
-  readonly ended: boolean;
-  readonly fault: ChainFault | null;
-}
-
-export interface TrailReport {
-  readonly writers: readonly WriterReport[];
-  readonly entries: number;
-  /** Lines that are no entries, such as those of another program in the same stream. */
-  readonly skipped: number;
-  /** Lines that break off. What they were is there as well, or missed as any other. */
-  readonly torn: number;
-  /** Given heads of which nothing can be told, since the entries are purged or lie too far back. */
-  readonly untold: readonly ChainHead[];
-}
+import { reportOf, type TrailReport } from "./trail-report.ts";
+import { createRecent, type Gap, WriterChain } from "./writer-chain.ts";
 
 export interface VerifyOptions {
   /** Entries known from elsewhere that must be there. */
@@ -75,9 +37,6 @@ export interface TrailVerifier {
   finish(table?: readonly ChainHead[]): TrailReport;
 }
 
-/** Nobody to put it down to: a line that was an entry and says nothing of its place any more. */
-const UNKNOWN_WRITER = "(unreadable)";
-
 /**
  * Verifies a trail line by line: hashes, links, signatures, and what entries say of other writers. Memory grows with the
  * number of writers alone, beside a fixed number of hashes.
@@ -91,12 +50,9 @@ export function createTrailVerifier(
   const chains = new Map<string, WriterChain>();
   const statements = createStatements();
   const known = createKnownEntries();
-  /** The writers by the hash of the last entry that was taken of each. */
-  const tips = new Map<string, WriterChain>();
   /** Writers that a start names between two others that are there. */
   const skippedOver = new Map<string, number>();
-  /** First entries that were changed in what they say of their writer, by the hash they claim. */
-  const strays = new Map<string, WriterChain>();
+  const blame = createBlame(chains, chainOf);
   const counts = { entries: 0, skipped: 0, torn: 0 };
 
   for (const head of heads) {
@@ -121,15 +77,14 @@ export function createTrailVerifier(
     }
     counts.entries += 1;
     if (hashLine(split.covered) !== split.claimed) {
-      changed(claimsOf(line));
+      blame.changed(claimsOf(line), counts.entries);
       return true;
     }
     const chain = chainOf(parsed.chain.writer);
-    claimStray(chain, parsed);
+    blame.claim(chain, parsed.chain);
     const before = chain.hash;
     if (chain.take(parsed)) {
-      tips.delete(before);
-      tips.set(chain.hash, chain);
+      blame.moved(chain, before);
       known.check(chain);
       learnFrom(chain, parsed);
     }
@@ -149,39 +104,8 @@ export function createTrailVerifier(
         counts.torn += 1;
       } else {
         counts.entries += 1;
-        changed(claimsOf(first));
+        blame.changed(claimsOf(first), counts.entries);
       }
-    }
-  }
-
-  /** An entry that is not what was written: the one whose place it names, by its link rather than by its words. */
-  function changed(claims: Claims): void {
-    const { writer, prev, hash } = claims;
-    const seq = prev === GENESIS ? 1 : claims.seq;
-    const linked = tips.get(prev ?? "");
-    if (linked !== undefined) {
-      linked.fail("edited", linked.seq + 1);
-      return;
-    }
-    const unheard = writer === null || !chains.has(writer);
-    const chain = chainOf(writer ?? UNKNOWN_WRITER);
-    if (writer === null || seq === null) {
-      chain.fail("unreadable", counts.entries);
-    } else {
-      chain.fail("edited", seq);
-    }
-    if (unheard && prev === GENESIS && hash !== null) {
-      strays.set(hash, chain);
-    }
-  }
-
-  /** The second entry of a writer tells whose a changed first one was. */
-  function claimStray(chain: WriterChain, { chain: link }: ParsedEntry): void {
-    const stray = strays.get(link.prev);
-    if (chain.entries === 0 && stray !== undefined && stray !== chain) {
-      chain.fail("edited", link.seq - 1);
-      chains.delete(stray.writer);
-      strays.delete(link.prev);
     }
   }
 
@@ -322,7 +246,7 @@ export function createTrailVerifier(
     entry(line) {
       if (!takeEntry(line)) {
         counts.entries += 1;
-        changed(claimsOf(line));
+        blame.changed(claimsOf(line), counts.entries);
       }
     },
     line(text) {
@@ -349,20 +273,5 @@ export function createTrailVerifier(
         writers: [...chains.values()].map(reportOf),
       };
     },
-  };
-}
-
-function reportOf(chain: WriterChain): WriterReport {
-  const { writer, entries, firstSeq, seq, hash, anchoredTo, publicKey } = chain;
-  return {
-    writer,
-    entries,
-    firstSeq,
-    lastSeq: seq,
-    lastHash: hash,
-    anchoredTo,
-    publicKey,
-    ended: chain.ended,
-    fault: chain.fault,
   };
 }

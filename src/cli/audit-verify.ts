@@ -1,10 +1,7 @@
 import { createReadStream, statSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
-import {
-  createTrailVerifier,
-  type TrailReport,
-  type VerifyOptions,
-} from "../audit/verify.ts";
+import { type TrailReport } from "../audit/trail-report.ts";
+import { createTrailVerifier, type VerifyOptions } from "../audit/verify.ts";
 import { readEnvironment, readVariables } from "../config.ts";
 import { type ChainHead } from "../core/audit-chain.ts";
 import { type AuditReader } from "../core/store.ts";

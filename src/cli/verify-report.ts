@@ -1,4 +1,4 @@
-import { type TrailReport, type WriterReport } from "../audit/verify.ts";
+import { type TrailReport, type WriterReport } from "../audit/trail-report.ts";
 import { type ChainFault } from "../audit/writer-chain.ts";
 import { EXIT, type ExitCode } from "../errors.ts";
 import { shown } from "../core/terminal-text.ts";
