@@ -283,6 +283,10 @@ describe("the live stream of the trail", () => {
     }
     await service.stop();
     socket.destroy();
-    expect((await service.entries()).length).toBeGreaterThan(2000);
+    // Deliveries that the stop cut off have no entry yet; what was accepted has.
+    const accepted = (await service.entries()).filter(
+      ({ action }) => action === "webhook.accepted",
+    );
+    expect(accepted).toHaveLength(1000);
   }, 30_000);
 });
