@@ -51,7 +51,7 @@ export function createTrailVerifier(
   const statements = createStatements();
   const known = createKnownEntries();
   /** Writers that a start names between two others that are there. */
-  const skippedOver = new Map<string, number>();
+  const skippedOver = new Set<string>();
   const blame = createBlame(chains, chainOf);
   const counts = { entries: 0, skipped: 0, torn: 0 };
 
@@ -75,11 +75,11 @@ export function createTrailVerifier(
     if (parsed === null || split === null) {
       return false;
     }
-    counts.entries += 1;
     if (hashLine(split.covered) !== split.claimed) {
-      blame.changed(claimsOf(line), counts.entries);
+      takeChanged(line);
       return true;
     }
+    counts.entries += 1;
     const chain = chainOf(parsed.chain.writer);
     blame.claim(chain, parsed.chain);
     const before = chain.hash;
@@ -89,6 +89,12 @@ export function createTrailVerifier(
       learnFrom(chain, parsed);
     }
     return true;
+  }
+
+  /** A line that was an entry before somebody changed it. */
+  function takeChanged(line: string): void {
+    counts.entries += 1;
+    blame.changed(claimsOf(line), counts.entries);
   }
 
   /** A line that is an entry, or was one: perhaps the beginning of one, with another behind it. */
@@ -103,8 +109,7 @@ export function createTrailVerifier(
       if (isTorn(first)) {
         counts.torn += 1;
       } else {
-        counts.entries += 1;
-        blame.changed(claimsOf(first), counts.entries);
+        takeChanged(first);
       }
     }
   }
@@ -142,7 +147,7 @@ export function createTrailVerifier(
         chain.mustReach(seq);
         olderIsThere = true;
       } else if (olderIsThere) {
-        skippedOver.set(writer, seq);
+        skippedOver.add(writer);
       }
     }
   }
@@ -245,8 +250,7 @@ export function createTrailVerifier(
   return {
     entry(line) {
       if (!takeEntry(line)) {
-        counts.entries += 1;
-        blame.changed(claimsOf(line), counts.entries);
+        takeChanged(line);
       }
     },
     line(text) {
