@@ -171,13 +171,15 @@ describe("the management API", () => {
 
   it("tells an operator what is wrong, also when others have used up the budget of refusals of the address", async () => {
     await start();
-    for (let n = 0; n < 620; n += 1) {
-      await api("GET", "/api/events", { token: "x" });
+    // The budget fills up again while a slow machine asks: what counts is that it is used up at last.
+    let refused;
+    for (let n = 0; n < 6_000 && refused !== 429; n += 1) {
+      refused = (await api("GET", "/api/events", { token: "x" })).status;
     }
-    expect((await api("GET", "/api/events", { token: "x" })).status).toBe(429);
+    expect(refused).toBe(429);
     expect((await api("GET", "/api/events/nobody")).status).toBe(404);
     expect((await service!.lastEntry())!.userId).toBe("operator:api");
-  }, 20_000);
+  }, 60_000);
 
   it("lets a delivery be redelivered whose process died, though its destination is paused", async () => {
     destination.answer(hang);
