@@ -1,6 +1,6 @@
 import { type Writable } from "node:stream";
 import { type Logger } from "pino";
-import { createAnalyticsSink } from "./audit/analytics-sink.ts";
+import { createAnalyticsSink, type Track } from "./audit/analytics-sink.ts";
 import { type Feeder, startFeeder } from "./audit/feeder.ts";
 import { createFileSink, requireAuditFile } from "./audit/file-sink.ts";
 import { resumedAt } from "./audit/resumed.ts";
@@ -17,7 +17,6 @@ import {
   createUnverifiedEntries,
   type UnverifiedEntries,
 } from "./core/unverified-entries.ts";
-import { HexWriter } from "./hex/hex-writer.ts";
 import { startPeriodic } from "./periodic.ts";
 import { type Shutdown } from "./shutdown.ts";
 import { startAuditRetention } from "./store/audit-retention.ts";
@@ -43,7 +42,8 @@ export interface AuditTrailDeps {
   readonly shutdown: Shutdown;
   readonly logger: Logger;
   readonly stdout: Writable;
-  readonly fetch: typeof fetch;
+  /** Makes what sends entries to Hex analytics; its own entries go to `append`. */
+  readonly createTrack: (append: (draft: AuditDraft) => Promise<void>) => Track;
   readonly version: string;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -56,6 +56,8 @@ export interface AuditTrailDeps {
 export interface AuditTrail {
   /** The store, telling the sinks whenever there may be new entries in it. */
   readonly store: Store;
+  /** Appends an entry of the service itself; behind its last one nothing comes any more. */
+  readonly append: (draft: AuditDraft) => Promise<void>;
   readonly unverified: UnverifiedEntries;
   /** Opens AUDIT_FILE again. */
   readonly reopen: () => void;
@@ -77,6 +79,13 @@ export async function openAuditTrail(
       feeder.wake();
     }
   });
+  let ended = false;
+  /** Sinks are fed beyond the last entry of this process, and nothing comes behind that. */
+  const append = async (draft: AuditDraft): Promise<void> => {
+    if (!ended) {
+      await store.append(draft);
+    }
+  };
   const fileSink =
     config.auditFile === null ? null : createFileSink(config.auditFile);
   if (config.auditFile !== null) {
@@ -85,7 +94,9 @@ export async function openAuditTrail(
   const sinks = [
     ...stdoutSinks(config, deps),
     ...(fileSink === null ? [] : [fileSink]),
-    ...analyticsSinks(config, deps),
+    ...(config.auditAnalytics
+      ? [createAnalyticsSink(deps.createTrack(append))]
+      : []),
   ];
 
   if (!(await isSignedWith(store, deps.publicKey))) {
@@ -125,7 +136,7 @@ export async function openAuditTrail(
   // Asked for at once, they share a transaction: no start is there without the checkpoint that anchors it, and with it the
   // ends of other writers, which nobody may have signed.
   await Promise.all([store.append(started), store.checkpoint()]);
-  const tell = createTell(store.append, deps);
+  const tell = createTell(append, deps);
   for (const { sink, noted } of beginnings) {
     feeders.push(startFeeder({ ...deps, store, sink, noted, tell }));
   }
@@ -141,6 +152,7 @@ export async function openAuditTrail(
       reason: shutdown.reason(),
       good: shutdown.isDraining(),
     });
+    ended = true;
     await Promise.all([store.append(stopped), store.checkpoint()]);
     const withinMs = Math.min(LAST_ENTRIES_MS, shutdown.remainingMs());
     await Promise.all(feeders.map((feeder) => feeder.stop(withinMs)));
@@ -163,7 +175,7 @@ export async function openAuditTrail(
   );
   shutdown.onRelease(retention.stop);
 
-  return { store, unverified, reopen: () => fileSink?.reopen() };
+  return { store, append, unverified, reopen: () => fileSink?.reopen() };
 }
 
 function stdoutSinks(
@@ -171,20 +183,6 @@ function stdoutSinks(
   { stdout }: AuditTrailDeps,
 ): AuditSink[] {
   return format === "off" ? [] : [createStdoutSink(stdout, { format })];
-}
-
-function analyticsSinks(
-  { auditAnalytics }: Config,
-  { fetch, now, version }: AuditTrailDeps,
-): AuditSink[] {
-  if (auditAnalytics === null) {
-    return [];
-  }
-  const writer = new HexWriter(
-    { fetch, now, userAgent: `Hexhook/${version}` },
-    auditAnalytics,
-  );
-  return [createAnalyticsSink(writer.track.bind(writer))];
 }
 
 /**

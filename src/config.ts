@@ -1,5 +1,4 @@
 import { type KeyObject } from "node:crypto";
-import { type AnalyticsConfig, analyticsOf } from "./config/analytics.ts";
 import {
   type DestinationEntry,
   readDestinationEntries,
@@ -15,13 +14,21 @@ import {
 import {
   type Environment,
   readVariables,
+  secretFilesOf,
+  settingsOf,
   unknownNames,
   VARIABLE_NAMES,
 } from "./config/environment.ts";
 import { collecting } from "./config/faults.ts";
 import { openConfigFile } from "./config/file.ts";
+import {
+  HEX_API_VARIABLES,
+  type HexApiConfig,
+  hexApiOf,
+} from "./config/hex-api.ts";
 import { type HexEntry, readHexEntry } from "./config/hex-entry.ts";
 import { weakTokenFault } from "./config/secret.ts";
+import { type ReferredSecret } from "./config/secret-reference.ts";
 import {
   hexSource,
   SOURCE_VARIABLES,
@@ -64,12 +71,17 @@ export interface Config {
   /** Null = the one beside the store. */
   readonly auditSigningKey: KeyObject | null;
   readonly auditRetentionDays: number;
-  /** Where audit entries are sent to; null = nowhere. */
-  readonly auditAnalytics: AnalyticsConfig | null;
+  readonly hexApi: HexApiConfig;
+  /** Whether audit entries are sent to Hex analytics. */
+  readonly auditAnalytics: boolean;
   readonly logLevel: ValueOf<"LOG_LEVEL">;
   readonly keepAliveSeconds: number;
   readonly drainSeconds: number;
   readonly shutdownSeconds: number;
+  /** The files that secrets were read from. */
+  readonly secretFiles: readonly string[];
+  /** The variables that are set and hold no secret, as they were given. */
+  readonly settings: Readonly<Record<string, string>>;
   /** What is odd without being wrong, one line each. */
   readonly warnings: readonly string[];
 }
@@ -97,16 +109,32 @@ export function loadConfig(env: Environment): Config {
   if (source !== null) {
     faults.push(...sharedSecrets(destinations, source));
   }
-  const analytics =
-    values === null ? null : analyticsOf(values, faults, warnings);
-  if (values === null || source === null || faults.length > 0) {
+  const hexApi =
+    values === null ? null : hexApiOf(env, values, faults, warnings);
+  if (values?.AUDIT_ANALYTICS === "on" && hexApi?.writeKey === null) {
+    faults.push(
+      "AUDIT_ANALYTICS: is on, but there is no key to write with; set HEX_WRITE_KEY (or HEX_API_KEY)",
+    );
+  }
+  if (
+    values === null ||
+    source === null ||
+    hexApi === null ||
+    faults.length > 0
+  ) {
     throw new ConfigError(faults);
   }
   const weakness = weakTokenFault(values.ADMIN_TOKEN);
   if (weakness !== null) {
     warnings.push(`ADMIN_TOKEN: ${weakness}`);
   }
-  warnings.push(...unknownNames(env, referredVariables(hex, entries)));
+  const referred = referredSecrets(hex, entries);
+  warnings.push(
+    ...unknownNames(
+      env,
+      new Set(referred.flatMap(({ variable }) => variable ?? [])),
+    ),
+  );
   return Object.freeze({
     host: values.HOST,
     port: values.PORT,
@@ -128,11 +156,18 @@ export function loadConfig(env: Environment): Config {
     auditFile: values.AUDIT_FILE,
     auditSigningKey: values.AUDIT_SIGNING_KEY,
     auditRetentionDays: values.AUDIT_RETENTION_DAYS,
-    auditAnalytics: analytics,
+    hexApi,
+    auditAnalytics:
+      values.AUDIT_ANALYTICS !== "off" && hexApi.writeKey !== null,
     logLevel: values.LOG_LEVEL,
     keepAliveSeconds: values.KEEP_ALIVE_SECONDS,
     drainSeconds: values.DRAIN_SECONDS,
     shutdownSeconds: values.SHUTDOWN_SECONDS,
+    secretFiles: Object.freeze([
+      ...secretFilesOf(env),
+      ...referred.flatMap(({ file }) => file ?? []),
+    ]),
+    settings: settingsOf(env),
     warnings: Object.freeze(warnings),
   });
 }
@@ -148,15 +183,25 @@ export function loadHexSource(env: Environment): Source {
   return source;
 }
 
-function referredVariables(
+/** What calls of the Hex API by hand need. */
+export function loadHexApi(env: Environment): HexApiConfig {
+  const faults: string[] = [];
+  const values = readVariables(env, HEX_API_VARIABLES);
+  const config = hexApiOf(env, values, faults, []);
+  if (faults.length > 0) {
+    throw new ConfigError(faults);
+  }
+  return config;
+}
+
+function referredSecrets(
   hex: HexEntry,
   entries: ReadonlyMap<string, DestinationEntry>,
-): ReadonlySet<string> {
-  const secrets = [
+): ReferredSecret[] {
+  return [
     ...(hex.secrets ?? []),
     ...[...entries.values()].flatMap((entry) =>
       entry.handler === undefined && entry.secret ? [entry.secret] : [],
     ),
   ];
-  return new Set(secrets.flatMap(({ variable }) => variable ?? []));
 }

@@ -1,11 +1,12 @@
 import { type LookupFunction } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import { type Logger } from "pino";
 import { type Config } from "./config.ts";
 import {
   type DestinationConfig,
   HANDLER_CONCURRENCY,
 } from "./config/destinations.ts";
-import { type Destination, type Handlers } from "./core/model.ts";
+import { type Destination, type Handlers, type HexApi } from "./core/model.ts";
 import { forbiddenLiteral } from "./delivery/address-guard.ts";
 import { createHandlerDestination } from "./delivery/handler-destination.ts";
 import { createHttpDestination } from "./delivery/http-destination.ts";
@@ -22,18 +23,26 @@ export interface DestinationDeps {
   /** Resolves names as `dns.lookup` does. */
   readonly lookup: LookupFunction;
   readonly version: string;
+  /** The Hex API as it is configured now, for handlers. */
+  readonly hex: () => HexApi;
+}
+
+/** The functions of the configured handlers module, or of the built-in one. Throws ConfigError when it cannot be used. */
+export async function handlersOf({
+  handlers: { file },
+}: Pick<Config, "handlers">): Promise<Handlers> {
+  return file === null ? builtInHandlers : loadHandlers(file);
 }
 
 /**
  * The destinations that are configured: those that have a name, and one `handler:PATTERN` for each function of the
- * handlers module that none of those refers to. Throws ConfigError when the module cannot be used.
+ * handlers module that none of those refers to. Throws ConfigError when a function that one refers to is missing.
  */
-export async function createDestinations(
+export function destinationsOf(
   config: Pick<Config, "destinations" | "handlers">,
-  deps: DestinationDeps,
-): Promise<readonly Destination[]> {
+  handlers: Handlers,
+): readonly DestinationConfig[] {
   const { file, sources } = config.handlers;
-  const handlers = file === null ? builtInHandlers : await loadHandlers(file);
   requireHandlers(config.destinations, handlers, file);
   const referred = new Set(
     config.destinations.map((one) =>
@@ -54,17 +63,34 @@ export async function createDestinations(
         orderBy: null,
       };
     });
-  return [...unnamed, ...config.destinations].map((one) =>
-    createDestination(one, handlers, deps),
-  );
+  return [...unnamed, ...config.destinations];
 }
 
-function createDestination(
+/** The destinations that are not what they were: gone or other than before, and new or other than before. */
+export function changedDestinations(
+  before: readonly DestinationConfig[],
+  after: readonly DestinationConfig[],
+): {
+  readonly removed: readonly string[];
+  readonly added: readonly DestinationConfig[];
+} {
+  const added = after.filter(
+    (one) => !before.some((other) => isDeepStrictEqual(one, other)),
+  );
+  const kept = after.filter((one) => !added.includes(one));
+  const removed = before
+    .map(({ name }) => name)
+    .filter((name) => kept.every((one) => one.name !== name));
+  return { removed, added };
+}
+
+/** Makes one, with nothing under way yet. */
+export function createDestination(
   config: DestinationConfig,
   handlers: Handlers,
   deps: DestinationDeps,
 ): Destination {
-  const { logger, now, randomHex, lookup, version } = deps;
+  const { logger, now, randomHex, lookup, version, hex } = deps;
   if (config.kind === "http") {
     const forbidden = forbiddenLiteral(config.url);
     if (forbidden !== null) {
@@ -81,7 +107,7 @@ function createDestination(
     throw new TypeError(`there is no handler ${config.handler}`);
   }
   return createHandlerDestination(
-    { logger: (bindings) => logger.child(bindings) },
+    { logger: (bindings) => logger.child(bindings), hex },
     { ...config, handler },
   );
 }

@@ -16,7 +16,7 @@ import { createReadiness } from "./http/readiness.ts";
 import { createRefuse } from "./http/refuse.ts";
 import { listen, type Listener, type ServerLimits } from "./http/server.ts";
 import { createStoredHeaders } from "./http/stored-headers.ts";
-import { schemeOf, singleHeadersOf } from "./signature/scheme.ts";
+import { SCHEMES, singleHeadersOf } from "./signature/scheme.ts";
 import { type Shutdown } from "./shutdown.ts";
 
 /** So many answers may be waited for at once, and so many bytes of bodies held: at least eight of the largest. */
@@ -45,6 +45,14 @@ export interface ListenersDeps {
   readonly limits?: Partial<ServerLimits>;
 }
 
+export interface Listeners {
+  readonly port: number;
+  /** Null when the management listener is off. */
+  readonly adminPort: number | null;
+  /** From now on requests are judged by these sources and this token; those under way are not touched. */
+  readonly reload: (config: Pick<Config, "sources" | "adminToken">) => void;
+}
+
 /**
  * Opens the management listener, unless it is off, and the public one; both are released with `shutdown`. Throws
  * ConfigError when an address cannot be had.
@@ -52,10 +60,11 @@ export interface ListenersDeps {
 export async function openListeners(
   config: Config,
   deps: ListenersDeps,
-): Promise<{ port: number; adminPort: number | null }> {
+): Promise<Listeners> {
   const { store, refusals, unverified, shutdown, logger, now } = deps;
-  const schemes = config.sources.map(({ scheme }) => schemeOf(scheme));
-  const sources = new Map(config.sources.map((s) => [s.name, s]));
+  // Of all schemes: which one a source has may change while the service runs.
+  const schemes = Object.values(SCHEMES);
+  let live = liveOf(config);
   const boot = deps.randomHex(4);
   let requests = 0;
   const createListenerGate = (singleHeaders: readonly string[]) =>
@@ -83,7 +92,7 @@ export async function openListeners(
     gate: createListenerGate(schemes.flatMap(singleHeadersOf)),
     maxBodyBytes: config.maxBodyBytes,
     receive: {
-      source: (name) => sources.get(name),
+      source: (name) => live.sources.get(name),
       intake: deps.intake,
       admission: createAdmission({
         maxWaiting: MAX_WAITING,
@@ -102,7 +111,7 @@ export async function openListeners(
     ...shared,
     gate: createListenerGate(["authorization"]),
     api: createAdminApi({
-      token: config.adminToken,
+      token: () => live.adminToken,
       store: wakingAfterRedelivery(store, deps.dispatcher),
       dispatcher: deps.dispatcher,
       now,
@@ -139,7 +148,24 @@ export async function openListeners(
     streamsEnd.abort();
   });
   const listener = await open(publicApp, { host, port, variable: "PORT" });
-  return { port: listener.port, adminPort: admin?.port ?? null };
+  return {
+    port: listener.port,
+    adminPort: admin?.port ?? null,
+    reload: (reloaded) => {
+      live = liveOf(reloaded);
+    },
+  };
+}
+
+/** What requests are judged by, all of one moment. */
+function liveOf({
+  sources,
+  adminToken,
+}: Pick<Config, "sources" | "adminToken">) {
+  return {
+    sources: new Map(sources.map((one) => [one.name, one])),
+    adminToken,
+  };
 }
 
 /** The same store, telling the workers when an operator has made deliveries due again. */

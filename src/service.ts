@@ -2,15 +2,26 @@ import { type KeyObject } from "node:crypto";
 import { type Writable } from "node:stream";
 import { type AuditIntervals, openAuditTrail } from "./audit-trail.ts";
 import { type Config } from "./config.ts";
+import { type DestinationConfig } from "./config/destinations.ts";
 import { createCheckpoints } from "./core/checkpoint.ts";
 import { createIntake } from "./core/intake.ts";
+import { type Destination } from "./core/model.ts";
 import { createRefusalBudget } from "./core/refusal-budget.ts";
 import { createRouter } from "./core/routing.ts";
 import { createDispatcher, type Dispatcher } from "./delivery/dispatcher.ts";
-import { createDestinations, type DestinationDeps } from "./destinations.ts";
+import {
+  changedDestinations,
+  createDestination,
+  type DestinationDeps,
+  destinationsOf,
+  handlersOf,
+} from "./destinations.ts";
 import { asError, type StoreError } from "./errors.ts";
 import { type ServerLimits } from "./http/server.ts";
 import { openListeners } from "./listeners.ts";
+import { startKeyAgeChecks } from "./key-age-checks.ts";
+import { createLiveHexApi } from "./live-hex-api.ts";
+import { createReloader } from "./reload.ts";
 import { verify } from "./signature/verify.ts";
 import { startForgettingReplays } from "./store/forget-replays.ts";
 import { startEventRetention } from "./store/event-retention.ts";
@@ -20,12 +31,16 @@ import {
   openSqliteStore,
 } from "./store/sqlite.ts";
 import { createShutdown } from "./shutdown.ts";
+import { startWatchingFiles } from "./watch-files.ts";
 
 /** Refusals of unverified requests that one address gets answered in full: 600 at once, then 10 a second. */
 const REFUSALS = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
 
+/** How often files with secrets are looked at, in milliseconds. */
+const LOOK_EVERY_MS = 500;
+
 /** What the service takes from the world around it. */
-export interface ServiceDeps extends DestinationDeps {
+export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
   /** Where the audit trail goes. */
   readonly stdout: Writable;
   readonly fetch: typeof fetch;
@@ -33,6 +48,8 @@ export interface ServiceDeps extends DestinationDeps {
   readonly random: () => number;
   /** The store cannot be believed any more: nothing is acknowledged from now on, and the process should end. */
   readonly onFatal: (error: StoreError) => void;
+  /** Reads the configuration again; without it nothing is reloaded. Throws ConfigError. */
+  readonly readConfig?: () => Config;
   readonly limits?: Partial<ServerLimits>;
   readonly intervals?: AuditIntervals;
 }
@@ -41,8 +58,8 @@ export interface Service {
   readonly port: number;
   /** Null when the management listener is off. */
   readonly adminPort: number | null;
-  /** Opens files again that were moved away. */
-  reopen(): void;
+  /** Opens files again that were moved away, and reads the configuration again; resolves when that is in force. */
+  reload(): Promise<void>;
   /** Drains, closes, settles, writes the last entry. `reason` goes into it. */
   stop(reason: string): Promise<void>;
 }
@@ -62,7 +79,8 @@ export async function startService(
   };
 
   try {
-    const destinations = await createDestinations(config, deps);
+    const handlers = await handlersOf(config);
+    const configured = destinationsOf(config, handlers);
 
     const checkpoints = createCheckpoints(signingKey(config, logger));
     const opened = openSqliteStore({
@@ -75,11 +93,13 @@ export async function startService(
     });
     shutdown.onRelease(() => opened.close());
 
-    const { store, unverified, reopen } = await openAuditTrail(config, {
+    const hex = createLiveHexApi(config.hexApi, deps);
+    const { store, append, unverified, reopen } = await openAuditTrail(config, {
       ...deps,
       store: opened,
       publicKey: checkpoints.publicKey,
-      destinations: destinations.map(({ name }) => name),
+      destinations: configured.map(({ name }) => name),
+      createTrack: hex.createTrack,
       shutdown,
       onFault,
     });
@@ -90,10 +110,13 @@ export async function startService(
     const retention = startEventRetention({ store, now, onFault }, config);
     shutdown.onRelease(retention.stop);
 
+    const api = hex.clients(append);
+    const make = (one: DestinationConfig): Destination =>
+      createDestination(one, handlers, { ...deps, hex: api });
     const dispatcher = await createDispatcher(
       {
         store,
-        destinations,
+        destinations: configured.map(make),
         now,
         random: deps.random,
         onFault,
@@ -115,13 +138,14 @@ export async function startService(
       config,
     );
     shutdown.onRelease(() => dispatcher.stop(shutdown.remainingMs()));
-    if (destinations.length === 0) {
+    if (configured.length === 0) {
       logger.warn(
         "no destination is configured: events are stored and brought to nobody",
       );
     }
     await warnOfUnconfigured(dispatcher, logger);
 
+    let route = createRouter(configured);
     const refusals = createRefusalBudget(REFUSALS);
     const intake = createIntake(
       {
@@ -137,7 +161,7 @@ export async function startService(
         },
         unverified,
         verify,
-        route: createRouter(destinations),
+        route: (event) => route(event),
         refusals,
         now,
       },
@@ -153,9 +177,55 @@ export async function startService(
       dispatcher,
       shutdown,
     });
+    let served = configured;
+    const { config: current, reload } = createReloader(
+      {
+        read: deps.readConfig ?? (() => config),
+        apply(next) {
+          const wanted = destinationsOf(next, handlers);
+          const { removed, added } = changedDestinations(served, wanted);
+          dispatcher.replace({ removed, added: added.map(make) });
+          route = createRouter(wanted);
+          served = wanted;
+          hex.reload(next.hexApi);
+          listening.reload(next);
+          return [...new Set([...removed, ...added.map(({ name }) => name)])];
+        },
+        append,
+        logger,
+        now,
+      },
+      config,
+    );
+    const watching = startWatchingFiles(
+      {
+        files: () => current().secretFiles,
+        onChange: () => reload("file"),
+        onFault,
+      },
+      { everyMs: LOOK_EVERY_MS },
+    );
+    shutdown.onRelease(watching.stop);
+    const ages = startKeyAgeChecks({
+      sources: () => current().sources,
+      append,
+      logger,
+      now,
+      onFault,
+    });
+    shutdown.onRelease(ages.stop);
+
     // Only now: a start that finds its port taken must not have delivered anything.
     dispatcher.start();
-    return { ...listening, reopen, stop: shutdown.stop };
+    return {
+      port: listening.port,
+      adminPort: listening.adminPort,
+      async reload() {
+        reopen();
+        await reload("SIGHUP");
+      },
+      stop: shutdown.stop,
+    };
   } catch (error) {
     await shutdown.release();
     throw error;

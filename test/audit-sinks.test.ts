@@ -313,7 +313,7 @@ describe("AUDIT_FILE", () => {
     await post(second, "evt_2");
     await eventually(() => readFileSync(AUDIT_FILE, "utf8").includes("evt_2"));
     renameSync(AUDIT_FILE, `${AUDIT_FILE}.1`);
-    second.reopen();
+    await second.reload();
     await post(second, "evt_3");
     await eventually(() => existsSync(AUDIT_FILE));
     renameSync(AUDIT_FILE, `${AUDIT_FILE}.2`);

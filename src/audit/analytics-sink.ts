@@ -4,6 +4,9 @@ import { type AuditSink, SinkFault } from "./sink.ts";
 
 /** Statuses that do not go away by asking again: the key is wrong, or may not write. */
 const BLOCKED = new Set([401, 403]);
+
+/** The call was refused here. */
+const DENIED = "denied";
 const TOO_LARGE = 413;
 
 type Entry = Readonly<Record<string, unknown>>;
@@ -12,7 +15,7 @@ type Entry = Readonly<Record<string, unknown>>;
 export type Track = (
   event: string,
   properties: Entry | readonly Entry[],
-  options: { idempotencyKey: string; signal: AbortSignal },
+  options: { readonly idempotencyKey: string; readonly signal: AbortSignal },
 ) => Promise<void>;
 
 /** How a call of the Hex API failed. */
@@ -51,7 +54,10 @@ export function createAnalyticsSink(track: Track): AuditSink {
           ? new SinkFault(error.reason, {
               status: error.status,
               retryAfterMs: error.retryAfterMs,
-              kind: BLOCKED.has(error.status ?? 0) ? "blocked" : "passing",
+              kind:
+                error.reason === DENIED || BLOCKED.has(error.status ?? 0)
+                  ? "blocked"
+                  : "passing",
               tooLarge: error.status === TOO_LARGE,
             })
           : new SinkFault(errorCode(error) ?? "unknown");

@@ -58,6 +58,7 @@ async function runDemo(options: {
   const secret = randomBytes(32).toString("hex");
   const env = {
     HEX_SECRET: secret,
+    HEX_SECRET_CREATED_AT: new Date().toISOString(),
     HOST: "127.0.0.1",
     PORT: String(options.port ?? 0),
     ADMIN_PORT: "0",
@@ -146,7 +147,10 @@ async function sendDeliveries(
     signDelivery(
       {
         ...source,
-        secrets: [{ keyId: "", key: randomBytes(32), expiresAt: null }],
+        secrets: source.secrets.map((one) => ({
+          ...one,
+          key: randomBytes(32),
+        })),
       },
       body,
       now,

@@ -28,23 +28,25 @@ async function serve(): Promise<void> {
   process.on("unhandledRejection", (thrown) => {
     die(logger, asError(thrown), "unhandled rejection");
   });
-  let reopen = (): void => undefined;
-  // Before the start: a signal that comes during it must not end the process.
-  process.on("SIGHUP", () => {
-    logger.info("SIGHUP: AUDIT_FILE is opened again");
-    reopen();
-  });
-  const service = await startService(config, {
+  const starting = startService(config, {
     logger,
     stdout: unblocked(process.stdout),
     ...SYSTEM,
+    readConfig: () => loadConfig(readEnvironment()),
     onFatal: (error) => {
       die(logger, error, "the store failed");
     },
   });
-  reopen = () => {
-    service.reopen();
-  };
+  // During the start already: a signal that comes then must not end the process.
+  process.on("SIGHUP", () => {
+    logger.info("SIGHUP: AUDIT_FILE is opened, the configuration read again");
+    starting
+      .then((service) => service.reload())
+      .catch((thrown: unknown) => {
+        logger.error({ error: asError(thrown).message }, "the reload failed");
+      });
+  });
+  const service = await starting;
   announce(logger, config, service);
   stopOnSignals(logger, service);
 }

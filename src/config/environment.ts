@@ -118,6 +118,22 @@ export function readSecretVariable(
     : { from: fileName, text: read.value };
 }
 
+/** The files that secrets are read from, as NAME_FILE names them. */
+export function secretFilesOf(env: Environment): string[] {
+  return VARIABLE_NAMES.filter((name) => DEFINITIONS[name].secret).flatMap(
+    (name) => env[`${name}_FILE`] || [],
+  );
+}
+
+/** The variables that are set and hold no secret, as they were given. */
+export function settingsOf(env: Environment): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    VARIABLE_NAMES.filter((name) => !DEFINITIONS[name].secret).flatMap(
+      (name) => (env[name] ? [[name, env[name]]] : []),
+    ),
+  );
+}
+
 /**
  * A warning for each HEX_* and HEXHOOK_* variable that nothing reads: a misspelt name would be ignored in silence.
  * `referred` are the names that the configuration file refers to.

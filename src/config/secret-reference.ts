@@ -8,12 +8,22 @@ export interface ReferredSecret {
   readonly value: string;
   /** The variable that it refers to; null for a file. */
   readonly variable: string | null;
+  /** The file that it was read from; null where the variable itself has it. */
+  readonly file: string | null;
 }
 
 interface Fault {
   /** Below the reference. */
   readonly path: readonly string[];
   readonly message: string;
+}
+
+interface ReadReference {
+  readonly text: string;
+  readonly variable: string | null;
+  readonly file: string | null;
+  /** The variable that a fault of the text is told of; null for a file. */
+  readonly from: string | null;
 }
 
 const NOT_HERE = "a secret does not belong into this file";
@@ -38,7 +48,7 @@ export function secretReference(
       context.addIssue({ code: "custom", message, path: [...path] });
       return z.NEVER;
     }
-    const { text, variable, from } = read;
+    const { text, variable, file, from } = read;
     const result = kind.safeParse(text);
     if (!result.success) {
       const fault = result.error.issues[0]?.message ?? "is wrong";
@@ -49,7 +59,7 @@ export function secretReference(
       );
       return z.NEVER;
     }
-    return { value: result.data, variable };
+    return { value: result.data, variable, file };
   });
 }
 
@@ -57,7 +67,7 @@ function readReference(
   env: Environment,
   given: unknown,
   besides: readonly string[],
-): { text: string; variable: string | null; from: string | null } | Fault {
+): ReadReference | Fault {
   if (
     !isMap(given) ||
     ![...given.keys()].every((key) => ["env", "file", ...besides].includes(key))
@@ -78,7 +88,7 @@ function readReference(
 function readFromEnvironment(
   env: Environment,
   name: unknown,
-): { text: string; variable: string; from: string } | Fault {
+): ReadReference | Fault {
   if (typeof name !== "string" || !NAME.test(name)) {
     const message = `must be the name of a variable in capitals, such as BILLING_SECRET; ${NOT_HERE}`;
     return { path: ["env"], message };
@@ -97,17 +107,16 @@ function readFromEnvironment(
       : "the variable that env names is not set";
     return { path: [], message };
   }
-  return { text: read.text, variable: name, from: read.from };
+  const file = env[`${name}_FILE`] || null;
+  return { text: read.text, variable: name, file, from: read.from };
 }
 
-function readFromFile(
-  file: unknown,
-): { text: string; variable: null; from: null } | Fault {
+function readFromFile(file: unknown): ReadReference | Fault {
   if (typeof file !== "string" || file === "") {
     return { path: ["file"], message: "must be the path of a file" };
   }
   const read = readSecretFile(file);
   return "fault" in read
     ? { path: ["file"], message: read.fault }
-    : { text: read.value, variable: null, from: null };
+    : { text: read.value, variable: null, file, from: null };
 }

@@ -6,6 +6,7 @@ import { type HexEntry, type SecretEntry } from "./hex-entry.ts";
 
 const SECRET_VARIABLES = [
   "HEX_SECRET",
+  "HEX_SECRET_CREATED_AT",
   "HEX_SECRET_PREVIOUS",
   "HEX_SECRET_PREVIOUS_EXPIRES_AT",
 ] as const;
@@ -21,6 +22,7 @@ export type SourceVariable = (typeof SOURCE_VARIABLES)[number];
 /** A secret with what to say about it: its place in full, and its name beside the others. */
 interface GivenSecret {
   readonly value: string;
+  readonly createdAt: number | null;
   readonly expiresAt: number | null;
   readonly at: (text: string) => string;
   readonly name: string;
@@ -90,25 +92,32 @@ function secretsOfEnvironment(
   const given = (
     name: string,
     value: string,
-    end: number | null,
+    dates: { createdAt: number | null; expiresAt: number | null },
   ): GivenSecret => ({
     value,
-    expiresAt: end,
+    ...dates,
     at: (text) => `${name}: ${text}`,
     name,
   });
+  const createdAt = values.HEX_SECRET_CREATED_AT;
   return [
-    given("HEX_SECRET", values.HEX_SECRET, null),
+    given("HEX_SECRET", values.HEX_SECRET, { createdAt, expiresAt: null }),
     ...(previous === null
       ? []
-      : [given("HEX_SECRET_PREVIOUS", previous, expiresAt)]),
+      : [
+          given("HEX_SECRET_PREVIOUS", previous, {
+            createdAt: null,
+            expiresAt,
+          }),
+        ]),
   ];
 }
 
 function secretsOfFile(entries: readonly SecretEntry[]): GivenSecret[] {
-  return entries.map(({ value, expiresAt = null }, index) => ({
+  return entries.map(({ value, createdAt, expiresAt }, index) => ({
     value,
-    expiresAt,
+    createdAt: createdAt ?? null,
+    expiresAt: expiresAt ?? null,
     at: (text) => lineAt(["sources", "hex", "secrets", index], text),
     name: `secrets[${index}]`,
   }));
@@ -131,11 +140,7 @@ function ignoredSecrets(
 ): string[] {
   const referred = new Set(entries.map(({ variable }) => variable));
   return SECRET_VARIABLES.filter((name) => !referred.has(name))
-    .flatMap((name) =>
-      name === "HEX_SECRET_PREVIOUS_EXPIRES_AT"
-        ? [name]
-        : [name, `${name}_FILE`],
-    )
+    .flatMap((name) => (name.endsWith("_AT") ? [name] : [name, `${name}_FILE`]))
     .filter((name) => env[name])
     .map(
       (name) =>
@@ -143,10 +148,13 @@ function ignoredSecrets(
     );
 }
 
-function signingSecret({ value, expiresAt }: GivenSecret): SigningSecret {
+function signingSecret(given: GivenSecret): SigningSecret {
+  const { name, value, createdAt, expiresAt } = given;
   return Object.freeze({
+    name,
     keyId: keyIdOf(value),
     key: Buffer.from(value, "utf8"),
+    createdAt,
     expiresAt,
   });
 }

@@ -2,6 +2,7 @@ import { type KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
 import { readPrivateKey } from "../core/checkpoint.ts";
+import { isScope } from "../core/scopes.ts";
 import {
   headerSecretFault,
   outboundSecretFault,
@@ -65,6 +66,12 @@ export const adminToken = secretWithout(headerSecretFault);
 
 /** A key of the Hex API. */
 export const apiKey = secretWithout(headerSecretFault);
+
+/** Scopes of Hex API keys, each once. */
+export const scopes: z.ZodType<readonly string[], string> = parsed((value) => {
+  const list = value.split(",").map((item) => item.trim());
+  return list.every(isScope) ? Object.freeze([...new Set(list)]) : undefined;
+}, "must be a list of scopes such as read:health,write:audit");
 
 /** The key that checkpoints of the audit trail are signed with. */
 export const auditSigningKey: z.ZodType<KeyObject, string> = parsed(

@@ -1,3 +1,4 @@
+import { ENVIRONMENTS } from "../core/scopes.ts";
 import { SCHEME_NAMES } from "../signature/scheme.ts";
 import {
   adminToken,
@@ -10,6 +11,7 @@ import {
   isoDate,
   oneOf,
   outboundSecret,
+  scopes,
   signingSecret,
   sqliteFile,
   text,
@@ -29,12 +31,17 @@ export const VARIABLES = {
   PUBLIC_URL: { kind: httpUrl },
   DATABASE_URL: { kind: sqliteFile, default: "sqlite:data/hexhook.db" },
   HEX_SECRET: { kind: signingSecret, secret: true, required: true },
+  HEX_SECRET_CREATED_AT: { kind: isoDate },
   HEX_SECRET_PREVIOUS: { kind: signingSecret, secret: true },
   HEX_SECRET_PREVIOUS_EXPIRES_AT: { kind: isoDate },
   HEX_SIGNATURE_SCHEME: { kind: oneOf(SCHEME_NAMES), default: "hex" },
   HEX_API_URL: { kind: httpUrl, default: "https://api.hex.com" },
   HEX_API_KEY: { kind: apiKey, secret: true },
+  HEX_READ_KEY: { kind: apiKey, secret: true },
   HEX_WRITE_KEY: { kind: apiKey, secret: true },
+  HEXHOOK_ENV: { kind: oneOf(ENVIRONMENTS) },
+  HEX_SCOPES: { kind: scopes },
+  HEX_REQUIRED_SCOPES: { kind: scopes },
   REPLAY_WINDOW_SECONDS: { kind: integer(1, 900), default: "300" },
   EVENT_RETENTION_DAYS: { kind: integer(1, 36_500), default: "30" },
   AUDIT_RETENTION_DAYS: { kind: integer(1, 36_500), default: "400" },

@@ -2,8 +2,12 @@
 
 /** A secret that signatures of a source are verified with. `keyId` may be shown; `key` never. */
 export interface SigningSecret {
+  /** Where it is configured, such as `HEX_SECRET`. */
+  readonly name: string;
   readonly keyId: string;
   readonly key: Buffer;
+  /** The day it was made, as far as that is known. */
+  readonly createdAt: number | null;
   /** From this instant on the secret is refused (rotation overlap); null = no end. */
   readonly expiresAt: number | null;
 }
@@ -178,6 +182,33 @@ export interface HandlerContext {
   /** Counts from 1. */
   readonly attempt: number;
   readonly logger: HandlerLogger;
+  readonly hex: HexApi;
+}
+
+/**
+ * The Hex API with the keys that are configured. Each call is held to HEX_SCOPES first and audited; without a key, or a
+ * scope that covers it, it rejects and nothing is sent.
+ */
+export interface HexApi {
+  readonly reader: {
+    /** `GET /health`; needs `read:health`. */
+    health(options?: {
+      readonly signal?: AbortSignal;
+    }): Promise<{ readonly status: number; readonly body: unknown }>;
+  };
+  readonly writer: {
+    /** Tells Hex analytics of an event, or of many; needs `write:audit`. */
+    track(
+      event: string,
+      properties:
+        | Readonly<Record<string, unknown>>
+        | readonly Readonly<Record<string, unknown>>[],
+      options?: {
+        readonly idempotencyKey?: string;
+        readonly signal?: AbortSignal;
+      },
+    ): Promise<void>;
+  };
 }
 
 /** The operational log (stderr), bound to the event at hand. */

@@ -10,6 +10,9 @@ import { createWorker, type Worker } from "./worker.ts";
 const BREAKER_THRESHOLD = 5;
 const MAX_PROBE_WAIT_MS = 60_000;
 
+/** An attempt ends by its timeout; its outcome may take this much longer to be written. */
+const RETIRING_MARGIN_MS = 1000;
+
 /** How often it is looked up which destinations are paused: another process on the same store may have done it. */
 const REFRESH_MS = 1000;
 
@@ -25,6 +28,14 @@ export interface Dispatcher {
   pause: (name: string, operator: string) => Promise<boolean>;
   /** Goes on, with the breaker closed. False when there is no such destination. */
   resume: (name: string, operator: string) => Promise<boolean>;
+  /**
+   * Serves other destinations from now on: those `removed` get no further attempt, and those `added` begin, under a name
+   * that was removed once its last attempt has ended.
+   */
+  replace: (change: {
+    readonly removed: readonly string[];
+    readonly added: readonly Destination[];
+  }) => void;
   stop: (graceMs: number) => Promise<void>;
 }
 
@@ -53,31 +64,51 @@ export async function createDispatcher(
     Math.min(wait, MAX_PROBE_WAIT_MS),
   );
   const workers = new Map<string, { destination: Destination; worker: Worker }>(
-    deps.destinations.map((destination) => {
-      const worker = createWorker(
-        {
-          store,
-          destination,
-          breaker: createCircuitBreaker({
-            threshold: BREAKER_THRESHOLD,
-            waitsMs,
-            onChange: (state) => {
-              deps.onBreaker(destination.name, state);
-            },
-          }),
-          quarantine: destination.kind === "handler" ? quarantine : null,
-          now,
-          random,
-          onFault,
-        },
-        {
-          scheduleMs: options.retryScheduleMs,
-          attemptTimeoutMs: options.attemptTimeoutMs,
-        },
-      );
-      return [destination.name, { destination, worker }];
-    }),
+    deps.destinations.map((destination) => [
+      destination.name,
+      { destination, worker: workerOf(destination) },
+    ]),
   );
+  /** Of destinations that were replaced: their last attempts are under way. */
+  const retiring = new Set<Worker>();
+  let started = false;
+  let stopping = false;
+
+  function workerOf(destination: Destination): Worker {
+    return createWorker(
+      {
+        store,
+        destination,
+        breaker: createCircuitBreaker({
+          threshold: BREAKER_THRESHOLD,
+          waitsMs,
+          onChange: (state) => {
+            deps.onBreaker(destination.name, state);
+          },
+        }),
+        quarantine: destination.kind === "handler" ? quarantine : null,
+        now,
+        random,
+        onFault,
+      },
+      {
+        scheduleMs: options.retryScheduleMs,
+        attemptTimeoutMs: options.attemptTimeoutMs,
+      },
+    );
+  }
+
+  /** Resolves when the last attempt there has ended. */
+  async function retire(name: string): Promise<void> {
+    const worker = workers.get(name)?.worker;
+    workers.delete(name);
+    if (worker !== undefined) {
+      retiring.add(worker);
+      await worker.stop(options.attemptTimeoutMs + RETIRING_MARGIN_MS);
+      retiring.delete(worker);
+    }
+  }
+
   const refresh = async (): Promise<void> => {
     const paused = await store.pausedDestinations();
     for (const [name, { worker }] of workers) {
@@ -125,6 +156,7 @@ export async function createDispatcher(
 
   return {
     start() {
+      started = true;
       for (const { worker } of workers.values()) {
         worker.start();
       }
@@ -161,10 +193,32 @@ export async function createDispatcher(
     },
     pause: (name, operator) => setPaused(name, operator, true),
     resume: (name, operator) => setPaused(name, operator, false),
+    replace({ removed, added }) {
+      const retired = new Map(removed.map((name) => [name, retire(name)]));
+      for (const destination of added) {
+        const { name } = destination;
+        const worker = workerOf(destination);
+        workers.set(name, { destination, worker });
+        const begin = async (): Promise<void> => {
+          await retired.get(name);
+          await refresh();
+          // Meanwhile it may have been replaced itself.
+          if (started && !stopping && workers.get(name)?.worker === worker) {
+            worker.start();
+          }
+        };
+        begin().catch(onFault);
+      }
+      for (const one of retired.values()) {
+        one.catch(onFault);
+      }
+    },
     async stop(graceMs) {
+      stopping = true;
       clearInterval(refreshing);
+      const all = [...workers.values()].map(({ worker }) => worker);
       await Promise.all(
-        [...workers.values()].map(({ worker }) => worker.stop(graceMs)),
+        [...all, ...retiring].map((worker) => worker.stop(graceMs)),
       );
     },
   };

@@ -5,6 +5,7 @@ import {
   type Handler,
   type HandlerEvent,
   type HandlerLogger,
+  type HexApi,
   type Route,
   type StoredEvent,
 } from "../core/model.ts";
@@ -17,7 +18,11 @@ export interface HandlerDestinationOptions extends Route {
 
 /** A destination in this process: one function of the handlers module. */
 export function createHandlerDestination(
-  deps: { logger: (bindings: object) => HandlerLogger },
+  deps: {
+    logger: (bindings: object) => HandlerLogger;
+    /** The Hex API as it is configured at the moment. */
+    hex: () => HexApi;
+  },
   options: HandlerDestinationOptions,
 ): Destination {
   const { handler, ...route } = options;
@@ -34,7 +39,8 @@ export function createHandlerDestination(
         attempt,
       });
       try {
-        await handler(handlerEvent(event), { signal, attempt, logger });
+        const hex = deps.hex();
+        await handler(handlerEvent(event), { signal, attempt, logger, hex });
         return { ok: true };
       } catch (thrown) {
         const { message, stack } = asError(thrown);

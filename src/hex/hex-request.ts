@@ -1,7 +1,8 @@
 import { parseRetryAfter } from "../core/retry-after.ts";
 import { networkFault } from "../errors.ts";
+import { HexApiError } from "./hex-error.ts";
 
-/** An answer is read up to here, so that its connection can be used again; the rest of it is not. */
+/** An answer is read up to here; the rest of it is not. */
 const MAX_ANSWER_BYTES = 65_536;
 
 export interface HexRequestDeps {
@@ -11,31 +12,15 @@ export interface HexRequestDeps {
   readonly userAgent: string;
 }
 
-/** A call of the Hex API that did not succeed. Says nothing of the key. */
-export class HexApiError extends Error {
-  override readonly name = "HexApiError";
-  /** `status`, `timeout`, `network`, or `no_api` (a web page where the API should be). */
-  readonly reason: string;
-  /** Of the answer, where there was one. */
-  readonly status: number | undefined;
-  /** How long the API asks to be left alone, in milliseconds; 0 when it does not say. */
-  readonly retryAfterMs: number;
-
-  constructor(
-    reason: string,
-    options: { status?: number; retryAfterMs?: number; detail?: string } = {},
-  ) {
-    super(
-      `the Hex API call failed: ${[reason, options.status, options.detail].filter((part) => part !== undefined).join(" ")}`,
-    );
-    this.reason = reason;
-    this.status = options.status;
-    this.retryAfterMs = options.retryAfterMs ?? 0;
-  }
+/** What the API answered: a 2xx. */
+export interface HexAnswer {
+  readonly status: number;
+  /** The answer as JSON; undefined where it is none, or longer than 64 KiB. */
+  readonly body: unknown;
 }
 
 /**
- * One call of the Hex API. Resolves when it is answered 2xx to the end; rejects with HexApiError for everything else, a
+ * One request to the Hex API. Resolves when it is answered 2xx to the end; rejects with HexApiError for everything else, a
  * redirect too: the key goes nowhere but there. `signal` cuts it off.
  */
 export async function hexRequest(
@@ -49,9 +34,17 @@ export async function hexRequest(
     readonly timeoutMs: number;
     readonly signal?: AbortSignal | undefined;
   },
-): Promise<void> {
+): Promise<HexAnswer> {
   const { method, url, key, body, headers, timeoutMs } = request;
-  const signals = [AbortSignal.timeout(timeoutMs), request.signal ?? []].flat();
+  const late = AbortSignal.timeout(timeoutMs);
+  const faultOf = (thrown: unknown): HexApiError => {
+    if (request.signal?.aborted) {
+      return new HexApiError("aborted");
+    }
+    return late.aborted
+      ? new HexApiError("timeout")
+      : new HexApiError("network", { detail: networkFault(thrown) });
+  };
   let response: Response;
   try {
     response = await deps.fetch(url, {
@@ -65,12 +58,10 @@ export async function hexRequest(
       },
       ...(body === undefined ? {} : { body }),
       redirect: "manual",
-      signal: AbortSignal.any(signals),
+      signal: AbortSignal.any([late, request.signal ?? []].flat()),
     });
   } catch (thrown) {
-    throw signals[0]?.aborted
-      ? new HexApiError("timeout")
-      : new HexApiError("network", { detail: networkFault(thrown) });
+    throw faultOf(thrown);
   }
   if (!response.ok) {
     await readSome(response).catch(() => undefined);
@@ -79,27 +70,43 @@ export async function hexRequest(
     const retryAfterMs = parseRetryAfter(asked, deps.now()) ?? 0;
     throw new HexApiError("status", { status, retryAfterMs });
   }
+  let text: string | null;
   try {
-    await readSome(response);
+    text = await readSome(response);
   } catch (thrown) {
-    throw new HexApiError("network", { detail: networkFault(thrown) });
+    throw faultOf(thrown);
   }
   if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
     // The page of a proxy or a log-in, and not the API's word.
     throw new HexApiError("no_api", { status: response.status });
   }
+  return { status: response.status, body: jsonOf(text) };
 }
 
-/** What the body says does not matter; that it comes to its end, or goes on for long, does. */
-async function readSome({ body }: Response): Promise<void> {
+/** The text of an answer that comes to its end; null when it is longer than it may be. */
+async function readSome({ body }: Response): Promise<string | null> {
   const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
+  const chunks: Uint8Array[] = [];
   let read = 0;
   while (reader !== undefined && read <= MAX_ANSWER_BYTES) {
     const { done, value } = await reader.read();
     if (done) {
-      return;
+      break;
     }
+    chunks.push(value);
     read += value.byteLength;
   }
-  await reader?.cancel();
+  if (read > MAX_ANSWER_BYTES) {
+    await reader?.cancel();
+    return null;
+  }
+  return Buffer.concat(chunks).toString("utf8");
+}
+
+function jsonOf(text: string | null): unknown {
+  try {
+    return JSON.parse(text ?? "") as unknown;
+  } catch {
+    return undefined;
+  }
 }

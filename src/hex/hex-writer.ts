@@ -1,33 +1,34 @@
-import { hexRequest, type HexRequestDeps } from "./hex-request.ts";
+import {
+  createHexCall,
+  type HexCall,
+  type HexClientOptions,
+} from "./hex-call.ts";
 
-const TIMEOUT_MS = 10_000;
+const TRACK = {
+  method: "POST",
+  path: "v1/track",
+  scope: "write:audit",
+} as const;
 
 /** Facts of a tracked event: plain JSON values. */
 export type HexProperties = Readonly<Record<string, unknown>>;
 
 /** Writes to the Hex API with the write key, and has no way to read. */
 export class HexWriter {
-  readonly #deps: HexRequestDeps;
-  readonly #url: URL;
-  readonly #key: string;
+  readonly #call: HexCall;
 
-  /** `apiUrl` is the Hex API's, such as `https://api.hex.com`; `writeKey` is the only key that is ever sent. */
+  /** `writeKey` is the only key that is ever sent; null = there is none, and every call is denied. */
   constructor(
-    deps: HexRequestDeps,
-    options: { readonly apiUrl: string; readonly writeKey: string },
+    options: HexClientOptions & { readonly writeKey: string | null },
   ) {
-    this.#deps = deps;
-    this.#url = new URL(
-      "v1/track",
-      options.apiUrl.endsWith("/") ? options.apiUrl : `${options.apiUrl}/`,
-    );
-    this.#key = options.writeKey;
+    this.#call = createHexCall(options, options.writeKey);
   }
 
   /**
-   * Tells Hex analytics of an event, or of many in one call: `{"event":…,"properties":…}`, or an array of them. Under one
-   * `idempotencyKey` the API takes them once, however often the call is made. Resolves when it has taken them; rejects
-   * with HexApiError after 10 seconds at most.
+   * Tells Hex analytics of an event, or of many in one call (`POST /v1/track`; needs `write:audit`):
+   * `{"event":…,"properties":…}`, or an array of them. Under one `idempotencyKey` the API takes them once, however often
+   * the call is made; a new one unless given. Resolves when the API has taken them; rejects with HexDeniedError when
+   * nothing was sent, and else with HexApiError.
    */
   async track(
     event: string,
@@ -37,21 +38,9 @@ export class HexWriter {
       readonly signal?: AbortSignal;
     } = {},
   ): Promise<void> {
-    const { idempotencyKey, signal } = options;
     const body = Array.isArray(properties)
       ? properties.map((one: HexProperties) => ({ event, properties: one }))
       : { event, properties };
-    await hexRequest(this.#deps, {
-      method: "POST",
-      url: this.#url,
-      key: this.#key,
-      body: JSON.stringify(body),
-      headers:
-        idempotencyKey === undefined
-          ? {}
-          : { "idempotency-key": idempotencyKey },
-      timeoutMs: TIMEOUT_MS,
-      signal,
-    });
+    await this.#call(TRACK, { ...options, body: JSON.stringify(body) });
   }
 }

@@ -11,8 +11,8 @@ import { requireBearer } from "./bearer.ts";
 export interface AdminApiDeps
   extends EventRoutesDeps, DestinationRoutesDeps, AuditRoutesDeps {
   readonly store: EventRoutesDeps["store"] & AuditRoutesDeps["store"];
-  /** The bearer token; null = every path is 404. */
-  readonly token: string | null;
+  /** The bearer token in force; null = every path is 404. */
+  readonly token: () => string | null;
 }
 
 /** `/api/*` of the management listener: for operators who have the token. */

@@ -1,0 +1,95 @@
+import { type HexApiConfig } from "./config/hex-api.ts";
+import { type Track } from "./audit/analytics-sink.ts";
+import { type AuditDraft } from "./core/audit-entry.ts";
+import { type HexApi } from "./core/model.ts";
+import { createCallSummary } from "./hex/call-summary.ts";
+import { type HexClientOptions } from "./hex/hex-call.ts";
+import { HexReader } from "./hex/hex-reader.ts";
+import { HexWriter } from "./hex/hex-writer.ts";
+
+type Append = (entry: AuditDraft) => Promise<void>;
+
+export interface HexClientDeps {
+  readonly fetch: typeof fetch;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** In [0, 1). */
+  readonly random: () => number;
+  readonly version: string;
+}
+
+/** What clients of the configured Hex API have in common. */
+export function hexClientOptions(
+  config: HexApiConfig,
+  deps: HexClientDeps & { readonly append: Append },
+): HexClientOptions {
+  const { append, fetch, now, random, version } = deps;
+  return {
+    apiUrl: config.apiUrl,
+    scopes: config,
+    audit: append,
+    userAgent: `Hexhook/${version}`,
+    fetch,
+    now,
+    random,
+  };
+}
+
+/** The configured Hex API for as long as the service runs: each call goes by what is configured at the moment. */
+export interface LiveHexApi {
+  /** A reader and a writer whose entries go to `append`, for handlers. */
+  readonly clients: (append: Append) => () => HexApi;
+  /** Sends audit entries: tried again by the sink itself, and audited in sum, since each entry would make another call. */
+  readonly createTrack: (append: Append) => Track;
+  readonly reload: (config: HexApiConfig) => void;
+}
+
+export function createLiveHexApi(
+  initial: HexApiConfig,
+  deps: HexClientDeps,
+): LiveHexApi {
+  let config = initial;
+
+  /** What `make` makes of the configuration, made again when that is another one. */
+  function current<T>(make: (config: HexApiConfig) => T): () => T {
+    let of: HexApiConfig | null = null;
+    let made: T;
+    return () => {
+      if (of !== config) {
+        made = make(config);
+        of = config;
+      }
+      return made;
+    };
+  }
+
+  return {
+    clients: (append) =>
+      current((now) => {
+        const options = hexClientOptions(now, { ...deps, append });
+        const readKey = now.readKey?.value ?? null;
+        const writeKey = now.writeKey?.value ?? null;
+        return Object.freeze({
+          reader: new HexReader({ ...options, readKey }),
+          writer: new HexWriter({ ...options, writeKey }),
+        });
+      }),
+    createTrack(append) {
+      const writer = current(
+        (now) =>
+          new HexWriter({
+            ...hexClientOptions(now, { ...deps, append }),
+            audit: createCallSummary(append),
+            userId: "system",
+            retryWaitsMs: [],
+            writeKey: now.writeKey?.value ?? null,
+          }),
+      );
+      return (event, properties, options) =>
+        writer().track(event, properties, options);
+    },
+    reload(next) {
+      config = next;
+    },
+  };
+}
