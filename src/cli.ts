@@ -1,13 +1,18 @@
 #!/usr/bin/env node
 import { Command } from "commander";
+import { addAuditScopes } from "./cli/audit-scopes.ts";
 import { addAuditTail } from "./cli/audit-tail.ts";
 import { addAuditVerify } from "./cli/audit-verify.ts";
 import { addDemo } from "./cli/demo.ts";
 import { addEventsList } from "./cli/events-list.ts";
 import { addEventsRedeliver } from "./cli/events-redeliver.ts";
 import { addEventsShow } from "./cli/events-show.ts";
+import { addKeysCheck } from "./cli/keys-check.ts";
+import { addKeysRotate } from "./cli/keys-rotate.ts";
 import { addMigrate } from "./cli/migrate.ts";
 import { endWhenReaderLeaves, report } from "./cli/report.ts";
+import { addSecretsCheck } from "./cli/secrets-check.ts";
+import { addSecretsGenerate } from "./cli/secrets-generate.ts";
 import { addSend } from "./cli/send.ts";
 import { addServe } from "./cli/serve.ts";
 import { addSign } from "./cli/sign.ts";
@@ -32,15 +37,26 @@ addSign(program);
 addVerify(program);
 const audit = program
   .command("audit")
-  .description("the audit trail: tail, verify");
+  .description("the audit trail: tail, verify, scopes");
 addAuditTail(audit);
 addAuditVerify(audit);
+addAuditScopes(audit);
 const events = program
   .command("events")
   .description("stored events: list, show, redeliver");
 addEventsList(events);
 addEventsShow(events);
 addEventsRedeliver(events);
+const secrets = program
+  .command("secrets")
+  .description("signing secrets: generate, check");
+addSecretsGenerate(secrets);
+addSecretsCheck(secrets);
+const keys = program
+  .command("keys")
+  .description("keys of the Hex API: check, rotate");
+addKeysCheck(keys);
+addKeysRotate(keys);
 addMigrate(program);
 addDemo(program);
 

@@ -490,7 +490,11 @@ destinations:
     ["a byte order mark and Windows' line ends", "\ufeffsources: {}\r\n"],
     ["a standard tag", "sources: !!map {}"],
   ])("may be %s, and changes nothing then", (_what, content) => {
-    expect(withFile(content)).toEqual(loadConfig({ HEX_SECRET: SECRET }));
+    const { settings } = withFile(content);
+    expect({ ...withFile(content), settings }).toEqual({
+      ...loadConfig({ HEX_SECRET: SECRET }),
+      settings,
+    });
   });
 
   it("says of the source what the environment left open", () => {
@@ -513,11 +517,15 @@ sources:
         onReplay: "acknowledge",
         secrets: [
           {
+            name: "secrets[0]",
             keyId: keyIdOf(THIRD_SECRET),
             key: Buffer.from(THIRD_SECRET),
+            createdAt: Date.UTC(2026, 10, 1),
             expiresAt: null,
           },
           {
+            name: "secrets[1]",
+            createdAt: Date.UTC(2026, 9, 1),
             keyId: keyIdOf(OTHER_SECRET),
             key: Buffer.from(OTHER_SECRET),
             expiresAt: Date.UTC(2026, 11, 1, 12),

@@ -23,6 +23,8 @@ export const SECRET = "test-signing-secret-0123456789abcdef";
 export const CHECKPOINTS = createCheckpoints(
   generateKeyPairSync("ed25519").privateKey,
 );
+/** When they were made: a secret whose age nobody knows is overdue, and has an entry. */
+export const TODAY = new Date().toISOString();
 export const OTHER_SECRET = "another-signing-secret-0123456789ab";
 
 /** A folder of its own for each test file, gone afterwards. */
@@ -109,6 +111,7 @@ export async function startTestService(
 ) {
   const config = loadConfig({
     HEX_SECRET: SECRET,
+    HEX_SECRET_CREATED_AT: TODAY,
     HOST: "127.0.0.1",
     PORT: "0",
     ADMIN_PORT: "0",

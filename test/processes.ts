@@ -3,7 +3,7 @@ import { once } from "node:events";
 import { createServer } from "node:net";
 import path from "node:path";
 import { type Environment } from "../src/config.ts";
-import { eventually, SECRET } from "./harness.ts";
+import { eventually, SECRET, TODAY } from "./harness.ts";
 
 /** The built program: what these tests run is what is shipped. */
 export const CLI = path.join(import.meta.dirname, "..", "dist", "cli.js");
@@ -77,6 +77,7 @@ export async function serve(
     cwd: folder,
     env: environment({
       HEX_SECRET: SECRET,
+      HEX_SECRET_CREATED_AT: TODAY,
       HOST: "127.0.0.1",
       PORT: String(port),
       ADMIN_PORT: "0",

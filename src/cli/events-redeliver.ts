@@ -1,10 +1,7 @@
-import { randomBytes } from "node:crypto";
-import { userInfo } from "node:os";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command } from "commander";
 import { asciiJson } from "../core/audit-entry.ts";
 import { createEventFilter } from "../core/event-filter.ts";
-import { isOperatorName } from "../core/operator-name.ts";
 import {
   isUnderWay,
   redeliver,
@@ -15,6 +12,7 @@ import {
 import { type EventReader } from "../core/store.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { addFilterOptions, type FilterOptions } from "./filter-options.ts";
+import { parseOperator, thisUser } from "./operator.ts";
 import { lookUpEvents } from "./look-up-events.ts";
 import { print } from "./print.ts";
 import { createProgressBar } from "./progress-bar.ts";
@@ -157,7 +155,6 @@ async function redeliverAll(
   const bar = createProgressBar(matched);
   const count = await withOperatorStore(
     { command: "events redeliver", operator },
-    randomHex,
     async (store) =>
       redeliver(store, (await choose(store)) ?? [], {
         operator,
@@ -183,24 +180,3 @@ async function redeliverAll(
 
 const counted = (n: number): string =>
   `${n} ${n === 1 ? "delivery" : "deliveries"}`;
-
-const randomHex = (bytes: number): string => randomBytes(bytes).toString("hex");
-
-function parseOperator(text: string): string {
-  if (!isOperatorName(text)) {
-    throw new InvalidArgumentError(
-      "It must be 1 to 64 letters, digits or . _ - @ + :",
-    );
-  }
-  return text;
-}
-
-/** The user that runs the command; a container may have no name for it. */
-function thisUser(): string {
-  try {
-    const { username } = userInfo();
-    return isOperatorName(username) ? username : "unknown";
-  } catch {
-    return "unknown";
-  }
-}

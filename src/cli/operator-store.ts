@@ -1,4 +1,5 @@
 import { type KeyObject } from "node:crypto";
+import { existsSync } from "node:fs";
 import { commandStarted, commandStopped } from "../audit/server-entries.ts";
 import { readEnvironment, readVariables } from "../config.ts";
 import { createCheckpoints } from "../core/checkpoint.ts";
@@ -6,28 +7,34 @@ import { type Store } from "../core/store.ts";
 import { isSignedWith } from "../core/search-trail.ts";
 import { ConfigError } from "../errors.ts";
 import {
+  migrateSqlite,
   obtainAuditKey,
   openSqliteReader,
   openSqliteStore,
   readAuditKey,
 } from "../store/sqlite.ts";
 import { VERSION } from "../version.ts";
+import { SYSTEM } from "./system.ts";
 
 /**
  * Opens the configured store for a command that writes, beside a running service or without one. The command is a writer
- * of the audit trail like any process run: its first entry anchors the chains of all others.
+ * of the audit trail like any process run: its first entry anchors the chains of all others. With `create` the store is
+ * made where there is none.
  */
 export async function withOperatorStore<T>(
   facts: { command: string; operator: string },
-  randomHex: (bytes: number) => string,
   use: (store: Store) => Promise<T>,
+  options: { create: boolean } = { create: false },
 ): Promise<T> {
   process.umask(0o077);
   const { DATABASE_URL: file, AUDIT_SIGNING_KEY: key } = readVariables(
     readEnvironment(),
     ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
   );
-  // Refuses what is not there, or of another version: a command makes no store and changes no schema.
+  if (options.create && !existsSync(file)) {
+    migrateSqlite(file);
+  }
+  // Refuses what is not there, or of another version: such a command makes no store and changes no schema.
   const trail = openSqliteReader(file);
   const isNew = (await trail.lastPosition()) === 0;
   const checkpoints = createCheckpoints(key ?? keyBeside(file, isNew));
@@ -40,7 +47,7 @@ export async function withOperatorStore<T>(
   }
   const store = openSqliteStore({
     file,
-    writer: `cli-${randomHex(8)}`,
+    writer: `cli-${SYSTEM.randomHex(8)}`,
     checkpoints,
     now: Date.now,
     onFatal: () => undefined,

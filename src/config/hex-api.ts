@@ -99,12 +99,20 @@ function misplaced(
   keys: readonly HexKey[],
   environment: EnvironmentName,
 ): string[] {
-  return keys
-    .filter(({ value }) => environment !== "production" && LIVE.test(value))
-    .map(
-      ({ variable }) =>
-        `${variable}: is a live key (sk_live_…) and this is ${environment}; use a key of its own, or set HEXHOOK_ENV=production where it belongs`,
-    );
+  return keys.flatMap(({ variable, value }) => {
+    const fault = liveKeyFault(value, environment);
+    return fault === null ? [] : [`${variable}: ${fault}`];
+  });
+}
+
+/** Why a key must not be used in an environment, or null. Never repeats it. */
+export function liveKeyFault(
+  key: string,
+  environment: EnvironmentName,
+): string | null {
+  return environment !== "production" && LIVE.test(key)
+    ? `is a live key (sk_live_…) and this is ${environment}; use a key of its own, or set HEXHOOK_ENV=production where it belongs`
+    : null;
 }
 
 function unsafeUrl(url: string): string[] {

@@ -4,8 +4,7 @@ import {
   type HexClientOptions,
 } from "./hex-call.ts";
 import { type HexAnswer } from "./hex-request.ts";
-
-const HEALTH = { method: "GET", path: "health", scope: "read:health" } as const;
+import { HEALTH } from "./prove-key.ts";
 
 /** Reads from the Hex API with the read key. It has no way to write, and never holds another key. */
 export class HexReader {

@@ -1,0 +1,23 @@
+import { userInfo } from "node:os";
+import { InvalidArgumentError } from "commander";
+import { isOperatorName } from "../core/operator-name.ts";
+
+/** The name of an operator, as an option gives it. */
+export function parseOperator(text: string): string {
+  if (!isOperatorName(text)) {
+    throw new InvalidArgumentError(
+      "It must be 1 to 64 letters, digits or . _ - @ + :",
+    );
+  }
+  return text;
+}
+
+/** The user that runs the command; a container may have no name for it. */
+export function thisUser(): string {
+  try {
+    const { username } = userInfo();
+    return isOperatorName(username) ? username : "unknown";
+  } catch {
+    return "unknown";
+  }
+}

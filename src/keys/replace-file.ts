@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import {
+  type FileHandle,
+  link,
+  open,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from "node:fs/promises";
+import path from "node:path";
+
+/** A file whose content was replaced, until that is made final or taken back. */
+export interface ReplacedFile {
+  /** Puts the old content back, which takes no space on the disk. */
+  readonly restore: () => Promise<void>;
+  /** Lets go of the old content. */
+  readonly keep: () => Promise<void>;
+}
+
+/**
+ * Replaces a file at once: whoever reads it gets the old content whole or the new one whole, also after a crash. A symbolic
+ * link stays, and what it leads to is replaced; mode and owner stay too. When it rejects, nothing has changed.
+ */
+export async function replaceFile(
+  file: string,
+  content: string,
+): Promise<ReplacedFile> {
+  const target = await realpath(file);
+  const folder = path.dirname(target);
+  const suffix = randomBytes(4).toString("hex");
+  const fresh = `${target}.new-${suffix}`;
+  const old = `${target}.old-${suffix}`;
+  try {
+    await writeFresh(fresh, content, target);
+    await link(target, old);
+    await rename(fresh, target);
+    await syncFolder(folder);
+  } catch (error) {
+    await Promise.all([fresh, old].map((made) => rm(made, { force: true })));
+    throw error;
+  }
+  return {
+    async restore() {
+      await rename(old, target);
+      await syncFolder(folder);
+    },
+    async keep() {
+      await rm(old, { force: true });
+    },
+  };
+}
+
+/** Nobody but its owner can read it at any moment. */
+async function writeFresh(
+  file: string,
+  content: string,
+  like: string,
+): Promise<void> {
+  const { mode, uid, gid } = await stat(like);
+  await withFile(file, "wx", async (handle) => {
+    await handle.writeFile(content);
+    const made = await handle.stat();
+    if (made.uid !== uid || made.gid !== gid) {
+      await handle.chown(uid, gid);
+    }
+    await handle.chmod(mode & 0o777);
+    await handle.sync();
+  });
+  if ((await readFile(file, "utf8")) !== content) {
+    throw new Error("the file does not hold what was written to it");
+  }
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  await withFile(folder, "r", (handle) => handle.sync());
+}
+
+async function withFile(
+  file: string,
+  flags: string,
+  use: (handle: FileHandle) => Promise<void>,
+): Promise<void> {
+  const handle = await open(file, flags, 0o600);
+  try {
+    await use(handle);
+  } finally {
+    await handle.close();
+  }
+}
