@@ -4,6 +4,7 @@ import { addAuditScopes } from "./cli/audit-scopes.ts";
 import { addAuditTail } from "./cli/audit-tail.ts";
 import { addAuditVerify } from "./cli/audit-verify.ts";
 import { addDemo } from "./cli/demo.ts";
+import { addDoctor } from "./cli/doctor.ts";
 import { addEventsList } from "./cli/events-list.ts";
 import { addEventsRedeliver } from "./cli/events-redeliver.ts";
 import { addEventsShow } from "./cli/events-show.ts";
@@ -58,6 +59,7 @@ const keys = program
 addKeysCheck(keys);
 addKeysRotate(keys);
 addMigrate(program);
+addDoctor(program);
 addDemo(program);
 
 if (process.argv[2] !== "serve") {

@@ -2,18 +2,14 @@ import { createReadStream, statSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
 import { type TrailReport } from "../audit/trail-report.ts";
 import { createTrailVerifier, type VerifyOptions } from "../audit/verify.ts";
-import { readEnvironment, readVariables } from "../config.ts";
 import { type ChainHead } from "../core/audit-chain.ts";
-import { type AuditReader } from "../core/store.ts";
-import { publicKeyOf } from "../core/checkpoint.ts";
 import { asError, UsageError } from "../errors.ts";
-import { readAuditKey } from "../store/sqlite.ts";
 import { linesOf } from "./lines.ts";
 import { collect } from "./parse.ts";
 import { createProgressBar } from "./progress-bar.ts";
 import { readPublicKeyOption } from "./public-key-option.ts";
-import { rowsOf, withReader } from "./reader.ts";
 import { judge, showReport } from "./verify-report.ts";
+import { configuredKey, verifyStore } from "./verify-store.ts";
 
 interface Options {
   file?: readonly string[];
@@ -89,38 +85,6 @@ function parseHead(
     );
   }
   return [...earlier, { writer, seq: Number(seq), hash: hash.toLowerCase() }];
-}
-
-/** The public key of the one that signs here; none when this user may not know it. */
-function configuredKey(): string[] {
-  try {
-    const { DATABASE_URL: file, AUDIT_SIGNING_KEY: key } = readVariables(
-      readEnvironment(),
-      ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
-    );
-    const signing = key ?? readAuditKey(file);
-    return signing === null ? [] : [publicKeyOf(signing)];
-  } catch {
-    return [];
-  }
-}
-
-async function verifyStore(options: VerifyOptions): Promise<TrailReport> {
-  const verify = async (trail: AuditReader): Promise<TrailReport> => {
-    const verifier = createTrailVerifier(options);
-    const heads = await trail.heads();
-    const bar = createProgressBar(await trail.lastPosition());
-    let position = 0;
-    for await (const row of rowsOf(trail)) {
-      verifier.entry(row.line);
-      bar.advance(row.position - position);
-      position = row.position;
-    }
-    bar.done();
-    return verifier.finish(heads);
-  };
-  // What a running service appends or purges meanwhile is no fault.
-  return withReader(verify, { snapshot: true });
 }
 
 async function verifyFiles(

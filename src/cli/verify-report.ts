@@ -106,7 +106,7 @@ export function showReport(
   showKeysAndHeads(writers, verdict);
 }
 
-function faultLine({ writer, seq, what, from }: ChainFault): string {
+export function faultLine({ writer, seq, what, from }: ChainFault): string {
   const more =
     what === "missing" && seq === 1
       ? " (give the lines before these first, or --partial)"

@@ -18,6 +18,11 @@ const DEFINITIONS: Readonly<Record<VariableName, Definition>> = VARIABLES;
 
 export const VARIABLE_NAMES = Object.keys(VARIABLES) as VariableName[];
 
+/** Those that are also read from the file that NAME_FILE names. */
+export const SECRET_VARIABLE_NAMES = VARIABLE_NAMES.filter(
+  (name) => DEFINITIONS[name].secret,
+);
+
 /** The process's environment, with `.env` of the working folder behind it; real variables win. */
 export function readEnvironment(): Environment {
   let file: string;
@@ -120,9 +125,7 @@ export function readSecretVariable(
 
 /** The files that secrets are read from, as NAME_FILE names them. */
 export function secretFilesOf(env: Environment): string[] {
-  return VARIABLE_NAMES.filter((name) => DEFINITIONS[name].secret).flatMap(
-    (name) => env[`${name}_FILE`] || [],
-  );
+  return SECRET_VARIABLE_NAMES.flatMap((name) => env[`${name}_FILE`] || []);
 }
 
 /** The variables that are set and hold no secret, as they were given. */
@@ -144,10 +147,10 @@ export function unknownNames(
 ): string[] {
   const known = new Set([
     ...VARIABLE_NAMES,
-    ...[
-      ...VARIABLE_NAMES.filter((name) => DEFINITIONS[name].secret),
-      ...referred,
-    ].flatMap((name) => [name, `${name}_FILE`]),
+    ...[...SECRET_VARIABLE_NAMES, ...referred].flatMap((name) => [
+      name,
+      `${name}_FILE`,
+    ]),
   ]);
   return Object.keys(env)
     .filter((name) => /^(?:HEX|HEXHOOK)_/.test(name) && !known.has(name))

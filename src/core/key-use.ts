@@ -27,7 +27,7 @@ export async function lastUseOf(
       if (
         entry?.action.startsWith(`${kind}.`) === true &&
         entry.action !== "hex.api.denied" &&
-        entry.metadata['keyId'] === keyId
+        entry.metadata["keyId"] === keyId
       ) {
         return entry.timestamp;
       }

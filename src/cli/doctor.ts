@@ -1,0 +1,200 @@
+import { existsSync } from "node:fs";
+import { type Command } from "commander";
+import {
+  loadConfig,
+  loadHexApi,
+  loadHexSource,
+  readEnvironment,
+  readVariables,
+  type Environment,
+} from "../config.ts";
+import { asciiJson } from "../core/audit-entry.ts";
+import { type Source } from "../core/model.ts";
+import { shown, TERMINAL_WIDTH, wrap } from "../core/terminal-text.ts";
+import {
+  CHECKS,
+  type CheckResult,
+  type Finding,
+} from "../doctor/check-result.ts";
+import { runChecklist, type TrailVerdict } from "../doctor/checklist.ts";
+import { EXIT } from "../errors.ts";
+import { schemeOf } from "../signature/scheme.ts";
+import { signHeaders } from "../signature/sign.ts";
+import { verify } from "../signature/verify.ts";
+import { print } from "./print.ts";
+import { createProgressBar } from "./progress-bar.ts";
+import { databaseFile } from "./reader.ts";
+import { configuredSecrets } from "./configured-secrets.ts";
+import { faultLine, judge } from "./verify-report.ts";
+import { configuredKey, verifyStore } from "./verify-store.ts";
+
+/** So many findings are shown one by one; --json gives all. */
+const MAX_SHOWN = 50;
+
+interface Options {
+  readonly allow: string;
+  readonly json?: true;
+}
+
+export function addDoctor(program: Command): void {
+  program
+    .command("doctor")
+    .description("go through the security checklist, here and in git's history")
+    .option(
+      "--allow <file>",
+      "exposed keys that somebody answers for, from the top of the repository",
+      ".hexhook-allow",
+    )
+    .option("--json", "print one JSON object a line")
+    .addHelpText(
+      "after",
+      `
+A line of the allow-list: FINGERPRINT YYYY-MM-DD why. After that day the key is told
+of again.
+Exit status: 0 nothing failed, 1 a check failed.`,
+    )
+    .action(async (options: Options) => {
+      const results = await examine(options.allow);
+      for (const result of results) {
+        await print(
+          options.json
+            ? asciiJson({ ...result, title: CHECKS[result.check] })
+            : textOf(result),
+        );
+      }
+      if (!options.json) {
+        console.log(summaryOf(results));
+      }
+      if (results.some(({ status }) => status === "fail")) {
+        process.exitCode = EXIT.checkFailed;
+      }
+    });
+}
+
+async function examine(allowListFile: string): Promise<CheckResult[]> {
+  const env = readEnvironment();
+  let bar = createProgressBar(null);
+  const results = await runChecklist({
+    folder: process.cwd(),
+    allowListFile,
+    hexApi: () => loadHexApi(env),
+    source: () => loadHexSource(env),
+    wholeConfig: () => {
+      loadConfig(env);
+    },
+    verifies,
+    auditSinks: () => sinksOf(env),
+    trail: trailVerdict,
+    configured: () => configuredSecrets(env),
+    now: Date.now,
+    progress: {
+      total: (count) => {
+        bar = createProgressBar(count, { unit: "files and versions" });
+      },
+      done: () => {
+        bar.advance();
+      },
+    },
+  });
+  bar.done();
+  return results;
+}
+
+/** Tries it: every secret must be taken, and nothing else. */
+function verifies(source: Source, body: Buffer): boolean {
+  const now = Date.now();
+  const scheme = schemeOf(source.scheme);
+  const outcomeOf = (key: Buffer, signedBody: Buffer): boolean => {
+    const headers = signHeaders(
+      scheme,
+      key,
+      signedBody,
+      Math.floor(now / 1000),
+    );
+    const header = (name: string): string | undefined =>
+      (headers as Readonly<Record<string, string>>)[name];
+    return verify({ source, body, header }, now).ok;
+  };
+  const inForce = source.secrets.filter(
+    ({ expiresAt }) => expiresAt === null || now < expiresAt,
+  );
+  return (
+    inForce.every(({ key }) => outcomeOf(key, body)) &&
+    inForce.every(({ key }) => !outcomeOf(key, Buffer.concat([body, body]))) &&
+    !outcomeOf(body, body)
+  );
+}
+
+function sinksOf(env: Environment): string[] {
+  const { AUDIT_STDOUT: format, AUDIT_FILE: file } = readVariables(env, [
+    "AUDIT_STDOUT",
+    "AUDIT_FILE",
+  ]);
+  const { AUDIT_ANALYTICS: analytics } = readVariables(env, [
+    "AUDIT_ANALYTICS",
+  ]);
+  const canWrite = loadHexApi(env).writeKey !== null;
+  return [
+    ...(format === "off" ? [] : ["standard output"]),
+    ...(file === null ? [] : ["AUDIT_FILE"]),
+    ...(analytics !== "off" && canWrite ? ["Hex analytics"] : []),
+  ];
+}
+
+async function trailVerdict(): Promise<TrailVerdict | null> {
+  if (!existsSync(databaseFile())) {
+    return null;
+  }
+  const report = await verifyStore({
+    heads: [],
+    publicKeys: [],
+    partial: false,
+  });
+  const { exit, faults, doubts } = judge(report, configuredKey());
+  return {
+    intact: exit === EXIT.good,
+    faults: faults.map(faultLine),
+    doubts,
+  };
+}
+
+function textOf(result: CheckResult): string {
+  const { check, status, details, hint, findings = [] } = result;
+  const told = findings.slice(0, MAX_SHOWN).map(findingText);
+  const more =
+    findings.length > MAX_SHOWN
+      ? [`and ${findings.length - MAX_SHOWN} more (--json gives all)`]
+      : [];
+  const lines = [...told, ...more, ...details.map(shown)].flatMap((text) =>
+    wrap(text.split(" "), TERMINAL_WIDTH - INDENT.length, { whole: true }),
+  );
+  const advice =
+    status === "pass" || hint === ""
+      ? []
+      : wrap(["->", ...hint.split(" ")], TERMINAL_WIDTH - INDENT.length, {
+          whole: true,
+        });
+  return [
+    `${status.toUpperCase().padEnd(4)}  ${CHECKS[check]}`,
+    ...[...lines, ...advice].map((line) => INDENT + line),
+  ].join("\n");
+}
+
+const INDENT = "      ";
+
+function findingText({
+  path,
+  line,
+  commit,
+  rule,
+  fingerprint,
+}: Finding): string {
+  const where = commit === null ? "" : ` in history, commit ${commit}`;
+  return `${shown(path)}:${line}${where}: ${rule}, fingerprint ${fingerprint}`;
+}
+
+function summaryOf(results: readonly CheckResult[]): string {
+  const count = (wanted: CheckResult["status"]): number =>
+    results.filter(({ status }) => status === wanted).length;
+  return `${count("pass")} passed, ${count("warn")} warnings, ${count("fail")} failed, ${count("skip")} skipped`;
+}

@@ -1,0 +1,43 @@
+import { type TrailReport } from "../audit/trail-report.ts";
+import { createTrailVerifier, type VerifyOptions } from "../audit/verify.ts";
+import { readEnvironment, readVariables } from "../config.ts";
+import { publicKeyOf } from "../core/checkpoint.ts";
+import { type AuditReader } from "../core/store.ts";
+import { readAuditKey } from "../store/sqlite.ts";
+import { createProgressBar } from "./progress-bar.ts";
+import { rowsOf, withReader } from "./reader.ts";
+
+/** The public key of the one that signs here; none when this user may not know it. */
+export function configuredKey(): string[] {
+  try {
+    const { DATABASE_URL: file, AUDIT_SIGNING_KEY: key } = readVariables(
+      readEnvironment(),
+      ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
+    );
+    const signing = key ?? readAuditKey(file);
+    return signing === null ? [] : [publicKeyOf(signing)];
+  } catch {
+    return [];
+  }
+}
+
+/** Verifies the trail of the configured store, with a progress bar. */
+export async function verifyStore(
+  options: VerifyOptions,
+): Promise<TrailReport> {
+  const verify = async (trail: AuditReader): Promise<TrailReport> => {
+    const verifier = createTrailVerifier(options);
+    const heads = await trail.heads();
+    const bar = createProgressBar(await trail.lastPosition());
+    let position = 0;
+    for await (const row of rowsOf(trail)) {
+      verifier.entry(row.line);
+      bar.advance(row.position - position);
+      position = row.position;
+    }
+    bar.done();
+    return verifier.finish(heads);
+  };
+  // What a running service appends or purges meanwhile is no fault.
+  return withReader(verify, { snapshot: true });
+}

@@ -1,0 +1,52 @@
+const LINE = /^([0-9a-f]{16})\s+(\d{4}-\d{2}-\d{2})(?:\s+(.*))?$/;
+
+/** A key that somebody has answered for, up to and with a day. */
+interface Allowance {
+  readonly fingerprint: string;
+  /** The instant it ends, in unix milliseconds. */
+  readonly endsAt: number;
+}
+
+export interface AllowList {
+  readonly allowances: readonly Allowance[];
+  /** Lines that say nothing that could be used, by their number. */
+  readonly faults: readonly string[];
+}
+
+const DAY_MS = 86_400_000;
+
+/**
+ * Reads an allow-list: a line for each key, `FINGERPRINT YYYY-MM-DD why`. Up to and with that day (UTC) the key is not
+ * told of; `#` begins a comment.
+ */
+export function parseAllowList(text: string): AllowList {
+  const allowances: Allowance[] = [];
+  const faults: string[] = [];
+  for (const [index, line] of text.split(/\r?\n/).entries()) {
+    const said = line.replace(/(?:^|\s)#.*$/, "").trim();
+    if (said === "") {
+      continue;
+    }
+    const [, fingerprint, day = ""] = LINE.exec(said) ?? [];
+    const endsAt = Date.parse(`${day}T00:00:00Z`) + DAY_MS;
+    if (fingerprint === undefined || Number.isNaN(endsAt)) {
+      faults.push(`line ${index + 1}: must be FINGERPRINT YYYY-MM-DD why`);
+    } else {
+      allowances.push({ fingerprint, endsAt });
+    }
+  }
+  return { allowances, faults };
+}
+
+/** `allowed`, `expired` where the day is over, or `none`. */
+export function allowanceOf(
+  { allowances }: AllowList,
+  fingerprint: string,
+  now: number,
+): "allowed" | "expired" | "none" {
+  const ours = allowances.filter((one) => one.fingerprint === fingerprint);
+  if (ours.length === 0) {
+    return "none";
+  }
+  return ours.some(({ endsAt }) => now < endsAt) ? "allowed" : "expired";
+}

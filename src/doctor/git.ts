@@ -1,0 +1,155 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { type Readable } from "node:stream";
+
+/** An object of a repository. */
+export interface GitObject {
+  readonly id: string;
+  readonly type: string;
+  readonly bytes: number;
+}
+
+/** A repository, asked by the `git` command. */
+export interface Git {
+  /** The top of its working tree. */
+  readonly top: string;
+  /** The output of a command, as bytes. Rejects with GitError when it fails. */
+  readonly output: (...args: readonly string[]) => Promise<Buffer>;
+  /** Its output cut at zero bytes. */
+  readonly list: (...args: readonly string[]) => Promise<string[]>;
+  /** Types and sizes of objects, in the order of their ids. */
+  readonly sizes: (ids: readonly string[]) => Promise<GitObject[]>;
+  /** Contents of objects, in the order of their ids. */
+  readonly contents: (
+    ids: readonly string[],
+  ) => AsyncGenerator<{ readonly id: string; readonly content: Buffer }>;
+}
+
+export class GitError extends Error {
+  override readonly name = "GitError";
+}
+
+/** What a repository has configured must not run here: whoever checks a repository does not trust it yet. */
+const SAFE = [
+  "-c",
+  "core.fsmonitor=false",
+  "-c",
+  "core.hooksPath=/dev/null",
+  "--no-optional-locks",
+];
+
+/** The repository that a folder is in; null = in none. Throws GitError when that cannot be told. */
+export async function openGit(folder: string): Promise<Git | null> {
+  let top: string;
+  try {
+    top = (await run(folder, ["rev-parse", "--show-toplevel"])).toString(
+      "utf8",
+    );
+  } catch (thrown) {
+    if (
+      thrown instanceof GitError &&
+      /not a git repository/i.test(thrown.message)
+    ) {
+      return null;
+    }
+    throw thrown;
+  }
+  top = top.replace(/\n$/, "");
+  const output = (...args: readonly string[]): Promise<Buffer> =>
+    run(top, args);
+  return {
+    top,
+    output,
+    list: async (...args) =>
+      (await output(...args)).toString("utf8").split("\0").filter(Boolean),
+    async sizes(ids) {
+      const lines = (
+        await run(top, ["cat-file", "--batch-check"], ids)
+      ).toString("utf8");
+      return lines.split("\n").flatMap((line): GitObject[] => {
+        const [id, type, bytes] = line.split(" ");
+        return id && type && bytes ? [{ id, type, bytes: Number(bytes) }] : [];
+      });
+    },
+    contents: (ids) => contents(top, ids),
+  };
+}
+
+function start(
+  folder: string,
+  args: readonly string[],
+  input: readonly string[],
+) {
+  const child = spawn("git", [...SAFE, ...args], {
+    cwd: folder,
+    stdio: ["pipe", "pipe", "pipe"],
+  });
+  const errors: Buffer[] = [];
+  child.stderr.on("data", (chunk: Buffer) => errors.push(chunk));
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input.map((line) => `${line}\n`).join(""));
+  const ended = once(child, "close").then(([code]) => {
+    if (code !== 0) {
+      const said = Buffer.concat(errors).toString("utf8").split("\n")[0] ?? "";
+      throw new GitError(`git ${args[0] ?? ""}: ${said}`);
+    }
+  });
+  // Whoever reads the output first awaits it later.
+  ended.catch(() => undefined);
+  return { stdout: child.stdout, ended };
+}
+
+async function run(
+  folder: string,
+  args: readonly string[],
+  input: readonly string[] = [],
+): Promise<Buffer> {
+  const { stdout, ended } = start(folder, args, input);
+  const chunks: Buffer[] = [];
+  for await (const chunk of stdout as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+  }
+  await ended;
+  return Buffer.concat(chunks);
+}
+
+/** `ID TYPE SIZE\n`, so many bytes, `\n`, and so on. */
+async function* contents(folder: string, ids: readonly string[]) {
+  const { stdout, ended } = start(folder, ["cat-file", "--batch"], ids);
+  let pending: Buffer[] = [];
+  let length = 0;
+  let header: { id: string; bytes: number } | null = null;
+  for await (const chunk of stdout as AsyncIterable<Buffer>) {
+    pending.push(chunk);
+    length += chunk.length;
+    if (header !== null && length < header.bytes + 1) {
+      continue;
+    }
+    let data = Buffer.concat(pending);
+    for (;;) {
+      if (header === null) {
+        const end = data.indexOf(0x0a);
+        if (end === -1) {
+          break;
+        }
+        const [id = "", , bytes] = data
+          .subarray(0, end)
+          .toString("latin1")
+          .split(" ");
+        data = data.subarray(end + 1);
+        header = bytes === undefined ? null : { id, bytes: Number(bytes) };
+      }
+      if (header !== null) {
+        if (data.length < header.bytes + 1) {
+          break;
+        }
+        yield { id: header.id, content: data.subarray(0, header.bytes) };
+        data = data.subarray(header.bytes + 1);
+        header = null;
+      }
+    }
+    pending = [data];
+    length = data.length;
+  }
+  await ended;
+}

@@ -1,0 +1,82 @@
+import { looksRandom } from "./key-shape.ts";
+
+/** A key in a text: from `start` to `end`, in UTF-16 units. */
+export interface KeyMatch {
+  readonly rule: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** A pattern with one group, the key; `isKey` judges what it has caught. */
+interface KeyRule {
+  readonly name: string;
+  readonly pattern: RegExp;
+  readonly isKey: (key: string) => boolean;
+  /** Whether it is sure enough to be looked for among bytes that are no text. */
+  readonly sure: boolean;
+}
+
+/** Dots and the same letter again and again are how documents write a key that is none. */
+const isNoPlaceholder = (key: string): boolean =>
+  new Set(key.replace(/^.*_/, "")).size >= 5 &&
+  !/x{4}|\.\.\.|example|placeholder|your/i.test(key);
+
+/** What secretlint's preset does not find. */
+const RULES: readonly KeyRule[] = [
+  {
+    name: "live-key",
+    pattern: /(?<![A-Za-z0-9])((?:sk|rk)_live_[A-Za-z0-9_-]{8,200})/dg,
+    isKey: isNoPlaceholder,
+    sure: true,
+  },
+  {
+    name: "webhook-secret",
+    pattern: /(?<![A-Za-z0-9])(whsec_[A-Za-z0-9+/=_-]{24,200})/dg,
+    isKey: (key) => looksRandom(key.slice("whsec_".length)),
+    sure: true,
+  },
+  {
+    name: "private-key",
+    pattern:
+      /(-----BEGIN (?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY-----(?:\\r|\\n|\s|[A-Za-z0-9+/=:,-]){64,8192}?-----END)/dg,
+    isKey: () => true,
+    sure: true,
+  },
+  {
+    name: "generic-key",
+    pattern:
+      /(?:(?:api|access|auth|read|write|signing|client|service|private|encryption|account)[_-]?key|secret(?:[_-]?key)?(?:[_-]?previous)?|token|passwd|password)["'`]?[ \t]{0,8}(?:=>|:=|[:=])[ \t]{0,8}["'`]?([A-Za-z0-9+/_=.~-]{16,256})/dgi,
+    isKey: looksRandom,
+    sure: false,
+  },
+];
+
+/** Keys in a text, by our own rules; among bytes that are no text, by the sure ones alone. */
+export function ownMatches(text: string, isText: boolean): KeyMatch[] {
+  return RULES.filter(({ sure }) => sure || isText).flatMap(
+    ({ name, pattern, isKey }) =>
+      [...text.matchAll(pattern)].flatMap((match): KeyMatch[] => {
+        const [start, end] = match.indices?.[1] ?? [0, 0];
+        return isKey(match[1] ?? "") ? [{ rule: name, start, end }] : [];
+      }),
+  );
+}
+
+/** The keys that are configured, wherever they stand: no rule is as sure as that. */
+export function knownMatches(
+  text: string,
+  known: readonly string[],
+): KeyMatch[] {
+  return known.flatMap((key) => {
+    const matches: KeyMatch[] = [];
+    for (
+      let start = text.indexOf(key);
+      start !== -1;
+      start = text.indexOf(key, start + key.length)
+    ) {
+      const end = start + key.length;
+      matches.push({ rule: "configured-key", start, end });
+    }
+    return matches;
+  });
+}

@@ -1,0 +1,98 @@
+import { lintSource } from "@secretlint/core";
+import { rules } from "@secretlint/secretlint-rule-preset-recommend";
+import { fingerprintOf } from "./fingerprint.ts";
+import { type KeyMatch, knownMatches, ownMatches } from "./key-rules.ts";
+
+/** A key in a text, by its line. Never the key. */
+export interface ScannedKey {
+  readonly line: number;
+  readonly rule: string;
+  readonly fingerprint: string;
+}
+
+/** Lets a comment switch rules off, for ever and unseen: the allow-list is for that, which has a date. */
+const COMMENTS = "@secretlint/secretlint-rule-filter-comments";
+
+const CONFIG = {
+  rules: rules
+    .filter(({ meta }) => meta.id !== COMMENTS)
+    .map((rule) => ({ id: rule.meta.id, rule, options: {} })),
+};
+
+/** Git takes a file for binary when this much of its beginning has a zero byte. */
+const SNIFFED_BYTES = 8000;
+
+/** Finds keys in the bytes of a file: those that are `known`, and what looks like one. */
+export function createKeyScanner(
+  known: readonly string[],
+): (bytes: Buffer, name: string) => Promise<ScannedKey[]> {
+  return async (bytes, name) => {
+    const { text, isText } = decode(bytes);
+    const matches = [
+      ...knownMatches(text, known),
+      ...ownMatches(text, isText),
+      ...(isText ? await secretlintMatches(text, name) : []),
+    ];
+    return scannedKeys(text, matches);
+  };
+}
+
+/** Text as UTF-8 or, with its mark, UTF-16, as Windows writes it; other bytes each as a character. */
+function decode(bytes: Buffer): { text: string; isText: boolean } {
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) {
+    return { text: bytes.toString("utf16le"), isText: true };
+  }
+  return bytes.subarray(0, SNIFFED_BYTES).includes(0)
+    ? { text: bytes.toString("latin1"), isText: false }
+    : { text: bytes.toString("utf8"), isText: true };
+}
+
+async function secretlintMatches(
+  content: string,
+  filePath: string,
+): Promise<KeyMatch[]> {
+  const { messages } = await lintSource({
+    source: {
+      content,
+      filePath,
+      contentType: "text",
+      ext: extensionOf(filePath),
+    },
+    options: { config: CONFIG, noPhysicFilePath: true, locale: "en" },
+  });
+  return messages.map(({ ruleId, range: [start, end] }) => ({
+    rule: ruleId.replace(/^@secretlint\/secretlint-rule-/, ""),
+    start,
+    end,
+  }));
+}
+
+function extensionOf(name: string): string {
+  return /\.[^./]*$/.exec(name)?.[0] ?? "";
+}
+
+/** Of matches that overlap the first counts: the surer rules come first. */
+function scannedKeys(text: string, matches: readonly KeyMatch[]): ScannedKey[] {
+  const taken: KeyMatch[] = [];
+  for (const match of matches) {
+    if (
+      !taken.some(({ start, end }) => match.start < end && start < match.end)
+    ) {
+      taken.push(match);
+    }
+  }
+  taken.sort((a, b) => a.start - b.start);
+  let line = 1;
+  let counted = 0;
+  return taken.map(({ rule, start, end }) => {
+    for (
+      let at = text.indexOf("\n", counted);
+      at !== -1 && at < start;
+      at = text.indexOf("\n", counted)
+    ) {
+      line += 1;
+      counted = at + 1;
+    }
+    return { line, rule, fingerprint: fingerprintOf(text.slice(start, end)) };
+  });
+}

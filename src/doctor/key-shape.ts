@@ -1,0 +1,64 @@
+/** What a random key looks like, as opposed to words, placeholders and names of variables. */
+
+const MIN_LENGTH = 16;
+
+/** Bits for each character. Random hex digits have up to 4, random letters and digits up to 6, English words about 3. */
+const MIN_ENTROPY_HEX = 3;
+const MIN_ENTROPY = 3.3;
+
+/** Whoever writes one of these does not mean a key. */
+const NOT_MEANT =
+  /(?:^|[^a-z])(?:test|tests|testing|example|sample|dummy|fake|mock|placeholder|changeme|change|replace|your|foo|bar|xxx+|todo|none|null|undefined)(?:$|[^a-z])/i;
+
+/** `process.env.X`, `config.key`, `${X}`, `getKey`: a place where a key comes from. */
+const REFERENCE =
+  /^(?:\$|[a-z_$][\w$]*(?:\.[a-z_$][\w$]*)+$|[a-z]+(?:[A-Z][a-z]{2,}\d*)+$)/;
+
+/** A JSON Web Token is all names with dots, and none of them. */
+const WEB_TOKEN = /^eyJ[\w-]+\.eyJ/;
+
+/** Whether a text may well be a random key. */
+export function looksRandom(text: string): boolean {
+  if (
+    text.length < MIN_LENGTH ||
+    !/\d/.test(text) ||
+    !/[a-z]/i.test(text) ||
+    NOT_MEANT.test(text) ||
+    isSequence(text)
+  ) {
+    return false;
+  }
+  if (!WEB_TOKEN.test(text) && (REFERENCE.test(text) || isWords(text))) {
+    return false;
+  }
+  const least = /^[0-9a-f-]+$/i.test(text) ? MIN_ENTROPY_HEX : MIN_ENTROPY;
+  return entropyOf(text) >= least;
+}
+
+/** Shannon entropy in bits for each character. */
+export function entropyOf(text: string): number {
+  const counts = new Map<string, number>();
+  for (const char of text) {
+    counts.set(char, (counts.get(char) ?? 0) + 1);
+  }
+  let bits = 0;
+  for (const count of counts.values()) {
+    const share = count / text.length;
+    bits -= share * Math.log2(share);
+  }
+  return bits;
+}
+
+/** `another-signing-secret-01`: more words than anything else. */
+function isWords(text: string): boolean {
+  const parts = text.split(/[-_.:/]/);
+  const words = parts.filter((part) =>
+    /^(?:[A-Z]?[a-z]{3,}|[A-Z]{3,})$/.test(part),
+  );
+  return words.length >= 2 && words.length * 2 >= parts.length;
+}
+
+/** `0123456789abcdef…`: made by a hand on the keyboard. */
+function isSequence(text: string): boolean {
+  return /0123456789|123456789|abcdefghij/i.test(text);
+}
