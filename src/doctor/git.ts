@@ -1,6 +1,5 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { type Readable } from "node:stream";
 
 /** An object of a repository. */
 export interface GitObject {

@@ -1,4 +1,5 @@
 import { lintSource } from "@secretlint/core";
+import { secretLintProfiler } from "@secretlint/profiler";
 import { rules } from "@secretlint/secretlint-rule-preset-recommend";
 import { fingerprintOf } from "./fingerprint.ts";
 import { type KeyMatch, knownMatches, ownMatches } from "./key-rules.ts";
@@ -18,6 +19,10 @@ const CONFIG = {
     .filter(({ meta }) => meta.id !== COMMENTS)
     .map((rule) => ({ id: rule.meta.id, rule, options: {} })),
 };
+
+// It notes when each rule begins and ends, keeps all notes and goes through them at each new one: a history of some thousand
+// files would take minutes. May go when secretlint measures only on request.
+secretLintProfiler.mark = () => undefined;
 
 /** Git takes a file for binary when this much of its beginning has a zero byte. */
 const SNIFFED_BYTES = 8000;
