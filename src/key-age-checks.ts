@@ -4,8 +4,6 @@ import { type KeyAge, judgeKeyAge } from "./core/key-age.ts";
 import { type Source } from "./core/model.ts";
 import { startPeriodic } from "./periodic.ts";
 
-const DAY_MS = 86_400_000;
-
 export interface KeyAgeDeps {
   /** Those in force. */
   readonly sources: () => readonly Source[];
@@ -17,12 +15,12 @@ export interface KeyAgeDeps {
 }
 
 /**
- * Looks at once and then daily at how old the signing secret of each source is: one that is due for rotation is told of on
+ * Looks at once and then again and again at how old the signing secret of each source is: one that is due for rotation is told of on
  * the operational log, one that is overdue, or of unknown age, in the audit trail too.
  */
 export function startKeyAgeChecks(
   deps: KeyAgeDeps,
-  options: { readonly everyMs: number } = { everyMs: DAY_MS },
+  options: { readonly everyMs: number },
 ): { stop: () => Promise<void> } {
   const { sources, append, logger, now, onFault } = deps;
 

@@ -36,6 +36,8 @@ import { startWatchingFiles } from "./watch-files.ts";
 /** Refusals of unverified requests that one address gets answered in full: 600 at once, then 10 a second. */
 const REFUSALS = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
 
+const DAY_MS = 86_400_000;
+
 /** How often files with secrets are looked at, in milliseconds. */
 const LOOK_EVERY_MS = 500;
 
@@ -52,6 +54,8 @@ export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
   readonly readConfig?: () => Config;
   readonly limits?: Partial<ServerLimits>;
   readonly intervals?: AuditIntervals;
+  /** How often the age of secrets is looked at, in milliseconds: a day unless told. */
+  readonly keyAgeEveryMs?: number;
 }
 
 export interface Service {
@@ -206,13 +210,10 @@ export async function startService(
       { everyMs: LOOK_EVERY_MS },
     );
     shutdown.onRelease(watching.stop);
-    const ages = startKeyAgeChecks({
-      sources: () => current().sources,
-      append,
-      logger,
-      now,
-      onFault,
-    });
+    const ages = startKeyAgeChecks(
+      { sources: () => current().sources, append, logger, now, onFault },
+      { everyMs: deps.keyAgeEveryMs ?? DAY_MS },
+    );
     shutdown.onRelease(ages.stop);
 
     // Only now: a start that finds its port taken must not have delivered anything.

@@ -1,0 +1,525 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import {
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { type Environment, loadConfig } from "../src/config.ts";
+import { keyIdOf } from "../src/core/key-id.ts";
+import {
+  reply,
+  startDestination,
+  type TestDestination,
+} from "./destinations.ts";
+import {
+  eventBody,
+  eventually,
+  OTHER_SECRET,
+  SECRET,
+  signed,
+  startTestService,
+  temporaryFolder,
+  type TestService,
+} from "./harness.ts";
+import { serve } from "./processes.ts";
+
+const THIRD_SECRET = "third-signing-secret-0123456789abcdef";
+
+let folder: ReturnType<typeof temporaryFolder>;
+let service: TestService | null = null;
+let running: Awaited<ReturnType<typeof serve>> | null = null;
+let destinations: TestDestination[] = [];
+
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+afterEach(async () => {
+  await service?.stop();
+  service = null;
+  running?.child.kill("SIGKILL");
+  await running?.exited;
+  running = null;
+  await Promise.all(destinations.map((one) => one.close()));
+  destinations = [];
+  folder.remove();
+});
+
+const inFolder = (name: string): string => path.join(folder.path, name);
+
+function write(name: string, content: string): string {
+  writeFileSync(inFolder(name), content);
+  return inFolder(name);
+}
+
+/** A service in this process whose environment can be changed, as `.env` can. */
+async function start(env: Environment, now?: () => number) {
+  const given: Record<string, string | undefined> = { ...env };
+  const fixed = {
+    HOST: "127.0.0.1",
+    PORT: "0",
+    ADMIN_PORT: "0",
+    DRAIN_SECONDS: "0",
+    HEX_SECRET_CREATED_AT: new Date().toISOString(),
+    DATABASE_URL: `sqlite:${inFolder("hexhook.db")}`,
+  };
+  service = await startTestService(folder.path, {
+    env: { HEX_SECRET: undefined, ...fixed, ...given },
+    deps: {
+      readConfig: () => loadConfig({ ...fixed, ...given }),
+      ...(now === undefined ? {} : { now }),
+    },
+  });
+  return { service, given };
+}
+
+let events = 0;
+/** The status that a genuine delivery gets under a secret. */
+async function statusUnder(secret: string, at?: number): Promise<number> {
+  const body = eventBody(`evt_${(events += 1)}`);
+  const options = at === undefined ? { secret } : { secret, at };
+  return (await service!.post(body, signed(body, options))).status;
+}
+
+const reloads = async (action = "secret.reloaded") =>
+  (await service!.entries()).filter((entry) => entry.action === action);
+
+describe("a rotation", () => {
+  it("refuses no valid delivery under 300 requests a second while senders switch, and the old secret after its expiry", async () => {
+    const dotenv = (expiresAt: number) =>
+      write(
+        ".env",
+        `HEX_SECRET=${OTHER_SECRET}\nHEX_SECRET_PREVIOUS=${SECRET}\nHEX_SECRET_PREVIOUS_EXPIRES_AT=${new Date(expiresAt).toISOString()}\n`,
+      );
+    write(".env", `HEX_SECRET=${SECRET}\n`);
+    running = await serve(folder.path, {
+      HEX_SECRET: undefined,
+      AUDIT_STDOUT: "off",
+    });
+    const { post, child, stderr } = running;
+    let secret = SECRET;
+    let sent = 0;
+    let loading = true;
+    const refused: string[] = [];
+    const pending = new Set<Promise<void>>();
+    async function deliver(key: string): Promise<number> {
+      const body = eventBody(`evt_${(sent += 1)}`);
+      const answer = await post(body, signed(body, { secret: key }));
+      await answer.arrayBuffer();
+      return answer.status;
+    }
+    const load = (async () => {
+      while (loading) {
+        for (let n = 0; n < 3; n += 1) {
+          const one = deliver(secret).then((status) => {
+            if (status !== 200) {
+              refused.push(`${sent}: ${status}`);
+            }
+          });
+          pending.add(one);
+          void one.finally(() => pending.delete(one));
+        }
+        await delay(10);
+      }
+      await Promise.all(pending);
+    })();
+    const sentMore = (count: number) => {
+      const from = sent;
+      return eventually(() => sent >= from + count, 30_000);
+    };
+
+    await sentMore(300);
+    // The receiver first, then the senders.
+    dotenv(Date.now() + 3_600_000);
+    child.kill("SIGHUP");
+    await eventually(() => stderr().includes('"changed":true'));
+    await sentMore(150);
+    secret = OTHER_SECRET;
+    await sentMore(300);
+    child.kill("SIGHUP");
+    await sentMore(150);
+    expect(await deliver(SECRET)).toBe(200);
+    dotenv(Date.now());
+    child.kill("SIGHUP");
+    await eventually(async () => (await deliver(SECRET)) === 401);
+    await sentMore(150);
+    loading = false;
+    await load;
+    expect(refused).toEqual([]);
+    expect(sent).toBeGreaterThan(1000);
+    await running.stop();
+    expect(stderr()).not.toContain(SECRET);
+  }, 90_000);
+
+  it("reads a file with a secret again when a symbolic link is swapped, as Kubernetes does it", async () => {
+    const version = (name: string, secret: string): void => {
+      mkdirSync(inFolder(name));
+      writeFileSync(inFolder(`${name}/secret`), secret);
+    };
+    version("..2026_01", SECRET);
+    symlinkSync("..2026_01", inFolder("..data"));
+    symlinkSync("..data/secret", inFolder("secret"));
+    await start({ HEX_SECRET_FILE: inFolder("secret") });
+    expect(await statusUnder(SECRET)).toBe(200);
+
+    version("..2026_02", OTHER_SECRET);
+    symlinkSync("..2026_02", inFolder("..data_tmp"));
+    renameSync(inFolder("..data_tmp"), inFolder("..data"));
+    await eventually(async () => (await reloads()).length === 1);
+    expect(await statusUnder(OTHER_SECRET)).toBe(200);
+    expect(await statusUnder(SECRET)).toBe(401);
+    expect((await reloads())[0]).toMatchObject({
+      userId: "system",
+      resource: "/webhooks/hex",
+      result: "success",
+      metadata: {
+        trigger: "file",
+        changed: true,
+        source: "hex",
+        keyIds: [keyIdOf(OTHER_SECRET)],
+      },
+    });
+  });
+
+  it.each([
+    ["short", "short"],
+    ["empty", ""],
+    ["a placeholder", "changeme-changeme-changeme-changeme"],
+    ["in quotes", `"${OTHER_SECRET}"`],
+  ])(
+    "keeps the old secret when the new one is %s, with an entry, and takes a good one later",
+    async (_what, bad) => {
+      const file = write("secret", `${SECRET}\n`);
+      await start({ HEX_SECRET_FILE: file });
+      write("secret", bad);
+      await eventually(async () => (await reloads()).length === 1);
+      expect(await statusUnder(SECRET)).toBe(200);
+      expect((await reloads())[0]).toMatchObject({
+        result: "failure",
+        metadata: {
+          trigger: "file",
+          faults: [expect.stringMatching(/^HEX_SECRET_FILE: /)],
+        },
+      });
+      write("secret", `${OTHER_SECRET}\n`);
+      await eventually(async () => (await statusUnder(OTHER_SECRET)) === 200);
+      expect((await reloads()).map(({ result }) => result)).toEqual([
+        "failure",
+        "success",
+      ]);
+    },
+  );
+
+  it("keeps the old secret while its file is gone, and tells of that once", async () => {
+    const file = write("secret", SECRET);
+    await start({ HEX_SECRET_FILE: file });
+    rmSync(file);
+    await eventually(async () => (await reloads()).length === 1);
+    expect(await statusUnder(SECRET)).toBe(200);
+    write("secret", OTHER_SECRET);
+    await eventually(async () => (await statusUnder(OTHER_SECRET)) === 200);
+    expect(await reloads()).toHaveLength(2);
+  });
+
+  it("accepts the previous secret until it expires, by the clock, and says in the trail which one was used", async () => {
+    const end = Date.now() + 60_000;
+    let clock = Date.now();
+    await start(
+      {
+        HEX_SECRET: OTHER_SECRET,
+        HEX_SECRET_PREVIOUS: SECRET,
+        HEX_SECRET_PREVIOUS_EXPIRES_AT: new Date(end).toISOString(),
+      },
+      () => clock,
+    );
+    expect(await statusUnder(SECRET, clock)).toBe(200);
+    const { metadata } = (await service!.lastEntry())!;
+    expect(metadata).toMatchObject({ keyId: keyIdOf(SECRET) });
+    clock = end;
+    expect(await statusUnder(SECRET, clock)).toBe(401);
+    expect(await statusUnder(OTHER_SECRET, clock)).toBe(200);
+  });
+});
+
+describe("SIGHUP", () => {
+  it("says which secrets and what configuration are in force, also when nothing has changed", async () => {
+    await start({ HEX_SECRET: SECRET });
+    await service!.reload();
+    expect(await reloads()).toMatchObject([
+      {
+        metadata: {
+          trigger: "SIGHUP",
+          changed: false,
+          keyIds: [keyIdOf(SECRET)],
+        },
+      },
+    ]);
+    expect(await reloads("config.reloaded")).toMatchObject([
+      {
+        result: "success",
+        metadata: { trigger: "SIGHUP", changed: [], pending: [] },
+      },
+    ]);
+  });
+
+  it("names what it brought into force and what waits for the next start", async () => {
+    const { given } = await start({ HEX_SECRET: SECRET });
+    given["HEX_SCOPES"] = "read:health";
+    given["REPLAY_WINDOW_SECONDS"] = "60";
+    await service!.reload();
+    expect(await reloads("config.reloaded")).toMatchObject([
+      {
+        metadata: {
+          changed: ["HEX_SCOPES"],
+          pending: ["REPLAY_WINDOW_SECONDS"],
+        },
+      },
+    ]);
+  });
+
+  it("brings keys of the Hex API and the token of the management API into force, and names each by its id", async () => {
+    const [oldToken, newToken] = [
+      "a".repeat(20) + "1234",
+      "b".repeat(20) + "5678",
+    ];
+    const { given } = await start({
+      HEX_SECRET: SECRET,
+      ADMIN_PORT: "0",
+      ADMIN_TOKEN: oldToken,
+      HEX_READ_KEY: "read-key-0123456789",
+    });
+    given["ADMIN_TOKEN"] = newToken;
+    given["HEX_READ_KEY"] = "read-key-9876543210";
+    await service!.reload();
+    const told = (await reloads()).map(({ metadata }) => metadata);
+    expect(told).toContainEqual(
+      expect.objectContaining({
+        variable: "HEX_READ_KEY",
+        keyId: keyIdOf("read-key-9876543210"),
+      }),
+    );
+    expect(told).toContainEqual(
+      expect.objectContaining({
+        variable: "ADMIN_TOKEN",
+        keyId: keyIdOf(newToken),
+      }),
+    );
+  });
+
+  it("keeps everything when one thing is wrong", async () => {
+    const { given } = await start({ HEX_SECRET: SECRET });
+    given["HEX_SECRET"] = OTHER_SECRET;
+    given["HEX_SIGNATURE_SCHEME"] = "none";
+    await service!.reload();
+    expect(await statusUnder(SECRET)).toBe(200);
+    expect(await statusUnder(OTHER_SECRET)).toBe(401);
+    expect(await reloads("config.reloaded")).toMatchObject([
+      {
+        result: "failure",
+        metadata: {
+          faults: [expect.stringMatching(/^HEX_SIGNATURE_SCHEME: /)],
+        },
+      },
+    ]);
+  });
+});
+
+describe("the configuration file, read again", () => {
+  async function destination(): Promise<TestDestination> {
+    const one = await startDestination(reply(200));
+    destinations.push(one);
+    return one;
+  }
+
+  it("adds, changes and takes away destinations while deliveries go on", async () => {
+    const [first, second, third] = [
+      await destination(),
+      await destination(),
+      await destination(),
+    ];
+    const yaml = (list: Record<string, TestDestination>) =>
+      write(
+        "hexhook.yaml",
+        `destinations:\n${Object.entries(list)
+          .map(([name, { url }]) => `  ${name}: { url: "${url}" }\n`)
+          .join("")}`,
+      );
+    await start({
+      HEX_SECRET: SECRET,
+      HEXHOOK_CONFIG: yaml({ billing: first, mirror: second }),
+    });
+    await statusUnder(SECRET);
+    await eventually(
+      () => first.attempts.length === 1 && second.attempts.length === 1,
+    );
+
+    yaml({ billing: third, ci: first });
+    await service!.reload();
+    expect(await reloads("config.reloaded")).toMatchObject([
+      {
+        result: "success",
+        metadata: {
+          changed: expect.arrayContaining([
+            "destinations.billing",
+            "destinations.mirror",
+            "destinations.ci",
+          ]),
+        },
+      },
+    ]);
+    await statusUnder(SECRET);
+    await eventually(
+      () => third.attempts.length === 1 && first.attempts.length === 2,
+    );
+    expect(second.attempts).toHaveLength(1);
+  });
+
+  it("ends the attempt under way at a destination that is changed before the new one begins", async () => {
+    const [old, fresh] = [await destination(), await destination()];
+    const yaml = (one: TestDestination) =>
+      write(
+        "hexhook.yaml",
+        `destinations: { billing: { url: "${one.url}", concurrency: 1 } }\n`,
+      );
+    let finish = (): void => undefined;
+    old.answer((res) => {
+      finish = () => res.end();
+    });
+    await start({ HEX_SECRET: SECRET, HEXHOOK_CONFIG: yaml(old) });
+    await statusUnder(SECRET);
+    await eventually(() => old.attempts.length === 1);
+    yaml(fresh);
+    await service!.reload();
+    await statusUnder(SECRET);
+    expect(fresh.attempts).toHaveLength(0);
+    finish();
+    await eventually(() => fresh.attempts.length === 1);
+    const delivered = await eventually(async () => {
+      const entries = await reloads("delivery.succeeded");
+      return entries.length === 2 ? entries : null;
+    });
+    expect(delivered).toHaveLength(2);
+  });
+
+  it("keeps what was in force when the file is broken, and when a handler is missing", async () => {
+    const one = await destination();
+    const good = `destinations: { billing: { url: "${one.url}" } }\n`;
+    const file = write("hexhook.yaml", good);
+    await start({ HEX_SECRET: SECRET, HEXHOOK_CONFIG: file });
+    for (const broken of [
+      "destinations: {",
+      "destinations: { billing: { handler: nobody } }",
+    ]) {
+      write("hexhook.yaml", broken);
+      await service!.reload();
+      const last = (await reloads("config.reloaded")).at(-1);
+      expect(last).toMatchObject({ result: "failure" });
+    }
+    await statusUnder(SECRET);
+    await eventually(() => one.attempts.length === 1);
+  });
+
+  it("changes the scheme and the secrets of the source", async () => {
+    const file = write("secret", OTHER_SECRET);
+    const yaml = write("hexhook.yaml", "sources: { hex: { scheme: hex } }\n");
+    await start({ HEX_SECRET: SECRET, HEXHOOK_CONFIG: yaml });
+    write(
+      "hexhook.yaml",
+      `sources: { hex: { scheme: hex-body, secrets: [{ file: "${file}" }] } }\n`,
+    );
+    await service!.reload();
+    const body = eventBody("evt_body");
+    const headers = signed(body, { secret: OTHER_SECRET, scheme: "hex-body" });
+    expect((await service!.post(body, headers)).status).toBe(200);
+    expect(await statusUnder(OTHER_SECRET)).toBe(401);
+    // And now the file that the new configuration names is looked at.
+    writeFileSync(file, THIRD_SECRET);
+    const next = eventBody("evt_next");
+    const nextHeaders = signed(next, {
+      secret: THIRD_SECRET,
+      scheme: "hex-body",
+    });
+    await eventually(
+      async () => (await service!.post(next, nextHeaders)).status === 200,
+    );
+  });
+});
+
+describe("the age of a signing secret", () => {
+  const DAY = 86_400_000;
+  const daysAgo = (days: number): string =>
+    new Date(Date.now() - days * DAY).toISOString();
+  const overdue = () => reloads("secret.overdue");
+
+  it.each([
+    ["fresh", daysAgo(74), 0, false],
+    ["due", daysAgo(75), 0, true],
+    ["overdue", daysAgo(90), 1, true],
+    ["unknown", "", 1, true],
+    ["of a day to come", daysAgo(-3), 1, true],
+  ])(
+    "is looked at when the service starts: %s",
+    async (_what, HEX_SECRET_CREATED_AT, entries, warned) => {
+      await start({ HEX_SECRET: SECRET, HEX_SECRET_CREATED_AT });
+      await eventually(async () => (await overdue()).length === entries);
+      expect(/"secret":"HEX_SECRET"/.test(service!.log.text)).toBe(warned);
+      const metadata = (await overdue()).map((entry) => entry.metadata);
+      expect(metadata).toEqual(
+        entries === 0
+          ? []
+          : [
+              expect.objectContaining({
+                keyId: keyIdOf(SECRET),
+                source: "hex",
+              }),
+            ],
+      );
+    },
+  );
+
+  it("is looked at again every day, by what is in force then", async () => {
+    const { given } = await start({
+      HEX_SECRET: SECRET,
+      HEX_SECRET_CREATED_AT: daysAgo(100),
+    });
+    await eventually(async () => (await overdue()).length === 1);
+    await service!.stop();
+    service = await startTestService(folder.path, {
+      env: { HEX_SECRET: SECRET, HEX_SECRET_CREATED_AT: daysAgo(100) },
+      deps: {
+        keyAgeEveryMs: 50,
+        readConfig: () =>
+          loadConfig({ ...given, HEX_SECRET_CREATED_AT: daysAgo(1) }),
+      },
+    });
+    await eventually(async () => (await overdue()).length >= 3);
+    await service.reload();
+    const { length } = await overdue();
+    await delay(200);
+    expect((await overdue()).length).toBeLessThanOrEqual(length + 1);
+  });
+});
+
+describe("serve", () => {
+  it("writes no secret anywhere while it reloads", async () => {
+    const file = write("secret", SECRET);
+    running = await serve(folder.path, {
+      HEX_SECRET: undefined,
+      HEX_SECRET_FILE: file,
+      LOG_LEVEL: "trace",
+    });
+    writeFileSync(file, "short");
+    await eventually(() => running!.stdout().includes('"result":"failure"'));
+    writeFileSync(file, OTHER_SECRET);
+    await eventually(() => running!.stdout().includes(keyIdOf(OTHER_SECRET)));
+    await running.stop();
+    const output = running.stdout() + running.stderr();
+    expect(output).not.toMatch(new RegExp(`${SECRET}|${OTHER_SECRET}`));
+    expect(readFileSync(inFolder("hexhook.db")).includes(SECRET)).toBe(false);
+  });
+});
