@@ -38,7 +38,10 @@ export async function startHexApi(port = 0) {
   let otherwise: Behaviour | null = null;
   const sockets = new Set<Socket>();
 
-  function take({ idempotencyKey, body }: Call): void {
+  function take({ method, idempotencyKey, body }: Call): void {
+    if (method === "GET") {
+      return;
+    }
     const before = taken.get(idempotencyKey);
     if (before !== undefined) {
       if (before !== body) {

@@ -16,7 +16,8 @@ import {
   type CheckResult,
   type Finding,
 } from "../doctor/check-result.ts";
-import { runChecklist, type TrailVerdict } from "../doctor/checklist.ts";
+import { runChecklist } from "../doctor/checklist.ts";
+import { type TrailVerdict } from "../doctor/doctor-deps.ts";
 import { EXIT } from "../errors.ts";
 import { schemeOf } from "../signature/scheme.ts";
 import { signHeaders } from "../signature/sign.ts";

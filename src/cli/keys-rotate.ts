@@ -98,7 +98,7 @@ async function rotate(options: Options): Promise<void> {
   const interrupt = (): void => {
     stop.abort();
   };
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
   const result = await withOperatorStore(
     { command: "keys rotate", operator },
     (store) =>

@@ -12,8 +12,6 @@ interface KeyRule {
   readonly name: string;
   readonly pattern: RegExp;
   readonly isKey: (key: string) => boolean;
-  /** Whether it is sure enough to be looked for among bytes that are no text. */
-  readonly sure: boolean;
 }
 
 /** Dots and the same letter again and again are how documents write a key that is none. */
@@ -21,45 +19,52 @@ const isNoPlaceholder = (key: string): boolean =>
   new Set(key.replace(/^.*_/, "")).size >= 5 &&
   !/x{4}|\.\.\.|example|placeholder|your/i.test(key);
 
-/** What secretlint's preset does not find. */
-const RULES: readonly KeyRule[] = [
+/** What secretlint's preset does not find, sure enough to be looked for among bytes that are no text. */
+const SURE_RULES: readonly KeyRule[] = [
   {
     name: "live-key",
     pattern: /(?<![A-Za-z0-9])((?:sk|rk)_live_[A-Za-z0-9_-]{8,200})/dg,
     isKey: isNoPlaceholder,
-    sure: true,
   },
   {
     name: "webhook-secret",
     pattern: /(?<![A-Za-z0-9])(whsec_[A-Za-z0-9+/=_-]{24,200})/dg,
     isKey: (key) => looksRandom(key.slice("whsec_".length)),
-    sure: true,
   },
   {
     name: "private-key",
     pattern:
       /(-----BEGIN (?:[A-Z0-9]{1,16} ){0,3}PRIVATE KEY-----(?:\\r|\\n|\s|[A-Za-z0-9+/=:,-]){64,8192}?-----END)/dg,
     isKey: () => true,
-    sure: true,
-  },
-  {
-    name: "generic-key",
-    pattern:
-      /(?:(?:api|access|auth|read|write|signing|client|service|private|encryption|account)[_-]?key|secret(?:[_-]?key)?(?:[_-]?previous)?|token|passwd|password)["'`]?[ \t]{0,8}(?:=>|:=|[:=])[ \t]{0,8}["'`]?([A-Za-z0-9+/_=.~-]{16,256})/dgi,
-    isKey: looksRandom,
-    sure: false,
   },
 ];
 
-/** Keys in a text, by our own rules; among bytes that are no text, by the sure ones alone. */
-export function ownMatches(text: string, isText: boolean): KeyMatch[] {
-  return RULES.filter(({ sure }) => sure || isText).flatMap(
-    ({ name, pattern, isKey }) =>
-      [...text.matchAll(pattern)].flatMap((match): KeyMatch[] => {
-        const [start, end] = match.indices?.[1] ?? [0, 0];
-        return isKey(match[1] ?? "") ? [{ rule: name, start, end }] : [];
-      }),
-  );
+/** `NAME_KEY=…`, whoever's key it may be. */
+const GENERIC_RULE: KeyRule = {
+  name: "generic-key",
+  pattern:
+    /(?:(?:api|access|auth|read|write|signing|client|service|private|encryption|account)[_-]?key|secret(?:[_-]?key)?(?:[_-]?previous)?|token|passwd|password)["'`]?[ \t]{0,8}(?:=>|:=|[:=])[ \t]{0,8}["'`]?([A-Za-z0-9+/_=.~-]{16,256})/dgi,
+  isKey: looksRandom,
+};
+
+/** Keys that look like no other text. */
+export function sureMatches(text: string): KeyMatch[] {
+  return SURE_RULES.flatMap((rule) => matchesOf(rule, text));
+}
+
+/** What is given the name of a key, and looks like one. */
+export function genericMatches(text: string): KeyMatch[] {
+  return matchesOf(GENERIC_RULE, text);
+}
+
+function matchesOf(
+  { name, pattern, isKey }: KeyRule,
+  text: string,
+): KeyMatch[] {
+  return [...text.matchAll(pattern)].flatMap((match): KeyMatch[] => {
+    const [start, end] = match.indices?.[1] ?? [0, 0];
+    return isKey(match[1] ?? "") ? [{ rule: name, start, end }] : [];
+  });
 }
 
 /** The keys that are configured, wherever they stand: no rule is as sure as that. */

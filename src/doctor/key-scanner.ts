@@ -2,7 +2,12 @@ import { lintSource } from "@secretlint/core";
 import { secretLintProfiler } from "@secretlint/profiler";
 import { rules } from "@secretlint/secretlint-rule-preset-recommend";
 import { fingerprintOf } from "./fingerprint.ts";
-import { type KeyMatch, knownMatches, ownMatches } from "./key-rules.ts";
+import {
+  genericMatches,
+  type KeyMatch,
+  knownMatches,
+  sureMatches,
+} from "./key-rules.ts";
 
 /** A key in a text, by its line. Never the key. */
 export interface ScannedKey {
@@ -35,8 +40,9 @@ export function createKeyScanner(
     const { text, isText } = decode(bytes);
     const matches = [
       ...knownMatches(text, known),
-      ...ownMatches(text, isText),
+      ...sureMatches(text),
       ...(isText ? await secretlintMatches(text, name) : []),
+      ...(isText ? genericMatches(text) : []),
     ];
     return scannedKeys(text, matches);
   };

@@ -1,0 +1,77 @@
+import { type CheckResult } from "./check-result.ts";
+import { type DoctorDeps } from "./doctor-deps.ts";
+import {
+  isEnvFile,
+  misplacedKeys,
+  readEnvSecrets,
+  sharedSecrets,
+} from "./env-files.ts";
+import { type GitState } from "./git-state.ts";
+
+export async function envFilesIgnored(state: GitState): Promise<CheckResult> {
+  const check = "env_files_ignored";
+  if (!state.ok) {
+    const hint = "let this user read the repository with git";
+    return { check, status: "fail", details: [state.why], hint };
+  }
+  if (state.git === null) {
+    const details = ["this is no git repository"];
+    return { check, status: "skip", details, hint: "" };
+  }
+  const { list, output } = state.git;
+  const tracked = (await list("ls-files", "-z", "--cached")).filter(isEnvFile);
+  const open = (
+    await list("ls-files", "-z", "--others", "--exclude-standard")
+  ).filter(isEnvFile);
+  const details = [
+    ...tracked.map((file) => `${file} is tracked by git`),
+    ...open.map((file) => `${file} is not ignored by git`),
+  ];
+  if (details.length > 0) {
+    return {
+      check,
+      status: "fail",
+      details,
+      hint: "add `.env*` and `!.env.example` to .gitignore; `git rm --cached` what is tracked, and rotate what was in it",
+    };
+  }
+  const ignored = await output("check-ignore", "-q", "--no-index", ".env").then(
+    () => true,
+    () => false,
+  );
+  return ignored
+    ? { check, status: "pass", details: [], hint: "" }
+    : {
+        check,
+        status: "warn",
+        details: ["there is no .env file, and nothing would ignore one"],
+        hint: "add `.env*` and `!.env.example` to .gitignore",
+      };
+}
+
+export async function environmentsApart({
+  folder,
+}: DoctorDeps): Promise<CheckResult> {
+  const check = "environments_apart";
+  const secrets = await readEnvSecrets(folder);
+  const details = [...sharedSecrets(secrets), ...misplacedKeys(secrets)];
+  const environments = new Set(
+    secrets.flatMap(({ environment }) => environment ?? []),
+  );
+  if (details.length > 0) {
+    return {
+      check,
+      status: "fail",
+      details,
+      hint: "make a key and a secret of its own for each environment; what was shared is to be rotated",
+    };
+  }
+  return environments.size < 2
+    ? {
+        check,
+        status: "skip",
+        details: ["there are no two .env.* files with secrets to compare"],
+        hint: "",
+      }
+    : { check, status: "pass", details: [...environments], hint: "" };
+}

@@ -1,0 +1,76 @@
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { errorCode } from "../errors.ts";
+import { type AllowList, allowanceOf, parseAllowList } from "./allow-list.ts";
+import { type CheckResult } from "./check-result.ts";
+import { type DoctorDeps } from "./doctor-deps.ts";
+import { distinctiveValues, readEnvSecrets } from "./env-files.ts";
+import { findExposedKeys } from "./exposed-keys.ts";
+import { type GitState } from "./git-state.ts";
+
+export async function exposedKeys(
+  deps: DoctorDeps,
+  state: GitState,
+): Promise<CheckResult> {
+  const check = "exposed_keys";
+  if (!state.ok) {
+    const hint = "let this user read the repository with git";
+    return { check, status: "fail", details: [state.why], hint };
+  }
+  const { git } = state;
+  const { folder, configured, now, progress, allowListFile } = deps;
+  const top = git?.top ?? folder;
+  const allowed = await readAllowList(path.resolve(top, allowListFile));
+  const inFiles = (await readEnvSecrets(top)).map(({ value }) => value);
+  const known = distinctiveValues([...configured(), ...inFiles]);
+  const result = await findExposedKeys(folder, git, known, progress);
+  const judged = result.findings.map((finding) => ({
+    finding,
+    allowance: allowanceOf(allowed, finding.fingerprint, now()),
+  }));
+  const open = judged.filter(({ allowance }) => allowance !== "allowed");
+  const findings = open.map(({ finding }) => finding);
+  const notes = [
+    ...allowed.faults.map((fault) => `${allowListFile} ${fault}`),
+    ...(result.passedOver.length > 0
+      ? [
+          `${result.passedOver.length} files too large or unreadable were not looked into: ${result.passedOver[0] ?? ""}${result.passedOver.length > 1 ? ", ..." : ""}`,
+        ]
+      : []),
+    ...(result.shallow
+      ? ["this clone is shallow: `git fetch --unshallow` brings the rest"]
+      : []),
+    ...(git === null
+      ? ["this is no git repository: the folder alone was looked into"]
+      : []),
+  ];
+  const kept = judged.length - open.length;
+  const summary = `${result.scanned} files, versions and messages looked into${kept > 0 ? `, ${kept} findings allowed` : ""}`;
+  if (open.length > 0 || allowed.faults.length > 0) {
+    return {
+      check,
+      status: "fail",
+      details: [...notes, summary],
+      findings,
+      hint: `revoke each and make a new one: what was in git once is known. Then allow what is left in ${allowListFile}: FINGERPRINT YYYY-MM-DD why`,
+    };
+  }
+  return {
+    check,
+    status: notes.length > 0 ? "warn" : "pass",
+    details: [...notes, summary],
+    findings,
+    hint: "",
+  };
+}
+
+async function readAllowList(file: string): Promise<AllowList> {
+  try {
+    return parseAllowList(await readFile(file, "utf8"));
+  } catch (thrown) {
+    const code = errorCode(thrown) ?? "unknown";
+    return code === "ENOENT"
+      ? { allowances: [], faults: [] }
+      : { allowances: [], faults: [`cannot be read (${code})`] };
+  }
+}

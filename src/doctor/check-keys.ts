@@ -1,0 +1,97 @@
+import { judgeKeyAge } from "../core/key-age.ts";
+import { scopeFaults } from "../core/scopes.ts";
+import { type CheckResult } from "./check-result.ts";
+import { type DoctorDeps } from "./doctor-deps.ts";
+import { guarded } from "./guarded.ts";
+
+export function keysInEnvironment({
+  hexApi,
+}: DoctorDeps): Promise<CheckResult> {
+  const check = "keys_in_environment";
+  const hint =
+    "give each key in its variable or in a file that NAME_FILE names; .env.example lists them";
+  return guarded(check, hint, () => {
+    const { keys, readKey, writeKey } = hexApi();
+    const details = keys.map(({ variable, keyId }) => `${variable} ${keyId}`);
+    if (keys.length === 0) {
+      return {
+        check,
+        status: "pass",
+        details: ["no key of the Hex API is configured"],
+        hint: "",
+      };
+    }
+    const shared = readKey?.value === writeKey?.value;
+    return {
+      check,
+      status: shared ? "warn" : "pass",
+      details,
+      hint: shared
+        ? "a reader has no need to write: set HEX_READ_KEY and HEX_WRITE_KEY, a key each"
+        : "",
+    };
+  });
+}
+
+export function scopesMinimal({ hexApi }: DoctorDeps): Promise<CheckResult> {
+  const check = "scopes_minimal";
+  const hint =
+    "list in HEX_SCOPES what the keys may do, and take from them in the Hex dashboard what is not needed (`hexhook audit scopes` tells)";
+  return guarded(check, hint, () => {
+    const config = hexApi();
+    const faults = scopeFaults(config);
+    return faults.length > 0
+      ? { check, status: "fail", details: faults, hint }
+      : {
+          check,
+          status: "pass",
+          details: [
+            `${config.environment}: ${(config.granted ?? []).join(", ")}`,
+          ],
+          hint: "",
+        };
+  });
+}
+
+export function keyAge({ source, now }: DoctorDeps): Promise<CheckResult> {
+  const check = "key_age";
+  const rotate =
+    "make a new one (`hexhook secrets generate`), keep the old one as HEX_SECRET_PREVIOUS until senders have changed, and set HEX_SECRET_CREATED_AT";
+  return guarded(check, rotate, () => {
+    const [current] = source().secrets;
+    const { days, verdict } = judgeKeyAge(current?.createdAt ?? null, now());
+    const name = current?.name ?? "HEX_SECRET";
+    switch (verdict) {
+      case "unknown":
+        return {
+          check,
+          status: "fail",
+          details: [
+            `${name}: nobody has said when it was made, or a day to come`,
+          ],
+          hint: "set HEX_SECRET_CREATED_AT, or createdAt in the file",
+        };
+      case "overdue":
+        return {
+          check,
+          status: "fail",
+          details: [`${name}: ${days ?? 0} days old`],
+          hint: rotate,
+        };
+      case "due":
+        return {
+          check,
+          status: "warn",
+          details: [`${name}: ${days ?? 0} days old; overdue from 90`],
+          hint: rotate,
+        };
+      case "fresh":
+        return {
+          check,
+          status: "pass",
+          details: [`${name}: ${days ?? 0} days old`],
+          hint: "",
+        };
+    }
+  });
+}

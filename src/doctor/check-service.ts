@@ -1,0 +1,78 @@
+import { randomBytes } from "node:crypto";
+import { type CheckResult } from "./check-result.ts";
+import { type DoctorDeps } from "./doctor-deps.ts";
+import { guarded } from "./guarded.ts";
+
+export function signaturesValidated(deps: DoctorDeps): Promise<CheckResult> {
+  const check = "signatures_validated";
+  const hint =
+    "set HEX_SECRET (`hexhook secrets generate` makes one), and correct what else is named";
+  return guarded(check, hint, () => {
+    const source = deps.source();
+    deps.wholeConfig();
+    return deps.verifies(source, randomBytes(64))
+      ? {
+          check,
+          status: "pass",
+          details: [
+            `source ${source.name}, scheme ${source.scheme}: a signed message is taken, a forged one refused`,
+          ],
+          hint: "",
+        }
+      : {
+          check,
+          status: "fail",
+          details: [
+            `source ${source.name}, scheme ${source.scheme}: a forged message is taken, or a signed one refused`,
+          ],
+          hint: "do not use this build; tell its makers",
+        };
+  });
+}
+
+export function auditLogging({
+  auditSinks,
+  trail,
+}: DoctorDeps): Promise<CheckResult> {
+  const check = "audit_logging";
+  const hint =
+    "unset AUDIT_STDOUT, or set AUDIT_FILE, so that the trail leaves the store";
+  return guarded(check, hint, async () => {
+    const sinks = auditSinks();
+    const verdict = await trail();
+    const off =
+      sinks.length === 0
+        ? ["AUDIT_STDOUT is off, and there is neither AUDIT_FILE nor analytics"]
+        : [];
+    const broken = verdict?.faults ?? [];
+    if (off.length + broken.length > 0) {
+      return {
+        check,
+        status: "fail",
+        details: [...off, ...broken],
+        hint:
+          broken.length > 0
+            ? "the trail was tampered with, or its store damaged: keep a copy, and compare it with the sinks (`hexhook audit verify`)"
+            : hint,
+      };
+    }
+    const details = [`goes to ${sinks.join(", ")}`];
+    if (verdict === null) {
+      details.push("there is no store yet to be verified");
+      return { check, status: "pass", details, hint: "" };
+    }
+    return verdict.intact
+      ? {
+          check,
+          status: "pass",
+          details: [...details, "the trail in the store is intact"],
+          hint: "",
+        }
+      : {
+          check,
+          status: "warn",
+          details: [...details, ...verdict.doubts],
+          hint: "`hexhook audit verify` says more",
+        };
+  });
+}

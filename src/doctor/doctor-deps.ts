@@ -1,0 +1,33 @@
+import { type HexApiConfig } from "../config/hex-api.ts";
+import { type Source } from "../core/model.ts";
+import { type ScanProgress } from "./exposed-keys.ts";
+
+/** What the audit trail of the store amounts to. */
+export interface TrailVerdict {
+  readonly intact: boolean;
+  /** One line each. */
+  readonly faults: readonly string[];
+  /** One line each. */
+  readonly doubts: readonly string[];
+}
+
+/** What the checklist is gone through with. What throws ConfigError fails the checks that need it, and no other. */
+export interface DoctorDeps {
+  readonly folder: string;
+  /** Of the repository's top; keys that somebody has answered for. */
+  readonly allowListFile: string;
+  readonly hexApi: () => HexApiConfig;
+  readonly source: () => Source;
+  /** The rest of what `serve` needs. */
+  readonly wholeConfig: () => void;
+  /** Whether a signed message is taken, and a forged one refused. */
+  readonly verifies: (source: Source, body: Buffer) => boolean;
+  /** Where audit entries go besides the store. */
+  readonly auditSinks: () => readonly string[];
+  /** Null = there is no store yet. */
+  readonly trail: () => Promise<TrailVerdict | null>;
+  /** Secrets that are configured, looked for everywhere. */
+  readonly configured: () => readonly string[];
+  readonly now: () => number;
+  readonly progress: ScanProgress;
+}
