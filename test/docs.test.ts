@@ -3,6 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { VARIABLES } from "../src/config/variables.ts";
 import { AUDIT_ACTIONS } from "../src/core/audit-entry.ts";
+import { CHECKS } from "../src/doctor/check-result.ts";
 import { PROBLEMS } from "../src/errors.ts";
 import { SCHEME_NAMES } from "../src/signature/scheme.ts";
 import { hexhook } from "./processes.ts";
@@ -118,6 +119,12 @@ describe("the documents", () => {
     }
   });
 
+  it("list every check of the doctor, and no other", () => {
+    expect(
+      sorted(firstColumn(read("docs/secrets.md"), "The checklist")),
+    ).toEqual(sorted(Object.keys(CHECKS)));
+  });
+
   it("list every command, and no other", async () => {
     const commandsOf = async (...parents: string[]): Promise<string[]> => {
       const { stdout } = await hexhook([...parents, "--help"], { cwd: ROOT });
@@ -128,7 +135,8 @@ describe("the documents", () => {
           .filter((name) => name !== "help")
           .map(async (name) => {
             const below =
-              parents.length === 0 && ["audit", "events"].includes(name)
+              parents.length === 0 &&
+              ["audit", "events", "secrets", "keys"].includes(name)
                 ? await commandsOf(...parents, name)
                 : [];
             return below.length > 0

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import path from "node:path";
+import { inspect } from "node:util";
 import { type AuditDraft } from "../src/core/audit-entry.ts";
 import { coversScope, denialOf, scopeFaults } from "../src/core/scopes.ts";
 import { keyIdOf } from "../src/core/key-id.ts";
@@ -98,7 +99,7 @@ describe("HexReader", () => {
 
   it("does not show its key, however it is looked at", () => {
     const seen = [reader(), writer()].map((client) =>
-      [JSON.stringify(client), String(client), Object.values(client)].join(),
+      inspect(client, { showHidden: true, depth: 9 }),
     );
     expect(seen.join()).not.toMatch(/key-0123/);
   });
@@ -111,7 +112,11 @@ describe("HexWriter", () => {
       idempotencyKey: "w:7",
     });
     expect(
-      api.calls.map(({ path, key, body }) => [path, key, JSON.parse(body)]),
+      api.calls.map(({ path, key, body }) => [
+        path,
+        key,
+        JSON.parse(body) as unknown,
+      ]),
     ).toEqual([
       [
         "/v1/track",
@@ -134,10 +139,10 @@ describe("HexWriter", () => {
     expect(second).toBe("w:7");
   });
 
-  it.each([
+  it.each<[string, Behaviour]>([
     ["503", status(503)],
     ["429 with a Retry-After", status(429, { "retry-after": "0" })],
-    ["a connection that is reset", ((res) => res.destroy()) as Behaviour],
+    ["a connection that is reset", (res) => res.destroy()],
   ])("tries again after %s, under the same key", async (_what, fault) => {
     api.plan.push(fault, fault);
     await writer().track("audit", { a: 1 });
