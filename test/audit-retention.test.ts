@@ -46,6 +46,8 @@ async function begin(writer: string): Promise<Store> {
   });
   open.push(store);
   const started = serverStarted({
+    environment: "development",
+    hexKeys: [],
     at: now,
     version: "1.0.0",
     nodeVersion: "v24.0.0",

@@ -41,6 +41,8 @@ function started(
   options: { checkpoints?: Checkpoints; resumed?: ChainHead[] } = {},
 ): AuditDraft {
   return serverStarted({
+    environment: "development",
+    hexKeys: [],
     at: AT,
     version: "1.0.0",
     nodeVersion: "v24.0.0",

@@ -80,6 +80,8 @@ describe("an entry", () => {
       hash: "a".repeat(64),
     }));
     const started = serverStarted({
+      environment: "development",
+      hexKeys: [],
       at: 1,
       version: "1.0.0",
       nodeVersion: "v24.0.0",

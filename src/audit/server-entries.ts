@@ -28,7 +28,11 @@ export function serverStarted(facts: {
   at: number;
   version: string;
   nodeVersion: string;
+  /** `development`, `staging` or `production`. */
+  environment: string;
   sources: readonly Source[];
+  /** Keys of the Hex API, by their ids. */
+  hexKeys: readonly { readonly variable: string; readonly keyId: string }[];
   destinations: readonly string[];
   /** What this writer's checkpoints are verified with. */
   publicKey: string;
@@ -48,10 +52,15 @@ export function serverStarted(facts: {
     metadata: withHeads(facts.heads, {
       version,
       node: nodeVersion,
+      environment: facts.environment,
       sources: sources.map(({ name, scheme, secrets }) => ({
         name,
         scheme,
         keyIds: secrets.map(({ keyId }) => keyId),
+      })),
+      hexKeys: facts.hexKeys.map(({ variable, keyId }) => ({
+        variable,
+        keyId,
       })),
       destinations: destinations.slice(0, MAX_DESTINATIONS).map(clipText),
       destinationsOmitted: omitted(destinations.length - MAX_DESTINATIONS),

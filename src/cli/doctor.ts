@@ -16,7 +16,6 @@ import {
   type CheckResult,
   type Finding,
 } from "../doctor/check-result.ts";
-import { runChecklist } from "../doctor/checklist.ts";
 import { type TrailVerdict } from "../doctor/doctor-deps.ts";
 import { EXIT } from "../errors.ts";
 import { schemeOf } from "../signature/scheme.ts";
@@ -73,6 +72,8 @@ Exit status: 0 nothing failed, 1 a check failed.`,
 }
 
 async function examine(allowListFile: string): Promise<CheckResult[]> {
+  // Only here: no other command needs secretlint's rules, which take a while to load.
+  const { runChecklist } = await import("../doctor/checklist.ts");
   const env = readEnvironment();
   let bar = createProgressBar(null);
   const results = await runChecklist({

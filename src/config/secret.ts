@@ -11,7 +11,12 @@ const PLACEHOLDERS = [
   /change[-_ ]?(?:me|it|this)/i,
   /replace[-_ ]?(?:me|this|with)/i,
   /your[-_ ]?(?:[a-z]+[-_ ]?)?(?:secret|key|token)/i,
+  /(?:insert|enter|put|paste|add)[-_ ].*(?:secret|key|token).*here/i,
   /placeholder/i,
+  /^(?:todo|fixme|tbd)\b/i,
+  /\*{3}/,
+  // What a template or a shell should have replaced.
+  /^\$[({\w]|^\{\{.*\}\}$|^%\w+%$/,
 ];
 
 const WHSEC = /^whsec_(.*)$/s;
@@ -62,7 +67,7 @@ function secretFault(secret: string): string | null {
   if (secret !== secret.trim()) {
     return "begins or ends with white space; take it away";
   }
-  if (/^(["'`]).*\1$/s.test(secret)) {
+  if (/^["'`“‘«].*["'`”’»]$/s.test(secret)) {
     return "is wrapped in quotes; take them away";
   }
   if (PLACEHOLDERS.some((placeholder) => placeholder.test(secret))) {
