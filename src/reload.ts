@@ -32,8 +32,6 @@ export interface Reloader {
 export function createReloader(deps: ReloaderDeps, initial: Config): Reloader {
   const { logger, now } = deps;
   let config = initial;
-  /** What was refused last: a file that stays wrong is told of once, unless somebody asks. */
-  let refused = "";
 
   async function reload(trigger: ReloadTrigger): Promise<void> {
     const before = config;
@@ -43,7 +41,6 @@ export function createReloader(deps: ReloaderDeps, initial: Config): Reloader {
       const after = deps.read();
       const destinations = deps.apply(after);
       config = after;
-      refused = "";
       entries = reloadedEntries(before, after, { ...facts, destinations });
       tell(before, after, entries);
     } catch (thrown) {
@@ -51,10 +48,6 @@ export function createReloader(deps: ReloaderDeps, initial: Config): Reloader {
         throw asError(thrown);
       }
       const { faults } = thrown;
-      if (trigger === "file" && refused === faults.join("\n")) {
-        return;
-      }
-      refused = faults.join("\n");
       entries = refusedEntries(faults, facts);
       for (const fault of faults) {
         logger.error({ trigger, fault }, "the new configuration is refused");

@@ -1,13 +1,37 @@
-import { type Environment } from "../config.ts";
+import { type Environment, loadConfig } from "../config.ts";
 import {
   readSecretVariable,
   SECRET_VARIABLE_NAMES,
 } from "../config/environment.ts";
+import { ConfigError } from "../errors.ts";
 
-/** Every secret that the environment gives, by NAME or NAME_FILE, whether it would be taken or not. */
+/**
+ * Every secret that is configured: those that variables give by NAME or NAME_FILE, whether they would be taken or not, and
+ * those that a good configuration file refers to.
+ */
 export function configuredSecrets(env: Environment): string[] {
-  return SECRET_VARIABLE_NAMES.flatMap((name) => {
+  const given = SECRET_VARIABLE_NAMES.flatMap((name) => {
     const read = readSecretVariable(env, name);
     return "text" in read && read.text ? [read.text] : [];
   });
+  return [...given, ...referredSecrets(env)];
+}
+
+function referredSecrets(env: Environment): string[] {
+  try {
+    const { sources, destinations } = loadConfig(env);
+    return [
+      ...sources.flatMap(({ secrets }) =>
+        secrets.map(({ key }) => String(key)),
+      ),
+      ...destinations.flatMap((one) =>
+        one.kind === "http" && one.secret !== null ? [one.secret] : [],
+      ),
+    ];
+  } catch (thrown) {
+    if (thrown instanceof ConfigError) {
+      return [];
+    }
+    throw thrown;
+  }
 }

@@ -25,6 +25,7 @@ import { commandClient } from "./hex-client.ts";
 import { parseOperator, thisUser } from "./operator.ts";
 import { withOperatorStore } from "./operator-store.ts";
 import { parseCount } from "./parse.ts";
+import { outliveReader } from "./report.ts";
 import { readStdin } from "./stdin.ts";
 
 interface Options {
@@ -98,7 +99,10 @@ async function rotate(options: Options): Promise<void> {
   const interrupt = (): void => {
     stop.abort();
   };
-  process.on("SIGINT", interrupt).on("SIGTERM", interrupt);
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, interrupt);
+  }
+  outliveReader();
   const result = await withOperatorStore(
     { command: "keys rotate", operator },
     (store) =>
@@ -262,8 +266,7 @@ function conclude(
     return;
   }
   const { step, why, inForce } = result;
-  const left = inForce === "old" ? keyId : newKeyId;
-  say({ step, ok: false, variable, why, inForce: left }, `FAILED  ${why}`);
+  say({ step, ok: false, variable, why, inForce }, `FAILED  ${why}`);
   if (inForce === "old") {
     say(
       { ok: false, variable, keyId },

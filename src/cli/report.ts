@@ -39,3 +39,11 @@ export function endWhenReaderLeaves(): void {
     throw error;
   });
 }
+
+/** For what must come to its end, and to its exit code, whether or not anybody reads what it says. */
+export function outliveReader(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.removeAllListeners("error");
+    stream.on("error", () => undefined);
+  }
+}

@@ -71,6 +71,8 @@ export async function createDispatcher(
   );
   /** Of destinations that were replaced: their last attempts are under way. */
   const retiring = new Set<Worker>();
+  /** By name: resolves when no attempt is under way there that a worker before the present one has begun. */
+  const retired = new Map<string, Promise<unknown>>();
   let started = false;
   let stopping = false;
 
@@ -194,7 +196,11 @@ export async function createDispatcher(
     pause: (name, operator) => setPaused(name, operator, true),
     resume: (name, operator) => setPaused(name, operator, false),
     replace({ removed, added }) {
-      const retired = new Map(removed.map((name) => [name, retire(name)]));
+      for (const name of removed) {
+        const all = Promise.all([retired.get(name), retire(name)]);
+        retired.set(name, all);
+        all.catch(onFault);
+      }
       for (const destination of added) {
         const { name } = destination;
         const worker = workerOf(destination);
@@ -208,9 +214,6 @@ export async function createDispatcher(
           }
         };
         begin().catch(onFault);
-      }
-      for (const one of retired.values()) {
-        one.catch(onFault);
       }
     },
     async stop(graceMs) {

@@ -29,13 +29,19 @@ export function parseAllowList(text: string): AllowList {
     }
     const [, fingerprint, day = ""] = LINE.exec(said) ?? [];
     const endsAt = Date.parse(`${day}T00:00:00Z`) + DAY_MS;
-    if (fingerprint === undefined || Number.isNaN(endsAt)) {
+    if (fingerprint === undefined || !isDay(day)) {
       faults.push(`line ${index + 1}: must be FINGERPRINT YYYY-MM-DD why`);
     } else {
       allowances.push({ fingerprint, endsAt });
     }
   }
   return { allowances, faults };
+}
+
+/** The 31st of February is none, whatever Date.parse makes of it. */
+function isDay(text: string): boolean {
+  const at = Date.parse(`${text}T00:00:00Z`);
+  return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }
 
 /** `allowed`, `expired` where the day is over, or `none`. */

@@ -14,15 +14,15 @@ export async function envFilesIgnored(state: GitState): Promise<CheckResult> {
     const hint = "let this user read the repository with git";
     return { check, status: "fail", details: [state.why], hint };
   }
-  if (state.git === null) {
-    const details = ["this is no git repository"];
+  if (state.git === null || state.git.bare) {
+    const details = ["this is no working tree of git"];
     return { check, status: "skip", details, hint: "" };
   }
   const { list, output } = state.git;
-  const tracked = (await list("ls-files", "-z", "--cached")).filter(isEnvFile);
-  const open = (
-    await list("ls-files", "-z", "--others", "--exclude-standard")
-  ).filter(isEnvFile);
+  const envFiles = async (...which: readonly string[]): Promise<string[]> =>
+    (await list("ls-files", "-z", ...which)).map(String).filter(isEnvFile);
+  const tracked = await envFiles("--cached");
+  const open = await envFiles("--others", "--exclude-standard");
   const details = [
     ...tracked.map((file) => `${file} is tracked by git`),
     ...open.map((file) => `${file} is not ignored by git`),
@@ -49,11 +49,15 @@ export async function envFilesIgnored(state: GitState): Promise<CheckResult> {
       };
 }
 
-export async function environmentsApart({
-  folder,
-}: DoctorDeps): Promise<CheckResult> {
+export async function environmentsApart(
+  { folder }: DoctorDeps,
+  state: GitState,
+): Promise<CheckResult> {
   const check = "environments_apart";
-  const secrets = await readEnvSecrets(folder);
+  const top = state.ok && state.git !== null ? state.git.top : folder;
+  const secrets = (
+    await Promise.all([...new Set([top, folder])].map(readEnvSecrets))
+  ).flat();
   const details = [...sharedSecrets(secrets), ...misplacedKeys(secrets)];
   const environments = new Set(
     secrets.flatMap(({ environment }) => environment ?? []),

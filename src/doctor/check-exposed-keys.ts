@@ -1,11 +1,12 @@
-import { readFile } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { errorCode } from "../errors.ts";
 import { type AllowList, allowanceOf, parseAllowList } from "./allow-list.ts";
 import { type CheckResult } from "./check-result.ts";
 import { type DoctorDeps } from "./doctor-deps.ts";
 import { distinctiveValues, readEnvSecrets } from "./env-files.ts";
-import { findExposedKeys } from "./exposed-keys.ts";
+import { findExposedKeys, type ScanResult } from "./exposed-keys.ts";
+import { GitError } from "./git.ts";
 import { type GitState } from "./git-state.ts";
 
 export async function exposedKeys(
@@ -23,7 +24,20 @@ export async function exposedKeys(
   const allowed = await readAllowList(path.resolve(top, allowListFile));
   const inFiles = (await readEnvSecrets(top)).map(({ value }) => value);
   const known = distinctiveValues([...configured(), ...inFiles]);
-  const result = await findExposedKeys(folder, git, known, progress);
+  let result: ScanResult;
+  try {
+    result = await findExposedKeys(folder, git, known, progress);
+  } catch (thrown) {
+    if (!(thrown instanceof GitError)) {
+      throw thrown;
+    }
+    return {
+      check,
+      status: "fail",
+      details: [thrown.message],
+      hint: "the history cannot be read whole here: mend the repository, or fetch all of it",
+    };
+  }
   const judged = result.findings.map((finding) => ({
     finding,
     allowance: allowanceOf(allowed, finding.fingerprint, now()),
@@ -35,6 +49,11 @@ export async function exposedKeys(
     ...(result.passedOver.length > 0
       ? [
           `${result.passedOver.length} files too large or unreadable were not looked into: ${result.passedOver[0] ?? ""}${result.passedOver.length > 1 ? ", ..." : ""}`,
+        ]
+      : []),
+    ...(result.repositories.length > 0
+      ? [
+          `repositories within this one were not looked into: ${result.repositories.join(", ")}`,
         ]
       : []),
     ...(result.shallow
@@ -66,6 +85,9 @@ export async function exposedKeys(
 
 async function readAllowList(file: string): Promise<AllowList> {
   try {
+    if (!(await stat(file)).isFile()) {
+      return { allowances: [], faults: ["is not a file"] };
+    }
     return parseAllowList(await readFile(file, "utf8"));
   } catch (thrown) {
     const code = errorCode(thrown) ?? "unknown";

@@ -12,7 +12,7 @@ export async function runChecklist(deps: DoctorDeps): Promise<CheckResult[]> {
   return [
     await keysInEnvironment(deps),
     await envFilesIgnored(git),
-    await environmentsApart(deps),
+    await environmentsApart(deps, git),
     await scopesMinimal(deps),
     await signaturesValidated(deps),
     await auditLogging(deps),

@@ -1,13 +1,22 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { parseEnv } from "node:util";
+import { decode } from "./decode.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import { looksRandom } from "./key-shape.ts";
+
+const MAX_BYTES = 1_048_576;
 
 /** Files like these hold no real values, and belong into git. */
 const EXAMPLE = /\.(?:example|sample|template|dist|defaults?|tpl)$/i;
 
-const SECRET_NAME = /(?:SECRET|KEY|TOKEN|PASSWORD|PASSWD)(?:_PREVIOUS)?$/i;
+/** Names of what is a secret for sure. */
+const SECRET_NAME =
+  /(?:SECRET|TOKEN|PASSWORD|PASSWD|PASS|(?:API|READ|WRITE|SIGNING|PRIVATE)_KEY)(?:_PREVIOUS|_OLD|_NEXT)?$/i;
+
+/** Names of what may be one, if it looks like one: many a KEY is public, or the name of a column. */
+const KEY_NAME = /KEY(?:_PREVIOUS|_OLD|_NEXT)?$/i;
+const PUBLIC_NAME = /PUBLIC|SITE_KEY/i;
 
 /** Whether a path is that of `.env` or `.env.NAME`, other than an example. */
 export function isEnvFile(file: string): boolean {
@@ -24,43 +33,73 @@ export interface EnvSecret {
   readonly line: number;
 }
 
-/** The secrets in the `.env` files of a folder, with their values. */
+/** The secrets in the `.env` files of a folder, with their values, also of files that NAME_FILE names there. */
 export async function readEnvSecrets(folder: string): Promise<EnvSecret[]> {
   const names = (await readdir(folder)).filter(isEnvFile).sort();
   const files = await Promise.all(
-    names.map(async (file) => ({
+    names.map(async (file) => ({ file, text: await readText(folder, file) })),
+  );
+  const given = files.flatMap(({ file, text }) =>
+    Object.entries(parseEnv(text)).map(async ([name, value = ""]) => ({
       file,
-      text: await readFile(path.join(folder, file), "utf8").catch(() => ""),
+      environment: file.split(".")[2] ?? null,
+      name,
+      value: name.endsWith("_FILE")
+        ? (await readText(folder, value)).trim()
+        : value,
+      line: lineOf(text, name),
     })),
   );
-  return files.flatMap(({ file, text }) =>
-    Object.entries(parseEnv(text)).flatMap(([name, value]): EnvSecret[] =>
-      value && SECRET_NAME.test(name)
-        ? [
-            {
-              file,
-              environment: file.split(".")[2] ?? null,
-              name,
-              value,
-              line: lineOf(text, name),
-            },
-          ]
-        : [],
-    ),
+  return (await Promise.all(given)).filter(isSecret);
+}
+
+function isSecret({ name, value }: EnvSecret): boolean {
+  const base = name.replace(/_FILE$/, "");
+  return (
+    value !== "" &&
+    (SECRET_NAME.test(base) ||
+      (KEY_NAME.test(base) && !PUBLIC_NAME.test(base) && isDistinctive(value)))
   );
 }
 
+/** Empty for what cannot be read, or is no file: a pipe would be waited for. */
+async function readText(folder: string, name: string): Promise<string> {
+  const file = path.resolve(folder, name);
+  try {
+    const { size, isFile } = await stat(file).then((found) => ({
+      size: found.size,
+      isFile: found.isFile(),
+    }));
+    return isFile && size <= MAX_BYTES
+      ? decode(await readFile(file)).text.replace(/^\ufeff/, "")
+      : "";
+  } catch {
+    return "";
+  }
+}
+
 function lineOf(text: string, name: string): number {
-  const assigned = new RegExp(`^\\s*(?:export\\s+)?${name}\\s*=`);
-  return text.split("\n").findIndex((line) => assigned.test(line)) + 1;
+  const names = text.split("\n").map((line) =>
+    line
+      .replace(/^\s*export\s/, "")
+      .split("=", 1)[0]
+      ?.trim(),
+  );
+  return names.lastIndexOf(name) + 1;
 }
 
 /** The values that are worth looking for elsewhere: those that could not stand there by chance. */
 export function distinctiveValues(values: readonly string[]): string[] {
-  const distinctive = values.filter(
-    (value) => value.length >= 24 || looksRandom(value),
-  );
-  return [...new Set(distinctive)];
+  return [...new Set(values.filter(isDistinctive))];
+}
+
+function isDistinctive(value: string): boolean {
+  return value.length >= 24 || looksRandom(value);
+}
+
+/** A short one could be guessed from it. */
+function named(value: string): string {
+  return isDistinctive(value) ? ` (fingerprint ${fingerprintOf(value)})` : "";
 }
 
 /** A line for each secret that files of two environments have in common. */
@@ -76,7 +115,7 @@ export function sharedSecrets(secrets: readonly EnvSecret[]): string[] {
     return other === undefined
       ? []
       : [
-          `${one.file}:${one.line} ${one.name} is the same as ${other.file}:${other.line} ${other.name} (fingerprint ${fingerprintOf(one.value)})`,
+          `${one.file}:${one.line} ${one.name} is the same as ${other.file}:${other.line} ${other.name}${named(one.value)}`,
         ];
   });
 }

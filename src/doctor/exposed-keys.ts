@@ -27,6 +27,8 @@ export interface ScanResult {
   readonly scanned: number;
   /** Those that were too large, or could not be read. */
   readonly passedOver: readonly string[];
+  /** Repositories within this one. */
+  readonly repositories: readonly string[];
   /** Whether git knows only a part of the history here. */
   readonly shallow: boolean;
 }
@@ -63,6 +65,7 @@ export async function findExposedKeys(
     findings: [...new Map(findings.map((one) => [idOf(one), one])).values()],
     scanned: files.length + objects.length,
     passedOver: [...tree.passedOver, ...history.passedOver],
+    repositories: tree.repositories,
     shallow:
       git !== null &&
       (await git.output("rev-parse", "--is-shallow-repository"))
@@ -77,20 +80,21 @@ const placeOf = ({ path: file, fingerprint }: Finding): string =>
 const idOf = (one: Finding): string =>
   `${placeOf(one)} ${one.commit === null ? one.line : "history"}`;
 
-/** Tracked files, and untracked ones that are not ignored. */
-async function workingTree(git: Git): Promise<string[]> {
-  const list = await git.list(
-    "ls-files",
-    "-z",
-    "--cached",
-    "--others",
-    "--exclude-standard",
-  );
-  return [...new Set(list)];
+/** Tracked files, and untracked ones that are not ignored; a name that ends in `/` is a repository within. */
+async function workingTree(git: Git): Promise<Buffer[]> {
+  if (git.bare) {
+    return [];
+  }
+  const which = ["--cached", "--others", "--exclude-standard"];
+  const list = await git.list("ls-files", "-z", ...which);
+  // By their bytes: what is not UTF-8 would become the same.
+  return [
+    ...new Map(list.map((name) => [name.toString("latin1"), name])).values(),
+  ];
 }
 
-async function filesOf(folder: string): Promise<string[]> {
-  const files: string[] = [];
+async function filesOf(folder: string): Promise<Buffer[]> {
+  const files: Buffer[] = [];
   const visit = async (below: string): Promise<void> => {
     const entries = await readdir(path.join(folder, below), {
       withFileTypes: true,
@@ -100,7 +104,7 @@ async function filesOf(folder: string): Promise<string[]> {
       if (entry.isDirectory() && !SKIPPED_FOLDERS.has(entry.name)) {
         await visit(name);
       } else if (entry.isFile() && !isEnvFile(name)) {
-        files.push(name);
+        files.push(Buffer.from(name));
       }
     }
   };
@@ -110,33 +114,42 @@ async function filesOf(folder: string): Promise<string[]> {
 
 async function scanFiles(
   top: string,
-  files: readonly string[],
+  files: readonly Buffer[],
   scan: Scan,
   progress: ScanProgress,
 ) {
   const findings: Finding[] = [];
   const passedOver: string[] = [];
+  const repositories: string[] = [];
   for (const file of files) {
-    const bytes = await readWithin(path.join(top, file));
-    if (bytes === "passed over") {
-      passedOver.push(file);
-    } else if (bytes !== null) {
-      const found = await scan(bytes, file);
+    const name = file.toString("utf8");
+    const read = await readWithin(
+      Buffer.concat([Buffer.from(`${top}/`), file]),
+    );
+    if (read === "folder") {
+      repositories.push(name);
+    } else if (read === "passed over") {
+      passedOver.push(name);
+    } else if (read !== null) {
+      const found = await scan(read, name);
       findings.push(
-        ...found.map((one) => ({ ...one, path: file, commit: null })),
+        ...found.map((one) => ({ ...one, path: name, commit: null })),
       );
     }
     progress.done();
   }
-  return { findings, passedOver };
+  return { findings, passedOver, repositories };
 }
 
-/** Null for what has no content of its own: a link, a submodule, a file that is deleted but not yet committed so. */
+/** Null for what has no content of its own: a link, or a file that is deleted but not yet committed so. */
 async function readWithin(
-  file: string,
-): Promise<Buffer | "passed over" | null> {
+  file: Buffer,
+): Promise<Buffer | "folder" | "passed over" | null> {
   try {
     const stat = await lstat(file);
+    if (stat.isDirectory()) {
+      return "folder";
+    }
     if (!stat.isFile()) {
       return null;
     }
@@ -155,7 +168,8 @@ interface HistoryObject {
 }
 
 async function historyOf(git: Git): Promise<HistoryObject[]> {
-  const listed = await git.output("rev-list", "--objects", "--all");
+  const roots = ["--all", ...(await stashes(git))];
+  const listed = await git.output("rev-list", "--objects", ...roots);
   const names = new Map<string, string>();
   for (const line of listed.toString("utf8").split("\n")) {
     if (line !== "") {
@@ -164,8 +178,9 @@ async function historyOf(git: Git): Promise<HistoryObject[]> {
     }
   }
   // What is staged and in no commit yet.
-  for (const entry of await git.list("ls-files", "-z", "--stage")) {
-    const [facts = "", file = ""] = entry.split("\t");
+  const staged = git.bare ? [] : await git.list("ls-files", "-z", "--stage");
+  for (const entry of staged) {
+    const [facts = "", file = ""] = entry.toString("utf8").split("\t");
     const [mode, id = ""] = facts.split(" ");
     if (mode !== "160000" && !names.has(id)) {
       names.set(id, file);
@@ -176,9 +191,21 @@ async function historyOf(git: Git): Promise<HistoryObject[]> {
     .filter(({ type }) => type !== "tree")
     .map(({ id, type, bytes }) => ({
       id,
-      file: type === "blob" ? (names.get(id) ?? "") : null,
+      // A tag may lead to a file that has no name.
+      file:
+        type === "blob" ? names.get(id) || `object ${id.slice(0, 12)}` : null,
       bytes,
     }));
+}
+
+/** All of them: a ref leads to the newest alone. */
+async function stashes(git: Git): Promise<string[]> {
+  const refs = await git.output("for-each-ref", "refs/stash");
+  if (refs.length === 0) {
+    return [];
+  }
+  const log = await git.output("log", "-g", "--format=%H", "refs/stash");
+  return log.toString("utf8").split("\n").filter(Boolean);
 }
 
 async function scanObjects(
@@ -237,6 +264,8 @@ async function commitThatBrought(git: Git, id: string): Promise<string> {
   const commits = await git.output(
     "log",
     "--all",
+    // Merges too: what they bring by themselves is in neither parent.
+    "-m",
     "--no-textconv",
     "--no-ext-diff",
     "--format=%H",

@@ -1,4 +1,4 @@
-import { asError, errorCode } from "../errors.ts";
+import { asError } from "../errors.ts";
 import { type Git, openGit } from "./git.ts";
 
 /** The repository that a folder is in, null when it is in none, or why that cannot be told. */
@@ -10,10 +10,6 @@ export async function gitStateOf(folder: string): Promise<GitState> {
   try {
     return { ok: true, git: await openGit(folder) };
   } catch (thrown) {
-    const why =
-      errorCode(thrown) === "ENOENT"
-        ? "git is not installed"
-        : asError(thrown).message;
-    return { ok: false, why };
+    return { ok: false, why: asError(thrown).message };
   }
 }

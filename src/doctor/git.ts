@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { realpath } from "node:fs/promises";
+import path from "node:path";
 
 /** An object of a repository. */
 export interface GitObject {
@@ -12,10 +14,12 @@ export interface GitObject {
 export interface Git {
   /** The top of its working tree. */
   readonly top: string;
+  /** Whether it has none; then `top` is its own folder. */
+  readonly bare: boolean;
   /** The output of a command, as bytes. Rejects with GitError when it fails. */
   readonly output: (...args: readonly string[]) => Promise<Buffer>;
-  /** Its output cut at zero bytes. */
-  readonly list: (...args: readonly string[]) => Promise<string[]>;
+  /** Its output cut at zero bytes: names of files may be any bytes. */
+  readonly list: (...args: readonly string[]) => Promise<Buffer[]>;
   /** Types and sizes of objects, in the order of their ids. */
   readonly sizes: (ids: readonly string[]) => Promise<GitObject[]>;
   /** Contents of objects, in the order of their ids. */
@@ -28,22 +32,37 @@ export class GitError extends Error {
   override readonly name = "GitError";
 }
 
-/** What a repository has configured must not run here: whoever checks a repository does not trust it yet. */
+/**
+ * What a repository has configured must not run here: whoever checks a repository does not trust it yet. Nor is anything
+ * fetched, and objects are those that a push would send, whatever stands in for them here.
+ */
 const SAFE = [
-  "-c",
-  "core.fsmonitor=false",
-  "-c",
-  "core.hooksPath=/dev/null",
+  "--no-replace-objects",
   "--no-optional-locks",
+  "--no-pager",
+  ...[
+    "core.fsmonitor=false",
+    "core.hooksPath=/dev/null",
+    "core.sshCommand=false",
+    "gpg.program=false",
+    "log.showSignature=false",
+    "protocol.allow=never",
+  ].flatMap((setting) => ["-c", setting]),
 ];
+
+/** What `env` ends with when there is no such command. */
+const NOT_FOUND = 127;
+
+/** Messages in English, and no fetching behind our back. */
+const VARIABLES = ["LC_ALL=C", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0"];
 
 /** The repository that a folder is in; null = in none. Throws GitError when that cannot be told. */
 export async function openGit(folder: string): Promise<Git | null> {
-  let top: string;
+  const ask = async (what: string): Promise<string> =>
+    (await run(folder, ["rev-parse", what])).toString("utf8").trimEnd();
+  let bare: boolean;
   try {
-    top = (await run(folder, ["rev-parse", "--show-toplevel"])).toString(
-      "utf8",
-    );
+    bare = (await ask("--is-bare-repository")) === "true";
   } catch (thrown) {
     if (
       thrown instanceof GitError &&
@@ -53,14 +72,18 @@ export async function openGit(folder: string): Promise<Git | null> {
     }
     throw thrown;
   }
-  top = top.replace(/\n$/, "");
+  const top = await ask(bare ? "--absolute-git-dir" : "--show-toplevel");
+  const below = path.relative(await realpath(top), await realpath(folder));
+  if (below.startsWith("..")) {
+    throw new GitError("the working tree of this repository is elsewhere");
+  }
   const output = (...args: readonly string[]): Promise<Buffer> =>
     run(top, args);
   return {
     top,
+    bare,
     output,
-    list: async (...args) =>
-      (await output(...args)).toString("utf8").split("\0").filter(Boolean),
+    list: async (...args) => partsOf(await output(...args)),
     async sizes(ids) {
       const lines = (
         await run(top, ["cat-file", "--batch-check"], ids)
@@ -74,12 +97,25 @@ export async function openGit(folder: string): Promise<Git | null> {
   };
 }
 
+function partsOf(bytes: Buffer): Buffer[] {
+  const parts: Buffer[] = [];
+  for (let from = 0; from < bytes.length;) {
+    const end = bytes.indexOf(0, from);
+    const to = end === -1 ? bytes.length : end;
+    if (to > from) {
+      parts.push(bytes.subarray(from, to));
+    }
+    from = to + 1;
+  }
+  return parts;
+}
+
 function start(
   folder: string,
   args: readonly string[],
   input: readonly string[],
 ) {
-  const child = spawn("git", [...SAFE, ...args], {
+  const child = spawn("env", [...VARIABLES, "git", ...SAFE, ...args], {
     cwd: folder,
     stdio: ["pipe", "pipe", "pipe"],
   });
@@ -88,6 +124,9 @@ function start(
   child.stdin.on("error", () => undefined);
   child.stdin.end(input.map((line) => `${line}\n`).join(""));
   const ended = once(child, "close").then(([code]) => {
+    if (code === NOT_FOUND) {
+      throw new GitError("git is not installed");
+    }
     if (code !== 0) {
       const said = Buffer.concat(errors).toString("utf8").split("\n")[0] ?? "";
       throw new GitError(`git ${args[0] ?? ""}: ${said}`);

@@ -43,7 +43,7 @@ const SURE_RULES: readonly KeyRule[] = [
 const GENERIC_RULE: KeyRule = {
   name: "generic-key",
   pattern:
-    /(?:(?:api|access|auth|read|write|signing|client|service|private|encryption|account)[_-]?key|secret(?:[_-]?key)?(?:[_-]?previous)?|token|passwd|password)["'`]?[ \t]{0,8}(?:=>|:=|[:=])[ \t]{0,8}["'`]?([A-Za-z0-9+/_=.~-]{16,256})/dgi,
+    /(?:(?:api|access|auth|read|write|signing|client|service|private|encryption|account)[_-]?key|secret(?:[_-]?key)?(?:[_-]?previous)?|token|passwd|password)\\?["'`]?[ \t]{0,8}(?:=>|:=|[:=])[ \t]{0,8}\\?["'`]?([A-Za-z0-9+/_=.~-]{16,256})/dgi,
   isKey: looksRandom,
 };
 

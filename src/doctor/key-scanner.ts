@@ -1,6 +1,7 @@
 import { lintSource } from "@secretlint/core";
 import { secretLintProfiler } from "@secretlint/profiler";
 import { rules } from "@secretlint/secretlint-rule-preset-recommend";
+import { decode } from "./decode.ts";
 import { fingerprintOf } from "./fingerprint.ts";
 import {
   genericMatches,
@@ -29,8 +30,8 @@ const CONFIG = {
 // files would take minutes. May go when secretlint measures only on request.
 secretLintProfiler.mark = () => undefined;
 
-/** Git takes a file for binary when this much of its beginning has a zero byte. */
-const SNIFFED_BYTES = 8000;
+/** More are not told of one file: it is a list of keys then. */
+const MAX_MATCHES = 1000;
 
 /** Finds keys in the bytes of a file: those that are `known`, and what looks like one. */
 export function createKeyScanner(
@@ -46,16 +47,6 @@ export function createKeyScanner(
     ];
     return scannedKeys(text, matches);
   };
-}
-
-/** Text as UTF-8 or, with its mark, UTF-16, as Windows writes it; other bytes each as a character. */
-function decode(bytes: Buffer): { text: string; isText: boolean } {
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) {
-    return { text: bytes.toString("utf16le"), isText: true };
-  }
-  return bytes.subarray(0, SNIFFED_BYTES).includes(0)
-    ? { text: bytes.toString("latin1"), isText: false }
-    : { text: bytes.toString("utf8"), isText: true };
 }
 
 async function secretlintMatches(
@@ -86,6 +77,9 @@ function extensionOf(name: string): string {
 function scannedKeys(text: string, matches: readonly KeyMatch[]): ScannedKey[] {
   const taken: KeyMatch[] = [];
   for (const match of matches) {
+    if (taken.length === MAX_MATCHES) {
+      break;
+    }
     if (
       !taken.some(({ start, end }) => match.start < end && start < match.end)
     ) {

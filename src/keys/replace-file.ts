@@ -13,8 +13,8 @@ import path from "node:path";
 
 /** A file whose content was replaced, until that is made final or taken back. */
 export interface ReplacedFile {
-  /** Puts the old content back, which takes no space on the disk. */
-  readonly restore: () => Promise<void>;
+  /** Puts the old content back, which takes no space on the disk. False when somebody else has replaced it meanwhile. */
+  readonly restore: () => Promise<boolean>;
   /** Lets go of the old content. */
   readonly keep: () => Promise<void>;
 }
@@ -43,8 +43,13 @@ export async function replaceFile(
   }
   return {
     async restore() {
+      if ((await readFile(target, "utf8").catch(() => null)) !== content) {
+        await rm(old, { force: true });
+        return false;
+      }
       await rename(old, target);
       await syncFolder(folder);
+      return true;
     },
     async keep() {
       await rm(old, { force: true });

@@ -26,12 +26,12 @@ export interface RotationDeps {
   readonly onStep: (step: RotationStep, detail: string) => void;
 }
 
-/** How a rotation ended. `inForce` is the key that is in its place now. */
+/** How a rotation ended. `inForce` is the key that is in its place now; `another` = somebody else has replaced it. */
 export type RotationResult =
   | { readonly ok: true; readonly inForce: "new" }
   | {
       readonly ok: false;
-      readonly inForce: "old" | "new";
+      readonly inForce: "old" | "new" | "another";
       readonly step: RotationStep;
       /** One line, without anything secret. */
       readonly why: string;
@@ -115,6 +115,9 @@ export async function rotateKey(
   return { ok: true, inForce: "new" };
 }
 
+const OVERTAKEN =
+  "and its file holds another key by now, which was left there: another rotation is at work";
+
 const SILENT =
   "the service has not said that it took it; is it running, on this store, with this file? (--offline when none is)";
 
@@ -124,8 +127,9 @@ async function takeBack(
   why: string,
 ): Promise<RotationResult> {
   try {
-    await replaced?.restore();
-    return { ok: false, inForce: "old", step, why };
+    return (await replaced?.restore()) === false
+      ? { ok: false, inForce: "another", step, why: `${why}; ${OVERTAKEN}` }
+      : { ok: false, inForce: "old", step, why };
   } catch (thrown) {
     const failed = `${why}; and the old key could not be put back (${reasonOf(thrown)}): the new one, which the API took, stays in its file`;
     return { ok: false, inForce: "new", step, why: failed };

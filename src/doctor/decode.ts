@@ -1,0 +1,40 @@
+/** Git takes a file for binary when this much of its beginning has a zero byte. */
+const SNIFFED_BYTES = 8000;
+
+/**
+ * The text of a file: UTF-8, or UTF-16 as Windows writes it, with its mark or without. Other bytes are no text, and each
+ * becomes a character.
+ */
+export function decode(bytes: Buffer): { text: string; isText: boolean } {
+  const order = utf16OrderOf(bytes);
+  if (order !== null) {
+    const even = bytes.subarray(0, bytes.length & ~1);
+    const little = order === "le" ? even : Buffer.from(even).swap16();
+    return { text: little.toString("utf16le"), isText: true };
+  }
+  return bytes.subarray(0, SNIFFED_BYTES).includes(0)
+    ? { text: bytes.toString("latin1"), isText: false }
+    : { text: bytes.toString("utf8"), isText: true };
+}
+
+/** By its mark; without one by the zero bytes, which in ASCII text are every other byte. */
+function utf16OrderOf(bytes: Buffer): "le" | "be" | null {
+  const mark = bytes.subarray(0, 2).toString("hex");
+  if (mark === "fffe" || mark === "feff") {
+    return mark === "fffe" ? "le" : "be";
+  }
+  const begin = bytes.subarray(0, Math.min(bytes.length, SNIFFED_BYTES) & ~1);
+  let evenZeros = 0;
+  let oddZeros = 0;
+  for (const [index, byte] of begin.entries()) {
+    if (byte === 0) {
+      evenZeros += index % 2 === 0 ? 1 : 0;
+      oddZeros += index % 2;
+    }
+  }
+  const most = begin.length * 0.4;
+  if (begin.length >= 8 && oddZeros > most && evenZeros === 0) {
+    return "le";
+  }
+  return begin.length >= 8 && evenZeros > most && oddZeros === 0 ? "be" : null;
+}
