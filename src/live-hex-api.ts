@@ -65,10 +65,10 @@ export function createLiveHexApi(
 
   return {
     clients: (append) =>
-      current((now) => {
-        const options = hexClientOptions(now, { ...deps, append });
-        const readKey = now.readKey?.value ?? null;
-        const writeKey = now.writeKey?.value ?? null;
+      current((present) => {
+        const options = hexClientOptions(present, { ...deps, append });
+        const readKey = present.readKey?.value ?? null;
+        const writeKey = present.writeKey?.value ?? null;
         return Object.freeze({
           reader: new HexReader({ ...options, readKey }),
           writer: new HexWriter({ ...options, writeKey }),
@@ -76,13 +76,13 @@ export function createLiveHexApi(
       }),
     createTrack(append) {
       const writer = current(
-        (now) =>
+        (present) =>
           new HexWriter({
-            ...hexClientOptions(now, { ...deps, append }),
+            ...hexClientOptions(present, { ...deps, append }),
             audit: createCallSummary(append),
             userId: "system",
             retryWaitsMs: [],
-            writeKey: now.writeKey?.value ?? null,
+            writeKey: present.writeKey?.value ?? null,
           }),
       );
       return (event, properties, options) =>

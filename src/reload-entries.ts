@@ -81,8 +81,8 @@ export function reloadedEntries(
       ? [
           entry("config.reloaded", "/config", {
             trigger,
-            changed: told(all),
-            pending: told(pending),
+            changed: capped(all),
+            pending: capped(pending),
           }),
         ]
       : []),
@@ -100,7 +100,7 @@ export function refusedEntries(
   const ofOthers = faults.filter((fault) => !isOfSecret(fault));
   const list = (some: readonly string[]): AuditMetadata => ({
     trigger,
-    faults: told(some.map(clipText)),
+    faults: capped(some.map(clipText)),
   });
   return [
     ...(ofSecrets.length > 0
@@ -219,7 +219,7 @@ function isOfSecret(fault: string): boolean {
   );
 }
 
-function told(names: readonly string[]): readonly string[] {
+function capped(names: readonly string[]): readonly string[] {
   return names.length > MAX_TOLD
     ? [...names.slice(0, MAX_TOLD), `… ${names.length - MAX_TOLD} more`]
     : names;

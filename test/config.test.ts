@@ -212,7 +212,7 @@ describe("the configuration", () => {
     });
     expect(warnings).toEqual([
       "FORWARD_SECRET: is set, but FORWARD_URL is not; ignored",
-      "ADMIN_TOKEN: is shorter than 24 bytes; `openssl rand -hex 32` makes a secret",
+      "ADMIN_TOKEN: is shorter than 24 bytes; `hexhook secrets generate` makes one",
     ]);
   });
 
@@ -1053,7 +1053,7 @@ extra: 1
       }),
     ).toEqual([
       "PORT: must be a whole number from 0 to 65535",
-      "ADMIN_TOKEN: is a placeholder; `openssl rand -hex 32` makes a secret",
+      "ADMIN_TOKEN: is a placeholder; `hexhook secrets generate` makes one",
       `${WHERE}sources.stripe: is no source that this version knows; there is hex alone`,
       `${WHERE}extra: is not known here; known are sources, destinations`,
       `${WHERE}sources.hex.scheme: must be one of hex, hex-body`,
@@ -1125,7 +1125,7 @@ describe("a secret that the configuration file refers to", () => {
     [
       "{ env: PLACEHOLDER }",
       "",
-      "PLACEHOLDER is a placeholder; `openssl rand -hex 32` makes a secret",
+      "PLACEHOLDER is a placeholder; `hexhook secrets generate` makes one",
     ],
     [
       `{ file: ${LITERAL} }`,
@@ -1165,14 +1165,14 @@ describe("a secret that the configuration file refers to", () => {
       [],
     );
     expect(fileFaults(source("{ env: SHORT_ONE }"), env)).toEqual([
-      "sources.hex.secrets[0]: SHORT_ONE is shorter than 24 bytes; `openssl rand -hex 32` makes a secret",
+      "sources.hex.secrets[0]: SHORT_ONE is shorter than 24 bytes; `hexhook secrets generate` makes one",
     ]);
     expect(fileFaults(destination("{ env: BROKEN_ONE }"), env)).toEqual([
       "destinations.a.secret: BROKEN_ONE must be base64 behind whsec_",
     ]);
     const file = JSON.stringify(secretFile("short"));
     expect(fileFaults(source(`{ file: ${file} }`))).toEqual([
-      "sources.hex.secrets[0].file: is shorter than 24 bytes; `openssl rand -hex 32` makes a secret",
+      "sources.hex.secrets[0].file: is shorter than 24 bytes; `hexhook secrets generate` makes one",
     ]);
   });
 

@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import Database from "better-sqlite3";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { type Environment } from "../src/config.ts";
-import { fingerprintOf } from "../src/doctor/fingerprint.ts";
+import { fingerprintOf } from "../src/core/key-id.ts";
 import { looksRandom } from "../src/doctor/key-shape.ts";
 import { createKeyScanner } from "../src/doctor/key-scanner.ts";
 import { parseAllowList, allowanceOf } from "../src/doctor/allow-list.ts";
@@ -149,18 +150,19 @@ describe("hexhook doctor", () => {
       expect([result.code, failedOf(result)]).toEqual([1, ["exposed_keys"]]);
       const { findings } = result.of("exposed_keys");
       const fingerprint = fingerprintOf(key ?? PEM.replace(/END.*$/s, "END"));
-      const at = (file: string, line: number, commitId: string | null) => ({
+      const at = (file: string, line: number, where = "tree") => ({
         path: file,
         line,
         rule: expect.stringContaining(rule),
-        commit: commitId,
+        where,
+        commit: null,
         fingerprint,
       });
       expect(findings).toHaveLength(3);
       expect(findings).toEqual(
         expect.arrayContaining([
-          at("src/tracked.ts", 3, null),
-          at("notes/untracked.md", 1, null),
+          at("src/tracked.ts", 3),
+          at("notes/untracked.md", 1),
           at("src/staged.ts", 2, "index"),
         ]),
       );
@@ -186,7 +188,7 @@ describe("hexhook doctor", () => {
     const { code, of, stdout } = await doctor();
     expect(code).toBe(1);
     const { findings } = of("exposed_keys");
-    const rule = "live-key";
+    const common = { rule: "live-key", where: "history" };
     expect(findings).toHaveLength(5);
     expect(findings).toEqual(
       expect.arrayContaining([
@@ -194,28 +196,28 @@ describe("hexhook doctor", () => {
           path: "config.ts",
           line: 3,
           commit: brought,
-          rule,
+          ...common,
           fingerprint: fingerprintOf(LIVE_KEY),
         },
         {
           path: "deleted.ts",
           line: 1,
           commit: added,
-          rule,
+          ...common,
           fingerprint: fingerprintOf(`${LIVE_KEY}x`),
         },
         {
           path: "side.ts",
           line: 1,
           commit: aside,
-          rule,
+          ...common,
           fingerprint: fingerprintOf(`${LIVE_KEY}y`),
         },
         {
           path: "commit message",
           line: 3,
           commit: said,
-          rule,
+          ...common,
           fingerprint: fingerprintOf(`${LIVE_KEY}z`),
         },
         expect.objectContaining({ fingerprint: fingerprintOf(`${LIVE_KEY}t`) }),
@@ -227,6 +229,11 @@ describe("hexhook doctor", () => {
   it("finds keys whatever the file is: UTF-16, binary, a strange name, a disabling comment", async () => {
     cleanRepository();
     write("windows.txt", Buffer.from(`\ufeffkey ${LIVE_KEY}1`, "utf16le"));
+    write("unmarked.txt", Buffer.from(`key ${LIVE_KEY}4`, "utf16le"));
+    write(
+      "other-end.txt",
+      Buffer.from(`\ufeffkey ${LIVE_KEY}5`, "utf16le").swap16(),
+    );
     write(
       "binary.bin",
       Buffer.concat([Buffer.alloc(100), Buffer.from(`\n${LIVE_KEY}2`)]),
@@ -243,6 +250,8 @@ describe("hexhook doctor", () => {
       ["a file \u001b[31m.md", 1],
       ["binary.bin", 2],
       ["comment.ts", 2],
+      ["other-end.txt", 1],
+      ["unmarked.txt", 1],
       ["windows.txt", 1],
     ]);
     expect(stdout).not.toContain("\u001b");
@@ -262,22 +271,152 @@ describe("hexhook doctor", () => {
     expect(stdout).toContain("top.ts:1");
   });
 
-  it("runs nothing that the repository has configured", async () => {
+  it("runs nothing that the repository has configured, and fetches nothing", async () => {
     cleanRepository();
     const hook = path.join(folder.path, "hook.sh");
     write("hook.sh", `#!/bin/sh\ntouch ${folder.path}/ran\n`);
     execFileSync("chmod", ["+x", hook]);
-    git("config", "core.fsmonitor", hook);
-    git("config", "diff.x.textconv", hook);
     write(".gitattributes", "* diff=x\n");
     write("a.ts", `"${LIVE_KEY}"`);
-    git("-c", "core.fsmonitor=", "add", "-A");
-    git("-c", "core.fsmonitor=", "commit", "-q", "-m", "x");
+    commit();
+    write("a.ts", "gone");
+    commit();
+    // A commit that says it is signed, so that git would ask who has signed it.
+    const signedCommit = git("cat-file", "commit", "HEAD").replace(
+      "\n\n",
+      "\ngpgsig -----BEGIN PGP SIGNATURE-----\n \n x\n -----END PGP SIGNATURE-----\n\n",
+    );
+    write("commit.txt", signedCommit);
+    const id = git("hash-object", "-t", "commit", "-w", "commit.txt").trim();
+    git("reset", "-q", "--soft", id);
+    for (const [name, value] of [
+      ["core.fsmonitor", hook],
+      ["diff.x.textconv", hook],
+      ["log.showSignature", "true"],
+      ["gpg.program", hook],
+      ["core.sshCommand", hook],
+      ["core.pager", hook],
+    ] as const) {
+      git("config", name, value);
+    }
     rmSync(path.join(folder.path, "ran"), { force: true });
-    await doctor();
-    expect(() =>
-      execFileSync("test", ["-e", path.join(folder.path, "ran")]),
-    ).toThrow();
+    const whole = await doctor();
+    expect(whole.of("exposed_keys").findings).toHaveLength(1);
+    // Of a partial clone an object is missing: git would fetch it.
+    const blob = git(
+      "-c",
+      "core.fsmonitor=",
+      "rev-parse",
+      "HEAD:src/index.ts",
+    ).trim();
+    rmSync(
+      path.join(folder.path, ".git/objects", blob.slice(0, 2), blob.slice(2)),
+    );
+    git("config", "core.repositoryformatversion", "1");
+    git("config", "extensions.partialClone", "origin");
+    git("config", "remote.origin.promisor", "true");
+    git("config", "remote.origin.url", "ssh://nowhere.invalid/x");
+    const partial = await doctor();
+    expect(existsSync(path.join(folder.path, "ran"))).toBe(false);
+    expect([partial.code, partial.of("exposed_keys").status]).toEqual([
+      1,
+      "fail",
+    ]);
+  });
+
+  it("finds what git would send, whatever stands in for it here, and what stashes keep", async () => {
+    cleanRepository();
+    const clean = git("rev-parse", "HEAD").trim();
+    write("a.ts", `"${LIVE_KEY}a"`);
+    commit();
+    git("replace", git("rev-parse", "HEAD").trim(), clean);
+    git("checkout", "-q", "-f", "main");
+    for (const name of ["b", "c"]) {
+      write("src/index.ts", `"${LIVE_KEY}${name}"`);
+      git("stash", "-q");
+    }
+    // A merge may bring what neither parent has.
+    git("checkout", "-q", "-b", "side", clean);
+    write("side.ts", "side");
+    commit();
+    git("checkout", "-q", "-b", "merged", clean);
+    git("merge", "-q", "--no-ff", "--no-commit", "side");
+    write("m.ts", `"${LIVE_KEY}m"`);
+    const merge = commit("merge");
+    git("rm", "-q", "m.ts");
+    commit("away");
+    const { of } = await doctor();
+    const found = of("exposed_keys").findings?.map((one) => one.fingerprint);
+    expect(found).toEqual(
+      expect.arrayContaining(
+        ["a", "b", "c", "m"].map((end) => fingerprintOf(LIVE_KEY + end)),
+      ),
+    );
+    expect(of("exposed_keys").findings).toContainEqual(
+      expect.objectContaining({ path: "m.ts", commit: merge }),
+    );
+  });
+
+  it("bears whatever files there are: pipes, names of any bytes, a tag on a file, repositories within, a list of keys", async () => {
+    cleanRepository();
+    git("tag", "blob", git("hash-object", "-w", ".gitignore").trim());
+    execFileSync("mkfifo", [
+      path.join(folder.path, ".env.staging"),
+      path.join(folder.path, "pipe"),
+    ]);
+    write(".env.production", "A(_SECRET=abcdefgh\n*X_TOKEN=1\n");
+    writeFileSync(
+      Buffer.concat([
+        Buffer.from(`${folder.path}/caf`),
+        Buffer.from([0xe9, 0x2e, 0x74]),
+      ]),
+      LIVE_KEY,
+    );
+    execFileSync("git", ["init", "-q", path.join(folder.path, "within")]);
+    execFileSync(
+      "git",
+      [
+        "-c",
+        "user.name=t",
+        "-c",
+        "user.email=t@e",
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        "x",
+      ],
+      { cwd: path.join(folder.path, "within") },
+    );
+    const keys = Array.from(
+      { length: 20_000 },
+      (_, n) =>
+        `token=${createHash("sha256").update(String(n)).digest("hex").slice(0, 24)}`,
+    );
+    write("keys.csv", keys.join("\n"));
+    const { code, of, stderr } = await doctor();
+    expect([code, stderr]).toEqual([1, ""]);
+    const { findings, details } = of("exposed_keys");
+    expect(findings).toContainEqual(
+      expect.objectContaining({ path: "caf\ufffd.t", line: 1 }),
+    );
+    expect(
+      findings?.filter(({ path: file }) => file === "keys.csv"),
+    ).toHaveLength(1000);
+    expect(details.join()).toContain("within/");
+  });
+
+  it("looks into a bare repository", async () => {
+    cleanRepository();
+    write("a.ts", `"${LIVE_KEY}"`);
+    commit();
+    git("clone", "-q", "--bare", ".", "bare.git");
+    const { stdout, code } = await hexhook(["doctor", "--json"], {
+      cwd: path.join(folder.path, "bare.git"),
+      env: GOOD_ENV,
+    });
+    expect(code).toBe(1);
+    expect(stdout).toContain(fingerprintOf(LIVE_KEY));
   });
 
   it("allows a key by its fingerprint until a day, and tells of lines that say nothing", async () => {
@@ -351,6 +490,51 @@ describe("hexhook doctor", () => {
     expect(result.stdout).not.toMatch(new RegExp(`${GENERIC_KEY}|${LIVE_KEY}`));
   });
 
+  it("leaves out what environments may well share, and shows no fingerprint that could be guessed from", async () => {
+    cleanRepository();
+    const shared =
+      "SORT_KEY=id\nCACHE_KEY=v1\nX_KEY=true\nSTRIPE_PUBLIC_KEY=pk_9fK2mQ7xLw4Rt8Yb1Nc\n";
+    write(".env.staging", shared);
+    write(".env.production", shared);
+    write(".env.local", `HEX_SECRET=${GENERIC_KEY}\n`);
+    write(".env", `HEX_SECRET=${GENERIC_KEY}\n`);
+    expect((await doctor()).code).toBe(0);
+    write(".env.staging", "DB_PASSWORD=summer24\n");
+    write(".env.production", "DB_PASSWORD=summer24\n");
+    write("secret", GENERIC_KEY);
+    write(".env.test", "HEX_SECRET_FILE=secret\n");
+    write(".env.ci", "HEX_SECRET_FILE=./secret\n");
+    write(".gitignore", ".env*\nsecret\n*.db*\n");
+    const { of, stdout } = await doctor();
+    expect(of("environments_apart").details).toEqual([
+      ".env.staging:1 DB_PASSWORD is the same as .env.production:1 DB_PASSWORD",
+      expect.stringMatching(
+        /^\.env\.test:1 HEX_SECRET_FILE is the same as \.env\.ci:1/,
+      ),
+    ]);
+    expect(stdout).not.toContain("summer24");
+  });
+
+  it("finds a secret that the configuration file refers to", async () => {
+    cleanRepository();
+    const secret = "Correct+horse+battery+staple+hooks";
+    write("hex.pem", secret);
+    write(
+      "hexhook.yaml",
+      "sources: { hex: { secrets: [{ file: hex.pem, createdAt: 2026-11-20 }] } }\n",
+    );
+    write("notes.txt", `it is ${secret}\n`);
+    commit();
+    const { of, stdout } = await doctor({
+      HEX_SECRET: "",
+      HEXHOOK_CONFIG: "hexhook.yaml",
+    });
+    expect(of("exposed_keys").findings).toMatchObject([
+      { path: "notes.txt", rule: "configured-key" },
+    ]);
+    expect(stdout).not.toContain(secret);
+  });
+
   it.each<[string, Environment, CheckName]>([
     [
       "scopes that are too wide",
@@ -381,6 +565,7 @@ describe("hexhook doctor", () => {
     expect(result.code).toBe(1);
     expect(failedOf(result)).toContain(check);
     expect(result.of(check).hint).not.toBe("");
+    expect(result.of(check).details.join()).toMatch(/\w/);
     expect(result.stdout).not.toContain(LIVE_KEY);
   });
 
@@ -452,6 +637,7 @@ describe("what looks like a key", () => {
     `const accessKey = '${GENERIC_KEY}';`,
     `auth-token => ${GENERIC_KEY}`,
     `write_key:=${GENERIC_KEY}`,
+    `"{\\"api_key\\":\\"${GENERIC_KEY}\\"}"`,
     `PEM="${PEM.replaceAll("\n", "\\n")}"`,
   ])("is found in %j", async (text) => {
     expect(await createKeyScanner([])(Buffer.from(text), "a.txt")).toHaveLength(
@@ -503,6 +689,7 @@ describe("an allow-list", () => {
     "abc 2026-01-01",
     fingerprint,
     `${fingerprint} 2026-13-01`,
+    `${fingerprint} 2027-02-31`,
     `${fingerprint} soon`,
   ])("has a fault in %j", (line) => {
     expect(parseAllowList(`\n${line}\n`).faults).toEqual([

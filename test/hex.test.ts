@@ -310,6 +310,17 @@ describe("a call that the scopes do not cover", () => {
     },
   );
 
+  it.each([undefined, "", 7])(
+    "is refused with %j for a key",
+    async (writeKey) => {
+      const client = writer({ writeKey: writeKey as unknown as string });
+      await expect(client.track("audit", {})).rejects.toMatchObject({
+        denial: "no_key",
+      });
+      expect(api.calls).toEqual([]);
+    },
+  );
+
   it("is refused without a key, too", async () => {
     await expect(
       writer({ writeKey: null }).track("audit", {}),
@@ -550,6 +561,19 @@ describe("hexhook audit scopes", () => {
     expect(text.stdout).toMatch(
       /read:\* +1 calls.*\n +narrow it to read:health/,
     );
+    // What was needed and refused is no reason to take the scope away.
+    const wide = {
+      ...env,
+      HEXHOOK_ENV: "production",
+      HEX_SCOPES: "read:*",
+      DATABASE_URL: "sqlite:wide.db",
+    };
+    await hexhook(["keys", "check"], { ...options, env: wide });
+    const refused = await hexhook(["audit", "scopes"], {
+      ...options,
+      env: wide,
+    });
+    expect(refused.stdout).toMatch(/1 refused\n +narrow it to read:health/);
     const later = await hexhook(
       ["audit", "scopes", "--since", "2099-01-01"],
       options,
@@ -559,6 +583,6 @@ describe("hexhook audit scopes", () => {
       ...options,
       env: { ...env, HEX_SCOPES: "write:audit" },
     });
-    expect(none.stdout).toMatch(/read:health .*\n +not granted/);
+    expect(none.stdout).toMatch(/read:health .*\n +not in HEX_SCOPES/);
   });
 });

@@ -78,6 +78,9 @@ const rotate = (input: string, ...more: readonly string[]) =>
     input,
   );
 
+/** Without the line ends that fit it into 80 columns. */
+const plain = (text: string): string => text.replace(/\s+/g, " ");
+
 const trail = () => readTrail(inFolder("hexhook.db"));
 
 /** The key that the running service sends audit entries with. */
@@ -130,7 +133,9 @@ describe("hexhook keys check", () => {
       HEX_SCOPES: "write:audit",
     });
     expect(denied.code).toBe(1);
-    expect(denied.stdout).toMatch(/read:health: HEX_SCOPES does not grant it/);
+    expect(plain(denied.stdout)).toMatch(
+      /read:health: HEX_SCOPES does not grant it/,
+    );
     expect(api.calls).toEqual([]);
     const none = await run(["keys", "check"]);
     expect([none.code, none.stderr]).toEqual([
@@ -149,7 +154,7 @@ describe("hexhook keys rotate", () => {
       "eve",
     );
     expect([code, stderr]).toEqual([0, ""]);
-    expect(stdout).toContain(
+    expect(plain(stdout)).toContain(
       `now revoke ${keyIdOf(OLD_KEY)} in the Hex dashboard`,
     );
     expect(readFileSync(keyFile(), "utf8")).toBe(`${NEW_KEY}\n`);
@@ -188,8 +193,8 @@ describe("hexhook keys rotate", () => {
     good.delete(NEW_KEY);
     const { code, stdout } = await rotate(NEW_KEY);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/FAILED .*401/);
-    expect(stdout).toMatch(/kept .*in force as before/);
+    expect(plain(stdout)).toMatch(/FAILED .*401/);
+    expect(plain(stdout)).toMatch(/kept .*in force as before/);
     expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
   });
 
@@ -208,8 +213,8 @@ describe("hexhook keys rotate", () => {
     );
     chmodSync(inFolder("secrets"), 0o755);
     expect(code).toBe(1);
-    expect(stdout).toMatch(/FAILED/);
-    expect(stdout).toMatch(/kept/);
+    expect(plain(stdout)).toMatch(/FAILED/);
+    expect(plain(stdout)).toMatch(/kept/);
     expect(readFileSync(file, "utf8")).toBe(OLD_KEY);
   });
 
@@ -219,7 +224,7 @@ describe("hexhook keys rotate", () => {
     const { code, stdout } = await rotate(NEW_KEY, "--within", "1");
     running!.child.kill("SIGCONT");
     expect(code).toBe(1);
-    expect(stdout).toMatch(/FAILED .*has not said that it took it/);
+    expect(plain(stdout)).toMatch(/FAILED .*has not said that it took it/);
     expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
     expect(
       readdirSync(folder.path).filter((name) => name.startsWith("write-key")),
@@ -236,35 +241,72 @@ describe("hexhook keys rotate", () => {
       NEW_KEY,
     );
     expect(code).toBe(1);
-    expect(stdout).toMatch(/FAILED .*the service refused it: HEX_SCOPES/);
+    expect(plain(stdout)).toMatch(
+      /FAILED .*the service refused it: HEX_SCOPES/,
+    );
     expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
   });
 
-  it("puts the old key back when it is interrupted", async () => {
+  it("comes to its end and its exit code though nobody reads what it says", async () => {
     await start();
-    running!.child.kill("SIGSTOP");
     const child = spawn(
-      process.execPath,
-      [CLI, "keys", "rotate", "--from", "-"],
+      "bash",
+      [
+        "-c",
+        '("$0" "$@"; echo "exit $?" >&2) | head -c 1',
+        process.execPath,
+        CLI,
+        "keys",
+        "rotate",
+        "--from",
+        "-",
+      ],
       {
         cwd: folder.path,
         env: environment(env({ HEX_WRITE_KEY_FILE: keyFile() })),
       },
     );
-    let stdout = "";
-    child.stdout.on("data", (chunk: Buffer) => {
-      stdout += chunk.toString();
-      if (stdout.includes("the new key is in its file")) {
-        child.kill("SIGINT");
-      }
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
     });
     child.stdin.end(NEW_KEY);
-    const [code] = (await once(child, "close")) as [number];
-    running!.child.kill("SIGCONT");
-    expect(code).toBe(1);
-    expect(stdout).toMatch(/kept/);
-    expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
+    await once(child, "close");
+    expect(stderr).toContain("exit 0\n");
+    expect(readFileSync(keyFile(), "utf8")).toBe(`${NEW_KEY}\n`);
+    expect(
+      readdirSync(folder.path).filter((name) => name.startsWith("write-key")),
+    ).toEqual(["write-key"]);
   });
+
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "puts the old key back when it is interrupted by %s",
+    async (signal) => {
+      await start();
+      running!.child.kill("SIGSTOP");
+      const child = spawn(
+        process.execPath,
+        [CLI, "keys", "rotate", "--from", "-"],
+        {
+          cwd: folder.path,
+          env: environment(env({ HEX_WRITE_KEY_FILE: keyFile() })),
+        },
+      );
+      let stdout = "";
+      child.stdout.on("data", (chunk: Buffer) => {
+        stdout += chunk.toString();
+        if (stdout.includes("the new key is in its file")) {
+          child.kill(signal);
+        }
+      });
+      child.stdin.end(NEW_KEY);
+      const [code] = (await once(child, "close")) as [number];
+      running!.child.kill("SIGCONT");
+      expect(code).toBe(1);
+      expect(plain(stdout)).toMatch(/kept/);
+      expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
+    },
+  );
 
   it("needs no service with --offline, and follows a link without replacing it", async () => {
     writeFileSync(inFolder("real"), OLD_KEY);
@@ -368,7 +410,7 @@ describe("the steps of a rotation", () => {
     writeFileSync(keyFile(), OLD_KEY);
     const replace: RotationDeps["replace"] = async (key) => ({
       ...(await replaceFile(keyFile(), key)),
-      restore: () =>
+      restore: (): Promise<boolean> =>
         Promise.reject(Object.assign(new Error("x"), { code: "EROFS" })),
     });
     const reloaded = async () => ({ outcome: "silent" }) as const;
@@ -379,6 +421,21 @@ describe("the steps of a rotation", () => {
       inForce: "new",
       why: expect.stringMatching(/could not be put back .*EROFS/),
     });
+  });
+
+  it("leave alone what another rotation has put there", async () => {
+    writeFileSync(keyFile(), OLD_KEY);
+    const reloaded = async () => {
+      writeFileSync(keyFile(), "third-key");
+      return { outcome: "silent" } as const;
+    };
+    expect(await rotateKey(steps({ reloaded }), NEW_KEY)).toMatchObject({
+      ok: false,
+      inForce: "another",
+      why: expect.stringMatching(/another rotation/),
+    });
+    expect(readdirSync(folder.path)).toEqual(["write-key"]);
+    expect(readFileSync(keyFile(), "utf8")).toBe("third-key");
   });
 
   it("leave the file as it was when the disk is full", async () => {

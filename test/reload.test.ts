@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import {
   mkdirSync,
   readFileSync,
@@ -26,7 +28,7 @@ import {
   temporaryFolder,
   type TestService,
 } from "./harness.ts";
-import { serve } from "./processes.ts";
+import { CLI, environment, hexhook, serve } from "./processes.ts";
 
 const THIRD_SECRET = "third-signing-secret-0123456789abcdef";
 
@@ -408,6 +410,38 @@ describe("the configuration file, read again", () => {
     });
   });
 
+  it("does so when it is changed twice, or taken away and brought back, meanwhile", async () => {
+    const [old, second, third] = [
+      await destination(),
+      await destination(),
+      await destination(),
+    ];
+    const yaml = (one: TestDestination | null) =>
+      write(
+        "hexhook.yaml",
+        one === null
+          ? "destinations: {}\n"
+          : `destinations: { billing: { url: "${one.url}", concurrency: 1 } }\n`,
+      );
+    let finish = (): void => undefined;
+    old.answer((res) => {
+      finish = () => res.end();
+    });
+    await start({ HEX_SECRET: SECRET, HEXHOOK_CONFIG: yaml(old) });
+    await statusUnder(SECRET);
+    await eventually(() => old.attempts.length === 1);
+    for (const next of [second, null, third]) {
+      yaml(next);
+      await service!.reload();
+      await statusUnder(SECRET);
+    }
+    await delay(300);
+    expect([second.attempts.length, third.attempts.length]).toEqual([0, 0]);
+    finish();
+    await eventually(() => third.attempts.length === 2);
+    expect(second.attempts).toHaveLength(0);
+  });
+
   it("keeps what was in force when the file is broken, and when a handler is missing", async () => {
     const one = await destination();
     const good = `destinations: { billing: { url: "${one.url}" } }\n`;
@@ -502,6 +536,33 @@ describe("the age of a signing secret", () => {
 });
 
 describe("serve", () => {
+  it("lives through a SIGHUP that comes while it is being loaded", async () => {
+    const child = spawn(process.execPath, [CLI, "serve"], {
+      cwd: folder.path,
+      env: environment({
+        HEX_SECRET: SECRET,
+        PORT: "0",
+        ADMIN_PORT: "0",
+        DATABASE_URL: "sqlite:hexhook.db",
+      }),
+    });
+    let output = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      output += chunk.toString();
+    });
+    const ended = once(child, "close");
+    // From the moment on that it is there at all.
+    await eventually(() =>
+      readFileSync(`/proc/${child.pid}/status`, "utf8").match(
+        /SigCgt:\s*[0-9a-f]*[13579bdf]$/m,
+      ),
+    );
+    child.kill("SIGHUP");
+    await eventually(() => output.includes('"ready"'));
+    child.kill("SIGTERM");
+    expect((await ended)[0]).toBe(0);
+  });
+
   it("writes no secret anywhere while it reloads", async () => {
     const file = write("secret", SECRET);
     running = await serve(folder.path, {
@@ -514,7 +575,19 @@ describe("serve", () => {
     writeFileSync(file, OTHER_SECRET);
     await eventually(() => running!.stdout().includes(keyIdOf(OTHER_SECRET)));
     await running.stop();
-    const output = running.stdout() + running.stderr();
+    const tail = await hexhook(["audit", "tail", "--action", "*.reloaded"], {
+      cwd: folder.path,
+      env: { DATABASE_URL: "sqlite:hexhook.db" },
+    });
+    expect(tail.stdout).toMatch(
+      /FAIL secret\.reloaded \/secrets file.*\n? +HEX_SECRET_FILE: is shorter/,
+    );
+    expect(tail.stdout).toMatch(
+      new RegExp(
+        `ok +secret\\.reloaded /webhooks/hex file changed\\s+keyIds=${keyIdOf(OTHER_SECRET)}`,
+      ),
+    );
+    const output = running.stdout() + running.stderr() + tail.stdout;
     expect(output).not.toMatch(new RegExp(`${SECRET}|${OTHER_SECRET}`));
     expect(readFileSync(inFolder("hexhook.db")).includes(SECRET)).toBe(false);
   });

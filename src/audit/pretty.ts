@@ -29,6 +29,9 @@ export function prettyEntry(
     : text;
 }
 
+/** What these are about stands there alone. */
+const NAMED_BY_RESOURCE = /^(?:secret\.|hex\.api\.)/;
+
 /** What tells most, first. */
 function factsOf(entry: ParsedEntry): string[] {
   const { action, resource, metadata } = entry;
@@ -37,15 +40,23 @@ function factsOf(entry: ParsedEntry): string[] {
     show: (value: unknown) => string | string[] = shown,
   ): string[] =>
     metadata[name] === undefined ? [] : [show(metadata[name])].flat();
+  const list = (name: string): string[] =>
+    fact(name, (value) =>
+      Array.isArray(value) && value.length > 0
+        ? [`${name}=${value.map(shown).join(",")}`]
+        : [],
+    );
   const place = resource.startsWith("/destinations/")
     ? [shown(resource).replace(/^\/destinations\//, "")]
     : action === "http.rejected"
       ? [...fact("method"), shown(resource)]
       : resource.startsWith("hexhook ")
         ? [shown(resource)]
-        : action === "audit.checkpoint"
-          ? [`writer=${shown(entry.chain.writer)}`, `seq=${entry.chain.seq}`]
-          : [];
+        : NAMED_BY_RESOURCE.test(action)
+          ? [shown(resource)]
+          : action === "audit.checkpoint"
+            ? [`writer=${shown(entry.chain.writer)}`, `seq=${entry.chain.seq}`]
+            : [];
   return [
     ...fact("sink"),
     ...fact("reason"),
@@ -54,6 +65,21 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("code"),
     ...fact("detail"),
     ...place,
+    ...fact("trigger"),
+    ...fact("changed", (value) =>
+      value === true ? "changed" : value === false ? "unchanged" : [],
+    ),
+    ...list("changed"),
+    ...list("pending"),
+    ...list("keyIds"),
+    ...(NAMED_BY_RESOURCE.test(action) ? fact("keyId") : []),
+    ...fact("days", (value) => (value === null ? [] : `days=${shown(value)}`)),
+    ...fact("scope"),
+    ...fact("calls", (value) => `calls=${shown(value)}`),
+    ...fact("attempts", (value) =>
+      value === 1 ? [] : `tries=${shown(value)}`,
+    ),
+    ...fact("faults", (value) => [value].flat().map(shown)),
     ...fact("paused", (value) => (value === true ? "paused" : "resumed")),
     ...fact("attempt", (value) => `attempt=${shown(value)}`),
     ...(entry.userId.startsWith("operator:") ? [shown(entry.userId)] : []),

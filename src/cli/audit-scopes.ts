@@ -87,6 +87,6 @@ function adviceText({ advice, needed, denied }: ScopeUse): string {
     case "grant":
       return denied > 0
         ? "not granted: grant it, or stop calling what needs it"
-        : "not granted any more, but calls needed it";
+        : "not in HEX_SCOPES, but calls needed it";
   }
 }

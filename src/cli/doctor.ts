@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import path from "node:path";
 import { type Command } from "commander";
 import {
   loadConfig,
@@ -8,6 +9,7 @@ import {
   readVariables,
   type Environment,
 } from "../config.ts";
+import { secretFilesOf } from "../config/environment.ts";
 import { asciiJson } from "../core/audit-entry.ts";
 import { type Source } from "../core/model.ts";
 import { shown, TERMINAL_WIDTH, wrap } from "../core/terminal-text.ts";
@@ -21,6 +23,7 @@ import { EXIT } from "../errors.ts";
 import { schemeOf } from "../signature/scheme.ts";
 import { signHeaders } from "../signature/sign.ts";
 import { verify } from "../signature/verify.ts";
+import { auditKeyFile } from "../store/sqlite.ts";
 import { print } from "./print.ts";
 import { createProgressBar } from "./progress-bar.ts";
 import { databaseFile } from "./reader.ts";
@@ -49,18 +52,14 @@ export function addDoctor(program: Command): void {
     .addHelpText(
       "after",
       `
-A line of the allow-list: FINGERPRINT YYYY-MM-DD why. After that day the key is told
-of again.
+A line of the allow-list: FINGERPRINT YYYY-MM-DD why. After that day the key is
+told of again.
 Exit status: 0 nothing failed, 1 a check failed.`,
     )
     .action(async (options: Options) => {
       const results = await examine(options.allow);
       for (const result of results) {
-        await print(
-          options.json
-            ? asciiJson({ ...result, title: CHECKS[result.check] })
-            : textOf(result),
-        );
+        await print(options.json ? asciiJson(asJson(result)) : textOf(result));
       }
       if (!options.json) {
         console.log(summaryOf(results));
@@ -88,6 +87,10 @@ async function examine(allowListFile: string): Promise<CheckResult[]> {
     auditSinks: () => sinksOf(env),
     trail: trailVerdict,
     configured: () => configuredSecrets(env),
+    ownFiles: () =>
+      [...secretFilesOf(env), auditKeyFile(databaseFile())].map((file) =>
+        path.resolve(file),
+      ),
     now: Date.now,
     progress: {
       total: (count) => {
@@ -128,18 +131,18 @@ function verifies(source: Source, body: Buffer): boolean {
 }
 
 function sinksOf(env: Environment): string[] {
-  const { AUDIT_STDOUT: format, AUDIT_FILE: file } = readVariables(env, [
+  const values = readVariables(env, [
     "AUDIT_STDOUT",
     "AUDIT_FILE",
-  ]);
-  const { AUDIT_ANALYTICS: analytics } = readVariables(env, [
     "AUDIT_ANALYTICS",
+    "HEX_WRITE_KEY",
+    "HEX_API_KEY",
   ]);
-  const canWrite = loadHexApi(env).writeKey !== null;
+  const canWrite = (values.HEX_WRITE_KEY ?? values.HEX_API_KEY) !== null;
   return [
-    ...(format === "off" ? [] : ["standard output"]),
-    ...(file === null ? [] : ["AUDIT_FILE"]),
-    ...(analytics !== "off" && canWrite ? ["Hex analytics"] : []),
+    ...(values.AUDIT_STDOUT === "off" ? [] : ["standard output"]),
+    ...(values.AUDIT_FILE === null ? [] : ["AUDIT_FILE"]),
+    ...(values.AUDIT_ANALYTICS !== "off" && canWrite ? ["Hex analytics"] : []),
   ];
 }
 
@@ -160,6 +163,11 @@ async function trailVerdict(): Promise<TrailVerdict | null> {
   };
 }
 
+function asJson(result: CheckResult): object {
+  const { check, status, details, hint, findings = [] } = result;
+  return { check, title: CHECKS[check], status, details, hint, findings };
+}
+
 function textOf(result: CheckResult): string {
   const { check, status, details, hint, findings = [] } = result;
   const told = findings.slice(0, MAX_SHOWN).map(findingText);
@@ -167,7 +175,11 @@ function textOf(result: CheckResult): string {
     findings.length > MAX_SHOWN
       ? [`and ${findings.length - MAX_SHOWN} more (--json gives all)`]
       : [];
-  const lines = [...told, ...more, ...details.map(shown)].flatMap((text) =>
+  const lines = [
+    ...told,
+    ...more,
+    ...details.map((detail) => shown(detail.replaceAll("…", "..."))),
+  ].flatMap((text) =>
     wrap(text.split(" "), TERMINAL_WIDTH - INDENT.length, { whole: true }),
   );
   const advice =
@@ -185,14 +197,19 @@ function textOf(result: CheckResult): string {
 const INDENT = "      ";
 
 function findingText({
-  path,
+  path: file,
   line,
+  where,
   commit,
   rule,
   fingerprint,
 }: Finding): string {
-  const where = commit === null ? "" : ` in history, commit ${commit}`;
-  return `${shown(path)}:${line}${where}: ${rule}, fingerprint ${fingerprint}`;
+  const place = {
+    tree: "",
+    index: " (staged)",
+    history: ` (in history${commit === null ? "" : `, commit ${commit}`})`,
+  }[where];
+  return `${shown(file)}:${line}${place}: ${rule}, fingerprint ${fingerprint}`;
 }
 
 function summaryOf(results: readonly CheckResult[]): string {

@@ -5,7 +5,7 @@ import { hexClientOptions } from "../live-hex-api.ts";
 import { SYSTEM } from "./system.ts";
 
 /** How a command calls the Hex API: in the operator's name, each call in the audit trail of the store. */
-export function commandClient(
+export function commandClientOptions(
   config: HexApiConfig,
   store: Store,
   operator: string,

@@ -2,10 +2,11 @@ import { type Command } from "commander";
 import { loadHexApi, readEnvironment } from "../config.ts";
 import { type HexApiConfig, type HexKey } from "../config/hex-api.ts";
 import { type Store } from "../core/store.ts";
+import { TERMINAL_WIDTH, wrap } from "../core/terminal-text.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { HexApiError } from "../hex/hex-error.ts";
 import { proveKey } from "../hex/prove-key.ts";
-import { commandClient } from "./hex-client.ts";
+import { commandClientOptions } from "./hex-client.ts";
 import { parseOperator, thisUser } from "./operator.ts";
 import { withOperatorStore } from "./operator-store.ts";
 
@@ -51,7 +52,9 @@ export function addKeysCheck(keys: Command): void {
         console.log(
           options.json
             ? JSON.stringify(asJson(verdict))
-            : asText(verdict, config.apiUrl),
+            : wrap(asText(verdict, config.apiUrl).split(" "), TERMINAL_WIDTH, {
+                whole: true,
+              }).join("\n"),
         );
       }
       if (verdicts.some(({ fault }) => fault !== null)) {
@@ -65,7 +68,7 @@ async function check(
   store: Store,
   operator: string,
 ): Promise<Verdict[]> {
-  const client = commandClient(config, store, operator);
+  const client = commandClientOptions(config, store, operator);
   const verdicts: Verdict[] = [];
   for (const key of config.keys) {
     try {

@@ -20,8 +20,9 @@ import {
   type RotationStep,
 } from "../keys/rotate-key.ts";
 import { type Store } from "../core/store.ts";
+import { TERMINAL_WIDTH, wrap } from "../core/terminal-text.ts";
 import { askHidden } from "./ask-hidden.ts";
-import { commandClient } from "./hex-client.ts";
+import { commandClientOptions } from "./hex-client.ts";
 import { parseOperator, thisUser } from "./operator.ts";
 import { withOperatorStore } from "./operator-store.ts";
 import { parseCount } from "./parse.ts";
@@ -73,11 +74,12 @@ export function addKeysRotate(keys: Command): void {
     .addHelpText(
       "after",
       `
-Make the new key in the Hex dashboard first, with the same scopes, and leave the old
-one valid. The new key is proved against /health, written to the file that NAME_FILE
-names, taken by the running service by itself, and proved again. When a step fails,
-the old key stays in force, or is put back.
-Exit status: 0 the new key is in force, 1 a step failed, 78 the key has no file.`,
+Make the new key in the Hex dashboard first, with the same scopes, and leave the
+old one valid. The new key is proved against /health, written to the file that
+NAME_FILE names, taken by the running service by itself, and proved again. When a
+step fails or is interrupted, the old key stays in force, or is put back.
+Exit status: 0 the new key is in force, 1 a step failed, 64 no usable new key was
+given, 78 the key has no file.`,
     )
     .action(rotate);
 }
@@ -136,7 +138,7 @@ interface Run {
 async function run(store: Store, given: Run): Promise<RotationResult> {
   const { rotated, newKey, signal, reloadWithinMs: withinMs } = given;
   const { key, file } = rotated;
-  const client = commandClient(given.config, store, given.operator);
+  const client = commandClientOptions(given.config, store, given.operator);
   const position = await store.lastPosition();
   const expected = {
     position,
@@ -190,9 +192,12 @@ function keyInFile(
   );
   const [one] = found;
   if (one === undefined) {
-    const name = wanted ?? "HEX_WRITE_KEY";
+    const set = keys.map(({ variable }) => variable);
+    const name = wanted ?? set[0] ?? "HEX_WRITE_KEY";
     throw new ConfigError([
-      `${name}: a running service cannot be given another one; put the key into a file and name it in ${name}_FILE`,
+      set.includes(name)
+        ? `${name}: a running service cannot be given another one; put the key into a file and name it in ${name}_FILE`
+        : `${name}_FILE: must name the file that the key is in`,
     ]);
   }
   if (found.length > 1) {
@@ -245,11 +250,19 @@ function requireNewKey(
   return keyIdOf(newKey);
 }
 
+const STEP_NAMES: Readonly<Record<RotationStep, string>> = {
+  prove: "proving the new key",
+  write: "writing it to its file",
+  reload: "having the service take it",
+  prove_again: "proving what is in the file",
+};
+
 type Say = (facts: object, text: string) => void;
 
 function speaker(json: boolean): Say {
   return (facts, text) => {
-    console.log(json ? JSON.stringify(facts) : text);
+    const lines = wrap(text.split(" "), TERMINAL_WIDTH, { whole: true });
+    console.log(json ? JSON.stringify(facts) : lines.join("\n"));
   };
 }
 
@@ -266,7 +279,10 @@ function conclude(
     return;
   }
   const { step, why, inForce } = result;
-  say({ step, ok: false, variable, why, inForce }, `FAILED  ${why}`);
+  say(
+    { step, ok: false, variable, why, inForce },
+    `FAILED  ${STEP_NAMES[step]}: ${why}`,
+  );
   if (inForce === "old") {
     say(
       { ok: false, variable, keyId },

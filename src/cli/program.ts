@@ -26,7 +26,7 @@ const program = new Command("hexhook")
   .version(VERSION)
   .addHelpText(
     "after",
-    "\nThe configuration comes from the environment and from .env in this folder; README.md lists\nthe variables. Exit codes: 0 good, 1 a check failed, 64 usage, 70 internal, 78 configuration.",
+    "\nThe configuration comes from the environment and from .env in this folder;\nREADME.md lists the variables.\nExit codes: 0 good, 1 a check failed, 64 usage, 70 internal, 78 configuration.",
   )
   .showHelpAfterError("(hexhook --help lists the commands and options)")
   .exitOverride();

@@ -38,7 +38,7 @@ export function addSecretsCheck(secrets: Command): void {
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
-      "\nAn old secret that is not used any more can go.\nExit status: 0 good, 1 a secret is 90 days old or nobody has said how old (warns from\n75 days), 78 a secret is missing or weak.",
+      "\nAn old secret that is not used any more can go.\nExit status: 0 good, 1 a secret is 90 days old or nobody has said how old (warns\nfrom 75 days), 78 a secret is missing or weak.",
     )
     .action(async (options: Options) => {
       const statuses = await secretStatuses();

@@ -2,7 +2,7 @@ import { readTextFile } from "./text-file.ts";
 
 const MIN_SECRET_BYTES = 24;
 const MAX_FILE_BYTES = 65_536;
-const HOW_TO_MAKE_ONE = "`openssl rand -hex 32` makes a secret";
+const HOW_TO_MAKE_ONE = "`hexhook secrets generate` makes one";
 
 /** Values that examples and templates leave behind. */
 const PLACEHOLDERS = [

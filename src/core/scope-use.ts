@@ -9,9 +9,9 @@ export interface ScopeUse {
   readonly calls: number;
   /** Calls that were refused here for want of it. */
   readonly denied: number;
-  /** The timestamp of the last of those calls; null = none. */
+  /** The timestamp of the last of those calls, refused ones too; null = none. */
   readonly lastAt: string | null;
-  /** What calls that it covered needed. */
+  /** What calls that it covers needed, refused ones too. */
   readonly needed: readonly string[];
   /**
    * `keep`: needed as it is. `narrow`: wider than what was needed, which `needed` names. `drop`: nothing needed it. `grant`:
@@ -52,9 +52,7 @@ export function createScopeUse(): {
     judge(granted) {
       const all = [...needs].sort(([a], [b]) => (a < b ? -1 : 1));
       const held = granted.map((scope): ScopeUse => {
-        const covered = all.filter(
-          ([needed, { calls }]) => calls > 0 && coversScope(scope, needed),
-        );
+        const covered = all.filter(([needed]) => coversScope(scope, needed));
         const needed = covered.map(([name]) => name);
         return {
           scope,

@@ -26,7 +26,12 @@ export async function exposedKeys(
   const known = distinctiveValues([...configured(), ...inFiles]);
   let result: ScanResult;
   try {
-    result = await findExposedKeys(folder, git, known, progress);
+    result = await findExposedKeys(
+      folder,
+      git,
+      { known, own: deps.ownFiles() },
+      progress,
+    );
   } catch (thrown) {
     if (!(thrown instanceof GitError)) {
       throw thrown;
@@ -71,7 +76,10 @@ export async function exposedKeys(
       status: "fail",
       details: [...notes, summary],
       findings,
-      hint: `revoke each and make a new one: what was in git once is known. Then allow what is left in ${allowListFile}: FINGERPRINT YYYY-MM-DD why`,
+      hint:
+        open.length > 0
+          ? `revoke each and make a new one: ${git === null ? "who has the folder has it" : "what was in git once is known"}. Then allow what is left in ${allowListFile}: FINGERPRINT YYYY-MM-DD why`
+          : `correct ${allowListFile}: FINGERPRINT YYYY-MM-DD why`,
     };
   }
   return {

@@ -8,9 +8,7 @@ export function keysInEnvironment({
   hexApi,
 }: DoctorDeps): Promise<CheckResult> {
   const check = "keys_in_environment";
-  const hint =
-    "give each key in its variable or in a file that NAME_FILE names; .env.example lists them";
-  return guarded(check, hint, () => {
+  return guarded(check, () => {
     const { keys, readKey, writeKey } = hexApi();
     const details = keys.map(({ variable, keyId }) => `${variable} ${keyId}`);
     if (keys.length === 0) {
@@ -37,7 +35,7 @@ export function scopesMinimal({ hexApi }: DoctorDeps): Promise<CheckResult> {
   const check = "scopes_minimal";
   const hint =
     "list in HEX_SCOPES what the keys may do, and take from them in the Hex dashboard what is not needed (`hexhook audit scopes` tells)";
-  return guarded(check, hint, () => {
+  return guarded(check, () => {
     const config = hexApi();
     const faults = scopeFaults(config);
     return faults.length > 0
@@ -57,7 +55,7 @@ export function keyAge({ source, now }: DoctorDeps): Promise<CheckResult> {
   const check = "key_age";
   const rotate =
     "make a new one (`hexhook secrets generate`), keep the old one as HEX_SECRET_PREVIOUS until senders have changed, and set HEX_SECRET_CREATED_AT";
-  return guarded(check, rotate, () => {
+  return guarded(check, () => {
     const [current] = source().secrets;
     const { days, verdict } = judgeKeyAge(current?.createdAt ?? null, now());
     const name = current?.name ?? "HEX_SECRET";

@@ -17,7 +17,8 @@ export interface Finding {
   /** From the top of the repository, or `commit message`. */
   readonly path: string;
   readonly line: number;
-  /** The commit that brought it; null = it is in the working tree or the index. */
+  readonly where: "tree" | "index" | "history";
+  /** The commit that brought it; null outside the history, and for what lies beyond the first thirty. */
   readonly commit: string | null;
   /** What found it. */
   readonly rule: string;
@@ -33,5 +34,6 @@ export interface CheckResult {
   readonly details: readonly string[];
   /** What to do about it; empty when there is nothing to do. */
   readonly hint: string;
+  /** Of `exposed_keys` alone. */
   readonly findings?: readonly Finding[];
 }

@@ -28,6 +28,8 @@ export interface DoctorDeps {
   readonly trail: () => Promise<TrailVerdict | null>;
   /** Secrets that are configured, looked for everywhere. */
   readonly configured: () => readonly string[];
+  /** Whole paths of the files that secrets are meant to be in. */
+  readonly ownFiles: () => readonly string[];
   readonly now: () => number;
   readonly progress: ScanProgress;
 }

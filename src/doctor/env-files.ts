@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { parseEnv } from "node:util";
 import { decode } from "./decode.ts";
-import { fingerprintOf } from "./fingerprint.ts";
+import { fingerprintOf } from "../core/key-id.ts";
 import { looksRandom } from "./key-shape.ts";
 
 const MAX_BYTES = 1_048_576;
@@ -42,7 +42,7 @@ export async function readEnvSecrets(folder: string): Promise<EnvSecret[]> {
   const given = files.flatMap(({ file, text }) =>
     Object.entries(parseEnv(text)).map(async ([name, value = ""]) => ({
       file,
-      environment: file.split(".")[2] ?? null,
+      environment: environmentOf(file),
       name,
       value: name.endsWith("_FILE")
         ? (await readText(folder, value)).trim()
@@ -76,6 +76,12 @@ async function readText(folder: string, name: string): Promise<string> {
   } catch {
     return "";
   }
+}
+
+/** Of `.env` and of `.env.local`, which goes over any, nobody knows. */
+function environmentOf(file: string): string | null {
+  const [, , name = "local"] = file.split(".");
+  return name === "local" ? null : name;
 }
 
 function lineOf(text: string, name: string): number {

@@ -37,17 +37,22 @@ type Scan = (bytes: Buffer, name: string) => Promise<ScannedKey[]>;
 
 /**
  * Looks for keys in the working tree, tracked files and untracked ones that git does not ignore, and in every version of
- * every file and every commit message that a ref leads to. Without git it is the folder alone. `known` are keys that are
- * looked for as they are.
+ * every file and every commit message that a ref leads to. Without git it is the folder alone, but for `own`: the files
+ * that secrets are meant to be in, by their whole paths. `known` are keys that are looked for as they are.
  */
 export async function findExposedKeys(
   folder: string,
   git: Git | null,
-  known: readonly string[],
+  options: {
+    readonly known: readonly string[];
+    readonly own: readonly string[];
+  },
   progress: ScanProgress,
 ): Promise<ScanResult> {
+  const { known, own } = options;
   const scan = createKeyScanner(known);
-  const files = git === null ? await filesOf(folder) : await workingTree(git);
+  const files =
+    git === null ? await filesOf(folder, own) : await workingTree(git);
   const objects = git === null ? [] : await historyOf(git);
   progress.total(files.length + objects.length);
   const tree = await scanFiles(git?.top ?? folder, files, scan, progress);
@@ -78,7 +83,7 @@ const placeOf = ({ path: file, fingerprint }: Finding): string =>
   `${fingerprint} ${file}`;
 
 const idOf = (one: Finding): string =>
-  `${placeOf(one)} ${one.commit === null ? one.line : "history"}`;
+  `${placeOf(one)} ${one.where === "tree" ? one.line : one.where}`;
 
 /** Tracked files, and untracked ones that are not ignored; a name that ends in `/` is a repository within. */
 async function workingTree(git: Git): Promise<Buffer[]> {
@@ -93,7 +98,10 @@ async function workingTree(git: Git): Promise<Buffer[]> {
   ];
 }
 
-async function filesOf(folder: string): Promise<Buffer[]> {
+async function filesOf(
+  folder: string,
+  own: readonly string[],
+): Promise<Buffer[]> {
   const files: Buffer[] = [];
   const visit = async (below: string): Promise<void> => {
     const entries = await readdir(path.join(folder, below), {
@@ -103,7 +111,11 @@ async function filesOf(folder: string): Promise<Buffer[]> {
       const name = path.join(below, entry.name);
       if (entry.isDirectory() && !SKIPPED_FOLDERS.has(entry.name)) {
         await visit(name);
-      } else if (entry.isFile() && !isEnvFile(name)) {
+      } else if (
+        entry.isFile() &&
+        !isEnvFile(name) &&
+        !own.includes(path.resolve(folder, name))
+      ) {
         files.push(Buffer.from(name));
       }
     }
@@ -133,7 +145,12 @@ async function scanFiles(
     } else if (read !== null) {
       const found = await scan(read, name);
       findings.push(
-        ...found.map((one) => ({ ...one, path: name, commit: null })),
+        ...found.map((one) => ({
+          ...one,
+          path: name,
+          where: "tree" as const,
+          commit: null,
+        })),
       );
     }
     progress.done();
@@ -165,6 +182,8 @@ interface HistoryObject {
   /** The file, by one of its names; null for a commit or a tag. */
   readonly file: string | null;
   readonly bytes: number;
+  /** Whether it is in no commit yet. */
+  readonly staged: boolean;
 }
 
 async function historyOf(git: Git): Promise<HistoryObject[]> {
@@ -178,12 +197,14 @@ async function historyOf(git: Git): Promise<HistoryObject[]> {
     }
   }
   // What is staged and in no commit yet.
+  const stagedIds = new Set<string>();
   const staged = git.bare ? [] : await git.list("ls-files", "-z", "--stage");
   for (const entry of staged) {
     const [facts = "", file = ""] = entry.toString("utf8").split("\t");
     const [mode, id = ""] = facts.split(" ");
     if (mode !== "160000" && !names.has(id)) {
       names.set(id, file);
+      stagedIds.add(id);
     }
   }
   const sizes = await git.sizes([...names.keys()]);
@@ -195,6 +216,7 @@ async function historyOf(git: Git): Promise<HistoryObject[]> {
       file:
         type === "blob" ? names.get(id) || `object ${id.slice(0, 12)}` : null,
       bytes,
+      staged: stagedIds.has(id),
     }));
 }
 
@@ -239,12 +261,14 @@ async function scanObjects(
           ? id
           : traced <= MAX_TRACED
             ? await commitThatBrought(git, id)
-            : "history";
+            : null;
+      const isStaged = wanted.get(id)?.staged === true;
       findings.push(
         ...found.map((one) => ({
           ...one,
           path: file ?? "commit message",
-          commit: commit.slice(0, 12),
+          where: isStaged ? ("index" as const) : ("history" as const),
+          commit: commit?.slice(0, 12) ?? null,
         })),
       );
     }
@@ -259,8 +283,8 @@ function messageOf(content: Buffer): Buffer {
   return end === -1 ? content : content.subarray(end + 2);
 }
 
-/** The oldest commit with this version of a file; `index` where there is none yet. */
-async function commitThatBrought(git: Git, id: string): Promise<string> {
+/** The oldest commit with this version of a file; null where there is none yet. */
+async function commitThatBrought(git: Git, id: string): Promise<string | null> {
   const commits = await git.output(
     "log",
     "--all",
@@ -271,5 +295,5 @@ async function commitThatBrought(git: Git, id: string): Promise<string> {
     "--format=%H",
     `--find-object=${id}`,
   );
-  return commits.toString("utf8").trim().split("\n").at(-1) || "index";
+  return commits.toString("utf8").trim().split("\n").at(-1) || null;
 }

@@ -66,8 +66,10 @@ export type HexCall = (
  */
 export function createHexCall(
   options: HexClientOptions,
-  key: string | null,
+  given: string | null,
 ): HexCall {
+  // From JavaScript it may be anything: what is no key is not sent.
+  const key = typeof given === "string" && given !== "" ? given : null;
   const { apiUrl, scopes, timeoutMs = TIMEOUT_MS } = options;
   const { fetch = globalThis.fetch, now = Date.now } = options;
   const { random = Math.random, userAgent = "Hexhook" } = options;

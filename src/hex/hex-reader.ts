@@ -4,7 +4,13 @@ import {
   type HexClientOptions,
 } from "./hex-call.ts";
 import { type HexAnswer } from "./hex-request.ts";
-import { HEALTH } from "./prove-key.ts";
+
+/** Asks the API whether it is well, which it tells to whoever has a key. */
+export const HEALTH = {
+  method: "GET",
+  path: "health",
+  scope: "read:health",
+} as const;
 
 /** Reads from the Hex API with the read key. It has no way to write, and never holds another key. */
 export class HexReader {

@@ -1,12 +1,6 @@
 import { createHexCall, type HexClientOptions } from "./hex-call.ts";
+import { HEALTH } from "./hex-reader.ts";
 import { type HexAnswer } from "./hex-request.ts";
-
-/** Asks the API whether it is well, which it tells to whoever has a key. */
-export const HEALTH = {
-  method: "GET",
-  path: "health",
-  scope: "read:health",
-} as const;
 
 /**
  * Proves that the API takes a key, whichever it is: `GET /health` with it. Rejects with HexDeniedError when nothing was
