@@ -6,9 +6,8 @@ import {
   type HexApiConfig,
   type HexKey,
   type HexKeyVariable,
-  liveKeyFault,
 } from "../config/hex-api.ts";
-import { headerSecretFault, readSecretFile } from "../config/secret.ts";
+import { readSecretFile } from "../config/secret.ts";
 import { keyIdOf } from "../core/key-id.ts";
 import { ConfigError, EXIT, UsageError } from "../errors.ts";
 import { proveKey } from "../hex/prove-key.ts";
@@ -21,13 +20,12 @@ import {
 } from "../keys/rotate-key.ts";
 import { type Store } from "../core/store.ts";
 import { TERMINAL_WIDTH, wrap } from "../core/terminal-text.ts";
-import { askHidden } from "./ask-hidden.ts";
 import { commandClientOptions } from "./hex-client.ts";
+import { obtainNewKey, requireNewKey } from "./new-key.ts";
 import { parseOperator, thisUser } from "./operator.ts";
 import { withOperatorStore } from "./operator-store.ts";
 import { parseCount } from "./parse.ts";
 import { outliveReader } from "./report.ts";
-import { readStdin } from "./stdin.ts";
 
 interface Options {
   readonly key?: HexKeyVariable;
@@ -95,7 +93,8 @@ async function rotate(options: Options): Promise<void> {
     `${key.variable} ${key.keyId} is to be replaced`,
   );
   const newKey = await obtainNewKey(options.from, key.variable);
-  const newKeyId = requireNewKey(newKey, config, rotated);
+  requireNewKey(newKey, config, key.variable);
+  const newKeyId = keyIdOf(newKey);
   const operator = options.as ?? thisUser();
   const stop = new AbortController();
   const interrupt = (): void => {
@@ -205,49 +204,6 @@ function keyInFile(
     throw new UsageError(`say which with --key: ${names}`);
   }
   return one;
-}
-
-async function obtainNewKey(
-  from: string | undefined,
-  variable: string,
-): Promise<string> {
-  if (from === undefined) {
-    if (!process.stdin.isTTY) {
-      throw new UsageError(
-        "give the new key with --from FILE, or --from - for standard input",
-      );
-    }
-    return askHidden(`New key for ${variable} (it is not shown): `);
-  }
-  if (from === "-") {
-    return (await readStdin()).toString("utf8").replace(/\r?\n$/, "");
-  }
-  const read = readSecretFile(from);
-  if ("fault" in read) {
-    throw new UsageError(`--from ${read.fault}`);
-  }
-  return read.value;
-}
-
-/** The id of a key that may take the place of the old one. */
-function requireNewKey(
-  newKey: string,
-  { keys, environment }: HexApiConfig,
-  { key }: KeyInFile,
-): string {
-  const fault = headerSecretFault(newKey) ?? liveKeyFault(newKey, environment);
-  if (fault !== null) {
-    throw new UsageError(`the new key ${fault}`);
-  }
-  const same = keys.find(({ value }) => value === newKey);
-  if (same !== undefined) {
-    throw new UsageError(
-      same.variable === key.variable
-        ? "the new key is the old one; make a new one in the Hex dashboard"
-        : `the new key is that of ${same.variable}; a reader and a writer have a key each`,
-    );
-  }
-  return keyIdOf(newKey);
 }
 
 const STEP_NAMES: Readonly<Record<RotationStep, string>> = {
