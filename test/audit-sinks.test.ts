@@ -315,7 +315,11 @@ describe("AUDIT_FILE", () => {
     renameSync(AUDIT_FILE, `${AUDIT_FILE}.1`);
     await second.reload();
     await post(second, "evt_3");
-    await eventually(() => existsSync(AUDIT_FILE));
+    await eventually(
+      () =>
+        existsSync(AUDIT_FILE) &&
+        readFileSync(AUDIT_FILE, "utf8").includes("evt_3"),
+    );
     renameSync(AUDIT_FILE, `${AUDIT_FILE}.2`);
     await post(second, "evt_4");
     await second.stop();
