@@ -60,7 +60,11 @@ export function reloadedEntries(
   const secrets = secretsOf(after);
   const gone = known
     .filter(({ resource }) => secrets.every((one) => one.resource !== resource))
-    .map((one) => ({ ...one, facts: { ...one.facts, keyId: null } }));
+    .map((one) => ({
+      ...one,
+      facts: { ...one.facts, keyId: null },
+      changed: true,
+    }));
   const reloaded = secrets
     .map((one) => {
       const old = known.find(({ resource }) => resource === one.resource);
@@ -71,11 +75,8 @@ export function reloadedEntries(
   const destinations = facts.destinations.map((name) => `destinations.${name}`);
   const all = [...changed, ...destinations];
   return [
-    ...reloaded.map(({ resource, facts: told, changed: isNew }) =>
+    ...[...reloaded, ...gone].map(({ resource, facts: told, changed: isNew }) =>
       entry("secret.reloaded", resource, { trigger, changed: isNew, ...told }),
-    ),
-    ...gone.map(({ resource, facts: told }) =>
-      entry("secret.reloaded", resource, { trigger, changed: true, ...told }),
     ),
     ...(asked || all.length + pending.length > 0
       ? [

@@ -12,7 +12,7 @@ import {
 import { secretFilesOf } from "../config/environment.ts";
 import { asciiJson } from "../core/audit-entry.ts";
 import { type Source } from "../core/model.ts";
-import { shown, TERMINAL_WIDTH, wrap } from "../core/terminal-text.ts";
+import { shown, TERMINAL_WIDTH, wrapText } from "../core/terminal-text.ts";
 import {
   CHECKS,
   type CheckResult,
@@ -179,15 +179,11 @@ function textOf(result: CheckResult): string {
     ...told,
     ...more,
     ...details.map((detail) => shown(detail.replaceAll("…", "..."))),
-  ].flatMap((text) =>
-    wrap(text.split(" "), TERMINAL_WIDTH - INDENT.length, { whole: true }),
-  );
+  ].flatMap((text) => wrapText(text, TERMINAL_WIDTH - INDENT.length));
   const advice =
     status === "pass" || hint === ""
       ? []
-      : wrap(["->", ...hint.split(" ")], TERMINAL_WIDTH - INDENT.length, {
-          whole: true,
-        });
+      : wrapText(`-> ${hint}`, TERMINAL_WIDTH - INDENT.length);
   return [
     `${status.toUpperCase().padEnd(4)}  ${CHECKS[check]}`,
     ...[...lines, ...advice].map((line) => INDENT + line),

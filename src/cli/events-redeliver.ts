@@ -12,7 +12,7 @@ import {
 import { type EventReader } from "../core/store.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { addFilterOptions, type FilterOptions } from "./filter-options.ts";
-import { parseOperator, thisUser } from "./operator.ts";
+import { operatorOption, thisUser } from "./operator.ts";
 import { lookUpEvents } from "./look-up-events.ts";
 import { print } from "./print.ts";
 import { createProgressBar } from "./progress-bar.ts";
@@ -43,11 +43,7 @@ export function addEventsRedeliver(events: Command): void {
       ),
   )
     .option("--dry-run", "say what would be redelivered, and change nothing")
-    .option(
-      "--as <name>",
-      "your name in the audit trail (default: this user's)",
-      parseOperator,
-    )
+    .addOption(operatorOption())
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",

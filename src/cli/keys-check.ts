@@ -2,12 +2,12 @@ import { type Command } from "commander";
 import { loadHexApi, readEnvironment } from "../config.ts";
 import { type HexApiConfig, type HexKey } from "../config/hex-api.ts";
 import { type Store } from "../core/store.ts";
-import { TERMINAL_WIDTH, wrap } from "../core/terminal-text.ts";
+import { TERMINAL_WIDTH, wrapText } from "../core/terminal-text.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { HexApiError } from "../hex/hex-error.ts";
 import { proveKey } from "../hex/prove-key.ts";
 import { commandClientOptions } from "./hex-client.ts";
-import { parseOperator, thisUser } from "./operator.ts";
+import { operatorOption, thisUser } from "./operator.ts";
 import { withOperatorStore } from "./operator-store.ts";
 
 interface Options {
@@ -25,11 +25,7 @@ export function addKeysCheck(keys: Command): void {
   keys
     .command("check")
     .description("ask the Hex API (/health) with each key whether it takes it")
-    .option(
-      "--as <name>",
-      "your name in the audit trail (default: this user's)",
-      parseOperator,
-    )
+    .addOption(operatorOption())
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
@@ -52,9 +48,9 @@ export function addKeysCheck(keys: Command): void {
         console.log(
           options.json
             ? JSON.stringify(asJson(verdict))
-            : wrap(asText(verdict, config.apiUrl).split(" "), TERMINAL_WIDTH, {
-                whole: true,
-              }).join("\n"),
+            : wrapText(asText(verdict, config.apiUrl), TERMINAL_WIDTH).join(
+                "\n",
+              ),
         );
       }
       if (verdicts.some(({ fault }) => fault !== null)) {

@@ -19,10 +19,10 @@ import {
   type RotationStep,
 } from "../keys/rotate-key.ts";
 import { type Store } from "../core/store.ts";
-import { TERMINAL_WIDTH, wrap } from "../core/terminal-text.ts";
+import { TERMINAL_WIDTH, wrapText } from "../core/terminal-text.ts";
 import { commandClientOptions } from "./hex-client.ts";
 import { obtainNewKey, requireNewKey } from "./new-key.ts";
-import { parseOperator, thisUser } from "./operator.ts";
+import { operatorOption, thisUser } from "./operator.ts";
 import { withOperatorStore } from "./operator-store.ts";
 import { parseCount } from "./parse.ts";
 import { outliveReader } from "./report.ts";
@@ -63,11 +63,7 @@ export function addKeysRotate(keys: Command): void {
       30,
     )
     .option("--offline", "no service is running: the next start reads the key")
-    .option(
-      "--as <name>",
-      "your name in the audit trail (default: this user's)",
-      parseOperator,
-    )
+    .addOption(operatorOption())
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
@@ -217,7 +213,7 @@ type Say = (facts: object, text: string) => void;
 
 function speaker(json: boolean): Say {
   return (facts, text) => {
-    const lines = wrap(text.split(" "), TERMINAL_WIDTH, { whole: true });
+    const lines = wrapText(text, TERMINAL_WIDTH);
     console.log(json ? JSON.stringify(facts) : lines.join("\n"));
   };
 }

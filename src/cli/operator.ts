@@ -1,9 +1,16 @@
 import { userInfo } from "node:os";
-import { InvalidArgumentError } from "commander";
+import { InvalidArgumentError, Option } from "commander";
 import { isOperatorName } from "../core/operator-name.ts";
 
-/** The name of an operator, as an option gives it. */
-export function parseOperator(text: string): string {
+/** `--as NAME`: who a command is said to be run by. */
+export function operatorOption(): Option {
+  return new Option(
+    "--as <name>",
+    "your name in the audit trail (default: this user's)",
+  ).argParser(parseOperator);
+}
+
+function parseOperator(text: string): string {
   if (!isOperatorName(text)) {
     throw new InvalidArgumentError(
       "It must be 1 to 64 letters, digits or . _ - @ + :",

@@ -1,6 +1,6 @@
 const DAY_MS = 86_400_000;
-export const WARN_FROM_DAYS = 75;
-export const OVERDUE_FROM_DAYS = 90;
+const WARN_FROM_DAYS = 75;
+const OVERDUE_FROM_DAYS = 90;
 
 /** A date may be of another time zone, and so a day ahead. */
 const MAX_AHEAD_MS = DAY_MS;

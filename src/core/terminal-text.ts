@@ -34,6 +34,11 @@ export function wrap(
   return line === null ? lines : [...lines, line];
 }
 
+/** A sentence on lines of at most `width` columns; words that must stay whole, such as paths and ids, do. */
+export function wrapText(text: string, width: number): string[] {
+  return wrap(text.split(" "), width, { whole: true });
+}
+
 /** A value from outside, escaped, so that a terminal acts on nothing in it. */
 export function shown(value: unknown): string {
   return typeof value === "string"

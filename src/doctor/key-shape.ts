@@ -36,7 +36,7 @@ export function looksRandom(text: string): boolean {
 }
 
 /** Shannon entropy in bits for each character. */
-export function entropyOf(text: string): number {
+function entropyOf(text: string): number {
   const counts = new Map<string, number>();
   for (const char of text) {
     counts.set(char, (counts.get(char) ?? 0) + 1);

@@ -3,13 +3,7 @@ import { type ReloadOutcome } from "./await-reload.ts";
 import { type ReplacedFile } from "./replace-file.ts";
 
 /** The steps of a rotation, in their order. */
-export const ROTATION_STEPS = [
-  "prove",
-  "write",
-  "reload",
-  "prove_again",
-] as const;
-export type RotationStep = (typeof ROTATION_STEPS)[number];
+export type RotationStep = "prove" | "write" | "reload" | "prove_again";
 
 export interface RotationDeps {
   /** Proves that the Hex API takes the key. Rejects when it does not. */
