@@ -10,19 +10,24 @@ import { notedPosition, SEEN_EVERY_MS } from "./audit/sink-progress.ts";
 import { createStdoutSink } from "./audit/stdout-sink.ts";
 import { type Config } from "./config.ts";
 import { type AuditDraft } from "./core/audit-entry.ts";
+import {
+  type BudgetedEntries,
+  createBudgetedEntries,
+  type RefusalEntries,
+} from "./core/budgeted-entries.ts";
 import { createEntryBudget } from "./core/entry-budget.ts";
 import { isSignedWith } from "./core/search-trail.ts";
 import { type Store } from "./core/store.ts";
-import {
-  createUnverifiedEntries,
-  type UnverifiedEntries,
-} from "./core/unverified-entries.ts";
+import { createSuppressedEntries } from "./core/suppressed-entries.ts";
 import { startPeriodic } from "./periodic.ts";
 import { type Shutdown } from "./shutdown.ts";
 import { startAuditRetention } from "./store/audit-retention.ts";
 
-/** Entries of requests that nobody has signed: for one address, and in all. */
-const ENTRY_BUDGET = { perAddress: 60, inAll: 600, windowMs: 60_000 };
+/** Entries of refused requests, for one address and in all: of those that nobody has signed, and of those that somebody has. */
+const ENTRY_BUDGETS = {
+  unverified: { perAddress: 60, inAll: 600, windowMs: 60_000 },
+  signed: { perAddress: 600, inAll: 600, windowMs: 60_000 },
+};
 
 /** How often what was suppressed is told of, and what is new is anchored, in milliseconds. */
 export interface AuditIntervals {
@@ -58,7 +63,7 @@ export interface AuditTrail {
   readonly store: Store;
   /** Appends an entry of the service itself; behind its last one nothing comes any more. */
   readonly append: (draft: AuditDraft) => Promise<void>;
-  readonly unverified: UnverifiedEntries;
+  readonly refusalEntries: RefusalEntries;
   /** Opens AUDIT_FILE again. */
   readonly reopen: () => void;
 }
@@ -142,14 +147,20 @@ export async function openAuditTrail(
   for (const { sink, noted } of beginnings) {
     feeders.push(startFeeder({ ...deps, store, sink, noted, tell }));
   }
-  const unverified = createUnverifiedEntries({
-    append: store.append,
-    budget: createEntryBudget(ENTRY_BUDGET),
-    now,
-  });
+  const suppressed = createSuppressedEntries({ append: store.append, now });
+  const withinBudget = (budget: keyof typeof ENTRY_BUDGETS): BudgetedEntries =>
+    createBudgetedEntries({
+      append: store.append,
+      budget: createEntryBudget(ENTRY_BUDGETS[budget]),
+      suppressed,
+    });
+  const refusalEntries = {
+    unverified: withinBudget("unverified"),
+    signed: withinBudget("signed"),
+  };
 
   shutdown.onRelease(async () => {
-    await unverified.flush();
+    await suppressed.flush();
     const stopped = serverStopped(now(), {
       reason: shutdown.reason(),
       good: shutdown.isDraining(),
@@ -163,9 +174,9 @@ export async function openAuditTrail(
   const every = (everyMs: number, work: () => Promise<void>): void => {
     shutdown.onRelease(startPeriodic(work, { everyMs, onFault }).stop);
   };
-  const { suppressed, checkpoint } = deps.intervals ?? INTERVALS;
-  every(suppressed, unverified.flush);
-  every(checkpoint, store.checkpoint);
+  const intervals = deps.intervals ?? INTERVALS;
+  every(intervals.suppressed, suppressed.flush);
+  every(intervals.checkpoint, store.checkpoint);
   const retention = startAuditRetention(
     {
       store,
@@ -177,7 +188,7 @@ export async function openAuditTrail(
   );
   shutdown.onRelease(retention.stop);
 
-  return { store, append, unverified, reopen: () => fileSink?.reopen() };
+  return { store, append, refusalEntries, reopen: () => fileSink?.reopen() };
 }
 
 function stdoutSinks(

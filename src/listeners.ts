@@ -1,9 +1,9 @@
 import { type Logger } from "pino";
 import { type Config } from "./config.ts";
+import { type BudgetedEntries } from "./core/budgeted-entries.ts";
 import { type createIntake } from "./core/intake.ts";
 import { type RefusalBudget } from "./core/refusal-budget.ts";
 import { type Store } from "./core/store.ts";
-import { type UnverifiedEntries } from "./core/unverified-entries.ts";
 import { type Dispatcher } from "./delivery/dispatcher.ts";
 import { createAdminApi } from "./http/admin-api.ts";
 import { createAdmission } from "./http/admission.ts";
@@ -34,7 +34,7 @@ export interface ListenersDeps {
   readonly store: Store;
   readonly intake: ReturnType<typeof createIntake>;
   readonly refusals: RefusalBudget;
-  readonly unverified: UnverifiedEntries;
+  readonly unverified: BudgetedEntries;
   readonly dispatcher: Dispatcher;
   readonly shutdown: Shutdown;
   readonly logger: Logger;

@@ -98,15 +98,18 @@ export async function startService(
     shutdown.onRelease(() => opened.close());
 
     const hex = createLiveHexApi(config.hexApi, deps);
-    const { store, append, unverified, reopen } = await openAuditTrail(config, {
-      ...deps,
-      store: opened,
-      publicKey: checkpoints.publicKey,
-      destinations: configured.map(({ name }) => name),
-      createTrack: hex.createTrack,
-      shutdown,
-      onFault,
-    });
+    const { store, append, refusalEntries, reopen } = await openAuditTrail(
+      config,
+      {
+        ...deps,
+        store: opened,
+        publicKey: checkpoints.publicKey,
+        destinations: configured.map(({ name }) => name),
+        createTrack: hex.createTrack,
+        shutdown,
+        onFault,
+      },
+    );
 
     const forgetting = startForgettingReplays({ store, now, onFault }, config);
     shutdown.onRelease(forgetting.stop);
@@ -154,7 +157,6 @@ export async function startService(
     const intake = createIntake(
       {
         store: {
-          append: store.append,
           record: async (record) => {
             const outcome = await store.record(record);
             if (outcome === "accepted") {
@@ -163,7 +165,7 @@ export async function startService(
             return outcome;
           },
         },
-        unverified,
+        refusalEntries,
         verify,
         route: (event) => route(event),
         refusals,
@@ -177,7 +179,7 @@ export async function startService(
       store,
       intake,
       refusals,
-      unverified,
+      unverified: refusalEntries.unverified,
       dispatcher,
       shutdown,
     });

@@ -131,7 +131,7 @@ describe("the key of the trail", () => {
     });
     expect(code).toBe(0);
     expect(stdout.match(/^signed with the key/gm)).toHaveLength(1);
-  }, 20_000);
+  });
 
   it("that is not the one of the store's checkpoints keeps `audit verify` from telling, until both are given", async () => {
     const key = pemOf();
@@ -182,7 +182,7 @@ describe("the key of the trail", () => {
     const both = ["--public-key", before!, "--public-key", after!];
     expect((await verify(...both)).code).toBe(0);
     expect((await verify("--public-key", after!)).code).toBe(1);
-  }, 20_000);
+  });
 });
 
 describe("checkpoints", () => {
@@ -208,7 +208,7 @@ describe("checkpoints", () => {
     for (const [n, seq] of seqs.slice(1).entries()) {
       expect(seq - seqs[n]!).toBeLessThanOrEqual(1000);
     }
-  }, 30_000);
+  });
 
   it("come every so often when there was an entry", async () => {
     const service = await startTestService(folder.path, {

@@ -242,5 +242,5 @@ describe("the retention of the trail", () => {
       .get();
     db.close();
     expect(writers).toBeLessThan(names / 2);
-  }, 60_000);
+  });
 });

@@ -203,7 +203,7 @@ describe("a trail of 300 entries over two writers", () => {
       start += line.length + 1;
     });
     expect(wrong.slice(0, 5)).toEqual([]);
-  }, 120_000);
+  });
 
   /** Verifies a few lines from the middle: what comes before the first of each writer is not held against them. */
   function verifyAround(from: number, lines: readonly string[]): TrailReport {

@@ -54,7 +54,7 @@ describe("hexhook", () => {
       expect(help.code).toBe(0);
       expect(help.stdout).toContain(`Usage: hexhook ${command.join(" ")}`);
     }
-  }, 20_000);
+  });
 
   it.each([
     [["nonsense"]],
@@ -120,7 +120,7 @@ describe("hexhook", () => {
       expect(code).toBe(70);
       expect(stderr).toMatch(/newer than this program's/);
     }
-  }, 20_000);
+  });
 
   it("reads .env of the working folder, and real variables win", async () => {
     const place = temporaryFolder();
@@ -394,7 +394,7 @@ describe("hexhook audit", () => {
       "evt_follow_1",
       "evt_follow_2",
     ]);
-  }, 20_000);
+  });
 
   it("verify says intact of the store, and of the lines on stdout in a file or a pipe", async () => {
     await server.stop();
@@ -493,5 +493,5 @@ describe("hexhook demo", () => {
     expect(code).toBe(1);
     expect(text).toContain("Something did not go as it should");
     place.remove();
-  }, 20_000);
+  });
 });

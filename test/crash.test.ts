@@ -291,7 +291,7 @@ describe("a process that is killed at any instant", () => {
         { cause },
       );
     });
-  }, 60_000);
+  });
 });
 
 /** Has a running process traced, with faults injected, until `letGo()`. Rejects when strace cannot do it. */
@@ -418,7 +418,7 @@ describeUnderStrace(
       expect(await statuses(second)).toEqual(deliveries.map(() => 200));
       expect(await auditedIds("webhook.accepted")).toHaveLength(40);
       expect(storedEvents()).toHaveLength(40);
-    }, 30_000);
+    });
 
     it("that hits the move of the log into the file ends the process with 70, and loses nothing acknowledged", async () => {
       const first = await start();
@@ -455,7 +455,7 @@ describeUnderStrace(
       expect(await auditedIds("webhook.accepted")).toEqual(
         idsOf(storedEvents()),
       );
-    }, 30_000);
+    });
 
     it.each([
       { what: "every write fails", when: "1+" },
@@ -563,7 +563,7 @@ describeUnderStrace(
       expect(`${between[synced]}${between[synced + 1] ?? ""}`).toMatch(
         /sync\(\d+<[^>]*>\)\s*= 0|sync resumed>\)\s*= 0/,
       );
-    }, 30_000);
+    });
   },
 );
 
@@ -684,6 +684,5 @@ describe("standard output that nobody reads", () => {
       expect(accepted).toHaveLength(sent);
       expect(accepted.toSorted()).toEqual(idsOf(storedEvents()).toSorted());
     },
-    60_000,
   );
 });

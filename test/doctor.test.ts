@@ -667,7 +667,7 @@ describe("what looks like a key", () => {
     for (const text of hostile) {
       expect(await scan(Buffer.from(text), "a.txt")).toEqual([]);
     }
-  }, 60_000);
+  });
 });
 
 describe("an allow-list", () => {

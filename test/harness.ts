@@ -41,7 +41,7 @@ export function temporaryFolder(): { path: string; remove(): void } {
 /** Waits until `condition` gives something true, and gives it back. */
 export async function eventually<T>(
   condition: () => T | Promise<T>,
-  timeoutMs = 15_000,
+  timeoutMs = 60_000,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
@@ -201,6 +201,22 @@ export async function readTrail(file: string): Promise<ParsedEntry[]> {
   } finally {
     await trail.close();
   }
+}
+
+/** How many entries were suppressed, by reason. */
+export function suppressedIn(
+  entries: readonly ParsedEntry[],
+): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { action, metadata } of entries) {
+    if (action === "audit.suppressed") {
+      const reasons = Object.entries(metadata["reasons"] as object);
+      for (const [reason, count] of reasons) {
+        sums[reason] = (sums[reason] ?? 0) + Number(count);
+      }
+    }
+  }
+  return sums;
 }
 
 /** What a raw connection got back until the other side closed it, or until `enough` says so. */

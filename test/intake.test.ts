@@ -18,6 +18,7 @@ import {
   SECRET,
   signed,
   startTestService,
+  suppressedIn,
   temporaryFolder,
   type TestService,
 } from "./harness.ts";
@@ -388,12 +389,7 @@ describe("what is not authentic", () => {
     const count = (action: string): number =>
       entries.filter((entry) => entry.action === action).length;
     expect(count("webhook.rejected")).toBe(60);
-    const told = entries.find(({ action }) => action === "audit.suppressed");
-    expect(told?.metadata).toMatchObject({
-      count: 591,
-      reasons: { bad_signature: 591 },
-      addresses: { "127.0.0.1": 591 },
-    });
+    expect(suppressedIn(entries)).toEqual({ bad_signature: 591 });
     place.remove();
   });
 });

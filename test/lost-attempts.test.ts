@@ -116,7 +116,7 @@ describe("a handler that exits the process", () => {
       (await statesOf(ids)).every((state) => state === "succeeded"),
     );
     expect(await statesOf(["poison"])).toEqual(["exhausted"]);
-  }, 60_000);
+  });
 });
 
 describe("a function that others end the process beside", () => {
@@ -160,7 +160,7 @@ describe("a function that others end the process beside", () => {
     );
     // Charged while nobody could tell, and never once it runs alone.
     expect(lost.length).toBeLessThanOrEqual(2);
-  }, 90_000);
+  });
 });
 
 describe("a process that is killed during attempts", () => {
@@ -217,7 +217,7 @@ describe("a process that is killed during attempts", () => {
     );
     expect(lost.length).toBeGreaterThan(0);
     expect(await entriesOf("delivery.exhausted")).toEqual([]);
-  }, 90_000);
+  });
 
   it("keeps the events of one key in order, over failures and restarts", async () => {
     const taken = new Map<string, number[]>();
@@ -269,5 +269,5 @@ destinations: { ordered: { url: "${destination.url}", orderBy: /data/key, concur
       const order = taken.get(key)!.filter((n, i, all) => n !== all[i - 1]);
       expect(order).toEqual(Array.from({ length: 24 }, (_, n) => n));
     }
-  }, 60_000);
+  });
 });

@@ -25,7 +25,7 @@ afterEach(() => {
 
 describe("SIGTERM", () => {
   it("while requests are in flight fails none of them, writes the last entry, and ends with 0", async () => {
-    const server = await serve(folder.path, { DRAIN_SECONDS: "1" });
+    const server = await serve(folder.path, { DRAIN_SECONDS: "3" });
     const statuses: number[] = [];
     const agent = new Agent({ keepAlive: true });
     let connectionClosed = false;
@@ -63,7 +63,7 @@ describe("SIGTERM", () => {
       return ready.status === 503;
     });
     const before = statuses.length;
-    await eventually(() => statuses.length > before + 100);
+    await eventually(() => statuses.length > before + 20);
     sending = false;
     await lanes;
     const { code } = await server.exited;
@@ -84,7 +84,7 @@ describe("SIGTERM", () => {
     const printed = server.stdout().trimEnd().split("\n");
     expect(printed).toHaveLength(entries.length);
     agent.destroy();
-  }, 30_000);
+  });
 
   it("lets a request whose body is still coming finish", async () => {
     const server = await serve(folder.path);
@@ -126,7 +126,7 @@ describe("SIGTERM", () => {
     expect(text).toMatch(/^HTTP\/1\.1 200 /);
     expect(text.toLowerCase()).toContain("connection: close");
     expect(code).toBe(0);
-  }, 30_000);
+  });
 
   it("ends within SHUTDOWN_SECONDS although a connection never ends", async () => {
     const server = await serve(folder.path, { SHUTDOWN_SECONDS: "3" });
@@ -139,7 +139,7 @@ describe("SIGTERM", () => {
     const { code } = await server.stop();
     expect(code).toBe(0);
     socket.destroy();
-  }, 30_000);
+  });
 
   it("twice ends at once with 1", async () => {
     const server = await serve(folder.path, { DRAIN_SECONDS: "60" });
@@ -152,7 +152,7 @@ describe("SIGTERM", () => {
     });
     const { code } = await server.exited;
     expect(code).toBe(1);
-  }, 30_000);
+  });
 });
 
 describe("what serve writes", () => {
@@ -175,7 +175,7 @@ describe("what serve writes", () => {
       });
     }
     expect(server.stderr()).toContain("/webhooks/hex");
-  }, 30_000);
+  });
 });
 
 describe("a start that fails half way", () => {

@@ -5,13 +5,13 @@ import {
   type AuditDraft,
   type AuditMetadata,
 } from "./audit-entry.ts";
+import { type RefusalEntries } from "./budgeted-entries.ts";
 import { type NewEvent, type RecordOutcome, type Source } from "./model.ts";
 import { readPayload } from "./payload.ts";
 import { type RefusalBudget } from "./refusal-budget.ts";
 import { judgeWindow, skewSeconds } from "./replay-window.ts";
 import { type createRouter } from "./routing.ts";
 import { type Store } from "./store.ts";
-import { type UnverifiedEntries } from "./unverified-entries.ts";
 
 /** A request for a known source whose body was read whole. Nothing of it is believed yet. */
 export interface UnverifiedMessage {
@@ -55,8 +55,8 @@ export type IntakeResult =
   | { readonly code: ProblemCode };
 
 export interface IntakeDeps {
-  readonly store: Pick<Store, "record" | "append">;
-  readonly unverified: Pick<UnverifiedEntries, "append">;
+  readonly store: Pick<Store, "record">;
+  readonly refusalEntries: RefusalEntries;
   readonly verify: Verify;
   readonly route: ReturnType<typeof createRouter>;
   readonly refusals: RefusalBudget;
@@ -79,7 +79,7 @@ export function createIntake(
   deps: IntakeDeps,
   options: { replayWindowSeconds: number },
 ): (message: UnverifiedMessage) => Promise<IntakeResult> {
-  const { store, unverified, verify, route, refusals } = deps;
+  const { store, refusalEntries, verify, route, refusals } = deps;
 
   /** `userId` is null for a message that nobody has signed. */
   async function reject(
@@ -89,9 +89,9 @@ export function createIntake(
     facts: { reason: string } & AuditMetadata,
     userId: string | null,
   ): Promise<IntakeResult> {
-    const { append } = userId === null ? unverified : store;
+    const entries = userId === null ? "unverified" : "signed";
     const by = userId ?? "anonymous";
-    await append(
+    await refusalEntries[entries].append(
       entryOf(message, now, "webhook.rejected", by, "failure", {
         ...digestOf(message.body),
         status: PROBLEMS[code].status,
@@ -119,7 +119,9 @@ export function createIntake(
       const verdict = judgeWindow(skew, options.replayWindowSeconds);
       if (verdict !== "inside") {
         const facts = { reason: verdict, keyId, skewSeconds: skew };
-        return reject(message, now, "unauthorized", facts, userId);
+        // As of a forged one, so that what the answer becomes in a flood does not tell them apart either.
+        const code = refusals.refuse("unauthorized", message.ip, now);
+        return reject(message, now, code, facts, userId);
       }
     }
 
@@ -146,31 +148,37 @@ export function createIntake(
       body,
       bodySha256,
     };
+    const draftOf = (decided: RecordOutcome): AuditDraft => {
+      const answer = answerTo(decided, source);
+      return entryOf(
+        message,
+        now,
+        ACTIONS[decided],
+        userId,
+        decided === "accepted" || decided === "duplicate"
+          ? "success"
+          : "failure",
+        {
+          keyId,
+          eventId: payload.id,
+          eventType: payload.type,
+          bodySha256: bodySha256.toString("hex"),
+          bodyBytes: body.length,
+          status: "code" in answer ? PROBLEMS[answer.code].status : 200,
+          skewSeconds: skew,
+          deliveries: decided === "accepted" ? deliveries.length : undefined,
+        },
+      );
+    };
     const outcome = await store.record({
       event,
       deliveries,
       claim: { signedAt, mac },
       entry: (decided) => {
-        const answer = answerTo(decided, source);
-        return entryOf(
-          message,
-          now,
-          ACTIONS[decided],
-          userId,
-          decided === "accepted" || decided === "duplicate"
-            ? "success"
-            : "failure",
-          {
-            keyId,
-            eventId: payload.id,
-            eventType: payload.type,
-            bodySha256: bodySha256.toString("hex"),
-            bodyBytes: body.length,
-            status: "code" in answer ? PROBLEMS[answer.code].status : 200,
-            skewSeconds: skew,
-            deliveries: decided === "accepted" ? deliveries.length : undefined,
-          },
-        );
+        const draft = draftOf(decided);
+        return decided === "replayed" && !refusalEntries.signed.admits(draft)
+          ? null
+          : draft;
       },
     });
     const answer = answerTo(outcome, source);

@@ -1,6 +1,6 @@
 import { type ProblemCode } from "../errors.ts";
 
-/** Decides what an unverified request is refused with: its own code, or that there were too many. */
+/** Decides what a request is refused with: its own code, or that there were too many. */
 export interface RefusalBudget {
   /**
    * Takes one refusal from the budget of `address`, and gives `code`, or `too_many_requests` when it is used up. What
@@ -15,9 +15,9 @@ interface Bucket {
 }
 
 /**
- * A token bucket for each address: `burst` refusals at once, `perSecond` more as time passes. At most
- * `maxAddresses` buckets are kept; the one touched longest ago goes first, so that claimed addresses cannot
- * grow memory.
+ * A token bucket for each address: `burst` refusals at once, `perSecond` more as time passes. At most `maxAddresses`
+ * buckets are kept, so that claimed addresses cannot grow memory: those that were not touched while half as many others
+ * were are forgotten, all at once.
  */
 export function createRefusalBudget(options: {
   burst: number;
@@ -25,24 +25,21 @@ export function createRefusalBudget(options: {
   maxAddresses: number;
 }): RefusalBudget {
   const { burst, perSecond, maxAddresses } = options;
-  const buckets = new Map<string, Bucket>();
+  let recent = new Map<string, Bucket>();
+  let older: ReadonlyMap<string, Bucket> = new Map<string, Bucket>();
 
   /** False when the budget is used up. */
   function take(address: string, now: number): boolean {
-    const known = buckets.get(address);
+    const known = recent.get(address) ?? older.get(address);
     const elapsed = known ? Math.max(0, now - known.at) / 1000 : 0;
     const tokens = known
       ? Math.min(burst, known.tokens + elapsed * perSecond)
       : burst;
-    // Deleted and set again: a Map keeps insertion order, so the first key is the one touched longest ago.
-    buckets.delete(address);
     const within = tokens >= 1;
-    buckets.set(address, { tokens: within ? tokens - 1 : tokens, at: now });
-    if (buckets.size > maxAddresses) {
-      const [oldest] = buckets.keys();
-      if (oldest !== undefined) {
-        buckets.delete(oldest);
-      }
+    recent.set(address, { tokens: within ? tokens - 1 : tokens, at: now });
+    if (recent.size * 2 >= maxAddresses) {
+      older = recent;
+      recent = new Map();
     }
     return within;
   }

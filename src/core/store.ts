@@ -18,8 +18,8 @@ export interface EventRecord {
   readonly event: NewEvent;
   readonly deliveries: readonly NewDelivery[];
   readonly claim: ReplayClaim;
-  /** The entry for what the unique keys decided. */
-  readonly entry: (outcome: RecordOutcome) => AuditDraft;
+  /** The entry for what the unique keys decided; null = none is to be written, which is never so of what is accepted. */
+  readonly entry: (outcome: RecordOutcome) => AuditDraft | null;
 }
 
 /** The end of one attempt. */

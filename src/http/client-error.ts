@@ -1,7 +1,7 @@
 import { type Socket } from "node:net";
 import { AppError, errorCode, PROBLEMS, type ProblemCode } from "../errors.ts";
 import { type RefusalBudget } from "../core/refusal-budget.ts";
-import { type UnverifiedEntries } from "../core/unverified-entries.ts";
+import { type BudgetedEntries } from "../core/budgeted-entries.ts";
 import { rawProblem } from "./answer.ts";
 import { unmapped } from "./client-address.ts";
 import { exchangeOn } from "./exchange.ts";
@@ -25,7 +25,7 @@ function faultOf(code: string): AppError {
  * nobody listens any more. A fault in the body of a request that is under way belongs to that request's entry.
  */
 export function createClientErrorHandler(deps: {
-  unverified: Pick<UnverifiedEntries, "append">;
+  unverified: Pick<BudgetedEntries, "append">;
   refusals: RefusalBudget;
   now: () => number;
 }): (error: Error, socket: Socket) => void {

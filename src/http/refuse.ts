@@ -1,6 +1,6 @@
 import { type AuditDraft, clipText } from "../core/audit-entry.ts";
 import { type RefusalBudget } from "../core/refusal-budget.ts";
-import { type UnverifiedEntries } from "../core/unverified-entries.ts";
+import { type BudgetedEntries } from "../core/budgeted-entries.ts";
 import {
   type AppError,
   PROBLEMS,
@@ -20,7 +20,7 @@ export interface Refuse {
 
 export interface RefuseDeps {
   readonly append: (draft: AuditDraft) => Promise<void>;
-  readonly unverified: Pick<UnverifiedEntries, "append">;
+  readonly unverified: Pick<BudgetedEntries, "append">;
   readonly refusals: RefusalBudget;
   readonly now: () => number;
 }

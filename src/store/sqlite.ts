@@ -104,7 +104,10 @@ export function openSqliteStore(options: SqliteOptions): Store {
     record: (received) =>
       group.submit(() => {
         const outcome = record(received);
-        append(received.entry(outcome));
+        const entry = received.entry(outcome);
+        if (entry !== null) {
+          append(entry);
+        }
         return outcome;
       }),
     append: (draft) =>

@@ -1,16 +1,14 @@
 import { type AuditDraft, clipText } from "./audit-entry.ts";
-import { type EntryBudget } from "./entry-budget.ts";
 
 /** So many reasons and addresses are told apart in one entry; the others are counted together. */
 const MAX_REASONS = 50;
 const MAX_ADDRESSES = 20;
 
-/** The entries of requests that nobody has signed: within a budget each is written, beyond it they are counted. */
-export interface UnverifiedEntries {
-  /** Resolves when the entry is written, or counted. */
-  append: (draft: AuditDraft) => Promise<void>;
+/** Entries that are not written one by one: counted, and told of in one. */
+export interface SuppressedEntries {
+  readonly count: (draft: AuditDraft) => void;
   /** Writes one `audit.suppressed` for what was counted since the last; nothing when there was nothing. */
-  flush: () => Promise<void>;
+  readonly flush: () => Promise<void>;
 }
 
 interface Suppressed {
@@ -20,33 +18,24 @@ interface Suppressed {
   readonly addresses: Map<string, number>;
 }
 
-export function createUnverifiedEntries(deps: {
+export function createSuppressedEntries(deps: {
   append: (draft: AuditDraft) => Promise<void>;
-  budget: EntryBudget;
   now: () => number;
-}): UnverifiedEntries {
-  const { append, budget, now } = deps;
+}): SuppressedEntries {
+  const { append, now } = deps;
   let suppressed: Suppressed | null = null;
 
-  function count({ at, metadata }: AuditDraft): void {
-    suppressed ??= {
-      count: 0,
-      since: at,
-      reasons: new Map(),
-      addresses: new Map(),
-    };
-    suppressed.count += 1;
-    countIn(suppressed.reasons, metadata["reason"], MAX_REASONS);
-    countIn(suppressed.addresses, metadata["ip"], MAX_ADDRESSES);
-  }
-
   return {
-    async append(draft) {
-      if (budget.take(String(draft.metadata["ip"]), draft.at)) {
-        await append(draft);
-      } else {
-        count(draft);
-      }
+    count(draft) {
+      suppressed ??= {
+        count: 0,
+        since: draft.at,
+        reasons: new Map(),
+        addresses: new Map(),
+      };
+      suppressed.count += 1;
+      countIn(suppressed.reasons, reasonOf(draft), MAX_REASONS);
+      countIn(suppressed.addresses, draft.metadata["ip"], MAX_ADDRESSES);
     },
     async flush() {
       const told = suppressed;
@@ -62,6 +51,11 @@ export function createUnverifiedEntries(deps: {
       }
     },
   };
+}
+
+/** The action says it where the entry has no reason: `replayed`. */
+function reasonOf({ action, metadata }: AuditDraft): unknown {
+  return metadata["reason"] ?? action.slice(action.indexOf(".") + 1);
 }
 
 function countIn(
