@@ -2,6 +2,7 @@ import { type Writable } from "node:stream";
 import { type Logger } from "pino";
 import { createAnalyticsSink, type Track } from "./audit/analytics-sink.ts";
 import { type Feeder, startFeeder } from "./audit/feeder.ts";
+import { maybeAtWork } from "./audit/at-work.ts";
 import { createFileSink, requireAuditFile } from "./audit/file-sink.ts";
 import { resumedAt } from "./audit/resumed.ts";
 import { serverStarted, serverStopped } from "./audit/server-entries.ts";
@@ -113,7 +114,7 @@ export async function openAuditTrail(
   }
 
   // Sinks that are new begin with this process. Where all of them go on is decided once, so that the start can say it.
-  const [from, beside] = await Promise.all([
+  const [from, heads] = await Promise.all([
     store.lastPosition(),
     store.heads(),
   ]);
@@ -138,7 +139,7 @@ export async function openAuditTrail(
     publicKey: deps.publicKey,
     heads: await store.heads(),
     resumed,
-    beside,
+    beside: await maybeAtWork(store, heads, from),
   });
   // Asked for at once, they share a transaction: no start is there without the checkpoint that anchors it, and with it the
   // ends of other writers, which nobody may have signed.

@@ -7,7 +7,7 @@ const UNKNOWN_WRITER = "(unreadable)";
 
 /** Puts entries that are not what was written down to the writer and the place that they were in. */
 export interface Blame {
-  /** `line`: which of the entries it is, for one that nothing can be told of. */
+  /** `line`: which of the lines it is, for one that nothing can be told of. */
   readonly changed: (claims: Claims, line: number) => void;
   /** An entry was taken; `before` is the hash of the one before it. */
   readonly moved: (chain: WriterChain, before: string) => void;
@@ -36,7 +36,7 @@ export function createBlame(
       const unheard = writer === null || !chains.has(writer);
       const chain = chainOf(writer ?? UNKNOWN_WRITER);
       if (writer === null || seq === null) {
-        chain.fail("unreadable", line);
+        chain.fail("unreadable", 0, { line });
       } else {
         chain.fail("edited", seq);
       }

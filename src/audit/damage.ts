@@ -1,5 +1,4 @@
 import { LINE_START } from "../core/audit-entry.ts";
-import { STDOUT_PREFIX } from "./stdout-sink.ts";
 
 const HASH_START = '"hash":"';
 /** A writer and a seq, with their names. */
@@ -7,60 +6,55 @@ const MAX_PLACE = 100;
 /** 64 hex digits, a quote and a brace. */
 const HASH_REST = 66;
 
-/** What `docker logs -t`, `kubectl logs --timestamps` and `--prefix`, and compose put before a line. */
-const COLLECTOR =
-  /^(?:[\w.-]+ +\| |\[pod\/[\w./-]+\] )?(?:\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d) )?/;
+/** What an entry alone has. A change in one place leaves two of them. */
+const MARKS = [
+  /"chain":\{"writer":"/,
+  /"prev":"[0-9a-f]{64}"/,
+  /"hash":"[0-9a-f]{64}"/,
+];
 
-/** A line of a stream without what stands before an entry there. */
-export function bareLine(text: string): string {
-  const line = text.replace(COLLECTOR, "");
-  return line.startsWith(STDOUT_PREFIX)
-    ? line.slice(STDOUT_PREFIX.length)
-    : line;
-}
+/** No entry is so long; longer lines are not looked into. */
+const MAX_LOOKED_INTO = 100_000;
 
-/** Whether a line is an entry, or was one before somebody changed it. */
-export function isEntryLike(line: string): boolean {
+/** Whether text was an entry before somebody changed it, and not a line of another program, which may speak of entries. */
+export function isChangedEntry(text: string): boolean {
   return (
-    line.startsWith(LINE_START) ||
-    line.includes('"chain":{"writer":"') ||
-    /"prev":"[0-9a-f]{64}"/.test(line)
+    text.length <= MAX_LOOKED_INTO &&
+    MARKS.filter((mark) => mark.test(text)).length > 1 &&
+    !isOtherObject(text)
   );
 }
 
-/** Whether a line is the beginning of an entry: its process was killed while it wrote, or somebody cut it. */
-export function isTorn(line: string): boolean {
-  const bare = bareLine(line);
-  const begins =
-    bare.startsWith(LINE_START) ||
-    [LINE_START, STDOUT_PREFIX].some((start) => start.startsWith(bare));
-  const at = bare.lastIndexOf(HASH_START);
+/** Whether text is a whole object that is no entry, though it may have one somewhere in it. */
+export function isOtherObject(text: string): boolean {
+  const value = text.length > MAX_LOOKED_INTO ? undefined : parsed(text);
   return (
-    begins &&
-    !isJson(bare) &&
+    typeof value === "object" &&
+    value !== null &&
+    !("chain" in value) &&
+    !("hash" in value)
+  );
+}
+
+/** Whether text that begins as an entry breaks off: its process was killed while it wrote, or somebody cut it. */
+export function isTorn(text: string): boolean {
+  const at = text.lastIndexOf(HASH_START);
+  return (
+    text.startsWith(LINE_START) &&
+    parsed(text) === undefined &&
     (at === -1
-      ? !bare.endsWith('"}')
-      : bare.length - at - HASH_START.length < HASH_REST)
+      ? !text.endsWith('"}')
+      : text.length - at - HASH_START.length < HASH_REST)
   );
 }
 
-/** The beginning of an object is never an object itself. */
-function isJson(text: string): boolean {
+/** Undefined when it is no JSON text: the beginning of an object is never one itself. */
+function parsed(text: string): unknown {
   try {
-    JSON.parse(text);
-    return true;
+    return JSON.parse(text);
   } catch {
-    return false;
+    return undefined;
   }
-}
-
-/** Where a second entry begins in a line whose first one broke off without a line end; -1 when there is none. */
-export function secondEntryAt(line: string): number {
-  const bare = line.indexOf(LINE_START, 1);
-  const prefixed = bare - STDOUT_PREFIX.length;
-  return prefixed > 0 && line.startsWith(STDOUT_PREFIX, prefixed)
-    ? prefixed
-    : bare;
 }
 
 /** What a changed line says of its place, as far as that can still be read. */

@@ -1,9 +1,7 @@
 import { type AuditReader } from "../core/store.ts";
 import { parseEntry } from "../core/parsed-entry.ts";
-import { type Resumed } from "./server-entries.ts";
-
-/** A sink notes how far it has come at least this often: what lies further on it was not given before. */
-const LOOK_AHEAD = 5000;
+import { type EntryPlace } from "./server-entries.ts";
+import { LOOK_AHEAD } from "./sink-progress.ts";
 
 /** So many fit into an entry. */
 const MAX_WRITERS = 40;
@@ -15,8 +13,8 @@ const MAX_WRITERS = 40;
 export async function resumedAt(
   store: Pick<AuditReader, "readAudit">,
   positions: readonly number[],
-): Promise<Resumed[]> {
-  const resumed = new Map<string, Resumed>();
+): Promise<EntryPlace[]> {
+  const resumed = new Map<string, EntryPlace>();
   for (const position of new Set(positions)) {
     const seen = new Set<string>();
     for (const { line } of await store.readAudit(position, LOOK_AHEAD)) {

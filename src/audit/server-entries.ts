@@ -11,17 +11,11 @@ import { type Source } from "../core/model.ts";
 /** So much of an entry is left to its metadata, in bytes. */
 const MAX_METADATA = MAX_LINE_BYTES - 600;
 
-/** So many of the newest writers may well be at work beside this one. */
-const MAX_BESIDE = 5;
-
 /** So many destinations are named. */
 const MAX_DESTINATIONS = 30;
 
-/**
- * Entries of a writer that sinks may be given a second time, from this one on: the process before had no time to note how far
- * they had come.
- */
-export type Resumed = Pick<ChainHead, "writer" | "seq">;
+/** An entry by its place. */
+export type EntryPlace = Pick<ChainHead, "writer" | "seq">;
 
 /** The first entry of a writer: what it runs with, and where every other writer's chain ends. */
 export function serverStarted(facts: {
@@ -38,9 +32,13 @@ export function serverStarted(facts: {
   publicKey: string;
   /** Newest first. */
   heads: readonly ChainHead[];
-  resumed: readonly Resumed[];
-  /** The heads when it was decided where sinks go on, newest first. */
-  beside: readonly ChainHead[];
+  /**
+   * From where on sinks may be given entries of a writer for the second time: the process before had no time to note how far
+   * they had come.
+   */
+  resumed: readonly EntryPlace[];
+  /** The last entries of writers that may be at work beside this one, when it was decided where sinks go on. */
+  beside: readonly EntryPlace[];
 }): AuditDraft {
   const { at, version, nodeVersion, sources, destinations } = facts;
   return {
@@ -130,12 +128,12 @@ function withHeads(
 }
 
 /** Where the entries of writers that are at work beside this one begin in its sinks: with the next of each. */
-function besides(heads: readonly ChainHead[]): readonly Resumed[] | undefined {
-  return heads.length === 0
+function besides(
+  lasts: readonly EntryPlace[],
+): readonly EntryPlace[] | undefined {
+  return lasts.length === 0
     ? undefined
-    : heads
-        .slice(0, MAX_BESIDE)
-        .map(({ writer, seq }) => ({ writer, seq: seq + 1 }));
+    : lasts.map(({ writer, seq }) => ({ writer, seq: seq + 1 }));
 }
 
 function omitted(count: number): number | undefined {

@@ -12,8 +12,8 @@ const SAVE_EVERY_ROWS = 500;
 /** A sink that some process feeds is noted at least this often, also when nothing moves. */
 export const SEEN_EVERY_MS = 3_600_000;
 
-/** A killed process cannot have handed over more than this without noting it. */
-const LOOK_AHEAD = 5000;
+/** A killed process cannot have handed over more than this without noting it: what lies further on was not given before. */
+export const LOOK_AHEAD = 5000;
 
 export type ProgressStore = Pick<AuditReader, "readAudit"> &
   Pick<Store, "sinkPosition" | "saveSinkPosition">;

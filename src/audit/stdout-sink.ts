@@ -1,12 +1,10 @@
 import { type Writable } from "node:stream";
+import { STDOUT_PREFIX } from "../core/audit-entry.ts";
 import { errorCode } from "../errors.ts";
 import { type AuditSink, SinkFault } from "./sink.ts";
 
 /** How an entry looks on stdout; `off` writes none. */
 export type StdoutFormat = "prefixed" | "json" | "off";
-
-/** What stands before an entry on stdout, so that it is told from what else a container prints. */
-export const STDOUT_PREFIX = "[AUDIT] ";
 
 /** Entries on stdout, a line each. A reader that is gone ends the sink and not the process. */
 export function createStdoutSink(

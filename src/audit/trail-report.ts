@@ -1,5 +1,6 @@
 import { type ChainHead } from "../core/audit-chain.ts";
-import { type ChainFault, type WriterChain } from "./writer-chain.ts";
+import { type ChainFault } from "./chain-fault.ts";
+import { type WriterChain } from "./writer-chain.ts";
 
 /** What is known of one writer's chain. */
 export interface WriterReport {
@@ -16,6 +17,8 @@ export interface WriterReport {
   readonly publicKey: string | null;
   /** Whether it ended in good order: what comes behind that is no entry of its own. */
   readonly ended: boolean;
+  /** Whether some of its entries came again so far apart that nobody can tell whether they were the same. */
+  readonly untold: boolean;
   readonly fault: ChainFault | null;
 }
 
@@ -26,8 +29,10 @@ export interface TrailReport {
   readonly skipped: number;
   /** Lines that break off. What they were is there as well, or missed as any other. */
   readonly torn: number;
-  /** Given heads of which nothing can be told, since the entries are purged or lie too far back. */
+  /** Given heads of which nothing can be told, since the entries are purged, lie too far back, or before these lines. */
   readonly untold: readonly ChainHead[];
+  /** The last entries of writers that these lines name and do not have: logs may begin after they had ended. */
+  readonly absent: readonly ChainHead[];
 }
 
 /** What a chain as it was read amounts to. */
@@ -42,6 +47,7 @@ export function reportOf(chain: WriterChain): WriterReport {
     anchoredTo,
     publicKey,
     ended: chain.ended,
+    untold: chain.untold,
     fault: chain.fault,
   };
 }

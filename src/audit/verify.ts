@@ -1,17 +1,17 @@
 import { type ChainHead, hashLine, splitHash } from "../core/audit-chain.ts";
-import { parseEntry, type ParsedEntry } from "../core/parsed-entry.ts";
-import { createBlame } from "./blame.ts";
 import {
-  bareLine,
-  claimsOf,
-  isEntryLike,
-  isTorn,
-  secondEntryAt,
-} from "./damage.ts";
+  isExactLine,
+  parseEntry,
+  type ParsedEntry,
+} from "../core/parsed-entry.ts";
+import { createBlame } from "./blame.ts";
+import { claimsOf, isChangedEntry, isOtherObject, isTorn } from "./damage.ts";
 import { createKnownEntries } from "./known-entries.ts";
-import { createStatements } from "./statements.ts";
+import { createRecent } from "./recent.ts";
+import { createStatements, type NamedHead } from "./statements.ts";
+import { entriesIn, isDamagedPrefix, streamLine } from "./stream-line.ts";
 import { reportOf, type TrailReport } from "./trail-report.ts";
-import { createRecent, type Gap, WriterChain } from "./writer-chain.ts";
+import { WriterChain } from "./writer-chain.ts";
 
 export interface VerifyOptions {
   /** Entries known from elsewhere that must be there. */
@@ -19,16 +19,16 @@ export interface VerifyOptions {
   /** The keys that checkpoints may be signed with; none = those that the trail itself names. */
   readonly publicKeys?: readonly string[];
   /**
-   * The lines are a part of the trail, or several streams in one: writers may begin late, and an entry may come before
-   * one that it names.
+   * The lines are a part of the trail, or several streams in one: writers may begin late, what one stream has may come in
+   * another again, and an entry may come before one that it names.
    */
   readonly partial?: boolean;
 }
 
 export interface TrailVerifier {
-  /** Takes the next line of a stream, with or without what stands before an entry there; others are counted and skipped. */
+  /** Takes the next line of a stream, whatever stands before an entry there; lines without one are counted and skipped. */
   line(text: string): void;
-  /** Takes the next line of a store, where every line must be an entry. */
+  /** Takes the next line of a store, where every line must be an entry, behind those that it names. */
   entry(line: string): void;
   /**
    * Holds what was read against what else is known. `table` is a store's own table of heads, of the same moment as the
@@ -38,8 +38,8 @@ export interface TrailVerifier {
 }
 
 /**
- * Verifies a trail line by line: hashes, links, signatures, and what entries say of other writers. Memory grows with the
- * number of writers alone, beside a fixed number of hashes.
+ * Verifies a trail line by line: hashes, links, signatures, and what entries that are vouched for say of other writers.
+ * Memory grows with the number of writers alone, beside a fixed number of hashes.
  */
 export function createTrailVerifier(
   options: VerifyOptions = {},
@@ -48,21 +48,24 @@ export function createTrailVerifier(
   const trusted = publicKeys.length === 0 ? null : new Set(publicKeys);
   const recent = createRecent();
   const chains = new Map<string, WriterChain>();
-  const statements = createStatements();
+  const statements = createStatements(chains);
   const known = createKnownEntries();
   /** Writers that a start names between two others that are there. */
   const skippedOver = new Set<string>();
   const blame = createBlame(chains, chainOf);
   const counts = { entries: 0, skipped: 0, torn: 0 };
+  let lines = 0;
+  /** In a store nothing comes before an entry that it names. */
+  let inOrder = false;
 
   for (const head of heads) {
-    known.add(head, undefined);
+    known.expect(head, undefined);
   }
 
   function chainOf(writer: string): WriterChain {
     let chain = chains.get(writer);
     if (chain === undefined) {
-      chain = new WriterChain(writer, recent);
+      chain = new WriterChain(writer, recent, { partial });
       chains.set(writer, chain);
     }
     return chain;
@@ -75,18 +78,23 @@ export function createTrailVerifier(
     if (parsed === null || split === null) {
       return false;
     }
-    if (hashLine(split.covered) !== split.claimed) {
+    const isWhole =
+      hashLine(split.covered) === split.claimed && isExactLine(line, parsed);
+    if (!isWhole) {
       takeChanged(line);
       return true;
     }
     counts.entries += 1;
     const chain = chainOf(parsed.chain.writer);
     blame.claim(chain, parsed.chain);
+    if (inOrder && chain.entries === 0 && statements.isNamed(chain.writer)) {
+      chain.fail("reordered", parsed.chain.seq);
+    }
     const before = chain.hash;
     if (chain.take(parsed)) {
       blame.moved(chain, before);
-      known.check(chain);
       learnFrom(chain, parsed);
+      known.check(chain, parsed.chain.seq);
     }
     return true;
   }
@@ -94,57 +102,74 @@ export function createTrailVerifier(
   /** A line that was an entry before somebody changed it. */
   function takeChanged(line: string): void {
     counts.entries += 1;
-    blame.changed(claimsOf(line), counts.entries);
+    blame.changed(claimsOf(line), lines);
   }
 
-  /** A line that is an entry, or was one: perhaps the beginning of one, with another behind it. */
-  function takeLine(line: string): void {
-    let rest = line;
-    for (let at = 0; at !== -1; rest = bareLine(rest.slice(at))) {
-      if (takeEntry(rest)) {
-        return;
+  /** Entries that broke off, or that were changed, in one line. */
+  function takeDamaged(rest: string): void {
+    let others = 0;
+    const entries = entriesIn(rest);
+    for (const entry of entries) {
+      if (entries.length > 1 && takeEntry(entry)) {
+        continue;
       }
-      at = secondEntryAt(rest);
-      const first = at === -1 ? rest : rest.slice(0, at);
-      if (isTorn(first)) {
+      if (isTorn(entry)) {
         counts.torn += 1;
+      } else if (isChangedEntry(entry)) {
+        takeChanged(entry);
       } else {
-        takeChanged(first);
+        others += 1;
       }
+    }
+    if (others === entries.length) {
+      counts.skipped += 1;
     }
   }
 
   /** What an entry that is in its place says of its own writer and of others. */
   function learnFrom(chain: WriterChain, parsed: ParsedEntry): void {
     const { action, metadata } = parsed;
-    if (action === "audit.checkpoint") {
-      chain.anchor(parsed, trusted);
-    } else {
-      chain.expectCheckpoint(chain.seq);
-    }
+    const { seq } = parsed.chain;
     if (
       action === "server.started" &&
-      chain.seq === 1 &&
+      seq === 1 &&
       typeof metadata["publicKey"] === "string"
     ) {
       chain.declareKey(metadata["publicKey"]);
     }
-    const named = statements.learnFrom(parsed, chain);
-    for (const head of named) {
-      known.add(head, chains.get(head.writer));
-    }
-    if (!partial) {
-      expectNamed(named);
+    statements.hear(parsed, chain);
+    if (action === "audit.checkpoint") {
+      chain.anchor(parsed, trusted);
+      credit(chain);
+    } else {
+      chain.expectCheckpoint(seq);
     }
   }
 
-  /** In the order of the store what is named was there before; and between two writers none is left out. */
-  function expectNamed(newestFirst: readonly ChainHead[]): void {
+  /** What a writer has stated counts, as far as it is vouched for by now. */
+  function credit(by: WriterChain): void {
+    for (const named of statements.credit(by)) {
+      for (const head of named) {
+        known.expect(head, chains.get(head.writer));
+      }
+      if (!partial) {
+        expectNamed(named);
+      }
+    }
+  }
+
+  /** What is named was there before; and between two writers none is left out. */
+  function expectNamed(newestFirst: readonly NamedHead[]): void {
     let olderIsThere = false;
-    for (const { writer, seq } of newestFirst.toReversed()) {
+    for (const { writer, seq, reached } of newestFirst.toReversed()) {
       const chain = chains.get(writer);
-      if (chain !== undefined && chain.entries > 0) {
-        chain.mustReach(seq);
+      if (chain !== undefined && (reached > 0 || (inOrder && chain.seq > 0))) {
+        if (reached < seq) {
+          chain.fail(
+            chain.seq > reached ? "reordered" : "cut off",
+            reached + 1,
+          );
+        }
         olderIsThere = true;
       } else if (olderIsThere) {
         skippedOver.add(writer);
@@ -158,82 +183,76 @@ export function createTrailVerifier(
     while (spread) {
       spread = false;
       for (const head of statements.heads()) {
-        const { writer, seq, by, bySeq } = head;
-        const chain = chains.get(writer);
-        const anchored = bySeq <= by.anchoredTo && known.isMet(head);
-        if (chain && anchored && seq > chain.anchoredTo) {
-          chain.anchoredTo = seq;
+        const chain = chains.get(head.writer);
+        if (chain && known.isMet(head) && head.seq > chain.anchoredTo) {
+          chain.anchorUpTo(head.seq);
+          credit(chain);
           spread = true;
         }
       }
     }
   }
 
-  /** Judges what could not be judged before the end. `whole`: this is a store, where nothing comes twice or late. */
-  function settle(chain: WriterChain, whole: boolean): void {
-    const { writer, gap, doubled } = chain;
-    if (gap !== null && !isExcused(writer, gap, whole)) {
-      // It comes before whatever else was found.
-      const { fault } = chain;
-      const reordered = fault?.what === "reordered" && fault.seq < gap.next;
-      chain.fault = reordered
-        ? fault
-        : { writer, seq: gap.seq, what: "missing" };
-      chain.anchoredTo = Math.min(chain.anchoredTo, gap.seq - 1);
-    } else if (
-      doubled !== null &&
-      (whole || !statements.mayComeTwice(writer, doubled))
-    ) {
-      chain.fault = { writer, seq: doubled, what: "doubled" };
-    } else if (chain.lax !== null && gap !== null && strict()) {
-      // Its start, which says that times are signed, is not there; those of others say it all the same.
-      chain.fail("re-hashed but not re-signed", chain.lax, chain.lax);
+  /** Judges each writer by what could not be judged before the end. `whole`: this is a store. */
+  function settle(whole: boolean): void {
+    const timesSigned = [...chains.values()].some(
+      ({ publicKey, firstUnsignedTime }) =>
+        publicKey !== null && firstUnsignedTime === null,
+    );
+    for (const chain of chains.values()) {
+      chain.settle({ late: mayBeginLate(chain, whole), whole, timesSigned });
     }
   }
 
-  /** Whether this is a trail in which checkpoints sign their time. */
-  function strict(): boolean {
-    return [...chains.values()].some(
-      ({ lax, publicKey }) => publicKey !== null && lax === null,
+  function mayBeginLate(
+    { writer, lateBeginning: late }: WriterChain,
+    whole: boolean,
+  ): boolean {
+    return (
+      late !== null &&
+      (statements.isPurgedUpTo(writer, late) ||
+        (!whole && (partial || statements.mayBegin(writer, late.next))))
     );
   }
 
-  function isExcused(writer: string, gap: Gap, whole: boolean): boolean {
-    const purged =
-      statements.isPurged(writer, gap.next - 1) &&
-      statements.purgedHash(writer) === gap.prev;
-    // A stream may begin with what a killed process left to its successor.
-    const late = partial || statements.mayBeginAt(writer, gap.next);
-    return purged || (gap.seq === 1 && late && !whole);
-  }
-
   /** Holds what is there at the end against everything that is said to be there. */
-  function expectAll(
-    whole: boolean,
-    table: readonly ChainHead[],
-  ): readonly ChainHead[] {
-    for (const { writer, seq } of heads) {
-      chainOf(writer).mustReach(seq);
+  function expectAll(whole: boolean, table: readonly ChainHead[]): void {
+    for (const head of heads) {
+      expectGiven(head);
     }
-    const said = [
-      ...[...statements.heads()].filter(
-        ({ writer }) =>
-          whole ||
-          (chains.get(writer)?.entries ?? 0) > 0 ||
-          skippedOver.has(writer),
-      ),
-      ...table,
-    ];
-    for (const head of said) {
-      if (!statements.isPurged(head.writer, head.seq)) {
-        chainOf(head.writer).mustReach(head.seq);
+    const isThere = (writer: string): boolean =>
+      (chains.get(writer)?.entries ?? 0) > 0;
+    const said = [...statements.heads()].filter(
+      ({ writer }) => whole || isThere(writer) || skippedOver.has(writer),
+    );
+    for (const { writer, seq } of [...said, ...table]) {
+      if (!statements.isPurged(writer, seq)) {
+        chainOf(writer).mustReach(seq);
       }
     }
     for (const head of table) {
-      known.add(head, chains.get(head.writer));
+      known.expect(head, chains.get(head.writer));
     }
-    return heads.filter(
-      (head) => !known.isMet(head) && chainOf(head.writer).fault === null,
+  }
+
+  function expectGiven({ writer, seq, hash }: ChainHead): void {
+    const purged = statements.purged(writer);
+    const isGone = statements.isPurged(writer, seq);
+    if (isGone && purged?.seq === seq && purged.hash !== hash) {
+      chainOf(writer).fail("edited", seq);
+    }
+    if (!isGone && !(partial && !chains.has(writer))) {
+      chainOf(writer).mustReach(seq);
+    }
+  }
+
+  /** Whether nothing can be told of a given head: its entry is purged, or lies too far back, or before these lines. */
+  function isUntold(head: ChainHead): boolean {
+    const { writer } = head;
+    return (
+      !known.isMet(head) &&
+      statements.purged(writer)?.hash !== head.hash &&
+      (chains.get(writer)?.fault ?? null) === null
     );
   }
 
@@ -249,14 +268,25 @@ export function createTrailVerifier(
 
   return {
     entry(line) {
+      inOrder = true;
+      lines += 1;
       if (!takeEntry(line)) {
         takeChanged(line);
       }
     },
     line(text) {
-      const line = bareLine(text);
-      if (isEntryLike(line)) {
-        takeLine(line);
+      lines += 1;
+      const { before, rest } = streamLine(text);
+      const isEntry = rest !== null && !isDamagedPrefix(before);
+      if (isEntry && takeEntry(rest)) {
+        return;
+      }
+      if (isOtherObject(text)) {
+        counts.skipped += 1;
+      } else if (isEntry) {
+        takeDamaged(rest);
+      } else if (isChangedEntry(rest ?? before)) {
+        takeChanged(rest ?? before);
       } else {
         counts.skipped += 1;
       }
@@ -264,17 +294,20 @@ export function createTrailVerifier(
     finish(table) {
       const whole = table !== undefined;
       spreadAnchors();
-      for (const chain of chains.values()) {
-        settle(chain, whole);
-      }
-      const untold = expectAll(whole, table ?? []);
+      settle(whole);
+      expectAll(whole, table ?? []);
       if (table !== undefined) {
         expectInTable(table);
       }
+      const present = [...chains.values()];
       return {
         ...counts,
-        untold,
-        writers: [...chains.values()].map(reportOf),
+        untold: heads.filter(isUntold),
+        absent: [...statements.heads()].filter(
+          ({ writer, seq }) =>
+            !chains.has(writer) && !statements.isPurged(writer, seq),
+        ),
+        writers: present.map(reportOf),
       };
     },
   };

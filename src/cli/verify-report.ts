@@ -1,7 +1,8 @@
 import { type TrailReport, type WriterReport } from "../audit/trail-report.ts";
-import { type ChainFault } from "../audit/writer-chain.ts";
+import { type ChainFault } from "../audit/chain-fault.ts";
+import { asciiJson } from "../core/audit-entry.ts";
+import { shown, TERMINAL_WIDTH, wrapText } from "../core/terminal-text.ts";
 import { EXIT, type ExitCode } from "../errors.ts";
-import { shown } from "../core/terminal-text.ts";
 
 /** So many writers are told of one by one, and so many heads: the newest. */
 const MAX_TOLD = 10;
@@ -23,29 +24,34 @@ export function judge(
 ): Verdict {
   const { writers, entries, untold } = report;
   const faults = writers.flatMap(({ fault }) => fault ?? []);
+  const unsigned = writers.filter(
+    ({ lastSeq, anchoredTo, fault }) =>
+      lastSeq > 0 && anchoredTo === 0 && fault === null,
+  );
   const strange = keysOf(writers).filter(
     (key) => knownKeys.length > 0 && !knownKeys.includes(key),
   );
-  const unsigned = writers.filter(
-    ({ entries: count, anchoredTo }) => count > 0 && anchoredTo === 0,
-  );
-  const present = writers.filter(({ entries: count }) => count > 0).length;
   const doubts = [
     ...(entries === 0 ? ["there is no entry"] : []),
-    // A known key vouches for nothing that it has not signed.
-    ...(unsigned.length === 0 ||
-    (knownKeys.length === 0 && unsigned.length < present)
+    ...(unsigned.length === 0
       ? []
       : [
           `nothing that ${count(unsigned.length, "writer", "writers")} wrote is signed: ${shown(unsigned[0]?.writer)}${unsigned.length > 1 ? ", …" : ""}`,
         ]),
     ...untold.map(
       ({ writer, seq }) =>
-        `${shown(writer)}:${seq} is not there any more, or lies too far back`,
+        `${shown(writer)}:${seq} is not in these lines any more, or lies too far back`,
+    ),
+    ...writers.flatMap(({ writer, untold: isUntold }) =>
+      isUntold
+        ? [
+            `entries of ${shown(writer)} come again too far behind the first time to be compared: verify each stream by itself`,
+          ]
+        : [],
     ),
     ...strange.map(
       (key) =>
-        `checkpoints are signed with another key than the one that is set\n  here. If it was yours, give both with --public-key:\n  ${key}`,
+        `checkpoints are signed with another key than the one that is set here; if it was yours, give both with --public-key: ${key}`,
     ),
   ];
   const keysKnown = knownKeys.length > 0;
@@ -69,47 +75,74 @@ export function showReport(
   verdict: Verdict,
   options: { json: boolean },
 ): void {
-  const { writers, entries, skipped, torn } = report;
+  const { writers, entries, skipped, torn, absent } = report;
   if (options.json) {
-    const { verdict: word, doubts } = verdict;
-    console.log(JSON.stringify({ verdict: word, doubts, ...report }));
+    const { verdict: word, doubts, keysKnown } = verdict;
+    console.log(asciiJson({ verdict: word, doubts, keysKnown, ...report }));
     return;
   }
   for (const fault of verdict.faults) {
-    console.log(faultLine(fault));
+    tell(faultLine(fault));
   }
   for (const doubt of verdict.doubts) {
-    console.log(`cannot be told: ${doubt}`);
-  }
-  if (verdict.verdict === "intact") {
-    console.log(
-      `intact: ${count(entries, "entry", "entries")} by ${count(writers.length, "writer", "writers")}`,
-    );
+    tell(`cannot be told: ${doubt}`);
   }
   const present = writers.filter(({ lastSeq }) => lastSeq > 0);
-  for (const writer of present.slice(-MAX_TOLD)) {
-    console.log(writerLine(writer));
-  }
-  if (present.length > MAX_TOLD) {
-    console.log(earlierLine(present.slice(0, -MAX_TOLD)));
-  }
-  if (skipped > 0) {
-    console.log(
-      `${count(skipped, "other line was", "other lines were")} skipped`,
+  if (verdict.verdict === "intact") {
+    tell(
+      `intact: ${count(entries, "entry", "entries")} by ${count(present.length, "writer", "writers")}`,
     );
   }
+  for (const writer of present.slice(-MAX_TOLD)) {
+    tell(writerLine(writer));
+  }
+  if (isLoose(present)) {
+    tell(
+      "  (what is not signed yet can be changed or dropped by whoever can write there)",
+    );
+  }
+  if (present.length > MAX_TOLD) {
+    tell(earlierLine(present.slice(0, -MAX_TOLD)));
+  }
+  if (absent.length > 0) {
+    const { writer, seq } = absent.at(-1) ?? {};
+    tell(
+      `${count(absent.length, "writer that is", "writers that are")} named here ${absent.length === 1 ? "is" : "are"} not in these lines, the newest ${shown(writer)} up to seq ${seq}: what ${absent.length === 1 ? "it" : "they"} wrote must be in earlier ones`,
+    );
+  }
+  if (skipped > 0) {
+    tell(`${count(skipped, "other line was", "other lines were")} skipped`);
+  }
   if (torn > 0) {
-    console.log(
+    tell(
       `${count(torn, "line breaks", "lines break")} off, as a process does that is killed while it writes`,
     );
   }
   showKeysAndHeads(writers, verdict);
 }
 
-export function faultLine({ writer, seq, what, from }: ChainFault): string {
+/** Long ids and keys stay whole, so that they can be copied. */
+function tell(sentence: string): void {
+  for (const line of wrapText(sentence, TERMINAL_WIDTH)) {
+    console.log(line);
+  }
+}
+
+/** What a fault may come of that is nobody's tampering. */
+const HINTS: Partial<Record<ChainFault["what"], string>> = {
+  missing: "give the lines before these first, or --partial",
+  reordered: "give older files first",
+};
+
+export function faultLine(fault: ChainFault): string {
+  const { writer, seq, what, from, line } = fault;
+  if (line !== undefined) {
+    return `TAMPERED: line ${line} was an entry, and nothing can be told of its place`;
+  }
+  const hint = seq === 1 ? HINTS[what] : undefined;
   const more =
-    what === "missing" && seq === 1
-      ? " (give the lines before these first, or --partial)"
+    hint !== undefined
+      ? ` (${hint})`
       : from === undefined || from === seq
         ? ""
         : ` (something from seq ${from} on was changed)`;
@@ -117,15 +150,22 @@ export function faultLine({ writer, seq, what, from }: ChainFault): string {
 }
 
 function writerLine(report: WriterReport): string {
-  const { writer, firstSeq, lastSeq, anchoredTo } = report;
-  const loose = lastSeq - anchoredTo;
+  const { writer, firstSeq, lastSeq, anchoredTo, fault } = report;
   const anchor =
     anchoredTo === 0
       ? "not anchored by a checkpoint"
-      : loose === 0
+      : anchoredTo >= lastSeq
         ? "anchored to the end"
-        : `anchored up to seq ${anchoredTo}, the last ${loose} not yet`;
+        : fault !== null
+          ? `anchored up to seq ${anchoredTo}`
+          : `anchored up to ${anchoredTo}, ${anchoredTo + 1} to ${lastSeq} not signed yet`;
   return `  ${shown(writer)}  seq ${firstSeq} to ${lastSeq}, ${anchor}`;
+}
+
+function isLoose(writers: readonly WriterReport[]): boolean {
+  return writers.some(
+    ({ anchoredTo, lastSeq, fault }) => fault === null && anchoredTo < lastSeq,
+  );
 }
 
 function earlierLine(earlier: readonly WriterReport[]): string {

@@ -1,23 +1,34 @@
+import { accessSync, constants } from "node:fs";
 import { type TrailReport } from "../audit/trail-report.ts";
 import { createTrailVerifier, type VerifyOptions } from "../audit/verify.ts";
 import { readEnvironment, readVariables } from "../config.ts";
 import { publicKeyOf } from "../core/checkpoint.ts";
 import { type AuditReader } from "../core/store.ts";
-import { readAuditKey } from "../store/sqlite.ts";
+import { errorCode } from "../errors.ts";
+import { auditKeyFile, readAuditKey } from "../store/sqlite.ts";
 import { createProgressBar } from "./progress-bar.ts";
 import { rowsOf, withReader } from "./reader.ts";
 
-/** The public key of the one that signs here; none when this user may not know it. */
+/**
+ * The public key of the one that signs here; none when there is none yet, or this user may not read it. Throws ConfigError
+ * when something else is wrong with it: a mistake there must not make a verification say less.
+ */
 export function configuredKey(): string[] {
+  const { DATABASE_URL: file, AUDIT_SIGNING_KEY: key } = readVariables(
+    readEnvironment(),
+    ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
+  );
+  const signing =
+    key ?? (mayRead(auditKeyFile(file)) ? readAuditKey(file) : null);
+  return signing === null ? [] : [publicKeyOf(signing)];
+}
+
+function mayRead(file: string): boolean {
   try {
-    const { DATABASE_URL: file, AUDIT_SIGNING_KEY: key } = readVariables(
-      readEnvironment(),
-      ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
-    );
-    const signing = key ?? readAuditKey(file);
-    return signing === null ? [] : [publicKeyOf(signing)];
-  } catch {
-    return [];
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch (thrown) {
+    return errorCode(thrown) !== "EACCES";
   }
 }
 

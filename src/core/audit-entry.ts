@@ -47,6 +47,9 @@ export const LINE_START = '{"timestamp":"';
 export const TIMESTAMP_AT = LINE_START.length;
 export const TIMESTAMP_LENGTH = "2026-11-23T18:00:00.000Z".length;
 
+/** What stands before an entry on stdout, so that it is told from what else a container prints. */
+export const STDOUT_PREFIX = "[AUDIT] ";
+
 /** A line is never longer than this, in bytes; it is ASCII only, so in characters too. */
 export const MAX_LINE_BYTES = 8192;
 

@@ -1,4 +1,5 @@
 import { type ChainLink, splitHash } from "./audit-chain.ts";
+import { asciiJson } from "./audit-entry.ts";
 
 /** An entry read back from a line. `metadata` holds whatever the action has. */
 export interface ParsedEntry {
@@ -48,4 +49,13 @@ function isEntry(value: unknown): value is ParsedEntry {
 
 function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** Whether the line is what this entry is written as: the same members, in their order and their one spelling. */
+export function isExactLine(line: string, entry: ParsedEntry): boolean {
+  const { timestamp, action, userId, resource, result, metadata } = entry;
+  const { writer, seq, prev } = entry.chain;
+  const chain = { writer, seq, prev };
+  const members = { timestamp, action, userId, resource, result, metadata };
+  return asciiJson({ ...members, chain, hash: entry.hash }) === line;
 }
