@@ -3,87 +3,24 @@ import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { serverStarted } from "../src/audit/server-entries.ts";
 import { type TrailReport } from "../src/audit/trail-report.ts";
-import {
-  createTrailVerifier,
-  type VerifyOptions,
-} from "../src/audit/verify.ts";
-import {
-  AuditChain,
-  type ChainHead,
-  type Checkpoints,
-  hashLine,
-  splitHash,
-} from "../src/core/audit-chain.ts";
+import { AuditChain } from "../src/core/audit-chain.ts";
 import { type AuditDraft } from "../src/core/audit-entry.ts";
-import { createCheckpoints } from "../src/core/checkpoint.ts";
 import { parseEntry } from "../src/core/parsed-entry.ts";
 import { CHECKPOINTS, temporaryFolder } from "./harness.ts";
 import { hexhook } from "./processes.ts";
-
-const AT = 1_800_000_000_000;
-const OTHER_KEY = createCheckpoints(generateKeyPairSync("ed25519").privateKey);
-
-function draft(n: number, metadata: object = {}): AuditDraft {
-  return {
-    at: AT + n,
-    action: "webhook.accepted",
-    userId: "source:hex",
-    resource: "/webhooks/hex",
-    result: "success",
-    metadata: { eventId: `evt_${n}`, ip: "127.0.0.1", ...metadata },
-  };
-}
-
-function started(
-  heads: readonly ChainHead[],
-  options: { checkpoints?: Checkpoints; resumed?: ChainHead[] } = {},
-): AuditDraft {
-  return serverStarted({
-    environment: "development",
-    hexKeys: [],
-    at: AT,
-    version: "1.0.0",
-    nodeVersion: "v24.0.0",
-    sources: [],
-    destinations: [],
-    publicKey: (options.checkpoints ?? CHECKPOINTS).publicKey,
-    heads,
-    resumed: options.resumed ?? [],
-    beside: heads,
-  });
-}
-
-/** A run of one writer: a start, entries, a checkpoint right behind the start, every so many, and at the end. */
-function run(
-  writer: string,
-  length: number,
-  options: {
-    heads?: readonly ChainHead[];
-    every?: number;
-    checkpoints?: Checkpoints;
-    resumed?: ChainHead[];
-  } = {},
-): string[] {
-  const { heads = [], every = 40, checkpoints = CHECKPOINTS } = options;
-  const chain = new AuditChain(writer, checkpoints);
-  const lines = [chain.append(started(heads, options)).line];
-  while (lines.length < length) {
-    const due =
-      lines.length === 1 ||
-      lines.length % every === 0 ||
-      lines.length === length - 1;
-    const checkpoint = due ? chain.checkpoint(AT + lines.length) : null;
-    lines.push((checkpoint ?? chain.append(draft(lines.length))).line);
-  }
-  return lines;
-}
-
-function headOf(lines: readonly string[]): ChainHead {
-  const { chain, hash } = parseEntry(lines.at(-1)!)!;
-  return { writer: chain.writer, seq: chain.seq, hash };
-}
+import {
+  AT,
+  draft,
+  faultsOf,
+  headOf,
+  OTHER_KEY,
+  rehashed,
+  run,
+  started,
+  verify,
+  verifyAsStore,
+} from "./trails.ts";
 
 /** 300 entries over two writers, one after the other, as two runs of a service leave them. */
 const ONE = run("1111aaaa", 150);
@@ -91,27 +28,8 @@ const TWO = run("2222bbbb", 150, { heads: [headOf(ONE)] });
 const TRAIL = [...ONE, ...TWO];
 const HEADS = [headOf(ONE), headOf(TWO)];
 
-function verify(
-  lines: readonly string[],
-  options: VerifyOptions = {},
-): TrailReport {
-  const verifier = createTrailVerifier(options);
-  for (const line of lines) {
-    verifier.line(line);
-  }
-  return verifier.finish();
-}
-
-function verifyStore(lines: readonly string[]): TrailReport {
-  const verifier = createTrailVerifier();
-  for (const line of lines) {
-    verifier.entry(line);
-  }
-  return verifier.finish(HEADS);
-}
-
-const faultsOf = ({ writers }: TrailReport) =>
-  writers.flatMap(({ fault }) => fault ?? []);
+const verifyStore = (lines: readonly string[]): TrailReport =>
+  verifyAsStore(lines, HEADS);
 
 /** Where an entry of the trail is, counted over both writers from 0. */
 function placeOf(at: number): { writer: string; seq: number } {
@@ -120,12 +38,6 @@ function placeOf(at: number): { writer: string; seq: number } {
 }
 
 const without = (at: number): string[] => TRAIL.filter((_, n) => n !== at);
-
-/** The line with some words changed, and its own hash made right again. */
-function rehashed(line: string, change: (covered: string) => string): string {
-  const covered = change(splitHash(line)!.covered);
-  return `${covered.slice(0, -1)},"hash":"${hashLine(covered)}"}`;
-}
 
 /** The trail with one entry changed, and everything behind it of its writer, and of those that name it, hashed again. */
 function rehashedFrom(
