@@ -622,11 +622,23 @@ describe("the script in another language", () => {
     );
     expect(status).toBe(0);
     expect(check(["nothing"]).status).toBe(2);
+    expect(check(ONE.map((line) => `web-1  | ${line}\r`)).status).toBe(0);
+    const torn = check([...ONE, TWO[0]!.slice(0, -9)]);
+    expect(torn).toMatchObject({
+      status: 2,
+      stderr: "1 lines cannot be read\n",
+      stdout: expect.stringContaining("1111aaaa: intact to seq 150"),
+    });
   });
 
   it.each([
     ["edited", TRAIL.with(20, TRAIL[20]!.replace("evt_20", "evt_21")), 21],
     ["deleted", without(20), 22],
+    [
+      "broken as JSON",
+      TRAIL.with(20, TRAIL[20]!.replace('"chain":{', '"chain":[')),
+      22,
+    ],
     ["hashed again without the key", rehashedFrom(20, laterTime), 41],
   ])("finds what was %s", (_what, lines, seq) => {
     const { status, stderr } = check(lines);
