@@ -65,8 +65,6 @@ export interface AuditTrail {
   /** Appends an entry of the service itself; behind its last one nothing comes any more. */
   readonly append: (draft: AuditDraft) => Promise<void>;
   readonly refusalEntries: RefusalEntries;
-  /** Opens AUDIT_FILE again. */
-  readonly reopen: () => void;
 }
 
 /**
@@ -92,14 +90,12 @@ export async function openAuditTrail(
       await store.append(draft);
     }
   };
-  const fileSink =
-    config.auditFile === null ? null : createFileSink(config.auditFile);
   if (config.auditFile !== null) {
     await requireAuditFile(config.auditFile);
   }
   const sinks = [
     ...stdoutSinks(config, deps),
-    ...(fileSink === null ? [] : [fileSink]),
+    ...(config.auditFile === null ? [] : [createFileSink(config.auditFile)]),
     ...(config.auditAnalytics
       ? [createAnalyticsSink(deps.createTrack(append))]
       : []),
@@ -181,7 +177,7 @@ export async function openAuditTrail(
   const retention = startAuditRetention(
     {
       store,
-      taken: () => takenByAll(store, now()),
+      taken: () => takenByAll(store, sinks, now()),
       now,
       onFault,
     },
@@ -189,7 +185,7 @@ export async function openAuditTrail(
   );
   shutdown.onRelease(retention.stop);
 
-  return { store, append, refusalEntries, reopen: () => fileSink?.reopen() };
+  return { store, append, refusalEntries };
 }
 
 function stdoutSinks(
@@ -200,13 +196,19 @@ function stdoutSinks(
 }
 
 /**
- * What a sink has not had yet is not purged, whichever process feeds it; stdout may drop. One that has not been fed for a
- * while is not configured any more.
+ * What a sink has not had yet is not purged, whichever process feeds it; stdout may drop. One that this process does not
+ * have, and that nobody has fed for a while, is not configured any more.
  */
-async function takenByAll(store: Store, now: number): Promise<number> {
+async function takenByAll(
+  store: Store,
+  own: readonly AuditSink[],
+  now: number,
+): Promise<number> {
   const alive = (await store.notedSinks()).filter(
     ({ name, savedAt }) =>
-      name !== "stdout" && now - savedAt < 24 * SEEN_EVERY_MS,
+      name !== "stdout" &&
+      (now - savedAt < 24 * SEEN_EVERY_MS ||
+        own.some((sink) => sink.name === name)),
   );
   return Math.min(
     Number.MAX_SAFE_INTEGER,

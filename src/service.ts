@@ -62,7 +62,7 @@ export interface Service {
   readonly port: number;
   /** Null when the management listener is off. */
   readonly adminPort: number | null;
-  /** Opens files again that were moved away, and reads the configuration again; resolves when that is in force. */
+  /** Reads the configuration again; resolves when that is in force. */
   reload(): Promise<void>;
   /** Drains, closes, settles, writes the last entry. `reason` goes into it. */
   stop(reason: string): Promise<void>;
@@ -98,18 +98,15 @@ export async function startService(
     shutdown.onRelease(() => opened.close());
 
     const hex = createLiveHexApi(config.hexApi, deps);
-    const { store, append, refusalEntries, reopen } = await openAuditTrail(
-      config,
-      {
-        ...deps,
-        store: opened,
-        publicKey: checkpoints.publicKey,
-        destinations: configured.map(({ name }) => name),
-        createTrack: hex.createTrack,
-        shutdown,
-        onFault,
-      },
-    );
+    const { store, append, refusalEntries } = await openAuditTrail(config, {
+      ...deps,
+      store: opened,
+      publicKey: checkpoints.publicKey,
+      destinations: configured.map(({ name }) => name),
+      createTrack: hex.createTrack,
+      shutdown,
+      onFault,
+    });
 
     const forgetting = startForgettingReplays({ store, now, onFault }, config);
     shutdown.onRelease(forgetting.stop);
@@ -223,10 +220,7 @@ export async function startService(
     return {
       port: listening.port,
       adminPort: listening.adminPort,
-      async reload() {
-        reopen();
-        await reload("SIGHUP");
-      },
+      reload: () => reload("SIGHUP"),
       stop: shutdown.stop,
     };
   } catch (error) {

@@ -123,6 +123,12 @@ describe("GET /api/audit", () => {
         ],
       ],
       ["?source=github", ["--source", "github"], []],
+      ["?until=2h", ["--until", "2h"], []],
+      [
+        "?until=0s&action=webhook.accepted&event=evt_2",
+        ["--until", "0s", "--action", "webhook.accepted", "--event", "evt_2"],
+        ["webhook.accepted"],
+      ],
     ];
     for (const [query, options, expected] of cases) {
       const { entries, next } = await list(query);
@@ -143,6 +149,8 @@ describe("GET /api/audit", () => {
 
   it.each([
     "?since=yesterday",
+    "?since=2026-02-30",
+    "?until=tomorrow",
     "?result=maybe",
     "?limit=0",
     "?limit=1001",
@@ -233,6 +241,17 @@ describe("the live stream of the trail", () => {
     expect(ids).toEqual(["evt_1", "evt_2", "evt_3"]);
     await service.stop();
     await again.ended;
+  });
+
+  it("begins with what comes next, when it was cut off from another store", async () => {
+    const stream = await follow("/stream?action=webhook.accepted", {
+      "last-event-id": "999999999999999",
+    });
+    await post("evt_1");
+    await eventually(() => stream.events.length > 0);
+    expect(stream.events[0]!.entry.metadata["eventId"]).toBe("evt_1");
+    stream.stop();
+    await stream.ended;
   });
 
   it("begins in the past with since", async () => {

@@ -4,20 +4,28 @@ import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import {
+  appendFileSync,
   existsSync,
   mkdirSync,
   readFileSync,
   renameSync,
   rmdirSync,
   statSync,
+  truncateSync,
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
 import { Writable } from "node:stream";
+import { startFeeder } from "../src/audit/feeder.ts";
 import { createFileSink } from "../src/audit/file-sink.ts";
+import { SinkFault } from "../src/audit/sink.ts";
+import { createSinkHealth } from "../src/audit/sink-health.ts";
+import { type AuditDraft } from "../src/core/audit-entry.ts";
 import { type ParsedEntry } from "../src/core/parsed-entry.ts";
 import { type AuditRow } from "../src/core/store.ts";
+import { openSqliteStore } from "../src/store/sqlite.ts";
 import {
+  CHECKPOINTS,
   eventBody,
   eventually,
   readTrail,
@@ -220,6 +228,30 @@ describe("Hex analytics", () => {
     ).toMatchObject({ sink: "analytics", reason: "status", status: 401 });
   });
 
+  it("that is out of order over a restart is told of once, and once when it is back", async () => {
+    const api = await startHexApi();
+    ends.push(() => api.stop());
+    api.otherwise(status(401));
+    const env = { HEX_API_URL: api.url, HEX_WRITE_KEY: WRITE_KEY };
+    const first = await start(env);
+    await post(first, "evt_1");
+    await eventually(
+      async () => ofSinks(await first.entries(), "analytics").length === 1,
+    );
+    await first.stop();
+    const second = await start(env);
+    await eventually(() => api.calls.length >= 3);
+    api.otherwise(null);
+    await eventually(
+      async () => ofSinks(await second.entries(), "analytics").length === 2,
+    );
+    await second.stop();
+    expect(ofSinks(await second.entries(), "analytics")).toEqual([
+      "audit.sink_degraded",
+      "audit.sink_recovered",
+    ]);
+  });
+
   it("that finds a call too large gets smaller ones, each under a key of its own entries", async () => {
     const api = await startHexApi();
     ends.push(() => api.stop());
@@ -300,6 +332,92 @@ describe("Hex analytics", () => {
   });
 });
 
+describe("what is told of a sink", () => {
+  it("is each time that it fails, also when it comes too soon to be told at once", () => {
+    let now = 1_000_000;
+    const told: AuditDraft[] = [];
+    const health = createSinkHealth("stdout", {
+      tell: (draft) => told.push(draft),
+      now: () => now,
+    });
+    const fail = (kind: SinkFault["kind"], retryAfterMs = 0): void => {
+      const fault = new SinkFault("stuck", { kind, retryAfterMs });
+      health.failed(fault, { position: 7, since: now - 10_000 });
+    };
+    const actions = (): string[] =>
+      told.splice(0).map(({ action }) => action.slice("audit.sink_".length));
+    fail("passing");
+    expect(actions()).toEqual([]);
+    health.worked(8);
+    fail("blocked");
+    now += 5000;
+    health.worked(9);
+    expect(actions()).toEqual(["degraded", "recovered"]);
+    fail("blocked");
+    now += 10_000;
+    health.remind();
+    expect(actions()).toEqual([]);
+    now += 50_000;
+    health.remind();
+    health.remind();
+    expect(actions()).toEqual(["degraded"]);
+    expect(health.degradedSince()).toBe(995_000);
+    health.worked(10);
+    expect(health.degradedSince()).toBeNull();
+    // What asks to be left alone for long takes nothing meanwhile.
+    now += 60_000;
+    fail("passing", 3_600_000);
+    health.worked(11);
+    expect(actions()).toEqual(["recovered", "degraded", "recovered"]);
+    // What never works again is told of at once.
+    fail("final");
+    expect(actions()).toEqual(["degraded"]);
+  });
+});
+
+describe("the process that feeds a sink", () => {
+  it("notes that it is there also while the sink fails, so that nothing is purged that it has not had", async () => {
+    let now = 1_000_000;
+    const store = openSqliteStore({
+      file: inFolder("hexhook.db"),
+      writer: "w",
+      checkpoints: CHECKPOINTS,
+      now: () => now,
+      onFatal: () => undefined,
+      delivers: false,
+    });
+    ends.push(() => store.close());
+    const position = { position: 0, sending: 0, degradedSince: null };
+    await store.saveSinkPosition("file", position);
+    await store.append({
+      at: now,
+      action: "store.failed",
+      userId: "system",
+      resource: "store",
+      result: "failure",
+      metadata: {},
+    });
+    now += 30 * 3_600_000;
+    const feeder = startFeeder({
+      store,
+      sink: {
+        ...createFileSink(inFolder("none/audit.log")),
+        shared: true,
+      },
+      noted: position,
+      tell: () => undefined,
+      now: () => now,
+      random: () => 0,
+      onFault: () => undefined,
+    });
+    ends.push(() => feeder.stop(0));
+    const seen = await eventually(async () =>
+      (await store.notedSinks()).find(({ savedAt }) => savedAt === now),
+    );
+    expect(seen).toMatchObject({ name: "file", position: 0 });
+  });
+});
+
 describe("AUDIT_FILE", () => {
   it("has the lines of the store, goes on after a restart, and is opened again when it was moved away", async () => {
     const AUDIT_FILE = inFolder("audit.log");
@@ -332,6 +450,40 @@ describe("AUDIT_FILE", () => {
       cwd: folder.path,
     });
     expect(code).toBe(0);
+  });
+
+  it("that is full in the middle of a line has no torn one, and goes on where it was", async () => {
+    const AUDIT_FILE = inFolder("audit.log");
+    // What may be written ends a little behind what is there already.
+    const limit = 40 * 1024 * 1024;
+    const before = limit - 5000;
+    writeFileSync(AUDIT_FILE, "");
+    truncateSync(AUDIT_FILE, before - 1);
+    appendFileSync(AUDIT_FILE, "\n");
+    const server = await serve(folder.path, { AUDIT_FILE }, [
+      "bash",
+      "-c",
+      `ulimit -f ${limit / 1024}; exec "$@"`,
+      "bash",
+    ]);
+    ends.push(() => server.stop());
+    const degraded = (): boolean =>
+      server.stdout().includes("audit.sink_degraded");
+    for (let n = 0; n < 40 || !degraded(); n += 1) {
+      const body = eventBody(`evt_${n}`);
+      expect((await server.post(body, signed(body))).status).toBe(200);
+    }
+    const added = (): string =>
+      readFileSync(AUDIT_FILE).toString("latin1", before);
+    expect(added()).toMatch(/"}\n$/);
+    const old = linesOf(added());
+    expect(old.length).toBeGreaterThan(0);
+    renameSync(AUDIT_FILE, `${AUDIT_FILE}.1`);
+    await eventually(() => server.stdout().includes("audit.sink_recovered"));
+    await server.stop();
+    expect([...old, ...linesOf(readFileSync(AUDIT_FILE, "utf8"))]).toEqual(
+      storedLines(),
+    );
   });
 
   it("that cannot be written is told of, catches up later, and holds up nothing", async () => {

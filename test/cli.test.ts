@@ -10,7 +10,7 @@ import {
   SECRET,
   temporaryFolder,
 } from "./harness.ts";
-import { CLI, hexhook, serve } from "./processes.ts";
+import { CLI, environment, hexhook, serve } from "./processes.ts";
 
 const ENV = { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" };
 
@@ -143,7 +143,7 @@ describe("hexhook migrate", () => {
     const env = { DATABASE_URL: "sqlite:made/deep/m.db" };
     expect(await run(["migrate"], "", env)).toMatchObject({
       code: 0,
-      stdout: "the schema of made/deep/m.db went from version 0 to 3\n",
+      stdout: "the schema of made/deep/m.db went from version 0 to 4\n",
     });
     expect((await run(["migrate"], "", env)).stdout).toMatch(/up to date/);
   });
@@ -363,7 +363,7 @@ describe("hexhook audit", () => {
       "1",
     ]);
     expect(failed.stdout).toMatch(
-      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ FAIL webhook\.rejected bad_signature 401 .*\n$/,
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ FAIL webhook\.rejected bad_signature 401 127\.0\.0\.1\n {4}request=[\w-]+\n {4}sha256=[0-9a-f]{64}\n$/,
     );
     const pretty = await run(["audit", "tail"]);
     expect(
@@ -439,6 +439,42 @@ describe("hexhook audit", () => {
     expect(await run(["audit", "verify", "-"], "nothing here\n")).toMatchObject(
       { code: 2, stdout: expect.stringContaining("cannot be told") },
     );
+  });
+
+  it("tail says what is wrong with a time, when nothing fits, and when its output cannot be written", async () => {
+    for (const when of ["2026-02-30", "yesterday", "2026-11-24 25:00:00Z"]) {
+      const refused = await run(["audit", "tail", "--since", when]);
+      expect(refused.code).toBe(64);
+      expect(refused.stderr).toContain("15m, 2h or 3d");
+    }
+    // As it shows times itself.
+    const shown = (await run(["audit", "tail", "-n", "1"])).stdout.slice(0, 20);
+    expect(await run(["audit", "tail", "--since", shown])).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining(shown),
+    });
+    expect(await run(["audit", "tail", "--event", "evt_none"])).toMatchObject({
+      code: 0,
+      stdout: "",
+      stderr: expect.stringMatching(/^hexhook: no entry fits; .*failure/),
+    });
+    const endless = await run(["audit", "tail", "-f", "--until", "1h"]);
+    expect(endless.code).toBe(64);
+    const full = spawn(
+      "/bin/sh",
+      ["-c", 'exec "$0" "$1" audit tail > /dev/full', process.execPath, CLI],
+      {
+        cwd: folder.path,
+        env: environment({ DATABASE_URL: "sqlite:hexhook.db" }),
+      },
+    );
+    let stderr = "";
+    full.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const [code] = (await once(full, "close")) as [number];
+    expect(stderr).toBe("hexhook: cannot write its output (ENOSPC)\n");
+    expect(code).toBe(70);
   });
 
   it("needs no secret, only DATABASE_URL", async () => {

@@ -338,6 +338,15 @@ describe("what is not authentic", () => {
     });
   });
 
+  it("is found by its event id once it is authentic, and only then", async () => {
+    await service.post(body, signed(body, { at: now - 400_000 }));
+    expect(await service.lastEntry()).toMatchObject({
+      metadata: { reason: "stale_timestamp", eventId: "evt_x" },
+    });
+    await service.post(body, signed(body, { secret: OTHER_SECRET }));
+    expect((await service.lastEntry())!.metadata).not.toHaveProperty("eventId");
+  });
+
   it("looks the same to the sender whatever was wrong", async () => {
     const answers = await Promise.all([
       service.post(body, without("x-hex-signature")),

@@ -88,7 +88,7 @@ export function startFeeder(deps: FeederDeps): Feeder {
   /** Where processes share the sink, one of them has its turn for as long as it lives, and touches it only then. */
   async function hasTurn(): Promise<boolean> {
     if (!turn && sink.shared && (await store.mayFeed())) {
-      await progress.load();
+      health.resume(await progress.load());
       turn = true;
     }
     return turn;
@@ -118,6 +118,7 @@ export function startFeeder(deps: FeederDeps): Feeder {
       }
       progress.took(last.position, rows.length);
       health.worked(last.position);
+      noteHealth();
       await progress.saveNowAndThen();
       return true;
     }
@@ -129,6 +130,9 @@ export function startFeeder(deps: FeederDeps): Feeder {
     }
     failures += 1;
     health.failed(fault, { position: progress.position(), since: now() });
+    noteHealth();
+    // Also for the retention, which keeps what a sink has not had that somebody feeds.
+    await progress.saveNowAndThen();
     if (fault.kind === "final" || ending.signal.aborted) {
       return false;
     }
@@ -160,10 +164,18 @@ export function startFeeder(deps: FeederDeps): Feeder {
     rows: readonly AuditRow[],
   ): Promise<SinkFault | null> {
     const since = now();
-    const stuck = setTimeout(() => {
-      const fault = new SinkFault("stuck", { kind: "blocked" });
-      health.failed(fault, { position: progress.position(), since });
-    }, STUCK_MS);
+    let isStuck = false;
+    const stuck = setInterval(() => {
+      if (over.signal.aborted) {
+        clearInterval(stuck);
+      } else if (isStuck) {
+        health.remind();
+      } else {
+        isStuck = true;
+        const fault = new SinkFault("stuck", { kind: "blocked" });
+        health.failed(fault, { position: progress.position(), since });
+      }
+    }, STUCK_MS).unref();
     try {
       await sink.write(rows, over.signal);
       return null;
@@ -174,7 +186,14 @@ export function startFeeder(deps: FeederDeps): Feeder {
       onFault(error);
       return new SinkFault("fault");
     } finally {
-      clearTimeout(stuck);
+      clearInterval(stuck);
+    }
+  }
+
+  /** For the process that feeds the sink after this one: where each feeds its own, it begins anew. */
+  function noteHealth(): void {
+    if (sink.shared) {
+      progress.degraded(health.degradedSince());
     }
   }
 

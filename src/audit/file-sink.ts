@@ -8,18 +8,15 @@ const LINE_END = 0x0a;
 
 /**
  * Entries in a file, a line each, on disk before they count as taken. A file that was moved away (logrotate) is opened
- * again by itself, and with `reopen()`. What a full disk cut off in the middle is taken back, so that no line is torn.
+ * again at the next entry. What a full disk cut off in the middle is taken back, so that no line is torn.
  */
-export function createFileSink(
-  file: string,
-): AuditSink & { readonly reopen: () => void } {
+export function createFileSink(file: string): AuditSink {
   let handle: FileHandle | null = null;
-  let reopening = false;
+
   async function current(): Promise<FileHandle> {
-    if (handle !== null && (reopening || !(await isStill(file, handle)))) {
+    if (handle !== null && !(await isStill(file, handle))) {
       await close();
     }
-    reopening = false;
     if (handle === null) {
       handle = await openFile(file);
       await mendEnd(handle);
@@ -40,9 +37,6 @@ export function createFileSink(
     lingerMs: 0,
     shared: true,
     exact: false,
-    reopen() {
-      reopening = true;
-    },
     lastLine: async () => {
       try {
         return (await endOf(await current())).lastLine;

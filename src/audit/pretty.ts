@@ -101,6 +101,9 @@ function factsOf(entry: ParsedEntry): string[] {
       : [
           ...fact("skewSeconds", (value) => `skew=${shown(value)}s`),
           ...fact("ip"),
+          ...fact("requestId", (value) => `request=${shown(value)}`),
+          // To be held against what the sender has sent.
+          ...fact("bodySha256", (value) => `sha256=${shown(value)}`),
         ]),
   ];
 }

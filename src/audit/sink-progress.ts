@@ -31,8 +31,13 @@ export interface SinkProgress {
   /** Notes it, unless that was done a moment ago. */
   readonly saveNowAndThen: () => Promise<void>;
   readonly save: () => Promise<void>;
-  /** Where to go on: another process may have fed the sink meanwhile, or have been killed before it noted what it did. */
-  readonly load: () => Promise<void>;
+  /** The trail tells that the sink takes no entries since then (unix milliseconds), or with null that it takes them again. */
+  readonly degraded: (since: number | null) => void;
+  /**
+   * Where to go on: another process may have fed the sink meanwhile, or have been killed before it noted what it did. Gives
+   * since when the sink takes no entries, null = it takes them.
+   */
+  readonly load: () => Promise<number | null>;
 }
 
 /** Where a sink is to go on; one that is new to the store is noted at `from`, so that it begins there whatever happens. */
@@ -45,7 +50,7 @@ export async function notedPosition(
   if (noted !== null) {
     return noted;
   }
-  const fresh = { position: from, sending: from };
+  const fresh = { position: from, sending: from, degradedSince: null };
   await store.saveSinkPosition(name, fresh);
   return fresh;
 }
@@ -57,14 +62,16 @@ export function createSinkProgress(
   noted: SinkPosition,
 ): SinkProgress {
   let saved = noted;
-  let { position, sending } = noted;
+  let { position, sending, degradedSince } = noted;
   let unsaved = 0;
   let savedAt = Number.NEGATIVE_INFINITY;
 
-  async function load(): Promise<void> {
+  async function load(): Promise<number | null> {
     saved = (await store.sinkPosition(sink.name)) ?? saved;
     position = await lastTaken(saved.position);
     sending = Math.max(position, saved.sending);
+    degradedSince = saved.degradedSince;
+    return degradedSince;
   }
 
   /** Where the sink itself says that it is, as far as it can. */
@@ -78,13 +85,17 @@ export function createSinkProgress(
   }
 
   async function save(): Promise<void> {
-    if (position !== saved.position || sending !== saved.sending) {
+    if (
+      position !== saved.position ||
+      sending !== saved.sending ||
+      degradedSince !== saved.degradedSince
+    ) {
       await write();
     }
   }
 
   async function write(): Promise<void> {
-    saved = { position, sending };
+    saved = { position, sending, degradedSince };
     savedAt = performance.now();
     unsaved = 0;
     await store.saveSinkPosition(sink.name, saved);
@@ -97,6 +108,9 @@ export function createSinkProgress(
       position = to;
       sending = to;
       unsaved += rows;
+    },
+    degraded(since) {
+      degradedSince = since;
     },
     async sends(to) {
       sending = to;

@@ -7,6 +7,7 @@ import {
   type FoundEntry,
   type TrailSearch,
 } from "../core/search-trail.ts";
+import { UsageError } from "../errors.ts";
 import { TERMINAL_WIDTH } from "../core/terminal-text.ts";
 import { type AuditReader } from "../core/store.ts";
 import { parseActionOption, parseCount, parseSinceOption } from "./parse.ts";
@@ -34,9 +35,10 @@ export function addAuditTail(audit: Command): void {
     .option("-f, --follow", "go on with new entries as they come")
     .option(
       "--since <when>",
-      "15m, 2h, 3d ago, or an ISO time",
+      "15m, 2h, 3d ago, or a time in UTC: 2026-11-23T18:00:00Z",
       parseSinceOption,
     )
+    .option("--until <when>", "up to then, in the same forms", parseSinceOption)
     .option(
       "--action <glob>",
       "such as webhook.rejected or 'webhook.*'",
@@ -52,6 +54,9 @@ export function addAuditTail(audit: Command): void {
     )
     .option("--json", "print the lines as they are stored")
     .action(async (options: Options) => {
+      if (options.follow && options.until !== undefined) {
+        throw new UsageError("--follow goes on for ever: leave out --until");
+      }
       await withReader((trail) => tail(trail, options));
     });
 }
@@ -67,11 +72,16 @@ async function tail(trail: AuditReader, options: Options): Promise<void> {
   const limit = lines ?? (screenful ? SCREENFUL : null);
 
   let position = await trail.lastPosition();
+  let some = false;
   const shown =
     limit === null ? allOf(search) : await lastOf(search, limit, position);
   for await (const found of shown) {
     await show(found);
+    some = true;
     position = Math.max(position, found.row.position);
+  }
+  if (!some && !options.follow) {
+    await sayNothingFits(trail, options);
   }
   while (options.follow) {
     for await (const row of rowsOf(trail, position)) {
@@ -82,6 +92,22 @@ async function tail(trail: AuditReader, options: Options): Promise<void> {
     }
     await delay(FOLLOW_EVERY_MS);
   }
+}
+
+/** On stderr, so that whoever counts lines still counts none. */
+async function sayNothingFits(
+  trail: AuditReader,
+  { event }: Options,
+): Promise<void> {
+  const hint =
+    event === undefined
+      ? ""
+      : "; what nobody signed has no event id: look for --result failure at that time";
+  console.error(
+    (await trail.lastPosition()) === 0
+      ? "hexhook: there is no entry yet"
+      : `hexhook: no entry fits${hint}`,
+  );
 }
 
 async function* allOf(search: TrailSearch): AsyncGenerator<FoundEntry> {

@@ -30,13 +30,16 @@ export function report(thrown: unknown): number {
   return EXIT.internal;
 }
 
-/** A reader of our output that has seen enough (`| head`) is no fault. */
+/** A reader of our output that has seen enough (`| head`) is no fault; output that cannot be written is. */
 export function endWhenReaderLeaves(): void {
   process.stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") {
       process.exit(EXIT.good);
     }
-    throw error;
+    console.error(
+      `hexhook: cannot write its output (${error.code ?? error.message})`,
+    );
+    process.exit(EXIT.internal);
   });
 }
 

@@ -8,6 +8,8 @@ export const RESULTS = ["success", "failure"] as const;
 export interface EntryFilter {
   /** Unix milliseconds, inclusive. */
   readonly since?: number | undefined;
+  /** Unix milliseconds, inclusive. */
+  readonly until?: number | undefined;
   /** An action, in which `*` stands for any characters. */
   readonly action?: string | undefined;
   readonly result?: (typeof RESULTS)[number] | undefined;
@@ -27,11 +29,14 @@ export function createEntryFilter(
   const { result, source, event } = filter;
   const since =
     filter.since === undefined ? null : new Date(filter.since).toISOString();
+  const until =
+    filter.until === undefined ? null : new Date(filter.until).toISOString();
   const action = filter.action === undefined ? null : createGlob(filter.action);
   return (entry) => {
     const { source: from, eventId } = entry.metadata;
     return (
       (since === null || entry.timestamp >= since) &&
+      (until === null || entry.timestamp <= until) &&
       (action === null || action(entry.action)) &&
       (result === undefined || entry.result === result) &&
       (source === undefined || from === source) &&

@@ -118,7 +118,15 @@ export function createIntake(
     if (skew !== undefined) {
       const verdict = judgeWindow(skew, options.replayWindowSeconds);
       if (verdict !== "inside") {
-        const facts = { reason: verdict, keyId, skewSeconds: skew };
+        // Somebody who asks for the event finds that it came, and when.
+        const claimed = readPayload(body);
+        const facts = {
+          reason: verdict,
+          keyId,
+          eventId: claimed?.id,
+          eventType: claimed?.type,
+          skewSeconds: skew,
+        };
         // As of a forged one, so that what the answer becomes in a flood does not tell them apart either.
         const code = refusals.refuse("unauthorized", message.ip, now);
         return reject(message, now, code, facts, userId);

@@ -102,6 +102,8 @@ export interface SinkPosition {
   readonly position: number;
   /** Up to here it may have been: what lies between is handed over again as it was, under the same key. */
   readonly sending: number;
+  /** Since when it takes none, as the trail tells (unix milliseconds); null = it takes them. */
+  readonly degradedSince: number | null;
 }
 
 /** A sink that some process on the store feeds, or fed. */

@@ -7,7 +7,7 @@ import { type AuditReader } from "../core/store.ts";
 import { type AddRoute } from "./admin-route.ts";
 import { answerJsonText } from "./answer.ts";
 import { createAuditStream } from "./audit-stream.ts";
-import { listMembers, sinceOf } from "./list-input.ts";
+import { listMembers, timeOf } from "./list-input.ts";
 import { checkInput } from "./read-input.ts";
 
 export interface AuditRoutesDeps {
@@ -32,7 +32,11 @@ const filterMembers = {
   event: z.string().max(512).optional(),
 };
 
-const listInput = z.strictObject({ ...filterMembers, ...listMembers });
+const listInput = z.strictObject({
+  ...filterMembers,
+  ...listMembers,
+  until: z.string().optional(),
+});
 const streamInput = z.strictObject(filterMembers);
 
 export function addAuditRoutes(add: AddRoute, deps: AuditRoutesDeps): void {
@@ -41,7 +45,11 @@ export function addAuditRoutes(add: AddRoute, deps: AuditRoutesDeps): void {
 
   const list: RequestHandler = async (req, res) => {
     const { limit, cursor, ...input } = checkInput(req.query, listInput);
-    const filter = { ...input, since: sinceOf(input, now()) };
+    const filter = {
+      ...input,
+      since: timeOf("since", input, now()),
+      until: timeOf("until", input, now()),
+    };
     const search = await createTrailSearch(store, filter);
     const lines: string[] = [];
     let from = cursor ?? null;
@@ -65,7 +73,7 @@ export function addAuditRoutes(add: AddRoute, deps: AuditRoutesDeps): void {
 
   const stream: RequestHandler = async (req, res) => {
     const input = checkInput(req.query, streamInput);
-    await follow(req, res, { ...input, since: sinceOf(input, now()) });
+    await follow(req, res, { ...input, since: timeOf("since", input, now()) });
   };
 
   add("/audit", {

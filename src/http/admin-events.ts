@@ -15,7 +15,7 @@ import { AppError } from "../errors.ts";
 import { type AddRoute } from "./admin-route.ts";
 import { answerJson } from "./answer.ts";
 import { operatorInput, operatorName } from "./operator-input.ts";
-import { listMembers, sinceOf } from "./list-input.ts";
+import { listMembers, timeOf } from "./list-input.ts";
 import { badInput, checkInput, readInput } from "./read-input.ts";
 
 export interface EventRoutesDeps {
@@ -55,7 +55,10 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
   const { store, now } = deps;
 
   function filterOf(input: FilterInput): EventFilter {
-    return createEventFilter({ ...input, since: sinceOf(input, now()) });
+    return createEventFilter({
+      ...input,
+      since: timeOf("since", input, now()),
+    });
   }
 
   const list: RequestHandler = async (req, res) => {

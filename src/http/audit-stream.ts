@@ -60,8 +60,8 @@ export function createAuditStream(deps: {
     }
     const search = await createTrailSearch(store, filter);
     const last = /^\d{1,15}$/.exec(req.get("last-event-id") ?? "")?.[0];
-    const begin =
-      filter.since === undefined ? await store.lastPosition() : search.begin;
+    const end = await store.lastPosition();
+    const begin = filter.since === undefined ? end : search.begin;
     const gone = new AbortController();
     res.on("close", () => {
       gone.abort();
@@ -69,7 +69,8 @@ export function createAuditStream(deps: {
     const over = AbortSignal.any([gone.signal, ending]);
     streams += 1;
     try {
-      const from = last === undefined ? begin : Number(last);
+      // What is beyond the end is of another store, which was here before.
+      const from = last === undefined ? begin : Math.min(Number(last), end);
       if (req.method !== "HEAD") {
         await follow(res, batches(store, search, from, over), over);
       } else {

@@ -6,7 +6,8 @@ export type TrustProxy = number | readonly string[];
 
 /**
  * The address that a request came from. Express takes what a trusted proxy claims verbatim, ports and newlines
- * and all; what is not an address does not count, and the connection's own does.
+ * and all; what is not an address does not count, and the connection's own does. An IPv6 zone, which may be of any length,
+ * means something on the claimant's machine alone.
  */
 export function createClientAddress(
   trust: TrustProxy,
@@ -17,7 +18,7 @@ export function createClientAddress(
     return direct;
   }
   return (req) => {
-    const claimed = req.ip;
+    const claimed = req.ip?.split("%", 1)[0];
     return claimed !== undefined && isIP(claimed) !== 0
       ? unmapped(claimed)
       : direct(req);

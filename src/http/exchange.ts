@@ -13,6 +13,8 @@ export interface Exchange {
   readonly res: ServerResponse;
   /** Set when the connection itself failed and was answered below the app (too slow, bad framing). */
   fault: AppError | null;
+  /** Set when the path is that of a source. */
+  source: string | null;
   /** Set when whoever asks has shown who they are: they have no budget of refusals to use up. */
   operator: boolean;
 }

@@ -38,6 +38,7 @@ export function createGate(options: GateOptions): RequestHandler {
       req,
       res,
       fault: null,
+      source: null,
       operator: false,
     });
     if (isDraining()) {

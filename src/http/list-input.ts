@@ -21,16 +21,18 @@ export const listMembers = {
 };
 
 /** Unix milliseconds. Throws AppError `bad_request` when it is neither a time nor a time ago. */
-export function sinceOf(
-  input: { readonly since?: string | undefined },
+export function timeOf<Name extends "since" | "until">(
+  name: Name,
+  input: { readonly [name in Name]?: string | undefined },
   now: number,
 ): number | undefined {
-  if (input.since === undefined) {
+  const text: string | undefined = input[name];
+  if (text === undefined) {
     return undefined;
   }
-  const since = parseSince(input.since, now);
-  if (since === null) {
-    throw badInput(`since: must be ${SINCE_FORMS}`);
+  const at = parseSince(text, now);
+  if (at === null) {
+    throw badInput(`${name}: must be ${SINCE_FORMS}`);
   }
-  return since;
+  return at;
 }

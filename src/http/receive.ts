@@ -56,6 +56,7 @@ export function createReceive(
     if (source === undefined) {
       throw new AppError("not_found", "unknown_source");
     }
+    exchange.source = source.name;
     if (req.method !== "POST") {
       throw methodNotAllowed("POST");
     }

@@ -34,16 +34,17 @@ export function httpRejected(facts: {
   ip: string;
   requestId?: string;
   method?: string;
+  source?: string;
   userId?: string;
 }): AuditDraft {
-  const { at, resource, requestId, method, ip, status, reason } = facts;
+  const { at, resource, requestId, source, method, ip, status, reason } = facts;
   return {
     at,
     action: "http.rejected",
     userId: facts.userId ?? "anonymous",
     resource: clipText(resource),
     result: "failure",
-    metadata: { requestId, method, ip, status, reason },
+    metadata: { requestId, source, method, ip, status, reason },
   };
 }
 
@@ -81,6 +82,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
         requestId,
         userId: exchange.operator ? "operator:api" : "anonymous",
         ...(req.method === undefined ? {} : { method: req.method }),
+        ...(exchange.source === null ? {} : { source: exchange.source }),
       }),
     );
     answer(exchange, code, code === cause ? extras : {});
