@@ -16,7 +16,7 @@ import {
   TODAY,
   temporaryFolder,
 } from "./harness.ts";
-import { hexhook } from "./processes.ts";
+import { hexhook, hexhookOnTerminal } from "./processes.ts";
 import {
   AT,
   draft,
@@ -490,6 +490,20 @@ describe("hexhook audit verify", () => {
     expect(stdout).toContain("1111aaaa up to seq\n    60:");
     expect(stdout).toContain("anchored up to 41, 42 to 50 not signed yet\n");
     expect(stdout.split("\n").every((line) => line.length <= 80)).toBe(true);
+  });
+
+  it("has a progress bar on a terminal, and nowhere else", async () => {
+    const file = path.join(folder.path, "trail.log");
+    writeFileSync(file, run("1111aaaa", 20_000, { every: 900 }).join("\n"));
+    const args = ["audit", "verify", "trail.log"];
+    const at = { cwd: folder.path };
+    const seen = await hexhookOnTerminal(args, at);
+    expect(seen.stdout).toMatch(/\r\[#+\.*\] /);
+    expect(seen.stdout).toContain("intact: 20000 entries by 1 writer");
+    expect(seen.code).toBe(0);
+    const piped = await hexhook(args, at);
+    expect(piped.stdout).toMatch(/^intact: /);
+    expect(piped.stderr).toBe("");
   });
 
   it("prints nothing that a terminal would act on, also as JSON, and says whether the keys were known", async () => {

@@ -10,7 +10,13 @@ import {
   SECRET,
   temporaryFolder,
 } from "./harness.ts";
-import { CLI, environment, hexhook, serve } from "./processes.ts";
+import {
+  CLI,
+  environment,
+  hexhook,
+  hexhookOnTerminal,
+  serve,
+} from "./processes.ts";
 
 const ENV = { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" };
 
@@ -439,6 +445,17 @@ describe("hexhook audit", () => {
     expect(await run(["audit", "verify", "-"], "nothing here\n")).toMatchObject(
       { code: 2, stdout: expect.stringContaining("cannot be told") },
     );
+  });
+
+  it("tail has colours on a terminal, and nowhere else", async () => {
+    const env = { DATABASE_URL: "sqlite:hexhook.db" };
+    const args = ["audit", "tail"];
+    const seen = await hexhookOnTerminal(args, { cwd: folder.path, env });
+    expect(seen.stdout).toContain("\u001b[32mok  \u001b[0m");
+    expect(seen.stdout).toContain("\u001b[31mFAIL\u001b[0m");
+    const { stdout } = await run(args);
+    expect(stdout).toMatch(/^[\n\x20-\x7e]+$/);
+    expect(stdout).toContain(" FAIL webhook.rejected ");
   });
 
   it("tail says what is wrong with a time, when nothing fits, and when its output cannot be written", async () => {

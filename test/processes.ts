@@ -51,6 +51,27 @@ export async function hexhook(
   return { code, stdout: out.stdout(), stderr: out.stderr() };
 }
 
+/** Runs a command of the program on a terminal, and gives what that got to see. */
+export async function hexhookOnTerminal(
+  args: readonly string[],
+  options: { cwd: string; env?: Environment },
+): Promise<Result> {
+  const terminal =
+    "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+  const child = spawn(
+    "python3",
+    ["-c", terminal, process.execPath, CLI, ...args],
+    {
+      cwd: options.cwd,
+      env: environment(options.env ?? {}),
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  const out = collect(child);
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout: out.stdout(), stderr: out.stderr() };
+}
+
 function collect(child: ChildProcess): {
   stdout: () => string;
   stderr: () => string;

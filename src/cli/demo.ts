@@ -11,7 +11,7 @@ import { createTrailVerifier } from "../audit/verify.ts";
 import { loadConfig } from "../config.ts";
 import { type AuditReader } from "../core/store.ts";
 import { EXIT } from "../errors.ts";
-import { type Service, startService } from "../service.ts";
+import { type Service } from "../service.ts";
 import { createLogger } from "../logger.ts";
 import { openSqliteReader } from "../store/sqlite.ts";
 import { VERSION } from "../version.ts";
@@ -68,6 +68,8 @@ async function runDemo(options: {
   };
   const config = loadConfig(env);
   const auditOutput = collectLines();
+  // As in serve.ts.
+  const { startService } = await import("../service.ts");
   const service = await startService(config, {
     logger: createLogger(config.logLevel),
     stdout: auditOutput.stream,

@@ -3,7 +3,7 @@ import { type Logger } from "pino";
 import { type Config, loadConfig, readEnvironment } from "../config.ts";
 import { asError, EXIT, type ExitCode } from "../errors.ts";
 import { createLogger } from "../logger.ts";
-import { type Service, startService } from "../service.ts";
+import { type Service } from "../service.ts";
 import { unblocked } from "./output.ts";
 import { SYSTEM } from "./system.ts";
 
@@ -28,6 +28,8 @@ async function serve(): Promise<void> {
   process.on("unhandledRejection", (thrown) => {
     die(logger, asError(thrown), "unhandled rejection");
   });
+  // Loaded here, since the other commands are quicker without Express and all that belongs to it.
+  const { startService } = await import("../service.ts");
   const starting = startService(config, {
     logger,
     stdout: unblocked(process.stdout),
@@ -39,7 +41,7 @@ async function serve(): Promise<void> {
   });
   // During the start already: a signal that comes then must not end the process.
   process.on("SIGHUP", () => {
-    logger.info("SIGHUP: AUDIT_FILE is opened, the configuration read again");
+    logger.info("SIGHUP: the configuration is read again");
     starting
       .then((service) => service.reload())
       .catch((thrown: unknown) => {
