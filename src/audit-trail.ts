@@ -1,16 +1,16 @@
-import { type Writable } from "node:stream";
-import { type Logger } from "pino";
+import type { Writable } from "node:stream";
+import type { Logger } from "pino";
 import { createAnalyticsSink, type Track } from "./audit/analytics-sink.ts";
 import { type Feeder, startFeeder } from "./audit/feeder.ts";
 import { maybeAtWork } from "./audit/at-work.ts";
 import { createFileSink, requireAuditFile } from "./audit/file-sink.ts";
 import { resumedAt } from "./audit/resumed.ts";
 import { serverStarted, serverStopped } from "./audit/server-entries.ts";
-import { type AuditSink } from "./audit/sink.ts";
+import type { AuditSink } from "./audit/sink.ts";
 import { notedPosition, SEEN_EVERY_MS } from "./audit/sink-progress.ts";
 import { createStdoutSink } from "./audit/stdout-sink.ts";
-import { type Config } from "./config.ts";
-import { type AuditDraft } from "./core/audit-entry.ts";
+import type { Config } from "./config.ts";
+import type { AuditDraft } from "./core/audit-entry.ts";
 import {
   type BudgetedEntries,
   createBudgetedEntries,
@@ -18,10 +18,10 @@ import {
 } from "./core/budgeted-entries.ts";
 import { createEntryBudget } from "./core/entry-budget.ts";
 import { isSignedWith } from "./core/search-trail.ts";
-import { type Store } from "./core/store.ts";
+import type { Store } from "./core/store.ts";
 import { createSuppressedEntries } from "./core/suppressed-entries.ts";
 import { startPeriodic } from "./periodic.ts";
-import { type Shutdown } from "./shutdown.ts";
+import type { Shutdown } from "./shutdown.ts";
 import { startAuditRetention } from "./store/audit-retention.ts";
 
 /** Entries of refused requests, for one address and in all: of those that nobody has signed, and of those that somebody has. */

@@ -1,4 +1,4 @@
-import { type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import {
   type DestinationEntry,
   readDestinationEntries,
@@ -28,14 +28,14 @@ import {
 } from "./config/hex-api.ts";
 import { type HexEntry, readHexEntry } from "./config/hex-entry.ts";
 import { weakTokenFault } from "./config/secret.ts";
-import { type ReferredSecret } from "./config/secret-reference.ts";
+import type { ReferredSecret } from "./config/secret-reference.ts";
 import {
   hexSource,
   SOURCE_VARIABLES,
   type SourceVariable,
 } from "./config/sources.ts";
-import { type ValueOf, type VariableName } from "./config/variables.ts";
-import { type Source } from "./core/model.ts";
+import type { ValueOf, VariableName } from "./config/variables.ts";
+import type { Source } from "./core/model.ts";
 import { ConfigError } from "./errors.ts";
 
 export {

@@ -1,12 +1,12 @@
-import { type LookupFunction } from "node:net";
+import type { LookupFunction } from "node:net";
 import { isDeepStrictEqual } from "node:util";
-import { type Logger } from "pino";
-import { type Config } from "./config.ts";
+import type { Logger } from "pino";
+import type { Config } from "./config.ts";
 import {
   type DestinationConfig,
   HANDLER_CONCURRENCY,
 } from "./config/destinations.ts";
-import { type Destination, type Handlers, type HexApi } from "./core/model.ts";
+import type { Destination, Handlers, HexApi } from "./core/model.ts";
 import { forbiddenLiteral } from "./delivery/address-guard.ts";
 import { createHandlerDestination } from "./delivery/handler-destination.ts";
 import { createHttpDestination } from "./delivery/http-destination.ts";

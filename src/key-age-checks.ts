@@ -1,7 +1,7 @@
-import { type Logger } from "pino";
-import { type AuditDraft } from "./core/audit-entry.ts";
+import type { Logger } from "pino";
+import type { AuditDraft } from "./core/audit-entry.ts";
 import { type KeyAge, judgeKeyAge } from "./core/key-age.ts";
-import { type Source } from "./core/model.ts";
+import type { Source } from "./core/model.ts";
 import { startPeriodic } from "./periodic.ts";
 
 export interface KeyAgeDeps {

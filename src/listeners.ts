@@ -1,23 +1,23 @@
-import { type Logger } from "pino";
-import { type Config } from "./config.ts";
-import { type BudgetedEntries } from "./core/budgeted-entries.ts";
-import { type createIntake } from "./core/intake.ts";
-import { type RefusalBudget } from "./core/refusal-budget.ts";
-import { type Store } from "./core/store.ts";
-import { type Dispatcher } from "./delivery/dispatcher.ts";
+import type { Logger } from "pino";
+import type { Config } from "./config.ts";
+import type { BudgetedEntries } from "./core/budgeted-entries.ts";
+import type { createIntake } from "./core/intake.ts";
+import type { RefusalBudget } from "./core/refusal-budget.ts";
+import type { Store } from "./core/store.ts";
+import type { Dispatcher } from "./delivery/dispatcher.ts";
 import { createAdminApi } from "./http/admin-api.ts";
 import { createAdmission } from "./http/admission.ts";
 import { createAdminApp, createPublicApp } from "./http/app.ts";
 import { createClientAddress } from "./http/client-address.ts";
 import { createClientErrorHandler } from "./http/client-error.ts";
-import { type PlainExpress } from "./http/express-app.ts";
+import type { PlainExpress } from "./http/express-app.ts";
 import { createGate } from "./http/gate.ts";
 import { createReadiness } from "./http/readiness.ts";
 import { createRefuse } from "./http/refuse.ts";
 import { listen, type Listener, type ServerLimits } from "./http/server.ts";
 import { createStoredHeaders } from "./http/stored-headers.ts";
 import { SCHEMES, singleHeadersOf } from "./signature/scheme.ts";
-import { type Shutdown } from "./shutdown.ts";
+import type { Shutdown } from "./shutdown.ts";
 
 /** So many answers may be waited for at once, and so many bytes of bodies held: at least eight of the largest. */
 const MAX_WAITING = 4096;

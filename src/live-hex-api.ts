@@ -1,9 +1,9 @@
-import { type HexApiConfig } from "./config/hex-api.ts";
-import { type Track } from "./audit/analytics-sink.ts";
-import { type AuditDraft } from "./core/audit-entry.ts";
-import { type HexApi } from "./core/model.ts";
+import type { HexApiConfig } from "./config/hex-api.ts";
+import type { Track } from "./audit/analytics-sink.ts";
+import type { AuditDraft } from "./core/audit-entry.ts";
+import type { HexApi } from "./core/model.ts";
 import { createCallSummary } from "./hex/call-summary.ts";
-import { type HexClientOptions } from "./hex/hex-call.ts";
+import type { HexClientOptions } from "./hex/hex-call.ts";
 import { HexReader } from "./hex/hex-reader.ts";
 import { HexWriter } from "./hex/hex-writer.ts";
 

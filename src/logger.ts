@@ -1,6 +1,6 @@
-import { type Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import { type Logger, pino } from "pino";
-import { type ValueOf } from "./config/variables.ts";
+import type { ValueOf } from "./config/variables.ts";
 import { escapeJson } from "./core/audit-entry.ts";
 
 /** Lines that stderr has not taken yet are dropped beyond this, so that a stuck reader cannot fill the memory. */

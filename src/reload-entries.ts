@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import { type Config } from "./config.ts";
+import type { Config } from "./config.ts";
 import {
   type AuditAction,
   type AuditDraft,

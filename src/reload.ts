@@ -1,6 +1,6 @@
-import { type Logger } from "pino";
-import { type Config } from "./config.ts";
-import { type AuditDraft } from "./core/audit-entry.ts";
+import type { Logger } from "pino";
+import type { Config } from "./config.ts";
+import type { AuditDraft } from "./core/audit-entry.ts";
 import { asError, ConfigError } from "./errors.ts";
 import {
   refusedEntries,

@@ -1,11 +1,11 @@
-import { type KeyObject } from "node:crypto";
-import { type Writable } from "node:stream";
+import type { KeyObject } from "node:crypto";
+import type { Writable } from "node:stream";
 import { type AuditIntervals, openAuditTrail } from "./audit-trail.ts";
-import { type Config } from "./config.ts";
-import { type DestinationConfig } from "./config/destinations.ts";
+import type { Config } from "./config.ts";
+import type { DestinationConfig } from "./config/destinations.ts";
 import { createCheckpoints } from "./core/checkpoint.ts";
 import { createIntake } from "./core/intake.ts";
-import { type Destination } from "./core/model.ts";
+import type { Destination } from "./core/model.ts";
 import { createRefusalBudget } from "./core/refusal-budget.ts";
 import { createRouter } from "./core/routing.ts";
 import { createDispatcher, type Dispatcher } from "./delivery/dispatcher.ts";
@@ -17,7 +17,7 @@ import {
   handlersOf,
 } from "./destinations.ts";
 import { asError, type StoreError } from "./errors.ts";
-import { type ServerLimits } from "./http/server.ts";
+import type { ServerLimits } from "./http/server.ts";
 import { openListeners } from "./listeners.ts";
 import { startKeyAgeChecks } from "./key-age-checks.ts";
 import { createLiveHexApi } from "./live-hex-api.ts";

@@ -5,7 +5,7 @@ import path from "node:path";
 import { createEntryBudget } from "../src/core/entry-budget.ts";
 import { createRefusalBudget } from "../src/core/refusal-budget.ts";
 import { createSuppressedEntries } from "../src/core/suppressed-entries.ts";
-import { type AuditDraft } from "../src/core/audit-entry.ts";
+import type { AuditDraft } from "../src/core/audit-entry.ts";
 import {
   eventBody,
   OTHER_SECRET,

@@ -7,7 +7,7 @@ import {
   type ChainHead,
   hashLine,
 } from "../src/core/audit-chain.ts";
-import { type AuditDraft } from "../src/core/audit-entry.ts";
+import type { AuditDraft } from "../src/core/audit-entry.ts";
 import { parseEntry } from "../src/core/parsed-entry.ts";
 import {
   CHECKPOINTS,

@@ -20,9 +20,9 @@ import { startFeeder } from "../src/audit/feeder.ts";
 import { createFileSink } from "../src/audit/file-sink.ts";
 import { SinkFault } from "../src/audit/sink.ts";
 import { createSinkHealth } from "../src/audit/sink-health.ts";
-import { type AuditDraft } from "../src/core/audit-entry.ts";
-import { type ParsedEntry } from "../src/core/parsed-entry.ts";
-import { type AuditRow } from "../src/core/store.ts";
+import type { AuditDraft } from "../src/core/audit-entry.ts";
+import type { ParsedEntry } from "../src/core/parsed-entry.ts";
+import type { AuditRow } from "../src/core/store.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";
 import {
   CHECKPOINTS,

@@ -4,7 +4,7 @@ import {
   type IncomingHttpHeaders,
   type ServerResponse,
 } from "node:http";
-import { type AddressInfo } from "node:net";
+import type { AddressInfo } from "node:net";
 
 export interface Attempt {
   readonly path: string;

@@ -4,15 +4,12 @@ import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { type Environment } from "../src/config.ts";
+import type { Environment } from "../src/config.ts";
 import { fingerprintOf } from "../src/core/key-id.ts";
 import { looksRandom } from "../src/doctor/key-shape.ts";
 import { createKeyScanner } from "../src/doctor/key-scanner.ts";
 import { parseAllowList, allowanceOf } from "../src/doctor/allow-list.ts";
-import {
-  type CheckName,
-  type CheckResult,
-} from "../src/doctor/check-result.ts";
+import type { CheckName, CheckResult } from "../src/doctor/check-result.ts";
 import {
   eventBody,
   signed,

@@ -12,7 +12,7 @@ import { createTrailVerifier } from "../src/audit/verify.ts";
 import { rowsOf } from "../src/cli/reader.ts";
 import { type Environment, loadConfig } from "../src/config.ts";
 import { createCheckpoints } from "../src/core/checkpoint.ts";
-import { type StoreError } from "../src/errors.ts";
+import type { StoreError } from "../src/errors.ts";
 import { type ServiceDeps, startService } from "../src/service.ts";
 import { SCHEMES, type SchemeName } from "../src/signature/scheme.ts";
 import { signHeaders } from "../src/signature/sign.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import path from "node:path";
 import { inspect } from "node:util";
-import { type AuditDraft } from "../src/core/audit-entry.ts";
+import type { AuditDraft } from "../src/core/audit-entry.ts";
 import { coversScope, denialOf, scopeFaults } from "../src/core/scopes.ts";
 import { keyIdOf } from "../src/core/key-id.ts";
 import { createCallSummary } from "../src/hex/call-summary.ts";

@@ -16,7 +16,7 @@ import {
   type Server,
   type Socket,
 } from "node:net";
-import { type AttemptResult, type ClaimedDelivery } from "../src/core/model.ts";
+import type { AttemptResult, ClaimedDelivery } from "../src/core/model.ts";
 import {
   createGuardedLookup,
   forbiddenHost,

@@ -11,7 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { type Environment } from "../src/config.ts";
+import type { Environment } from "../src/config.ts";
 import { keyIdOf } from "../src/core/key-id.ts";
 import { replaceFile } from "../src/keys/replace-file.ts";
 import { type RotationDeps, rotateKey } from "../src/keys/rotate-key.ts";

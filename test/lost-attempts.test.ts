@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
 import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Environment } from "../src/config.ts";
+import type { Environment } from "../src/config.ts";
 import { openSqliteReader } from "../src/store/sqlite.ts";
 import { startDestination, type TestDestination } from "./destinations.ts";
 import {

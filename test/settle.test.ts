@@ -1,5 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
-import { type AttemptResult, type DeliveryState } from "../src/core/model.ts";
+import type { AttemptResult, DeliveryState } from "../src/core/model.ts";
 import { parseRetryAfter } from "../src/core/retry-after.ts";
 import { settle } from "../src/core/settle.ts";
 

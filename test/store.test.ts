@@ -2,14 +2,14 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import Database from "better-sqlite3";
 import { symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { type AuditDraft } from "../src/core/audit-entry.ts";
-import { type ClaimedDelivery, type DeliveryState } from "../src/core/model.ts";
-import {
-  type ClaimRequest,
-  type EventFilter,
-  type EventRecord,
-  type EventScan,
-  type Store,
+import type { AuditDraft } from "../src/core/audit-entry.ts";
+import type { ClaimedDelivery, DeliveryState } from "../src/core/model.ts";
+import type {
+  ClaimRequest,
+  EventFilter,
+  EventRecord,
+  EventScan,
+  Store,
 } from "../src/core/store.ts";
 import { createGroupCommit } from "../src/store/group-commit.ts";
 import { openSqliteStore } from "../src/store/sqlite.ts";

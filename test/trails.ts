@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { serverStarted } from "../src/audit/server-entries.ts";
-import { type TrailReport } from "../src/audit/trail-report.ts";
+import type { TrailReport } from "../src/audit/trail-report.ts";
 import {
   createTrailVerifier,
   type VerifyOptions,
@@ -12,7 +12,7 @@ import {
   hashLine,
   splitHash,
 } from "../src/core/audit-chain.ts";
-import { type AuditDraft } from "../src/core/audit-entry.ts";
+import type { AuditDraft } from "../src/core/audit-entry.ts";
 import { createCheckpoints } from "../src/core/checkpoint.ts";
 import { parseEntry } from "../src/core/parsed-entry.ts";
 import { CHECKPOINTS } from "./harness.ts";

@@ -1,5 +1,5 @@
-import { type ChainHead } from "../core/audit-chain.ts";
-import { type AuditReader } from "../core/store.ts";
+import type { ChainHead } from "../core/audit-chain.ts";
+import type { AuditReader } from "../core/store.ts";
 
 /** So many of the newest entries are looked at. */
 const LOOK_BACK = 5000;

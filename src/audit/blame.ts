@@ -1,6 +1,6 @@
 import { type ChainLink, GENESIS } from "../core/audit-chain.ts";
-import { type Claims } from "./damage.ts";
-import { type WriterChain } from "./writer-chain.ts";
+import type { Claims } from "./damage.ts";
+import type { WriterChain } from "./writer-chain.ts";
 
 /** Nobody to put it down to: a line that was an entry and says nothing of its place any more. */
 const UNKNOWN_WRITER = "(unreadable)";

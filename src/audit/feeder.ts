@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { createAlarm } from "../alarm.ts";
-import { type AuditDraft } from "../core/audit-entry.ts";
+import type { AuditDraft } from "../core/audit-entry.ts";
 import { waitAfterAttempt } from "../core/backoff.ts";
-import { type AuditRow, type SinkPosition, type Store } from "../core/store.ts";
+import type { AuditRow, SinkPosition, Store } from "../core/store.ts";
 import { type AuditSink, SinkFault, type SinkName } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
 import { createSinkProgress, type ProgressStore } from "./sink-progress.ts";

@@ -1,4 +1,4 @@
-import { type Stats } from "node:fs";
+import type { Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { LINE_START, MAX_LINE_BYTES } from "../core/audit-entry.ts";
 import { ConfigError, errorCode } from "../errors.ts";

@@ -1,5 +1,5 @@
-import { type ChainHead } from "../core/audit-chain.ts";
-import { type WriterChain } from "./writer-chain.ts";
+import type { ChainHead } from "../core/audit-chain.ts";
+import type { WriterChain } from "./writer-chain.ts";
 
 /** Entries that must be there, and with a certain hash: a start that is vouched for names them, or whoever asks does. */
 export interface KnownEntries {

@@ -1,5 +1,5 @@
 import { GENESIS } from "../core/audit-chain.ts";
-import { type ParsedEntry } from "../core/parsed-entry.ts";
+import type { ParsedEntry } from "../core/parsed-entry.ts";
 
 /** Entries in a row, each linked to the one before. */
 interface Part {

@@ -1,5 +1,5 @@
 import { shown, wrap } from "../core/terminal-text.ts";
-import { type ParsedEntry } from "../core/parsed-entry.ts";
+import type { ParsedEntry } from "../core/parsed-entry.ts";
 
 const RED = "\u001b[31m";
 const GREEN = "\u001b[32m";

@@ -5,8 +5,8 @@ import {
   clipText,
   MAX_LINE_BYTES,
 } from "../core/audit-entry.ts";
-import { type ChainHead } from "../core/audit-chain.ts";
-import { type Source } from "../core/model.ts";
+import type { ChainHead } from "../core/audit-chain.ts";
+import type { Source } from "../core/model.ts";
 
 /** So much of an entry is left to its metadata, in bytes. */
 const MAX_METADATA = MAX_LINE_BYTES - 600;

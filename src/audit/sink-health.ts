@@ -1,5 +1,5 @@
-import { type AuditDraft } from "../core/audit-entry.ts";
-import { type SinkFault, type SinkName } from "./sink.ts";
+import type { AuditDraft } from "../core/audit-entry.ts";
+import type { SinkFault, SinkName } from "./sink.ts";
 
 /** A fault that passes by itself this soon is not worth an entry. */
 const FAILURES_TO_TELL = 2;

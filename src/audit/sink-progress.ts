@@ -1,9 +1,5 @@
-import {
-  type AuditReader,
-  type SinkPosition,
-  type Store,
-} from "../core/store.ts";
-import { type AuditSink, type SinkName } from "./sink.ts";
+import type { AuditReader, SinkPosition, Store } from "../core/store.ts";
+import type { AuditSink, SinkName } from "./sink.ts";
 
 /** How far a sink has come is noted so long after the last time, or so many entries, whichever comes first. */
 const SAVE_EVERY_MS = 1000;

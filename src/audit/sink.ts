@@ -1,4 +1,4 @@
-import { type AuditRow } from "../core/store.ts";
+import type { AuditRow } from "../core/store.ts";
 
 /** Where the trail goes besides the store. */
 export type SinkName = "stdout" | "file" | "analytics";

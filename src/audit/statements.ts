@@ -1,7 +1,7 @@
-import { type ChainHead } from "../core/audit-chain.ts";
-import { type ParsedEntry } from "../core/parsed-entry.ts";
-import { type Reprint } from "./reprints.ts";
-import { type LateBeginning, type WriterChain } from "./writer-chain.ts";
+import type { ChainHead } from "../core/audit-chain.ts";
+import type { ParsedEntry } from "../core/parsed-entry.ts";
+import type { Reprint } from "./reprints.ts";
+import type { LateBeginning, WriterChain } from "./writer-chain.ts";
 
 /** A head that a start names, and how far its writer had come in these lines by then. */
 export interface NamedHead extends ChainHead {

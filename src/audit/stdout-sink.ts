@@ -1,4 +1,4 @@
-import { type Writable } from "node:stream";
+import type { Writable } from "node:stream";
 import { STDOUT_PREFIX } from "../core/audit-entry.ts";
 import { errorCode } from "../errors.ts";
 import { type AuditSink, SinkFault } from "./sink.ts";

@@ -1,6 +1,6 @@
-import { type ChainHead } from "../core/audit-chain.ts";
-import { type ChainFault } from "./chain-fault.ts";
-import { type WriterChain } from "./writer-chain.ts";
+import type { ChainHead } from "../core/audit-chain.ts";
+import type { ChainFault } from "./chain-fault.ts";
+import type { WriterChain } from "./writer-chain.ts";
 
 /** What is known of one writer's chain. */
 export interface WriterReport {

@@ -1,9 +1,9 @@
 import { CHECKPOINT_EVERY, GENESIS } from "../core/audit-chain.ts";
 import { isSigned } from "../core/checkpoint.ts";
-import { type ParsedEntry } from "../core/parsed-entry.ts";
-import { type ChainFault } from "./chain-fault.ts";
+import type { ParsedEntry } from "../core/parsed-entry.ts";
+import type { ChainFault } from "./chain-fault.ts";
 import { Parts } from "./parts.ts";
-import { type Recent } from "./recent.ts";
+import type { Recent } from "./recent.ts";
 import { Reprints } from "./reprints.ts";
 
 /** A writer that begins late: with `next`, which names `prev` as the hash of the one before. */

@@ -1,8 +1,8 @@
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { loadHexApi, readEnvironment } from "../config.ts";
 import { createTrailSearch } from "../core/search-trail.ts";
 import { createScopeUse, type ScopeUse } from "../core/scope-use.ts";
-import { type AuditReader } from "../core/store.ts";
+import type { AuditReader } from "../core/store.ts";
 import { parseSinceOption } from "./parse.ts";
 import { print } from "./print.ts";
 import { withReader } from "./reader.ts";

@@ -9,7 +9,7 @@ import {
 } from "../core/search-trail.ts";
 import { UsageError } from "../errors.ts";
 import { TERMINAL_WIDTH } from "../core/terminal-text.ts";
-import { type AuditReader } from "../core/store.ts";
+import type { AuditReader } from "../core/store.ts";
 import { parseActionOption, parseCount, parseSinceOption } from "./parse.ts";
 import { print } from "./print.ts";
 import { rowsOf, withReader } from "./reader.ts";

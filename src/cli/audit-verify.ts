@@ -1,8 +1,8 @@
 import { createReadStream, statSync } from "node:fs";
 import { type Command, InvalidArgumentError } from "commander";
-import { type TrailReport } from "../audit/trail-report.ts";
+import type { TrailReport } from "../audit/trail-report.ts";
 import { createTrailVerifier, type VerifyOptions } from "../audit/verify.ts";
-import { type ChainHead } from "../core/audit-chain.ts";
+import type { ChainHead } from "../core/audit-chain.ts";
 import { asError, UsageError } from "../errors.ts";
 import { linesOf } from "./lines.ts";
 import { collect } from "./parse.ts";

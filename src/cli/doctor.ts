@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
-import { type Command } from "commander";
+import type { Command } from "commander";
 import {
   loadConfig,
   loadHexApi,
@@ -11,14 +11,14 @@ import {
 } from "../config.ts";
 import { secretFilesOf } from "../config/environment.ts";
 import { asciiJson } from "../core/audit-entry.ts";
-import { type Source } from "../core/model.ts";
+import type { Source } from "../core/model.ts";
 import { shown, TERMINAL_WIDTH, wrapText } from "../core/terminal-text.ts";
 import {
   CHECKS,
   type CheckResult,
   type Finding,
 } from "../doctor/check-result.ts";
-import { type TrailVerdict } from "../doctor/doctor-deps.ts";
+import type { TrailVerdict } from "../doctor/doctor-deps.ts";
 import { EXIT } from "../errors.ts";
 import { schemeOf } from "../signature/scheme.ts";
 import { signHeaders } from "../signature/sign.ts";

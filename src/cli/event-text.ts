@@ -1,7 +1,7 @@
-import {
-  type DeliveryStatus,
-  type EventDetail,
-  type EventStatus,
+import type {
+  DeliveryStatus,
+  EventDetail,
+  EventStatus,
 } from "../core/model.ts";
 import {
   shown,

@@ -1,4 +1,4 @@
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { asciiJson } from "../core/audit-entry.ts";
 import { createEventFilter } from "../core/event-filter.ts";
 import { eventJson } from "../core/event-json.ts";

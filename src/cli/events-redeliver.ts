@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { asciiJson } from "../core/audit-entry.ts";
 import { createEventFilter } from "../core/event-filter.ts";
 import {
@@ -9,7 +9,7 @@ import {
   type Redeliverable,
   redeliverablesOf,
 } from "../core/redelivery.ts";
-import { type EventReader } from "../core/store.ts";
+import type { EventReader } from "../core/store.ts";
 import { EXIT, UsageError } from "../errors.ts";
 import { addFilterOptions, type FilterOptions } from "./filter-options.ts";
 import { operatorOption, thisUser } from "./operator.ts";

@@ -1,4 +1,4 @@
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { asciiJson } from "../core/audit-entry.ts";
 import { eventDetailJson } from "../core/event-json.ts";
 import { EXIT } from "../errors.ts";

@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander";
 import { DELIVERY_STATES } from "../core/event-filter.ts";
-import { type DeliveryState } from "../core/model.ts";
+import type { DeliveryState } from "../core/model.ts";
 import { parseSinceOption } from "./parse.ts";
 
 /** The options that choose events, for the commands that share them. */

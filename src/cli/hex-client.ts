@@ -1,6 +1,6 @@
-import { type HexApiConfig } from "../config/hex-api.ts";
-import { type Store } from "../core/store.ts";
-import { type HexClientOptions } from "../hex/hex-call.ts";
+import type { HexApiConfig } from "../config/hex-api.ts";
+import type { Store } from "../core/store.ts";
+import type { HexClientOptions } from "../hex/hex-call.ts";
 import { hexClientOptions } from "../live-hex-api.ts";
 import { SYSTEM } from "./system.ts";
 

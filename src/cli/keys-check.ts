@@ -1,7 +1,7 @@
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { loadHexApi, readEnvironment } from "../config.ts";
-import { type HexApiConfig, type HexKey } from "../config/hex-api.ts";
-import { type Store } from "../core/store.ts";
+import type { HexApiConfig, HexKey } from "../config/hex-api.ts";
+import type { Store } from "../core/store.ts";
 import { TERMINAL_WIDTH, wrapText } from "../core/terminal-text.ts";
 import { ConfigError, EXIT } from "../errors.ts";
 import { HexApiError } from "../hex/hex-error.ts";

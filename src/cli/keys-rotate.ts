@@ -18,7 +18,7 @@ import {
   type RotationResult,
   type RotationStep,
 } from "../keys/rotate-key.ts";
-import { type Store } from "../core/store.ts";
+import type { Store } from "../core/store.ts";
 import { TERMINAL_WIDTH, wrapText } from "../core/terminal-text.ts";
 import { commandClientOptions } from "./hex-client.ts";
 import { obtainNewKey, requireNewKey } from "./new-key.ts";

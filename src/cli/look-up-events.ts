@@ -1,7 +1,7 @@
 import { asciiJson } from "../core/audit-entry.ts";
 import { findEvent } from "../core/event-reference.ts";
-import { type EventDetail } from "../core/model.ts";
-import { type EventReader } from "../core/store.ts";
+import type { EventDetail } from "../core/model.ts";
+import type { EventReader } from "../core/store.ts";
 import { UsageError } from "../errors.ts";
 
 /**

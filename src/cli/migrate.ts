@@ -1,4 +1,4 @@
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { readEnvironment, readVariables } from "../config.ts";
 import { migrateSqlite } from "../store/sqlite.ts";
 

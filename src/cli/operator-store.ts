@@ -1,9 +1,9 @@
-import { type KeyObject } from "node:crypto";
+import type { KeyObject } from "node:crypto";
 import { existsSync } from "node:fs";
 import { commandStarted, commandStopped } from "../audit/server-entries.ts";
 import { readEnvironment, readVariables } from "../config.ts";
 import { createCheckpoints } from "../core/checkpoint.ts";
-import { type Store } from "../core/store.ts";
+import type { Store } from "../core/store.ts";
 import { isSignedWith } from "../core/search-trail.ts";
 import { ConfigError } from "../errors.ts";
 import {

@@ -1,9 +1,5 @@
 import { readEnvironment, readVariables } from "../config.ts";
-import {
-  type AuditReader,
-  type AuditRow,
-  type EventReader,
-} from "../core/store.ts";
+import type { AuditReader, AuditRow, EventReader } from "../core/store.ts";
 import { openSqliteReader } from "../store/sqlite.ts";
 
 const BATCH = 1000;

@@ -1,10 +1,10 @@
 import { existsSync } from "node:fs";
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { loadHexApi, loadHexSource, readEnvironment } from "../config.ts";
 import { type KeyAge, judgeKeyAge } from "../core/key-age.ts";
 import { lastUseOf } from "../core/key-use.ts";
-import { type SigningSecret } from "../core/model.ts";
-import { type AuditReader } from "../core/store.ts";
+import type { SigningSecret } from "../core/model.ts";
+import type { AuditReader } from "../core/store.ts";
 import { EXIT } from "../errors.ts";
 import { print } from "./print.ts";
 import { databaseFile, withReader } from "./reader.ts";

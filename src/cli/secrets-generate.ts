@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { writeFileSync } from "node:fs";
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { keyIdOf } from "../core/key-id.ts";
 import { errorCode, UsageError } from "../errors.ts";
 

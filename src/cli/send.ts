@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { loadHexSource, readEnvironment, readVariables } from "../config.ts";
-import { type Source } from "../core/model.ts";
+import type { Source } from "../core/model.ts";
 import { asError, EXIT, UsageError } from "../errors.ts";
 import { parseCount, parseTimestampOption } from "./parse.ts";
 import { createProgressBar } from "./progress-bar.ts";

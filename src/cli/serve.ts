@@ -1,9 +1,9 @@
-import { type Command } from "commander";
-import { type Logger } from "pino";
+import type { Command } from "commander";
+import type { Logger } from "pino";
 import { type Config, loadConfig, readEnvironment } from "../config.ts";
 import { asError, EXIT, type ExitCode } from "../errors.ts";
 import { createLogger } from "../logger.ts";
-import { type Service } from "../service.ts";
+import type { Service } from "../service.ts";
 import { unblocked } from "./output.ts";
 import { SYSTEM } from "./system.ts";
 

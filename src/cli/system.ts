@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { lookup } from "node:dns";
-import { type ServiceDeps } from "../service.ts";
+import type { ServiceDeps } from "../service.ts";
 import { VERSION } from "../version.ts";
 
 /** The clock, the randomness and the network of this machine, for the service. */

@@ -1,5 +1,5 @@
-import { type TrailReport, type WriterReport } from "../audit/trail-report.ts";
-import { type ChainFault } from "../audit/chain-fault.ts";
+import type { TrailReport, WriterReport } from "../audit/trail-report.ts";
+import type { ChainFault } from "../audit/chain-fault.ts";
 import { asciiJson } from "../core/audit-entry.ts";
 import { shown, TERMINAL_WIDTH, wrapText } from "../core/terminal-text.ts";
 import { EXIT, type ExitCode } from "../errors.ts";

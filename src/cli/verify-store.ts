@@ -1,9 +1,9 @@
 import { accessSync, constants } from "node:fs";
-import { type TrailReport } from "../audit/trail-report.ts";
+import type { TrailReport } from "../audit/trail-report.ts";
 import { createTrailVerifier, type VerifyOptions } from "../audit/verify.ts";
 import { readEnvironment, readVariables } from "../config.ts";
 import { publicKeyOf } from "../core/checkpoint.ts";
-import { type AuditReader } from "../core/store.ts";
+import type { AuditReader } from "../core/store.ts";
 import { errorCode } from "../errors.ts";
 import { auditKeyFile, readAuditKey } from "../store/sqlite.ts";
 import { createProgressBar } from "./progress-bar.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type Command } from "commander";
+import type { Command } from "commander";
 import { loadHexSource, readEnvironment, readVariables } from "../config.ts";
 import { judgeWindow, skewSeconds } from "../core/replay-window.ts";
 import { asError, EXIT, UsageError } from "../errors.ts";

@@ -1,7 +1,7 @@
-import { type z } from "zod";
+import type { z } from "zod";
 import { isJsonPointer } from "../core/order-key.ts";
 import { isEventPattern } from "../core/routing.ts";
-import { type Environment } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { lineAt } from "./faults.ts";
 import { checked, type ConfigFile } from "./file.ts";
 import {

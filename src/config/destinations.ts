@@ -1,8 +1,8 @@
-import { type Route, type Source } from "../core/model.ts";
+import type { Route, Source } from "../core/model.ts";
 import { outboundKey } from "../delivery/standard-webhooks.ts";
-import { type DestinationEntry } from "./destination-entry.ts";
+import type { DestinationEntry } from "./destination-entry.ts";
 import { lineAt } from "./faults.ts";
-import { type HexEntry } from "./hex-entry.ts";
+import type { HexEntry } from "./hex-entry.ts";
 
 export interface HttpDestinationConfig extends Route {
   readonly kind: "http";

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 import { parseEnv } from "node:util";
-import { type z } from "zod";
+import type { z } from "zod";
 import { asError, ConfigError, errorCode } from "../errors.ts";
 import { readSecretFile } from "./secret.ts";
 import { type ValueOf, type VariableName, VARIABLES } from "./variables.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { type Environment } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { lineAt } from "./faults.ts";
 import { isMap, mapOf, mapOfNames } from "./file-values.ts";
 import { parseStrictYaml } from "./strict-yaml.ts";

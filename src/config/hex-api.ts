@@ -5,8 +5,8 @@ import {
   scopeFaults,
   type ScopeRules,
 } from "../core/scopes.ts";
-import { type Environment } from "./environment.ts";
-import { type ValueOf } from "./variables.ts";
+import type { Environment } from "./environment.ts";
+import type { ValueOf } from "./variables.ts";
 
 /** Of the Hex API and of what may be done there. */
 export const HEX_API_VARIABLES = [

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { SCHEME_NAMES, type SchemeName } from "../signature/scheme.ts";
-import { type Environment } from "./environment.ts";
+import type { Environment } from "./environment.ts";
 import { checked, type ConfigFile } from "./file.ts";
 import {
   distinct,

@@ -1,8 +1,8 @@
 import { keyIdOf } from "../core/key-id.ts";
-import { type SigningSecret, type Source } from "../core/model.ts";
+import type { SigningSecret, Source } from "../core/model.ts";
 import { type Environment, readVariables } from "./environment.ts";
 import { collecting, lineAt } from "./faults.ts";
-import { type HexEntry, type SecretEntry } from "./hex-entry.ts";
+import type { HexEntry, SecretEntry } from "./hex-entry.ts";
 
 const SECRET_VARIABLES = [
   "HEX_SECRET",

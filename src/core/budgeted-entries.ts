@@ -1,6 +1,6 @@
-import { type AuditDraft } from "./audit-entry.ts";
-import { type EntryBudget } from "./entry-budget.ts";
-import { type SuppressedEntries } from "./suppressed-entries.ts";
+import type { AuditDraft } from "./audit-entry.ts";
+import type { EntryBudget } from "./entry-budget.ts";
+import type { SuppressedEntries } from "./suppressed-entries.ts";
 
 /** Entries that others can cause at will: within a budget each is written, beyond it they are counted. */
 export interface BudgetedEntries {

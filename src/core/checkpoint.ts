@@ -5,8 +5,8 @@ import {
   sign as signBytes,
   verify as verifyBytes,
 } from "node:crypto";
-import { type ChainLink, type Checkpoints } from "./audit-chain.ts";
-import { type AuditDraft } from "./audit-entry.ts";
+import type { ChainLink, Checkpoints } from "./audit-chain.ts";
+import type { AuditDraft } from "./audit-entry.ts";
 
 /** Makes checkpoints that are signed with an Ed25519 private key (RFC 8032). */
 export function createCheckpoints(privateKey: KeyObject): Checkpoints {

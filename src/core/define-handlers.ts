@@ -1,4 +1,4 @@
-import { type Handlers } from "./model.ts";
+import type { Handlers } from "./model.ts";
 
 /**
  * Gives a handlers module its types: `export default defineHandlers({ "invoice.paid": async (event, context) => … })`.

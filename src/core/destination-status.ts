@@ -1,5 +1,5 @@
-import { type Destination } from "./model.ts";
-import { type PausedDestination } from "./store.ts";
+import type { Destination } from "./model.ts";
+import type { PausedDestination } from "./store.ts";
 
 /** What an operator sees of a circuit breaker. */
 export interface BreakerStatus {

@@ -1,6 +1,6 @@
 import { asciiJson, AUDIT_ACTIONS } from "./audit-entry.ts";
 import { createGlob } from "./glob.ts";
-import { type ParsedEntry } from "./parsed-entry.ts";
+import type { ParsedEntry } from "./parsed-entry.ts";
 
 export const RESULTS = ["success", "failure"] as const;
 

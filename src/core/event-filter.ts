@@ -1,6 +1,6 @@
 import { createGlob } from "./glob.ts";
-import { type DeliveryState } from "./model.ts";
-import { type EventFilter } from "./store.ts";
+import type { DeliveryState } from "./model.ts";
+import type { EventFilter } from "./store.ts";
 
 /** The states of a delivery, as operators name them. */
 export const DELIVERY_STATES = [

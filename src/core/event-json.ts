@@ -1,8 +1,4 @@
-import {
-  type DeliveryStatus,
-  type EventDetail,
-  type EventStatus,
-} from "./model.ts";
+import type { DeliveryStatus, EventDetail, EventStatus } from "./model.ts";
 
 /** Events as the management API and `--json` show them: times in ISO 8601, and never a body. */
 

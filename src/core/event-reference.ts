@@ -1,5 +1,5 @@
-import { type EventDetail } from "./model.ts";
-import { type EventReader } from "./store.ts";
+import type { EventDetail } from "./model.ts";
+import type { EventReader } from "./store.ts";
 
 /** What a reference names: one event, none, or one in each of several sources. */
 export type FoundEvent =

@@ -1,17 +1,13 @@
 import { hash as digest } from "node:crypto";
 import { PROBLEMS, type ProblemCode } from "../errors.ts";
-import {
-  type AuditAction,
-  type AuditDraft,
-  type AuditMetadata,
-} from "./audit-entry.ts";
-import { type RefusalEntries } from "./budgeted-entries.ts";
-import { type NewEvent, type RecordOutcome, type Source } from "./model.ts";
+import type { AuditAction, AuditDraft, AuditMetadata } from "./audit-entry.ts";
+import type { RefusalEntries } from "./budgeted-entries.ts";
+import type { NewEvent, RecordOutcome, Source } from "./model.ts";
 import { readPayload } from "./payload.ts";
-import { type RefusalBudget } from "./refusal-budget.ts";
+import type { RefusalBudget } from "./refusal-budget.ts";
 import { judgeWindow, skewSeconds } from "./replay-window.ts";
-import { type createRouter } from "./routing.ts";
-import { type Store } from "./store.ts";
+import type { createRouter } from "./routing.ts";
+import type { Store } from "./store.ts";
 
 /** A request for a known source whose body was read whole. Nothing of it is believed yet. */
 export interface UnverifiedMessage {

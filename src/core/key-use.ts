@@ -1,6 +1,6 @@
 import { asciiJson } from "./audit-entry.ts";
 import { parseEntry } from "./parsed-entry.ts";
-import { type AuditReader } from "./store.ts";
+import type { AuditReader } from "./store.ts";
 
 const STEP = 1000;
 

@@ -1,4 +1,4 @@
-import { type DeliveryState, type Destination } from "./model.ts";
+import type { DeliveryState, Destination } from "./model.ts";
 
 /** So many deaths of the process during attempts of one delivery are put down to it. */
 const MAX_CRASHES = 5;

@@ -1,10 +1,10 @@
 import { type AuditDraft, clipText } from "./audit-entry.ts";
-import { type DeliveryStatus, type EventStatus } from "./model.ts";
-import {
-  type DeliveryFacts,
-  type EventFilter,
-  type EventReader,
-  type RedeliveryStore,
+import type { DeliveryStatus, EventStatus } from "./model.ts";
+import type {
+  DeliveryFacts,
+  EventFilter,
+  EventReader,
+  RedeliveryStore,
 } from "./store.ts";
 import { eventsOf } from "./walk-events.ts";
 

@@ -1,4 +1,4 @@
-import { type ProblemCode } from "../errors.ts";
+import type { ProblemCode } from "../errors.ts";
 
 /** Decides what a request is refused with: its own code, or that there were too many. */
 export interface RefusalBudget {

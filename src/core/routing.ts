@@ -1,4 +1,4 @@
-import { type NewDelivery, type Route } from "./model.ts";
+import type { NewDelivery, Route } from "./model.ts";
 import { createOrderKey } from "./order-key.ts";
 
 const PATTERN = /^(?:\*|[^*]+\.\*|[^*]+)$/;

@@ -1,4 +1,4 @@
-import { type ParsedEntry } from "./parsed-entry.ts";
+import type { ParsedEntry } from "./parsed-entry.ts";
 import { coversScope } from "./scopes.ts";
 
 /** What a granted scope was good for in a period. */

@@ -4,7 +4,7 @@ import {
   textsOf,
 } from "./entry-filter.ts";
 import { type ParsedEntry, parseEntry } from "./parsed-entry.ts";
-import { type AuditReader, type AuditRow, type AuditSearch } from "./store.ts";
+import type { AuditReader, AuditRow, AuditSearch } from "./store.ts";
 
 /** An entry that fits, with the line it was read from. */
 export interface FoundEntry {

@@ -1,5 +1,5 @@
 import { waitAfterAttempt } from "./backoff.ts";
-import { type AttemptResult, type DeliveryState } from "./model.ts";
+import type { AttemptResult, DeliveryState } from "./model.ts";
 
 /** No destination puts an attempt off for longer by `Retry-After`: a schedule that waits longer still does. */
 const MAX_RETRY_AFTER_MS = 3_600_000;

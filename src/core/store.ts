@@ -1,16 +1,16 @@
-import { type AuditDraft } from "./audit-entry.ts";
-import { type ChainHead } from "./audit-chain.ts";
-import {
-  type AttemptResult,
-  type ClaimedDelivery,
-  type DeliveryState,
-  type EventDetail,
-  type EventStatus,
-  type NewDelivery,
-  type NewEvent,
-  type RecordOutcome,
-  type ReplayClaim,
-  type StoredEvent,
+import type { AuditDraft } from "./audit-entry.ts";
+import type { ChainHead } from "./audit-chain.ts";
+import type {
+  AttemptResult,
+  ClaimedDelivery,
+  DeliveryState,
+  EventDetail,
+  EventStatus,
+  NewDelivery,
+  NewEvent,
+  RecordOutcome,
+  ReplayClaim,
+  StoredEvent,
 } from "./model.ts";
 
 /** One verified message with everything that is written beside it. */

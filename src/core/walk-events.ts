@@ -1,5 +1,5 @@
-import { type EventStatus } from "./model.ts";
-import { type EventReader, type EventScan } from "./store.ts";
+import type { EventStatus } from "./model.ts";
+import type { EventReader, EventScan } from "./store.ts";
 
 /** So many events at most are asked for in one step. */
 const STEP = 200;

@@ -1,4 +1,4 @@
-import { type LookupAddress } from "node:dns";
+import type { LookupAddress } from "node:dns";
 import { isIP, type LookupFunction } from "node:net";
 import { type ForbiddenKind, forbiddenKind } from "./forbidden-address.ts";
 

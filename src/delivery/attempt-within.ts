@@ -1,4 +1,4 @@
-import { type AttemptResult } from "../core/model.ts";
+import type { AttemptResult } from "../core/model.ts";
 
 /**
  * One attempt that ends when its time is up or it is cut off, whether what makes it heeds its signal or not. Never

@@ -1,7 +1,7 @@
 import { type AuditDraft, clipText } from "../core/audit-entry.ts";
-import { type DestinationStatus } from "../core/destination-status.ts";
-import { type Destination, type NewDelivery } from "../core/model.ts";
-import { type Store } from "../core/store.ts";
+import type { DestinationStatus } from "../core/destination-status.ts";
+import type { Destination, NewDelivery } from "../core/model.ts";
+import type { Store } from "../core/store.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { createWorker, type Worker } from "./worker.ts";

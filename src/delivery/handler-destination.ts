@@ -1,13 +1,13 @@
 import { decodeBody } from "../core/payload.ts";
-import {
-  type AttemptResult,
-  type Destination,
-  type Handler,
-  type HandlerEvent,
-  type HandlerLogger,
-  type HexApi,
-  type Route,
-  type StoredEvent,
+import type {
+  AttemptResult,
+  Destination,
+  Handler,
+  HandlerEvent,
+  HandlerLogger,
+  HexApi,
+  Route,
+  StoredEvent,
 } from "../core/model.ts";
 import { asError } from "../errors.ts";
 

@@ -1,10 +1,10 @@
 import { hash as digest } from "node:crypto";
-import { type LookupFunction } from "node:net";
-import {
-  type AttemptResult,
-  type ClaimedDelivery,
-  type Destination,
-  type Route,
+import type { LookupFunction } from "node:net";
+import type {
+  AttemptResult,
+  ClaimedDelivery,
+  Destination,
+  Route,
 } from "../core/model.ts";
 import { parseRetryAfter } from "../core/retry-after.ts";
 import { networkFault } from "../errors.ts";

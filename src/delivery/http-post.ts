@@ -4,7 +4,7 @@ import {
   request as requestHttp,
 } from "node:http";
 import { request as requestHttps } from "node:https";
-import { type LookupFunction, type Socket } from "node:net";
+import type { LookupFunction, Socket } from "node:net";
 import { urlToHttpOptions } from "node:url";
 import { asError } from "../errors.ts";
 import { createKeepAliveAgent } from "./keep-alive-agent.ts";

@@ -1,6 +1,6 @@
 import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
-import { type LookupFunction, type Socket } from "node:net";
+import type { LookupFunction, Socket } from "node:net";
 
 /** Less than the 5 s after which common servers close: a request rarely meets a connection that is being closed. */
 const IDLE_MS = 4000;

@@ -1,6 +1,6 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import { type Handler, type Handlers } from "../core/model.ts";
+import type { Handler, Handlers } from "../core/model.ts";
 import { isEventPattern } from "../core/routing.ts";
 import { asError, ConfigError } from "../errors.ts";
 

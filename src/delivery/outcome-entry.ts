@@ -4,12 +4,12 @@ import {
   type AuditMetadata,
   clipText,
 } from "../core/audit-entry.ts";
-import {
-  type AttemptResult,
-  type ClaimedDelivery,
-  type DeliveryState,
+import type {
+  AttemptResult,
+  ClaimedDelivery,
+  DeliveryState,
 } from "../core/model.ts";
-import { type LostAttempt } from "../core/store.ts";
+import type { LostAttempt } from "../core/store.ts";
 
 const ACTIONS = {
   succeeded: "delivery.succeeded",

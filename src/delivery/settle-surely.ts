@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type Settlement, type Store } from "../core/store.ts";
+import type { Settlement, Store } from "../core/store.ts";
 import { StoreError } from "../errors.ts";
 
 const RETRY_MS = 250;

@@ -1,4 +1,4 @@
-import { type LookupFunction } from "node:net";
+import type { LookupFunction } from "node:net";
 
 type Callback = Parameters<LookupFunction>[2];
 

@@ -1,20 +1,16 @@
 import { setMaxListeners } from "node:events";
-import { type WorkerStatus } from "../core/destination-status.ts";
+import type { WorkerStatus } from "../core/destination-status.ts";
 import { afterLostAttempt } from "../core/lost-attempt.ts";
-import {
-  type AttemptResult,
-  type ClaimedDelivery,
-  type Destination,
+import type {
+  AttemptResult,
+  ClaimedDelivery,
+  Destination,
 } from "../core/model.ts";
 import { settle } from "../core/settle.ts";
-import {
-  type LostAttempt,
-  type Settlement,
-  type Store,
-} from "../core/store.ts";
+import type { LostAttempt, Settlement, Store } from "../core/store.ts";
 import { createAlarm } from "../alarm.ts";
 import { attemptWithin } from "./attempt-within.ts";
-import { type CircuitBreaker } from "./circuit-breaker.ts";
+import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { lostEntry, outcomeEntry } from "./outcome-entry.ts";
 import { type Quarantine, suspicionOf } from "./quarantine.ts";
 import { settleSurely } from "./settle-surely.ts";

@@ -1,12 +1,12 @@
-import { type CheckResult } from "./check-result.ts";
-import { type DoctorDeps } from "./doctor-deps.ts";
+import type { CheckResult } from "./check-result.ts";
+import type { DoctorDeps } from "./doctor-deps.ts";
 import {
   isEnvFile,
   misplacedKeys,
   readEnvSecrets,
   sharedSecrets,
 } from "./env-files.ts";
-import { type GitState } from "./git-state.ts";
+import type { GitState } from "./git-state.ts";
 
 export async function envFilesIgnored(state: GitState): Promise<CheckResult> {
   const check = "env_files_ignored";

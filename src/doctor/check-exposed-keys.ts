@@ -2,12 +2,12 @@ import { readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { errorCode } from "../errors.ts";
 import { type AllowList, allowanceOf, parseAllowList } from "./allow-list.ts";
-import { type CheckResult } from "./check-result.ts";
-import { type DoctorDeps } from "./doctor-deps.ts";
+import type { CheckResult } from "./check-result.ts";
+import type { DoctorDeps } from "./doctor-deps.ts";
 import { distinctiveValues, readEnvSecrets } from "./env-files.ts";
 import { findExposedKeys, type ScanResult } from "./exposed-keys.ts";
 import { GitError } from "./git.ts";
-import { type GitState } from "./git-state.ts";
+import type { GitState } from "./git-state.ts";
 
 export async function exposedKeys(
   deps: DoctorDeps,

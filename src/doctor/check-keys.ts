@@ -1,7 +1,7 @@
 import { judgeKeyAge } from "../core/key-age.ts";
 import { scopeFaults } from "../core/scopes.ts";
-import { type CheckResult } from "./check-result.ts";
-import { type DoctorDeps } from "./doctor-deps.ts";
+import type { CheckResult } from "./check-result.ts";
+import type { DoctorDeps } from "./doctor-deps.ts";
 import { guarded } from "./guarded.ts";
 
 export function keysInEnvironment({

@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type CheckResult } from "./check-result.ts";
-import { type DoctorDeps } from "./doctor-deps.ts";
+import type { CheckResult } from "./check-result.ts";
+import type { DoctorDeps } from "./doctor-deps.ts";
 import { guarded } from "./guarded.ts";
 
 export function signaturesValidated(deps: DoctorDeps): Promise<CheckResult> {

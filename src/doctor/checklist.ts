@@ -1,9 +1,9 @@
 import { environmentsApart, envFilesIgnored } from "./check-env-files.ts";
 import { exposedKeys } from "./check-exposed-keys.ts";
 import { keyAge, keysInEnvironment, scopesMinimal } from "./check-keys.ts";
-import { type CheckResult } from "./check-result.ts";
+import type { CheckResult } from "./check-result.ts";
 import { auditLogging, signaturesValidated } from "./check-service.ts";
-import { type DoctorDeps } from "./doctor-deps.ts";
+import type { DoctorDeps } from "./doctor-deps.ts";
 import { gitStateOf } from "./git-state.ts";
 
 /** Goes through the security checklist. Nothing that it gives holds a key. */

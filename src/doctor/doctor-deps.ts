@@ -1,6 +1,6 @@
-import { type HexApiConfig } from "../config/hex-api.ts";
-import { type Source } from "../core/model.ts";
-import { type ScanProgress } from "./scan.ts";
+import type { HexApiConfig } from "../config/hex-api.ts";
+import type { Source } from "../core/model.ts";
+import type { ScanProgress } from "./scan.ts";
 
 /** What the audit trail of the store amounts to. */
 export interface TrailVerdict {

@@ -1,7 +1,7 @@
-import { type Finding } from "./check-result.ts";
-import { type Git } from "./git.ts";
+import type { Finding } from "./check-result.ts";
+import type { Git } from "./git.ts";
 import { createKeyScanner } from "./key-scanner.ts";
-import { type Scanned, type ScanProgress } from "./scan.ts";
+import type { Scanned, ScanProgress } from "./scan.ts";
 import { historyOf, scanObjects } from "./scan-history.ts";
 import { filesOf, scanFiles, workingTree } from "./scan-tree.ts";
 

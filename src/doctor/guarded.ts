@@ -1,5 +1,5 @@
 import { ConfigError } from "../errors.ts";
-import { type CheckName, type CheckResult } from "./check-result.ts";
+import type { CheckName, CheckResult } from "./check-result.ts";
 
 const MEND =
   "correct what is named; `hexhook secrets generate` makes a signing secret, .env.example lists the variables";

@@ -1,5 +1,5 @@
-import { type Finding } from "./check-result.ts";
-import { type Git } from "./git.ts";
+import type { Finding } from "./check-result.ts";
+import type { Git } from "./git.ts";
 import {
   MAX_SCANNED_BYTES,
   type Scan,

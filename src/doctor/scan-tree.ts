@@ -1,9 +1,9 @@
 import { lstat, readdir, readFile } from "node:fs/promises";
 import path from "node:path";
 import { errorCode } from "../errors.ts";
-import { type Finding } from "./check-result.ts";
+import type { Finding } from "./check-result.ts";
 import { isEnvFile } from "./env-files.ts";
-import { type Git } from "./git.ts";
+import type { Git } from "./git.ts";
 import {
   MAX_SCANNED_BYTES,
   type Scan,

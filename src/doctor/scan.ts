@@ -1,5 +1,5 @@
-import { type Finding } from "./check-result.ts";
-import { type ScannedKey } from "./key-scanner.ts";
+import type { Finding } from "./check-result.ts";
+import type { ScannedKey } from "./key-scanner.ts";
 
 /** Larger files are not looked into. */
 export const MAX_SCANNED_BYTES = 16_777_216;

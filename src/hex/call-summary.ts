@@ -1,4 +1,4 @@
-import { type AuditDraft } from "../core/audit-entry.ts";
+import type { AuditDraft } from "../core/audit-entry.ts";
 
 const SUMMARY_EVERY_MS = 3_600_000;
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { randomUUID } from "node:crypto";
-import { type AuditDraft } from "../core/audit-entry.ts";
+import type { AuditDraft } from "../core/audit-entry.ts";
 import { waitAfterAttempt } from "../core/backoff.ts";
 import { keyIdOf } from "../core/key-id.ts";
 import { denialOf, type ScopeRules } from "../core/scopes.ts";

@@ -3,7 +3,7 @@ import {
   type HexCall,
   type HexClientOptions,
 } from "./hex-call.ts";
-import { type HexAnswer } from "./hex-request.ts";
+import type { HexAnswer } from "./hex-request.ts";
 
 /** Asks the API whether it is well, which it tells to whoever has a key. */
 export const HEALTH = {

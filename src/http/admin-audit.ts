@@ -1,10 +1,10 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type RequestHandler } from "express";
+import type { RequestHandler } from "express";
 import { z } from "zod";
 import { isKnownAction, RESULTS } from "../core/entry-filter.ts";
 import { createTrailSearch } from "../core/search-trail.ts";
-import { type AuditReader } from "../core/store.ts";
-import { type AddRoute } from "./admin-route.ts";
+import type { AuditReader } from "../core/store.ts";
+import type { AddRoute } from "./admin-route.ts";
 import { answerJsonText } from "./answer.ts";
 import { createAuditStream } from "./audit-stream.ts";
 import { listMembers, timeOf } from "./list-input.ts";

@@ -1,8 +1,8 @@
-import { type RequestHandler } from "express";
-import { type DestinationStatus } from "../core/destination-status.ts";
+import type { RequestHandler } from "express";
+import type { DestinationStatus } from "../core/destination-status.ts";
 import { isoTime } from "../core/event-json.ts";
 import { AppError } from "../errors.ts";
-import { type AddRoute } from "./admin-route.ts";
+import type { AddRoute } from "./admin-route.ts";
 import { answerJson } from "./answer.ts";
 import { operatorInput } from "./operator-input.ts";
 import { readInput } from "./read-input.ts";

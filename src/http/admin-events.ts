@@ -1,18 +1,18 @@
-import { type Request, type RequestHandler } from "express";
+import type { Request, RequestHandler } from "express";
 import { z } from "zod";
 import { createEventFilter, DELIVERY_STATES } from "../core/event-filter.ts";
 import { eventDetailJson, eventJson } from "../core/event-json.ts";
 import { findEvent } from "../core/event-reference.ts";
-import { type EventDetail, type EventStatus } from "../core/model.ts";
+import type { EventDetail, EventStatus } from "../core/model.ts";
 import {
   redeliver,
   redeliverables,
   redeliverablesOf,
   redelivered,
 } from "../core/redelivery.ts";
-import { type EventFilter, type RedeliveryStore } from "../core/store.ts";
+import type { EventFilter, RedeliveryStore } from "../core/store.ts";
 import { AppError } from "../errors.ts";
-import { type AddRoute } from "./admin-route.ts";
+import type { AddRoute } from "./admin-route.ts";
 import { answerJson } from "./answer.ts";
 import { operatorInput, operatorName } from "./operator-input.ts";
 import { listMembers, timeOf } from "./list-input.ts";

@@ -1,4 +1,4 @@
-import { type RequestHandler, type Router } from "express";
+import type { RequestHandler, Router } from "express";
 import { methodNotAllowed } from "../errors.ts";
 
 /** Adds one path of the management API, with what each of its methods does; every other method is refused. */

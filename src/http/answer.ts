@@ -1,4 +1,4 @@
-import { type ServerResponse } from "node:http";
+import type { ServerResponse } from "node:http";
 import { PROBLEMS, type ProblemCode, type ProblemExtras } from "../errors.ts";
 import { securityHeaders } from "./security-headers.ts";
 

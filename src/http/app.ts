@@ -1,17 +1,13 @@
-import {
-  type ErrorRequestHandler,
-  type RequestHandler,
-  type Response,
-} from "express";
-import { type Logger } from "pino";
+import type { ErrorRequestHandler, RequestHandler, Response } from "express";
+import type { Logger } from "pino";
 import { pinoHttp } from "pino-http";
 import { AppError, asError, StoreError } from "../errors.ts";
-import { type TrustProxy } from "./client-address.ts";
+import type { TrustProxy } from "./client-address.ts";
 import { exchangeOf } from "./exchange.ts";
 import { createExpressApp, type PlainExpress } from "./express-app.ts";
 import { createHealth } from "./health.ts";
 import { createReceive, ENDPOINT, type ReceiveDeps } from "./receive.ts";
-import { type Refuse } from "./refuse.ts";
+import type { Refuse } from "./refuse.ts";
 
 export interface AppDeps {
   readonly gate: RequestHandler;

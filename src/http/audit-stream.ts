@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Request, type Response } from "express";
-import { type EntryFilter } from "../core/entry-filter.ts";
+import type { Request, Response } from "express";
+import type { EntryFilter } from "../core/entry-filter.ts";
 import { createTrailSearch, type FoundEntry } from "../core/search-trail.ts";
-import { type AuditReader } from "../core/store.ts";
+import type { AuditReader } from "../core/store.ts";
 import { AppError } from "../errors.ts";
 import { beginEventStream } from "./answer.ts";
 

@@ -1,5 +1,5 @@
 import { hash as digest, timingSafeEqual } from "node:crypto";
-import { type RequestHandler } from "express";
+import type { RequestHandler } from "express";
 import { AppError } from "../errors.ts";
 import { exchangeOf } from "./exchange.ts";
 

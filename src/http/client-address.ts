@@ -1,5 +1,5 @@
 import { isIP } from "node:net";
-import { type Request } from "express";
+import type { Request } from "express";
 
 /** How far `X-Forwarded-For` is believed: a number of hops, or the addresses and networks of the proxies. */
 export type TrustProxy = number | readonly string[];

@@ -1,7 +1,7 @@
-import { type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { AppError, errorCode, PROBLEMS, type ProblemCode } from "../errors.ts";
-import { type RefusalBudget } from "../core/refusal-budget.ts";
-import { type BudgetedEntries } from "../core/budgeted-entries.ts";
+import type { RefusalBudget } from "../core/refusal-budget.ts";
+import type { BudgetedEntries } from "../core/budgeted-entries.ts";
 import { rawProblem } from "./answer.ts";
 import { unmapped } from "./client-address.ts";
 import { exchangeOn } from "./exchange.ts";

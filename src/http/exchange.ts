@@ -1,7 +1,7 @@
-import { type Response } from "express";
-import { type IncomingMessage, type ServerResponse } from "node:http";
-import { type Socket } from "node:net";
-import { type AppError } from "../errors.ts";
+import type { Response } from "express";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { AppError } from "../errors.ts";
 
 /** One request and its answer, as the layers of the listener know it. */
 export interface Exchange {

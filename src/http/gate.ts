@@ -1,5 +1,5 @@
-import { type IncomingMessage } from "node:http";
-import { type Request, type RequestHandler } from "express";
+import type { IncomingMessage } from "node:http";
+import type { Request, RequestHandler } from "express";
 import { AppError } from "../errors.ts";
 import { openExchange } from "./exchange.ts";
 

@@ -8,7 +8,7 @@ import { methodNotAllowed } from "../errors.ts";
 import { writeJson } from "./answer.ts";
 import { exchangeOf } from "./exchange.ts";
 import { linger } from "./linger.ts";
-import { type Refuse } from "./refuse.ts";
+import type { Refuse } from "./refuse.ts";
 
 const ALLOW = "GET, HEAD";
 

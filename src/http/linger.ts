@@ -1,4 +1,4 @@
-import { type IncomingMessage, type ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** A rest of the body up to this size is read and dropped, so that the connection can go on. */
 const MAX_SKIPPED_BYTES = 65_536;

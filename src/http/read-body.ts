@@ -1,7 +1,7 @@
-import { type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 import getRawBody from "raw-body";
 import { AppError, asError } from "../errors.ts";
-import { type Holding } from "./admission.ts";
+import type { Holding } from "./admission.ts";
 
 /** The declared length of a body in bytes; null where it is sent in chunks. */
 export function declaredLength(req: IncomingMessage): number | null {

@@ -1,5 +1,5 @@
-import { type Request } from "express";
-import { type z } from "zod";
+import type { Request } from "express";
+import type { z } from "zod";
 import { AppError } from "../errors.ts";
 import { isIdentityEncoding, isJsonMediaType } from "./media-type.ts";
 import { declaredLength, readBody } from "./read-body.ts";

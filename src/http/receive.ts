@@ -1,14 +1,14 @@
-import { type IncomingMessage } from "node:http";
-import { type RequestHandler } from "express";
-import { type IntakeResult, type UnverifiedMessage } from "../core/intake.ts";
-import { type Source } from "../core/model.ts";
+import type { IncomingMessage } from "node:http";
+import type { RequestHandler } from "express";
+import type { IntakeResult, UnverifiedMessage } from "../core/intake.ts";
+import type { Source } from "../core/model.ts";
 import { AppError, methodNotAllowed } from "../errors.ts";
-import { type Admission } from "./admission.ts";
+import type { Admission } from "./admission.ts";
 import { answerJson } from "./answer.ts";
 import { type Exchange, exchangeOf } from "./exchange.ts";
 import { isIdentityEncoding, isJsonMediaType } from "./media-type.ts";
 import { declaredLength, readBody } from "./read-body.ts";
-import { type Refuse } from "./refuse.ts";
+import type { Refuse } from "./refuse.ts";
 
 /** Exact: matched against the path as it was sent, so that no decoding makes two paths one. */
 export const ENDPOINT = /^\/webhooks\/([a-z0-9][a-z0-9-]{0,63})$/;

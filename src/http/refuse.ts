@@ -1,6 +1,6 @@
 import { type AuditDraft, clipText } from "../core/audit-entry.ts";
-import { type RefusalBudget } from "../core/refusal-budget.ts";
-import { type BudgetedEntries } from "../core/budgeted-entries.ts";
+import type { RefusalBudget } from "../core/refusal-budget.ts";
+import type { BudgetedEntries } from "../core/budgeted-entries.ts";
 import {
   type AppError,
   PROBLEMS,
@@ -8,7 +8,7 @@ import {
   type ProblemExtras,
 } from "../errors.ts";
 import { writeProblem } from "./answer.ts";
-import { type Exchange } from "./exchange.ts";
+import type { Exchange } from "./exchange.ts";
 import { linger } from "./linger.ts";
 
 /** Refuses a request for its HTTP form: an `http.rejected` entry first, then the answer. */

@@ -1,8 +1,8 @@
 import { createServer, type RequestListener, type Server } from "node:http";
-import { type AddressInfo, type Socket } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { errorCode, ConfigError } from "../errors.ts";
-import { type createClientErrorHandler } from "./client-error.ts";
-import { type PlainExpress } from "./express-app.ts";
+import type { createClientErrorHandler } from "./client-error.ts";
+import type { PlainExpress } from "./express-app.ts";
 
 /** Bounds of a listener, all in milliseconds but the last. */
 export interface ServerLimits {

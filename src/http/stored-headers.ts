@@ -1,4 +1,4 @@
-import { type IncomingMessage } from "node:http";
+import type { IncomingMessage } from "node:http";
 
 /** Credentials, and what belongs to the connection and not to the message. */
 const DROPPED = [

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { parseEntry } from "../core/parsed-entry.ts";
-import { type AuditReader } from "../core/store.ts";
+import type { AuditReader } from "../core/store.ts";
 
 const LOOK_EVERY_MS = 100;
 const STEP = 1000;

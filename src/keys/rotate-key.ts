@@ -1,6 +1,6 @@
 import { asError, errorCode } from "../errors.ts";
-import { type ReloadOutcome } from "./await-reload.ts";
-import { type ReplacedFile } from "./replace-file.ts";
+import type { ReloadOutcome } from "./await-reload.ts";
+import type { ReplacedFile } from "./replace-file.ts";
 
 /** The steps of a rotation, in their order. */
 export type RotationStep = "prove" | "write" | "reload" | "prove_again";

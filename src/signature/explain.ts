@@ -1,4 +1,4 @@
-import { type UnverifiedMessage } from "../core/intake.ts";
+import type { UnverifiedMessage } from "../core/intake.ts";
 import { skewSeconds } from "../core/replay-window.ts";
 import { parseTimestamp } from "./grammar.ts";
 import { SCHEME_NAMES, schemeOf } from "./scheme.ts";

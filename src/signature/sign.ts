@@ -1,5 +1,5 @@
 import { macOf } from "./mac.ts";
-import { type Scheme } from "./scheme.ts";
+import type { Scheme } from "./scheme.ts";
 
 /** The headers that a sender of this scheme puts on a body. `timestamp` in unix seconds. */
 export function signHeaders(

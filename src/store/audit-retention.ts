@@ -1,5 +1,5 @@
-import { type AuditDraft } from "../core/audit-entry.ts";
-import { type AuditPurged, type Store } from "../core/store.ts";
+import type { AuditDraft } from "../core/audit-entry.ts";
+import type { AuditPurged, Store } from "../core/store.ts";
 import { startPeriodic } from "../periodic.ts";
 import { inSteps } from "./in-steps.ts";
 

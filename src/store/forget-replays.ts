@@ -1,4 +1,4 @@
-import { type Store } from "../core/store.ts";
+import type { Store } from "../core/store.ts";
 import { startPeriodic } from "../periodic.ts";
 
 const EVERY_MS = 1000;

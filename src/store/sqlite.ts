@@ -1,9 +1,5 @@
 import { AuditChain, type Checkpoints } from "../core/audit-chain.ts";
-import {
-  type AuditReader,
-  type EventReader,
-  type Store,
-} from "../core/store.ts";
+import type { AuditReader, EventReader, Store } from "../core/store.ts";
 import { StoreError } from "../errors.ts";
 import { createGroupCommit } from "./group-commit.ts";
 import { createAuditReader } from "./sqlite/audit-reader.ts";

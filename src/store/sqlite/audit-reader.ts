@@ -1,11 +1,7 @@
-import { type Database } from "better-sqlite3";
-import { type ChainHead } from "../../core/audit-chain.ts";
+import type { Database } from "better-sqlite3";
+import type { ChainHead } from "../../core/audit-chain.ts";
 import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../core/audit-entry.ts";
-import {
-  type AuditReader,
-  type AuditRow,
-  type AuditSearch,
-} from "../../core/store.ts";
+import type { AuditReader, AuditRow, AuditSearch } from "../../core/store.ts";
 
 /** So many entries are looked at in one step of a search: a few milliseconds. */
 const SEARCH_STEP = 2000;

@@ -1,18 +1,18 @@
-import { type Database } from "better-sqlite3";
-import { type AuditDraft } from "../../core/audit-entry.ts";
-import {
-  type AttemptResult,
-  type ClaimedDelivery,
-  type DeliveryState,
+import type { Database } from "better-sqlite3";
+import type { AuditDraft } from "../../core/audit-entry.ts";
+import type {
+  AttemptResult,
+  ClaimedDelivery,
+  DeliveryState,
 } from "../../core/model.ts";
-import {
-  type ClaimRequest,
-  type LostAttempt,
-  type Settlement,
+import type {
+  ClaimRequest,
+  LostAttempt,
+  Settlement,
 } from "../../core/store.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { createEventRows } from "./event-rows.ts";
-import { type Order } from "./order.ts";
+import type { Order } from "./order.ts";
 
 interface DueRow {
   readonly id: number;

@@ -1,15 +1,11 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import { type Database } from "better-sqlite3";
-import {
-  type DeliveryState,
-  type DeliveryStatus,
-  type EventStatus,
+import type { Database } from "better-sqlite3";
+import type {
+  DeliveryState,
+  DeliveryStatus,
+  EventStatus,
 } from "../../core/model.ts";
-import {
-  type EventFilter,
-  type EventReader,
-  type EventScan,
-} from "../../core/store.ts";
+import type { EventFilter, EventReader, EventScan } from "../../core/store.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { AFTER_ANOTHER } from "./order.ts";
 

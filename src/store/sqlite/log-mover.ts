@@ -1,5 +1,5 @@
 import { closeSync, openSync, readSync, realpathSync } from "node:fs";
-import { type Database } from "better-sqlite3";
+import type { Database } from "better-sqlite3";
 
 /** Where the wal-index header says how many frames the log holds (https://sqlite.org/walformat.html, section 2.1). */
 const FRAMES_OFFSET = 16;

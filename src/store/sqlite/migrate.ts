@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import { type Database } from "better-sqlite3";
+import type { Database } from "better-sqlite3";
 import { StoreError } from "../../errors.ts";
 
 const FOLDER = new URL("../migrations/sqlite/", import.meta.url);

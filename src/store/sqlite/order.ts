@@ -1,4 +1,4 @@
-import { type Database } from "better-sqlite3";
+import type { Database } from "better-sqlite3";
 
 /** When a delivery is due that waits for another of its key. */
 export const AFTER_ANOTHER = Number.MAX_SAFE_INTEGER;

@@ -1,16 +1,12 @@
-import { type Database } from "better-sqlite3";
-import { type ChainHead } from "../../core/audit-chain.ts";
+import type { Database } from "better-sqlite3";
+import type { ChainHead } from "../../core/audit-chain.ts";
 import {
   type AuditAction,
   type AuditDraft,
   TIMESTAMP_AT,
   TIMESTAMP_LENGTH,
 } from "../../core/audit-entry.ts";
-import {
-  type AuditPurgeRequest,
-  type AuditRow,
-  type Store,
-} from "../../core/store.ts";
+import type { AuditPurgeRequest, AuditRow, Store } from "../../core/store.ts";
 
 /** So many writers fit into the entry that names what is gone. */
 const MAX_WRITERS = 40;

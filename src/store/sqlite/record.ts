@@ -1,7 +1,7 @@
-import { type Database } from "better-sqlite3";
-import { type RecordOutcome } from "../../core/model.ts";
-import { type EventRecord } from "../../core/store.ts";
-import { type Order } from "./order.ts";
+import type { Database } from "better-sqlite3";
+import type { RecordOutcome } from "../../core/model.ts";
+import type { EventRecord } from "../../core/store.ts";
+import type { Order } from "./order.ts";
 
 /** What a scheme that signs no time claims under. */
 const TIMELESS = -1;

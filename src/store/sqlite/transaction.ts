@@ -1,8 +1,8 @@
-import { type Database } from "better-sqlite3";
-import { type AuditChain } from "../../core/audit-chain.ts";
-import { type AuditDraft } from "../../core/audit-entry.ts";
-import { type StoreError } from "../../errors.ts";
-import { type AuditWriter } from "./audit-writer.ts";
+import type { Database } from "better-sqlite3";
+import type { AuditChain } from "../../core/audit-chain.ts";
+import type { AuditDraft } from "../../core/audit-entry.ts";
+import type { StoreError } from "../../errors.ts";
+import type { AuditWriter } from "./audit-writer.ts";
 import { asStoreError } from "./faults.ts";
 
 interface TransactionDeps {
