@@ -6,6 +6,7 @@ import { maybeAtWork } from "./audit/at-work.ts";
 import { createFileSink, requireAuditFile } from "./audit/file-sink.ts";
 import { resumedAt } from "./audit/resumed.ts";
 import { serverStarted, serverStopped } from "./audit/server-entries.ts";
+import { isSignedWith } from "./audit/signed-with.ts";
 import type { AuditSink } from "./audit/sink.ts";
 import { notedPosition, SEEN_EVERY_MS } from "./audit/sink-progress.ts";
 import { createStdoutSink } from "./audit/stdout-sink.ts";
@@ -17,7 +18,6 @@ import {
   type RefusalEntries,
 } from "./core/budgeted-entries.ts";
 import { createEntryBudget } from "./core/entry-budget.ts";
-import { isSignedWith } from "./core/search-trail.ts";
 import type { Store } from "./core/store.ts";
 import { createSuppressedEntries } from "./core/suppressed-entries.ts";
 import { startPeriodic } from "./periodic.ts";

@@ -27,7 +27,8 @@ interface ApiFault {
 
 /**
  * Entries in Hex analytics, many in one call under the key `WRITER:SEQ` of the first. A call that may have arrived is made
- * again with the same entries, so that one key never stands for different ones.
+ * again with the same entries, so that one key never stands for different ones; one that was too large has not arrived, and
+ * is made again with fewer.
  */
 export function createAnalyticsSink(track: Track): AuditSink {
   return {

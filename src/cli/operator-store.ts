@@ -4,7 +4,7 @@ import { commandStarted, commandStopped } from "../audit/server-entries.ts";
 import { readEnvironment, readVariables } from "../config.ts";
 import { createCheckpoints } from "../core/checkpoint.ts";
 import type { Store } from "../core/store.ts";
-import { isSignedWith } from "../core/search-trail.ts";
+import { isSignedWith } from "../audit/signed-with.ts";
 import { ConfigError } from "../errors.ts";
 import {
   migrateSqlite,
