@@ -117,6 +117,18 @@ describe("a trail of 300 entries over two writers", () => {
     expect(wrong.slice(0, 5)).toEqual([]);
   });
 
+  it("has a flipped byte of each line put down to nobody else", () => {
+    TRAIL.forEach((line, n) => {
+      const at = (n * 37) % line.length;
+      const flipped = Buffer.from(line);
+      flipped[at]! ^= 1 << (n % 8);
+      const lines = TRAIL.with(n, flipped.toString("utf8"));
+      // Another line end, where that is what the character has become.
+      const report = verify(lines.join("\n").split("\n"));
+      expect(faultsOf(report)).toMatchObject([placeOf(n)]);
+    });
+  });
+
   /** Verifies a few lines from the middle: what comes before the first of each writer is not held against them. */
   function verifyAround(from: number, lines: readonly string[]): TrailReport {
     return verify(lines, { partial: from > 0 && placeOf(from).seq > 1 });
