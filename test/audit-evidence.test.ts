@@ -194,6 +194,26 @@ describe("what comes a second time", () => {
   });
 });
 
+describe("an entry that is changed where it comes a second time", () => {
+  it("is put down to its own writer and place", () => {
+    const printed = [...ONE, ...TWO, ...TWO.slice(25), ...THREE];
+    for (let n = 26; n < 70; n += 7) {
+      const at = ONE.length + TWO.length + n - 25;
+      const { writer, seq, prev } = parseEntry(printed[at]!)!.chain;
+      for (const change of [
+        (line: string) => line.replace(`"writer":"2`, `"writer":"3`),
+        (line: string) => line.replace(`"seq":${seq}`, `"seq":0${seq}`),
+        (line: string) => line.replace(prev, prev.replace(/^./, "x")),
+        (line: string) => line.replace(/"hash":"./, '"hash":"x'),
+      ]) {
+        expect(
+          faultsOf(verify(printed.with(at, change(printed[at]!)))),
+        ).toContainEqual({ writer, seq, what: "edited" });
+      }
+    }
+  });
+});
+
 describe("what the retention has deleted", () => {
   /** The rest of a trail whose first entries are purged, as a signed entry says. */
   function purged(gone: readonly string[]): string[] {
@@ -307,6 +327,59 @@ describe("an entry in another spelling", () => {
   });
 });
 
+describe("the output of one process, after the one before was killed", () => {
+  it("may leave out commands that ran before what it prints again, and have many that ran behind it", () => {
+    const early = run("cli-early", 5, { stops: true, heads: [headOf(ONE)] });
+    const later = Array.from({ length: 50 }, (_, n) =>
+      run(`cli-${n}`, 5, { stops: true }),
+    );
+    const heads = [
+      ...later.map(headOf).toReversed(),
+      headOf(early),
+      headOf(TWO),
+      headOf(ONE),
+    ].filter(({ writer }) => !/^cli-[4-9]$/.test(writer));
+    const resumed = [
+      headOf(TWO.slice(0, 26)),
+      ...later.slice(0, 39).map((lines) => headOf(lines.slice(0, 1))),
+    ];
+    const next = run("3333cccc", 20, { heads, resumed });
+    const printed = [...TWO.slice(25), ...later.flat(), ...next];
+    expect(faultsOf(verify(printed))).toEqual([]);
+    expect(faultsOf(verify([...ONE, ...printed]))).toEqual([
+      { writer: "2222bbbb", seq: 1, what: "missing" },
+    ]);
+  });
+});
+
+describe("whole writers that were moved in a stream", () => {
+  it.each([
+    ["the one in the middle behind", [...ONE, ...THREE, ...TWO], "2222bbbb"],
+    ["the last one to the front", [...THREE, ...ONE, ...TWO], "1111aaaa"],
+  ])("are reordered: %s", (_how, lines, writer) => {
+    expect(faultsOf(verify(lines))).toContainEqual({
+      writer,
+      seq: 1,
+      what: "reordered",
+    });
+    expect(faultsOf(verify(lines, { partial: true }))).toEqual([]);
+  });
+});
+
+describe("what is stated in a part that is not linked to a checkpoint", () => {
+  it("counts for nothing, in several streams in one", () => {
+    const partial = { ...KEY, partial: true };
+    const heads = [{ writer: "2222bbbb", seq: 30, hash: "a".repeat(64) }];
+    const start = unsignedRun("3333cccc", 1, { heads })[0]!;
+    const { writers } = verify(
+      [...ONE, ...TWO, start, ...THREE.slice(10)],
+      partial,
+    );
+    expect(writers[1]).toMatchObject({ fault: null });
+    expect(writers[2]).toMatchObject({ fault: { what: "missing" } });
+  });
+});
+
 describe("whole writers that were moved in a store", () => {
   it("are reordered, when they come behind a start that names them", () => {
     expect(faultsOf(verifyAsStore(TRAIL, HEADS))).toEqual([]);
@@ -354,6 +427,9 @@ describe("a stream", () => {
     `{"block":5,"prev":"${"a".repeat(64)}","next":{"hash":"${"b".repeat(64)}"}}`,
     '{"a":1,"chain":{"writer":"x"}}',
     `{"level":30,"msg":"shipping","entry":${ONE[5]!}}`,
+    `web-1 | {"level":30,"msg":"shipping","entry":${ONE[5]!}}`,
+    `web-1 | {"timestamp":"2026","msg":"shipping","entry":${ONE[5]!}}`,
+    `  "entry": ${ONE[5]!},`,
     JSON.stringify({ log: `[AUDIT] ${ONE[5]!}\n`, stream: "stdout" }),
     '[AUDIT] {"timestamp":"2026-11-24T19:40:00.000Z","action":"login","userId":"u","resource":"/","result":"success","metadata":{}}',
     "",
@@ -363,11 +439,51 @@ describe("a stream", () => {
     expect(report).toMatchObject({ entries: 190, skipped: 190 });
   });
 
+  it("may have a line that broke off with one of another program behind it", () => {
+    const torn = TWO.at(-1)!;
+    const other = '{"level":30,"time":"2026","msg":"listening"}';
+    for (let length = 20; length < torn.length; length += 1) {
+      const broken = torn.slice(0, length);
+      for (const behind of [other, `[AUDIT] ${ONE[0]!.slice(0, 9)}`, ""]) {
+        const lines = [...TWO.slice(0, -1), broken + behind, ...TWO.slice(-1)];
+        expect(faultsOf(verify(lines))).toEqual([]);
+      }
+    }
+  });
+
+  it("takes no time and no memory that grows with what is put into it", () => {
+    const blanks = `${" ".repeat(2_000_000)}x${"\u001b[0m".repeat(10_000)}`;
+    const purges = new AuditChain("feed", CHECKPOINTS);
+    const lines = Array.from(
+      { length: 20_000 },
+      () =>
+        purges.append({
+          ...draft(1, { writers: [headOf(ONE)] }),
+          action: "retention.purged",
+        }).line,
+    );
+    const { writers, skipped } = verify([blanks, ...lines, ...ONE], KEY);
+    expect(skipped).toBe(1);
+    expect(writers).toMatchObject([
+      { writer: "feed", anchoredTo: 0, entries: 20_000 },
+      { writer: "1111aaaa", anchoredTo: 60, fault: null },
+    ]);
+    const long = new AuditChain("long", CHECKPOINTS);
+    const huge = rehashed(long.append(started([])).line, (text) =>
+      text.replace('"resource":"', `"resource":"${"r".repeat(8192)}`),
+    );
+    expect(faultsOf(verify([...ONE, huge]))).toMatchObject([
+      { writer: "long", seq: 1, what: "edited" },
+    ]);
+  });
+
   it("says which line it was, when nothing can be told of an entry's place", () => {
     const place = ONE[5]!
       .replace(/"seq":\d+/, '"seq":x')
       .replace('"writer":"1111aaaa"', '"writer":"!"');
-    const changed = place.replace(/"prev":"[0-9a-f]{4}/, '"prev":"ffff');
+    const changed = place
+      .replace(/"prev":"[0-9a-f]{4}/, '"prev":"ffff')
+      .replace(/"hash":"[0-9a-f]{4}/, '"hash":"ffff');
     expect(faultsOf(verify(["other", ...TRAIL, changed]))).toMatchObject([
       { what: "unreadable", line: 192 },
     ]);

@@ -1,5 +1,6 @@
 import { type ChainLink, GENESIS } from "../core/audit-chain.ts";
 import type { Claims } from "./damage.ts";
+import type { Recent } from "./recent.ts";
 import type { WriterChain } from "./writer-chain.ts";
 
 /** Nobody to put it down to: a line that was an entry and says nothing of its place any more. */
@@ -18,6 +19,7 @@ export interface Blame {
 export function createBlame(
   chains: Map<string, WriterChain>,
   chainOf: (writer: string) => WriterChain,
+  recent: Recent,
 ): Blame {
   /** The writers by the hash of the last entry that was taken of each. */
   const tips = new Map<string, WriterChain>();
@@ -30,6 +32,17 @@ export function createBlame(
       const linked = tips.get(prev ?? "");
       if (linked !== undefined) {
         linked.fail("edited", linked.seq + 1);
+        return;
+      }
+      // What comes a second time may be changed there.
+      const same = recent.placeOf(hash ?? "");
+      const before = recent.placeOf(prev ?? "");
+      if (same !== undefined) {
+        chainOf(same.writer).fail("edited", same.seq);
+        return;
+      }
+      if (before !== undefined) {
+        chainOf(before.writer).fail("edited", before.seq + 1);
         return;
       }
       const seq = prev === GENESIS ? 1 : claims.seq;

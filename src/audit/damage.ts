@@ -3,8 +3,8 @@ import { LINE_START } from "../core/audit-entry.ts";
 const HASH_START = '"hash":"';
 /** A writer and a seq, with their names. */
 const MAX_PLACE = 100;
-/** 64 hex digits, a quote and a brace. */
-const HASH_REST = 66;
+const HASH_DIGITS = 64;
+const WHOLE_HASH = /[0-9a-f]{64}"\}$/;
 
 /** What an entry alone has. A change in one place leaves two of them. */
 const MARKS = [
@@ -25,9 +25,12 @@ export function isChangedEntry(text: string): boolean {
   );
 }
 
-/** Whether text is a whole object that is no entry, though it may have one somewhere in it. */
+/** Whether text ends in a whole object that is no entry, though it may have one somewhere in it. */
 export function isOtherObject(text: string): boolean {
-  const value = text.length > MAX_LOOKED_INTO ? undefined : parsed(text);
+  const value =
+    text.length > MAX_LOOKED_INTO
+      ? undefined
+      : parsed(text.slice(Math.max(0, text.indexOf("{"))));
   return (
     typeof value === "object" &&
     value !== null &&
@@ -36,16 +39,28 @@ export function isOtherObject(text: string): boolean {
   );
 }
 
-/** Whether text that begins as an entry breaks off: its process was killed while it wrote, or somebody cut it. */
+/**
+ * Whether text that begins as an entry breaks off: its process was killed while it wrote, or somebody cut it. A line of
+ * another program may go on there.
+ */
 export function isTorn(text: string): boolean {
   const at = text.lastIndexOf(HASH_START);
-  return (
-    text.startsWith(LINE_START) &&
-    parsed(text) === undefined &&
-    (at === -1
-      ? !text.endsWith('"}')
-      : text.length - at - HASH_START.length < HASH_REST)
-  );
+  const hasHash =
+    at === -1
+      ? WHOLE_HASH.test(text)
+      : isHashRest(text.slice(at + HASH_START.length));
+  return text.startsWith(LINE_START) && !hasHash && parsed(text) === undefined;
+}
+
+/** Whether text begins with a hash and the end of its entry, of which one character may have been changed. */
+function isHashRest(text: string): boolean {
+  let wrong = 0;
+  for (let n = 0; n < HASH_DIGITS; n += 1) {
+    wrong += /[0-9a-f]/.test(text[n] ?? "") ? 0 : 1;
+  }
+  wrong += text[HASH_DIGITS] === '"' ? 0 : 1;
+  const isEnd = text.length === HASH_DIGITS + 2;
+  return wrong <= 1 && (isEnd || text[HASH_DIGITS + 1] === "}");
 }
 
 /** Undefined when it is no JSON text: the beginning of an object is never one itself. */

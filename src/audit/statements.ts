@@ -10,16 +10,21 @@ export interface NamedHead extends ChainHead {
 
 /**
  * What entries state of other writers. An entry that nothing signed vouches for may come from anybody, so what it states
- * waits until a checkpoint does, and counts from then on.
+ * counts only with the checkpoint right behind it, which is linked to it. There always is one: it is written together with
+ * the entry.
  */
 export interface Statements {
-  /** Keeps what an entry states that is in its place. */
+  /** Keeps what an entry states that is in its place, if it states anything, until the next one of its writer. */
   readonly hear: (entry: ParsedEntry, by: WriterChain) => void;
-  /** What this writer has stated counts, as far as it is vouched for now; gives the heads of each of its starts, newest first. */
-  readonly credit: (by: WriterChain) => readonly (readonly NamedHead[])[];
+  /** What stands right before a checkpoint that is well signed counts; gives the heads of each start there, newest first. */
+  readonly credit: (
+    checkpoint: ParsedEntry,
+    by: WriterChain,
+  ) => readonly (readonly NamedHead[])[];
   /** The furthest head that a start names of each writer. */
   readonly heads: () => Iterable<ChainHead>;
-  readonly isNamed: (writer: string) => boolean;
+  /** The furthest entry of the writer that a start names; 0 = none. */
+  readonly namedUpTo: (writer: string) => number;
   /** Whether the retention says that the writer's entries up to this one are gone. */
   readonly isPurged: (writer: string, seq: number) => boolean;
   /** The last entry of the writer that is gone, as the retention states it. */
@@ -32,12 +37,16 @@ export interface Statements {
 
 /** Of one entry, before it counts. */
 interface Statement {
-  readonly bySeq: number;
+  /** Of the entry that states it. */
+  readonly hash: string;
   readonly heads: readonly NamedHead[];
   readonly purged: readonly ChainHead[];
   readonly beginnings: readonly Place[];
   readonly reprints: readonly Reprint[];
 }
+
+/** More than any process writes in a row before a checkpoint; what is more comes of no process. */
+const MAX_WAITING = 2000;
 
 type Place = Pick<ChainHead, "writer" | "seq">;
 
@@ -45,7 +54,9 @@ type Place = Pick<ChainHead, "writer" | "seq">;
 export function createStatements(
   chains: ReadonlyMap<string, WriterChain>,
 ): Statements {
+  /** In a row, each linked to the one before. */
   const waiting = new Map<WriterChain, Statement[]>();
+  let waitingCount = 0;
   const named = new Map<string, ChainHead>();
   const purged = new Map<string, ChainHead>();
   const beginnings = new Map<string, Set<number>>();
@@ -53,7 +64,7 @@ export function createStatements(
   function heardAtStart(
     { metadata }: ParsedEntry,
     by: WriterChain,
-  ): Omit<Statement, "bySeq" | "purged"> {
+  ): Omit<Statement, "hash" | "purged"> {
     const heads = headsIn(metadata["heads"]).map((head) => ({
       ...head,
       reached: chains.get(head.writer)?.seq ?? 0,
@@ -69,17 +80,46 @@ export function createStatements(
     };
   }
 
-  /** Whether the lines begin with what a start says that they may begin with: the output of its process does. */
+  /**
+   * Whether the lines begin with what a start says that they may begin with: the output of its process does. Those that
+   * begin later on may be whole.
+   */
   function isBeginning(late: readonly Place[], start: WriterChain): boolean {
+    let first = true;
     for (const chain of chains.values()) {
-      const isLate = late.some(
+      const isNamed = late.some(
         ({ writer, seq }) => writer === chain.writer && seq === chain.firstSeq,
       );
-      if (chain !== start && !isLate) {
+      const isWhole = !first && chain.firstSeq === 1;
+      if (chain !== start && !isNamed && !isWhole) {
         return false;
       }
+      first = false;
     }
     return true;
+  }
+
+  function keep(statement: Statement, prev: string, by: WriterChain): void {
+    if (waitingCount >= MAX_WAITING) {
+      waiting.clear();
+      waitingCount = 0;
+    }
+    const before = waiting.get(by);
+    if (before?.at(-1)?.hash === prev) {
+      before.push(statement);
+    } else {
+      drop(by);
+      waiting.set(by, [statement]);
+    }
+    waitingCount += 1;
+  }
+
+  /** Gives what waited. */
+  function drop(by: WriterChain): readonly Statement[] {
+    const dropped = waiting.get(by) ?? [];
+    waiting.delete(by);
+    waitingCount -= dropped.length;
+    return dropped;
   }
 
   function count(statement: Statement): void {
@@ -105,34 +145,28 @@ export function createStatements(
 
   return {
     hear(entry, by) {
-      const { action, metadata, chain } = entry;
-      const bySeq = chain.seq;
-      const wait = (statement: Statement): void => {
-        waiting.set(by, [...(waiting.get(by) ?? []), statement]);
-      };
-      if (action === "server.started" && bySeq === 1) {
-        wait({ ...heardAtStart(entry, by), purged: [], bySeq });
+      const { action, metadata, chain, hash } = entry;
+      if (action === "server.started" && chain.seq === 1) {
+        const said = heardAtStart(entry, by);
+        keep({ ...said, purged: [], hash }, chain.prev, by);
       } else if (action === "retention.purged") {
-        const gone = headsIn(metadata["writers"]);
-        wait({ heads: [], beginnings: [], reprints: [], purged: gone, bySeq });
+        const purged = headsIn(metadata["writers"]);
+        const said = { heads: [], beginnings: [], reprints: [], purged, hash };
+        keep(said, chain.prev, by);
+      } else if (action !== "audit.checkpoint") {
+        drop(by);
       }
     },
-    credit(by) {
-      const heard = waiting.get(by) ?? [];
-      const isVouchedFor = ({ bySeq }: Statement): boolean =>
-        bySeq <= by.anchoredTo;
-      const credited = heard.filter(isVouchedFor);
-      if (credited.length > 0) {
-        waiting.set(
-          by,
-          heard.filter((statement) => !isVouchedFor(statement)),
-        );
-        credited.forEach(count);
+    credit(checkpoint, by) {
+      const heard = drop(by);
+      if (heard.at(-1)?.hash !== checkpoint.chain.prev) {
+        return [];
       }
-      return credited.map(({ heads }) => heads);
+      heard.forEach(count);
+      return heard.map(({ heads }) => heads);
     },
     heads: () => named.values(),
-    isNamed: (writer) => named.has(writer),
+    namedUpTo: (writer) => named.get(writer)?.seq ?? 0,
     isPurged,
     purged: (writer) => purged.get(writer),
     isPurgedUpTo: (writer, { next, prev }) =>

@@ -1,8 +1,9 @@
 import { LINE_START, STDOUT_PREFIX } from "../core/audit-entry.ts";
 
-/** What may stand behind an entry in a line: a carriage return, blanks, the end of a colour. */
+/** The end of a colour. */
 // eslint-disable-next-line no-control-regex -- the escape is what is looked for
-const END = /(?:[ \t\r]|\x1b\[[\d;]*m)+$/;
+const COLOUR = /\x1b\[[\d;]{0,15}m$/;
+const MAX_COLOUR = 20;
 
 /** A line of a stream: what a log collector put before the first entry in it, and the rest. */
 export interface StreamLine {
@@ -12,11 +13,35 @@ export interface StreamLine {
 }
 
 export function streamLine(text: string): StreamLine {
-  const line = text.replace(END, "");
+  const line = withoutEnd(text);
   const at = line.indexOf(LINE_START);
   return at === -1
     ? { before: line, rest: null }
     : { before: line.slice(0, at), rest: line.slice(at) };
+}
+
+/** What may stand behind an entry in a line is taken off: a carriage return, blanks, colours. */
+function withoutEnd(text: string): string {
+  let end = text.length;
+  for (;;) {
+    const last = text[end - 1];
+    if (last === "\r" || last === " " || last === "\t") {
+      end -= 1;
+    } else if (last === "m") {
+      const found = COLOUR.exec(text.slice(Math.max(0, end - MAX_COLOUR), end));
+      if (found === null) {
+        return text.slice(0, end);
+      }
+      end -= found[0].length;
+    } else {
+      return text.slice(0, end);
+    }
+  }
+}
+
+/** Whether what follows is a member of another program's object, which quotes an entry. */
+export function isMember(before: string): boolean {
+  return /":\s*$/.test(before.slice(-MAX_COLOUR));
 }
 
 /** Whether what stands before an entry was our own prefix before a character of it was changed. */

@@ -1,4 +1,5 @@
 import { type ChainHead, hashLine, splitHash } from "../core/audit-chain.ts";
+import { MAX_LINE_BYTES } from "../core/audit-entry.ts";
 import {
   isExactLine,
   parseEntry,
@@ -9,7 +10,12 @@ import { claimsOf, isChangedEntry, isOtherObject, isTorn } from "./damage.ts";
 import { createKnownEntries } from "./known-entries.ts";
 import { createRecent } from "./recent.ts";
 import { createStatements, type NamedHead } from "./statements.ts";
-import { entriesIn, isDamagedPrefix, streamLine } from "./stream-line.ts";
+import {
+  entriesIn,
+  isDamagedPrefix,
+  isMember,
+  streamLine,
+} from "./stream-line.ts";
 import { reportOf, type TrailReport } from "./trail-report.ts";
 import { WriterChain } from "./writer-chain.ts";
 
@@ -52,11 +58,9 @@ export function createTrailVerifier(
   const known = createKnownEntries();
   /** Writers that a start names between two others that are there. */
   const skippedOver = new Set<string>();
-  const blame = createBlame(chains, chainOf);
+  const blame = createBlame(chains, chainOf, recent);
   const counts = { entries: 0, skipped: 0, torn: 0 };
   let lines = 0;
-  /** In a store nothing comes before an entry that it names. */
-  let inOrder = false;
 
   for (const head of heads) {
     known.expect(head, undefined);
@@ -79,7 +83,9 @@ export function createTrailVerifier(
       return false;
     }
     const isWhole =
-      hashLine(split.covered) === split.claimed && isExactLine(line, parsed);
+      line.length <= MAX_LINE_BYTES &&
+      hashLine(split.covered) === split.claimed &&
+      isExactLine(line, parsed);
     if (!isWhole) {
       takeChanged(line);
       return true;
@@ -87,7 +93,12 @@ export function createTrailVerifier(
     counts.entries += 1;
     const chain = chainOf(parsed.chain.writer);
     blame.claim(chain, parsed.chain);
-    if (inOrder && chain.entries === 0 && statements.isNamed(chain.writer)) {
+    if (
+      !partial &&
+      chain.entries === 0 &&
+      parsed.chain.seq <= statements.namedUpTo(chain.writer)
+    ) {
+      // Nothing comes behind an entry that names it.
       chain.fail("reordered", parsed.chain.seq);
     }
     const before = chain.hash;
@@ -140,15 +151,17 @@ export function createTrailVerifier(
     statements.hear(parsed, chain);
     if (action === "audit.checkpoint") {
       chain.anchor(parsed, trusted);
-      credit(chain);
+      if (chain.fault === null) {
+        credit(parsed, chain);
+      }
     } else {
       chain.expectCheckpoint(seq);
     }
   }
 
-  /** What a writer has stated counts, as far as it is vouched for by now. */
-  function credit(by: WriterChain): void {
-    for (const named of statements.credit(by)) {
+  /** What a writer has stated right before a checkpoint counts. */
+  function credit(checkpoint: ParsedEntry, by: WriterChain): void {
+    for (const named of statements.credit(checkpoint, by)) {
       for (const head of named) {
         known.expect(head, chains.get(head.writer));
       }
@@ -163,32 +176,26 @@ export function createTrailVerifier(
     let olderIsThere = false;
     for (const { writer, seq, reached } of newestFirst.toReversed()) {
       const chain = chains.get(writer);
-      if (chain !== undefined && (reached > 0 || (inOrder && chain.seq > 0))) {
-        if (reached < seq) {
-          chain.fail(
-            chain.seq > reached ? "reordered" : "cut off",
-            reached + 1,
-          );
+      if (chain === undefined || chain.entries === 0) {
+        if (olderIsThere) {
+          skippedOver.add(writer);
         }
-        olderIsThere = true;
-      } else if (olderIsThere) {
-        skippedOver.add(writer);
+        continue;
       }
+      const goesOn = reached === 0 && chain.firstSeq > seq;
+      if (reached < seq && !goesOn) {
+        chain.fail(chain.seq > reached ? "reordered" : "cut off", reached + 1);
+      }
+      // Behind one that begins late others may lie wholly before these lines.
+      olderIsThere ||= chain.lateBeginning === null;
     }
   }
 
-  /** Checkpoints vouch for what comes before them, and so for the heads that a start before them names. */
+  /** A start that counts vouches for the heads that it names. */
   function spreadAnchors(): void {
-    let spread = true;
-    while (spread) {
-      spread = false;
-      for (const head of statements.heads()) {
-        const chain = chains.get(head.writer);
-        if (chain && known.isMet(head) && head.seq > chain.anchoredTo) {
-          chain.anchorUpTo(head.seq);
-          credit(chain);
-          spread = true;
-        }
+    for (const head of statements.heads()) {
+      if (known.isMet(head)) {
+        chains.get(head.writer)?.anchorUpTo(head.seq);
       }
     }
   }
@@ -268,7 +275,6 @@ export function createTrailVerifier(
 
   return {
     entry(line) {
-      inOrder = true;
       lines += 1;
       if (!takeEntry(line)) {
         takeChanged(line);
@@ -278,10 +284,10 @@ export function createTrailVerifier(
       lines += 1;
       const { before, rest } = streamLine(text);
       const isEntry = rest !== null && !isDamagedPrefix(before);
-      if (isEntry && takeEntry(rest)) {
+      if (isEntry && !isMember(before) && takeEntry(rest)) {
         return;
       }
-      if (isOtherObject(text)) {
+      if (isOtherObject(before + (rest ?? "")) || isMember(before)) {
         counts.skipped += 1;
       } else if (isEntry) {
         takeDamaged(rest);
