@@ -4,7 +4,8 @@ const HASH_START = '"hash":"';
 /** A writer and a seq, with their names. */
 const MAX_PLACE = 100;
 const HASH_DIGITS = 64;
-const WHOLE_HASH = /[0-9a-f]{64}"\}$/;
+/** At the end of the line, where its name was changed. */
+const WHOLE_HASH = /(?<!"prev":")(?<![0-9a-f])[0-9a-f]{64}"\}$/;
 
 /** What an entry alone has. A change in one place leaves two of them. */
 const MARKS = [
