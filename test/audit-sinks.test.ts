@@ -418,6 +418,44 @@ describe("the process that feeds a sink", () => {
   });
 });
 
+describe("a process that waits for its turn at a sink", () => {
+  it("leaves what the one that feeds it has noted as it is, also when it stops", async () => {
+    const store = openSqliteStore({
+      file: inFolder("hexhook.db"),
+      writer: "w",
+      checkpoints: CHECKPOINTS,
+      now: Date.now,
+      onFatal: () => undefined,
+      delivers: false,
+    });
+    ends.push(() => store.close());
+    const noted = { position: 7, sending: 9, degradedSince: 1_000_000 };
+    await store.saveSinkPosition("file", noted);
+    let asked = 0;
+    const feeder = startFeeder({
+      store: {
+        ...store,
+        mayFeed: async () => {
+          asked += 1;
+          return false;
+        },
+      },
+      sink: createFileSink(inFolder("audit.log")),
+      // From when it came: the other has gone on since.
+      noted: { position: 0, sending: 0, degradedSince: null },
+      tell: () => undefined,
+      now: Date.now,
+      random: () => 0,
+      onFault: () => undefined,
+    });
+    ends.push(() => feeder.stop(0));
+    await eventually(() => asked === 2);
+    expect(await store.sinkPosition("file")).toEqual(noted);
+    await feeder.stop(0);
+    expect(await store.sinkPosition("file")).toEqual(noted);
+  });
+});
+
 describe("AUDIT_FILE", () => {
   it("has the lines of the store, goes on after a restart, and is opened again when it was moved away", async () => {
     const AUDIT_FILE = inFolder("audit.log");

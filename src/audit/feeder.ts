@@ -54,7 +54,10 @@ export interface Feeder {
 export function startFeeder(deps: FeederDeps): Feeder {
   const { store, sink, now, random, onFault } = deps;
   const health = createSinkHealth(sink.name, deps);
-  const progress = createSinkProgress(store, sink, deps.noted);
+  // Where each process feeds its own, its health ends with it.
+  const progress = createSinkProgress(store, sink, deps.noted, () =>
+    sink.shared ? health.degradedSince() : null,
+  );
   const alarm = createAlarm();
   /** Aborts when it is to end: from then on no wait is waited for. */
   const ending = new AbortController();
@@ -64,6 +67,7 @@ export function startFeeder(deps: FeederDeps): Feeder {
   let limit = sink.maxRows;
   let failures = 0;
   let successes = 0;
+  /** What another process has noted is not written over. */
   let turn = !sink.shared;
 
   async function run(): Promise<void> {
@@ -99,7 +103,9 @@ export function startFeeder(deps: FeederDeps): Feeder {
     const rows = (await hasTurn()) ? await nextBatch() : [];
     const last = rows.at(-1);
     if (last === undefined) {
-      await progress.saveNowAndThen();
+      if (turn) {
+        await progress.saveNowAndThen();
+      }
       if (!ending.signal.aborted) {
         await (turn ? alarm.wait(POLL_MS) : pause(POLL_MS));
         return true;
@@ -118,7 +124,6 @@ export function startFeeder(deps: FeederDeps): Feeder {
       }
       progress.took(last.position, rows.length);
       health.worked(last.position);
-      noteHealth();
       await progress.saveNowAndThen();
       return true;
     }
@@ -130,7 +135,6 @@ export function startFeeder(deps: FeederDeps): Feeder {
     }
     failures += 1;
     health.failed(fault, { position: progress.position(), since: now() });
-    noteHealth();
     // Also for the retention, which keeps what a sink has not had that somebody feeds.
     await progress.saveNowAndThen();
     if (fault.kind === "final" || ending.signal.aborted) {
@@ -190,13 +194,6 @@ export function startFeeder(deps: FeederDeps): Feeder {
     }
   }
 
-  /** For the process that feeds the sink after this one: where each feeds its own, it begins anew. */
-  function noteHealth(): void {
-    if (sink.shared) {
-      progress.degraded(health.degradedSince());
-    }
-  }
-
   function waitAfter({ retryAfterMs }: SinkFault): number {
     const step = Math.min(failures, WAITS_MS.length);
     const wait = waitAfterAttempt(step, WAITS_MS, random()) ?? POLL_MS;
@@ -222,7 +219,9 @@ export function startFeeder(deps: FeederDeps): Feeder {
       const late = delay(withinMs, undefined, { ref: false });
       await Promise.race([running, late]);
       over.abort();
-      await progress.save();
+      if (turn) {
+        await progress.save();
+      }
       await sink.close?.();
     },
   };

@@ -1,14 +1,11 @@
-interface Place {
-  readonly writer: string;
-  readonly seq: number;
-}
+import type { EntryPlace } from "../core/audit-chain.ts";
 
 /** Hashes of the entries that were taken last, over all writers. */
 export interface Recent {
   add(writer: string, seq: number, hash: string): void;
   get(writer: string, seq: number): string | undefined;
   /** Whose hash it is. */
-  placeOf(hash: string): Place | undefined;
+  placeOf(hash: string): EntryPlace | undefined;
 }
 
 /** So many are remembered: more than a process can have given to a sink without noting it. */
@@ -16,7 +13,7 @@ const MAX_RECENT = 20_000;
 
 export function createRecent(): Recent {
   const hashes = new Map<string, string>();
-  const places = new Map<string, Place>();
+  const places = new Map<string, EntryPlace>();
   /** A ring of the names in it. Asking a Map for its oldest one takes longer the more were deleted. */
   const names: string[] = [];
   let oldest = 0;

@@ -1,6 +1,6 @@
+import type { EntryPlace } from "../core/audit-chain.ts";
 import type { AuditReader } from "../core/store.ts";
 import { parseEntry } from "../core/parsed-entry.ts";
-import type { EntryPlace } from "./server-entries.ts";
 import { LOOK_AHEAD } from "./sink-progress.ts";
 
 /** So many fit into an entry. */

@@ -5,7 +5,7 @@ import {
   clipText,
   MAX_LINE_BYTES,
 } from "../core/audit-entry.ts";
-import type { ChainHead } from "../core/audit-chain.ts";
+import type { ChainHead, EntryPlace } from "../core/audit-chain.ts";
 import type { Source } from "../core/model.ts";
 
 /** So much of an entry is left to its metadata, in bytes. */
@@ -13,9 +13,6 @@ const MAX_METADATA = MAX_LINE_BYTES - 600;
 
 /** So many destinations are named. */
 const MAX_DESTINATIONS = 30;
-
-/** An entry by its place. */
-export type EntryPlace = Pick<ChainHead, "writer" | "seq">;
 
 /** The first entry of a writer: what it runs with, and where every other writer's chain ends. */
 export function serverStarted(facts: {

@@ -27,8 +27,6 @@ export interface SinkProgress {
   /** Notes it, unless that was done a moment ago. */
   readonly saveNowAndThen: () => Promise<void>;
   readonly save: () => Promise<void>;
-  /** The trail tells that the sink takes no entries since then (unix milliseconds), or with null that it takes them again. */
-  readonly degraded: (since: number | null) => void;
   /**
    * Where to go on: another process may have fed the sink meanwhile, or have been killed before it noted what it did. Gives
    * since when the sink takes no entries, null = it takes them.
@@ -51,14 +49,18 @@ export async function notedPosition(
   return fresh;
 }
 
-/** `noted`: where the sink was when this process came. */
+/**
+ * `noted`: where the sink was when this process came. `degradedSince`: since when the sink takes no entries, for the process
+ * that feeds it after this one (unix milliseconds); null = it takes them.
+ */
 export function createSinkProgress(
   store: ProgressStore,
   sink: Pick<AuditSink, "name" | "lastLine">,
   noted: SinkPosition,
+  degradedSince: () => number | null,
 ): SinkProgress {
   let saved = noted;
-  let { position, sending, degradedSince } = noted;
+  let { position, sending } = noted;
   let unsaved = 0;
   let savedAt = Number.NEGATIVE_INFINITY;
 
@@ -66,8 +68,7 @@ export function createSinkProgress(
     saved = (await store.sinkPosition(sink.name)) ?? saved;
     position = await lastTaken(saved.position);
     sending = Math.max(position, saved.sending);
-    degradedSince = saved.degradedSince;
-    return degradedSince;
+    return saved.degradedSince;
   }
 
   /** Where the sink itself says that it is, as far as it can. */
@@ -84,14 +85,14 @@ export function createSinkProgress(
     if (
       position !== saved.position ||
       sending !== saved.sending ||
-      degradedSince !== saved.degradedSince
+      degradedSince() !== saved.degradedSince
     ) {
       await write();
     }
   }
 
   async function write(): Promise<void> {
-    saved = { position, sending, degradedSince };
+    saved = { position, sending, degradedSince: degradedSince() };
     savedAt = performance.now();
     unsaved = 0;
     await store.saveSinkPosition(sink.name, saved);
@@ -104,9 +105,6 @@ export function createSinkProgress(
       position = to;
       sending = to;
       unsaved += rows;
-    },
-    degraded(since) {
-      degradedSince = since;
     },
     async sends(to) {
       sending = to;

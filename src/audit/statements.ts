@@ -1,4 +1,4 @@
-import type { ChainHead } from "../core/audit-chain.ts";
+import type { ChainHead, EntryPlace } from "../core/audit-chain.ts";
 import type { ParsedEntry } from "../core/parsed-entry.ts";
 import type { Reprint } from "./reprints.ts";
 import type { LateBeginning, WriterChain } from "./writer-chain.ts";
@@ -41,14 +41,12 @@ interface Statement {
   readonly hash: string;
   readonly heads: readonly NamedHead[];
   readonly purged: readonly ChainHead[];
-  readonly beginnings: readonly Place[];
+  readonly beginnings: readonly EntryPlace[];
   readonly reprints: readonly Reprint[];
 }
 
 /** More than any process writes in a row before a checkpoint; what is more comes of no process. */
 const MAX_WAITING = 2000;
-
-type Place = Pick<ChainHead, "writer" | "seq">;
 
 /** `chains`: what was read of each writer so far. */
 export function createStatements(
@@ -84,7 +82,10 @@ export function createStatements(
    * Whether the lines begin with what a start says that they may begin with: the output of its process does. Those that
    * begin later on may be whole.
    */
-  function isBeginning(late: readonly Place[], start: WriterChain): boolean {
+  function isBeginning(
+    late: readonly EntryPlace[],
+    start: WriterChain,
+  ): boolean {
     let first = true;
     for (const chain of chains.values()) {
       const isNamed = late.some(

@@ -283,15 +283,15 @@ export function createTrailVerifier(
     line(text) {
       lines += 1;
       const { before, rest } = streamLine(text);
-      const isEntry = rest !== null && !isDamagedPrefix(before);
-      if (isEntry && !isMember(before) && takeEntry(rest)) {
+      const quoted = isMember(before);
+      const isEntry = rest !== null && !quoted && !isDamagedPrefix(before);
+      if (isEntry && takeEntry(rest)) {
         return;
       }
-      if (isOtherObject(before + (rest ?? "")) || isMember(before)) {
-        counts.skipped += 1;
-      } else if (isEntry) {
+      const isOther = quoted || isOtherObject(before + (rest ?? ""));
+      if (isEntry && !isOther) {
         takeDamaged(rest);
-      } else if (isChangedEntry(rest ?? before)) {
+      } else if (!isOther && isChangedEntry(rest ?? before)) {
         takeChanged(rest ?? before);
       } else {
         counts.skipped += 1;

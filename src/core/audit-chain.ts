@@ -13,10 +13,14 @@ export interface ChainLink {
   readonly prev: string;
 }
 
-/** The last entry of a writer. */
-export interface ChainHead {
+/** An entry by its place. */
+export interface EntryPlace {
   readonly writer: string;
   readonly seq: number;
+}
+
+/** The last entry of a writer. */
+export interface ChainHead extends EntryPlace {
   readonly hash: string;
 }
 
