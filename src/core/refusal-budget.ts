@@ -1,4 +1,5 @@
 import type { ProblemCode } from "../errors.ts";
+import { networkOf } from "./address.ts";
 
 /** Decides what a request is refused with: its own code, or that there were too many. */
 export interface RefusalBudget {
@@ -15,7 +16,7 @@ interface Bucket {
 }
 
 /**
- * A token bucket for each address: `burst` refusals at once, `perSecond` more as time passes. At most `maxAddresses`
+ * A token bucket for each address (IPv6: a /64): `burst` refusals at once, `perSecond` more as time passes. At most `maxAddresses`
  * buckets are kept, so that claimed addresses cannot grow memory: those that were not touched while half as many others
  * were are forgotten, all at once.
  */
@@ -29,14 +30,14 @@ export function createRefusalBudget(options: {
   let older: ReadonlyMap<string, Bucket> = new Map<string, Bucket>();
 
   /** False when the budget is used up. */
-  function take(address: string, now: number): boolean {
-    const known = recent.get(address) ?? older.get(address);
+  function take(network: string, now: number): boolean {
+    const known = recent.get(network) ?? older.get(network);
     const elapsed = known ? Math.max(0, now - known.at) / 1000 : 0;
     const tokens = known
       ? Math.min(burst, known.tokens + elapsed * perSecond)
       : burst;
     const within = tokens >= 1;
-    recent.set(address, { tokens: within ? tokens - 1 : tokens, at: now });
+    recent.set(network, { tokens: within ? tokens - 1 : tokens, at: now });
     if (recent.size * 2 >= maxAddresses) {
       older = recent;
       recent = new Map();
@@ -46,6 +47,8 @@ export function createRefusalBudget(options: {
 
   return {
     refuse: (code, address, now) =>
-      code === "unavailable" || take(address, now) ? code : "too_many_requests",
+      code === "unavailable" || take(networkOf(address), now)
+        ? code
+        : "too_many_requests",
   };
 }

@@ -1,4 +1,5 @@
 import { isIPv4 } from "node:net";
+import { dottedQuad, expandIpv6 } from "../core/address.ts";
 
 /**
  * IPv6 addresses that end in an IPv4 address, all groups written out: compatible and mapped (RFC 4291 section 2.5.5),
@@ -15,26 +16,8 @@ export function embeddedIpv4(address: string): string | null {
   if (isIPv4(address)) {
     return null;
   }
-  const groups = writtenOut(address);
+  const groups = expandIpv6(address);
   const [, high, low] =
     ENDS_IN_IPV4.exec(groups) ?? SIX_TO_FOUR.exec(groups) ?? [];
-  if (high === undefined || low === undefined) {
-    return null;
-  }
-  return [high, low]
-    .map((group) => Number(`0x${group}`))
-    .flatMap((group) => [group >> 8, group & 0xff])
-    .join(".");
-}
-
-/** All eight groups of an IPv6 address, in lower case, without leading zeros. */
-function writtenOut(address: string): string {
-  // The URL Standard writes every address in one way: no dots, and `::` for the longest run of zeros.
-  const { hostname } = new URL(`http://[${address}]`);
-  const [head = [], tail = []] = hostname
-    .slice(1, -1)
-    .split("::")
-    .map((half) => (half === "" ? [] : half.split(":")));
-  const zeros = Array<string>(8 - head.length - tail.length).fill("0");
-  return [...head, ...zeros, ...tail].join(":");
+  return high === undefined || low === undefined ? null : dottedQuad(high, low);
 }

@@ -1,5 +1,6 @@
 const JSON_TYPE = /^application\/(?:json|[a-z0-9!#$&^_.-]+\+json)$/;
-const UTF8_CHARSET = /^charset=(?:utf-8|"utf-8")$/;
+/** The Encoding Standard has `utf8` as a label of UTF-8, and many senders write it. */
+const UTF8_CHARSET = /^charset=(?:utf-?8|"utf-?8")$/;
 
 /** Whether a Content-Type is `application/json` or `application/*+json`, in UTF-8 where it names a charset. */
 export function isJsonMediaType(contentType: string | undefined): boolean {
