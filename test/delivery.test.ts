@@ -534,6 +534,7 @@ describe("handlers", () => {
 });
 
 describe("routing", () => {
+  const NO_BODY = Buffer.from("{}");
   const everywhere = {
     name: "d",
     sources: ["hex"],
@@ -552,7 +553,7 @@ describe("routing", () => {
     ["a.b", "axb", false],
   ])("%s matches %s: %s", (pattern, type, matches) => {
     const route = createRouter([{ ...everywhere, events: [pattern] }]);
-    expect(route({ source: "hex", type, payload: {} })).toEqual(
+    expect(route({ source: "hex", type, body: NO_BODY })).toEqual(
       matches ? [{ destination: "d", orderKey: null }] : [],
     );
   });
@@ -563,7 +564,7 @@ describe("routing", () => {
       { ...everywhere, name: "other", sources: ["other"] },
     ]);
     const to = (source: string) =>
-      route({ source, type: "t", payload: {} }).map((d) => d.destination);
+      route({ source, type: "t", body: NO_BODY }).map((d) => d.destination);
     expect([to("hex"), to("other"), to("none")]).toEqual([
       ["d"],
       ["other"],
@@ -599,7 +600,9 @@ describe("settling", () => {
 });
 
 describe("an order key", () => {
-  const payload = {
+  const bodyOf = (payload: unknown): Buffer =>
+    Buffer.from(JSON.stringify(payload));
+  const body = bodyOf({
     id: "e",
     n: 7,
     s: "7",
@@ -608,9 +611,14 @@ describe("an order key", () => {
     list: ["a", "b"],
     "a/b": { "~": "deep", "": "empty" },
     long: "x".repeat(1000),
-  };
+    nested: [[], { "ключ\n": [1.0, { last: -0.5e1 }] }],
+  });
   it.each([
     ["/n", "7"],
+    ["/nested/1/ключ\n/1/last", "-5"],
+    ["/nested/1/ключ\n/0", "1"],
+    ["/nested/2", null],
+    ["/nested/01", null],
     ["/s", '"7"'],
     ["/yes", "true"],
     ["/list/1", '"b"'],
@@ -625,13 +633,18 @@ describe("an order key", () => {
     ["/__proto__/x", null],
   ])("at %s is %j", (pointer, key) => {
     expect(isJsonPointer(pointer)).toBe(true);
-    expect(createOrderKey(pointer)(payload)).toBe(key);
+    expect(createOrderKey(pointer)(body)).toBe(key);
   });
 
   it("of a long value is short, and not that of another", () => {
     const key = createOrderKey("/long");
-    expect(key(payload)).toHaveLength(64);
-    expect(key({ long: "x".repeat(1001) })).not.toBe(key(payload));
+    expect(key(body)).toHaveLength(64);
+    expect(key(bodyOf({ long: "x".repeat(1001) }))).not.toBe(key(body));
+  });
+
+  it("is read of the last of several members with one name, and past a byte order mark", () => {
+    const twice = Buffer.from('\ufeff{"a":{"k":1},"\\u0061":{"k":2,"k":3}}');
+    expect(createOrderKey("/a/k")(twice)).toBe("3");
   });
 
   it("needs a JSON pointer", () => {

@@ -139,7 +139,7 @@ export function createIntake(
     const deliveries = route({
       source: source.name,
       type: payload.type,
-      payload: payload.value,
+      body,
     });
     const bodySha256 = digest("sha256", body, "buffer");
     const event: NewEvent = {

@@ -1,10 +1,8 @@
 import { hash as digest } from "node:crypto";
+import { readBelow } from "./json-text.ts";
 
 /** A longer value is its SHA-256, so that what a sender writes cannot swell an index. */
 const MAX_KEY = 128;
-
-/** How a pointer names an element of an array. */
-const INDEX = /^(?:0|[1-9]\d*)$/;
 
 /** Whether a text is a JSON pointer (RFC 6901) to a member: `/` before each name, `~` only as `~0` and `~1`. */
 export function isJsonPointer(pointer: string): boolean {
@@ -12,30 +10,19 @@ export function isJsonPointer(pointer: string): boolean {
 }
 
 /**
- * Reads the key of an event's payload at a JSON pointer: equal values give equal keys, and `1` is not `"1"`. Null where
- * nothing is there, or something without an order of its own (an object, an array, null).
+ * Reads the key of an event's body, which is valid JSON, at a JSON pointer: equal values give equal keys, and `1` is not `"1"`.
+ * Null when nothing is there, or something without an order of its own (an object, an array, null).
  */
 export function createOrderKey(
   pointer: string,
-): (payload: unknown) => string | null {
+): (body: Buffer) => string | null {
   const names = pointer
     .slice(1)
     .split("/")
     .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
-  return (payload) => {
-    let value: unknown = payload;
-    for (const name of names) {
-      if (
-        typeof value !== "object" ||
-        value === null ||
-        !Object.hasOwn(value, name) ||
-        (Array.isArray(value) && !INDEX.test(name))
-      ) {
-        return null;
-      }
-      value = (value as Record<string, unknown>)[name];
-    }
-    if (typeof value === "object" || value === undefined) {
+  return (body) => {
+    const value = readBelow(body, names);
+    if (value === undefined || value === null) {
       return null;
     }
     const key = JSON.stringify(value);

@@ -1,15 +1,15 @@
 import { isUtf8 } from "node:buffer";
+import { memberName, readMembers } from "./json-text.ts";
 
-/** What Hexhook reads of a body: nothing but these two, and the order key where a destination has one. */
+/** What Hexhook reads of a body, but for the order keys of destinations that have one. */
 export interface Payload {
   readonly id: string;
   readonly type: string;
-  /** The whole, parsed. */
-  readonly value: object;
 }
 
 const MAX_ID = 256;
 const MAX_TYPE = 128;
+const NAMES = ["id", "type"].map(memberName);
 const BOM = "\ufeff";
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -26,23 +26,14 @@ export function decodeBody(body: Buffer): string {
  * refused, and lone surrogates for the same reason.
  */
 export function readPayload(body: Buffer): Payload | null {
-  let value: unknown;
-  try {
-    value = JSON.parse(decodeBody(body));
-  } catch {
-    return null;
-  }
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
-    return null;
-  }
-  const { id, type } = value as { id?: unknown; type?: unknown };
+  const [id, type] = readMembers(body, NAMES) ?? [];
   if (!isName(id, MAX_ID) || !isName(type, MAX_TYPE)) {
     return null;
   }
   if ((id.includes("\ufffd") || type.includes("\ufffd")) && !isUtf8(body)) {
     return null;
   }
-  return { id, type, value };
+  return { id, type };
 }
 
 function isName(value: unknown, maxCharacters: number): value is string {

@@ -20,11 +20,12 @@ function compileEventPattern(pattern: string): (type: string) => boolean {
   return (type) => type === pattern;
 }
 
-/** What routing needs to know of an event. `payload` is the parsed body. */
+/** What routing needs to know of an event. */
 export interface Routable {
   readonly source: string;
   readonly type: string;
-  readonly payload: unknown;
+  /** Valid JSON text. */
+  readonly body: Buffer;
 }
 
 /** Decides which destinations an event is to be brought to, and under which order key at each. */
@@ -37,7 +38,7 @@ export function createRouter(
     matchers: events.map(compileEventPattern),
     orderKey: orderBy === null ? () => null : createOrderKey(orderBy),
   }));
-  return ({ source, type, payload }) =>
+  return ({ source, type, body }) =>
     compiled
       .filter(
         ({ sources, matchers }) =>
@@ -45,6 +46,6 @@ export function createRouter(
       )
       .map(({ name, orderKey }) => ({
         destination: name,
-        orderKey: orderKey(payload),
+        orderKey: orderKey(body),
       }));
 }

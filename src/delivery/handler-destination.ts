@@ -54,6 +54,7 @@ export function createHandlerDestination(
 
 function handlerEvent(event: StoredEvent): HandlerEvent {
   const { id, type, source, receivedAt, headers, body } = event;
+  let payload: Record<string, unknown> | undefined;
   return {
     id,
     type,
@@ -61,6 +62,10 @@ function handlerEvent(event: StoredEvent): HandlerEvent {
     receivedAt: new Date(receivedAt),
     headers: JSON.parse(headers) as Record<string, string>,
     rawBody: body,
-    payload: JSON.parse(decodeBody(body)) as Record<string, unknown>,
+    // Only for a handler that reads it: parsed, a body may take 40 times its size.
+    get payload() {
+      payload ??= JSON.parse(decodeBody(body)) as Record<string, unknown>;
+      return payload;
+    },
   };
 }

@@ -1,0 +1,272 @@
+/**
+ * The grammar of JSON (RFC 8259): each function reads one thing that begins at a position of the text, and returns the position
+ * after it, or INVALID. Together they take exactly what `JSON.parse` takes of the decoded text, but build no values.
+ *
+ * Bytes beyond ASCII are permitted within strings alone, and there whatever they are: decoding replaces what is not UTF-8, and
+ * takes no byte of ASCII along.
+ */
+
+const TAB = 0x09;
+const LF = 0x0a;
+const CR = 0x0d;
+const SPACE = 0x20;
+const QUOTE = 0x22;
+const PLUS = 0x2b;
+const COMMA = 0x2c;
+const MINUS = 0x2d;
+const POINT = 0x2e;
+const ZERO = 0x30;
+const NINE = 0x39;
+const COLON = 0x3a;
+const UPPER_E = 0x45;
+export const OPEN_ARRAY = 0x5b;
+export const BACKSLASH = 0x5c;
+const CLOSE_ARRAY = 0x5d;
+const LOWER_E = 0x65;
+export const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
+
+const LITERALS = ["true", "false", "null"].map((word) => Buffer.from(word));
+/** What may come after a backslash, `u` aside. */
+const ESCAPES: readonly number[] = [...Buffer.from('"\\/bfnrt')];
+const UNICODE = 0x75;
+const HEX = /^[\da-f]{4}$/i;
+
+/** The position that stands for a syntax error. */
+export const INVALID = -1;
+
+/** Past the end: part of no JSON. Reading there would make every later access slow. */
+const END = -1;
+
+export function byteAt(text: Buffer, at: number): number {
+  return at < text.length ? (text[at] as number) : END;
+}
+
+export function skipSpace(text: Buffer, from: number): number {
+  let at = from;
+  for (;;) {
+    const byte = byteAt(text, at);
+    if (byte !== SPACE && byte !== LF && byte !== CR && byte !== TAB) {
+      return at;
+    }
+    at += 1;
+  }
+}
+
+/** Calls `visit` with the two ends of each key, and the position of its value. */
+export function skipObject(
+  text: Buffer,
+  from: number,
+  visit: (from: number, to: number, value: number) => void,
+): number {
+  let at = skipSpace(text, from + 1);
+  if (byteAt(text, at) === CLOSE_OBJECT) {
+    return at + 1;
+  }
+  for (;;) {
+    const key = at;
+    const keyEnd = skipString(text, key);
+    const value = keyEnd === INVALID ? INVALID : skipColon(text, keyEnd);
+    if (value === INVALID) {
+      return INVALID;
+    }
+    visit(key, keyEnd, value);
+    const end = skipValue(text, value);
+    if (end === INVALID) {
+      return INVALID;
+    }
+    at = skipSpace(text, end);
+    if (byteAt(text, at) === CLOSE_OBJECT) {
+      return at + 1;
+    }
+    if (byteAt(text, at) !== COMMA) {
+      return INVALID;
+    }
+    at = skipSpace(text, at + 1);
+  }
+}
+
+/** Calls `visit` with the position of each element. */
+export function skipArray(
+  text: Buffer,
+  from: number,
+  visit: (element: number) => void,
+): number {
+  let at = skipSpace(text, from + 1);
+  if (byteAt(text, at) === CLOSE_ARRAY) {
+    return at + 1;
+  }
+  for (;;) {
+    visit(at);
+    const end = skipValue(text, at);
+    if (end === INVALID) {
+      return INVALID;
+    }
+    at = skipSpace(text, end);
+    if (byteAt(text, at) === CLOSE_ARRAY) {
+      return at + 1;
+    }
+    if (byteAt(text, at) !== COMMA) {
+      return INVALID;
+    }
+    at = skipSpace(text, at + 1);
+  }
+}
+
+/** The colon after a key, and the space around it. */
+function skipColon(text: Buffer, from: number): number {
+  const at = skipSpace(text, from);
+  return byteAt(text, at) === COLON ? skipSpace(text, at + 1) : INVALID;
+}
+
+/** Without recursion: a body may nest as deep as it is long. */
+export function skipValue(text: Buffer, from: number): number {
+  let at = from;
+  /** The closing brackets that are due, the innermost last. */
+  let due: Uint8Array | null = null;
+  let depth = 0;
+  for (;;) {
+    const first = byteAt(text, at);
+    if (first === OPEN_OBJECT || first === OPEN_ARRAY) {
+      const close = first === OPEN_OBJECT ? CLOSE_OBJECT : CLOSE_ARRAY;
+      at = skipSpace(text, at + 1);
+      if (byteAt(text, at) === close) {
+        at += 1;
+      } else {
+        due = withRoom(due, depth);
+        due[depth] = close;
+        depth += 1;
+        at = close === CLOSE_OBJECT ? skipKey(text, at) : at;
+        if (at === INVALID) {
+          return INVALID;
+        }
+        continue;
+      }
+    } else {
+      at = skipScalar(text, at);
+      if (at === INVALID) {
+        return INVALID;
+      }
+    }
+    // A value has ended, and perhaps what it is in.
+    for (;;) {
+      if (due === null || depth === 0) {
+        return at;
+      }
+      at = skipSpace(text, at);
+      const close = due[depth - 1];
+      if (byteAt(text, at) === close) {
+        at += 1;
+        depth -= 1;
+        continue;
+      }
+      if (byteAt(text, at) !== COMMA) {
+        return INVALID;
+      }
+      at = skipSpace(text, at + 1);
+      at = close === CLOSE_OBJECT ? skipKey(text, at) : at;
+      if (at === INVALID) {
+        return INVALID;
+      }
+      break;
+    }
+  }
+}
+
+function withRoom(due: Uint8Array | null, depth: number): Uint8Array {
+  if (due !== null && depth < due.length) {
+    return due;
+  }
+  const larger = new Uint8Array(depth === 0 ? 32 : depth * 2);
+  larger.set(due ?? []);
+  return larger;
+}
+
+function skipKey(text: Buffer, from: number): number {
+  const end = skipString(text, from);
+  return end === INVALID ? INVALID : skipColon(text, end);
+}
+
+function skipScalar(text: Buffer, from: number): number {
+  const first = byteAt(text, from);
+  if (first === QUOTE) {
+    return skipString(text, from);
+  }
+  if (first === MINUS || isDigit(first)) {
+    return skipNumber(text, from);
+  }
+  for (const word of LITERALS) {
+    const end = from + word.length;
+    if (first === word[0] && word.equals(text.subarray(from, end))) {
+      return end;
+    }
+  }
+  return INVALID;
+}
+
+export function skipString(text: Buffer, from: number): number {
+  if (byteAt(text, from) !== QUOTE) {
+    return INVALID;
+  }
+  const { length } = text;
+  let at = from + 1;
+  while (at < length) {
+    const byte = text[at] as number;
+    if (byte === QUOTE) {
+      return at + 1;
+    }
+    if (byte === BACKSLASH) {
+      at = skipEscape(text, at);
+      if (at === INVALID) {
+        return INVALID;
+      }
+    } else if (byte < SPACE) {
+      return INVALID;
+    } else {
+      at += 1;
+    }
+  }
+  return INVALID;
+}
+
+function skipEscape(text: Buffer, from: number): number {
+  const kind = byteAt(text, from + 1);
+  if (kind === UNICODE) {
+    const digits = text.toString("latin1", from + 2, from + 6);
+    return HEX.test(digits) ? from + 6 : INVALID;
+  }
+  return ESCAPES.includes(kind) ? from + 2 : INVALID;
+}
+
+function skipNumber(text: Buffer, from: number): number {
+  let at = byteAt(text, from) === MINUS ? from + 1 : from;
+  if (byteAt(text, at) === ZERO) {
+    at += 1;
+  } else {
+    at = skipDigits(text, at);
+  }
+  if (at !== INVALID && byteAt(text, at) === POINT) {
+    at = skipDigits(text, at + 1);
+  }
+  if (
+    at !== INVALID &&
+    (byteAt(text, at) === LOWER_E || byteAt(text, at) === UPPER_E)
+  ) {
+    const sign = byteAt(text, at + 1);
+    at = skipDigits(text, sign === PLUS || sign === MINUS ? at + 2 : at + 1);
+  }
+  return at;
+}
+
+/** One digit at least. */
+function skipDigits(text: Buffer, from: number): number {
+  let at = from;
+  while (isDigit(byteAt(text, at))) {
+    at += 1;
+  }
+  return at === from ? INVALID : at;
+}
+
+function isDigit(byte: number): boolean {
+  return byte >= ZERO && byte <= NINE;
+}
