@@ -75,6 +75,8 @@ export interface Config {
   /** Whether audit entries are sent to Hex analytics. */
   readonly auditAnalytics: boolean;
   readonly logLevel: ValueOf<"LOG_LEVEL">;
+  /** Of the public listener at once; null = as the limit of descriptors permits. */
+  readonly maxConnections: number | null;
   readonly keepAliveSeconds: number;
   readonly drainSeconds: number;
   readonly shutdownSeconds: number;
@@ -160,6 +162,7 @@ export function loadConfig(env: Environment): Config {
     auditAnalytics:
       values.AUDIT_ANALYTICS !== "off" && hexApi.writeKey !== null,
     logLevel: values.LOG_LEVEL,
+    maxConnections: values.MAX_CONNECTIONS,
     keepAliveSeconds: values.KEEP_ALIVE_SECONDS,
     drainSeconds: values.DRAIN_SECONDS,
     shutdownSeconds: values.SHUTDOWN_SECONDS,

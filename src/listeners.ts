@@ -8,20 +8,31 @@ import type { Dispatcher } from "./delivery/dispatcher.ts";
 import { createAdminApi } from "./http/admin-api.ts";
 import { createAdmission } from "./http/admission.ts";
 import { createAdminApp, createPublicApp } from "./http/app.ts";
-import { createClientAddress } from "./http/client-address.ts";
+import { createClientAddress, createIsProxy } from "./http/client-address.ts";
 import { createClientErrorHandler } from "./http/client-error.ts";
+import {
+  adminLimits,
+  type ConnectionLimits,
+  publicLimits,
+} from "./http/connection-limits.ts";
 import type { PlainExpress } from "./http/express-app.ts";
 import { createGate } from "./http/gate.ts";
 import { createReadiness } from "./http/readiness.ts";
 import { createRefuse } from "./http/refuse.ts";
 import { listen, type Listener, type ServerLimits } from "./http/server.ts";
 import { createStoredHeaders } from "./http/stored-headers.ts";
+import { createTurns } from "./http/turns.ts";
+import { asError } from "./errors.ts";
 import { SCHEMES, singleHeadersOf } from "./signature/scheme.ts";
 import type { Shutdown } from "./shutdown.ts";
 
-/** So many answers may be waited for at once, and so many bytes of bodies held: at least eight of the largest. */
+/** Answers that may be waited for at once. */
 const MAX_WAITING = 4096;
-const MAX_HELD_BYTES = 134_217_728;
+/** Bytes of small bodies, and of large ones, that may be held at once: eight of the largest at least. */
+const MAX_HELD_BYTES = 41_943_040;
+
+/** A client that makes no progress is disconnected after this time, or KEEP_ALIVE_SECONDS if that is shorter, in milliseconds. */
+const STUCK_MS = 30_000;
 
 const SERVER_LIMITS = {
   headersTimeout: 10_000,
@@ -42,6 +53,8 @@ export interface ListenersDeps {
   readonly now: () => number;
   /** So many random bytes, in hex. */
   readonly randomHex: (bytes: number) => string;
+  /** How many files and sockets this process may have open at once. */
+  readonly descriptorLimit: () => number;
   readonly limits?: Partial<ServerLimits>;
 }
 
@@ -67,9 +80,10 @@ export async function openListeners(
   let live = liveOf(config);
   const boot = deps.randomHex(4);
   let requests = 0;
+  const isProxy = createIsProxy(config.trustProxy);
   const createListenerGate = (singleHeaders: readonly string[]) =>
     createGate({
-      clientAddress: createClientAddress(config.trustProxy),
+      clientAddress: createClientAddress(isProxy),
       nextRequestId: () => `${boot}-${(requests += 1).toString(36)}`,
       isDraining: shutdown.isDraining,
       singleHeaders,
@@ -85,7 +99,9 @@ export async function openListeners(
     isDraining: shutdown.isDraining,
     now,
   });
-  const shared = { refuse, ready, logger, trustProxy: config.trustProxy };
+  const shared = { refuse, ready, logger };
+  const monotonicNow = (): number => performance.now();
+  const turns = createTurns(monotonicNow);
 
   const publicApp = createPublicApp({
     ...shared,
@@ -94,10 +110,13 @@ export async function openListeners(
     receive: {
       source: (name) => live.sources.get(name),
       intake: deps.intake,
-      admission: createAdmission({
-        maxWaiting: MAX_WAITING,
-        maxBytes: Math.max(MAX_HELD_BYTES, 8 * config.maxBodyBytes),
-      }),
+      admission: createAdmission(
+        { turns, now: monotonicNow },
+        {
+          maxWaiting: MAX_WAITING,
+          maxBytes: Math.max(MAX_HELD_BYTES, 8 * config.maxBodyBytes),
+        },
+      ),
       refuse,
       isDraining: shutdown.isDraining,
       isClosed: shutdown.isClosed,
@@ -119,35 +138,64 @@ export async function openListeners(
     }),
   });
 
+  const keepAliveTimeout = config.keepAliveSeconds * 1000;
   const limits: ServerLimits = {
     ...SERVER_LIMITS,
-    keepAliveTimeout: config.keepAliveSeconds * 1000,
+    keepAliveTimeout,
+    stuckTimeout: Math.min(keepAliveTimeout, STUCK_MS),
     ...deps.limits,
   };
   const onClientError = createClientErrorHandler({ unverified, refusals, now });
   const open = async (
     app: PlainExpress,
     address: { host: string; port: number; variable: string },
+    connections: ConnectionLimits,
   ): Promise<Listener> => {
-    const listener = await listen(app, address, limits, onClientError);
+    const { variable } = address;
+    const listener = await listen(
+      app,
+      address,
+      { ...limits, ...connections },
+      {
+        turns,
+        isProxy,
+        onClientError,
+        now: monotonicNow,
+        onError: (thrown) => {
+          const { message, stack } = asError(thrown);
+          logger.error({ error: message, stack }, "connection failed");
+        },
+        onExcess: (closed) => {
+          logger.warn(
+            { listener: variable, closed, ...connections },
+            "connections over the limit closed",
+          );
+        },
+      },
+    );
     shutdown.onRelease(() => shutdown.closeWithin(listener));
     return listener;
   };
-  const { host, port, adminHost, adminPort } = config;
+  const { host, port, adminHost, adminPort, maxConnections } = config;
+  const descriptors = deps.descriptorLimit();
   // Opened first, so released last: a load balancer may ask /readyz until the end.
   const admin =
     adminPort === 0
       ? null
-      : await open(adminApp, {
-          host: adminHost,
-          port: adminPort,
-          variable: "ADMIN_PORT",
-        });
+      : await open(
+          adminApp,
+          { host: adminHost, port: adminPort, variable: "ADMIN_PORT" },
+          adminLimits(descriptors),
+        );
   // A listener waits for its connections, and a stream has no end of its own.
   shutdown.onRelease(async () => {
     streamsEnd.abort();
   });
-  const listener = await open(publicApp, { host, port, variable: "PORT" });
+  const listener = await open(
+    publicApp,
+    { host, port, variable: "PORT" },
+    publicLimits(descriptors, maxConnections),
+  );
   return {
     port: listener.port,
     adminPort: admin?.port ?? null,

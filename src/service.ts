@@ -52,6 +52,7 @@ export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
   readonly onFatal: (error: StoreError) => void;
   /** Reads the configuration again; without it nothing is reloaded. Throws ConfigError. */
   readonly readConfig?: () => Config;
+  readonly descriptorLimit: () => number;
   readonly limits?: Partial<ServerLimits>;
   readonly intervals?: AuditIntervals;
   /** How often the age of secrets is looked at, in milliseconds: a day unless told. */

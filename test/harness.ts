@@ -130,6 +130,7 @@ export async function startTestService(
     randomHex: (bytes) => randomBytes(bytes).toString("hex"),
     lookup,
     fetch,
+    descriptorLimit: () => 20_000,
     version: "0.0.0-test",
     onFatal: (error) => {
       fatal.push(error);

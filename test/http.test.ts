@@ -8,7 +8,8 @@ import supertest from "supertest";
 import { createExpressApp } from "../src/http/express-app.ts";
 import { AppError } from "../src/errors.ts";
 import { createAdmission } from "../src/http/admission.ts";
-import { createClientAddress } from "../src/http/client-address.ts";
+import { canonicalAddress } from "../src/core/address.ts";
+import { createTurns } from "../src/http/turns.ts";
 import { isIdentityEncoding, isJsonMediaType } from "../src/http/media-type.ts";
 import {
   eventBody,
@@ -200,6 +201,9 @@ describe("media type and encoding", () => {
     ["application/json", true],
     ["APPLICATION/JSON", true],
     ["application/json; charset=utf-8", true],
+    ["application/json; charset=utf8", true],
+    ['application/json; charset="UTF8"', true],
+    ["application/json; charset=utf_8", false],
     ['application/json;charset="UTF-8"', true],
     ["application/cloudevents+json", true],
     ["application/json; charset=utf-8; charset=latin1", false],
@@ -481,34 +485,78 @@ describe("senders that are too slow", () => {
 describe("overload", () => {
   const full = expect.objectContaining({ code: "unavailable" });
 
+  /** Admission with a clock that stands still unless it is moved. */
+  const createTestAdmission = (
+    options: Parameters<typeof createAdmission>[1],
+  ) => {
+    const clock = { ms: 0 };
+    const admission = createAdmission(
+      { turns: createTurns(), now: () => clock.ms },
+      options,
+    );
+    return { admission, clock };
+  };
+
   it("counts bytes as they arrive, gives them back, and keeps memory for small bodies apart", () => {
-    const admission = createAdmission({ maxBytes: 100_000, maxWaiting: 1 });
-    const chunked = admission.hold(null);
-    const large = admission.hold(70_000);
-    const small = admission.hold(1000);
-    chunked.add(60_000);
-    large.add(40_000);
+    const { admission } = createTestAdmission({
+      maxBytes: 100_000,
+      maxWaiting: 1,
+    });
+    const one = admission.hold();
+    const other = admission.hold();
+    const small = admission.hold();
+    one.add(60_000);
+    one.add(10_000);
+    other.add(20_000);
     expect(() => {
-      large.add(1);
+      other.add(50_000);
     }).toThrow(full);
-    small.add(1000);
-    chunked.release();
-    large.add(30_000);
+    small.add(60_000);
+    one.release();
+    other.add(50_000);
+    other.add(30_000);
+  });
+
+  it("gives up the bodies that have been coming for longest, and never one that is there or has just begun", () => {
+    const { admission, clock } = createTestAdmission({
+      maxBytes: 100_000,
+      maxWaiting: 1,
+    });
+    const evicted: string[] = [];
+    const hold = (name: string, bytes: number) => {
+      const holding = admission.hold();
+      holding.onEvict = () => evicted.push(name);
+      holding.add(bytes);
+      return holding;
+    };
+    const complete = hold("complete", 10_000);
+    complete.onEvict = null;
+    hold("oldest", 30_000);
+    hold("older", 30_000);
+    clock.ms = 500;
+    hold("young", 20_000);
+    expect(() => hold("too early", 20_000)).toThrow(full);
+    clock.ms = 1000;
+    hold("newest", 20_000);
+    expect(evicted).toEqual(["oldest"]);
+    expect(() => hold("too large", 60_000)).toThrow(full);
+    expect(evicted).toEqual(["oldest", "older"]);
   });
 
   it("refuses work beyond what may wait, and takes it again afterwards", async () => {
-    const admission = createAdmission({ maxBytes: 1, maxWaiting: 1 });
+    const { admission } = createTestAdmission({ maxBytes: 1, maxWaiting: 1 });
     let finish: () => void = () => undefined;
     const first = admission.work(
+      1,
       () =>
         new Promise<void>((resolve) => {
           finish = resolve;
         }),
     );
-    await expect(admission.work(async () => 1)).rejects.toEqual(full);
+    await expect(admission.work(1, async () => 1)).rejects.toEqual(full);
     finish();
     await first;
-    expect(await admission.work(async () => 2)).toBe(2);
+    expect(await admission.work(1, async () => 2)).toBe(2);
   });
 
   it("is not brought about by connections that announce the largest bodies and send nothing", async () => {
@@ -536,15 +584,17 @@ describe("overload", () => {
   it("stops reading a body that there is no room for, and answers 503", async () => {
     const { readBody } = await import("../src/http/read-body.ts");
     const { PassThrough } = await import("node:stream");
-    const body = Object.assign(new PassThrough(), { headers: {} });
-    const read = readBody(body as never, 1000, {
+    const req = Object.assign(new PassThrough(), { headers: {} });
+    const read = readBody({ req: req as never, breakOff: null }, 1000, {
       add: () => {
         throw new AppError("unavailable", "overloaded");
       },
+      release: () => undefined,
+      onEvict: null,
     });
-    body.write("x");
+    req.write("x");
     await expect(read).rejects.toEqual(full);
-    expect(body.isPaused()).toBe(true);
+    expect(req.isPaused()).toBe(true);
   });
 });
 
@@ -653,18 +703,24 @@ describe("the address of a sender", () => {
 
   it("is the connection's, unless a proxy is trusted", async () => {
     expect(await claim(service, "203.0.113.9")).toBe("127.0.0.1");
-    expect(
-      createClientAddress(0)({
-        socket: { remoteAddress: "::ffff:192.0.2.1" },
-      } as never),
-    ).toBe("192.0.2.1");
+    expect(canonicalAddress("::ffff:192.0.2.1")).toBe("192.0.2.1");
+    expect(canonicalAddress("::ffff:c000:201")).toBe("192.0.2.1");
   });
 
   it.each([
     ["1", "198.51.100.1, 203.0.113.9", "203.0.113.9"],
     ["127.0.0.0/8", "203.0.113.9", "203.0.113.9"],
     ["10.0.0.0/8", "203.0.113.9", "127.0.0.1"],
-    ["1", "203.0.113.9:443", "127.0.0.1"],
+    ["1", "203.0.113.9:443", "203.0.113.9"],
+    ["1", "[2001:db8::1]:80", "2001:db8::1"],
+    ["1", "[2001:db8::1]", "2001:db8::1"],
+    ["1", "203.0.113.9:443:1", "127.0.0.1"],
+    ["1", "[203.0.113.9]:80", "127.0.0.1"],
+    ["1", "::ffff:cb00:7109", "203.0.113.9"],
+    ["2", "198.51.100.1, 203.0.113.9", "198.51.100.1"],
+    // A proxy that writes its peers with their ports is no less a proxy.
+    ["127.0.0.1,10.0.0.0/8", "198.51.100.1:9, 10.0.0.7:4711", "198.51.100.1"],
+    ["127.0.0.1,10.0.0.0/8", "198.51.100.1, nonsense, 10.0.0.7", "10.0.0.7"],
     ["1", 'no address "at all"', "127.0.0.1"],
     // A zone may be of any length, and would leave no room for anything else in the entry.
     ["1", `fe80::1%${"a".repeat(9000)}`, "fe80::1"],

@@ -877,7 +877,7 @@ describe("a group commit", () => {
         work();
         batches.push(inside);
       },
-      { maxBatch: 3 },
+      { maxBatch: 3, maxBytes: 100 },
     );
     const jobs = Array.from({ length: 7 }, (_, n) =>
       group.submit(() => {
@@ -889,6 +889,28 @@ describe("a group commit", () => {
     expect(batches).toEqual([3, 3, 1]);
   });
 
+  it("takes small jobs before large ones, one of those each time, and no more bytes than it may otherwise", async () => {
+    const batches: number[][] = [];
+    const group = createGroupCommit(
+      (work) => {
+        batches.push([]);
+        work();
+      },
+      { maxBatch: 4, maxBytes: 500_000 },
+    );
+    const sizes = [600_000, 1, 200_000, 300_000, 2, 100_000, 3, 4, 5];
+    await Promise.all(
+      sizes.map((bytes) =>
+        group.submit(() => batches.at(-1)?.push(bytes), bytes),
+      ),
+    );
+    expect(batches).toEqual([
+      [1, 2, 3, 4, 600_000],
+      [5, 200_000],
+      [300_000, 100_000],
+    ]);
+  });
+
   it("resolves nothing before the commit, and rejects all of a transaction that fails", async () => {
     let fail = true;
     const group = createGroupCommit(
@@ -898,7 +920,7 @@ describe("a group commit", () => {
           throw new Error("no commit");
         }
       },
-      { maxBatch: 10 },
+      { maxBatch: 10, maxBytes: 100 },
     );
     const results = await Promise.allSettled([
       group.submit(() => 1),

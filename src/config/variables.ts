@@ -66,6 +66,7 @@ export const VARIABLES = {
     kind: oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]),
     default: "info",
   },
+  MAX_CONNECTIONS: { kind: integer(1, 1_000_000) },
   KEEP_ALIVE_SECONDS: { kind: integer(1, 3600), default: "65" },
   DRAIN_SECONDS: { kind: integer(0, 3600), default: "5" },
   SHUTDOWN_SECONDS: { kind: integer(1, 3600), default: "20" },

@@ -30,7 +30,7 @@ export function addDestinationRoutes(
     ): RequestHandler<{ name: string }> =>
     async (req, res) => {
       const { name } = req.params;
-      const { as } = await readInput(req, operatorInput);
+      const { as } = await readInput(res, operatorInput);
       if (!(await apply(name, as))) {
         throw new AppError("not_found", "unknown_destination", {
           detail:

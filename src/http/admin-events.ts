@@ -107,7 +107,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
 
   const redeliverOne: RequestHandler = async (req, res) => {
     const { id } = req.params as { id: string };
-    const { as } = await readInput(req, operatorInput);
+    const { as } = await readInput(res, operatorInput);
     const at = now();
     const [outcome] = /^\d{1,15}$/.test(id)
       ? await store.redeliver({
@@ -127,8 +127,8 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
     answerJson(res, 200, { redelivered: 1 });
   };
 
-  const redeliverMany: RequestHandler = async (req, res) => {
-    const input = await readInput(req, redeliverInput);
+  const redeliverMany: RequestHandler = async (_req, res) => {
+    const input = await readInput(res, redeliverInput);
     const { ids, all, dryRun, as: operator, ...members } = input;
     const filter = filterOf(members);
     const narrowed = Object.values(members).some((m) => m !== undefined);

@@ -1,9 +1,16 @@
 import type { ServerResponse } from "node:http";
 import { PROBLEMS, type ProblemCode, type ProblemExtras } from "../errors.ts";
+import { connectionOf } from "./connection.ts";
 import { securityHeaders } from "./security-headers.ts";
 
 const COMMON = { ...securityHeaders(), "cache-control": "no-store" };
 const JSON_HEADERS = flat({ ...COMMON, "content-type": "application/json" });
+const EVENT_STREAM_HEADERS = flat({
+  ...COMMON,
+  "content-type": "text/event-stream",
+  // For nginx, which would keep events back until it has a block of them.
+  "x-accel-buffering": "no",
+});
 
 /** Seconds after which the sender may well succeed. */
 const RETRY_AFTER: Partial<Record<ProblemCode, string>> = {
@@ -13,7 +20,7 @@ const RETRY_AFTER: Partial<Record<ProblemCode, string>> = {
 
 interface ReadyAnswer {
   readonly status: number;
-  readonly headers: readonly string[];
+  readonly headers: string[];
   readonly body: string;
 }
 
@@ -43,8 +50,8 @@ function problemAnswer(
   };
 }
 
-function flat(headers: Readonly<Record<string, string>>): readonly string[] {
-  return Object.freeze(Object.entries(headers).flat());
+function flat(headers: Readonly<Record<string, string>>): string[] {
+  return Object.entries(headers).flat();
 }
 
 /** Answers with a JSON value. */
@@ -67,12 +74,7 @@ export function answerJsonText(
 
 /** Begins an answer of server-sent events (https://html.spec.whatwg.org/#server-sent-events), which has no end of its own. */
 export function beginEventStream(res: ServerResponse): void {
-  res.writeHead(200, {
-    ...COMMON,
-    "content-type": "text/event-stream",
-    // For nginx, which would keep events back until it has a block of them.
-    "x-accel-buffering": "no",
-  });
+  writeHead(res, 200, EVENT_STREAM_HEADERS);
   res.flushHeaders();
 }
 
@@ -85,10 +87,24 @@ export function writeJson(
   res.write(jsonBody(res, status, JSON.stringify(value)));
 }
 
+/** Writes the head, and lets the connection know what follows from it. */
+function writeHead(
+  res: ServerResponse,
+  status: number,
+  headers: string[],
+): void {
+  res.writeHead(status, headers);
+  const connection = connectionOf(res.req.socket);
+  connection.noteAnswer(status >= 400 && status < 500);
+  if (!res.shouldKeepAlive) {
+    connection.close();
+  }
+}
+
 /** Writes the head, and gives the body. */
 function jsonBody(res: ServerResponse, status: number, json: string): Buffer {
   const body = Buffer.from(json);
-  res.writeHead(status, [
+  writeHead(res, status, [
     ...JSON_HEADERS,
     "content-length",
     String(body.length),
@@ -106,7 +122,7 @@ export function writeProblem(
     detail === undefined
       ? PROBLEM_ANSWERS[code]
       : problemAnswer(code, PROBLEMS[code], detail);
-  res.writeHead(status, [...headers, ...flat(further)]);
+  writeHead(res, status, [...headers, ...flat(further)]);
   res.write(body);
 }
 

@@ -1,33 +1,55 @@
-import { isIP } from "node:net";
-import type { Request } from "express";
+import type { IncomingMessage } from "node:http";
+import { BlockList, isIPv4 } from "node:net";
+import { readAddress } from "../core/address.ts";
+import { connectionOf } from "./connection.ts";
 
 /** How far `X-Forwarded-For` is believed: a number of hops, or the addresses and networks of the proxies. */
 export type TrustProxy = number | readonly string[];
 
-/**
- * The address that a request came from. Express takes what a trusted proxy claims verbatim, ports and newlines
- * and all; what is not an address does not count, and the connection's own does. An IPv6 zone, which may be of any length,
- * means something on the claimant's machine alone.
- */
-export function createClientAddress(
-  trust: TrustProxy,
-): (req: Request) => string {
-  const direct = (req: Request): string =>
-    unmapped(req.socket.remoteAddress ?? "unknown");
-  if (trust === 0) {
-    return direct;
+/** Whether an address is that of a proxy whose `X-Forwarded-For` is believed; `hop` counts from 0, the peer itself. */
+export type IsProxy = (address: string, hop: number) => boolean;
+
+export function createIsProxy(trust: TrustProxy): IsProxy {
+  if (typeof trust === "number") {
+    return (_address, hop) => hop < trust;
   }
-  return (req) => {
-    const claimed = req.ip?.split("%", 1)[0];
-    return claimed !== undefined && isIP(claimed) !== 0
-      ? unmapped(claimed)
-      : direct(req);
-  };
+  const networks = new BlockList();
+  for (const item of trust) {
+    const [address = "", bits] = item.split("/");
+    if (bits === undefined) {
+      networks.addAddress(address, familyOf(address));
+    } else {
+      networks.addSubnet(address, Number(bits), familyOf(address));
+    }
+  }
+  return (address) => networks.check(address, familyOf(address));
 }
 
-/** An IPv4 address that a dual-stack socket shows as IPv6 is one address, not two. */
-export function unmapped(address: string): string {
-  return address.startsWith("::ffff:") && isIP(address.slice(7)) === 4
-    ? address.slice(7)
-    : address;
+function familyOf(address: string): "ipv4" | "ipv6" {
+  return isIPv4(address) ? "ipv4" : "ipv6";
+}
+
+/**
+ * The address that a request came from: that of the connection, or, as long as the hop before is a proxy, the one that it
+ * claims in `X-Forwarded-For`. What is no address ends the chain.
+ */
+export function createClientAddress(
+  isProxy: IsProxy,
+): (req: IncomingMessage) => string {
+  return (req) => {
+    let { address } = connectionOf(req.socket);
+    const forwarded = req.headers["x-forwarded-for"];
+    if (typeof forwarded !== "string") {
+      return address;
+    }
+    const claims = forwarded.split(",").reverse();
+    for (const [hop, claim] of claims.entries()) {
+      const claimed = isProxy(address, hop) ? readAddress(claim) : null;
+      if (claimed === null) {
+        return address;
+      }
+      address = claimed;
+    }
+    return address;
+  };
 }

@@ -3,8 +3,7 @@ import { AppError, errorCode, PROBLEMS, type ProblemCode } from "../errors.ts";
 import type { RefusalBudget } from "../core/refusal-budget.ts";
 import type { BudgetedEntries } from "../core/budgeted-entries.ts";
 import { rawProblem } from "./answer.ts";
-import { unmapped } from "./client-address.ts";
-import { exchangeOn } from "./exchange.ts";
+import { connectionOf } from "./connection.ts";
 import { httpRejected } from "./refuse.ts";
 
 /** The faults of the HTTP parser and of the server's timers that mean more than bad framing. */
@@ -22,7 +21,8 @@ function faultOf(code: string): AppError {
 
 /**
  * Answers a connection that failed below the app: nonsense, too slow, too large. Silent where nothing was read or
- * nobody listens any more. A fault in the body of a request that is under way belongs to that request's entry.
+ * nobody listens any more. The answers that are due before go first; a fault in the body of a request is the answer, and
+ * the entry, of that request.
  */
 export function createClientErrorHandler(deps: {
   unverified: Pick<BudgetedEntries, "append">;
@@ -30,12 +30,8 @@ export function createClientErrorHandler(deps: {
   now: () => number;
 }): (error: Error, socket: Socket) => void {
   /** Notes the fault, and gives the code to answer with. */
-  function note(
-    { code: cause, reason }: AppError,
-    socket: Socket,
-  ): ProblemCode {
+  function note({ code: cause, reason }: AppError, ip: string): ProblemCode {
     const at = deps.now();
-    const ip = unmapped(socket.remoteAddress ?? "unknown");
     const code = deps.refusals.refuse(cause, ip, at);
     const { status } = PROBLEMS[code];
     const entry = httpRejected({
@@ -61,25 +57,14 @@ export function createClientErrorHandler(deps: {
       socket.destroy();
       return;
     }
+    const connection = connectionOf(socket);
+    const { current } = connection;
     const fault = faultOf(system);
-    const exchange = exchangeOn(socket);
-    if (exchange === undefined || exchange.res.writableFinished) {
-      socket.end(rawProblem(note(fault, socket)), () => socket.destroy());
+    if (current === null || current.req.complete) {
+      connection.endAfter(rawProblem(note(fault, connection.address)));
       return;
     }
-    if (exchange.req.complete) {
-      // It came behind a request that is still being answered: that answer goes first.
-      const raw = rawProblem(note(fault, socket));
-      exchange.res.once("finish", () => {
-        socket.end(raw, () => socket.destroy());
-      });
-      return;
-    }
-    if (exchange.res.headersSent) {
-      socket.destroy();
-      return;
-    }
-    exchange.fault = fault;
-    socket.end(rawProblem(fault.code), () => socket.destroy());
+    connection.endAfter("");
+    current.breakOff?.(fault);
   };
 }

@@ -1,5 +1,6 @@
 import { IncomingMessage, ServerResponse } from "node:http";
 import express, { type Express } from "express";
+import { connectionOf } from "./connection.ts";
 
 /** An Express app and the classes that its server must make requests and responses of. */
 export interface PlainExpress {
@@ -13,14 +14,34 @@ export interface PlainExpress {
  * every request (`app.handle`), which makes each later property access slow: four times the work in all. Where
  * they are right already, setting them changes nothing. Mounted sub-applications would set them again: use
  * Routers. It rests on Express's internals, so test/http.test.ts guards it.
+ *
+ * What a listener of one of them throws, Node's own included, is contained to the connection: it would end the process.
  */
 export function createExpressApp(): PlainExpress {
   const app = express();
 
-  class Request extends IncomingMessage {}
+  class Request extends IncomingMessage {
+    override emit(event: string, ...values: unknown[]): boolean {
+      try {
+        return super.emit(event, ...values);
+      } catch (error) {
+        connectionOf(this.socket).fail(error);
+        return true;
+      }
+    }
+  }
   class Response<
     R extends IncomingMessage = IncomingMessage,
-  > extends ServerResponse<R> {}
+  > extends ServerResponse<R> {
+    override emit(event: string, ...values: unknown[]): boolean {
+      try {
+        return super.emit(event, ...values);
+      } catch (error) {
+        connectionOf(this.req.socket).fail(error);
+        return true;
+      }
+    }
+  }
   adopt(Request.prototype, express.request, app);
   adopt(Response.prototype, express.response, app);
   app.request = Request.prototype as unknown as Express["request"];

@@ -37,7 +37,7 @@ export function createGate(options: GateOptions): RequestHandler {
       resource: pathOf(req.url),
       req,
       res,
-      fault: null,
+      breakOff: null,
       source: null,
       operator: false,
     });

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import { connectionOf } from "./connection.ts";
 
 /** A rest of the body up to this size is read and dropped, so that the connection can go on. */
 const MAX_SKIPPED_BYTES = 65_536;
@@ -22,7 +23,9 @@ export function linger(
     req.complete ||
     declared <= MAX_SKIPPED_BYTES ||
     (Number.isNaN(declared) && req.headers["transfer-encoding"] === undefined);
-  if (short && !options.close) {
+  // What comes is not read any more.
+  const { failed } = connectionOf(req.socket);
+  if (short && !options.close && !failed) {
     return {
       finish: () => {
         res.end();
@@ -32,7 +35,7 @@ export function linger(
   res.shouldKeepAlive = false;
   return {
     finish: () => {
-      if (req.complete) {
+      if (req.complete || failed) {
         res.end();
         return;
       }

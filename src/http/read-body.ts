@@ -1,7 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import getRawBody from "raw-body";
-import { AppError, asError } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import type { Holding } from "./admission.ts";
+import { BodyBuffer } from "./body-buffer.ts";
+import type { Exchange } from "./exchange.ts";
 
 /** The declared length of a body in bytes; null where it is sent in chunks. */
 export function declaredLength(req: IncomingMessage): number | null {
@@ -13,39 +14,54 @@ export function declaredLength(req: IncomingMessage): number | null {
 }
 
 /**
- * Reads a body whole, as bytes, each of them counted by `holding`. Throws AppError `payload_too_large` at the chunk that
- * crosses `limit`, `bad_request` when the sender went away, and what `holding` throws.
+ * Reads a body whole, as bytes, as far as `holding` has room for them. Rejects with AppError `payload_too_large` at the chunk
+ * that crosses `limit`, `bad_request` when the sender went away, what the exchange is broken off with, and what `holding`
+ * throws; nothing more is read then.
  */
-export async function readBody(
-  req: IncomingMessage,
+export function readBody(
+  exchange: Pick<Exchange, "req" | "breakOff">,
   limit: number,
-  holding: Pick<Holding, "add">,
+  holding: Holding,
 ): Promise<Buffer> {
-  const count = (chunk: Buffer): void => {
-    try {
-      holding.add(chunk.length);
-    } catch (error) {
-      // raw-body takes it for its own, and stops reading.
-      req.emit("error", error);
+  const { req } = exchange;
+  const body = new BodyBuffer(
+    { limit, declared: declaredLength(req) },
+    holding,
+  );
+  return new Promise((resolve, reject) => {
+    function settle(): void {
+      exchange.breakOff = null;
+      holding.onEvict = null;
+      req.removeListener("data", onData);
+      req.removeListener("end", onEnd);
+      req.removeListener("error", onGone);
+      req.removeListener("close", onGone);
     }
-  };
-  req.on("data", count);
-  try {
-    return await getRawBody(req, { limit, length: declaredLength(req) });
-  } catch (thrown) {
-    throw asBodyError(thrown);
-  } finally {
-    req.removeListener("data", count);
-  }
-}
-
-function asBodyError(thrown: unknown): Error {
-  const error = asError(thrown) as Error & { type?: string };
-  if (error.type === "entity.too.large") {
-    return new AppError("payload_too_large");
-  }
-  return error.type === "request.aborted" ||
-    error.type === "request.size.invalid"
-    ? new AppError("bad_request", "request_aborted")
-    : error;
+    function fail(error: unknown): void {
+      settle();
+      req.pause();
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- it is what was thrown
+      reject(error);
+    }
+    function onData(chunk: Buffer): void {
+      try {
+        body.add(chunk);
+      } catch (error) {
+        fail(error);
+      }
+    }
+    function onEnd(): void {
+      settle();
+      resolve(body.bytes());
+    }
+    function onGone(): void {
+      fail(new AppError("bad_request", "request_aborted"));
+    }
+    exchange.breakOff = fail;
+    holding.onEvict = fail;
+    req.on("data", onData);
+    req.on("end", onEnd);
+    req.on("error", onGone);
+    req.on("close", onGone);
+  });
 }

@@ -1,19 +1,21 @@
-import type { Request } from "express";
+import type { Response } from "express";
 import type { z } from "zod";
 import { AppError } from "../errors.ts";
 import { isIdentityEncoding, isJsonMediaType } from "./media-type.ts";
+import type { Holding } from "./admission.ts";
+import { exchangeOf } from "./exchange.ts";
 import { declaredLength, readBody } from "./read-body.ts";
 
 /** No request of the management API needs more. */
 const MAX_BYTES = 262_144;
 
-const UNBOUND = { add: () => undefined };
-
-/** The body of a management request as `schema` has it; an empty one is `{}`. Throws AppError that says what is wrong. */
+/** The body of the management request that `res` answers as `schema` has it; an empty one is `{}`. Throws AppError that says what is wrong. */
 export async function readInput<T>(
-  req: Request,
+  res: Response,
   schema: z.ZodType<T>,
 ): Promise<T> {
+  const exchange = exchangeOf(res);
+  const { req } = exchange;
   const { headers } = req;
   const declared = declaredLength(req);
   if (declared !== null && declared > MAX_BYTES) {
@@ -25,7 +27,7 @@ export async function readInput<T>(
   if (!isIdentityEncoding(headers["content-encoding"])) {
     throw new AppError("unsupported_media_type");
   }
-  const body = await readBody(req, MAX_BYTES, UNBOUND);
+  const body = await readBody(exchange, MAX_BYTES, unbounded());
   return checkInput(parse(body), schema);
 }
 
@@ -43,6 +45,11 @@ export function checkInput<T>(value: unknown, schema: z.ZodType<T>): T {
 
 export function badInput(detail: string): AppError {
   return new AppError("bad_request", "bad_input", { detail });
+}
+
+/** Operators have shown who they are: their bodies are bounded one by one alone. */
+function unbounded(): Holding {
+  return { add: () => undefined, release: () => undefined, onEvict: null };
 }
 
 function parse(body: Buffer): unknown {

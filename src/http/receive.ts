@@ -31,20 +31,23 @@ export function createReceive(
   const { maxBodyBytes } = options;
 
   async function take(
-    { req, res }: Exchange,
+    exchange: Exchange,
     message: Omit<UnverifiedMessage, "body">,
   ): Promise<IntakeResult> {
+    const { req, res } = exchange;
     const declared = declaredLength(req);
     if (declared !== null && declared > maxBodyBytes) {
       throw new AppError("payload_too_large");
     }
-    const holding = deps.admission.hold(declared);
+    const holding = deps.admission.hold();
     try {
       if (req.headers.expect !== undefined && req.httpVersion === "1.1") {
         res.writeContinue();
       }
-      const body = await readBody(req, maxBodyBytes, holding);
-      return await deps.admission.work(() => deps.intake({ ...message, body }));
+      const body = await readBody(exchange, maxBodyBytes, holding);
+      return await deps.admission.work(body.length, () =>
+        deps.intake({ ...message, body }),
+      );
     } finally {
       holding.release();
     }

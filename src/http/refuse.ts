@@ -55,7 +55,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
     extras?: ProblemExtras,
   ): void {
     const { req, res } = exchange;
-    if (res.headersSent || res.destroyed || exchange.fault !== null) {
+    if (res.headersSent || res.destroyed) {
       return;
     }
     const rest = linger(req, res, { close: code === "payload_too_large" });
@@ -66,7 +66,7 @@ export function createRefuse(deps: RefuseDeps): Refuse {
   async function refuse(exchange: Exchange, error: AppError): Promise<void> {
     const { req, requestId, ip, resource } = exchange;
     const now = deps.now();
-    const { code: cause, reason, extras } = exchange.fault ?? error;
+    const { code: cause, reason, extras } = error;
     const code = exchange.operator
       ? cause
       : deps.refusals.refuse(cause, ip, now);

@@ -1,7 +1,15 @@
-import { createServer, type RequestListener, type Server } from "node:http";
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { errorCode, ConfigError } from "../errors.ts";
 import type { createClientErrorHandler } from "./client-error.ts";
+import { connectionOf } from "./connection.ts";
+import type { ConnectionLimits } from "./connection-limits.ts";
+import { type ConnectionsDeps, createConnections } from "./connections.ts";
 import type { PlainExpress } from "./express-app.ts";
 
 /** Bounds of a listener, all in milliseconds but the last. */
@@ -11,7 +19,9 @@ export interface ServerLimits {
   readonly headersTimeout: number;
   /** For the whole request, body included. */
   readonly requestTimeout: number;
-  /** How often the two above are looked at. */
+  /** For a client that reads nothing of its answers, or sends nothing but blank lines. */
+  readonly stuckTimeout: number;
+  /** How often the three above are checked. */
   readonly checkingInterval: number;
   readonly maxHeaderBytes: number;
 }
@@ -27,48 +37,56 @@ export interface Listener {
 /** How often connections that have fallen idle are ended while the listener closes, in milliseconds. */
 const CLOSE_IDLE_EVERY_MS = 50;
 
+export interface ListenDeps extends Omit<ConnectionsDeps, "handle"> {
+  readonly onClientError: ReturnType<typeof createClientErrorHandler>;
+}
+
 /** Listens. Throws ConfigError naming `variable` when the address cannot be had. */
 export async function listen(
   plain: PlainExpress,
   address: { host: string; port: number; variable: string },
-  limits: ServerLimits,
-  onClientError: ReturnType<typeof createClientErrorHandler>,
+  limits: ServerLimits & ConnectionLimits,
+  deps: ListenDeps,
 ): Promise<Listener> {
-  const app: RequestListener = plain.app;
-  const server = createServer(
-    {
-      IncomingMessage: plain.IncomingMessage,
-      ServerResponse: plain.ServerResponse,
-      keepAliveTimeout: limits.keepAliveTimeout,
-      headersTimeout: limits.headersTimeout,
-      requestTimeout: limits.requestTimeout,
-      connectionsCheckingInterval: limits.checkingInterval,
-      maxHeaderSize: limits.maxHeaderBytes,
-      // The gate answers a missing Host, an odd Expect and too many headers, each with an entry.
-      requireHostHeader: false,
-    },
-    app,
-  );
+  const server = createServer({
+    IncomingMessage: plain.IncomingMessage,
+    ServerResponse: plain.ServerResponse,
+    keepAliveTimeout: limits.keepAliveTimeout,
+    headersTimeout: limits.headersTimeout,
+    requestTimeout: limits.requestTimeout,
+    connectionsCheckingInterval: limits.checkingInterval,
+    maxHeaderSize: limits.maxHeaderBytes,
+    // The gate answers a missing Host, an odd Expect and too many headers, each with an entry.
+    requireHostHeader: false,
+  });
   server.maxHeadersCount = 0;
+  const enter = (req: IncomingMessage, res: ServerResponse): void => {
+    connectionOf(req.socket).enter(req, res);
+  };
+  server.on("request", enter);
   // The body is asked for only once the request is worth it.
-  server.on("checkContinue", app);
-  server.on("checkExpectation", app);
-  server.on("clientError", onClientError);
+  server.on("checkContinue", enter);
+  server.on("checkExpectation", enter);
+  server.on("clientError", deps.onClientError);
   server.on("connect", (_req, stream) => {
     // Node has taken its own listener off: a reset would otherwise end the process.
     stream.on("error", () => stream.destroy());
-    onClientError(new Error("CONNECT"), stream as unknown as Socket);
+    deps.onClientError(new Error("CONNECT"), stream as unknown as Socket);
   });
-  const sockets = new Set<Socket>();
-  server.on("connection", (socket) => {
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
+  const connections = createConnections(
+    { ...deps, handle: plain.app },
+    { ...limits, stuckMs: limits.stuckTimeout },
+  );
+  server.on("connection", connections.accept);
 
   await bind(server, address);
+  const sweep = setInterval(connections.sweep, limits.checkingInterval);
   return {
     port: (server.address() as AddressInfo).port,
-    close: () => closeServer(server, sockets),
+    close: async () => {
+      await closeServer(server, connections.endUnused);
+      clearInterval(sweep);
+    },
     destroy: () => {
       server.closeAllConnections();
     },
@@ -97,7 +115,7 @@ function bind(
 
 async function closeServer(
   server: Server,
-  sockets: ReadonlySet<Socket>,
+  endUnused: () => void,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => {
@@ -106,12 +124,7 @@ async function closeServer(
   });
   const endIdle = (): void => {
     server.closeIdleConnections();
-    for (const socket of sockets) {
-      // One that never sent a byte does not count as idle, and would be waited for.
-      if (socket.bytesRead === 0) {
-        socket.destroy();
-      }
-    }
+    endUnused();
   };
   const sweep = setInterval(endIdle, CLOSE_IDLE_EVERY_MS);
   endIdle();

@@ -3,24 +3,31 @@
  * is plain synchronous work inside the transaction; its promise resolves only after the commit.
  */
 export interface GroupCommit {
-  submit<T>(work: () => T): Promise<T>;
+  /** `bytes`: how much the job writes, as far as that is more than a few rows. */
+  submit<T>(work: () => T, bytes?: number): Promise<T>;
 }
 
 interface Job {
+  readonly bytes: number;
   run(): void;
   committed(): void;
   failed(error: unknown): void;
 }
 
+/** A job that writes more than this waits behind those that write less. */
+const LARGE_BYTES = 65_536;
+
 /**
  * `transact` runs the given work in one transaction: it returns once the commit is durable, and throws with
- * nothing written. At most `maxBatch` jobs share one, so that a burst does not hold the event loop for long.
+ * nothing written. At most `maxBatch` jobs, and `maxBytes` unless one job alone has more, share one, so that a burst does not
+ * hold the event loop for long.
  */
 export function createGroupCommit(
   transact: (work: () => void) => void,
-  options: { maxBatch: number },
+  options: { maxBatch: number; maxBytes: number },
 ): GroupCommit {
-  const waiting: Job[] = [];
+  const small: Job[] = [];
+  const large: Job[] = [];
   let scheduled = false;
 
   function schedule(): void {
@@ -30,10 +37,33 @@ export function createGroupCommit(
     }
   }
 
+  /** Small jobs first: what a few large ones take would hold up everybody. One of those is in each batch all the same. */
+  function nextBatch(): Job[] {
+    const batch: Job[] = [];
+    let bytes = 0;
+    for (const queue of [small, large]) {
+      let taken = 0;
+      for (const job of queue) {
+        const first = batch.length === 0 || (queue === large && taken === 0);
+        const within =
+          batch.length < options.maxBatch &&
+          bytes + job.bytes <= options.maxBytes;
+        if (!first && !within) {
+          break;
+        }
+        batch.push(job);
+        bytes += job.bytes;
+        taken += 1;
+      }
+      queue.splice(0, taken);
+    }
+    return batch;
+  }
+
   function flush(): void {
     scheduled = false;
-    const batch = waiting.splice(0, options.maxBatch);
-    if (waiting.length > 0) {
+    const batch = nextBatch();
+    if (small.length > 0 || large.length > 0) {
       schedule();
     }
     try {
@@ -54,10 +84,12 @@ export function createGroupCommit(
   }
 
   return {
-    submit<T>(work: () => T): Promise<T> {
+    submit<T>(work: () => T, bytes = 0): Promise<T> {
       return new Promise<T>((resolve, reject) => {
         let result: T;
-        waiting.push({
+        const queue = bytes > LARGE_BYTES ? large : small;
+        queue.push({
+          bytes,
           run: () => {
             result = work();
           },

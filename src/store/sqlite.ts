@@ -23,8 +23,9 @@ import { createRedeliverer } from "./sqlite/redeliver.ts";
 import { createSinkTable } from "./sqlite/sinks.ts";
 import { createTransaction } from "./sqlite/transaction.ts";
 
-/** So many jobs share a transaction at most: some 20 ms of work. */
+/** Jobs, and bytes of bodies, that share a transaction at most: some 20 ms of work. */
 const MAX_BATCH = 512;
+const MAX_BATCH_BYTES = 2_097_152;
 
 /** The write-ahead log is moved into the file past so many pages (16 MB): larger moves cost less in all, and hold up answers longer. */
 const MAX_LOG_FRAMES = 4000;
@@ -82,7 +83,10 @@ export function openSqliteStore(options: SqliteOptions): Store {
     afterCommit: logMover.afterCommit,
     onFatal: options.onFatal,
   });
-  const group = createGroupCommit(transaction.run, { maxBatch: MAX_BATCH });
+  const group = createGroupCommit(transaction.run, {
+    maxBatch: MAX_BATCH,
+    maxBytes: MAX_BATCH_BYTES,
+  });
   const forget = db.prepare<[number, number]>(
     `DELETE FROM replay_claim WHERE (signed_at, mac, source) IN (
        SELECT signed_at, mac, source FROM replay_claim WHERE signed_at BETWEEN 0 AND ? LIMIT ?)`,
@@ -105,7 +109,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
           append(entry);
         }
         return outcome;
-      }),
+      }, received.event.body.length),
     append: (draft) =>
       group.submit(() => {
         append(draft);

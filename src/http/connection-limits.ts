@@ -1,0 +1,48 @@
+/** Public connections at once, unless MAX_CONNECTIONS says: this share of the descriptors of the process, … */
+const PUBLIC_SHARE = 3 / 4;
+/** … and no more than this. */
+const MAX_PUBLIC = 10_000;
+
+/** The management listener has half of the rest; the other half is for the store, sinks and attempts. */
+const ADMIN_SHARE = 1 / 8;
+
+/** What one address may have of the connections of a listener. */
+const ADDRESS_SHARE = 1 / 4;
+
+export interface ConnectionLimits {
+  /** Connections of a listener at once. */
+  readonly max: number;
+  /** Those of one address (IPv6: a /64). */
+  readonly maxPerAddress: number;
+}
+
+/** `descriptors` is how many this process may have open; `maxConnections` what is configured, null = nothing. */
+export function publicLimits(
+  descriptors: number,
+  maxConnections: number | null,
+): ConnectionLimits {
+  const share = Math.min(MAX_PUBLIC, Math.floor(descriptors * PUBLIC_SHARE));
+  return withAddressShare(maxConnections ?? share);
+}
+
+export function adminLimits(descriptors: number): ConnectionLimits {
+  const share = Math.min(MAX_PUBLIC, Math.floor(descriptors * ADMIN_SHARE));
+  // Whoever reaches the management listener is one of a few hosts, so that no share of an address would be fair.
+  return { max: share, maxPerAddress: share };
+}
+
+function withAddressShare(max: number): ConnectionLimits {
+  return {
+    max,
+    maxPerAddress: Math.max(1, Math.floor(max * ADDRESS_SHARE)),
+  };
+}
+
+/** How many descriptors (files and sockets) this process may have open at once; Infinity where the system sets no limit. */
+export function descriptorLimit(): number {
+  const { userLimits } = process.report.getReport() as unknown as {
+    userLimits?: { open_files?: { soft?: number | string } };
+  };
+  const soft = userLimits?.open_files?.soft;
+  return typeof soft === "number" ? soft : Number.POSITIVE_INFINITY;
+}

@@ -1,0 +1,464 @@
+import { afterEach, describe, expect, it } from "@jest/globals";
+import type { Request, Response } from "express";
+import { connect, type Socket } from "node:net";
+import { createIsProxy, type TrustProxy } from "../src/http/client-address.ts";
+import {
+  adminLimits,
+  type ConnectionLimits,
+  descriptorLimit,
+  publicLimits,
+} from "../src/http/connection-limits.ts";
+import { connectionOf } from "../src/http/connection.ts";
+import { answerJson, writeJson } from "../src/http/answer.ts";
+import { createExpressApp } from "../src/http/express-app.ts";
+import { linger } from "../src/http/linger.ts";
+import {
+  listen,
+  type Listener,
+  type ServerLimits,
+} from "../src/http/server.ts";
+import { createTurns } from "../src/http/turns.ts";
+import { eventually, exchangeRaw } from "./harness.ts";
+
+interface Listening {
+  readonly listener: Listener;
+  readonly port: number;
+  readonly errors: unknown[];
+  readonly excess: number[];
+}
+
+let listening: Listening | undefined;
+let clients: Socket[] = [];
+
+afterEach(async () => {
+  for (const socket of clients) {
+    socket.destroy();
+  }
+  clients = [];
+  listening?.listener.destroy();
+  await listening?.listener.close();
+  listening = undefined;
+});
+
+/** A real listener with an app of the test's own, and what it reported. */
+async function open(
+  handle: (req: Request, res: Response) => void,
+  options: {
+    limits?: Partial<ServerLimits & ConnectionLimits>;
+    trust?: TrustProxy;
+  } = {},
+): Promise<Listening> {
+  const plain = createExpressApp();
+  plain.app.use(handle);
+  const errors: unknown[] = [];
+  const excess: number[] = [];
+  const listener = await listen(
+    plain,
+    { host: "127.0.0.1", port: 0, variable: "PORT" },
+    {
+      keepAliveTimeout: 60_000,
+      headersTimeout: 60_000,
+      requestTimeout: 60_000,
+      stuckTimeout: 60_000,
+      checkingInterval: 20,
+      maxHeaderBytes: 16_384,
+      max: 1000,
+      maxPerAddress: 1000,
+      ...options.limits,
+    },
+    {
+      turns: createTurns(),
+      isProxy: createIsProxy(options.trust ?? 0),
+      now: () => performance.now(),
+      onError: (error) => errors.push(error),
+      onExcess: (closed) => excess.push(closed),
+      onClientError: (_error, socket) => {
+        connectionOf(socket).endAfter("HTTP/1.1 400 Bad Request\r\n\r\n");
+      },
+    },
+  );
+  listening = { listener, port: listener.port, errors, excess };
+  return listening;
+}
+
+/** A client that has written `bytes`; `text` is what it got so far. */
+function client(port: number, bytes: string | Buffer, localAddress?: string) {
+  const socket = connect({
+    port,
+    host: "127.0.0.1",
+    ...(localAddress === undefined ? {} : { localAddress }),
+  });
+  const state = { socket, text: "", closed: false };
+  clients.push(socket);
+  socket.on("error", () => undefined);
+  socket.on("data", (chunk) => {
+    state.text += chunk.toString("latin1");
+  });
+  socket.on("close", () => {
+    state.closed = true;
+  });
+  socket.write(bytes);
+  return state;
+}
+
+const get = (target: string, extra = ""): string =>
+  `GET ${target} HTTP/1.1\r\nHost: h\r\n${extra}\r\n`;
+
+const bodiesIn = (text: string): number[] =>
+  [...text.matchAll(/\{"n":(\d+)\}/g)].map(([, n]) => Number(n));
+
+const numberOf = (req: Request): number => Number(req.url.slice(1));
+
+describe("a connection with many requests", () => {
+  it("has 16 of them inside the app at most, answers all in order, and reads no more than it holds", async () => {
+    const inside: [Request, Response][] = [];
+    let answering = false;
+    let most = 0;
+    let bytesRead = 0;
+    const answerAll = (): void => {
+      for (const [req, res] of inside.splice(0)) {
+        answerJson(res, 200, { n: numberOf(req) });
+      }
+    };
+    const { port } = await open((req, res) => {
+      inside.push([req, res]);
+      most = Math.max(most, inside.length);
+      ({ bytesRead } = req.socket);
+      if (answering) {
+        setImmediate(answerAll);
+      }
+    });
+    const count = 6000;
+    const all = Array.from({ length: count }, (_, n) =>
+      get(`/${n}`, `X: ${"x".repeat(100)}\r\n`),
+    ).join("");
+    const one = client(port, all);
+    await eventually(() => inside.length === 16);
+    // What else could come would be there by now: the loop turns many times.
+    for (let turn = 0; turn < 100; turn += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    expect(inside).toHaveLength(16);
+    expect(bytesRead).toBeLessThanOrEqual(2 * 65_536);
+    expect(all.length).toBeGreaterThan(8 * 65_536);
+
+    answering = true;
+    answerAll();
+    await eventually(() => bodiesIn(one.text).length === count);
+    expect(bodiesIn(one.text)).toEqual(
+      Array.from({ length: count }, (_, n) => n),
+    );
+    expect(most).toBe(16);
+  });
+
+  it("is told apart where heads end in the middle of reads, bodies among them", async () => {
+    const seen: string[] = [];
+    const { port } = await open((req, res) => {
+      let body = "";
+      req.on("data", (chunk: Buffer) => {
+        body += chunk.toString("latin1");
+      });
+      req.on("end", () => {
+        seen.push(body);
+        answerJson(res, 200, {});
+      });
+    });
+    // Bodies that look like the ends of heads, and like requests.
+    const bodies = Array.from({ length: 60 }, (_, n) =>
+      `${"\r\n\r\n".repeat(n % 7)}${get("/x")}${"y".repeat(n * 331)}`.slice(
+        n % 3,
+      ),
+    );
+    const all = bodies
+      .map((body, n) =>
+        n % 2 === 0
+          ? `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n${body}`
+          : `POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n${body.length.toString(16)}\r\n${body}\r\n0\r\n\r\n`,
+      )
+      .join("");
+    const { socket } = client(port, "");
+    for (let at = 0; at < all.length; at += 1009) {
+      await new Promise((resolve) =>
+        socket.write(all.slice(at, at + 1009), resolve),
+      );
+    }
+    await eventually(() => seen.length === bodies.length);
+    expect(seen).toEqual(bodies);
+  });
+
+  it("has no further one processed once an answer said that the connection closes", async () => {
+    const seen: number[] = [];
+    const { port } = await open((req, res) => {
+      seen.push(numberOf(req));
+      if (seen.length === 3) {
+        res.shouldKeepAlive = false;
+      }
+      answerJson(res, 200, { n: numberOf(req) });
+    });
+    const all = Array.from({ length: 500 }, (_, n) => get(`/${n}`)).join("");
+    const text = await exchangeRaw(port, all);
+    expect(bodiesIn(text)).toEqual([0, 1, 2]);
+    expect(text.match(/connection: close/gi)).toHaveLength(1);
+    expect(seen).toEqual([0, 1, 2]);
+  });
+
+  it("has the rest of a request read after its early last answer, and no other", async () => {
+    const seen: string[] = [];
+    const { port } = await open((req, res) => {
+      seen.push(req.url);
+      const rest = linger(req, res, { close: true });
+      writeJson(res, 200, {});
+      rest.finish();
+    });
+    const chunk = `3e8\r\n${"x".repeat(1000)}\r\n`;
+    const text = await exchangeRaw(port, [
+      `POST /first HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n${chunk.repeat(50)}`,
+      `${chunk.repeat(50)}0\r\n\r\n`,
+      get("/second").repeat(1000),
+    ]);
+    expect(text.match(/HTTP\/1\.1 200/g)).toHaveLength(1);
+    expect(seen).toEqual(["/first"]);
+  });
+
+  it("answers what is due before what broke, and nothing after that", async () => {
+    const inside: [Request, Response][] = [];
+    const { port } = await open((req, res) => {
+      inside.push([req, res]);
+    });
+    const { socket } = client(port, "");
+    let text = "";
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+    });
+    socket.write(`${get("/0").repeat(20)}\u0000nonsense\r\n\r\n${get("/1")}`);
+    let answered = 0;
+    while (answered < 20) {
+      await eventually(() => inside.length > 0);
+      for (const [req, res] of inside.splice(0)) {
+        answered += 1;
+        answerJson(res, 200, { n: numberOf(req) });
+      }
+    }
+    await eventually(() => text.includes("400 Bad Request"));
+    expect(bodiesIn(text)).toEqual(Array.from({ length: 20 }, () => 0));
+    expect(text.indexOf("400 Bad Request")).toBeGreaterThan(
+      text.lastIndexOf('{"n":0}'),
+    );
+    expect(inside).toHaveLength(0);
+  });
+});
+
+describe("a connection that makes no progress", () => {
+  const limits = { stuckTimeout: 300 };
+
+  it("is ended when nobody reads its answers", async () => {
+    const { port } = await open(
+      (_req, res) => {
+        answerJson(res, 200, { filler: "x".repeat(100_000) });
+      },
+      { limits },
+    );
+    const { socket } = client(port, get("/"));
+    socket.pause();
+    socket.write(get("/").repeat(1000));
+    const closed = new Promise((resolve) => socket.on("close", resolve));
+    // A paused socket reads no end; writing finds out.
+    const probe = setInterval(() => socket.write(get("/")), 50);
+    await closed;
+    clearInterval(probe);
+    expect(socket.destroyed).toBe(true);
+  });
+
+  it("is kept as long as it reads slowly", async () => {
+    const filler = "x".repeat(8_000_000);
+    const { port } = await open(
+      (_req, res) => {
+        answerJson(res, 200, { filler });
+      },
+      { limits: { stuckTimeout: 1000 } },
+    );
+    const socket = connect(port, "127.0.0.1");
+    clients.push(socket);
+    let received = 0;
+    socket.on("error", () => undefined);
+    socket.on("data", (chunk: Buffer) => {
+      received += chunk.length;
+      socket.pause();
+      setTimeout(() => socket.resume(), 20);
+    });
+    socket.write(get("/"));
+    await eventually(() => received > filler.length);
+    expect(socket.destroyed).toBe(false);
+  });
+
+  it("is ended when it sends nothing but blank lines, also after an answer", async () => {
+    const { port } = await open(
+      (_req, res) => {
+        answerJson(res, 200, {});
+      },
+      { limits },
+    );
+    const fresh = client(port, "\r\n");
+    const used = client(port, get("/"));
+    await eventually(() => used.text.includes("200 OK"));
+    const lines = setInterval(() => {
+      fresh.socket.write("\r\n");
+      used.socket.write("\n");
+    }, 20);
+    await eventually(() => fresh.closed && used.closed);
+    clearInterval(lines);
+    expect(fresh.text).toBe("");
+  });
+
+  it("is kept when blank lines come between its requests", async () => {
+    const { port } = await open(
+      (req, res) => {
+        answerJson(res, 200, { n: numberOf(req) });
+      },
+      { limits },
+    );
+    const one = client(port, "");
+    for (let n = 0; n < 30; n += 1) {
+      one.socket.write(`\r\n\r\n${get(`/${n}`)}`);
+      await eventually(() => bodiesIn(one.text).length === n + 1);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    expect(one.closed).toBe(false);
+  });
+});
+
+describe("connections over the limit", () => {
+  const answer = (_req: Request, res: Response): void => {
+    answerJson(res, 200, {});
+  };
+  const isOpen = async (one: ReturnType<typeof client>): Promise<boolean> => {
+    await eventually(() => one.closed || one.text.includes("200 OK"));
+    return !one.closed;
+  };
+  const opened = async (
+    port: number,
+    count: number,
+    localAddress?: string,
+  ): Promise<number> => {
+    let still = 0;
+    for (let n = 0; n < count; n += 1) {
+      still += (await isOpen(client(port, get("/"), localAddress))) ? 1 : 0;
+    }
+    return still;
+  };
+
+  it("are closed, reported once, and those that are there stay; one that ends makes room", async () => {
+    const { port, excess } = await open(answer, { limits: { max: 5 } });
+    expect(await opened(port, 8)).toBe(5);
+    expect(excess).toEqual([1]);
+    clients[0]?.destroy();
+    await eventually(async () => isOpen(client(port, get("/"))));
+    expect(clients.slice(1, 5).every(({ destroyed }) => !destroyed)).toBe(true);
+  });
+
+  it("are counted for each address", async () => {
+    const { port } = await open(answer, {
+      limits: { max: 8, maxPerAddress: 2 },
+    });
+    expect(await opened(port, 4)).toBe(2);
+    expect(await opened(port, 4, "127.0.0.2")).toBe(2);
+  });
+
+  it("are not counted for the address of a proxy that is trusted", async () => {
+    const { port } = await open(answer, {
+      limits: { max: 8, maxPerAddress: 2 },
+      trust: ["127.0.0.2"],
+    });
+    expect(await opened(port, 4, "127.0.0.2")).toBe(4);
+    expect(await opened(port, 4)).toBe(2);
+  });
+
+  it("have limits that leave descriptors for everything else", () => {
+    expect(publicLimits(1024, null)).toEqual({ max: 768, maxPerAddress: 192 });
+    expect(publicLimits(1_048_576, null)).toEqual({
+      max: 10_000,
+      maxPerAddress: 2500,
+    });
+    expect(publicLimits(Number.POSITIVE_INFINITY, null).max).toBe(10_000);
+    expect(publicLimits(1024, 3)).toEqual({ max: 3, maxPerAddress: 1 });
+    expect(adminLimits(256).max).toBe(32);
+    expect(descriptorLimit()).toBeGreaterThan(100);
+  });
+});
+
+describe("what a connection throws", () => {
+  it.each([
+    [
+      "in a listener of the response",
+      (_req: Request, res: Response) => {
+        res.on("finish", () => {
+          throw new Error("planted");
+        });
+        answerJson(res, 200, {});
+      },
+    ],
+    [
+      "in a listener of the request",
+      (req: Request) => {
+        req.on("end", () => {
+          throw new Error("planted");
+        });
+        req.resume();
+      },
+    ],
+    [
+      "as an error of the request that nobody listens to",
+      (req: Request) => {
+        req.emit("error", new Error("planted"));
+      },
+    ],
+  ])("%s ends that connection alone", async (_where, handle) => {
+    const { port, errors } = await open((req, res) => {
+      if (req.url === "/bad") {
+        handle(req, res);
+      } else {
+        answerJson(res, 200, { n: 1 });
+      }
+    });
+    const other = client(port, get("/1"));
+    await eventually(() => other.text.includes("200 OK"));
+    const bad = client(port, get("/bad"));
+    await eventually(() => bad.closed);
+    expect(errors).toHaveLength(1);
+    expect(String(errors[0])).toContain("planted");
+    other.socket.write(get("/1"));
+    await eventually(() => bodiesIn(other.text).length === 2);
+  });
+});
+
+describe("turns", () => {
+  it("go round, let everything else have its time, and end with the work", async () => {
+    // Each look at the clock is a millisecond, so that a turn has few steps.
+    let clock = 0;
+    const turns = createTurns(() => (clock += 1));
+    const order: string[] = [];
+    const worker = (name: string, steps: number) => {
+      let left = steps;
+      return () => {
+        order.push(name);
+        left -= 1;
+        return left > 0;
+      };
+    };
+    turns.add(worker("a", 6));
+    turns.add(worker("b", 3));
+    let turned = 0;
+    while (order.length < 9) {
+      await new Promise((resolve) => setImmediate(resolve));
+      turned += 1;
+    }
+    expect(order.join("")).toBe("abababaaa");
+    expect(turned).toBeGreaterThan(1);
+    expect(await turns.run(async () => 7)).toBe(7);
+    await expect(
+      turns.run(async () => {
+        throw new Error("planted");
+      }),
+    ).rejects.toThrow("planted");
+  });
+});

@@ -1,0 +1,275 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { randomInt } from "node:crypto";
+import {
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { connect, type Socket } from "node:net";
+import path from "node:path";
+import type { Environment } from "../src/config.ts";
+import { fuzz } from "./fuzzer.ts";
+import {
+  eventBody,
+  eventually,
+  exchangeRaw,
+  readTrail,
+  SECRET,
+  signed,
+  temporaryFolder,
+} from "./harness.ts";
+import { freePort, hexhook, serve } from "./processes.ts";
+
+type Serving = Awaited<ReturnType<typeof serve>> & { adminPort: number };
+
+/** What a service may use of memory whatever comes over the network, in megabytes. */
+const MAX_RSS_MB = 250;
+
+let folder: ReturnType<typeof temporaryFolder>;
+let server: Serving | undefined;
+let sockets: Socket[];
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  sockets = [];
+  writeFileSync(path.join(folder.path, "none.mjs"), "export default {};\n");
+});
+
+afterEach(async () => {
+  for (const socket of sockets) {
+    socket.destroy();
+  }
+  await server?.stop("SIGKILL");
+  server = undefined;
+  folder.remove();
+});
+
+/** A real service in a process of its own, with both of its listeners. */
+async function start(
+  env: Environment = {},
+  via: readonly string[] = [],
+): Promise<Serving> {
+  const adminPort = await freePort();
+  const serving = await serve(
+    folder.path,
+    {
+      HANDLERS: "none.mjs",
+      ADMIN_PORT: String(adminPort),
+      ADMIN_TOKEN: "an-admin-token-for-tests-0123456789",
+      AUDIT_STDOUT: "off",
+      ...env,
+    },
+    via,
+  );
+  server = { ...serving, adminPort };
+  return server;
+}
+
+const pidOf = ({ child }: Serving): string => String(child.pid);
+
+function peakMb(serving: Serving): number {
+  const status = readFileSync(`/proc/${pidOf(serving)}/status`, "utf8");
+  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
+}
+
+function openSockets(serving: Serving): number {
+  const fds = `/proc/${pidOf(serving)}/fd`;
+  return readdirSync(fds).filter((fd) => {
+    try {
+      return readlinkSync(path.join(fds, fd)).startsWith("socket:");
+    } catch {
+      return false; // closed meanwhile
+    }
+  }).length;
+}
+
+/** A connection of the test's own that `afterEach` ends. */
+function client(port: number, options: { localAddress?: string } = {}): Socket {
+  const socket = connect({ port, host: "127.0.0.1", ...options });
+  sockets.push(socket);
+  socket.on("error", () => undefined);
+  return socket;
+}
+
+/** Nothing was thrown, genuine deliveries are taken, and the trail is intact. */
+async function expectWell(serving: Serving): Promise<void> {
+  const body = eventBody(`evt_well_${randomInt(2 ** 32)}`);
+  expect((await serving.post(body, signed(body))).status).toBe(200);
+  expect(serving.child.exitCode).toBeNull();
+  expect(serving.stderr()).not.toMatch(/"level":"(?:error|fatal)"/);
+  expect(serving.stderr()).not.toMatch(/assert/i);
+  expect(await serving.stop()).toEqual({ code: 0, signal: null });
+  const verified = await hexhook(["audit", "verify"], {
+    cwd: folder.path,
+    env: { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" },
+  });
+  expect(verified).toMatchObject({ code: 0 });
+}
+
+describe("bytes from outside", () => {
+  // A request whose body ends the packet's first half, one that is refused meanwhile, one behind it, and no HTTP.
+  const bodies = ["", "xx"];
+  it.each(["port", "adminPort"] as const)(
+    "of a refused request, more behind it and garbage do not end the process (%s)",
+    async (listener) => {
+      const serving = await start();
+      for (let n = 0; n < 300; n += 1) {
+        await exchangeRaw(
+          serving[listener],
+          "POST /n HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n" +
+            `POST /n HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\n${bodies[n % 2] ?? ""}` +
+            "GET /n HTTP/1.1\r\nHost: h\r\n\r\n\u0000\u0001garbage\r\n\r\n",
+        );
+      }
+      expect(serving.child.exitCode).toBeNull();
+      await expectWell(serving);
+    },
+  );
+
+  const seed = randomInt(2 ** 31);
+  it(`of any kind, on both listeners, leave nothing behind (seed ${seed})`, async () => {
+    const serving = await start();
+    const before = openSockets(serving);
+    await fuzz([serving.port, serving.adminPort], {
+      seed,
+      connections: 1500,
+      atOnce: 32,
+    });
+    await eventually(() => openSockets(serving) <= before);
+    expect(peakMb(serving)).toBeLessThan(MAX_RSS_MB);
+    await expectWell(serving);
+  });
+});
+
+describe("memory", () => {
+  it("is not taken by bodies of one-byte chunks", async () => {
+    const serving = await start();
+    const forged =
+      "POST /webhooks/hex HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
+      `${"1\r\nx\r\n".repeat(400_000)}0\r\n\r\n`;
+    const answers = await Promise.all(
+      Array.from({ length: 6 }, () =>
+        exchangeRaw(serving.port, forged, (text) => text.includes("\r\n\r\n")),
+      ),
+    );
+    for (const answer of answers) {
+      expect(answer).toMatch(/^HTTP\/1\.1 401 /);
+    }
+    expect(peakMb(serving)).toBeLessThan(MAX_RSS_MB);
+    await expectWell(serving);
+  });
+
+  it("is not taken by requests without end whose answers nobody reads", async () => {
+    const serving = await start();
+    const many = Buffer.from(
+      "GET /n HTTP/1.1\r\nHost: h\r\n\r\n".repeat(40_000),
+    );
+    for (let n = 0; n < 40; n += 1) {
+      const socket = client([serving.port, serving.adminPort][n % 2] ?? 0);
+      socket.pause();
+      socket.write(many);
+    }
+    for (let n = 0; n < 40; n += 1) {
+      const body = eventBody(`evt_beside_${n}`);
+      expect((await serving.post(body, signed(body))).status).toBe(200);
+    }
+    expect(peakMb(serving)).toBeLessThan(MAX_RSS_MB);
+    await serving.stop("SIGKILL");
+  });
+
+  it("is not taken by signed bodies that parse into much of it", async () => {
+    // A heap that holds the parsed form of three of them.
+    const serving = await start({ NODE_OPTIONS: "--max-old-space-size=128" });
+    const bodies = Array.from({ length: 24 }, (_, n) =>
+      Buffer.from(
+        `{"id":"evt_${n}","type":"t","a":[${"{},".repeat(330_000)}{}]}`,
+      ),
+    );
+    const statuses = await Promise.all(
+      bodies.map(
+        async (body) => (await serving.post(body, signed(body))).status,
+      ),
+    );
+    expect(statuses).toEqual(bodies.map(() => 200));
+    expect(peakMb(serving)).toBeLessThan(MAX_RSS_MB);
+    await expectWell(serving);
+  });
+});
+
+describe("descriptors", () => {
+  it("are left for other addresses when one address takes all it gets, and for the management listener", async () => {
+    const serving = await start({}, [
+      "sh",
+      "-c",
+      'ulimit -n 256 && exec "$@"',
+      "sh",
+    ]);
+    let closed = 0;
+    for (let n = 0; n < 400; n += 1) {
+      client(serving.port).on("close", () => {
+        closed += 1;
+      });
+    }
+    // A quarter of three quarters of 256 stay.
+    await eventually(() => closed >= 400 - 48);
+    const body = eventBody("evt_other");
+    const head = Object.entries(signed(body))
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join("");
+    const other = client(serving.port, { localAddress: "127.0.0.2" });
+    let text = "";
+    other.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+    });
+    other.write(
+      `POST /webhooks/hex HTTP/1.1\r\nHost: h\r\n${head}Content-Length: ${body.length}\r\n\r\n${body.toString()}`,
+    );
+    await eventually(() => text.includes("\r\n\r\n"));
+    expect(text).toMatch(/^HTTP\/1\.1 200 /);
+    const admin = await fetch(`http://127.0.0.1:${serving.adminPort}/livez`);
+    expect(admin.status).toBe(200);
+    const warnings = serving
+      .stderr()
+      .split("\n")
+      .filter((line) => line.includes("connections over the limit closed"));
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain('"max":192,"maxPerAddress":48');
+  });
+});
+
+describe("who sent a forgery", () => {
+  it("is known although many are sent at once and their connections reset", async () => {
+    const serving = await start();
+    const forged = Buffer.from(
+      "POST /webhooks/hex HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nx-hex-timestamp: 1\r\n" +
+        `x-hex-signature: ${"0".repeat(64)}\r\nContent-Length: 2\r\n\r\n{}`,
+    );
+    for (let round = 0; round < 5; round += 1) {
+      await Promise.all(
+        Array.from(
+          { length: 100 },
+          () =>
+            new Promise((resolve) => {
+              const socket = client(serving.port);
+              socket.on("close", resolve);
+              socket.on("connect", () =>
+                socket.write(forged, () => socket.resetAndDestroy()),
+              );
+            }),
+        ),
+      );
+    }
+    // One that stays is there after all of them.
+    await serving.post(eventBody("evt_last"), {
+      "content-type": "application/json",
+    });
+    await serving.stop();
+    const entries = await readTrail(path.join(folder.path, "hexhook.db"));
+    const addresses = entries
+      .filter(({ action }) => /\.rejected$/.test(action))
+      .map(({ metadata }) => metadata["ip"]);
+    expect(addresses.length).toBeGreaterThan(0);
+    expect(new Set(addresses)).toEqual(new Set(["127.0.0.1"]));
+  });
+});
