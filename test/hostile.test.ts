@@ -1,11 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { randomInt } from "node:crypto";
-import {
-  readdirSync,
-  readFileSync,
-  readlinkSync,
-  writeFileSync,
-} from "node:fs";
 import { connect, type Socket } from "node:net";
 import path from "node:path";
 import type { Environment } from "../src/config.ts";
@@ -15,25 +9,25 @@ import {
   eventually,
   exchangeRaw,
   readTrail,
-  SECRET,
   signed,
   temporaryFolder,
 } from "./harness.ts";
-import { freePort, hexhook, serve } from "./processes.ts";
-
-type Serving = Awaited<ReturnType<typeof serve>> & { adminPort: number };
+import {
+  expectWell,
+  type ObservedService,
+  startObserved,
+} from "./observed-service.ts";
 
 /** What a service may use of memory whatever comes over the network, in megabytes. */
 const MAX_RSS_MB = 250;
 
 let folder: ReturnType<typeof temporaryFolder>;
-let server: Serving | undefined;
+let server: ObservedService | undefined;
 let sockets: Socket[];
 
 beforeEach(() => {
   folder = temporaryFolder();
   sockets = [];
-  writeFileSync(path.join(folder.path, "none.mjs"), "export default {};\n");
 });
 
 afterEach(async () => {
@@ -45,43 +39,12 @@ afterEach(async () => {
   folder.remove();
 });
 
-/** A real service in a process of its own, with both of its listeners. */
 async function start(
   env: Environment = {},
   via: readonly string[] = [],
-): Promise<Serving> {
-  const adminPort = await freePort();
-  const serving = await serve(
-    folder.path,
-    {
-      HANDLERS: "none.mjs",
-      ADMIN_PORT: String(adminPort),
-      ADMIN_TOKEN: "an-admin-token-for-tests-0123456789",
-      AUDIT_STDOUT: "off",
-      ...env,
-    },
-    via,
-  );
-  server = { ...serving, adminPort };
+): Promise<ObservedService> {
+  server = await startObserved(folder.path, env, via);
   return server;
-}
-
-const pidOf = ({ child }: Serving): string => String(child.pid);
-
-function peakMb(serving: Serving): number {
-  const status = readFileSync(`/proc/${pidOf(serving)}/status`, "utf8");
-  return Number(/VmHWM:\s+(\d+) kB/.exec(status)?.[1]) / 1024;
-}
-
-function openSockets(serving: Serving): number {
-  const fds = `/proc/${pidOf(serving)}/fd`;
-  return readdirSync(fds).filter((fd) => {
-    try {
-      return readlinkSync(path.join(fds, fd)).startsWith("socket:");
-    } catch {
-      return false; // closed meanwhile
-    }
-  }).length;
 }
 
 /** A connection of the test's own that `afterEach` ends. */
@@ -90,21 +53,6 @@ function client(port: number, options: { localAddress?: string } = {}): Socket {
   sockets.push(socket);
   socket.on("error", () => undefined);
   return socket;
-}
-
-/** Nothing was thrown, genuine deliveries are taken, and the trail is intact. */
-async function expectWell(serving: Serving): Promise<void> {
-  const body = eventBody(`evt_well_${randomInt(2 ** 32)}`);
-  expect((await serving.post(body, signed(body))).status).toBe(200);
-  expect(serving.child.exitCode).toBeNull();
-  expect(serving.stderr()).not.toMatch(/"level":"(?:error|fatal)"/);
-  expect(serving.stderr()).not.toMatch(/assert/i);
-  expect(await serving.stop()).toEqual({ code: 0, signal: null });
-  const verified = await hexhook(["audit", "verify"], {
-    cwd: folder.path,
-    env: { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" },
-  });
-  expect(verified).toMatchObject({ code: 0 });
 }
 
 describe("bytes from outside", () => {
@@ -122,23 +70,22 @@ describe("bytes from outside", () => {
             "GET /n HTTP/1.1\r\nHost: h\r\n\r\n\u0000\u0001garbage\r\n\r\n",
         );
       }
-      expect(serving.child.exitCode).toBeNull();
-      await expectWell(serving);
+      await expectWell(folder.path, serving);
     },
   );
 
   const seed = randomInt(2 ** 31);
   it(`of any kind, on both listeners, leave nothing behind (seed ${seed})`, async () => {
     const serving = await start();
-    const before = openSockets(serving);
+    const before = serving.openSockets();
     await fuzz([serving.port, serving.adminPort], {
       seed,
       connections: 1500,
       atOnce: 32,
     });
-    await eventually(() => openSockets(serving) <= before);
-    expect(peakMb(serving)).toBeLessThan(MAX_RSS_MB);
-    await expectWell(serving);
+    await eventually(() => serving.openSockets() <= before);
+    expect(serving.peakMb()).toBeLessThan(MAX_RSS_MB);
+    await expectWell(folder.path, serving);
   });
 });
 
@@ -156,8 +103,8 @@ describe("memory", () => {
     for (const answer of answers) {
       expect(answer).toMatch(/^HTTP\/1\.1 401 /);
     }
-    expect(peakMb(serving)).toBeLessThan(MAX_RSS_MB);
-    await expectWell(serving);
+    expect(serving.peakMb()).toBeLessThan(MAX_RSS_MB);
+    await expectWell(folder.path, serving);
   });
 
   it("is not taken by requests without end whose answers nobody reads", async () => {
@@ -174,7 +121,7 @@ describe("memory", () => {
       const body = eventBody(`evt_beside_${n}`);
       expect((await serving.post(body, signed(body))).status).toBe(200);
     }
-    expect(peakMb(serving)).toBeLessThan(MAX_RSS_MB);
+    expect(serving.peakMb()).toBeLessThan(MAX_RSS_MB);
     await serving.stop("SIGKILL");
   });
 
@@ -192,8 +139,8 @@ describe("memory", () => {
       ),
     );
     expect(statuses).toEqual(bodies.map(() => 200));
-    expect(peakMb(serving)).toBeLessThan(MAX_RSS_MB);
-    await expectWell(serving);
+    expect(serving.peakMb()).toBeLessThan(MAX_RSS_MB);
+    await expectWell(folder.path, serving);
   });
 });
 
