@@ -13,6 +13,7 @@ import { createClientErrorHandler } from "./http/client-error.ts";
 import {
   adminLimits,
   type ConnectionLimits,
+  publicDescriptors,
   publicLimits,
 } from "./http/connection-limits.ts";
 import type { PlainExpress } from "./http/express-app.ts";
@@ -178,6 +179,12 @@ export async function openListeners(
   };
   const { host, port, adminHost, adminPort, maxConnections } = config;
   const descriptors = deps.descriptorLimit();
+  if ((maxConnections ?? 0) > publicDescriptors(descriptors)) {
+    logger.warn(
+      { maxConnections, descriptors },
+      "MAX_CONNECTIONS is more than three quarters of the descriptor limit: raise that (ulimit -n) or lower MAX_CONNECTIONS",
+    );
+  }
   // Opened first, so released last: a load balancer may ask /readyz until the end.
   const admin =
     adminPort === 0

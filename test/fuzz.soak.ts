@@ -8,7 +8,7 @@ import {
   startObserved,
 } from "./observed-service.ts";
 
-/** Takes about ten minutes on two cores. */
+/** Takes about a minute on two cores. */
 const CONNECTIONS = 50_000;
 const HOUR_MS = 3_600_000;
 

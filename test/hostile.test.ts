@@ -80,7 +80,7 @@ describe("bytes from outside", () => {
     const before = serving.openSockets();
     await fuzz([serving.port, serving.adminPort], {
       seed,
-      connections: 1500,
+      connections: 3000,
       atOnce: 32,
     });
     await eventually(() => serving.openSockets() <= before);

@@ -771,6 +771,40 @@ describe("the arrangement that keeps Express fast", () => {
   });
 });
 
+describe("MAX_CONNECTIONS", () => {
+  it("is the limit of the public listener, and warned of where descriptors do not suffice", async () => {
+    const small = await startTestService(folder.path, {
+      env: {
+        MAX_CONNECTIONS: "4",
+        DATABASE_URL: `sqlite:${folder.path}/small.db`,
+      },
+    });
+    const open = Array.from({ length: 3 }, () => {
+      const socket = connect(small.port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      return { socket, closed: once(socket, "close") };
+    });
+    // Of one address only a quarter may stay.
+    await Promise.all([open[1]?.closed, open[2]?.closed]);
+    expect(open[0]?.socket.closed).toBe(false);
+    await eventually(() => small.log.text.includes("over the limit closed"));
+    expect(small.log.text).toContain('"max":4,"maxPerAddress":1');
+    expect(small.log.text).not.toContain("descriptor limit");
+    open[0]?.socket.destroy();
+    await small.stop();
+
+    const large = await startTestService(folder.path, {
+      env: {
+        MAX_CONNECTIONS: "800",
+        DATABASE_URL: `sqlite:${folder.path}/large.db`,
+      },
+      deps: { descriptorLimit: () => 1024 },
+    });
+    expect(large.log.text).toContain("three quarters of the descriptor limit");
+    await large.stop();
+  });
+});
+
 describe("the operational log", () => {
   it("has no line for a request on the endpoint at info, and one without headers at debug", async () => {
     const body = eventBody("evt_log");

@@ -16,9 +16,6 @@ const LOOK_EVERY_MS = 250;
 /** So often something is sent, so that nothing between takes the connection for a dead one, in milliseconds. */
 const ALIVE_EVERY_MS = 15_000;
 
-/** Who reads nothing for so long makes room for others, in milliseconds. */
-const STALLED_MS = 60_000;
-
 /**
  * The trail as server-sent events, an entry each as it comes: `id` is its position, so that a client that was cut off goes
  * on where it was (`Last-Event-ID`), `data` its line. With `since` it begins there, else with what comes next. Whoever reads
@@ -48,8 +45,8 @@ export function createAuditStream(deps: {
       }
       aliveAt = performance.now();
       if (!res.write(text === "" ? ": here\n\n" : text)) {
-        const late = AbortSignal.timeout(STALLED_MS);
-        await once(res, "drain", { signal: AbortSignal.any([over, late]) });
+        // The listener ends a client that reads nothing.
+        await once(res, "drain", { signal: over });
       }
     }
   }
@@ -78,7 +75,7 @@ export function createAuditStream(deps: {
       }
     } catch (error) {
       if (res.headersSent) {
-        // It left, or it stalled, or the service stops: the client comes again.
+        // It left, or the service stops: the client comes again.
         res.destroy();
       } else {
         throw error;

@@ -16,26 +16,25 @@ export interface ConnectionLimits {
   readonly maxPerAddress: number;
 }
 
-/** `descriptors` is how many this process may have open; `maxConnections` what is configured, null = nothing. */
+/** `descriptors` is how many this process may have open; `configured` is MAX_CONNECTIONS, null = not set. */
 export function publicLimits(
   descriptors: number,
-  maxConnections: number | null,
+  configured: number | null,
 ): ConnectionLimits {
-  const share = Math.min(MAX_PUBLIC, Math.floor(descriptors * PUBLIC_SHARE));
-  return withAddressShare(maxConnections ?? share);
+  const max =
+    configured ?? Math.min(MAX_PUBLIC, publicDescriptors(descriptors));
+  return { max, maxPerAddress: Math.max(1, Math.floor(max * ADDRESS_SHARE)) };
+}
+
+/** The descriptors that the public listener may take without a lack of them elsewhere. */
+export function publicDescriptors(descriptors: number): number {
+  return Math.floor(descriptors * PUBLIC_SHARE);
 }
 
 export function adminLimits(descriptors: number): ConnectionLimits {
   const share = Math.min(MAX_PUBLIC, Math.floor(descriptors * ADMIN_SHARE));
   // Whoever reaches the management listener is one of a few hosts, so that no share of an address would be fair.
   return { max: share, maxPerAddress: share };
-}
-
-function withAddressShare(max: number): ConnectionLimits {
-  return {
-    max,
-    maxPerAddress: Math.max(1, Math.floor(max * ADDRESS_SHARE)),
-  };
 }
 
 /** How many descriptors (files and sockets) this process may have open at once; Infinity where the system sets no limit. */
