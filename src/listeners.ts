@@ -22,6 +22,7 @@ import { createReadiness } from "./http/readiness.ts";
 import { createRefuse } from "./http/refuse.ts";
 import { listen, type Listener, type ServerLimits } from "./http/server.ts";
 import { createStoredHeaders } from "./http/stored-headers.ts";
+import { createMemoryPool } from "./http/memory-pool.ts";
 import { createTurns } from "./http/turns.ts";
 import { asError } from "./errors.ts";
 import { SCHEMES, singleHeadersOf } from "./signature/scheme.ts";
@@ -31,6 +32,9 @@ import type { Shutdown } from "./shutdown.ts";
 const MAX_WAITING = 4096;
 /** Bytes of small bodies, and of large ones, that may be held at once: eight of the largest at least. */
 const MAX_HELD_BYTES = 41_943_040;
+
+/** Bytes of all connections that may be held without being a request yet. */
+const MAX_UNPARSED_BYTES = 25_165_824;
 
 /** A client that makes no progress is disconnected after this time, or KEEP_ALIVE_SECONDS if that is shorter, in milliseconds. */
 const STUCK_MS = 30_000;
@@ -103,6 +107,10 @@ export async function openListeners(
   const shared = { refuse, ready, logger };
   const monotonicNow = (): number => performance.now();
   const turns = createTurns(monotonicNow);
+  const unparsed = createMemoryPool({
+    maxBytes: MAX_UNPARSED_BYTES,
+    now: monotonicNow,
+  });
 
   const publicApp = createPublicApp({
     ...shared,
@@ -159,6 +167,7 @@ export async function openListeners(
       { ...limits, ...connections },
       {
         turns,
+        unparsed,
         isProxy,
         onClientError,
         now: monotonicNow,

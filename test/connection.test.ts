@@ -17,6 +17,7 @@ import {
   type Listener,
   type ServerLimits,
 } from "../src/http/server.ts";
+import { createMemoryPool } from "../src/http/memory-pool.ts";
 import { createTurns } from "../src/http/turns.ts";
 import { eventually, exchangeRaw } from "./harness.ts";
 
@@ -46,6 +47,7 @@ async function open(
   options: {
     limits?: Partial<ServerLimits & ConnectionLimits>;
     trust?: TrustProxy;
+    unparsedBytes?: number;
   } = {},
 ): Promise<Listening> {
   const plain = createExpressApp();
@@ -68,6 +70,10 @@ async function open(
     },
     {
       turns: createTurns(),
+      unparsed: createMemoryPool({
+        maxBytes: options.unparsedBytes ?? 33_554_432,
+        now: () => performance.now(),
+      }),
       isProxy: createIsProxy(options.trust ?? 0),
       now: () => performance.now(),
       onError: (error) => errors.push(error),
@@ -324,6 +330,43 @@ describe("a connection that makes no progress", () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     expect(one.closed).toBe(false);
+  });
+});
+
+describe("what was read and is no request yet", () => {
+  // The clients of each row hold 100 KB and more of what the service may hold, which is 64 KB.
+  it.each([
+    ["heads that do not end", `${get("/1")}GET / HTTP/1.1\r\nX: `, 8000],
+    ["requests that have to wait", get("/hang").repeat(3000), 0],
+  ])("has a limit: %s", async (_what, bytes, headBytes) => {
+    const { port, excess } = await open(
+      (req, res) => {
+        if (req.url === "/1") {
+          answerJson(res, 200, { n: 1 });
+        }
+      },
+      { unparsedBytes: 65_536 },
+    );
+    const hostile = Array.from({ length: 12 }, () => client(port, bytes));
+    for (let written = 0; written < headBytes; written += 1000) {
+      for (const { socket } of hostile) {
+        socket.write("x".repeat(1000));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await eventually(() => hostile.some(({ closed }) => closed));
+    expect(excess).toEqual([1]);
+    // A plain request needs none of it.
+    const genuine = client(port, get("/1"));
+    await eventually(() => genuine.text.includes("200 OK"));
+    // And what the first ones hold others get.
+    await eventually(async () => {
+      const late = client(port, get("/1").repeat(1000));
+      await eventually(
+        () => late.closed || bodiesIn(late.text).length === 1000,
+      );
+      return !late.closed;
+    });
   });
 });
 

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import type { Holding } from "./admission.ts";
+import type { Holding } from "./memory-pool.ts";
 
 /** Less is not worth a buffer, in bytes. */
 const MIN_CAPACITY = 1024;

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { Socket } from "node:net";
 import { canonicalAddress } from "../core/address.ts";
 import type { AppError } from "../errors.ts";
+import type { Holding, MemoryPool } from "./memory-pool.ts";
 import type { Turns } from "./turns.ts";
 
 /** Requests of one connection that may be inside the app at once. */
@@ -31,7 +32,11 @@ export interface CurrentRequest {
 
 export interface ConnectionDeps {
   readonly turns: Turns;
+  /** For what was read of all connections and is no request yet. */
+  readonly unparsed: MemoryPool;
   readonly handle: HandleRequest;
+  /** A connection was ended since there was no memory for what it sent. */
+  readonly onOverflow: () => void;
   /** Something threw that should not have: it has been contained to this connection. */
   readonly onError: (error: unknown) => void;
   /** Milliseconds of a monotonic clock. */
@@ -65,6 +70,11 @@ export class Connection {
   readonly #parse: (bytes: Buffer) => void;
   /** What was read and not parsed yet. */
   #rest: Buffer | null = null;
+  #restHolding: Holding | null = null;
+  /** The parser keeps a head that is incomplete. */
+  #headHolding: Holding | null = null;
+  /** How many the parser has found so far. */
+  #requests = 0;
   /** What was parsed and is not in the app yet: the requests of one step beyond the limit. */
   readonly #queued: [IncomingMessage, ServerResponse][] = [];
   #inside = 0;
@@ -118,6 +128,7 @@ export class Connection {
 
   /** Hands a request to the app, now or when there is room; one that comes after the last answer is ignored. */
   enter(req: IncomingMessage, res: ServerResponse): void {
+    this.#requests += 1;
     if (this.#closing || !this.#socket.writable) {
       return;
     }
@@ -142,7 +153,7 @@ export class Connection {
   /** Nothing more is parsed. The answers that are due go out, then `farewell`, then the connection ends. */
   endAfter(farewell: string): void {
     this.#failed = true;
-    this.#rest = null;
+    this.#dropRest();
     stopReading(this.#socket);
     if (this.#queued.at(-1)?.[0].complete === false) {
       // The one that broke off.
@@ -163,6 +174,12 @@ export class Connection {
     this.#deps.onError(error);
   }
 
+  /** To be called once its socket is closed. */
+  release(): void {
+    this.#dropRest();
+    this.#headHolding?.release();
+  }
+
   /** Whether its client has not read, or sent nothing but blank lines, for `limitMs`. Asked every now and then. */
   isStuck(limitMs: number): boolean {
     const now = this.#deps.now();
@@ -181,17 +198,17 @@ export class Connection {
     if (this.#isDone()) {
       return;
     }
-    if (this.#rest !== null) {
-      // Node reads once more than it was told to at most.
-      this.#rest = Buffer.concat([this.#rest, bytes]);
-      return;
-    }
-    const isPlain = bytes.length <= STEP_BYTES && !hasTwoHeads(bytes);
-    if (isPlain && !this.#refused && this.#isReady()) {
+    if (
+      this.#rest === null &&
+      bytes.length <= STEP_BYTES &&
+      !hasTwoHeads(bytes) &&
+      !this.#refused &&
+      this.#isReady()
+    ) {
       this.#feed(bytes);
       return;
     }
-    this.#rest = bytes;
+    this.#keep(bytes);
     while (this.#deps.turns.hasTime() && this.#step()) {
       // A step at a time.
     }
@@ -201,18 +218,22 @@ export class Connection {
   /** Parses the next piece of what was read. False when there is none, or it has to wait for an answer. */
   readonly #step = (): boolean => {
     if (this.#isDone()) {
-      this.#rest = null;
-    }
-    if (this.#rest === null || !this.#isReady()) {
-      return false;
+      this.#dropRest();
     }
     const rest = this.#rest;
+    if (rest === null || !this.#isReady()) {
+      return false;
+    }
     const window = rest.subarray(0, STEP_BYTES);
     const head = window.indexOf(HEAD_END);
     const size = head === -1 ? window.length : head + HEAD_END.length;
-    this.#rest = size < rest.length ? rest.subarray(size) : null;
+    if (size < rest.length) {
+      this.#rest = rest.subarray(size);
+    } else {
+      this.#dropRest();
+    }
     this.#feed(rest.subarray(0, size));
-    return this.#rest !== null && this.#isReady();
+    return size < rest.length && this.#isReady();
   };
 
   /** The same in a turn of its own, after which reading goes on when everything was parsed. */
@@ -225,11 +246,47 @@ export class Connection {
   };
 
   #feed(bytes: Buffer): void {
+    const before = this.#requests;
     try {
       this.#parse(bytes);
     } catch (error) {
       this.fail(error);
     }
+    const isHead =
+      this.#requests === before && this.#newest?.complete !== false;
+    if (isHead && !this.#isDone()) {
+      this.#headHolding = this.#hold(this.#headHolding, bytes.length);
+    } else {
+      this.#headHolding?.release();
+    }
+  }
+
+  /** Counts memory, in a holding that is made when it is needed; without room for it the connection is ended. */
+  #hold(before: Holding | null, bytes: number): Holding {
+    const holding = before ?? this.#deps.unparsed.hold();
+    const overflow = (): void => {
+      this.#socket.destroy();
+      this.#deps.onOverflow();
+    };
+    holding.onEvict = overflow;
+    try {
+      holding.add(bytes);
+    } catch {
+      overflow();
+    }
+    return holding;
+  }
+
+  #keep(bytes: Buffer): void {
+    // As long as any of it is left all of it is held.
+    this.#restHolding = this.#hold(this.#restHolding, bytes.length);
+    this.#rest =
+      this.#rest === null ? bytes : Buffer.concat([this.#rest, bytes]);
+  }
+
+  #dropRest(): void {
+    this.#rest = null;
+    this.#restHolding?.release();
   }
 
   /** Parses what is left when there is room for it, and reads on when nothing is. */

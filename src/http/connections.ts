@@ -7,10 +7,13 @@ import { Connection, type ConnectionDeps } from "./connection.ts";
 /** How often connections that were over the limit are reported, in milliseconds. */
 const REPORT_EVERY_MS = 60_000;
 
-export interface ConnectionsDeps extends ConnectionDeps {
+export interface ConnectionsDeps extends Omit<ConnectionDeps, "onOverflow"> {
   /** A proxy speaks for many senders: the limit of an address does not hold for it. */
   readonly isProxy: IsProxy;
-  /** Called once a minute at most with how many connections were closed since the last call for being over the limit. */
+  /**
+   * Called at most once a minute with the number of connections that were closed since the last call because there were too
+   * many, or no memory for what they sent.
+   */
   readonly onExcess: (closed: number) => void;
 }
 
@@ -45,6 +48,13 @@ export function createConnections(
     }
   }
 
+  function countExcess(): void {
+    excess += 1;
+    reportExcess();
+  }
+
+  const connectionDeps = { ...deps, onOverflow: countExcess };
+
   function isExcess(address: string, network: string): boolean {
     return (
       open.size >= limits.max ||
@@ -66,7 +76,7 @@ export function createConnections(
   return {
     accept(socket) {
       deps.turns.hurry();
-      const connection = new Connection(socket, deps);
+      const connection = new Connection(socket, connectionDeps);
       const { peer } = connection;
       if (peer === null) {
         // Reset before it was accepted: there is no one to answer, and no address to hold to its limits.
@@ -76,13 +86,13 @@ export function createConnections(
       const network = networkOf(peer);
       if (isExcess(peer, network)) {
         socket.destroy();
-        excess += 1;
-        reportExcess();
+        countExcess();
         return;
       }
       open.set(socket, connection);
       perNetwork.set(network, (perNetwork.get(network) ?? 0) + 1);
       socket.once("close", () => {
+        connection.release();
         forget(socket, network);
       });
     },

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { AppError } from "../errors.ts";
-import type { Holding } from "./admission.ts";
+import type { Holding } from "./memory-pool.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import type { Exchange } from "./exchange.ts";
 

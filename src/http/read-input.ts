@@ -2,7 +2,7 @@ import type { Response } from "express";
 import type { z } from "zod";
 import { AppError } from "../errors.ts";
 import { isIdentityEncoding, isJsonMediaType } from "./media-type.ts";
-import type { Holding } from "./admission.ts";
+import type { Holding } from "./memory-pool.ts";
 import { exchangeOf } from "./exchange.ts";
 import { declaredLength, readBody } from "./read-body.ts";
 
