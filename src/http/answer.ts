@@ -94,11 +94,10 @@ function writeHead(
   headers: string[],
 ): void {
   res.writeHead(status, headers);
-  const connection = connectionOf(res.req.socket);
-  connection.noteAnswer(status >= 400 && status < 500);
-  if (!res.shouldKeepAlive) {
-    connection.close();
-  }
+  connectionOf(res.req.socket).noteAnswer({
+    refused: status >= 400 && status < 500,
+    last: !res.shouldKeepAlive,
+  });
 }
 
 /** Writes the head, and gives the body. */

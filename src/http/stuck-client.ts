@@ -1,0 +1,60 @@
+import type { Socket } from "node:net";
+
+const CR = 0x0d;
+const LF = 0x0a;
+
+/** Finds out that a client makes no progress: it does not read its answers, or sends nothing but blank lines. */
+export class StuckClient {
+  readonly #socket: Socket;
+  /** Milliseconds of a monotonic clock. */
+  readonly #now: () => number;
+  /** Since when nothing but blank lines has come; null when something else came last. */
+  #blankSince: number | null = null;
+  #unsent = "";
+  #unsentSince = 0;
+
+  constructor(socket: Socket, now: () => number) {
+    this.#socket = socket;
+    this.#now = now;
+  }
+
+  /** Notes what came. */
+  note(bytes: Buffer): void {
+    if (isBlank(bytes)) {
+      this.#blankSince ??= this.#now();
+    } else {
+      this.#blankSince = null;
+    }
+  }
+
+  /** Whether it has been stuck for `limitMs`. `isIdle`: no request of it is in progress. To be asked every now and then. */
+  isStuck(limitMs: number, isIdle: boolean): boolean {
+    const now = this.#now();
+    if (this.#blankSince !== null && isIdle) {
+      return now - this.#blankSince >= limitMs;
+    }
+    const unsent = unsentMark(this.#socket);
+    if (unsent !== this.#unsent) {
+      this.#unsent = unsent;
+      this.#unsentSince = now;
+    }
+    return unsent !== "" && now - this.#unsentSince >= limitMs;
+  }
+}
+
+/** Whether there are only the empty lines that a parser skips between requests (RFC 9112 section 2.2). */
+function isBlank(bytes: Buffer): boolean {
+  return bytes.every((byte) => byte === CR || byte === LF);
+}
+
+/** Changes whenever the peer takes some of what is to be sent; empty when nothing is. */
+function unsentMark(socket: Socket): string {
+  const { writableLength, bytesWritten } = socket;
+  if (writableLength === 0) {
+    return "";
+  }
+  // Node's own timer of a socket asks the same: one large write makes progress long before it ends.
+  const handle = (socket as { _handle?: { writeQueueSize?: number } | null })
+    ._handle;
+  return `${bytesWritten - writableLength}/${handle?.writeQueueSize ?? 0}`;
+}
