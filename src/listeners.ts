@@ -191,7 +191,7 @@ export async function openListeners(
   if ((maxConnections ?? 0) > publicDescriptors(descriptors)) {
     logger.warn(
       { maxConnections, descriptors },
-      "MAX_CONNECTIONS is more than three quarters of the descriptor limit: raise that (ulimit -n) or lower MAX_CONNECTIONS",
+      "MAX_CONNECTIONS is more than three quarters of the descriptor limit, which apply: raise that limit (ulimit -n)",
     );
   }
   // Opened first, so released last: a load balancer may ask /readyz until the end.

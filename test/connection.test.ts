@@ -18,7 +18,7 @@ import {
   type ServerLimits,
 } from "../src/http/server.ts";
 import { createMemoryPool } from "../src/http/memory-pool.ts";
-import { createTurns } from "../src/http/turns.ts";
+import { createTurns, type Task } from "../src/http/turns.ts";
 import { eventually, exchangeRaw } from "./harness.ts";
 
 interface Listening {
@@ -69,7 +69,7 @@ async function open(
       ...options.limits,
     },
     {
-      turns: createTurns(),
+      turns: createTurns(() => performance.now()),
       unparsed: createMemoryPool({
         maxBytes: options.unparsedBytes ?? 33_554_432,
         now: () => performance.now(),
@@ -316,6 +316,33 @@ describe("a connection that makes no progress", () => {
     expect(fresh.text).toBe("");
   });
 
+  it("is kept as long as any other when its last request ended with a line of its own", async () => {
+    const { port } = await open(
+      (req, res) => {
+        req.resume();
+        req.on("end", () => {
+          answerJson(res, 200, {});
+        });
+      },
+      { limits },
+    );
+    const head = "POST / HTTP/1.1\r\nHost: h\r\n";
+    const chunked = client(
+      port,
+      `${head}Transfer-Encoding: chunked\r\n\r\n0\r\n`,
+    );
+    const plain = client(port, `${head}Content-Length: 3\r\n\r\n{}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    chunked.socket.write("\r\n");
+    plain.socket.write("\n");
+    await eventually(() =>
+      [chunked, plain].every(({ text }) => text.includes("200 OK")),
+    );
+    const blank = client(port, "\r\n");
+    await eventually(() => blank.closed);
+    expect([chunked.closed, plain.closed]).toEqual([false, false]);
+  });
+
   it("is kept when blank lines come between its requests", async () => {
     const { port } = await open(
       (req, res) => {
@@ -334,10 +361,11 @@ describe("a connection that makes no progress", () => {
 });
 
 describe("what was read and is no request yet", () => {
-  // The clients of each row hold 100 KB and more of what the service may hold, which is 64 KB.
+  // The clients of each row hold more than the service lets them, which is 128 KB.
   it.each([
-    ["heads that do not end", "GET / HTTP/1.1\r\nX: ", 8000],
+    ["heads that do not end", "GET / HTTP/1.1\r\nX: ", 14_000],
     ["requests that have to wait", get("/hang").repeat(3000), 0],
+    ["requests whose answers are due", get("/hang").repeat(10), 0],
   ])("has a limit: %s", async (_what, bytes, headBytes) => {
     const { port, excess } = await open(
       (req, res) => {
@@ -345,7 +373,7 @@ describe("what was read and is no request yet", () => {
           answerJson(res, 200, { n: 1 });
         }
       },
-      { unparsedBytes: 65_536 },
+      { unparsedBytes: 131_072 },
     );
     const hostile = Array.from({ length: 12 }, () => client(port, bytes));
     for (let written = 0; written < headBytes; written += 1000) {
@@ -424,6 +452,7 @@ describe("connections over the limit", () => {
     });
     expect(publicLimits(Number.POSITIVE_INFINITY, null).max).toBe(10_000);
     expect(publicLimits(1024, 3)).toEqual({ max: 3, maxPerAddress: 1 });
+    expect(publicLimits(256, 1000).max).toBe(192);
     expect(adminLimits(256).max).toBe(32);
     expect(descriptorLimit()).toBeGreaterThan(100);
   });
@@ -475,28 +504,39 @@ describe("what a connection throws", () => {
 });
 
 describe("turns", () => {
-  it("go round, let everything else have its time, and end with the work", async () => {
-    // Each look at the clock is a millisecond, so that a turn has few steps.
+  it("give the next step to what has had least time, let everything else have its time, and end with the work", async () => {
     let clock = 0;
-    const turns = createTurns(() => (clock += 1));
+    const turns = createTurns(() => clock);
     const order: string[] = [];
-    const worker = (name: string, steps: number) => {
+    const task = (name: string, steps: number, costMs: number): Task => {
       let left = steps;
-      return () => {
-        order.push(name);
-        left -= 1;
-        return left > 0;
+      return {
+        spent: 0,
+        step: () => {
+          order.push(name);
+          clock += costMs;
+          left -= 1;
+          return left > 0;
+        },
       };
     };
-    turns.add(worker("a", 6));
-    turns.add(worker("b", 3));
+    turns.add(task("a", 3, 5));
+    turns.add(task("b", 9, 1));
     let turned = 0;
-    while (order.length < 9) {
+    while (order.length < 12) {
       await new Promise((resolve) => setImmediate(resolve));
       turned += 1;
     }
-    expect(order.join("")).toBe("abababaaa");
-    expect(turned).toBeGreaterThan(1);
+    expect(order.join("")).toBe("abbbbbabbbba");
+    expect(turned).toBeGreaterThan(3);
+
+    // One that comes late has no claim to the time before.
+    order.length = 0;
+    turns.add(task("c", 2, 5));
+    turns.add(task("d", 1, 5));
+    turns.hurry();
+    await eventually(() => order.length === 3);
+    expect(order.join("")).toBe("cdc");
     expect(await turns.run(async () => 7)).toBe(7);
     await expect(
       turns.run(async () => {

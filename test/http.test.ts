@@ -9,6 +9,7 @@ import { createExpressApp } from "../src/http/express-app.ts";
 import { AppError } from "../src/errors.ts";
 import { createAdmission } from "../src/http/admission.ts";
 import { canonicalAddress } from "../src/core/address.ts";
+import { createMemoryPool } from "../src/http/memory-pool.ts";
 import { createTurns } from "../src/http/turns.ts";
 import { isIdentityEncoding, isJsonMediaType } from "../src/http/media-type.ts";
 import {
@@ -485,66 +486,67 @@ describe("senders that are too slow", () => {
 describe("overload", () => {
   const full = expect.objectContaining({ code: "unavailable" });
 
-  /** Admission with a clock that stands still unless it is moved. */
+  /** A clock that stands still unless it is moved. */
+  const createClock = () => {
+    const clock = { ms: 0, now: () => clock.ms };
+    return clock;
+  };
   const createTestAdmission = (
     options: Parameters<typeof createAdmission>[1],
   ) => {
-    const clock = { ms: 0 };
-    const admission = createAdmission(
-      { turns: createTurns(), now: () => clock.ms },
-      options,
-    );
-    return { admission, clock };
+    const { now } = createClock();
+    return createAdmission({ turns: createTurns(now), now }, options);
   };
 
-  it("counts bytes as they arrive, gives them back, and keeps memory for small bodies apart", () => {
-    const { admission } = createTestAdmission({
+  it("counts what bodies hold, and keeps memory for small ones apart", () => {
+    const admission = createTestAdmission({
       maxBytes: 100_000,
       maxWaiting: 1,
     });
-    const one = admission.hold();
-    const other = admission.hold();
-    const small = admission.hold();
-    one.add(60_000);
-    one.add(10_000);
-    other.add(20_000);
+    const [one, other, small] = ["a", "b", "c"].map(admission.hold);
+    one!.resize(60_000);
+    one!.resize(70_000);
+    other!.resize(20_000);
     expect(() => {
-      other.add(50_000);
+      other!.resize(70_000);
     }).toThrow(full);
-    small.add(60_000);
-    one.release();
-    other.add(50_000);
-    other.add(30_000);
+    small!.resize(60_000);
+    one!.resize(0);
+    other!.resize(100_000);
+    expect(() => {
+      other!.resize(100_001);
+    }).toThrow(full);
   });
 
-  it("gives up the bodies that have been coming for longest, and never one that is there or has just begun", () => {
-    const { admission, clock } = createTestAdmission({
-      maxBytes: 100_000,
-      maxWaiting: 1,
-    });
+  it("lets the network that holds most make room, with what it has held for longest", () => {
+    const clock = createClock();
+    const pool = createMemoryPool({ maxBytes: 100, now: clock.now });
     const evicted: string[] = [];
-    const hold = (name: string, bytes: number) => {
-      const holding = admission.hold();
+    const hold = (name: string, address: string, bytes: number) => {
+      const holding = pool.hold(address);
       holding.onEvict = () => evicted.push(name);
-      holding.add(bytes);
+      holding.resize(bytes);
       return holding;
     };
-    const complete = hold("complete", 10_000);
+    hold("genuine", "192.0.2.1", 30);
+    const complete = hold("complete", "2001:db8::1", 10);
     complete.onEvict = null;
-    hold("oldest", 30_000);
-    hold("older", 30_000);
-    clock.ms = 500;
-    hold("young", 20_000);
-    expect(() => hold("too early", 20_000)).toThrow(full);
+    hold("first", "2001:db8::2", 20);
+    hold("second", "2001:db8::3", 30);
+    // Of the same network, and too early.
+    expect(() => hold("too early", "2001:db8::4", 20)).toThrow(full);
+    hold("other", "192.0.2.2", 20);
+    expect(evicted).toEqual(["first"]);
     clock.ms = 1000;
-    hold("newest", 20_000);
-    expect(evicted).toEqual(["oldest"]);
-    expect(() => hold("too large", 60_000)).toThrow(full);
-    expect(evicted).toEqual(["oldest", "older"]);
+    hold("late", "2001:db8::5", 20);
+    expect(evicted).toEqual(["first", "second"]);
+    // More than can be had.
+    expect(() => hold("too large", "192.0.2.3", 101)).toThrow(full);
+    expect(complete.onEvict).toBeNull();
   });
 
   it("refuses work beyond what may wait, and takes it again afterwards", async () => {
-    const { admission } = createTestAdmission({ maxBytes: 1, maxWaiting: 1 });
+    const admission = createTestAdmission({ maxBytes: 1, maxWaiting: 1 });
     let finish: () => void = () => undefined;
     const first = admission.work(
       1,
@@ -586,10 +588,9 @@ describe("overload", () => {
     const { PassThrough } = await import("node:stream");
     const req = Object.assign(new PassThrough(), { headers: {} });
     const read = readBody({ req: req as never, breakOff: null }, 1000, {
-      add: () => {
+      resize: () => {
         throw new AppError("unavailable", "overloaded");
       },
-      release: () => undefined,
       onEvict: null,
     });
     req.write("x");

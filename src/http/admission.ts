@@ -4,8 +4,8 @@ import type { Turns } from "./turns.ts";
 
 /** Bounds what is in flight at once, so that overload is an answer and not a lack of memory. */
 export interface Admission {
-  /** Memory for one body. */
-  readonly hold: () => Holding;
+  /** Memory for one body of a client with this address. */
+  readonly hold: (address: string) => Holding;
   /**
    * Runs the work on a body of that many bytes, a large one when it is its turn. Rejects with AppError `unavailable` when too
    * many wait already.
@@ -30,7 +30,8 @@ export function createAdmission(
   let waiting = 0;
 
   return {
-    hold: () => new BodyHolding(small.hold(), large.hold()),
+    hold: (address) =>
+      new BodyHolding(small.hold(address), () => large.hold(address)),
     async work(bytes, work) {
       if (waiting >= maxWaiting) {
         throw new AppError("unavailable", "overloaded");
@@ -45,41 +46,33 @@ export function createAdmission(
   };
 }
 
-/** Moves from one pool to the other when the body turns out to be large. */
+/** Moves to the pool of large bodies when it turns out to be one. */
 class BodyHolding implements Holding {
-  readonly #small: Holding;
-  readonly #large: Holding;
-  #bytes = 0;
+  readonly #holdLarge: () => Holding;
+  #holding: Holding;
+  #isLarge = false;
 
-  constructor(small: Holding, large: Holding) {
-    this.#small = small;
-    this.#large = large;
+  constructor(small: Holding, holdLarge: () => Holding) {
+    this.#holding = small;
+    this.#holdLarge = holdLarge;
   }
 
-  add(bytes: number): void {
-    const before = this.#bytes;
-    this.#bytes += bytes;
-    if (this.#bytes <= SMALL_BYTES) {
-      this.#small.add(bytes);
-    } else if (before <= SMALL_BYTES) {
-      this.#small.release();
-      this.#large.add(this.#bytes);
-    } else {
-      this.#large.add(bytes);
+  resize(bytes: number): void {
+    if (bytes > SMALL_BYTES && !this.#isLarge) {
+      const { onEvict } = this.#holding;
+      this.#holding.resize(0);
+      this.#isLarge = true;
+      this.#holding = this.#holdLarge();
+      this.#holding.onEvict = onEvict;
     }
-  }
-
-  release(): void {
-    this.#small.release();
-    this.#large.release();
+    this.#holding.resize(bytes);
   }
 
   set onEvict(evict: Holding["onEvict"]) {
-    this.#small.onEvict = evict;
-    this.#large.onEvict = evict;
+    this.#holding.onEvict = evict;
   }
 
   get onEvict(): Holding["onEvict"] {
-    return this.#small.onEvict;
+    return this.#holding.onEvict;
   }
 }

@@ -60,9 +60,12 @@ export function createAuditStream(deps: {
     const end = await store.lastPosition();
     const begin = filter.since === undefined ? end : search.begin;
     const gone = new AbortController();
-    res.on("close", () => {
+    // Not that of the response: one that waits for others on its connection has no `close` when that ends.
+    const { socket } = req;
+    const leave = (): void => {
       gone.abort();
-    });
+    };
+    socket.once("close", leave);
     const over = AbortSignal.any([gone.signal, ending]);
     streams += 1;
     try {
@@ -82,6 +85,7 @@ export function createAuditStream(deps: {
       }
     } finally {
       streams -= 1;
+      socket.off("close", leave);
       res.end();
     }
   };

@@ -15,14 +15,14 @@ export class BodyBuffer {
   readonly #limit: number;
   /** What the body will have at most. */
   readonly #expected: number;
-  readonly #holding: Pick<Holding, "add">;
+  readonly #holding: Pick<Holding, "resize">;
   #buffer: Buffer = Buffer.alloc(0);
   #length = 0;
 
   /** `declared`: null where the body is sent in chunks. All in bytes. */
   constructor(
     options: { limit: number; declared: number | null },
-    holding: Pick<Holding, "add">,
+    holding: Pick<Holding, "resize">,
   ) {
     this.#limit = options.limit;
     this.#expected = options.declared ?? options.limit;
@@ -37,7 +37,7 @@ export class BodyBuffer {
     }
     if (this.#length === 0) {
       // Most bodies come in one chunk: it is the buffer.
-      this.#holding.add(chunk.length);
+      this.#holding.resize(chunk.length);
       this.#buffer = chunk;
     } else {
       this.#reserve(length);
@@ -58,7 +58,7 @@ export class BodyBuffer {
     }
     const grown = Math.max(before.length * GROWTH, MIN_CAPACITY);
     const capacity = Math.max(length, Math.min(grown, this.#expected));
-    this.#holding.add(capacity - before.length);
+    this.#holding.resize(capacity);
     this.#buffer = Buffer.allocUnsafeSlow(capacity);
     before.copy(this.#buffer, 0, 0, this.#length);
   }

@@ -21,8 +21,8 @@ export function publicLimits(
   descriptors: number,
   configured: number | null,
 ): ConnectionLimits {
-  const max =
-    configured ?? Math.min(MAX_PUBLIC, publicDescriptors(descriptors));
+  const share = publicDescriptors(descriptors);
+  const max = Math.min(configured ?? MAX_PUBLIC, share);
   return { max, maxPerAddress: Math.max(1, Math.floor(max * ADDRESS_SHARE)) };
 }
 

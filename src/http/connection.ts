@@ -2,13 +2,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { canonicalAddress } from "../core/address.ts";
 import type { AppError } from "../errors.ts";
-import type { MemoryPool } from "./memory-pool.ts";
+import type { Holding, MemoryPool } from "./memory-pool.ts";
 import { PacedInput } from "./paced-input.ts";
 import { StuckClient } from "./stuck-client.ts";
 import type { Turns } from "./turns.ts";
 
 /** Requests of one connection that may be inside the app at once. */
 const MAX_INSIDE = 16;
+
+/** What a request and its response take of memory beside the head, in bytes. */
+const REQUEST_BYTES = 4096;
 
 const CONNECTION = Symbol("the connection of a socket");
 
@@ -65,8 +68,13 @@ export class Connection {
   #inside = 0;
   /** The newest request that has been in the app. */
   #newest: IncomingMessage | null = null;
-  /** Whether the parser has found a request since it was asked last. */
-  #found = false;
+  /** The request that the parser has found since it was asked last. */
+  #found: IncomingMessage | null = null;
+  /** What each request inside holds of memory, the oldest first, and all of them. */
+  readonly #sizes: number[] = [];
+  #size = 0;
+  /** Made when there is more than one. */
+  #holding: Holding | null = null;
   /** Whether the newest answer is a refusal. */
   #refused = false;
   /** An answer has said that it is the last. */
@@ -85,22 +93,23 @@ export class Connection {
     (socket as AcceptedSocket)[CONNECTION] = this;
     this.#client = new StuckClient(socket, deps.now);
     socket.on("data", (bytes: Buffer) => {
-      this.#client.note(bytes);
+      // A body may be sent line by line.
+      if (this.#isIdle()) {
+        this.#client.note(bytes);
+      }
     });
-    this.#input = new PacedInput(socket, {
+    this.#input = new PacedInput(socket, this.address, {
       turns: deps.turns,
       unparsed: deps.unparsed,
-      onOverflow: () => {
-        socket.destroy();
-        deps.onOverflow();
-      },
+      onOverflow: this.#overflow,
       onError: (error) => {
         this.fail(error);
       },
       hasRoom: () => this.#inside < MAX_INSIDE && this.#queued.length === 0,
       isDone: () => this.#isDone(),
       canWait: () => this.#refused,
-      isInHead: () => this.#isInHead(),
+      takeFound: () => this.#takeFound(),
+      isReadingBody: () => this.#newest?.complete === false,
     });
   }
 
@@ -115,7 +124,7 @@ export class Connection {
 
   /** Hands a request to the app, now or when there is room; one that comes after the last answer is ignored. */
   enter(req: IncomingMessage, res: ServerResponse): void {
-    this.#found = true;
+    this.#found = req;
     if (this.#closing || !this.#socket.writable) {
       return;
     }
@@ -156,16 +165,29 @@ export class Connection {
   /** To be called once its socket is closed. */
   release(): void {
     this.#input.release();
+    this.#holding?.resize(0);
   }
 
   /** Whether its client has read no answers, or sent nothing but blank lines, for `limitMs`. To be asked every now and then. */
   isStuck(limitMs: number): boolean {
-    return this.#client.isStuck(limitMs, this.#inside === 0);
+    return this.#client.isStuck(limitMs, this.#isIdle());
   }
+
+  /** Whether no request of it is in the app, or still comes in. */
+  #isIdle(): boolean {
+    return this.#inside === 0 && this.#newest?.complete !== false;
+  }
+
+  readonly #overflow = (): void => {
+    this.#socket.destroy();
+    this.#deps.onOverflow();
+  };
 
   #dispatch(req: IncomingMessage, res: ServerResponse): void {
     this.#inside += 1;
     this.#newest = req;
+    this.#client.reset();
+    this.#countSize(this.#input.headBytes + REQUEST_BYTES);
     res.once("close", this.#leave);
     try {
       this.#deps.handle(req, res);
@@ -177,6 +199,8 @@ export class Connection {
   readonly #leave = (): void => {
     const wasFull = this.#inside === MAX_INSIDE;
     this.#inside -= 1;
+    // Answers leave in order.
+    this.#countSize(-(this.#sizes.shift() ?? 0));
     const next = this.#queued.shift();
     if (next !== undefined && this.#socket.writable) {
       this.#dispatch(...next);
@@ -206,9 +230,27 @@ export class Connection {
     );
   }
 
-  #isInHead(): boolean {
+  #takeFound(): IncomingMessage | null {
     const found = this.#found;
-    this.#found = false;
-    return !found && this.#newest?.complete !== false;
+    this.#found = null;
+    return found;
+  }
+
+  /** Counts the memory of a request that comes, or, below 0, of one that leaves; that of a single one is bounded anyway. */
+  #countSize(bytes: number): void {
+    this.#size += bytes;
+    if (bytes > 0) {
+      this.#sizes.push(bytes);
+    }
+    if (this.#inside <= 1 && this.#holding === null) {
+      return;
+    }
+    this.#holding ??= this.#deps.unparsed.hold(this.address);
+    this.#holding.onEvict = this.#overflow;
+    try {
+      this.#holding.resize(this.#inside > 1 ? this.#size : 0);
+    } catch {
+      this.#overflow();
+    }
   }
 }

@@ -4,7 +4,7 @@ import { AppError } from "../errors.ts";
 import { openExchange } from "./exchange.ts";
 
 /** More header lines than this are answered 431. */
-const MAX_HEADERS = 100;
+export const MAX_HEADERS = 100;
 
 /** Headers that mean something to the service and so must be there once at most. */
 const SINGLE_HEADERS = [

@@ -1,26 +1,37 @@
+import { networkOf } from "../core/address.ts";
 import { AppError } from "../errors.ts";
 
-/** What takes this long to come in has to make room for others when there is none left, in milliseconds. */
+/** A client that holds something for this long has to make room for others of its network, in milliseconds. */
 const EVICT_AFTER_MS = 1000;
 
 /** What one client holds of a pool. */
 export interface Holding {
-  /** Takes more bytes; throws AppError `unavailable` when there is no room for them. */
-  readonly add: (bytes: number) => void;
-  /** Gives all of them back. */
-  readonly release: () => void;
+  /** Holds so many bytes from now on; 0 gives all of them back. Throws AppError `unavailable` when there is no room for more. */
+  readonly resize: (bytes: number) => void;
   /** Set while it may be given up: called with AppError `unavailable` when others need the room. */
   onEvict: ((error: AppError) => void) | null;
 }
 
 /** A bound on the memory that clients make the service hold. */
 export interface MemoryPool {
-  readonly hold: () => Holding;
+  /** For a client with this address. */
+  readonly hold: (address: string) => Holding;
+}
+
+interface Share {
+  readonly network: string;
+  bytes: number;
+  /** The oldest first. */
+  readonly holdings: Set<PoolHolding>;
+}
+
+interface PoolHolding extends Holding {
+  readonly since: number;
 }
 
 /**
- * A pool of `maxBytes`. When it is used up, the holdings that began first are given up, so that clients who hold something
- * back shut nobody out.
+ * A pool of `maxBytes`. When it is used up, the network (an IPv4 address, or a /64) that holds most has to make room, with what
+ * it has held for longest: clients who hold memory back shut out no others.
  */
 export function createMemoryPool(options: {
   maxBytes: number;
@@ -28,49 +39,92 @@ export function createMemoryPool(options: {
   now: () => number;
 }): MemoryPool {
   const { maxBytes, now } = options;
-  /** The oldest first. */
-  const holdings = new Set<PoolHolding>();
+  const shares = new Map<string, Share>();
   let held = 0;
 
-  function makeRoom(bytes: number, forOne: PoolHolding): void {
+  function largestShare(): Share | undefined {
+    let largest: Share | undefined;
+    for (const share of shares.values()) {
+      if (largest === undefined || share.bytes > largest.bytes) {
+        largest = share;
+      }
+    }
+    return largest;
+  }
+
+  /** What has to go for a client of `network`: of its own network only what has had its time. */
+  function victimFor(network: string, except: PoolHolding): PoolHolding | null {
+    const share = largestShare();
+    for (const holding of share?.holdings ?? []) {
+      if (
+        share?.network === network &&
+        now() - holding.since < EVICT_AFTER_MS
+      ) {
+        return null;
+      }
+      if (holding !== except && holding.onEvict !== null) {
+        return holding;
+      }
+    }
+    return null;
+  }
+
+  function makeRoom(bytes: number, network: string, asking: PoolHolding): void {
     const overloaded = new AppError("unavailable", "overloaded");
-    for (const holding of holdings) {
-      if (held + bytes <= maxBytes || now() - holding.since < EVICT_AFTER_MS) {
-        break;
+    while (held + bytes > maxBytes) {
+      const victim = victimFor(network, asking);
+      if (victim === null) {
+        throw overloaded;
       }
-      if (holding !== forOne && holding.onEvict !== null) {
-        holding.release();
-        holding.onEvict(overloaded);
-      }
-    }
-    if (held + bytes > maxBytes) {
-      throw overloaded;
+      victim.resize(0);
+      victim.onEvict?.(overloaded);
     }
   }
 
-  class PoolHolding implements Holding {
-    since = 0;
-    bytes = 0;
-    onEvict: Holding["onEvict"] = null;
-
-    add(bytes: number): void {
-      if (held + bytes > maxBytes) {
-        makeRoom(bytes, this);
-      }
-      if (this.bytes === 0) {
-        this.since = now();
-        holdings.add(this);
-      }
-      held += bytes;
-      this.bytes += bytes;
+  function shareOf(network: string): Share {
+    const known = shares.get(network);
+    const share = known ?? { network, bytes: 0, holdings: new Set() };
+    if (known === undefined) {
+      shares.set(network, share);
     }
-
-    release(): void {
-      held -= this.bytes;
-      this.bytes = 0;
-      holdings.delete(this);
-    }
+    return share;
   }
 
-  return { hold: () => new PoolHolding() };
+  return {
+    hold(address) {
+      let size = 0;
+      let since = 0;
+      const network = networkOf(address);
+      const holding: PoolHolding = {
+        onEvict: null,
+        get since() {
+          return since;
+        },
+        resize(bytes) {
+          const more = bytes - size;
+          if (more === 0) {
+            return;
+          }
+          if (more > 0 && held + more > maxBytes) {
+            makeRoom(more, network, holding);
+          }
+          const share = shareOf(network);
+          if (size === 0) {
+            since = now();
+            share.holdings.add(holding);
+          }
+          held += more;
+          share.bytes += more;
+          size = bytes;
+          if (size === 0) {
+            share.holdings.delete(holding);
+          }
+          if (share.holdings.size === 0) {
+            shares.delete(network);
+          }
+        },
+      };
+      return holding;
+    },
+  };
 }

@@ -1,10 +1,11 @@
+import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
 import type { Holding, MemoryPool } from "./memory-pool.ts";
-import type { Turns } from "./turns.ts";
+import type { Task, Turns } from "./turns.ts";
 
 /**
- * Bytes that are parsed in one step. One-byte chunks and headers cost a microsecond or more each, so a step takes a few
- * milliseconds at worst.
+ * Bytes that are parsed in one step, but for those of a body of known length, which are only copied. One-byte chunks and
+ * headers cost a microsecond or more each, so a step takes a few milliseconds at worst.
  */
 const STEP_BYTES = 8192;
 
@@ -25,8 +26,10 @@ export interface PacedInputDeps {
   readonly isDone: () => boolean;
   /** Whether what comes can wait for what others send. */
   readonly canWait: () => boolean;
-  /** Whether the parser is in a head, or between two requests, after it was given some bytes. */
-  readonly isInHead: () => boolean;
+  /** The request that the parser has found since this was called last. */
+  readonly takeFound: () => IncomingMessage | null;
+  /** Whether the rest of a request is to come that is in the app. */
+  readonly isReadingBody: () => boolean;
 }
 
 /**
@@ -43,12 +46,19 @@ export class PacedInput {
   #restHolding: Holding | null = null;
   /** The parser keeps a head that is incomplete. */
   #headHolding: Holding | null = null;
+  /** Bytes that are to come of a body of known length; 0 when that is not known. */
+  #bodyLeft = 0;
+  #headBytes = 0;
   /** Whether Node wants to read on. */
   #flowing = true;
+  readonly #task: Task = { step: () => this.#turn(), spent: 0 };
+  /** The address of the peer. */
+  readonly #address: string;
 
   /** To be called once the HTTP server has begun to listen to the socket. */
-  constructor(socket: Socket, deps: PacedInputDeps) {
+  constructor(socket: Socket, address: string, deps: PacedInputDeps) {
     this.#socket = socket;
+    this.#address = address;
     this.#deps = deps;
     // Node's HTTP server takes the bytes of a socket by a `data` listener alone, as it does with any Duplex.
     const [parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
@@ -75,7 +85,7 @@ export class PacedInput {
     if (this.#rest !== null) {
       stopReading(this.#socket);
       if (this.#isReady()) {
-        this.#deps.turns.add(this.#turn);
+        this.#deps.turns.add(this.#task);
       }
     } else if (!this.#deps.hasRoom()) {
       stopReading(this.#socket);
@@ -93,29 +103,40 @@ export class PacedInput {
   /** Gives back the memory that it holds. */
   release(): void {
     this.#dropRest();
-    this.#headHolding?.release();
+    this.#headHolding?.resize(0);
+  }
+
+  /** Bytes that were parsed since the request before, that is of the head of the one that is found now. */
+  get headBytes(): number {
+    return this.#headBytes;
   }
 
   readonly #take = (bytes: Buffer): void => {
     if (this.#deps.isDone()) {
       return;
     }
-    if (
-      this.#rest === null &&
-      bytes.length <= STEP_BYTES &&
-      !hasTwoHeads(bytes) &&
-      !this.#deps.canWait() &&
-      this.#isReady()
-    ) {
-      this.#feed(bytes);
-      return;
+    if (this.#rest === null && !this.#deps.canWait() && this.#isReady()) {
+      const head = this.#plainHead(bytes);
+      if (head !== null) {
+        this.#feed(bytes, head);
+        return;
+      }
     }
     this.#keep(bytes);
-    while (this.#deps.turns.hasTime() && this.#step()) {
-      // A step at a time.
-    }
     this.goOn();
   };
+
+  /** Where the only head in some few bytes ends, 0 when none does; null when the bytes have to wait for their turn. */
+  #plainHead(bytes: Buffer): number | null {
+    if (bytes.length > STEP_BYTES) {
+      return null;
+    }
+    const first = bytes.length > this.#bodyLeft ? bytes.indexOf(HEAD_END) : -1;
+    if (first === -1) {
+      return 0;
+    }
+    return bytes.includes(HEAD_END, first + 1) ? null : first + HEAD_END.length;
+  }
 
   /** Parses the next piece. False when there is none, or no room. */
   #step(): boolean {
@@ -126,56 +147,69 @@ export class PacedInput {
     if (rest === null || !this.#isReady()) {
       return false;
     }
-    const window = rest.subarray(0, STEP_BYTES);
-    const head = window.indexOf(HEAD_END);
-    const size = head === -1 ? window.length : head + HEAD_END.length;
+    const window = rest.subarray(0, this.#bodyLeft || STEP_BYTES);
+    const end = this.#bodyLeft > 0 ? -1 : window.indexOf(HEAD_END);
+    const head = end === -1 ? 0 : end + HEAD_END.length;
+    const size = head || window.length;
     if (size < rest.length) {
       this.#rest = rest.subarray(size);
     } else {
       this.#dropRest();
     }
-    this.#feed(rest.subarray(0, size));
+    this.#feed(rest.subarray(0, size), head);
     return size < rest.length && this.#isReady();
   }
 
-  readonly #turn = (): boolean => {
+  #turn(): boolean {
     const more = this.#step();
     if (!more) {
       this.goOn();
     }
     return more;
-  };
+  }
 
-  #feed(bytes: Buffer): void {
+  /** `head`: where the head in these bytes ends, 0 when none is known to end. */
+  #feed(bytes: Buffer, head: number): void {
+    this.#headBytes += bytes.length;
     try {
       this.#parse(bytes);
     } catch (error) {
       this.#deps.onError(error);
     }
-    if (this.#deps.isInHead() && !this.#deps.isDone()) {
-      this.#headHolding = this.#hold(this.#headHolding, bytes.length);
+    const found = this.#deps.takeFound();
+    if (found !== null) {
+      this.#headBytes = 0;
+      const declared = Number(found.headers["content-length"] ?? 0);
+      this.#bodyLeft = head > 0 ? declared - (bytes.length - head) : 0;
     } else {
-      this.#headHolding?.release();
+      this.#bodyLeft -= bytes.length;
+    }
+    this.#bodyLeft = Math.max(0, this.#bodyLeft);
+    if (this.#deps.isReadingBody() || this.#deps.isDone()) {
+      this.#headBytes = 0;
+    }
+    if (this.#headBytes > 0 || this.#headHolding !== null) {
+      this.#headHolding = this.#hold(this.#headHolding, this.#headBytes);
     }
   }
 
   #keep(bytes: Buffer): void {
-    // As long as any of it is left, all of it is held.
-    this.#restHolding = this.#hold(this.#restHolding, bytes.length);
     this.#rest =
       this.#rest === null ? bytes : Buffer.concat([this.#rest, bytes]);
+    // As long as any of it is left, all of it is held.
+    this.#restHolding = this.#hold(this.#restHolding, this.#rest.length);
   }
 
   #dropRest(): void {
     this.#rest = null;
-    this.#restHolding?.release();
+    this.#restHolding?.resize(0);
   }
 
   #hold(before: Holding | null, bytes: number): Holding {
-    const holding = before ?? this.#deps.unparsed.hold();
+    const holding = before ?? this.#deps.unparsed.hold(this.#address);
     holding.onEvict = this.#deps.onOverflow;
     try {
-      holding.add(bytes);
+      holding.resize(bytes);
     } catch {
       this.#deps.onOverflow();
     }
@@ -190,10 +224,4 @@ export class PacedInput {
 
 function stopReading(socket: Socket): Socket {
   return Socket.prototype.pause.call(socket);
-}
-
-/** Whether more than one request may begin here. */
-function hasTwoHeads(bytes: Buffer): boolean {
-  const first = bytes.indexOf(HEAD_END);
-  return first !== -1 && bytes.includes(HEAD_END, first + 1);
 }

@@ -49,7 +49,7 @@ export function badInput(detail: string): AppError {
 
 /** Operators have shown who they are: their bodies are bounded one by one alone. */
 function unbounded(): Holding {
-  return { add: () => undefined, release: () => undefined, onEvict: null };
+  return { resize: () => undefined, onEvict: null };
 }
 
 function parse(body: Buffer): unknown {

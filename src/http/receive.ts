@@ -39,7 +39,7 @@ export function createReceive(
     if (declared !== null && declared > maxBodyBytes) {
       throw new AppError("payload_too_large");
     }
-    const holding = deps.admission.hold();
+    const holding = deps.admission.hold(exchange.ip);
     try {
       if (req.headers.expect !== undefined && req.httpVersion === "1.1") {
         res.writeContinue();
@@ -49,7 +49,7 @@ export function createReceive(
         deps.intake({ ...message, body }),
       );
     } finally {
-      holding.release();
+      holding.resize(0);
     }
   }
 

@@ -11,6 +11,7 @@ import { connectionOf } from "./connection.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { type ConnectionsDeps, createConnections } from "./connections.ts";
 import type { PlainExpress } from "./express-app.ts";
+import { MAX_HEADERS } from "./gate.ts";
 
 /** Bounds of a listener, all in milliseconds but the last. */
 export interface ServerLimits {
@@ -33,6 +34,9 @@ export interface Listener {
   /** Ends every connection, whatever it is at. */
   destroy: () => void;
 }
+
+/** Connections that the kernel keeps until they are accepted, one a turn of the event loop; it has a limit of its own. */
+const BACKLOG = 4096;
 
 /** How often connections that have fallen idle are ended while the listener closes, in milliseconds. */
 const CLOSE_IDLE_EVERY_MS = 50;
@@ -59,7 +63,8 @@ export async function listen(
     // The gate answers a missing Host, an odd Expect and too many headers, each with an entry.
     requireHostHeader: false,
   });
-  server.maxHeadersCount = 0;
+  // One more than the gate lets through: Node keeps no more of them, which would cost many times their bytes.
+  server.maxHeadersCount = MAX_HEADERS + 1;
   const enter = (req: IncomingMessage, res: ServerResponse): void => {
     connectionOf(req.socket).enter(req, res);
   };
@@ -109,7 +114,7 @@ function bind(
         ]),
       );
     });
-    server.listen(port, host, resolve);
+    server.listen({ port, host, backlog: BACKLOG }, resolve);
   });
 }
 

@@ -18,7 +18,12 @@ export class StuckClient {
     this.#now = now;
   }
 
-  /** Notes what came. */
+  /** A request has begun. */
+  reset(): void {
+    this.#blankSince = null;
+  }
+
+  /** Notes what came between requests. */
   note(bytes: Buffer): void {
     if (isBlank(bytes)) {
       this.#blankSince ??= this.#now();

@@ -4,29 +4,45 @@
  */
 const BUDGET_MS = 2;
 
-/**
- * Shares the event loop: work of any client that would hold up all others if it were done at once is done in short steps, in
- * rotation, and between two turns everything else gets its time.
- */
-export interface Turns {
-  /** Calls `step` once a round until it returns false. Adding a step that waits already changes nothing. */
-  readonly add: (step: () => boolean) => void;
-  /** More connections may be waiting to be accepted, one a turn: this turn is to be a short one. */
-  readonly hurry: () => void;
-  /** Whether this turn has time left for what could wait. */
-  readonly hasTime: () => boolean;
-  /** Calls `task` when it is its turn. Settles as the task does. */
-  readonly run: <T>(task: () => Promise<T>) => Promise<T>;
+/** Work that is done in steps. */
+export interface Task {
+  /** Does a short piece of it; returns whether there is more. Does not throw. */
+  readonly step: () => boolean;
+  /** The time that its steps have taken, in milliseconds; begins with 0, and is kept by `Turns`. */
+  spent: number;
 }
 
-export function createTurns(
-  now: () => number = () => performance.now(),
-): Turns {
-  const waiting = new Set<() => boolean>();
+/**
+ * Shares the event loop: work of any client that would hold up all others if it were done at once is done in short steps.
+ * The task that has had least time comes next, so that one whose steps are expensive does not hold up one whose steps are
+ * cheap; and between two turns everything else gets its time.
+ */
+export interface Turns {
+  /** Steps `task` until it has no more. Adding one that waits already changes nothing. */
+  readonly add: (task: Task) => void;
+  /** More connections may be waiting to be accepted, one a turn: this turn is to be a short one. */
+  readonly hurry: () => void;
+  /** Calls `work` when it is its turn. Settles as that does. */
+  readonly run: <T>(work: () => Promise<T>) => Promise<T>;
+}
+
+/** `now`: milliseconds of a monotonic clock. */
+export function createTurns(now: () => number): Turns {
+  const waiting = new Set<Task>();
+  /** The least time that a waiting task has had: one that comes later has no claim to the time before. */
+  let floor = 0;
   let scheduled = false;
   let hurried = false;
-  let measuring = false;
-  let end = 0;
+
+  function next(): Task | undefined {
+    let least: Task | undefined;
+    for (const task of waiting) {
+      if (least === undefined || task.spent < least.spent) {
+        least = task;
+      }
+    }
+    return least;
+  }
 
   function turn(): void {
     scheduled = false;
@@ -35,13 +51,16 @@ export function createTurns(
   }
 
   function goOn(until: number): void {
-    // One that is added again comes last, so that this goes round until the time is up.
-    for (const step of waiting) {
-      waiting.delete(step);
-      if (step()) {
-        waiting.add(step);
+    const task = next();
+    if (task !== undefined) {
+      waiting.delete(task);
+      floor = task.spent;
+      const began = now();
+      const more = task.step();
+      task.spent += now() - began;
+      if (more) {
+        waiting.add(task);
       }
-      break;
     }
     if (waiting.size > 0 && now() < until) {
       // What the step has begun goes on in microtasks, which are of this turn too.
@@ -60,37 +79,29 @@ export function createTurns(
     }
   }
 
-  function hasTime(): boolean {
-    if (!measuring) {
-      measuring = true;
-      end = now() + BUDGET_MS;
-      setImmediate(() => {
-        measuring = false;
-      });
+  function add(task: Task): void {
+    if (!waiting.has(task)) {
+      task.spent = Math.max(task.spent, floor);
+      waiting.add(task);
+      schedule();
     }
-    return !hurried && now() < end;
-  }
-
-  function hurry(): void {
-    hurried = true;
-    schedule();
-  }
-
-  function add(step: () => boolean): void {
-    waiting.add(step);
-    schedule();
   }
 
   return {
     add,
-    hurry,
-    hasTime,
-    run: (task) =>
+    hurry() {
+      hurried = true;
+      schedule();
+    },
+    run: (work) =>
       new Promise((resolve) => {
-        add(() => {
-          // A promise that rejects makes this one reject.
-          resolve(task());
-          return false;
+        add({
+          spent: 0,
+          step() {
+            // A promise that rejects makes this one reject.
+            resolve(work());
+            return false;
+          },
         });
       }),
   };
