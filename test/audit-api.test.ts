@@ -285,6 +285,27 @@ describe("the live stream of the trail", () => {
     }
   });
 
+  it("has its room back from all that one connection asked for, however that ended", async () => {
+    const ask = `GET /api/audit/stream HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
+    for (let round = 0; round < 3; round += 1) {
+      const socket = connect(service.adminPort ?? 0, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.write(ask.repeat(10));
+      await once(socket, "data");
+      socket.resetAndDestroy();
+    }
+    const streams = await Promise.all(
+      Array.from({ length: 15 }, () =>
+        eventually(() => follow("/stream").catch(() => null)),
+      ),
+    );
+    expect(streams).toHaveLength(15);
+    for (const stream of streams) {
+      stream.stop();
+      await stream.ended;
+    }
+  });
+
   it("waits for a reader that is stuck, and the service does not wait for it", async () => {
     const socket = connect(service.adminPort!, "127.0.0.1");
     socket.on("error", () => undefined);

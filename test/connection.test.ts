@@ -530,6 +530,29 @@ describe("turns", () => {
     expect(order.join("")).toBe("abbbbbabbbba");
     expect(turned).toBeGreaterThan(3);
 
+    // One that always comes anew does not keep the others waiting.
+    order.length = 0;
+    let comes = 400;
+    const comeAgain = (): void => {
+      const next = task("n", 1, 1);
+      const { step } = next;
+      turns.add({
+        ...next,
+        step: () => {
+          comes -= 1;
+          if (comes > 0) {
+            comeAgain();
+          }
+          return step();
+        },
+      });
+    };
+    turns.add(task("w", 2, 3));
+    comeAgain();
+    await eventually(() => comes === 0);
+    expect(order.lastIndexOf("w")).toBeLessThan(300);
+    await eventually(() => order.length === 402);
+
     // One that comes late has no claim to the time before.
     order.length = 0;
     turns.add(task("c", 2, 5));

@@ -55,6 +55,23 @@ function client(port: number, options: { localAddress?: string } = {}): Socket {
   return socket;
 }
 
+/** The answer to a genuine delivery on a connection of the test's own. */
+async function deliver(socket: Socket, body: Buffer): Promise<string> {
+  const head = Object.entries(signed(body))
+    .map(([name, value]) => `${name}: ${value}\r\n`)
+    .join("");
+  let text = "";
+  socket.on("data", (chunk: Buffer) => {
+    text += chunk.toString("latin1");
+  });
+  socket.write(
+    `POST /webhooks/hex HTTP/1.1\r\nHost: h\r\n${head}Content-Length: ${body.length}\r\n\r\n`,
+  );
+  socket.write(body);
+  await eventually(() => text.includes("\r\n\r\n"));
+  return text;
+}
+
 describe("bytes from outside", () => {
   // A request whose body ends the packet's first half, one that is refused meanwhile, one behind it, and no HTTP.
   const bodies = ["", "xx"];
@@ -125,6 +142,37 @@ describe("memory", () => {
     await serving.stop("SIGKILL");
   });
 
+  it.each([
+    [
+      "heads of very many lines",
+      `GET /n HTTP/1.1\r\nHost: h\r\n${"a:b\r\n".repeat(2600)}`,
+    ],
+    [
+      "bodies that do not end",
+      `POST /webhooks/hex HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 65000\r\n\r\n${"x".repeat(64_000)}`,
+    ],
+    ["requests that wait", "GET /n HTTP/1.1\r\nHost: h\r\n\r\n".repeat(2400)],
+  ])("is not taken by many connections with %s", async (_what, bytes) => {
+    const serving = await start();
+    const hostile = Array.from({ length: 1200 }, () => {
+      const socket = client(serving.port);
+      socket.pause();
+      return new Promise((resolve) => {
+        socket.write(bytes, resolve);
+        socket.on("close", resolve);
+      });
+    });
+    await Promise.all(hostile);
+    // From another address, so that it does not stand in the queue of that one.
+    for (let n = 0; n < 5; n += 1) {
+      const other = client(serving.port, { localAddress: "127.0.0.2" });
+      const body = eventBody(`evt_beside_${n}`);
+      expect(await deliver(other, body)).toMatch(/^HTTP\/1\.1 200 /);
+    }
+    expect(serving.peakMb()).toBeLessThan(MAX_RSS_MB);
+    await serving.stop("SIGKILL");
+  });
+
   it("is not taken by signed bodies that parse into much of it", async () => {
     // A heap that holds the parsed form of three of them.
     const serving = await start({ NODE_OPTIONS: "--max-old-space-size=128" });
@@ -160,20 +208,10 @@ describe("descriptors", () => {
     }
     // A quarter of three quarters of 256 stay.
     await eventually(() => closed >= 400 - 48);
-    const body = eventBody("evt_other");
-    const head = Object.entries(signed(body))
-      .map(([name, value]) => `${name}: ${value}\r\n`)
-      .join("");
     const other = client(serving.port, { localAddress: "127.0.0.2" });
-    let text = "";
-    other.on("data", (chunk) => {
-      text += chunk.toString("latin1");
-    });
-    other.write(
-      `POST /webhooks/hex HTTP/1.1\r\nHost: h\r\n${head}Content-Length: ${body.length}\r\n\r\n${body.toString()}`,
+    expect(await deliver(other, eventBody("evt_other"))).toMatch(
+      /^HTTP\/1\.1 200 /,
     );
-    await eventually(() => text.includes("\r\n\r\n"));
-    expect(text).toMatch(/^HTTP\/1\.1 200 /);
     const admin = await fetch(`http://127.0.0.1:${serving.adminPort}/livez`);
     expect(admin.status).toBe(200);
     const warnings = serving

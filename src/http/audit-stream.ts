@@ -6,6 +6,7 @@ import { createTrailSearch, type FoundEntry } from "../core/search-trail.ts";
 import type { AuditReader } from "../core/store.ts";
 import { AppError } from "../errors.ts";
 import { beginEventStream } from "./answer.ts";
+import { connectionOf } from "./connection.ts";
 
 /** So many may look on at once. */
 const MAX_STREAMS = 20;
@@ -59,14 +60,9 @@ export function createAuditStream(deps: {
     const last = /^\d{1,15}$/.exec(req.get("last-event-id") ?? "")?.[0];
     const end = await store.lastPosition();
     const begin = filter.since === undefined ? end : search.begin;
-    const gone = new AbortController();
-    // Not that of the response: one that waits for others on its connection has no `close` when that ends.
-    const { socket } = req;
-    const leave = (): void => {
-      gone.abort();
-    };
-    socket.once("close", leave);
-    const over = AbortSignal.any([gone.signal, ending]);
+    // Not the response's `close`: one that waits for others on its connection has none when that ends.
+    const { ended } = connectionOf(req.socket);
+    const over = AbortSignal.any([ended, ending]);
     streams += 1;
     try {
       // What is beyond the end is of another store, which was here before.
@@ -85,7 +81,6 @@ export function createAuditStream(deps: {
       }
     } finally {
       streams -= 1;
-      socket.off("close", leave);
       res.end();
     }
   };

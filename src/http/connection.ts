@@ -81,6 +81,7 @@ export class Connection {
   #closing = false;
   /** What came is no HTTP. */
   #failed = false;
+  #ended: AbortController | null = null;
   /** Goes out after the answers that are still due, and ends the connection. */
   #farewell: string | null = null;
 
@@ -162,8 +163,15 @@ export class Connection {
     this.#deps.onError(error);
   }
 
+  /** Aborts when the connection has ended. */
+  get ended(): AbortSignal {
+    this.#ended ??= new AbortController();
+    return this.#ended.signal;
+  }
+
   /** To be called once its socket is closed. */
   release(): void {
+    this.#ended?.abort();
     this.#input.release();
     this.#holding?.resize(0);
   }
