@@ -17,11 +17,12 @@ import {
   type Listener,
   type ServerLimits,
 } from "../src/http/server.ts";
-import { createMemoryPool } from "../src/http/memory-pool.ts";
+import { createMemoryPool, type MemoryPool } from "../src/http/memory-pool.ts";
 import { createTurns, type Task } from "../src/http/turns.ts";
 import { eventually, exchangeRaw } from "./harness.ts";
 
 interface Listening {
+  readonly unparsed: MemoryPool;
   readonly listener: Listener;
   readonly port: number;
   readonly errors: unknown[];
@@ -54,6 +55,10 @@ async function open(
   plain.app.use(handle);
   const errors: unknown[] = [];
   const excess: number[] = [];
+  const unparsed = createMemoryPool({
+    maxBytes: options.unparsedBytes ?? 33_554_432,
+    now: () => performance.now(),
+  });
   const listener = await listen(
     plain,
     { host: "127.0.0.1", port: 0, variable: "PORT" },
@@ -70,10 +75,7 @@ async function open(
     },
     {
       turns: createTurns(() => performance.now()),
-      unparsed: createMemoryPool({
-        maxBytes: options.unparsedBytes ?? 33_554_432,
-        now: () => performance.now(),
-      }),
+      unparsed,
       isProxy: createIsProxy(options.trust ?? 0),
       now: () => performance.now(),
       onError: (error) => errors.push(error),
@@ -83,7 +85,7 @@ async function open(
       },
     },
   );
-  listening = { listener, port: listener.port, errors, excess };
+  listening = { unparsed, listener, port: listener.port, errors, excess };
   return listening;
 }
 
@@ -395,6 +397,36 @@ describe("what was read and is no request yet", () => {
       );
       return !late.closed;
     });
+  });
+});
+
+describe("memory for unparsed input", () => {
+  it.each([
+    ["end", (socket: Socket) => socket.end()],
+    ["reset", (socket: Socket) => socket.resetAndDestroy()],
+  ])("is given back however connections %s", async (_how, leave) => {
+    const { port, unparsed } = await open((req, res) => {
+      if (req.url !== "/hang") {
+        answerJson(res, 200, { n: 1 });
+      }
+    });
+    const streams = [
+      get("/1").repeat(3),
+      get("/hang").repeat(3),
+      get("/hang").repeat(3000),
+      `${get("/1").repeat(20)}GET /`,
+      `${get("/hang").repeat(5)}\u0000nonsense\r\n\r\n`,
+      `POST /hang HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n${"1\r\nx\r\n".repeat(5000)}`,
+      "GET /1 HTTP/1.1\r\nX: ",
+    ];
+    const hostile = streams.map((bytes) => client(port, bytes));
+    await eventually(() => unparsed.held() > 65_536);
+    for (const { socket } of hostile) {
+      leave(socket);
+    }
+    // The service reads nothing of those that wait, and learns of their end by writing or by its own limits.
+    listening?.listener.destroy();
+    await eventually(() => unparsed.held() === 0);
   });
 });
 

@@ -70,10 +70,9 @@ export class Connection {
   #newest: IncomingMessage | null = null;
   /** The request that the parser has found since it was asked last. */
   #found: IncomingMessage | null = null;
-  /** What each request inside holds of memory, the oldest first, and all of them. */
-  readonly #sizes: number[] = [];
+  /** Memory of the requests in progress, in bytes. */
   #size = 0;
-  /** Made when there is more than one. */
+  /** Counts that memory once there is more than one of them. */
   #holding: Holding | null = null;
   /** Whether the newest answer is a refusal. */
   #refused = false;
@@ -81,6 +80,7 @@ export class Connection {
   #closing = false;
   /** What came is no HTTP. */
   #failed = false;
+  #released = false;
   #ended: AbortController | null = null;
   /** Goes out after the answers that are still due, and ends the connection. */
   #farewell: string | null = null;
@@ -171,6 +171,8 @@ export class Connection {
 
   /** To be called once its socket is closed. */
   release(): void {
+    // The responses of its requests are closed only now.
+    this.#released = true;
     this.#ended?.abort();
     this.#input.release();
     this.#holding?.resize(0);
@@ -195,8 +197,12 @@ export class Connection {
     this.#inside += 1;
     this.#newest = req;
     this.#client.reset();
-    this.#countSize(this.#input.headBytes + REQUEST_BYTES);
-    res.once("close", this.#leave);
+    const bytes = this.#input.headBytes + REQUEST_BYTES;
+    this.#size += bytes;
+    this.#countSize();
+    res.once("close", () => {
+      this.#leave(bytes);
+    });
     try {
       this.#deps.handle(req, res);
     } catch (error) {
@@ -204,11 +210,11 @@ export class Connection {
     }
   }
 
-  readonly #leave = (): void => {
+  #leave(bytes: number): void {
     const wasFull = this.#inside === MAX_INSIDE;
     this.#inside -= 1;
-    // Answers leave in order.
-    this.#countSize(-(this.#sizes.shift() ?? 0));
+    this.#size -= bytes;
+    this.#countSize();
     const next = this.#queued.shift();
     if (next !== undefined && this.#socket.writable) {
       this.#dispatch(...next);
@@ -217,7 +223,7 @@ export class Connection {
     if (wasFull && !this.#failed) {
       this.#input.goOn();
     }
-  };
+  }
 
   #sayFarewell(): void {
     const socket = this.#socket;
@@ -244,13 +250,9 @@ export class Connection {
     return found;
   }
 
-  /** Counts the memory of a request that comes, or, below 0, of one that leaves; that of a single one is bounded anyway. */
-  #countSize(bytes: number): void {
-    this.#size += bytes;
-    if (bytes > 0) {
-      this.#sizes.push(bytes);
-    }
-    if (this.#inside <= 1 && this.#holding === null) {
+  /** That of a single request is bounded anyway. */
+  #countSize(): void {
+    if (this.#released || (this.#inside <= 1 && this.#holding === null)) {
       return;
     }
     this.#holding ??= this.#deps.unparsed.hold(this.address);

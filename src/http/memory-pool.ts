@@ -16,6 +16,8 @@ export interface Holding {
 export interface MemoryPool {
   /** For a client with this address. */
   readonly hold: (address: string) => Holding;
+  /** Bytes that are held in all. */
+  readonly held: () => number;
 }
 
 interface Share {
@@ -91,6 +93,7 @@ export function createMemoryPool(options: {
   }
 
   return {
+    held: () => held,
     hold(address) {
       let size = 0;
       let since = 0;
