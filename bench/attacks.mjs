@@ -402,7 +402,6 @@ async function startService(cli, { execArgv = [], descriptors }) {
     ADMIN_PORT: String(adminPort),
     DRAIN_SECONDS: "0",
     LOG_LEVEL: "warn",
-    LOG_FORMAT: "json",
     AUDIT_STDOUT: "off",
     DATABASE_URL: `sqlite:${inFolder("hexhook.db")}`,
     HANDLERS: inFolder("handlers.mjs"),
@@ -548,6 +547,7 @@ function faultsOf(row) {
     row.ok < row.sent && `${row.sent - row.ok} genuine not 200`,
     row["peak MB"] > LIMITS.rssMb && `${row["peak MB"]} MB`,
     row["max ms"] > LIMITS.genuineMs && `${row["max ms"]} ms`,
+    row.errors > 0 && `${row.errors} lines of errors`,
     (row.verify ?? 0) !== 0 && `audit verify ${row.verify}`,
   ].filter((fault) => fault !== false);
 }

@@ -75,7 +75,7 @@ export interface Config {
   /** Whether audit entries are sent to Hex analytics. */
   readonly auditAnalytics: boolean;
   readonly logLevel: ValueOf<"LOG_LEVEL">;
-  /** Of the public listener at once; null = as the limit of descriptors permits. */
+  /** Maximum connections of the public listener; null: derived from the descriptor limit. */
   readonly maxConnections: number | null;
   readonly keepAliveSeconds: number;
   readonly drainSeconds: number;

@@ -28,12 +28,12 @@ import { asError } from "./errors.ts";
 import { SCHEMES, singleHeadersOf } from "./signature/scheme.ts";
 import type { Shutdown } from "./shutdown.ts";
 
-/** Answers that may be waited for at once. */
+/** Maximum number of requests that wait for their response. */
 const MAX_WAITING = 4096;
-/** Bytes of small bodies, and of large ones, that may be held at once: eight of the largest at least. */
+/** Memory for small bodies, and the same again for large ones, in bytes; raised to eight times MAX_BODY_BYTES if that is more. */
 const MAX_HELD_BYTES = 41_943_040;
 
-/** Bytes of all connections that may be held without being a request yet. */
+/** Memory for unparsed input of all connections, in bytes. */
 const MAX_UNPARSED_BYTES = 25_165_824;
 
 /** A client that makes no progress is disconnected after this time, or KEEP_ALIVE_SECONDS if that is shorter, in milliseconds. */
@@ -56,7 +56,7 @@ export interface ListenersDeps {
   readonly logger: Logger;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** So many random bytes, in hex. */
+  /** Returns this number of random bytes, in hex. */
   readonly randomHex: (bytes: number) => string;
   /** How many files and sockets this process may have open at once. */
   readonly descriptorLimit: () => number;
@@ -175,10 +175,10 @@ export async function openListeners(
           const { message, stack } = asError(thrown);
           logger.error({ error: message, stack }, "connection failed");
         },
-        onExcess: (closed) => {
+        onReject: (rejected) => {
           logger.warn(
-            { listener: variable, closed, ...connections },
-            "connections over the limit closed",
+            { listener: variable, ...rejected, ...connections },
+            "connections rejected",
           );
         },
       },
@@ -191,7 +191,7 @@ export async function openListeners(
   if ((maxConnections ?? 0) > publicDescriptors(descriptors)) {
     logger.warn(
       { maxConnections, descriptors },
-      "MAX_CONNECTIONS is more than three quarters of the descriptor limit, which apply: raise that limit (ulimit -n)",
+      "MAX_CONNECTIONS lowered to three quarters of the descriptor limit: raise it with ulimit -n",
     );
   }
   // Opened first, so released last: a load balancer may ask /readyz until the end.

@@ -40,6 +40,23 @@ describe("the budget of entries", () => {
     expect(taken.length).toBeGreaterThanOrEqual(5 * 4);
   });
 
+  it("is one for all addresses of an IPv6 /64", () => {
+    const budget = createEntryBudget({ perAddress: 1, inAll: 9, windowMs: 9 });
+    expect(budget.take("2001:db8::1", 0)).toBe(true);
+    expect(budget.take("2001:db8:0:0:ffff::2", 0)).toBe(false);
+    expect(budget.take("2001:db8:0:1::1", 0)).toBe(true);
+    const refusals = createRefusalBudget({
+      burst: 1,
+      perSecond: 1,
+      maxAddresses: 10,
+    });
+    const refuse = (address: string) =>
+      refusals.refuse("unauthorized", address, 0);
+    expect(refuse("2001:db8::1")).toBe("unauthorized");
+    expect(refuse("2001:db8::2")).toBe("too_many_requests");
+    expect(refuse("2001:db8:0:1::1")).toBe("unauthorized");
+  });
+
   it("is not held for ever by a clock that was set back", () => {
     const budget = createEntryBudget(options);
     for (let n = 0; n < 3; n += 1) {

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { Request, Response } from "express";
 import { connect, type Socket } from "node:net";
+import { Duplex } from "node:stream";
 import { createIsProxy, type TrustProxy } from "../src/http/client-address.ts";
 import {
   adminLimits,
@@ -8,6 +9,8 @@ import {
   descriptorLimit,
   publicLimits,
 } from "../src/http/connection-limits.ts";
+import { createConnections, type Rejected } from "../src/http/connections.ts";
+import { BodyBuffer } from "../src/http/body-buffer.ts";
 import { connectionOf } from "../src/http/connection.ts";
 import { answerJson, writeJson } from "../src/http/answer.ts";
 import { createExpressApp } from "../src/http/express-app.ts";
@@ -18,15 +21,18 @@ import {
   type ServerLimits,
 } from "../src/http/server.ts";
 import { createMemoryPool, type MemoryPool } from "../src/http/memory-pool.ts";
-import { createTurns, type Task } from "../src/http/turns.ts";
+import { createTurns, type Task, type Turns } from "../src/http/turns.ts";
 import { eventually, exchangeRaw } from "./harness.ts";
 
+const NONE: Rejected = { overLimit: 0, overAddressShare: 0, outOfMemory: 0 };
+
 interface Listening {
+  readonly turns: Turns;
   readonly unparsed: MemoryPool;
   readonly listener: Listener;
   readonly port: number;
   readonly errors: unknown[];
-  readonly excess: number[];
+  readonly rejected: Readonly<Rejected>[];
 }
 
 let listening: Listening | undefined;
@@ -54,7 +60,8 @@ async function open(
   const plain = createExpressApp();
   plain.app.use(handle);
   const errors: unknown[] = [];
-  const excess: number[] = [];
+  const rejected: Readonly<Rejected>[] = [];
+  const turns = createTurns(() => performance.now());
   const unparsed = createMemoryPool({
     maxBytes: options.unparsedBytes ?? 33_554_432,
     now: () => performance.now(),
@@ -74,18 +81,25 @@ async function open(
       ...options.limits,
     },
     {
-      turns: createTurns(() => performance.now()),
+      turns,
       unparsed,
       isProxy: createIsProxy(options.trust ?? 0),
       now: () => performance.now(),
       onError: (error) => errors.push(error),
-      onExcess: (closed) => excess.push(closed),
+      onReject: (some) => rejected.push(some),
       onClientError: (_error, socket) => {
         connectionOf(socket).endAfter("HTTP/1.1 400 Bad Request\r\n\r\n");
       },
     },
   );
-  listening = { unparsed, listener, port: listener.port, errors, excess };
+  listening = {
+    turns,
+    unparsed,
+    listener,
+    port: listener.port,
+    errors,
+    rejected,
+  };
   return listening;
 }
 
@@ -118,7 +132,7 @@ const bodiesIn = (text: string): number[] =>
 const numberOf = (req: Request): number => Number(req.url.slice(1));
 
 describe("a connection with many requests", () => {
-  it("has 16 of them inside the app at most, answers all in order, and reads no more than it holds", async () => {
+  it("processes at most 16 at once, answers all in order and stops reading meanwhile", async () => {
     const inside: [Request, Response][] = [];
     let answering = false;
     let most = 0;
@@ -159,7 +173,7 @@ describe("a connection with many requests", () => {
     expect(most).toBe(16);
   });
 
-  it("is told apart where heads end in the middle of reads, bodies among them", async () => {
+  it("parses heads split across reads, with bodies among them", async () => {
     const seen: string[] = [];
     const { port } = await open((req, res) => {
       let body = "";
@@ -194,7 +208,7 @@ describe("a connection with many requests", () => {
     expect(seen).toEqual(bodies);
   });
 
-  it("has no further one processed once an answer said that the connection closes", async () => {
+  it("ignores further requests after a response with Connection: close", async () => {
     const seen: number[] = [];
     const { port } = await open((req, res) => {
       seen.push(numberOf(req));
@@ -210,7 +224,7 @@ describe("a connection with many requests", () => {
     expect(seen).toEqual([0, 1, 2]);
   });
 
-  it("has the rest of a request read after its early last answer, and no other", async () => {
+  it("reads the rest of a request after its early last response, and nothing else", async () => {
     const seen: string[] = [];
     const { port } = await open((req, res) => {
       seen.push(req.url);
@@ -228,7 +242,7 @@ describe("a connection with many requests", () => {
     expect(seen).toEqual(["/first"]);
   });
 
-  it("answers what is due before what broke, and nothing after that", async () => {
+  it("sends pending responses before the error response, and nothing after it", async () => {
     const inside: [Request, Response][] = [];
     const { port } = await open((req, res) => {
       inside.push([req, res]);
@@ -259,7 +273,7 @@ describe("a connection with many requests", () => {
 describe("a connection that makes no progress", () => {
   const limits = { stuckTimeout: 300 };
 
-  it("is ended when nobody reads its answers", async () => {
+  it("is closed when the client reads no responses", async () => {
     const { port } = await open(
       (_req, res) => {
         answerJson(res, 200, { filler: "x".repeat(100_000) });
@@ -299,7 +313,7 @@ describe("a connection that makes no progress", () => {
     expect(socket.destroyed).toBe(false);
   });
 
-  it("is ended when it sends nothing but blank lines, also after an answer", async () => {
+  it("is closed when it sends only empty lines, also after a response", async () => {
     const { port } = await open(
       (_req, res) => {
         answerJson(res, 200, {});
@@ -318,7 +332,7 @@ describe("a connection that makes no progress", () => {
     expect(fresh.text).toBe("");
   });
 
-  it("is kept as long as any other when its last request ended with a line of its own", async () => {
+  it("is not counted as stuck when a newline follows its last request", async () => {
     const { port } = await open(
       (req, res) => {
         req.resume();
@@ -362,14 +376,14 @@ describe("a connection that makes no progress", () => {
   });
 });
 
-describe("what was read and is no request yet", () => {
+describe("unparsed input", () => {
   // The clients of each row hold more than the service lets them, which is 128 KB.
   it.each([
     ["heads that do not end", "GET / HTTP/1.1\r\nX: ", 14_000],
     ["requests that have to wait", get("/hang").repeat(3000), 0],
     ["requests whose answers are due", get("/hang").repeat(10), 0],
   ])("has a limit: %s", async (_what, bytes, headBytes) => {
-    const { port, excess } = await open(
+    const { port, rejected } = await open(
       (req, res) => {
         if (req.url === "/1") {
           answerJson(res, 200, { n: 1 });
@@ -385,7 +399,7 @@ describe("what was read and is no request yet", () => {
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
     await eventually(() => hostile.some(({ closed }) => closed));
-    expect(excess).toEqual([1]);
+    expect(rejected).toEqual([{ ...NONE, outOfMemory: 1 }]);
     // A plain request needs none of it.
     const genuine = client(port, get("/1"));
     await eventually(() => genuine.text.includes("200 OK"));
@@ -397,6 +411,54 @@ describe("what was read and is no request yet", () => {
       );
       return !late.closed;
     });
+  });
+});
+
+describe("a client that was refused", () => {
+  it("waits for its turn with its next request, and no longer once one is accepted", async () => {
+    const added: string[] = [];
+    const { port, turns } = await open((req, res) => {
+      answerJson(res, req.url === "/bad" ? 404 : 200, { n: 1 });
+    });
+    const { add } = turns;
+    Object.assign(turns, {
+      add: (task: Task) => {
+        added.push("task");
+        add(task);
+      },
+    });
+    const one = client(port, "");
+    const send = async (target: string): Promise<number> => {
+      const before = one.text.length;
+      added.length = 0;
+      one.socket.write(get(target));
+      await eventually(() => one.text.length > before);
+      return added.length;
+    };
+    expect(await send("/bad")).toBe(0);
+    expect(await send("/good")).toBe(1);
+    expect(await send("/good")).toBe(0);
+  });
+});
+
+describe("a body in a buffer", () => {
+  it("holds no more than twice what has come, nor more than it will have", () => {
+    const sizes: number[] = [];
+    const body = new BodyBuffer(
+      { limit: 10_000, declared: 9000 },
+      { resize: (bytes) => sizes.push(bytes) },
+    );
+    for (let n = 0; n < 9000; n += 1) {
+      body.add(Buffer.from([n % 256]));
+      expect(sizes.at(-1)).toBeLessThanOrEqual(Math.max(1024, 2 * (n + 1)));
+    }
+    expect(sizes.at(-1)).toBe(9000);
+    expect(body.bytes()).toEqual(
+      Buffer.from(Array.from({ length: 9000 }, (_, n) => n % 256)),
+    );
+    expect(() => {
+      body.add(Buffer.alloc(1001));
+    }).toThrow(expect.objectContaining({ code: "payload_too_large" }));
   });
 });
 
@@ -427,6 +489,7 @@ describe("memory for unparsed input", () => {
     // The service reads nothing of those that wait, and learns of their end by writing or by its own limits.
     listening?.listener.destroy();
     await eventually(() => unparsed.held() === 0);
+    expect(hostile.every(({ socket }) => socket.destroyed)).toBe(true);
   });
 });
 
@@ -451,9 +514,9 @@ describe("connections over the limit", () => {
   };
 
   it("are closed, reported once, and those that are there stay; one that ends makes room", async () => {
-    const { port, excess } = await open(answer, { limits: { max: 5 } });
+    const { port, rejected } = await open(answer, { limits: { max: 5 } });
     expect(await opened(port, 8)).toBe(5);
-    expect(excess).toEqual([1]);
+    expect(rejected).toEqual([{ ...NONE, overLimit: 1 }]);
     clients[0]?.destroy();
     await eventually(async () => isOpen(client(port, get("/"))));
     expect(clients.slice(1, 5).every(({ destroyed }) => !destroyed)).toBe(true);
@@ -465,6 +528,41 @@ describe("connections over the limit", () => {
     });
     expect(await opened(port, 4)).toBe(2);
     expect(await opened(port, 4, "127.0.0.2")).toBe(2);
+  });
+
+  it("are counted for a /64 of IPv6", async () => {
+    const sockets = ["2001:db8::1", "2001:db8::2", "2001:db8:0:1::1"].map(
+      (remoteAddress) => {
+        const socket = new Duplex({
+          read: () => undefined,
+          write: (_chunk, _encoding, done) => {
+            done();
+          },
+        });
+        socket.on("data", () => undefined);
+        return Object.assign(socket, { remoteAddress });
+      },
+    );
+    const connections = createConnections(
+      {
+        turns: createTurns(() => 0),
+        unparsed: createMemoryPool({ maxBytes: 1, now: () => 0 }),
+        isProxy: createIsProxy(0),
+        now: () => 0,
+        handle: () => undefined,
+        onError: () => undefined,
+        onReject: () => undefined,
+      },
+      { max: 10, maxPerAddress: 1, stuckMs: 1000 },
+    );
+    for (const socket of sockets) {
+      connections.accept(socket as unknown as Socket);
+    }
+    expect(sockets.map(({ destroyed }) => destroyed)).toEqual([
+      false,
+      true,
+      false,
+    ]);
   });
 
   it("are not counted for the address of a proxy that is trusted", async () => {
@@ -485,7 +583,8 @@ describe("connections over the limit", () => {
     expect(publicLimits(Number.POSITIVE_INFINITY, null).max).toBe(10_000);
     expect(publicLimits(1024, 3)).toEqual({ max: 3, maxPerAddress: 1 });
     expect(publicLimits(256, 1000).max).toBe(192);
-    expect(adminLimits(256).max).toBe(32);
+    expect(adminLimits(256)).toEqual({ max: 32, maxPerAddress: 32 });
+    expect(adminLimits(1_048_576).max).toBe(10_000);
     expect(descriptorLimit()).toBeGreaterThan(100);
   });
 });
@@ -536,7 +635,7 @@ describe("what a connection throws", () => {
 });
 
 describe("turns", () => {
-  it("give the next step to what has had least time, let everything else have its time, and end with the work", async () => {
+  it("run the task with the least time first, yield between turns, and stop when done", async () => {
     let clock = 0;
     const turns = createTurns(() => clock);
     const order: string[] = [];

@@ -76,7 +76,7 @@ describe("bytes from outside", () => {
   // A request whose body ends the packet's first half, one that is refused meanwhile, one behind it, and no HTTP.
   const bodies = ["", "xx"];
   it.each(["port", "adminPort"] as const)(
-    "of a refused request, more behind it and garbage do not end the process (%s)",
+    "pipelined after a rejected request, with garbage, do not end the process (%s)",
     async (listener) => {
       const serving = await start();
       for (let n = 0; n < 300; n += 1) {
@@ -124,7 +124,7 @@ describe("memory", () => {
     await expectWell(folder.path, serving);
   });
 
-  it("is not taken by requests without end whose answers nobody reads", async () => {
+  it("is not taken by endless requests whose responses are never read", async () => {
     const serving = await start();
     const many = Buffer.from(
       "GET /n HTTP/1.1\r\nHost: h\r\n\r\n".repeat(40_000),
@@ -217,14 +217,14 @@ describe("descriptors", () => {
     const warnings = serving
       .stderr()
       .split("\n")
-      .filter((line) => line.includes("connections over the limit closed"));
+      .filter((line) => line.includes("connections rejected"));
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain('"max":192,"maxPerAddress":48');
   });
 });
 
-describe("who sent a forgery", () => {
-  it("is known although many are sent at once and their connections reset", async () => {
+describe("the address of a forgery", () => {
+  it("is recorded when connections are reset right after sending", async () => {
     const serving = await start();
     const forged = Buffer.from(
       "POST /webhooks/hex HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nx-hex-timestamp: 1\r\n" +
@@ -254,7 +254,8 @@ describe("who sent a forgery", () => {
     const addresses = entries
       .filter(({ action }) => /\.rejected$/.test(action))
       .map(({ metadata }) => metadata["ip"]);
-    expect(addresses.length).toBeGreaterThan(0);
+    // More than the last one: some of the forgeries were read before their reset.
+    expect(addresses.length).toBeGreaterThan(1);
     expect(new Set(addresses)).toEqual(new Set(["127.0.0.1"]));
   });
 });

@@ -788,7 +788,7 @@ describe("MAX_CONNECTIONS", () => {
     // Of one address only a quarter may stay.
     await Promise.all([open[1]?.closed, open[2]?.closed]);
     expect(open[0]?.socket.closed).toBe(false);
-    await eventually(() => small.log.text.includes("over the limit closed"));
+    await eventually(() => small.log.text.includes("connections rejected"));
     expect(small.log.text).toContain('"max":4,"maxPerAddress":1');
     expect(small.log.text).not.toContain("descriptor limit");
     open[0]?.socket.destroy();

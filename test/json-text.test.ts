@@ -87,7 +87,7 @@ describe("reading members of a JSON text", () => {
     expectSame(Buffer.from(text));
   });
 
-  it("is not confused by bytes that are no UTF-8", () => {
+  it("accepts invalid UTF-8 inside strings as JSON.parse does", () => {
     for (let byte = 0x80; byte < 0x100; byte += 1) {
       const bad = Buffer.from([byte]);
       const quote = Buffer.from('"');
@@ -98,7 +98,7 @@ describe("reading members of a JSON text", () => {
     }
   });
 
-  it("of a body nested as deep as it is long needs no stack", () => {
+  it("does not recurse on deeply nested bodies", () => {
     for (const [open, close] of [
       ["[", "]"],
       ['{"a":', "}"],

@@ -37,7 +37,8 @@ export function readAddress(text: string): string | null {
  * addresses. Any other text is itself.
  */
 export function networkOf(address: string): string {
-  return isIPv6(address)
+  // Asked for each body: most addresses are IPv4.
+  return address.includes(":") && isIPv6(address)
     ? `${expandIpv6(address).split(":", 4).join(":")}::/64`
     : address;
 }

@@ -2,8 +2,8 @@
  * The grammar of JSON (RFC 8259): each function reads one thing that begins at a position of the text, and returns the position
  * after it, or INVALID. Together they take exactly what `JSON.parse` takes of the decoded text, but build no values.
  *
- * Bytes beyond ASCII are permitted within strings alone, and there whatever they are: decoding replaces what is not UTF-8, and
- * takes no byte of ASCII along.
+ * Bytes beyond ASCII are permitted within strings alone, without a UTF-8 check: decoding replaces invalid bytes and
+ * never consumes an ASCII byte.
  */
 
 const TAB = 0x09;
@@ -148,7 +148,7 @@ export function skipValue(text: Buffer, from: number): number {
         return INVALID;
       }
     }
-    // A value has ended, and perhaps what it is in.
+    // A value has ended; close the containers that end with it.
     for (;;) {
       if (due === null || depth === 0) {
         return at;

@@ -2,7 +2,7 @@ import { AppError } from "../errors.ts";
 import { createMemoryPool, type Holding } from "./memory-pool.ts";
 import type { Turns } from "./turns.ts";
 
-/** Bounds what is in flight at once, so that overload is an answer and not a lack of memory. */
+/** Bounds what is in flight at once, so that overload gives a 503 instead of exhausting memory. */
 export interface Admission {
   /** Memory for one body of a client with this address. */
   readonly hold: (address: string) => Holding;
@@ -13,7 +13,7 @@ export interface Admission {
   readonly work: <T>(bytes: number, work: () => Promise<T>) => Promise<T>;
 }
 
-/** Bodies have memory of their own up to this size, which larger ones cannot use up. */
+/** Bodies up to this size have a separate memory pool. */
 const SMALL_BYTES = 65_536;
 
 /**

@@ -1,10 +1,10 @@
 import { AppError } from "../errors.ts";
 import type { Holding } from "./memory-pool.ts";
 
-/** Less is not worth a buffer, in bytes. */
+/** Minimum buffer size, in bytes. */
 const MIN_CAPACITY = 1024;
 
-/** Every growth copies what is there, and leaves it to the garbage collection. */
+/** Factor by which a full buffer grows. */
 const GROWTH = 2;
 
 /**
@@ -13,7 +13,7 @@ const GROWTH = 2;
  */
 export class BodyBuffer {
   readonly #limit: number;
-  /** What the body will have at most. */
+  /** Maximum size of this body. */
   readonly #expected: number;
   readonly #holding: Pick<Holding, "resize">;
   #buffer: Buffer = Buffer.alloc(0);

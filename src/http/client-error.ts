@@ -20,8 +20,8 @@ function faultOf(code: string): AppError {
 }
 
 /**
- * Answers a connection that failed below the app: nonsense, too slow, too large. Silent where nothing was read or
- * nobody listens any more. The answers that are due before go first; a fault in the body of a request is the answer, and
+ * Answers a connection that failed below the app: nonsense, too slow, too large. No answer when nothing was read or
+ * the client has disconnected. The answers that are due before go first; a fault in the body of a request is the answer, and
  * the entry, of that request.
  */
 export function createClientErrorHandler(deps: {

@@ -1,12 +1,12 @@
-/** Public connections at once, unless MAX_CONNECTIONS says: this share of the descriptors of the process, … */
+/** Default limit of public connections, as a share of the descriptor limit. */
 const PUBLIC_SHARE = 3 / 4;
-/** … and no more than this. */
+/** Upper bound of that default, and of the management listener. */
 const MAX_PUBLIC = 10_000;
 
 /** The management listener has half of the rest; the other half is for the store, sinks and attempts. */
 const ADMIN_SHARE = 1 / 8;
 
-/** What one address may have of the connections of a listener. */
+/** One address's share of a listener's connections. */
 const ADDRESS_SHARE = 1 / 4;
 
 export interface ConnectionLimits {
@@ -33,7 +33,7 @@ export function publicDescriptors(descriptors: number): number {
 
 export function adminLimits(descriptors: number): ConnectionLimits {
   const share = Math.min(MAX_PUBLIC, Math.floor(descriptors * ADMIN_SHARE));
-  // Whoever reaches the management listener is one of a few hosts, so that no share of an address would be fair.
+  // Only a few hosts reach the management listener, so it has no limit per address.
   return { max: share, maxPerAddress: share };
 }
 

@@ -7,10 +7,10 @@ import { PacedInput } from "./paced-input.ts";
 import { StuckClient } from "./stuck-client.ts";
 import type { Turns } from "./turns.ts";
 
-/** Requests of one connection that may be inside the app at once. */
+/** Maximum number of requests of one connection in progress. */
 const MAX_INSIDE = 16;
 
-/** What a request and its response take of memory beside the head, in bytes. */
+/** Estimated memory of a request and its response, without the head, in bytes. */
 const REQUEST_BYTES = 4096;
 
 const CONNECTION = Symbol("the connection of a socket");
@@ -23,18 +23,18 @@ export type HandleRequest = (req: IncomingMessage, res: ServerResponse) => void;
 
 export interface CurrentRequest {
   readonly req: IncomingMessage;
-  /** Stops the reading of its body; null while that is not read. */
+  /** Aborts reading the body; null when no body is being read. */
   readonly breakOff: ((fault: AppError) => void) | null;
 }
 
 export interface ConnectionDeps {
   readonly turns: Turns;
-  /** For what was read of all connections and is no request yet. */
+  /** Memory for unparsed input, shared by all connections. */
   readonly unparsed: MemoryPool;
   readonly handle: HandleRequest;
-  /** The connection was ended since there was no memory for what it sent. */
+  /** Called when the connection was closed for lack of memory. */
   readonly onOverflow: () => void;
-  /** Something threw that should not have; it has ended this connection alone. */
+  /** Called on an unexpected exception, which has closed this connection only. */
   readonly onError: (error: unknown) => void;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
@@ -54,16 +54,16 @@ export function connectionOf(socket: Socket): Connection {
  * `Connection: close`, and whatever it throws ends it alone.
  */
 export class Connection {
-  /** Taken when the connection came: after a reset the socket has none. Null when the peer had gone already. */
+  /** The peer's address, read at accept because a reset socket has none. Null when the peer had already disconnected. */
   readonly peer: string | null;
-  /** The newest request in the app: a fault of the connection is its own as long as its body comes. */
+  /** The newest request. A connection error is attributed to it while its body is incomplete. */
   current: CurrentRequest | null = null;
 
   readonly #socket: Socket;
   readonly #deps: ConnectionDeps;
   readonly #client: StuckClient;
   readonly #input: PacedInput;
-  /** Requests that were parsed in one step beyond the limit. */
+  /** Requests parsed in one step that exceed the limit. */
   readonly #queued: [IncomingMessage, ServerResponse][] = [];
   #inside = 0;
   /** The newest request that has been in the app. */
@@ -76,13 +76,13 @@ export class Connection {
   #holding: Holding | null = null;
   /** Whether the newest answer is a refusal. */
   #refused = false;
-  /** An answer has said that it is the last. */
+  /** A response with `Connection: close` was sent. */
   #closing = false;
-  /** What came is no HTTP. */
+  /** The input is not valid HTTP. */
   #failed = false;
   #released = false;
   #ended: AbortController | null = null;
-  /** Goes out after the answers that are still due, and ends the connection. */
+  /** Sent after all pending responses; the connection then closes. */
   #farewell: string | null = null;
 
   constructor(socket: Socket, deps: ConnectionDeps) {
@@ -94,7 +94,7 @@ export class Connection {
     (socket as AcceptedSocket)[CONNECTION] = this;
     this.#client = new StuckClient(socket, deps.now);
     socket.on("data", (bytes: Buffer) => {
-      // A body may be sent line by line.
+      // Only between requests: a body may consist of newlines.
       if (this.#isIdle()) {
         this.#client.note(bytes);
       }
@@ -118,12 +118,12 @@ export class Connection {
     return this.peer ?? "unknown";
   }
 
-  /** Whether what came is no HTTP, so that nothing more is read. */
+  /** Whether the input is not valid HTTP, so that nothing more is read. */
   get failed(): boolean {
     return this.#failed;
   }
 
-  /** Hands a request to the app, now or when there is room; one that comes after the last answer is ignored. */
+  /** Passes a request to the app, now or when a slot is free. Requests after the last response are ignored. */
   enter(req: IncomingMessage, res: ServerResponse): void {
     this.#found = req;
     if (this.#closing || !this.#socket.writable) {
@@ -145,12 +145,12 @@ export class Connection {
     }
   }
 
-  /** Reads nothing more. The answers that are due go out, then `farewell`, then the connection ends. */
+  /** Stops reading. Pending responses are sent, then `farewell`, then the connection ends. */
   endAfter(farewell: string): void {
     this.#failed = true;
     this.#input.stop();
     if (this.#queued.at(-1)?.[0].complete === false) {
-      // The one that broke off.
+      // The request whose body is incomplete.
       this.#queued.pop();
     }
     this.#farewell ??= farewell;
@@ -178,7 +178,7 @@ export class Connection {
     this.#holding?.resize(0);
   }
 
-  /** Whether its client has read no answers, or sent nothing but blank lines, for `limitMs`. To be asked every now and then. */
+  /** Whether the client has read no responses, or sent only empty lines, for `limitMs`. Call periodically. */
   isStuck(limitMs: number): boolean {
     return this.#client.isStuck(limitMs, this.#isIdle());
   }

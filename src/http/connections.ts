@@ -4,63 +4,79 @@ import type { IsProxy } from "./client-address.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
 
-/** How often connections that were over the limit are reported, in milliseconds. */
+/** How often rejected connections are reported, in milliseconds. */
 const REPORT_EVERY_MS = 60_000;
+
+/** Connections that were closed, by the reason. */
+export interface Rejected {
+  /** There were too many in all. */
+  overLimit: number;
+  /** There were too many of their address. */
+  overAddressShare: number;
+  /** There was no memory for what they sent. */
+  outOfMemory: number;
+}
 
 export interface ConnectionsDeps extends Omit<ConnectionDeps, "onOverflow"> {
   /** A proxy speaks for many senders: the limit of an address does not hold for it. */
   readonly isProxy: IsProxy;
-  /**
-   * Called at most once a minute with the number of connections that were closed since the last call because there were too
-   * many, or no memory for what they sent.
-   */
-  readonly onExcess: (closed: number) => void;
+  /** Called at most once a minute with the connections that were closed since the last call. */
+  readonly onReject: (rejected: Readonly<Rejected>) => void;
 }
 
 /** The open connections of one listener, within their limits. */
 export interface Connections {
   /** Takes a new connection, or closes it when it is over the limit. */
   readonly accept: (socket: Socket) => void;
-  /** Ends the connections that are stuck; to be called every now and then. */
+  /** Ends the connections that are stuck; call periodically. */
   readonly sweep: () => void;
-  /** Ends connections that never sent a byte: the server does not take them for idle, and would wait for them. */
+  /** Closes connections that never sent a byte. Node does not count them as idle, so close() would wait for them. */
   readonly endUnused: () => void;
 }
 
 export function createConnections(
   deps: ConnectionsDeps,
   limits: ConnectionLimits & {
-    /** A client that reads nothing of its answers, or sends blank lines alone, is disconnected after this time in milliseconds. */
+    /** Time without progress before a client is disconnected, in milliseconds. */
     readonly stuckMs: number;
   },
 ): Connections {
   const open = new Map<Socket, Connection>();
   const perNetwork = new Map<string, number>();
-  let excess = 0;
+  let rejected: Rejected | null = null;
   let reportedAt = Number.NEGATIVE_INFINITY;
 
-  function reportExcess(): void {
+  function report(): void {
     const now = deps.now();
-    if (excess > 0 && now - reportedAt >= REPORT_EVERY_MS) {
+    if (rejected !== null && now - reportedAt >= REPORT_EVERY_MS) {
       reportedAt = now;
-      deps.onExcess(excess);
-      excess = 0;
+      deps.onReject(rejected);
+      rejected = null;
     }
   }
 
-  function countExcess(): void {
-    excess += 1;
-    reportExcess();
+  function count(reason: keyof Rejected): void {
+    rejected ??= { overLimit: 0, overAddressShare: 0, outOfMemory: 0 };
+    rejected[reason] += 1;
+    report();
   }
 
-  const connectionDeps = { ...deps, onOverflow: countExcess };
+  const connectionDeps: ConnectionDeps = {
+    ...deps,
+    onOverflow: () => {
+      count("outOfMemory");
+    },
+  };
 
-  function isExcess(address: string, network: string): boolean {
-    return (
-      open.size >= limits.max ||
-      ((perNetwork.get(network) ?? 0) >= limits.maxPerAddress &&
-        !deps.isProxy(address, 0))
-    );
+  /** Why a new connection cannot stay; null when it can. */
+  function excessOf(address: string, network: string): keyof Rejected | null {
+    if (open.size >= limits.max) {
+      return "overLimit";
+    }
+    return (perNetwork.get(network) ?? 0) >= limits.maxPerAddress &&
+      !deps.isProxy(address, 0)
+      ? "overAddressShare"
+      : null;
   }
 
   function forget(socket: Socket, network: string): void {
@@ -79,14 +95,15 @@ export function createConnections(
       const connection = new Connection(socket, connectionDeps);
       const { peer } = connection;
       if (peer === null) {
-        // Reset before it was accepted: there is no one to answer, and no address to hold to its limits.
+        // Reset before it was accepted: there is no client to answer and no address to count.
         socket.destroy();
         return;
       }
       const network = networkOf(peer);
-      if (isExcess(peer, network)) {
+      const excess = excessOf(peer, network);
+      if (excess !== null) {
         socket.destroy();
-        countExcess();
+        count(excess);
         return;
       }
       open.set(socket, connection);
@@ -97,7 +114,7 @@ export function createConnections(
       });
     },
     sweep() {
-      reportExcess();
+      report();
       for (const [socket, connection] of open) {
         if (connection.isStuck(limits.stuckMs)) {
           socket.destroy();

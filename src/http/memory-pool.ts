@@ -1,12 +1,12 @@
 import { networkOf } from "../core/address.ts";
 import { AppError } from "../errors.ts";
 
-/** A client that holds something for this long has to make room for others of its network, in milliseconds. */
+/** Minimum age of a holding that its own network may evict, in milliseconds. */
 const EVICT_AFTER_MS = 1000;
 
 /** What one client holds of a pool. */
 export interface Holding {
-  /** Holds so many bytes from now on; 0 gives all of them back. Throws AppError `unavailable` when there is no room for more. */
+  /** Sets the held size in bytes; 0 releases it. Throws AppError `unavailable` when there is no room for more. */
   readonly resize: (bytes: number) => void;
   /** Set while it may be given up: called with AppError `unavailable` when others need the room. */
   onEvict: ((error: AppError) => void) | null;
@@ -54,7 +54,7 @@ export function createMemoryPool(options: {
     return largest;
   }
 
-  /** What has to go for a client of `network`: of its own network only what has had its time. */
+  /** The holding to evict for `network`; one of the same network only after EVICT_AFTER_MS. */
   function victimFor(network: string, except: PoolHolding): PoolHolding | null {
     const share = largestShare();
     for (const holding of share?.holdings ?? []) {

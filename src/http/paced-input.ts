@@ -9,26 +9,25 @@ import type { Task, Turns } from "./turns.ts";
  */
 const STEP_BYTES = 8192;
 
-/** Each head ends with an empty line. */
 const HEAD_END = Buffer.from("\r\n\r\n");
 
 export interface PacedInputDeps {
   readonly turns: Turns;
-  /** For what was read of all connections and is no request yet. */
+  /** Memory for unparsed input, shared by all connections. */
   readonly unparsed: MemoryPool;
-  /** There is no memory for what was read. */
+  /** Called when there is no memory for the input. */
   readonly onOverflow: () => void;
   /** The parser, or something that it called, threw. */
   readonly onError: (error: unknown) => void;
   /** Whether the connection has room for one more request. */
   readonly hasRoom: () => boolean;
-  /** Whether what comes is dropped. */
+  /** Whether further input is discarded. */
   readonly isDone: () => boolean;
-  /** Whether what comes can wait for what others send. */
+  /** Whether input of this connection is processed after that of others. */
   readonly canWait: () => boolean;
-  /** The request that the parser has found since this was called last. */
+  /** The request parsed since the last call. */
   readonly takeFound: () => IncomingMessage | null;
-  /** Whether the rest of a request is to come that is in the app. */
+  /** Whether the body of a request in progress is incomplete. */
   readonly isReadingBody: () => boolean;
 }
 
@@ -41,12 +40,12 @@ export class PacedInput {
   readonly #socket: Socket;
   readonly #deps: PacedInputDeps;
   readonly #parse: (bytes: Buffer) => void;
-  /** What was read and not parsed yet. */
+  /** Input that is not parsed yet. */
   #rest: Buffer | null = null;
   #restHolding: Holding | null = null;
   /** The parser keeps a head that is incomplete. */
   #headHolding: Holding | null = null;
-  /** Bytes that are to come of a body of known length; 0 when that is not known. */
+  /** Remaining bytes of a body with Content-Length; otherwise 0. */
   #bodyLeft = 0;
   #headBytes = 0;
   /** Whether Node wants to read on. */
@@ -80,7 +79,7 @@ export class PacedInput {
     socket.on("data", this.#take);
   }
 
-  /** Parses what is left if there is room for it; reads on if nothing is left. */
+  /** Parses buffered input if a slot is free; resumes reading if none is buffered. */
   goOn(): void {
     if (this.#rest !== null) {
       stopReading(this.#socket);
@@ -94,7 +93,7 @@ export class PacedInput {
     }
   }
 
-  /** Gives up what is left, and reads nothing more. */
+  /** Discards buffered input and stops reading. */
   stop(): void {
     this.release();
     stopReading(this.#socket);
@@ -126,7 +125,7 @@ export class PacedInput {
     this.goOn();
   };
 
-  /** Where the only head in some few bytes ends, 0 when none does; null when the bytes have to wait for their turn. */
+  /** End offset of the only head in a short read, 0 if no head ends in it; null if the bytes must be parsed in steps. */
   #plainHead(bytes: Buffer): number | null {
     if (bytes.length > STEP_BYTES) {
       return null;

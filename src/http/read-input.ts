@@ -47,7 +47,7 @@ export function badInput(detail: string): AppError {
   return new AppError("bad_request", "bad_input", { detail });
 }
 
-/** Operators have shown who they are: their bodies are bounded one by one alone. */
+/** Operators are authenticated: only the size of each body is limited. */
 function unbounded(): Holding {
   return { resize: () => undefined, onEvict: null };
 }

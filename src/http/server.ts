@@ -20,7 +20,7 @@ export interface ServerLimits {
   readonly headersTimeout: number;
   /** For the whole request, body included. */
   readonly requestTimeout: number;
-  /** For a client that reads nothing of its answers, or sends nothing but blank lines. */
+  /** Time without progress before a client is disconnected. */
   readonly stuckTimeout: number;
   /** How often the three above are checked. */
   readonly checkingInterval: number;
@@ -76,7 +76,8 @@ export async function listen(
   server.on("connect", (_req, stream) => {
     // Node has taken its own listener off: a reset would otherwise end the process.
     stream.on("error", () => stream.destroy());
-    deps.onClientError(new Error("CONNECT"), stream as unknown as Socket);
+    const error = Object.assign(new Error(), { code: "connect_method" });
+    deps.onClientError(error, stream as unknown as Socket);
   });
   const connections = createConnections(
     { ...deps, handle: plain.app },

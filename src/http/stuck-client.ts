@@ -3,12 +3,12 @@ import type { Socket } from "node:net";
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** Finds out that a client makes no progress: it does not read its answers, or sends nothing but blank lines. */
+/** Detects a client that makes no progress: it reads no responses or sends only empty lines. */
 export class StuckClient {
   readonly #socket: Socket;
   /** Milliseconds of a monotonic clock. */
   readonly #now: () => number;
-  /** Since when nothing but blank lines has come; null when something else came last. */
+  /** Start of the current run of empty lines; null outside one. */
   #blankSince: number | null = null;
   #unsent = "";
   #unsentSince = 0;
@@ -32,7 +32,7 @@ export class StuckClient {
     }
   }
 
-  /** Whether it has been stuck for `limitMs`. `isIdle`: no request of it is in progress. To be asked every now and then. */
+  /** Whether it has been stuck for `limitMs`. `isIdle`: no request of it is in progress. Call periodically. */
   isStuck(limitMs: number, isIdle: boolean): boolean {
     const now = this.#now();
     if (this.#blankSince !== null && isIdle) {

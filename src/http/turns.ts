@@ -1,6 +1,6 @@
 /**
- * How long the steps of one turn of the event loop take together before the rest of them wait, in milliseconds. A new
- * connection needs some turns until it is answered, and libuv accepts one in each.
+ * Time that steps may take in one turn of the event loop, in milliseconds. libuv accepts one connection a turn, so a longer
+ * turn delays new connections.
  */
 const BUDGET_MS = 2;
 
@@ -8,8 +8,8 @@ const BUDGET_MS = 2;
 const HURRIED_BUDGET_MS = 0.5;
 
 /**
- * What it costs to come (again), in milliseconds: those that always come anew, with no time spent, would otherwise be before
- * those that wait, for ever.
+ * Added to a task's time whenever it is added, in milliseconds. Without it a flood of new tasks, which have spent no time,
+ * would starve the waiting ones.
  */
 const ENTRY_MS = 0.02;
 
@@ -27,9 +27,9 @@ export interface Task {
  * cheap; and between two turns everything else gets its time.
  */
 export interface Turns {
-  /** Steps `task` until it has no more. Adding one that waits already changes nothing. */
+  /** Runs `task` until it is done. Adding a waiting task has no effect. */
   readonly add: (task: Task) => void;
-  /** More connections may be waiting to be accepted, one a turn: this turn is to be a short one. */
+  /** Shortens the next turn, because more connections may be waiting to be accepted. */
   readonly hurry: () => void;
   /** Calls `work` when it is its turn. Settles as that does. */
   readonly run: <T>(work: () => Promise<T>) => Promise<T>;
@@ -38,7 +38,7 @@ export interface Turns {
 /** `now`: milliseconds of a monotonic clock. */
 export function createTurns(now: () => number): Turns {
   const waiting = new Set<Task>();
-  /** The least time that a waiting task has had: one that comes later has no claim to the time before. */
+  /** The least time that a waiting task has had: a later task gets no credit for time before it was added. */
   let floor = 0;
   let scheduled = false;
   let hurried = false;
@@ -72,7 +72,7 @@ export function createTurns(now: () => number): Turns {
       }
     }
     if (waiting.size > 0 && now() < until) {
-      // What the step has begun goes on in microtasks, which are of this turn too.
+      // Lets microtasks started by the step run within this turn's budget.
       queueMicrotask(() => {
         goOn(until);
       });

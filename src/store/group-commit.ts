@@ -37,7 +37,7 @@ export function createGroupCommit(
     }
   }
 
-  /** Small jobs first: what a few large ones take would hold up everybody. One of those is in each batch all the same. */
+  /** Small jobs first, so that large ones do not delay them. Each batch still has one large job. */
   function nextBatch(): Job[] {
     const batch: Job[] = [];
     let bytes = 0;

@@ -23,7 +23,7 @@ import { createRedeliverer } from "./sqlite/redeliver.ts";
 import { createSinkTable } from "./sqlite/sinks.ts";
 import { createTransaction } from "./sqlite/transaction.ts";
 
-/** Jobs, and bytes of bodies, that share a transaction at most: some 20 ms of work. */
+/** Maximum jobs and body bytes of one transaction: about 20 ms of work. */
 const MAX_BATCH = 512;
 const MAX_BATCH_BYTES = 2_097_152;
 
