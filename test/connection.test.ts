@@ -691,9 +691,9 @@ describe("turns", () => {
     turns.hurry();
     await eventually(() => order.length === 3);
     expect(order.join("")).toBe("cdc");
-    expect(await turns.run(async () => 7)).toBe(7);
+    expect(await turns.run(1, async () => 7)).toBe(7);
     await expect(
-      turns.run(async () => {
+      turns.run(1, async () => {
         throw new Error("planted");
       }),
     ).rejects.toThrow("planted");

@@ -16,6 +16,9 @@ export interface Admission {
 /** Bodies up to this size have a separate memory pool. */
 const SMALL_BYTES = 65_536;
 
+/** What verifying and reading a body takes at most, in milliseconds. */
+const MS_PER_BYTE = 10 / 1_000_000;
+
 /**
  * Bytes count as they arrive, since a declared length costs its sender nothing. `maxBytes` bounds the bodies of each
  * size class, `maxWaiting` the requests whose bodies are there and whose answers are not.
@@ -38,7 +41,9 @@ export function createAdmission(
       }
       waiting += 1;
       try {
-        return await (bytes > SMALL_BYTES ? turns.run(work) : work());
+        return await (bytes > SMALL_BYTES
+          ? turns.run(bytes * MS_PER_BYTE, work)
+          : work());
       } finally {
         waiting -= 1;
       }

@@ -4,9 +4,6 @@
  */
 const BUDGET_MS = 2;
 
-/** The same in a turn in which a connection was accepted. */
-const HURRIED_BUDGET_MS = 0.5;
-
 /**
  * Added to a task's time whenever it is added, in milliseconds. Without it a flood of new tasks, which have spent no time,
  * would starve the waiting ones.
@@ -31,8 +28,8 @@ export interface Turns {
   readonly add: (task: Task) => void;
   /** Shortens the next turn, because more connections may be waiting to be accepted. */
   readonly hurry: () => void;
-  /** Calls `work` when it is its turn. Settles as that does. */
-  readonly run: <T>(work: () => Promise<T>) => Promise<T>;
+  /** Calls `work`, which takes about `costMs`, when it is its turn. Settles as that does. */
+  readonly run: <T>(costMs: number, work: () => Promise<T>) => Promise<T>;
 }
 
 /** `now`: milliseconds of a monotonic clock. */
@@ -55,7 +52,7 @@ export function createTurns(now: () => number): Turns {
 
   function turn(): void {
     scheduled = false;
-    goOn(now() + (hurried ? HURRIED_BUDGET_MS : BUDGET_MS));
+    goOn(hurried ? 0 : now() + BUDGET_MS);
     hurried = false;
   }
 
@@ -102,10 +99,11 @@ export function createTurns(now: () => number): Turns {
       hurried = true;
       schedule();
     },
-    run: (work) =>
+    run: (costMs, work) =>
       new Promise((resolve) => {
         add({
-          spent: 0,
+          // In advance: it has one step, after which no account is kept.
+          spent: floor + costMs,
           step() {
             // A promise that rejects makes this one reject.
             resolve(work());
