@@ -610,7 +610,7 @@ describe("what a connection throws", () => {
       },
     ],
     [
-      "as an error of the request that nobody listens to",
+      "as an error of the request without a listener",
       (req: Request) => {
         req.emit("error", new Error("planted"));
       },

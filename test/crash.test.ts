@@ -20,6 +20,7 @@ import {
   eventBody,
   eventually,
   readTrail,
+  seededRandom,
   signed,
   temporaryFolder,
 } from "./harness.ts";
@@ -131,17 +132,6 @@ async function together(
   );
 }
 
-/** Numbers in [0, 1) that a seed makes the same again (mulberry32). */
-function randomNumbers(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
-
 interface Attempt {
   readonly webhookId: string;
   readonly attempt: string;
@@ -180,7 +170,7 @@ describe("a process that is killed at any instant", () => {
 
   it("loses nothing that it acknowledged, forwards it byte for byte, and leaves an intact trail", async () => {
     const seed = randomInt(2 ** 31);
-    const random = randomNumbers(seed);
+    const random = seededRandom(seed);
     const instants = Array.from({ length: ROUNDS }, () =>
       Math.round(20 + 280 * random()),
     );

@@ -38,6 +38,17 @@ export function temporaryFolder(): { path: string; remove(): void } {
   };
 }
 
+/** Numbers in [0, 1) that follow from the seed alone (mulberry32). */
+export function seededRandom(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
 /** Waits until `condition` gives something true, and gives it back. */
 export async function eventually<T>(
   condition: () => T | Promise<T>,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { randomInt } from "node:crypto";
 import { memberName, readMembers } from "../src/core/json-text.ts";
 import { decodeBody, readPayload } from "../src/core/payload.ts";
-import { seededRandom } from "./fuzzer.ts";
+import { seededRandom } from "./harness.ts";
 
 const NAMES = ["id", "type", "x"];
 const MEMBER_NAMES = NAMES.map(memberName);
