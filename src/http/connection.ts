@@ -2,7 +2,11 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { canonicalAddress } from "../core/address.ts";
 import type { AppError } from "../errors.ts";
-import type { Holding, MemoryPool } from "./memory-pool.ts";
+import {
+  type Holding,
+  type MemoryPool,
+  resizeOrGiveUp,
+} from "./memory-pool.ts";
 import { PacedInput } from "./paced-input.ts";
 import { StuckClient } from "./stuck-client.ts";
 import type { Turns } from "./turns.ts";
@@ -256,11 +260,7 @@ export class Connection {
       return;
     }
     this.#holding ??= this.#deps.unparsed.hold(this.address);
-    this.#holding.onEvict = this.#overflow;
-    try {
-      this.#holding.resize(this.#inside > 1 ? this.#size : 0);
-    } catch {
-      this.#overflow();
-    }
+    const bytes = this.#inside > 1 ? this.#size : 0;
+    resizeOrGiveUp(this.#holding, bytes, this.#overflow);
   }
 }

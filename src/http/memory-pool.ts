@@ -12,6 +12,20 @@ export interface Holding {
   onEvict: ((error: AppError) => void) | null;
 }
 
+/** Resizes a holding that is given up when there is no room for it, now or later. */
+export function resizeOrGiveUp(
+  holding: Holding,
+  bytes: number,
+  giveUp: () => void,
+): void {
+  holding.onEvict = giveUp;
+  try {
+    holding.resize(bytes);
+  } catch {
+    giveUp();
+  }
+}
+
 /** A bound on the memory that clients make the service hold. */
 export interface MemoryPool {
   /** For a client with this address. */

@@ -1,6 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { Socket } from "node:net";
-import type { Holding, MemoryPool } from "./memory-pool.ts";
+import {
+  type Holding,
+  type MemoryPool,
+  resizeOrGiveUp,
+} from "./memory-pool.ts";
 import type { Task, Turns } from "./turns.ts";
 
 /**
@@ -206,12 +210,7 @@ export class PacedInput {
 
   #hold(before: Holding | null, bytes: number): Holding {
     const holding = before ?? this.#deps.unparsed.hold(this.#address);
-    holding.onEvict = this.#deps.onOverflow;
-    try {
-      holding.resize(bytes);
-    } catch {
-      this.#deps.onOverflow();
-    }
+    resizeOrGiveUp(holding, bytes, this.#deps.onOverflow);
     return holding;
   }
 
