@@ -7,11 +7,12 @@ import { execFile, spawn, spawnSync } from "node:child_process";
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import * as fs from "node:fs";
 import { request } from "node:http";
-import { connect, createServer } from "node:net";
-import { availableParallelism, setPriority, tmpdir } from "node:os";
+import { connect } from "node:net";
+import { setPriority, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
+import { canPin, freePort, pinned } from "./machine.mjs";
 
 const LIMITS = { rssMb: 250, genuineMs: 250 };
 const ATTACK_MS = 8000;
@@ -298,12 +299,10 @@ function attack({ name, ...target }) {
 
 const children = new Set();
 const folders = new Set();
-const canPin =
-  availableParallelism() > 1 && spawnSync("taskset", ["-V"]).status === 0;
 
 function start(core, command, options) {
-  const pinned = canPin ? ["taskset", "-c", String(core), ...command] : command;
-  const child = spawn(pinned[0], pinned.slice(1), options);
+  const [program, ...args] = pinned(core, command);
+  const child = spawn(program, args, options);
   children.add(child);
   const exited = new Promise((resolve) => child.once("exit", resolve));
   exited.then(() => children.delete(child));
@@ -313,14 +312,6 @@ function start(core, command, options) {
 function removeFolder(folder) {
   fs.rmSync(folder, { recursive: true, force: true });
   folders.delete(folder);
-}
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
 
 function sign(secret, timestamp, ...parts) {

@@ -1,12 +1,12 @@
 // npm run bench: what Hexhook accepts durably, beside a bare node:http verifier that stores nothing, in one run.
 // The server has one core and the load the other; absolute figures move from machine to machine, the ratio holds.
-import { execFile, spawn, spawnSync } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createServer } from "node:net";
-import { availableParallelism, tmpdir } from "node:os";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
+import { freePort, pinned } from "./machine.mjs";
 
 const here = import.meta.dirname;
 const secret = randomBytes(32).toString("hex");
@@ -15,18 +15,6 @@ const seconds = Number(process.env.BENCH_SECONDS ?? 5);
 const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
 /** Well below what one core can accept and forward at once, so that waiting would show. */
 const FORWARDED_PER_SECOND = 1500;
-const canPin =
-  availableParallelism() > 1 && spawnSync("taskset", ["-V"]).status === 0;
-const pinned = (core, command) =>
-  canPin ? ["taskset", "-c", String(core), ...command] : command;
-
-async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
 
 function start(script, args, env, stdio) {
   const [command, ...rest] = pinned(0, [process.execPath, script, ...args]);
