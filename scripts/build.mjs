@@ -17,5 +17,7 @@ if (status !== 0) {
   rmSync("dist", { recursive: true, force: true });
   process.exit(status ?? 1);
 }
-cpSync("src/store/migrations", "dist/store/migrations", { recursive: true });
+cpSync("src/store/sqlite/migrations", "dist/store/sqlite/migrations", {
+  recursive: true,
+});
 chmodSync("dist/cli.js", 0o755);

@@ -1,6 +1,6 @@
 /** What the package offers to a handlers module. */
-export type { AuditDraft } from "./core/audit-entry.ts";
-export { defineHandlers } from "./core/define-handlers.ts";
+export type { AuditDraft } from "./audit/entry.ts";
+export { defineHandlers } from "./domain/define-handlers.ts";
 export type {
   Handler,
   HandlerContext,
@@ -8,10 +8,10 @@ export type {
   HandlerLogger,
   Handlers,
   HexApi,
-} from "./core/model.ts";
-export type { EnvironmentName, ScopeRules } from "./core/scopes.ts";
-export type { HexClientOptions } from "./hex/hex-call.ts";
-export { HexApiError, HexDeniedError } from "./hex/hex-error.ts";
-export { HexReader } from "./hex/hex-reader.ts";
-export type { HexAnswer } from "./hex/hex-request.ts";
-export { type HexProperties, HexWriter } from "./hex/hex-writer.ts";
+} from "./domain/model.ts";
+export type { EnvironmentName, ScopeRules } from "./hex-api/scopes.ts";
+export type { HexClientOptions } from "./hex-api/hex-call.ts";
+export { HexApiError, HexDeniedError } from "./hex-api/hex-error.ts";
+export { HexReader } from "./hex-api/hex-reader.ts";
+export type { HexAnswer } from "./hex-api/hex-request.ts";
+export { type HexProperties, HexWriter } from "./hex-api/hex-writer.ts";

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { once } from "node:events";
 import { connect } from "node:net";
-import { type ParsedEntry, parseEntry } from "../src/core/parsed-entry.ts";
+import { type ParsedEntry, parseEntry } from "../src/audit/parsed-entry.ts";
 import {
   eventBody,
   eventually,

@@ -2,10 +2,10 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { statSync } from "node:fs";
 import { Agent, request } from "node:http";
 import path from "node:path";
-import { createEntryBudget } from "../src/core/entry-budget.ts";
-import { createRefusalBudget } from "../src/core/refusal-budget.ts";
-import { createSuppressedEntries } from "../src/core/suppressed-entries.ts";
-import type { AuditDraft } from "../src/core/audit-entry.ts";
+import { createEntryBudget } from "../src/audit/entry-budget.ts";
+import { createRefusalBudget } from "../src/intake/rate-limiter.ts";
+import { createSuppressedEntries } from "../src/audit/suppressed-entries.ts";
+import type { AuditDraft } from "../src/audit/entry.ts";
 import {
   eventBody,
   OTHER_SECRET,

@@ -1,14 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { maybeAtWork } from "../src/audit/at-work.ts";
-import {
-  AuditChain,
-  type ChainHead,
-  hashLine,
-} from "../src/core/audit-chain.ts";
-import type { AuditDraft } from "../src/core/audit-entry.ts";
-import { parseEntry } from "../src/core/parsed-entry.ts";
+import { maybeAtWork } from "../src/audit/sinks/at-work.ts";
+import { AuditChain, type ChainHead, hashLine } from "../src/audit/chain.ts";
+import type { AuditDraft } from "../src/audit/entry.ts";
+import { parseEntry } from "../src/audit/parsed-entry.ts";
 import {
   CHECKPOINTS,
   SECRET,

@@ -9,9 +9,9 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { loadConfig } from "../src/config.ts";
-import { publicKeyOf } from "../src/core/checkpoint.ts";
-import { auditKeyFile, obtainAuditKey } from "../src/store/sqlite.ts";
+import { loadConfig } from "../src/config/load-config.ts";
+import { publicKeyOf } from "../src/audit/checkpoint.ts";
+import { auditKeyFile, obtainAuditKey } from "../src/store/sqlite/store.ts";
 import {
   eventBody,
   eventually,

@@ -2,14 +2,17 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import Database from "better-sqlite3";
 import path from "node:path";
 import { serverStarted } from "../src/audit/server-entries.ts";
-import type { TrailReport } from "../src/audit/trail-report.ts";
-import { createTrailVerifier } from "../src/audit/verify.ts";
-import { rowsOf } from "../src/cli/reader.ts";
-import type { AuditDraft } from "../src/core/audit-entry.ts";
-import { parseEntry } from "../src/core/parsed-entry.ts";
-import type { Store } from "../src/core/store.ts";
-import { purgeOldEntries } from "../src/store/audit-retention.ts";
-import { openSqliteReader, openSqliteStore } from "../src/store/sqlite.ts";
+import type { TrailReport } from "../src/audit/verify/trail-report.ts";
+import { createTrailVerifier } from "../src/audit/verify/verify-trail.ts";
+import { rowsOf } from "../src/cli/store/reader.ts";
+import type { AuditDraft } from "../src/audit/entry.ts";
+import { parseEntry } from "../src/audit/parsed-entry.ts";
+import type { Store } from "../src/store/port.ts";
+import { purgeOldEntries } from "../src/maintenance/audit-retention.ts";
+import {
+  openSqliteReader,
+  openSqliteStore,
+} from "../src/store/sqlite/store.ts";
 import { CHECKPOINTS, temporaryFolder } from "./harness.ts";
 
 const DAY = 86_400_000;

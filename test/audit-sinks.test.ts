@@ -16,14 +16,14 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { Writable } from "node:stream";
-import { startFeeder } from "../src/audit/feeder.ts";
-import { createFileSink } from "../src/audit/file-sink.ts";
-import { SinkFault } from "../src/audit/sink.ts";
-import { createSinkHealth } from "../src/audit/sink-health.ts";
-import type { AuditDraft } from "../src/core/audit-entry.ts";
-import type { ParsedEntry } from "../src/core/parsed-entry.ts";
-import type { AuditRow } from "../src/core/store.ts";
-import { openSqliteStore } from "../src/store/sqlite.ts";
+import { startFeeder } from "../src/audit/sinks/sink-pump.ts";
+import { createFileSink } from "../src/audit/sinks/file-sink.ts";
+import { SinkFault } from "../src/audit/sinks/sink.ts";
+import { createSinkHealth } from "../src/audit/sinks/sink-health.ts";
+import type { AuditDraft } from "../src/audit/entry.ts";
+import type { ParsedEntry } from "../src/audit/parsed-entry.ts";
+import type { AuditRow } from "../src/store/port.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import {
   CHECKPOINTS,
   eventBody,

@@ -3,10 +3,10 @@ import { spawnSync } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { TrailReport } from "../src/audit/trail-report.ts";
-import { AuditChain } from "../src/core/audit-chain.ts";
-import type { AuditDraft } from "../src/core/audit-entry.ts";
-import { parseEntry } from "../src/core/parsed-entry.ts";
+import type { TrailReport } from "../src/audit/verify/trail-report.ts";
+import { AuditChain } from "../src/audit/chain.ts";
+import type { AuditDraft } from "../src/audit/entry.ts";
+import { parseEntry } from "../src/audit/parsed-entry.ts";
 import { CHECKPOINTS, temporaryFolder } from "./harness.ts";
 import { hexhook } from "./processes.ts";
 import {

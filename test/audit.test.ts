@@ -2,12 +2,15 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import Database from "better-sqlite3";
 import { createHash } from "node:crypto";
 import path from "node:path";
-import { createEntryFilter, textsOf } from "../src/core/entry-filter.ts";
-import { type ParsedEntry, parseEntry } from "../src/core/parsed-entry.ts";
-import { prettyEntry } from "../src/audit/pretty.ts";
+import {
+  createEntryFilter,
+  textsOf,
+} from "../src/audit/search/entry-filter.ts";
+import { type ParsedEntry, parseEntry } from "../src/audit/parsed-entry.ts";
+import { prettyEntry } from "../src/cli/ui/format-entry.ts";
 import { serverStarted } from "../src/audit/server-entries.ts";
-import { AuditChain, GENESIS } from "../src/core/audit-chain.ts";
-import { type AuditDraft, asciiJson } from "../src/core/audit-entry.ts";
+import { AuditChain, GENESIS } from "../src/audit/chain.ts";
+import { type AuditDraft, asciiJson } from "../src/audit/entry.ts";
 import {
   CHECKPOINTS,
   eventBody,

@@ -8,8 +8,8 @@ import {
   loadHexSource,
   mergeEnvironments,
   readVariables,
-} from "../src/config.ts";
-import { keyIdOf } from "../src/core/key-id.ts";
+} from "../src/config/load-config.ts";
+import { keyIdOf } from "../src/domain/key-id.ts";
 import { ConfigError } from "../src/errors.ts";
 import { OTHER_SECRET, SECRET, temporaryFolder } from "./harness.ts";
 

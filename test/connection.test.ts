@@ -8,20 +8,30 @@ import {
   type ConnectionLimits,
   descriptorLimit,
   publicLimits,
-} from "../src/http/connection-limits.ts";
-import { createConnections, type Rejected } from "../src/http/connections.ts";
+} from "../src/http/connection/connection-limits.ts";
+import {
+  createConnections,
+  type Rejected,
+} from "../src/http/connection/connections.ts";
 import { BodyBuffer } from "../src/http/body-buffer.ts";
-import { connectionOf } from "../src/http/connection.ts";
-import { answerJson, writeJson } from "../src/http/answer.ts";
+import { connectionOf } from "../src/http/connection/connection.ts";
+import { answerJson, writeJson } from "../src/http/respond.ts";
 import { createExpressApp } from "../src/http/express-app.ts";
-import { linger } from "../src/http/linger.ts";
+import { linger } from "../src/http/connection/lingering-close.ts";
 import {
   listen,
   type Listener,
   type ServerLimits,
 } from "../src/http/server.ts";
-import { createMemoryPool, type MemoryPool } from "../src/http/memory-pool.ts";
-import { createTurns, type Task, type Turns } from "../src/http/turns.ts";
+import {
+  createMemoryPool,
+  type MemoryPool,
+} from "../src/http/connection/memory-pool.ts";
+import {
+  createTurns,
+  type Task,
+  type Turns,
+} from "../src/http/connection/scheduler.ts";
 import { eventually, exchangeRaw } from "./harness.ts";
 
 const NONE: Rejected = { overLimit: 0, overAddressShare: 0, outOfMemory: 0 };

@@ -14,7 +14,7 @@ import { createServer, type Server } from "node:http";
 import { Socket } from "node:net";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Environment } from "../src/config.ts";
+import type { Environment } from "../src/config/load-config.ts";
 import { asError } from "../src/errors.ts";
 import {
   eventBody,

@@ -2,20 +2,20 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { Webhook } from "standardwebhooks";
-import { waitAfterAttempt } from "../src/core/backoff.ts";
-import { createGlob } from "../src/core/glob.ts";
-import { afterLostAttempt } from "../src/core/lost-attempt.ts";
-import { createOrderKey, isJsonPointer } from "../src/core/order-key.ts";
-import { createRouter, isEventPattern } from "../src/core/routing.ts";
-import { settle } from "../src/core/settle.ts";
+import { waitAfterAttempt } from "../src/domain/backoff.ts";
+import { createGlob } from "../src/domain/glob.ts";
+import { afterLostAttempt } from "../src/delivery/lost-attempt.ts";
+import { createOrderKey, isJsonPointer } from "../src/intake/order-key.ts";
+import { createRouter, isEventPattern } from "../src/intake/routing.ts";
+import { settle } from "../src/delivery/settle.ts";
 import {
   type CircuitBreaker,
   createCircuitBreaker,
 } from "../src/delivery/circuit-breaker.ts";
-import { headerText } from "../src/delivery/header-text.ts";
+import { headerText } from "../src/delivery/http/header-text.ts";
 import { createQuarantine } from "../src/delivery/quarantine.ts";
-import { loadHandlers } from "../src/delivery/load-handlers.ts";
-import { openSqliteReader } from "../src/store/sqlite.ts";
+import { loadHandlers } from "../src/delivery/handler/load-handlers.ts";
+import { openSqliteReader } from "../src/store/sqlite/store.ts";
 import {
   type Attempt,
   hang,

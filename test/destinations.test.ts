@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Webhook } from "standardwebhooks";
-import type { Environment } from "../src/config.ts";
+import type { Environment } from "../src/config/load-config.ts";
 import { StoreError } from "../src/errors.ts";
-import type { Settlement } from "../src/core/store.ts";
-import { settleSurely } from "../src/delivery/settle-surely.ts";
-import type { ServiceDeps } from "../src/service.ts";
-import { openSqliteStore } from "../src/store/sqlite.ts";
+import type { Settlement } from "../src/store/port.ts";
+import { settleSurely } from "../src/delivery/settle-with-retry.ts";
+import type { ServiceDeps } from "../src/app/service.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { hang, reply, type Reply, startDestination } from "./destinations.ts";
 import {
   CHECKPOINTS,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { VARIABLES } from "../src/config/variables.ts";
-import { AUDIT_ACTIONS } from "../src/core/audit-entry.ts";
+import { AUDIT_ACTIONS } from "../src/audit/entry.ts";
 import { CHECKS } from "../src/doctor/check-result.ts";
 import { PROBLEMS } from "../src/errors.ts";
 import { SCHEME_NAMES } from "../src/signature/scheme.ts";
@@ -153,8 +153,8 @@ describe("the documents", () => {
 
   it("list every path of the management API with its method, and no other", () => {
     const routes = new Set<string>();
-    for (const file of ["admin-events", "admin-destinations", "admin-audit"]) {
-      const source = read(`src/http/${file}.ts`);
+    for (const file of ["event-routes", "destination-routes", "audit-routes"]) {
+      const source = read(`src/http/admin/${file}.ts`);
       for (const [, place, method] of source.matchAll(
         /add\("([^"]+)", \{\s*(get|post):/g,
       )) {

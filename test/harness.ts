@@ -7,16 +7,16 @@ import path from "node:path";
 import { Writable } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { pino } from "pino";
-import { type ParsedEntry, parseEntry } from "../src/core/parsed-entry.ts";
-import { createTrailVerifier } from "../src/audit/verify.ts";
-import { rowsOf } from "../src/cli/reader.ts";
-import { type Environment, loadConfig } from "../src/config.ts";
-import { createCheckpoints } from "../src/core/checkpoint.ts";
+import { type ParsedEntry, parseEntry } from "../src/audit/parsed-entry.ts";
+import { createTrailVerifier } from "../src/audit/verify/verify-trail.ts";
+import { rowsOf } from "../src/cli/store/reader.ts";
+import { type Environment, loadConfig } from "../src/config/load-config.ts";
+import { createCheckpoints } from "../src/audit/checkpoint.ts";
 import type { StoreError } from "../src/errors.ts";
-import { type ServiceDeps, startService } from "../src/service.ts";
+import { type ServiceDeps, startService } from "../src/app/service.ts";
 import { SCHEMES, type SchemeName } from "../src/signature/scheme.ts";
 import { signHeaders } from "../src/signature/sign.ts";
-import { openSqliteReader } from "../src/store/sqlite.ts";
+import { openSqliteReader } from "../src/store/sqlite/store.ts";
 
 export const SECRET = "test-signing-secret-0123456789abcdef";
 /** What signs the checkpoints of trails that tests make themselves. */

@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import path from "node:path";
 import { inspect } from "node:util";
-import type { AuditDraft } from "../src/core/audit-entry.ts";
-import { coversScope, denialOf, scopeFaults } from "../src/core/scopes.ts";
-import { keyIdOf } from "../src/core/key-id.ts";
-import { createCallSummary } from "../src/hex/call-summary.ts";
+import type { AuditDraft } from "../src/audit/entry.ts";
+import { coversScope, denialOf, scopeFaults } from "../src/hex-api/scopes.ts";
+import { keyIdOf } from "../src/domain/key-id.ts";
+import { createCallSummary } from "../src/hex-api/call-summary.ts";
 import {
   HexApiError,
   HexDeniedError,

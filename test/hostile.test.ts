@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { randomInt } from "node:crypto";
 import { connect, type Socket } from "node:net";
 import path from "node:path";
-import type { Environment } from "../src/config.ts";
+import type { Environment } from "../src/config/load-config.ts";
 import { fuzz } from "./fuzzer.ts";
 import {
   eventBody,

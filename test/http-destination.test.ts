@@ -16,18 +16,18 @@ import {
   type Server,
   type Socket,
 } from "node:net";
-import type { AttemptResult, ClaimedDelivery } from "../src/core/model.ts";
+import type { AttemptResult, ClaimedDelivery } from "../src/domain/model.ts";
 import {
   createGuardedLookup,
   forbiddenHost,
   forbiddenLiteral,
-} from "../src/delivery/address-guard.ts";
+} from "../src/delivery/http/address-guard.ts";
 import {
   createHttpDestination,
   type HttpDestinationDeps,
   type HttpDestinationOptions,
-} from "../src/delivery/http-destination.ts";
-import { createSharedLookup } from "../src/delivery/shared-lookup.ts";
+} from "../src/delivery/http/http-destination.ts";
+import { createSharedLookup } from "../src/delivery/http/shared-lookup.ts";
 import { networkFault } from "../src/errors.ts";
 import { eventually } from "./harness.ts";
 

@@ -7,10 +7,10 @@ import path from "node:path";
 import supertest from "supertest";
 import { createExpressApp } from "../src/http/express-app.ts";
 import { AppError } from "../src/errors.ts";
-import { createAdmission } from "../src/http/admission.ts";
-import { canonicalAddress } from "../src/core/address.ts";
-import { createMemoryPool } from "../src/http/memory-pool.ts";
-import { createTurns } from "../src/http/turns.ts";
+import { createAdmission } from "../src/http/public/admission.ts";
+import { canonicalAddress } from "../src/domain/ip-address.ts";
+import { createMemoryPool } from "../src/http/connection/memory-pool.ts";
+import { createTurns } from "../src/http/connection/scheduler.ts";
 import { isIdentityEncoding, isJsonMediaType } from "../src/http/media-type.ts";
 import {
   eventBody,

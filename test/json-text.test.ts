@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { randomInt } from "node:crypto";
-import { memberName, readMembers } from "../src/core/json-text.ts";
-import { decodeBody, readPayload } from "../src/core/payload.ts";
+import { memberName, readMembers } from "../src/json/read-members.ts";
+import { decodeBody, readPayload } from "../src/intake/payload.ts";
 import { seededRandom } from "./harness.ts";
 
 const NAMES = ["id", "type", "x"];

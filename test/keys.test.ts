@@ -11,10 +11,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import type { Environment } from "../src/config.ts";
-import { keyIdOf } from "../src/core/key-id.ts";
-import { replaceFile } from "../src/keys/replace-file.ts";
-import { type RotationDeps, rotateKey } from "../src/keys/rotate-key.ts";
+import type { Environment } from "../src/config/load-config.ts";
+import { keyIdOf } from "../src/domain/key-id.ts";
+import { replaceFile } from "../src/key-rotation/replace-file.ts";
+import {
+  type RotationDeps,
+  rotateKey,
+} from "../src/key-rotation/rotate-key.ts";
 import { readTrail, SECRET, temporaryFolder, TODAY } from "./harness.ts";
 import { startHexApi } from "./hex-api.ts";
 import { CLI, environment, hexhook, serve } from "./processes.ts";
@@ -449,7 +452,7 @@ describe("the steps of a rotation", () => {
         process.execPath,
         "--input-type=module",
         "-e",
-        `import { replaceFile } from ${JSON.stringify(path.join(import.meta.dirname, "../dist/keys/replace-file.js"))};
+        `import { replaceFile } from ${JSON.stringify(path.join(import.meta.dirname, "../dist/key-rotation/replace-file.js"))};
          await replaceFile(${JSON.stringify(keyFile())}, "new").then(() => process.exit(0), (error) => { process.exit(error.code === "EFBIG" ? 9 : 8); });`,
       ],
       { env: environment({}) },

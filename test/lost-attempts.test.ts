@@ -5,8 +5,8 @@ import { randomInt } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Environment } from "../src/config.ts";
-import { openSqliteReader } from "../src/store/sqlite.ts";
+import type { Environment } from "../src/config/load-config.ts";
+import { openSqliteReader } from "../src/store/sqlite/store.ts";
 import { startDestination, type TestDestination } from "./destinations.ts";
 import {
   eventBody,

@@ -7,7 +7,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import type { Environment } from "../src/config.ts";
+import type { Environment } from "../src/config/load-config.ts";
 import { eventBody, SECRET, signed } from "./harness.ts";
 import { freePort, hexhook, serve } from "./processes.ts";
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import path from "node:path";
-import type { Environment } from "../src/config.ts";
+import type { Environment } from "../src/config/load-config.ts";
 import { eventually, SECRET, TODAY } from "./harness.ts";
 
 /** The built program: what these tests run is what is shipped. */

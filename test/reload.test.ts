@@ -11,8 +11,8 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
-import { type Environment, loadConfig } from "../src/config.ts";
-import { keyIdOf } from "../src/core/key-id.ts";
+import { type Environment, loadConfig } from "../src/config/load-config.ts";
+import { keyIdOf } from "../src/domain/key-id.ts";
 import {
   reply,
   startDestination,

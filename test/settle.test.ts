@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
-import type { AttemptResult, DeliveryState } from "../src/core/model.ts";
-import { parseRetryAfter } from "../src/core/retry-after.ts";
-import { settle } from "../src/core/settle.ts";
+import type { AttemptResult, DeliveryState } from "../src/domain/model.ts";
+import { parseRetryAfter } from "../src/domain/retry-after.ts";
+import { settle } from "../src/delivery/settle.ts";
 
 const SECOND = 1000;
 const HOUR = 3_600_000;

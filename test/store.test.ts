@@ -2,18 +2,18 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import Database from "better-sqlite3";
 import { symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import type { AuditDraft } from "../src/core/audit-entry.ts";
-import type { ClaimedDelivery, DeliveryState } from "../src/core/model.ts";
+import type { AuditDraft } from "../src/audit/entry.ts";
+import type { ClaimedDelivery, DeliveryState } from "../src/domain/model.ts";
 import type {
   ClaimRequest,
   EventFilter,
   EventRecord,
   EventScan,
   Store,
-} from "../src/core/store.ts";
+} from "../src/store/port.ts";
 import { createGroupCommit } from "../src/store/group-commit.ts";
-import { openSqliteStore } from "../src/store/sqlite.ts";
-import { asStoreError } from "../src/store/sqlite/faults.ts";
+import { openSqliteStore } from "../src/store/sqlite/store.ts";
+import { asStoreError } from "../src/store/sqlite/store-error.ts";
 import { CHECKPOINTS, readTrail, temporaryFolder } from "./harness.ts";
 
 /** What every store must do, whatever it is made of; each kind opens its own. */

@@ -1,20 +1,20 @@
 import { generateKeyPairSync } from "node:crypto";
 import { serverStarted } from "../src/audit/server-entries.ts";
-import type { TrailReport } from "../src/audit/trail-report.ts";
+import type { TrailReport } from "../src/audit/verify/trail-report.ts";
 import {
   createTrailVerifier,
   type VerifyOptions,
-} from "../src/audit/verify.ts";
+} from "../src/audit/verify/verify-trail.ts";
 import {
   AuditChain,
   type ChainHead,
   type Checkpoints,
   hashLine,
   splitHash,
-} from "../src/core/audit-chain.ts";
-import type { AuditDraft } from "../src/core/audit-entry.ts";
-import { createCheckpoints } from "../src/core/checkpoint.ts";
-import { parseEntry } from "../src/core/parsed-entry.ts";
+} from "../src/audit/chain.ts";
+import type { AuditDraft } from "../src/audit/entry.ts";
+import { createCheckpoints } from "../src/audit/checkpoint.ts";
+import { parseEntry } from "../src/audit/parsed-entry.ts";
 import { CHECKPOINTS } from "./harness.ts";
 
 export const AT = 1_800_000_000_000;

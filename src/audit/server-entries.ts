@@ -4,9 +4,9 @@ import {
   type AuditMetadata,
   clipText,
   MAX_LINE_BYTES,
-} from "../core/audit-entry.ts";
-import type { ChainHead, EntryPlace } from "../core/audit-chain.ts";
-import type { Source } from "../core/model.ts";
+} from "./entry.ts";
+import type { ChainHead, EntryPlace } from "./chain.ts";
+import type { Source } from "../domain/model.ts";
 
 /** So much of an entry is left to its metadata, in bytes. */
 const MAX_METADATA = MAX_LINE_BYTES - 600;

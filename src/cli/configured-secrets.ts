@@ -1,4 +1,4 @@
-import { type Environment, loadConfig } from "../config.ts";
+import { type Environment, loadConfig } from "../config/load-config.ts";
 import {
   readSecretVariable,
   SECRET_VARIABLE_NAMES,

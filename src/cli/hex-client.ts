@@ -1,7 +1,7 @@
 import type { HexApiConfig } from "../config/hex-api.ts";
-import type { Store } from "../core/store.ts";
-import type { HexClientOptions } from "../hex/hex-call.ts";
-import { hexClientOptions } from "../live-hex-api.ts";
+import type { Store } from "../store/port.ts";
+import type { HexClientOptions } from "../hex-api/hex-call.ts";
+import { hexClientOptions } from "../app/live-hex-api.ts";
 import { SYSTEM } from "./system.ts";
 
 /** How a command calls the Hex API: in the operator's name, each call in the audit trail of the store. */

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { lookup } from "node:dns";
-import { descriptorLimit } from "../http/connection-limits.ts";
-import type { ServiceDeps } from "../service.ts";
+import { descriptorLimit } from "../http/connection/connection-limits.ts";
+import type { ServiceDeps } from "../app/service.ts";
 import { VERSION } from "../version.ts";
 
 /** The clock, the randomness, the network and the limits of this machine, for the service. */

@@ -1,8 +1,8 @@
 import type { z } from "zod";
-import { isJsonPointer } from "../core/order-key.ts";
-import { isEventPattern } from "../core/routing.ts";
+import { isJsonPointer } from "../intake/order-key.ts";
+import { isEventPattern } from "../intake/routing.ts";
 import type { Environment } from "./environment.ts";
-import { lineAt } from "./faults.ts";
+import { lineAt } from "./errors.ts";
 import { checked, type ConfigFile } from "./file.ts";
 import {
   distinct,

@@ -1,7 +1,7 @@
-import type { Route, Source } from "../core/model.ts";
-import { outboundKey } from "../delivery/standard-webhooks.ts";
+import type { Route, Source } from "../domain/model.ts";
+import { outboundKey } from "../delivery/http/standard-webhooks.ts";
 import type { DestinationEntry } from "./destination-entry.ts";
-import { lineAt } from "./faults.ts";
+import { lineAt } from "./errors.ts";
 import type { HexEntry } from "./hex-entry.ts";
 
 export interface HttpDestinationConfig extends Route {

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Environment } from "./environment.ts";
-import { lineAt } from "./faults.ts";
+import { lineAt } from "./errors.ts";
 import { isMap, mapOf, mapOfNames } from "./file-values.ts";
 import { parseStrictYaml } from "./strict-yaml.ts";
 import { readTextFile } from "./text-file.ts";

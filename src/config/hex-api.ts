@@ -1,10 +1,10 @@
-import { keyIdOf } from "../core/key-id.ts";
+import { keyIdOf } from "../domain/key-id.ts";
 import {
   type EnvironmentName,
   ENVIRONMENTS,
   scopeFaults,
   type ScopeRules,
-} from "../core/scopes.ts";
+} from "../hex-api/scopes.ts";
 import type { Environment } from "./environment.ts";
 import type { ValueOf } from "./variables.ts";
 

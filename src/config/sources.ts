@@ -1,7 +1,7 @@
-import { keyIdOf } from "../core/key-id.ts";
-import type { SigningSecret, Source } from "../core/model.ts";
+import { keyIdOf } from "../domain/key-id.ts";
+import type { SigningSecret, Source } from "../domain/model.ts";
 import { type Environment, readVariables } from "./environment.ts";
-import { collecting, lineAt } from "./faults.ts";
+import { collecting, lineAt } from "./errors.ts";
 import type { HexEntry, SecretEntry } from "./hex-entry.ts";
 
 const SECRET_VARIABLES = [

@@ -1,8 +1,8 @@
 import type { KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
-import { readPrivateKey } from "../core/checkpoint.ts";
-import { isScope } from "../core/scopes.ts";
+import { readPrivateKey } from "../audit/checkpoint.ts";
+import { isScope } from "../hex-api/scopes.ts";
 import {
   headerSecretFault,
   outboundSecretFault,

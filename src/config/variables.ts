@@ -1,4 +1,4 @@
-import { ENVIRONMENTS } from "../core/scopes.ts";
+import { ENVIRONMENTS } from "../hex-api/scopes.ts";
 import { SCHEME_NAMES } from "../signature/scheme.ts";
 import {
   adminToken,

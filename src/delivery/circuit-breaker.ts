@@ -1,4 +1,4 @@
-import type { BreakerStatus } from "../core/destination-status.ts";
+import type { BreakerStatus } from "./destination-status.ts";
 
 /** Keeps attempts from a destination that fails each of them. Times in unix milliseconds. */
 export interface CircuitBreaker {

@@ -1,7 +1,7 @@
-import { type AuditDraft, clipText } from "../core/audit-entry.ts";
-import type { DestinationStatus } from "../core/destination-status.ts";
-import type { Destination, NewDelivery } from "../core/model.ts";
-import type { Store } from "../core/store.ts";
+import { type AuditDraft, clipText } from "../audit/entry.ts";
+import type { DestinationStatus } from "./destination-status.ts";
+import type { Destination, NewDelivery } from "../domain/model.ts";
+import type { Store } from "../store/port.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { createWorker, type Worker } from "./worker.ts";

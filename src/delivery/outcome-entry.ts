@@ -3,13 +3,13 @@ import {
   type AuditDraft,
   type AuditMetadata,
   clipText,
-} from "../core/audit-entry.ts";
+} from "../audit/entry.ts";
 import type {
   AttemptResult,
   ClaimedDelivery,
   DeliveryState,
-} from "../core/model.ts";
-import type { LostAttempt } from "../core/store.ts";
+} from "../domain/model.ts";
+import type { LostAttempt } from "../store/port.ts";
 
 const ACTIONS = {
   succeeded: "delivery.succeeded",

@@ -1,19 +1,19 @@
 import { setMaxListeners } from "node:events";
-import type { WorkerStatus } from "../core/destination-status.ts";
-import { afterLostAttempt } from "../core/lost-attempt.ts";
+import type { WorkerStatus } from "./destination-status.ts";
+import { afterLostAttempt } from "./lost-attempt.ts";
 import type {
   AttemptResult,
   ClaimedDelivery,
   Destination,
-} from "../core/model.ts";
-import { settle } from "../core/settle.ts";
-import type { LostAttempt, Settlement, Store } from "../core/store.ts";
-import { createAlarm } from "../alarm.ts";
-import { attemptWithin } from "./attempt-within.ts";
+} from "../domain/model.ts";
+import { settle } from "./settle.ts";
+import type { LostAttempt, Settlement, Store } from "../store/port.ts";
+import { createAlarm } from "../background/interruptible-sleep.ts";
+import { attemptWithin } from "./attempt-timeout.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { lostEntry, outcomeEntry } from "./outcome-entry.ts";
 import { type Quarantine, suspicionOf } from "./quarantine.ts";
-import { settleSurely } from "./settle-surely.ts";
+import { settleSurely } from "./settle-with-retry.ts";
 
 /** How long a worker sleeps at most: deliveries that another process made due are found by then. */
 const POLL_MS = 1000;

@@ -1,5 +1,5 @@
-import { judgeKeyAge } from "../core/key-age.ts";
-import { scopeFaults } from "../core/scopes.ts";
+import { judgeKeyAge } from "../domain/key-age.ts";
+import { scopeFaults } from "../hex-api/scopes.ts";
 import type { CheckResult } from "./check-result.ts";
 import type { DoctorDeps } from "./doctor-deps.ts";
 import { guarded } from "./guarded.ts";

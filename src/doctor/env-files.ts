@@ -2,7 +2,7 @@ import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
 import { parseEnv } from "node:util";
 import { decode } from "./decode.ts";
-import { fingerprintOf } from "../core/key-id.ts";
+import { fingerprintOf } from "../domain/key-id.ts";
 import { looksRandom } from "./key-shape.ts";
 
 const MAX_BYTES = 1_048_576;

@@ -2,7 +2,7 @@ import { lintSource } from "@secretlint/core";
 import { secretLintProfiler } from "@secretlint/profiler";
 import { rules } from "@secretlint/secretlint-rule-preset-recommend";
 import { decode } from "./decode.ts";
-import { fingerprintOf } from "../core/key-id.ts";
+import { fingerprintOf } from "../domain/key-id.ts";
 import {
   genericMatches,
   type KeyMatch,

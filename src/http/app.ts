@@ -2,11 +2,11 @@ import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import type { Logger } from "pino";
 import { pinoHttp } from "pino-http";
 import { AppError, asError, StoreError } from "../errors.ts";
-import { exchangeOf } from "./exchange.ts";
+import { exchangeOf } from "./request-context.ts";
 import { createExpressApp, type PlainExpress } from "./express-app.ts";
 import { createHealth } from "./health.ts";
-import { createReceive, ENDPOINT, type ReceiveDeps } from "./receive.ts";
-import type { Refuse } from "./refuse.ts";
+import { createReceive, ENDPOINT, type ReceiveDeps } from "./public/receive.ts";
+import type { Refuse } from "./reject.ts";
 
 export interface AppDeps {
   readonly gate: RequestHandler;

@@ -1,5 +1,5 @@
 import { AppError } from "../errors.ts";
-import type { Holding } from "./memory-pool.ts";
+import type { Holding } from "./connection/memory-pool.ts";
 
 /** Minimum buffer size, in bytes. */
 const MIN_CAPACITY = 1024;

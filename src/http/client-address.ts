@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { BlockList, isIPv4 } from "node:net";
-import { readAddress } from "../core/address.ts";
-import { connectionOf } from "./connection.ts";
+import { readAddress } from "../domain/ip-address.ts";
+import { connectionOf } from "./connection/connection.ts";
 
 /** How far `X-Forwarded-For` is believed: a number of hops, or the addresses and networks of the proxies. */
 export type TrustProxy = number | readonly string[];

@@ -1,6 +1,6 @@
 import { IncomingMessage, ServerResponse } from "node:http";
 import express, { type Express } from "express";
-import { connectionOf } from "./connection.ts";
+import { connectionOf } from "./connection/connection.ts";
 
 /** An Express app and the classes that its server must make requests and responses of. */
 export interface PlainExpress {

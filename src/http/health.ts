@@ -5,10 +5,10 @@ import {
   Router,
 } from "express";
 import { methodNotAllowed } from "../errors.ts";
-import { writeJson } from "./answer.ts";
-import { exchangeOf } from "./exchange.ts";
-import { linger } from "./linger.ts";
-import type { Refuse } from "./refuse.ts";
+import { writeJson } from "./respond.ts";
+import { exchangeOf } from "./request-context.ts";
+import { linger } from "./connection/lingering-close.ts";
+import type { Refuse } from "./reject.ts";
 
 const ALLOW = "GET, HEAD";
 

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from "node:http";
 import { AppError } from "../errors.ts";
-import type { Holding } from "./memory-pool.ts";
+import type { Holding } from "./connection/memory-pool.ts";
 import { BodyBuffer } from "./body-buffer.ts";
-import type { Exchange } from "./exchange.ts";
+import type { Exchange } from "./request-context.ts";
 
 /** The declared length of a body in bytes; null where it is sent in chunks. */
 export function declaredLength(req: IncomingMessage): number | null {

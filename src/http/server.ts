@@ -6,12 +6,15 @@ import {
 } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
 import { errorCode, ConfigError } from "../errors.ts";
-import type { createClientErrorHandler } from "./client-error.ts";
-import { connectionOf } from "./connection.ts";
-import type { ConnectionLimits } from "./connection-limits.ts";
-import { type ConnectionsDeps, createConnections } from "./connections.ts";
+import type { createClientErrorHandler } from "./connection/client-error.ts";
+import { connectionOf } from "./connection/connection.ts";
+import type { ConnectionLimits } from "./connection/connection-limits.ts";
+import {
+  type ConnectionsDeps,
+  createConnections,
+} from "./connection/connections.ts";
 import type { PlainExpress } from "./express-app.ts";
-import { MAX_HEADERS } from "./gate.ts";
+import { MAX_HEADERS } from "./request-validation.ts";
 
 /** Bounds of a listener, all in milliseconds but the last. */
 export interface ServerLimits {

@@ -1,5 +1,5 @@
-import type { UnverifiedMessage } from "../core/intake.ts";
-import { skewSeconds } from "../core/replay-window.ts";
+import type { UnverifiedMessage } from "../intake/intake.ts";
+import { skewSeconds } from "../intake/replay-window.ts";
 import { parseTimestamp } from "./grammar.ts";
 import { SCHEME_NAMES, schemeOf } from "./scheme.ts";
 import { verify } from "./verify.ts";

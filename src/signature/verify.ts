@@ -1,6 +1,6 @@
 import { timingSafeEqual } from "node:crypto";
-import type { Verify } from "../core/intake.ts";
-import type { SigningSecret } from "../core/model.ts";
+import type { Verify } from "../intake/intake.ts";
+import type { SigningSecret } from "../domain/model.ts";
 import { parseHexSignature, parseTimestamp } from "./grammar.ts";
 import { macOf } from "./mac.ts";
 import { schemeOf } from "./scheme.ts";

@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
-import type { ChainHead } from "../../core/audit-chain.ts";
-import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../core/audit-entry.ts";
-import type { AuditReader, AuditRow, AuditSearch } from "../../core/store.ts";
+import type { ChainHead } from "../../audit/chain.ts";
+import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
+import type { AuditReader, AuditRow, AuditSearch } from "../port.ts";
 
 /** So many entries are looked at in one step of a search: a few milliseconds. */
 const SEARCH_STEP = 2000;

@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
-import type { AuditChain, ChainHead } from "../../core/audit-chain.ts";
-import type { AuditDraft } from "../../core/audit-entry.ts";
+import type { AuditChain, ChainHead } from "../../audit/chain.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
 
 /** Writing the trail, inside the caller's transaction. */
 export interface AuditWriter {

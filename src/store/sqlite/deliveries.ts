@@ -1,15 +1,11 @@
 import type { Database } from "better-sqlite3";
-import type { AuditDraft } from "../../core/audit-entry.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
 import type {
   AttemptResult,
   ClaimedDelivery,
   DeliveryState,
-} from "../../core/model.ts";
-import type {
-  ClaimRequest,
-  LostAttempt,
-  Settlement,
-} from "../../core/store.ts";
+} from "../../domain/model.ts";
+import type { ClaimRequest, LostAttempt, Settlement } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { createEventRows } from "./event-rows.ts";
 import type { Order } from "./order.ts";

@@ -4,8 +4,8 @@ import type {
   DeliveryState,
   DeliveryStatus,
   EventStatus,
-} from "../../core/model.ts";
-import type { EventFilter, EventReader, EventScan } from "../../core/store.ts";
+} from "../../domain/model.ts";
+import type { EventFilter, EventReader, EventScan } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { AFTER_ANOTHER } from "./order.ts";
 

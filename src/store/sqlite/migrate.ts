@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import type { Database } from "better-sqlite3";
 import { StoreError } from "../../errors.ts";
 
-const FOLDER = new URL("../migrations/sqlite/", import.meta.url);
+const FOLDER = new URL("./migrations/", import.meta.url);
 
 interface Migration {
   readonly version: number;

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
 import Database, { type Database as Db } from "better-sqlite3";
 import { errorCode, StoreError } from "../../errors.ts";
-import { asStoreError } from "./faults.ts";
+import { asStoreError } from "./store-error.ts";
 import { requireCurrentSchema } from "./migrate.ts";
 
 /** How long a connection waits for another process's transaction, in milliseconds. */

@@ -1,12 +1,12 @@
 import type { Database } from "better-sqlite3";
-import type { ChainHead } from "../../core/audit-chain.ts";
+import type { ChainHead } from "../../audit/chain.ts";
 import {
   type AuditAction,
   type AuditDraft,
   TIMESTAMP_AT,
   TIMESTAMP_LENGTH,
-} from "../../core/audit-entry.ts";
-import type { AuditPurgeRequest, AuditRow, Store } from "../../core/store.ts";
+} from "../../audit/entry.ts";
+import type { AuditPurgeRequest, AuditRow, Store } from "../port.ts";
 
 /** So many writers fit into the entry that names what is gone. */
 const MAX_WRITERS = 40;

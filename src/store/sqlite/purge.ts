@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
-import type { AuditDraft } from "../../core/audit-entry.ts";
-import type { PurgeRequest, Store } from "../../core/store.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
+import type { PurgeRequest, Store } from "../port.ts";
 
 /** So many events are looked at in one step, and so many bytes of bodies go at most (and one body more): a few milliseconds. */
 const STEP = 200;

@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
-import type { RecordOutcome } from "../../core/model.ts";
-import type { EventRecord } from "../../core/store.ts";
+import type { RecordOutcome } from "../../domain/model.ts";
+import type { EventRecord } from "../port.ts";
 import type { Order } from "./order.ts";
 
 /** What a scheme that signs no time claims under. */

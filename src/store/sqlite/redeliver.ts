@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
-import type { AuditDraft } from "../../core/audit-entry.ts";
-import type { DeliveryState } from "../../core/model.ts";
-import type { RedeliveryOutcome, RedeliveryStore } from "../../core/store.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
+import type { DeliveryState } from "../../domain/model.ts";
+import type { RedeliveryOutcome, RedeliveryStore } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";
 

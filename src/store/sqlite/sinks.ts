@@ -1,5 +1,5 @@
 import type { Database } from "better-sqlite3";
-import type { NotedSink, SinkPosition } from "../../core/store.ts";
+import type { NotedSink, SinkPosition } from "../port.ts";
 
 /** How far the sinks of the trail have come. Written inside the caller's transaction. */
 export function createSinkTable(db: Database, now: () => number) {

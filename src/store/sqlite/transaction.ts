@@ -1,9 +1,9 @@
 import type { Database } from "better-sqlite3";
-import type { AuditChain } from "../../core/audit-chain.ts";
-import type { AuditDraft } from "../../core/audit-entry.ts";
+import type { AuditChain } from "../../audit/chain.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
 import type { StoreError } from "../../errors.ts";
 import type { AuditWriter } from "./audit-writer.ts";
-import { asStoreError } from "./faults.ts";
+import { asStoreError } from "./store-error.ts";
 
 interface TransactionDeps {
   readonly db: Database;

@@ -1,0 +1,130 @@
+import type { LookupFunction } from "node:net";
+import { isDeepStrictEqual } from "node:util";
+import type { Logger } from "pino";
+import type { Config } from "../config/load-config.ts";
+import {
+  type DestinationConfig,
+  HANDLER_CONCURRENCY,
+} from "../config/destinations.ts";
+import type { Destination, Handlers, HexApi } from "../domain/model.ts";
+import { forbiddenLiteral } from "../delivery/http/address-guard.ts";
+import { createHandlerDestination } from "../delivery/handler/handler-destination.ts";
+import { createHttpDestination } from "../delivery/http/http-destination.ts";
+import { loadHandlers } from "../delivery/handler/load-handlers.ts";
+import { ConfigError } from "../errors.ts";
+import builtInHandlers from "../handlers/index.ts";
+
+export interface DestinationDeps {
+  readonly logger: Logger;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** So many random bytes, in hex. */
+  readonly randomHex: (bytes: number) => string;
+  /** Resolves names as `dns.lookup` does. */
+  readonly lookup: LookupFunction;
+  readonly version: string;
+  /** The Hex API as it is configured now, for handlers. */
+  readonly hex: () => HexApi;
+}
+
+/** The functions of the configured handlers module, or of the built-in one. Throws ConfigError when it cannot be used. */
+export async function handlersOf({
+  handlers: { file },
+}: Pick<Config, "handlers">): Promise<Handlers> {
+  return file === null ? builtInHandlers : loadHandlers(file);
+}
+
+/**
+ * The destinations that are configured: those that have a name, and one `handler:PATTERN` for each function of the
+ * handlers module that none of those refers to. Throws ConfigError when a function that one refers to is missing.
+ */
+export function destinationsOf(
+  config: Pick<Config, "destinations" | "handlers">,
+  handlers: Handlers,
+): readonly DestinationConfig[] {
+  const { file, sources } = config.handlers;
+  requireHandlers(config.destinations, handlers, file);
+  const referred = new Set(
+    config.destinations.map((one) =>
+      one.kind === "handler" ? one.handler : null,
+    ),
+  );
+  const unnamed = Object.keys(sources.length === 0 ? {} : handlers)
+    .filter((pattern) => !referred.has(pattern))
+    .map((pattern): DestinationConfig => {
+      const name = `handler:${pattern}`;
+      return {
+        kind: "handler",
+        name,
+        handler: pattern,
+        sources,
+        events: [pattern],
+        concurrency: HANDLER_CONCURRENCY,
+        orderBy: null,
+      };
+    });
+  return [...unnamed, ...config.destinations];
+}
+
+/** The destinations that are not what they were: gone or other than before, and new or other than before. */
+export function changedDestinations(
+  before: readonly DestinationConfig[],
+  after: readonly DestinationConfig[],
+): {
+  readonly removed: readonly string[];
+  readonly added: readonly DestinationConfig[];
+} {
+  const added = after.filter(
+    (one) => !before.some((other) => isDeepStrictEqual(one, other)),
+  );
+  const kept = after.filter((one) => !added.includes(one));
+  const removed = before
+    .map(({ name }) => name)
+    .filter((name) => kept.every((one) => one.name !== name));
+  return { removed, added };
+}
+
+/** Makes one, with nothing under way yet. */
+export function createDestination(
+  config: DestinationConfig,
+  handlers: Handlers,
+  deps: DestinationDeps,
+): Destination {
+  const { logger, now, randomHex, lookup, version, hex } = deps;
+  if (config.kind === "http") {
+    const forbidden = forbiddenLiteral(config.url);
+    if (forbidden !== null) {
+      logger.warn(
+        { destination: config.name, address: forbidden },
+        "this destination has an address that is never connected to: its attempts will fail",
+      );
+    }
+    const userAgent = `Hexhook/${version}`;
+    return createHttpDestination({ now, randomHex, lookup, userAgent }, config);
+  }
+  const handler = handlers[config.handler];
+  if (handler === undefined) {
+    throw new TypeError(`there is no handler ${config.handler}`);
+  }
+  return createHandlerDestination(
+    { logger: (bindings) => logger.child(bindings), hex },
+    { ...config, handler },
+  );
+}
+
+function requireHandlers(
+  destinations: readonly DestinationConfig[],
+  handlers: Handlers,
+  file: string | null,
+): void {
+  const faults = destinations.flatMap((one) =>
+    one.kind === "handler" && !Object.hasOwn(handlers, one.handler)
+      ? [
+          `HEXHOOK_CONFIG: destinations.${one.name}.handler: ${file ?? "the built-in handlers module"} has no function ${JSON.stringify(one.handler)}; set HANDLERS to the module that has it`,
+        ]
+      : [],
+  );
+  if (faults.length > 0) {
+    throw new ConfigError(faults);
+  }
+}

@@ -1,0 +1,227 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Config } from "../config/load-config.ts";
+import {
+  type AuditAction,
+  type AuditDraft,
+  type AuditMetadata,
+  clipText,
+} from "../audit/entry.ts";
+import { publicKeyOf } from "../audit/checkpoint.ts";
+import { keyIdOf } from "../domain/key-id.ts";
+
+/** What made the service read its configuration again. */
+export type ReloadTrigger = "SIGHUP" | "file";
+
+/** So many faults and names are told; the operational log has all of them. */
+const MAX_TOLD = 20;
+
+/** Shorter ones could be guessed from their id. */
+const MIN_NAMED_LENGTH = 24;
+
+/** Settings that a reload brings into force; others wait for the next start. */
+const LIVE_SETTINGS: ReadonlySet<string> = new Set([
+  "HEX_SECRET_CREATED_AT",
+  "HEX_SECRET_PREVIOUS_EXPIRES_AT",
+  "HEX_SIGNATURE_SCHEME",
+  "HEX_API_URL",
+  "HEXHOOK_ENV",
+  "HEX_SCOPES",
+  "HEX_REQUIRED_SCOPES",
+  "FORWARD_URL",
+  "HEXHOOK_CONFIG",
+]);
+
+/** A secret, or some that belong together, with what may be told of them. */
+interface NamedSecret {
+  readonly resource: string;
+  readonly facts: AuditMetadata;
+  /** Compared, never told. */
+  readonly values: unknown;
+}
+
+/**
+ * The entries of a reload that went well: `secret.reloaded` for each secret that is another one now, `config.reloaded` when
+ * something else is. Whoever asked for it by SIGHUP is told of the signing secrets and the configuration in any case.
+ */
+export function reloadedEntries(
+  before: Config,
+  after: Config,
+  facts: {
+    at: number;
+    trigger: ReloadTrigger;
+    /** Names of destinations that are not what they were. */
+    destinations: readonly string[];
+  },
+): AuditDraft[] {
+  const { at, trigger } = facts;
+  const asked = trigger === "SIGHUP";
+  const entry = entryMaker(at, "success");
+  const known = secretsOf(before);
+  const secrets = secretsOf(after);
+  const gone = known
+    .filter(({ resource }) => secrets.every((one) => one.resource !== resource))
+    .map((one) => ({
+      ...one,
+      facts: { ...one.facts, keyId: null },
+      changed: true,
+    }));
+  const reloaded = secrets
+    .map((one) => {
+      const old = known.find(({ resource }) => resource === one.resource);
+      return { ...one, changed: !isDeepStrictEqual(old?.values, one.values) };
+    })
+    .filter(({ changed, facts: { source } }) => changed || (asked && source));
+  const { changed, pending } = settingsChanged(before, after);
+  const destinations = facts.destinations.map((name) => `destinations.${name}`);
+  const all = [...changed, ...destinations];
+  return [
+    ...[...reloaded, ...gone].map(({ resource, facts: told, changed: isNew }) =>
+      entry("secret.reloaded", resource, { trigger, changed: isNew, ...told }),
+    ),
+    ...(asked || all.length + pending.length > 0
+      ? [
+          entry("config.reloaded", "/config", {
+            trigger,
+            changed: capped(all),
+            pending: capped(pending),
+          }),
+        ]
+      : []),
+  ];
+}
+
+/** The entries of a reload that found faults: what was in force stays so. */
+export function refusedEntries(
+  faults: readonly string[],
+  facts: { at: number; trigger: ReloadTrigger },
+): AuditDraft[] {
+  const { at, trigger } = facts;
+  const entry = entryMaker(at, "failure");
+  const ofSecrets = faults.filter(isOfSecret);
+  const ofOthers = faults.filter((fault) => !isOfSecret(fault));
+  const list = (some: readonly string[]): AuditMetadata => ({
+    trigger,
+    faults: capped(some.map(clipText)),
+  });
+  return [
+    ...(ofSecrets.length > 0
+      ? [entry("secret.reloaded", "/secrets", list(ofSecrets))]
+      : []),
+    ...(ofOthers.length > 0
+      ? [entry("config.reloaded", "/config", list(ofOthers))]
+      : []),
+  ];
+}
+
+function entryMaker(at: number, result: AuditDraft["result"]) {
+  return (
+    action: AuditAction,
+    resource: string,
+    metadata: AuditMetadata,
+  ): AuditDraft => ({
+    at,
+    action,
+    userId: "system",
+    resource: clipText(resource),
+    result,
+    metadata,
+  });
+}
+
+function secretsOf(config: Config): NamedSecret[] {
+  const { adminToken } = config;
+  return [
+    ...config.sources.map(({ name, secrets }) => ({
+      resource: `/webhooks/${name}`,
+      facts: {
+        source: name,
+        keyIds: secrets.map(({ keyId }) => keyId),
+        expiresAt: secrets.map(({ expiresAt }) =>
+          expiresAt === null ? null : new Date(expiresAt).toISOString(),
+        ),
+      },
+      values: secrets,
+    })),
+    ...config.hexApi.keys.map(({ variable, keyId, value }) => ({
+      resource: variable,
+      facts: { variable, keyId },
+      values: value,
+    })),
+    ...(adminToken === null
+      ? []
+      : [
+          {
+            resource: "ADMIN_TOKEN",
+            facts: { variable: "ADMIN_TOKEN", keyId: idOf(adminToken) },
+            values: adminToken,
+          },
+        ]),
+    ...config.destinations.flatMap((one): NamedSecret[] =>
+      one.kind === "http" && one.secret !== null
+        ? [
+            {
+              resource: `/destinations/${one.name}`,
+              facts: { destination: one.name, keyId: idOf(one.secret) },
+              values: one.secret,
+            },
+          ]
+        : [],
+    ),
+  ];
+}
+
+function idOf(secret: string): string | undefined {
+  return secret.length < MIN_NAMED_LENGTH ? undefined : keyIdOf(secret);
+}
+
+function settingsChanged(
+  before: Config,
+  after: Config,
+): { changed: string[]; pending: string[] } {
+  const names = new Set([
+    ...Object.keys(before.settings),
+    ...Object.keys(after.settings),
+  ]);
+  const differing = [...names].filter(
+    (name) => before.settings[name] !== after.settings[name],
+  );
+  const sources = after.sources.filter(({ name, scheme, onReplay }) =>
+    before.sources.some(
+      (old) =>
+        old.name === name &&
+        (old.scheme !== scheme || old.onReplay !== onReplay),
+    ),
+  );
+  return {
+    changed: [
+      ...differing.filter((name) => LIVE_SETTINGS.has(name)),
+      ...sources.map(({ name }) => `sources.${name}`),
+    ],
+    pending: [
+      ...differing.filter((name) => !LIVE_SETTINGS.has(name)),
+      ...(publicIdOf(before) === publicIdOf(after)
+        ? []
+        : ["AUDIT_SIGNING_KEY"]),
+      ...(before.auditAnalytics === after.auditAnalytics
+        ? []
+        : ["AUDIT_ANALYTICS"]),
+    ],
+  };
+}
+
+function publicIdOf({ auditSigningKey: key }: Config): string | null {
+  return key === null ? null : publicKeyOf(key);
+}
+
+/** A fault names the variable or the place in the file; secrets have names like these. */
+function isOfSecret(fault: string): boolean {
+  return /^(?:HEXHOOK_CONFIG: \S*\bsecrets?\b|[A-Z_]*(?:SECRET|KEY|TOKEN)(?:_\w+)?:)/.test(
+    fault,
+  );
+}
+
+function capped(names: readonly string[]): readonly string[] {
+  return names.length > MAX_TOLD
+    ? [...names.slice(0, MAX_TOLD), `… ${names.length - MAX_TOLD} more`]
+    : names;
+}

@@ -1,0 +1,70 @@
+import { asciiJson, AUDIT_ACTIONS } from "../entry.ts";
+import { createGlob } from "../../domain/glob.ts";
+import type { ParsedEntry } from "../parsed-entry.ts";
+
+export const RESULTS = ["success", "failure"] as const;
+
+/** Which entries to show; what is left out does not restrict. */
+export interface EntryFilter {
+  /** Unix milliseconds, inclusive. */
+  readonly since?: number | undefined;
+  /** Unix milliseconds, inclusive. */
+  readonly until?: number | undefined;
+  /** An action, in which `*` stands for any characters. */
+  readonly action?: string | undefined;
+  readonly result?: (typeof RESULTS)[number] | undefined;
+  readonly source?: string | undefined;
+  /** An event's id, or `SOURCE/ID`. */
+  readonly event?: string | undefined;
+}
+
+/** Whether an action, in which `*` stands for any characters, can fit any entry: a misspelt one would show nothing. */
+export function isKnownAction(glob: string): boolean {
+  return AUDIT_ACTIONS.some(createGlob(glob));
+}
+
+export function createEntryFilter(
+  filter: EntryFilter,
+): (entry: ParsedEntry) => boolean {
+  const { result, source, event } = filter;
+  const since =
+    filter.since === undefined ? null : new Date(filter.since).toISOString();
+  const until =
+    filter.until === undefined ? null : new Date(filter.until).toISOString();
+  const action = filter.action === undefined ? null : createGlob(filter.action);
+  return (entry) => {
+    const { source: from, eventId } = entry.metadata;
+    return (
+      (since === null || entry.timestamp >= since) &&
+      (until === null || entry.timestamp <= until) &&
+      (action === null || action(entry.action)) &&
+      (result === undefined || entry.result === result) &&
+      (source === undefined || from === source) &&
+      (event === undefined ||
+        eventId === event ||
+        `${String(from)}/${String(eventId)}` === event)
+    );
+  };
+}
+
+/** Texts that are in the line of every entry that fits: a store finds them without reading the lines as JSON. */
+export function textsOf(filter: EntryFilter): string[] {
+  const { action, result, source, event } = filter;
+  const [beginning = "", ...stars] = action?.split("*") ?? [];
+  return [
+    ...(action === undefined
+      ? []
+      : [`"action":"${inside(beginning)}${stars.length === 0 ? '"' : ""}`]),
+    ...(result === undefined ? [] : [`"result":"${result}"`]),
+    ...(source === undefined ? [] : [`"source":"${inside(source)}"`]),
+    // Of SOURCE/ID, which may be an id itself, the end is there either way.
+    ...(event === undefined
+      ? []
+      : [`${inside(event.slice(event.indexOf("/") + 1))}"`]),
+  ];
+}
+
+/** A text as it stands between the quotes of a line. */
+function inside(text: string): string {
+  return asciiJson(text).slice(1, -1);
+}

@@ -1,0 +1,38 @@
+import { asciiJson } from "../entry.ts";
+import { parseEntry } from "../parsed-entry.ts";
+import type { AuditReader } from "../../store/port.ts";
+
+const STEP = 1000;
+
+/**
+ * The timestamp of the last entry that says a key was used: by a sender whose message it signed, or in a call of the Hex
+ * API. Null when the trail has none. An old secret that nobody uses any more can go.
+ */
+export async function lastUseOf(
+  store: Pick<AuditReader, "searchAudit">,
+  keyId: string,
+  kind: "webhook" | "hex.api",
+): Promise<string | null> {
+  const search = {
+    order: "newest",
+    limit: STEP,
+    containing: [`"action":"${kind}.`, `"keyId":${asciiJson(keyId)}`],
+  } as const;
+  let from: number | null = null;
+  do {
+    const step: Awaited<ReturnType<AuditReader["searchAudit"]>> =
+      await store.searchAudit({ ...search, from });
+    for (const { line } of step.rows) {
+      const entry = parseEntry(line);
+      if (
+        entry?.action.startsWith(`${kind}.`) === true &&
+        entry.action !== "hex.api.denied" &&
+        entry.metadata["keyId"] === keyId
+      ) {
+        return entry.timestamp;
+      }
+    }
+    from = step.next;
+  } while (from !== null);
+  return null;
+}

@@ -1,0 +1,137 @@
+import type { Stats } from "node:fs";
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { LINE_START, MAX_LINE_BYTES } from "../entry.ts";
+import { ConfigError, errorCode } from "../../errors.ts";
+import { type AuditSink, SinkFault } from "./sink.ts";
+
+const LINE_END = 0x0a;
+
+/**
+ * Entries in a file, a line each, on disk before they count as taken. A file that was moved away (logrotate) is opened
+ * again at the next entry. What a full disk cut off in the middle is taken back, so that no line is torn.
+ */
+export function createFileSink(file: string): AuditSink {
+  let handle: FileHandle | null = null;
+
+  async function current(): Promise<FileHandle> {
+    if (handle !== null && !(await isStill(file, handle))) {
+      await close();
+    }
+    if (handle === null) {
+      handle = await openFile(file);
+      await mendEnd(handle);
+    }
+    return handle;
+  }
+
+  async function close(): Promise<void> {
+    const closing = handle;
+    handle = null;
+    await closing?.close();
+  }
+
+  return {
+    name: "file",
+    maxRows: 500,
+    maxBytes: 1_048_576,
+    lingerMs: 0,
+    shared: true,
+    exact: false,
+    lastLine: async () => {
+      try {
+        return (await endOf(await current())).lastLine;
+      } catch {
+        // What is wrong with the file shows when it is written.
+        return null;
+      }
+    },
+    async write(rows) {
+      try {
+        const lines = rows.map(({ line }) => `${line}\n`);
+        await append(await current(), lines.join(""));
+      } catch (error) {
+        await close().catch(() => undefined);
+        throw new SinkFault(errorCode(error) ?? "unknown");
+      }
+    },
+    close,
+  };
+}
+
+/** Throws ConfigError when the file cannot be one that is appended to; makes it when it is not there. */
+export async function requireAuditFile(file: string): Promise<void> {
+  try {
+    await (await openFile(file)).close();
+  } catch (error) {
+    const code = errorCode(error) ?? "unknown";
+    // A disk that is full now may not be for long.
+    if (code !== "ENOSPC" && code !== "EDQUOT") {
+      throw new ConfigError([
+        `AUDIT_FILE: cannot be opened to append to (${code}); name a file in a folder that is there and can be written`,
+      ]);
+    }
+  }
+}
+
+async function openFile(file: string): Promise<FileHandle> {
+  const there = await stat(file).catch(() => null);
+  if (there !== null && !there.isFile()) {
+    // Opening a pipe would wait for its reader.
+    throw Object.assign(new Error("not a file"), { code: "not a file" });
+  }
+  return open(file, "a+", 0o600);
+}
+
+/** Whether the name still leads to the file that is open. */
+async function isStill(file: string, handle: FileHandle): Promise<boolean> {
+  const [named, opened]: (Stats | null)[] = await Promise.all([
+    stat(file).catch(() => null),
+    handle.stat(),
+  ]);
+  return named?.ino === opened?.ino && named?.dev === opened?.dev;
+}
+
+async function append(to: FileHandle, text: string): Promise<void> {
+  const { size } = await to.stat();
+  try {
+    await to.writeFile(text);
+    await to.datasync();
+  } catch (error) {
+    await to.truncate(size);
+    throw error;
+  }
+}
+
+/** The last line of a file, and what stands behind it without an end. */
+async function endOf(
+  handle: FileHandle,
+): Promise<{ lastLine: string | null; rest: string; size: number }> {
+  const { size } = await handle.stat();
+  const length = Math.min(size, 2 * (MAX_LINE_BYTES + 1));
+  const end = Buffer.alloc(length);
+  await handle.read(end, 0, length, size - length);
+  const cut = end.lastIndexOf(LINE_END) + 1;
+  const before = end.subarray(0, Math.max(0, cut - 1));
+  const line = before.toString("latin1", before.lastIndexOf(LINE_END) + 1);
+  return {
+    lastLine: line === "" ? null : line,
+    rest: end.toString("latin1", cut),
+    size,
+  };
+}
+
+/**
+ * A line without an end is the beginning of an entry that will be written again, and is taken off; if it is none, somebody
+ * else's, it gets an end.
+ */
+async function mendEnd(handle: FileHandle): Promise<void> {
+  const { rest, size } = await endOf(handle);
+  if (rest === "") {
+    return;
+  }
+  if (rest.startsWith(LINE_START.slice(0, rest.length))) {
+    await handle.truncate(size - rest.length);
+  } else {
+    await handle.writeFile("\n");
+  }
+}

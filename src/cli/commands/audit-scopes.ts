@@ -1,0 +1,92 @@
+import type { Command } from "commander";
+import { loadHexApi, readEnvironment } from "../../config/load-config.ts";
+import { createTrailSearch } from "../../audit/search/search-trail.ts";
+import { createScopeUse, type ScopeUse } from "../../hex-api/scope-use.ts";
+import type { AuditReader } from "../../store/port.ts";
+import { parseSinceOption } from "../options/parse.ts";
+import { print } from "../ui/print.ts";
+import { withReader } from "../store/reader.ts";
+
+const STEP = 1000;
+
+interface Options {
+  readonly since?: number;
+  readonly json?: true;
+}
+
+export function addAuditScopes(audit: Command): void {
+  audit
+    .command("scopes")
+    .description("the scopes granted against those used, and which to drop")
+    .option(
+      "--since <when>",
+      "30d, 12h ago, or an ISO time (default: the whole trail)",
+      parseSinceOption,
+    )
+    .option("--json", "print one JSON object a line")
+    .addHelpText(
+      "after",
+      "\nGranted is what HEX_SCOPES lists; used is what calls of the Hex API in the audit\ntrail needed.",
+    )
+    .action(async (options: Options) => {
+      const { granted } = loadHexApi(readEnvironment());
+      const judged = await withReader((trail) =>
+        scopeUse(trail, options.since, granted ?? []),
+      );
+      for (const use of judged) {
+        await print(options.json ? JSON.stringify(use) : textOf(use));
+      }
+      if (granted === null) {
+        console.error(
+          "HEX_SCOPES is not set, so nothing is known to be granted: list the scopes of the keys there",
+        );
+      } else if (judged.length === 0 && !options.json) {
+        console.log("no scope is granted, and none was used");
+      }
+    });
+}
+
+async function scopeUse(
+  trail: AuditReader,
+  since: number | undefined,
+  granted: readonly string[],
+): Promise<ScopeUse[]> {
+  const use = createScopeUse();
+  const search = await createTrailSearch(trail, { action: "hex.api.*", since });
+  let from: number | null = 0;
+  while (from !== null) {
+    const step: Awaited<ReturnType<typeof search.step>> = await search.step({
+      order: "oldest",
+      from,
+      limit: STEP,
+    });
+    for (const { entry } of step.found) {
+      use.entry(entry);
+    }
+    from = step.next;
+  }
+  return use.judge(granted);
+}
+
+function textOf(use: ScopeUse): string {
+  const { scope, calls, denied, lastAt } = use;
+  const used =
+    calls === 0 ? "never used" : `${calls} calls, last ${lastAt ?? ""}`;
+  const refused = denied === 0 ? "" : `, ${denied} refused`;
+  return `${scope.padEnd(16)} ${used}${refused}\n    ${adviceText(use)}`;
+}
+
+function adviceText({ advice, needed, denied }: ScopeUse): string {
+  switch (advice) {
+    case "keep":
+      return "keep it";
+    case "drop":
+      return "drop it: nothing needed it that no other scope covers";
+    case "narrow":
+      return `narrow it to ${needed.join(", ")}: nothing more was needed`;
+    case "grant":
+      return denied > 0
+        ? "not granted: grant it, or stop calling what needs it"
+        : "not in HEX_SCOPES, but calls needed it";
+  }
+}

@@ -1,0 +1,148 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { type Command, Option } from "commander";
+import { prettyEntry } from "../ui/format-entry.ts";
+import { type EntryFilter, RESULTS } from "../../audit/search/entry-filter.ts";
+import {
+  createTrailSearch,
+  type FoundEntry,
+  type TrailSearch,
+} from "../../audit/search/search-trail.ts";
+import { UsageError } from "../../errors.ts";
+import { TERMINAL_WIDTH } from "../ui/terminal-text.ts";
+import type { AuditReader } from "../../store/port.ts";
+import {
+  parseActionOption,
+  parseCount,
+  parseSinceOption,
+} from "../options/parse.ts";
+import { print } from "../ui/print.ts";
+import { rowsOf, withReader } from "../store/reader.ts";
+
+interface Options extends EntryFilter {
+  follow?: true;
+  lines?: number;
+  json?: true;
+}
+
+/** How often a followed trail is looked at, in milliseconds. */
+const FOLLOW_EVERY_MS = 200;
+
+/** On a terminal, without being asked for more: about a screen. */
+const SCREENFUL = 50;
+
+const STEP = 1000;
+
+export function addAuditTail(audit: Command): void {
+  audit
+    .command("tail")
+    .description("show the audit trail from the store")
+    .option("-f, --follow", "go on with new entries as they come")
+    .option(
+      "--since <when>",
+      "15m, 2h, 3d ago, or a time in UTC: 2026-11-23T18:00:00Z",
+      parseSinceOption,
+    )
+    .option("--until <when>", "up to then, in the same forms", parseSinceOption)
+    .option(
+      "--action <glob>",
+      "such as webhook.rejected or 'webhook.*'",
+      parseActionOption,
+    )
+    .addOption(new Option("--result <result>", "by result").choices(RESULTS))
+    .option("--source <name>", "of one source")
+    .option("--event <id>", "of one event: its id, or SOURCE/ID")
+    .option(
+      "-n, --lines <n>",
+      `only the last n (default on a terminal without --since or --event: ${SCREENFUL})`,
+      parseCount,
+    )
+    .option("--json", "print the lines as they are stored")
+    .action(async (options: Options) => {
+      if (options.follow && options.until !== undefined) {
+        throw new UsageError("--follow goes on for ever: leave out --until");
+      }
+      await withReader((trail) => tail(trail, options));
+    });
+}
+
+async function tail(trail: AuditReader, options: Options): Promise<void> {
+  const { since, event, lines, json } = options;
+  const search = await createTrailSearch(trail, options);
+  const look = { colours: process.stdout.isTTY, width: TERMINAL_WIDTH };
+  const show = ({ row, entry }: FoundEntry): Promise<void> =>
+    print(json ? row.line : prettyEntry(entry, look));
+  const screenful =
+    process.stdout.isTTY && since === undefined && event === undefined;
+  const limit = lines ?? (screenful ? SCREENFUL : null);
+
+  let position = await trail.lastPosition();
+  let some = false;
+  const shown =
+    limit === null ? allOf(search) : await lastOf(search, limit, position);
+  for await (const found of shown) {
+    await show(found);
+    some = true;
+    position = Math.max(position, found.row.position);
+  }
+  if (!some && !options.follow) {
+    await sayNothingFits(trail, options);
+  }
+  while (options.follow) {
+    for await (const row of rowsOf(trail, position)) {
+      position = row.position;
+      for (const found of search.among([row])) {
+        await show(found);
+      }
+    }
+    await delay(FOLLOW_EVERY_MS);
+  }
+}
+
+/** On stderr, so that whoever counts lines still counts none. */
+async function sayNothingFits(
+  trail: AuditReader,
+  { event }: Options,
+): Promise<void> {
+  const hint =
+    event === undefined
+      ? ""
+      : "; what nobody signed has no event id: look for --result failure at that time";
+  console.error(
+    (await trail.lastPosition()) === 0
+      ? "hexhook: there is no entry yet"
+      : `hexhook: no entry fits${hint}`,
+  );
+}
+
+async function* allOf(search: TrailSearch): AsyncGenerator<FoundEntry> {
+  let from: number | null = 0;
+  while (from !== null) {
+    const step: Awaited<ReturnType<TrailSearch["step"]>> = await search.step({
+      order: "oldest",
+      from,
+      limit: STEP,
+    });
+    yield* step.found;
+    from = step.next;
+  }
+}
+
+/** The last `limit` of them up to a position, in their order. */
+async function lastOf(
+  search: TrailSearch,
+  limit: number,
+  position: number,
+): Promise<FoundEntry[]> {
+  const newestFirst: FoundEntry[] = [];
+  let from: number | null = position + 1;
+  while (from !== null && newestFirst.length < limit) {
+    const step: Awaited<ReturnType<TrailSearch["step"]>> = await search.step({
+      order: "newest",
+      from,
+      limit: Math.min(STEP, limit - newestFirst.length),
+    });
+    newestFirst.push(...step.found);
+    from = step.next;
+  }
+  return newestFirst.reverse();
+}

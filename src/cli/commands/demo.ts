@@ -1,0 +1,275 @@
+import { randomBytes } from "node:crypto";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { Writable } from "node:stream";
+import type { Command } from "commander";
+import { parseEntry } from "../../audit/parsed-entry.ts";
+import { prettyEntry } from "../ui/format-entry.ts";
+import { TERMINAL_WIDTH } from "../ui/terminal-text.ts";
+import { createTrailVerifier } from "../../audit/verify/verify-trail.ts";
+import { loadConfig } from "../../config/load-config.ts";
+import type { AuditReader } from "../../store/port.ts";
+import { EXIT } from "../../errors.ts";
+import type { Service } from "../../app/service.ts";
+import { createLogger } from "../../telemetry/logger.ts";
+import { openSqliteReader } from "../../store/sqlite/store.ts";
+import { VERSION } from "../../version.ts";
+import { parsePort } from "../options/parse.ts";
+import {
+  type Answer,
+  send,
+  signDelivery,
+  tamper,
+  verdictOf,
+} from "../sender.ts";
+import { SYSTEM } from "../system.ts";
+import { rowsOf } from "../store/reader.ts";
+import { until } from "../until.ts";
+
+const STALE_SECONDS = 3600;
+
+export function addDemo(program: Command): void {
+  program
+    .command("demo")
+    .description(
+      "show a receiver at work: good and bad deliveries, and the trail",
+    )
+    .option("--keep", "leave it running")
+    .option(
+      "--port <port>",
+      "listen on this port (default: a free one)",
+      parsePort,
+    )
+    .action(async (options: { keep?: true; port?: number }) => {
+      const passed = await runDemo(options);
+      process.exitCode = passed ? EXIT.good : EXIT.checkFailed;
+    });
+}
+
+/** One thing that the demo shows, and whether it came out as it should. */
+type Check = (what: string, right: boolean, found: string) => void;
+
+async function runDemo(options: {
+  keep?: true;
+  port?: number;
+}): Promise<boolean> {
+  const folder = mkdtempSync(path.join(tmpdir(), "hexhook-demo-"));
+  const secret = randomBytes(32).toString("hex");
+  const env = {
+    HEX_SECRET: secret,
+    HEX_SECRET_CREATED_AT: new Date().toISOString(),
+    HOST: "127.0.0.1",
+    PORT: String(options.port ?? 0),
+    ADMIN_PORT: "0",
+    DATABASE_URL: `sqlite:${path.join(folder, "hexhook.db")}`,
+    DRAIN_SECONDS: "0",
+    LOG_LEVEL: "warn",
+  };
+  const config = loadConfig(env);
+  const auditOutput = collectLines();
+  // As in serve.ts.
+  const { startService } = await import("../../app/service.ts");
+  const service = await startService(config, {
+    logger: createLogger(config.logLevel),
+    stdout: auditOutput.stream,
+    ...SYSTEM,
+    onFatal: (error) => {
+      throw error;
+    },
+  });
+  const trail = openSqliteReader(config.databaseFile);
+  const failed: string[] = [];
+  const check: Check = (what, passed, found) => {
+    if (!passed) {
+      failed.push(what);
+    }
+    console.log(`  ${passed ? "ok  " : "FAIL"} ${what.padEnd(46)} ${found}`);
+  };
+  try {
+    console.log(
+      `\nHexhook ${VERSION} listens on http://127.0.0.1:${service.port}/webhooks/hex`,
+    );
+    console.log(`with a secret made just now and a store in ${folder}\n`);
+    await sendDeliveries(config, service, check);
+    await showHandler(trail, check);
+    if (options.keep) {
+      await stayUntilStopped(service, secret);
+    }
+  } finally {
+    await service.stop("demo");
+  }
+  await showTrail(trail, auditOutput.lines, check);
+  await trail.close();
+  rmSync(folder, { recursive: true, force: true });
+  const right = failed.length === 0;
+  console.log(right ? HOW_TO_GO_ON : "\nSomething did not go as it should.");
+  return right;
+}
+
+async function sendDeliveries(
+  config: ReturnType<typeof loadConfig>,
+  service: Service,
+  check: Check,
+): Promise<void> {
+  const [source] = config.sources;
+  if (source === undefined) {
+    throw new TypeError("the demo has no source");
+  }
+  const url = `http://127.0.0.1:${service.port}/webhooks/hex`;
+  const body = Buffer.from(
+    JSON.stringify({
+      id: "evt_demo_1",
+      type: "resource.created",
+      data: { name: "first resource" },
+    }),
+  );
+  const now = Math.floor(Date.now() / 1000);
+  const valid = signDelivery(source, body, now);
+  const expect = async (
+    what: string,
+    delivery: typeof valid,
+    status: number,
+    verdict: string,
+  ): Promise<void> => {
+    const answer: Answer = await send(url, delivery);
+    const found = `${answer.status} ${verdictOf(answer)}`;
+    check(what, found === `${status} ${verdict}`, found);
+  };
+
+  console.log("Deliveries, each sent over HTTP, and what each got:");
+  await expect(
+    "forged: the body changed after signing",
+    tamper(source, valid, "body"),
+    401,
+    "unauthorized",
+  );
+  await expect(
+    "forged: signed with another secret",
+    signDelivery(
+      {
+        ...source,
+        secrets: source.secrets.map((one) => ({
+          ...one,
+          key: randomBytes(32),
+        })),
+      },
+      body,
+      now,
+    ),
+    401,
+    "unauthorized",
+  );
+  await expect(
+    "stale: signed well, but an hour ago",
+    signDelivery(source, body, now - STALE_SECONDS),
+    401,
+    "unauthorized",
+  );
+  await expect("valid", valid, 200, "accepted");
+  await expect("replayed: the same request again", valid, 409, "replayed");
+  await expect(
+    "re-signed: the sender tries again",
+    signDelivery(source, body, now + 1),
+    200,
+    "duplicate",
+  );
+}
+
+/** The forged ones came first, so that what ran once was run for the valid one. */
+async function showHandler(trail: AuditReader, check: Check): Promise<void> {
+  const handled = async (): Promise<number> =>
+    (await entriesOf(trail)).filter(
+      ({ action }) => action === "delivery.succeeded",
+    ).length;
+  const ran = await until(async () => (await handled()) > 0);
+  console.log("\nThe handler in src/handlers/index.ts:");
+  check(
+    "ran once, for the valid delivery alone",
+    ran && (await handled()) === 1,
+    `${await handled()} run(s)`,
+  );
+}
+
+async function entriesOf(trail: AuditReader) {
+  const entries = [];
+  for await (const { line } of rowsOf(trail)) {
+    const entry = parseEntry(line);
+    if (entry !== null) {
+      entries.push(entry);
+    }
+  }
+  return entries;
+}
+
+async function showTrail(
+  trail: AuditReader,
+  printed: readonly string[],
+  check: Check,
+): Promise<void> {
+  console.log("\nThe audit trail, as `hexhook audit tail` shows it:");
+  const look = { colours: process.stdout.isTTY, width: TERMINAL_WIDTH };
+  for (const entry of await entriesOf(trail)) {
+    console.log(prettyEntry(entry, look));
+  }
+  console.log("\nIts chain, as `hexhook audit verify` checks it:");
+  const verifier = createTrailVerifier();
+  const stored: string[] = [];
+  for await (const { line } of rowsOf(trail)) {
+    verifier.entry(line);
+    stored.push(`[AUDIT] ${line}`);
+  }
+  const heads = await trail.heads();
+  const { entries, writers } = verifier.finish(heads);
+  const broken = writers.filter(({ fault }) => fault !== null).length;
+  const loose = writers.filter(({ anchoredTo: to, lastSeq }) => to < lastSeq);
+  check(
+    "intact from the first entry to the last",
+    broken === 0 && entries > 0,
+    `${entries} entries`,
+  );
+  check(
+    "signed to its end by a checkpoint",
+    loose.length === 0,
+    `seq ${writers.map(({ anchoredTo }) => anchoredTo).join(", ")}`,
+  );
+  check(
+    "every entry was printed on stdout, in order",
+    printed.join("\n") === stored.join("\n"),
+    `${printed.length} lines`,
+  );
+}
+
+/** Keeps what the service prints as its audit trail, since the demo's own stdout tells the story. */
+function collectLines(): { stream: Writable; lines: string[] } {
+  const lines: string[] = [];
+  const stream = new Writable({
+    write(chunk: Buffer, _encoding, callback) {
+      lines.push(...chunk.toString("utf8").trimEnd().split("\n"));
+      callback();
+    },
+  });
+  return { stream, lines };
+}
+
+async function stayUntilStopped(
+  service: Service,
+  secret: string,
+): Promise<void> {
+  console.log(`
+It stays until Ctrl-C. In another terminal:
+  HEX_SECRET=${secret} npx hexhook send --url http://127.0.0.1:${service.port}`);
+  await new Promise<void>((resolve) => {
+    process.once("SIGINT", resolve);
+    process.once("SIGTERM", resolve);
+  });
+}
+
+const HOW_TO_GO_ON = `
+All went as it should. How to go on:
+  1. cp .env.example .env, and put your Hex dashboard's signing secret into it
+  2. npm start
+  3. npx hexhook send              a signed test delivery
+  4. npx hexhook audit tail -f     what happens, as it happens
+  5. edit src/handlers/index.ts    what to do with an event
+`;

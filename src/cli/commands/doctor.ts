@@ -1,0 +1,215 @@
+import { existsSync } from "node:fs";
+import path from "node:path";
+import type { Command } from "commander";
+import {
+  loadConfig,
+  loadHexApi,
+  loadHexSource,
+  readEnvironment,
+  readVariables,
+  type Environment,
+} from "../../config/load-config.ts";
+import { secretFilesOf } from "../../config/environment.ts";
+import { asciiJson } from "../../audit/entry.ts";
+import type { Source } from "../../domain/model.ts";
+import { shown, TERMINAL_WIDTH, wrapText } from "../ui/terminal-text.ts";
+import {
+  CHECKS,
+  type CheckResult,
+  type Finding,
+} from "../../doctor/check-result.ts";
+import type { TrailVerdict } from "../../doctor/doctor-deps.ts";
+import { EXIT } from "../../errors.ts";
+import { schemeOf } from "../../signature/scheme.ts";
+import { signHeaders } from "../../signature/sign.ts";
+import { verify } from "../../signature/verify.ts";
+import { auditKeyFile } from "../../store/sqlite/store.ts";
+import { print } from "../ui/print.ts";
+import { createProgressBar } from "../ui/progress-bar.ts";
+import { databaseFile } from "../store/reader.ts";
+import { configuredSecrets } from "../configured-secrets.ts";
+import { faultLine, judge } from "../ui/verify-report.ts";
+import { configuredKey, verifyStore } from "../store/verify-store.ts";
+
+/** So many findings are shown one by one; --json gives all. */
+const MAX_SHOWN = 50;
+
+interface Options {
+  readonly allow: string;
+  readonly json?: true;
+}
+
+export function addDoctor(program: Command): void {
+  program
+    .command("doctor")
+    .description("go through the security checklist, here and in git's history")
+    .option(
+      "--allow <file>",
+      "exposed keys that somebody answers for, from the top of the repository",
+      ".hexhook-allow",
+    )
+    .option("--json", "print one JSON object a line")
+    .addHelpText(
+      "after",
+      `
+A line of the allow-list: FINGERPRINT YYYY-MM-DD why. After that day the key is
+told of again.
+Exit status: 0 nothing failed, 1 a check failed.`,
+    )
+    .action(async (options: Options) => {
+      const results = await examine(options.allow);
+      for (const result of results) {
+        await print(options.json ? asciiJson(asJson(result)) : textOf(result));
+      }
+      if (!options.json) {
+        console.log(summaryOf(results));
+      }
+      if (results.some(({ status }) => status === "fail")) {
+        process.exitCode = EXIT.checkFailed;
+      }
+    });
+}
+
+async function examine(allowListFile: string): Promise<CheckResult[]> {
+  // Only here: no other command needs secretlint's rules, which take a while to load.
+  const { runChecklist } = await import("../../doctor/checklist.ts");
+  const env = readEnvironment();
+  let bar = createProgressBar(null);
+  const results = await runChecklist({
+    folder: process.cwd(),
+    allowListFile,
+    hexApi: () => loadHexApi(env),
+    source: () => loadHexSource(env),
+    wholeConfig: () => {
+      loadConfig(env);
+    },
+    verifies,
+    auditSinks: () => sinksOf(env),
+    trail: trailVerdict,
+    configured: () => configuredSecrets(env),
+    ownFiles: () =>
+      [...secretFilesOf(env), auditKeyFile(databaseFile())].map((file) =>
+        path.resolve(file),
+      ),
+    now: Date.now,
+    progress: {
+      total: (count) => {
+        bar = createProgressBar(count, { unit: "files and versions" });
+      },
+      done: () => {
+        bar.advance();
+      },
+    },
+  });
+  bar.done();
+  return results;
+}
+
+/** Tries it: every secret must be taken, and nothing else. */
+function verifies(source: Source, body: Buffer): boolean {
+  const now = Date.now();
+  const scheme = schemeOf(source.scheme);
+  const outcomeOf = (key: Buffer, signedBody: Buffer): boolean => {
+    const headers = signHeaders(
+      scheme,
+      key,
+      signedBody,
+      Math.floor(now / 1000),
+    );
+    const header = (name: string): string | undefined =>
+      (headers as Readonly<Record<string, string>>)[name];
+    return verify({ source, body, header }, now).ok;
+  };
+  const inForce = source.secrets.filter(
+    ({ expiresAt }) => expiresAt === null || now < expiresAt,
+  );
+  return (
+    inForce.every(({ key }) => outcomeOf(key, body)) &&
+    inForce.every(({ key }) => !outcomeOf(key, Buffer.concat([body, body]))) &&
+    !outcomeOf(body, body)
+  );
+}
+
+function sinksOf(env: Environment): string[] {
+  const values = readVariables(env, [
+    "AUDIT_STDOUT",
+    "AUDIT_FILE",
+    "AUDIT_ANALYTICS",
+    "HEX_WRITE_KEY",
+    "HEX_API_KEY",
+  ]);
+  const canWrite = (values.HEX_WRITE_KEY ?? values.HEX_API_KEY) !== null;
+  return [
+    ...(values.AUDIT_STDOUT === "off" ? [] : ["standard output"]),
+    ...(values.AUDIT_FILE === null ? [] : ["AUDIT_FILE"]),
+    ...(values.AUDIT_ANALYTICS !== "off" && canWrite ? ["Hex analytics"] : []),
+  ];
+}
+
+async function trailVerdict(): Promise<TrailVerdict | null> {
+  if (!existsSync(databaseFile())) {
+    return null;
+  }
+  const report = await verifyStore({
+    heads: [],
+    publicKeys: [],
+    partial: false,
+  });
+  const { exit, faults, doubts } = judge(report, configuredKey());
+  return {
+    intact: exit === EXIT.good,
+    faults: faults.map(faultLine),
+    doubts,
+  };
+}
+
+function asJson(result: CheckResult): object {
+  const { check, status, details, hint, findings = [] } = result;
+  return { check, title: CHECKS[check], status, details, hint, findings };
+}
+
+function textOf(result: CheckResult): string {
+  const { check, status, details, hint, findings = [] } = result;
+  const told = findings.slice(0, MAX_SHOWN).map(findingText);
+  const more =
+    findings.length > MAX_SHOWN
+      ? [`and ${findings.length - MAX_SHOWN} more (--json gives all)`]
+      : [];
+  const lines = [
+    ...told,
+    ...more,
+    ...details.map((detail) => shown(detail.replaceAll("…", "..."))),
+  ].flatMap((text) => wrapText(text, TERMINAL_WIDTH - INDENT.length));
+  const advice =
+    status === "pass" || hint === ""
+      ? []
+      : wrapText(`-> ${hint}`, TERMINAL_WIDTH - INDENT.length);
+  return [
+    `${status.toUpperCase().padEnd(4)}  ${CHECKS[check]}`,
+    ...[...lines, ...advice].map((line) => INDENT + line),
+  ].join("\n");
+}
+
+const INDENT = "      ";
+
+function findingText({
+  path: file,
+  line,
+  where,
+  commit,
+  rule,
+  fingerprint,
+}: Finding): string {
+  const place = {
+    tree: "",
+    index: " (staged)",
+    history: ` (in history${commit === null ? "" : `, commit ${commit}`})`,
+  }[where];
+  return `${shown(file)}:${line}${place}: ${rule}, fingerprint ${fingerprint}`;
+}
+
+function summaryOf(results: readonly CheckResult[]): string {
+  const count = (wanted: CheckResult["status"]): number =>
+    results.filter(({ status }) => status === wanted).length;
+  return `${count("pass")} passed, ${count("warn")} warnings, ${count("fail")} failed, ${count("skip")} skipped`;
+}

@@ -1,0 +1,52 @@
+import type { Command } from "commander";
+import { asciiJson } from "../../audit/entry.ts";
+import { createEventFilter } from "../../events/event-filter.ts";
+import { eventJson } from "../../events/event-json.ts";
+import { eventsOf } from "../../events/paginate.ts";
+import {
+  addFilterOptions,
+  type FilterOptions,
+} from "../options/filter-options.ts";
+import { eventText } from "../ui/event-text.ts";
+import { parseCount } from "../options/parse.ts";
+import { print } from "../ui/print.ts";
+import { withReader } from "../store/reader.ts";
+
+const DEFAULT_LIMIT = 50;
+
+interface Options extends FilterOptions {
+  readonly limit: number;
+  readonly json?: true;
+}
+
+export function addEventsList(events: Command): void {
+  addFilterOptions(
+    events
+      .command("list")
+      .description("events with their deliveries, newest first"),
+  )
+    .option("--limit <n>", "show so many", parseCount, DEFAULT_LIMIT)
+    .option("--json", "print one JSON object a line")
+    .action(async (options: Options) => {
+      await withReader(async (store) => {
+        const scan = {
+          filter: createEventFilter(options),
+          order: "newest",
+          from: null,
+        } as const;
+        let shown = 0;
+        for await (const event of eventsOf(store, scan)) {
+          await print(
+            options.json ? asciiJson(eventJson(event)) : eventText(event),
+          );
+          shown += 1;
+          if (shown === options.limit) {
+            break;
+          }
+        }
+        if (shown === 0 && !options.json) {
+          console.error("no event fits");
+        }
+      });
+    });
+}

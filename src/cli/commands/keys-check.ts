@@ -1,0 +1,103 @@
+import type { Command } from "commander";
+import { loadHexApi, readEnvironment } from "../../config/load-config.ts";
+import type { HexApiConfig, HexKey } from "../../config/hex-api.ts";
+import type { Store } from "../../store/port.ts";
+import { TERMINAL_WIDTH, wrapText } from "../ui/terminal-text.ts";
+import { ConfigError, EXIT } from "../../errors.ts";
+import { HexApiError } from "../../hex-api/hex-error.ts";
+import { proveKey } from "../../hex-api/prove-key.ts";
+import { commandClientOptions } from "../hex-client.ts";
+import { operatorOption, thisUser } from "../options/operator.ts";
+import { withOperatorStore } from "../store/operator-store.ts";
+
+interface Options {
+  readonly as?: string;
+  readonly json?: true;
+}
+
+/** How the API takes a key. */
+interface Verdict {
+  readonly key: HexKey;
+  readonly fault: HexApiError | null;
+}
+
+export function addKeysCheck(keys: Command): void {
+  keys
+    .command("check")
+    .description("ask the Hex API (/health) with each key whether it takes it")
+    .addOption(operatorOption())
+    .option("--json", "print one JSON object a line")
+    .addHelpText(
+      "after",
+      "\nEach call needs the scope read:health and is audited.\nExit status: 0 all are taken, 1 one is not, 78 no key is set.",
+    )
+    .action(async (options: Options) => {
+      const config = loadHexApi(readEnvironment());
+      if (config.keys.length === 0) {
+        throw new ConfigError([
+          "HEX_READ_KEY: no key of the Hex API is set (HEX_API_KEY, HEX_READ_KEY, HEX_WRITE_KEY)",
+        ]);
+      }
+      const operator = options.as ?? thisUser();
+      const verdicts = await withOperatorStore(
+        { command: "keys check", operator },
+        (store) => check(config, store, operator),
+        { create: true },
+      );
+      for (const verdict of verdicts) {
+        console.log(
+          options.json
+            ? JSON.stringify(asJson(verdict))
+            : wrapText(asText(verdict, config.apiUrl), TERMINAL_WIDTH).join(
+                "\n",
+              ),
+        );
+      }
+      if (verdicts.some(({ fault }) => fault !== null)) {
+        process.exitCode = EXIT.checkFailed;
+      }
+    });
+}
+
+async function check(
+  config: HexApiConfig,
+  store: Store,
+  operator: string,
+): Promise<Verdict[]> {
+  const client = commandClientOptions(config, store, operator);
+  const verdicts: Verdict[] = [];
+  for (const key of config.keys) {
+    try {
+      await proveKey(client, key.value);
+      verdicts.push({ key, fault: null });
+    } catch (thrown) {
+      if (!(thrown instanceof HexApiError)) {
+        throw thrown;
+      }
+      verdicts.push({ key, fault: thrown });
+    }
+  }
+  return verdicts;
+}
+
+function asText({ key, fault }: Verdict, apiUrl: string): string {
+  const name = `${key.variable.padEnd(13)} ${key.keyId}`;
+  return fault === null
+    ? `${name}  ok: ${new URL(apiUrl).origin} takes it`
+    : `${name}  FAILED: ${fault.message}${adviceFor(fault)}`;
+}
+
+function asJson({ key: { variable, keyId }, fault }: Verdict): object {
+  return {
+    variable,
+    keyId,
+    ok: fault === null,
+    ...(fault === null ? {} : { reason: fault.reason, status: fault.status }),
+  };
+}
+
+function adviceFor({ status }: HexApiError): string {
+  return status === 401 || status === 403
+    ? "; it is revoked, or of another environment: make a new one in the Hex dashboard, then `hexhook keys rotate`"
+    : "";
+}

@@ -1,0 +1,245 @@
+import { readFileSync } from "node:fs";
+import { type Command, Option } from "commander";
+import { loadHexApi, readEnvironment } from "../../config/load-config.ts";
+import {
+  HEX_KEY_VARIABLES,
+  type HexApiConfig,
+  type HexKey,
+  type HexKeyVariable,
+} from "../../config/hex-api.ts";
+import { readSecretFile } from "../../config/secret.ts";
+import { keyIdOf } from "../../domain/key-id.ts";
+import { ConfigError, EXIT, UsageError } from "../../errors.ts";
+import { proveKey } from "../../hex-api/prove-key.ts";
+import { awaitReload } from "../../key-rotation/await-reload.ts";
+import { replaceFile } from "../../key-rotation/replace-file.ts";
+import {
+  rotateKey,
+  type RotationResult,
+  type RotationStep,
+} from "../../key-rotation/rotate-key.ts";
+import type { Store } from "../../store/port.ts";
+import { TERMINAL_WIDTH, wrapText } from "../ui/terminal-text.ts";
+import { commandClientOptions } from "../hex-client.ts";
+import { obtainNewKey, requireNewKey } from "../input/new-key.ts";
+import { operatorOption, thisUser } from "../options/operator.ts";
+import { withOperatorStore } from "../store/operator-store.ts";
+import { parseCount } from "../options/parse.ts";
+import { outliveReader } from "../ui/report.ts";
+
+interface Options {
+  readonly key?: HexKeyVariable;
+  readonly from?: string;
+  readonly within: number;
+  readonly offline?: true;
+  readonly as?: string;
+  readonly json?: true;
+}
+
+/** A key that is to be rotated, and the file that it is in. */
+interface KeyInFile {
+  readonly key: HexKey;
+  readonly file: string;
+}
+
+export function addKeysRotate(keys: Command): void {
+  keys
+    .command("rotate")
+    .description("bring a new key of the Hex API into force, step by step")
+    .addOption(
+      new Option(
+        "--key <variable>",
+        "the key to rotate (default: the one that has a file)",
+      ).choices(HEX_KEY_VARIABLES),
+    )
+    .option(
+      "--from <file>",
+      "read the new key from a file (- = standard input) instead of asking",
+    )
+    .option(
+      "--within <seconds>",
+      "how long the service may take to reload",
+      parseCount,
+      30,
+    )
+    .option("--offline", "no service is running: the next start reads the key")
+    .addOption(operatorOption())
+    .option("--json", "print one JSON object a line")
+    .addHelpText(
+      "after",
+      `
+Make the new key in the Hex dashboard first, with the same scopes, and leave the
+old one valid. The new key is proved against /health, written to the file that
+NAME_FILE names, taken by the running service by itself, and proved again. When a
+step fails or is interrupted, the old key stays in force, or is put back.
+Exit status: 0 the new key is in force, 1 a step failed, 64 no usable new key was
+given, 78 the key has no file.`,
+    )
+    .action(rotate);
+}
+
+async function rotate(options: Options): Promise<void> {
+  const env = readEnvironment();
+  const config = loadHexApi(env);
+  const rotated = keyInFile(config, env, options.key);
+  const { key } = rotated;
+  const say = speaker(options.json ?? false);
+  say(
+    { variable: key.variable, keyId: key.keyId },
+    `${key.variable} ${key.keyId} is to be replaced`,
+  );
+  const newKey = await obtainNewKey(options.from, key.variable);
+  requireNewKey(newKey, config, key.variable);
+  const newKeyId = keyIdOf(newKey);
+  const operator = options.as ?? thisUser();
+  const stop = new AbortController();
+  const interrupt = (): void => {
+    stop.abort();
+  };
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
+    process.on(signal, interrupt);
+  }
+  outliveReader();
+  const result = await withOperatorStore(
+    { command: "keys rotate", operator },
+    (store) =>
+      run(store, {
+        config,
+        rotated,
+        newKey,
+        operator,
+        signal: stop.signal,
+        reloadWithinMs: options.offline ? null : options.within * 1000,
+        onStep: (step, detail) => {
+          say({ step, ok: true, keyId: newKeyId }, `ok      ${detail}`);
+        },
+      }),
+    { create: true },
+  );
+  conclude(result, { key, newKeyId, say });
+}
+
+interface Run {
+  readonly config: HexApiConfig;
+  readonly rotated: KeyInFile;
+  readonly newKey: string;
+  readonly operator: string;
+  readonly signal: AbortSignal;
+  /** Null = no service is running. */
+  readonly reloadWithinMs: number | null;
+  readonly onStep: (step: RotationStep, detail: string) => void;
+}
+
+async function run(store: Store, given: Run): Promise<RotationResult> {
+  const { rotated, newKey, signal, reloadWithinMs: withinMs } = given;
+  const { key, file } = rotated;
+  const client = commandClientOptions(given.config, store, given.operator);
+  const position = await store.lastPosition();
+  const expected = {
+    position,
+    variable: key.variable,
+    keyId: keyIdOf(newKey),
+  };
+  return rotateKey(
+    {
+      prove: (candidate) => proveKey(client, candidate, signal),
+      replace: (fresh) => replaceFile(file, `${fresh}${lineEndOf(file)}`),
+      read: () => {
+        const read = readSecretFile(file);
+        if ("fault" in read) {
+          throw new Error(`${key.variable}_FILE ${read.fault}`);
+        }
+        return read.value;
+      },
+      reloaded:
+        withinMs === null
+          ? null
+          : () =>
+              awaitReload(store, expected, {
+                withinMs,
+                now: Date.now,
+                signal,
+              }),
+      signal,
+      onStep: given.onStep,
+    },
+    newKey,
+  );
+}
+
+/** Kept as it was: some readers of the file mind it. */
+function lineEndOf(file: string): string {
+  return /\r?\n$/.exec(readFileSync(file, "utf8"))?.[0] ?? "";
+}
+
+/** Only what is in a file of its own can be replaced while the service runs. */
+function keyInFile(
+  { keys }: HexApiConfig,
+  env: Readonly<Record<string, string | undefined>>,
+  wanted: HexKeyVariable | undefined,
+): KeyInFile {
+  const inFiles = keys.flatMap((key): KeyInFile[] => {
+    const file = env[`${key.variable}_FILE`];
+    return file ? [{ key, file }] : [];
+  });
+  const found = inFiles.filter(
+    ({ key }) => wanted === undefined || key.variable === wanted,
+  );
+  const [one] = found;
+  if (one === undefined) {
+    const set = keys.map(({ variable }) => variable);
+    const name = wanted ?? set[0] ?? "HEX_WRITE_KEY";
+    throw new ConfigError([
+      set.includes(name)
+        ? `${name}: a running service cannot be given another one; put the key into a file and name it in ${name}_FILE`
+        : `${name}_FILE: must name the file that the key is in`,
+    ]);
+  }
+  if (found.length > 1) {
+    const names = found.map(({ key }) => key.variable).join(", ");
+    throw new UsageError(`say which with --key: ${names}`);
+  }
+  return one;
+}
+
+const STEP_NAMES: Readonly<Record<RotationStep, string>> = {
+  prove: "proving the new key",
+  write: "writing it to its file",
+  reload: "having the service take it",
+  prove_again: "proving what is in the file",
+};
+
+type Say = (facts: object, text: string) => void;
+
+function speaker(json: boolean): Say {
+  return (facts, text) => {
+    const lines = wrapText(text, TERMINAL_WIDTH);
+    console.log(json ? JSON.stringify(facts) : lines.join("\n"));
+  };
+}
+
+function conclude(
+  result: RotationResult,
+  { key, newKeyId, say }: { key: HexKey; newKeyId: string; say: Say },
+): void {
+  const { variable, keyId } = key;
+  if (result.ok) {
+    say(
+      { ok: true, variable, keyId: newKeyId, revoke: keyId },
+      `done    ${variable} ${newKeyId} is in force; now revoke ${keyId} in the Hex dashboard`,
+    );
+    return;
+  }
+  const { step, why, inForce } = result;
+  say(
+    { step, ok: false, variable, why, inForce },
+    `FAILED  ${STEP_NAMES[step]}: ${why}`,
+  );
+  if (inForce === "old") {
+    say(
+      { ok: false, variable, keyId },
+      `kept    ${variable} ${keyId} is in force as before; do not revoke it`,
+    );
+  }
+  process.exitCode = EXIT.checkFailed;
+}

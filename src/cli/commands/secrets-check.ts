@@ -1,0 +1,156 @@
+import { existsSync } from "node:fs";
+import type { Command } from "commander";
+import {
+  loadHexApi,
+  loadHexSource,
+  readEnvironment,
+} from "../../config/load-config.ts";
+import { type KeyAge, judgeKeyAge } from "../../domain/key-age.ts";
+import { lastUseOf } from "../../audit/search/key-use.ts";
+import type { SigningSecret } from "../../domain/model.ts";
+import type { AuditReader } from "../../store/port.ts";
+import { EXIT } from "../../errors.ts";
+import { print } from "../ui/print.ts";
+import { databaseFile, withReader } from "../store/reader.ts";
+
+interface Options {
+  readonly json?: true;
+}
+
+/** What is known of a secret or key, without the thing itself. Times are ISO. */
+interface SecretStatus {
+  /** Where it is configured. */
+  readonly name: string;
+  readonly keyId: string;
+  /** The source whose messages it signs; null for a key of the Hex API. */
+  readonly source: string | null;
+  /** `current` is what senders should sign with; `previous` is accepted until it expires; `api` is a key of the Hex API. */
+  readonly role: "current" | "previous" | "api";
+  readonly createdAt: string | null;
+  readonly ageDays: number | null;
+  readonly age: KeyAge["verdict"] | null;
+  readonly expiresAt: string | null;
+  readonly expired: boolean;
+  /** Null = never, as far as the trail goes. */
+  readonly lastUsedAt: string | null;
+}
+
+export function addSecretsCheck(secrets: Command): void {
+  secrets
+    .command("check")
+    .description("the secrets in force: how old they are, when last used")
+    .option("--json", "print one JSON object a line")
+    .addHelpText(
+      "after",
+      "\nAn old secret that is not used any more can go.\nExit status: 0 good, 1 a secret is 90 days old or nobody has said how old (warns\nfrom 75 days), 78 a secret is missing or weak.",
+    )
+    .action(async (options: Options) => {
+      const statuses = await secretStatuses();
+      for (const status of statuses) {
+        await print(options.json ? JSON.stringify(status) : textOf(status));
+      }
+      const failed = statuses.some(
+        ({ age }) => age === "overdue" || age === "unknown",
+      );
+      if (failed) {
+        process.exitCode = EXIT.checkFailed;
+      }
+    });
+}
+
+async function secretStatuses(): Promise<SecretStatus[]> {
+  const env = readEnvironment();
+  const source = loadHexSource(env);
+  const { keys } = loadHexApi(env);
+  const now = Date.now();
+  const read = async (trail: AuditReader | null): Promise<SecretStatus[]> => {
+    const lastUsedAt = async (
+      keyId: string,
+      kind: "webhook" | "hex.api",
+    ): Promise<string | null> =>
+      trail === null ? null : lastUseOf(trail, keyId, kind);
+    const signing = source.secrets.map(async (secret, index) => ({
+      ...statusOf(secret, source.name, { isCurrent: index === 0, now }),
+      lastUsedAt: await lastUsedAt(secret.keyId, "webhook"),
+    }));
+    const api = keys.map(
+      async ({ variable, keyId }): Promise<SecretStatus> => ({
+        name: variable,
+        keyId,
+        source: null,
+        role: "api",
+        createdAt: null,
+        ageDays: null,
+        age: null,
+        expiresAt: null,
+        expired: false,
+        lastUsedAt: await lastUsedAt(keyId, "hex.api"),
+      }),
+    );
+    return Promise.all([...signing, ...api]);
+  };
+  // Before the first start there is no trail yet, and nothing was used.
+  return existsSync(databaseFile()) ? withReader(read) : read(null);
+}
+
+function statusOf(
+  secret: SigningSecret,
+  source: string,
+  { isCurrent, now }: { isCurrent: boolean; now: number },
+): SecretStatus {
+  const { name, keyId, createdAt, expiresAt } = secret;
+  const age = judgeKeyAge(createdAt, now);
+  return {
+    name,
+    keyId,
+    source,
+    role: isCurrent ? "current" : "previous",
+    createdAt: isoOf(createdAt),
+    ageDays: age.days,
+    // A previous one is on its way out: what counts is its end.
+    age: isCurrent ? age.verdict : null,
+    expiresAt: isoOf(expiresAt),
+    expired: expiresAt !== null && now >= expiresAt,
+    lastUsedAt: null,
+  };
+}
+
+const isoOf = (at: number | null): string | null =>
+  at === null ? null : new Date(at).toISOString();
+
+const AGES: Readonly<Record<KeyAge["verdict"], string>> = {
+  fresh: "ok",
+  due: "due for rotation: from 90 days on it is overdue",
+  overdue: "OVERDUE: make a new one (hexhook secrets generate)",
+  unknown:
+    "AGE UNKNOWN: set HEX_SECRET_CREATED_AT, or createdAt in the file, to a day not to come",
+};
+
+function textOf(status: SecretStatus): string {
+  const { name, keyId, source, role, ageDays, age, lastUsedAt } = status;
+  const lines = [
+    `${name} ${keyId}${source === null ? "" : ` of source ${source}`}`,
+  ];
+  if (age !== null) {
+    const days = ageDays === null ? "" : `${ageDays} days old: `;
+    lines.push(`${days}${AGES[age]}`);
+  }
+  if (role === "previous") {
+    lines.push(endOf(status));
+  }
+  lines.push(
+    lastUsedAt === null
+      ? "not used so far, by the audit trail"
+      : `last used ${lastUsedAt}`,
+  );
+  return lines.join("\n    ");
+}
+
+function endOf({ expired, expiresAt }: SecretStatus): string {
+  if (expiresAt === null) {
+    return "accepted without end: give it one";
+  }
+  return expired
+    ? `refused since ${expiresAt}: take it away`
+    : `accepted until ${expiresAt}`;
+}

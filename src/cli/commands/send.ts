@@ -1,0 +1,234 @@
+import { randomUUID } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { type Command, Option } from "commander";
+import {
+  loadHexSource,
+  readEnvironment,
+  readVariables,
+} from "../../config/load-config.ts";
+import type { Source } from "../../domain/model.ts";
+import { asError, EXIT, UsageError } from "../../errors.ts";
+import { parseCount, parseTimestampOption } from "../options/parse.ts";
+import { createProgressBar } from "../ui/progress-bar.ts";
+import {
+  type Answer,
+  send,
+  signDelivery,
+  tamper,
+  type Tampering,
+  TAMPERINGS,
+  verdictOf,
+} from "../sender.ts";
+import { requireSource } from "../source.ts";
+
+interface Options {
+  url?: string;
+  source: string;
+  type?: string;
+  id?: string;
+  data?: string;
+  file?: string;
+  timestamp?: number;
+  count: number;
+  concurrency: number;
+  tamper?: Tampering;
+  repeat?: true;
+  json?: true;
+}
+
+const DEFAULT_TYPE = "hexhook.test";
+
+/** Runs of more deliveries than this show a bar and a summary instead of a line each, on a terminal. */
+const LONG_RUN = 20;
+
+/** More at once than this no sender needs, and no socket table bears. */
+const MAX_LANES = 1000;
+
+export function addSend(program: Command): void {
+  program
+    .command("send")
+    .description("sign and send test deliveries, and print what each one got")
+    .option(
+      "--url <url>",
+      "the endpoint, or the base of it (default: http://127.0.0.1:PORT)",
+    )
+    .option("--source <name>", "the source to send as", "hex")
+    .option("--type <type>", `the event type (default: ${DEFAULT_TYPE})`)
+    .option("--id <id>", "the event id (default: a new one for each)")
+    .option(
+      "--data <json>",
+      "the event's data; an object with id and type is the whole body",
+    )
+    .option("--file <file>", "send this file, byte for byte, as the body")
+    .option("--timestamp <seconds>", "sign at this time", parseTimestampOption)
+    .option("--count <n>", "how many to send", parseCount, 1)
+    .option("--concurrency <n>", "how many at once", parseCount, 1)
+    .addOption(
+      new Option(
+        "--tamper <part>",
+        "change this part after signing; being refused is then what is right",
+      ).choices(TAMPERINGS),
+    )
+    .option("--repeat", "send each one twice, the second time unchanged")
+    .option("--json", "print one JSON object a line")
+    .addHelpText(
+      "after",
+      `
+Exit status: 0 when every delivery got the answer it should have (2xx; 401 when
+tampered with; 409 or "duplicate" for the second of a repeat), else 1.`,
+    )
+    .action(async (options: Options) => {
+      const { file, data, id, type } = options;
+      if (file !== undefined && (data ?? id ?? type) !== undefined) {
+        throw new UsageError(
+          "--file is the whole body: it goes without --data, --id and --type",
+        );
+      }
+      const env = readEnvironment();
+      const source = requireSource(loadHexSource(env), options.source);
+      const { PORT: port } = readVariables(env, ["PORT"]);
+      const url = endpointUrl(
+        options.url ?? `http://127.0.0.1:${port}`,
+        source,
+      );
+      const good = await sendAll(url, source, options);
+      process.exitCode = good ? EXIT.good : EXIT.checkFailed;
+    });
+}
+
+function endpointUrl(base: string, source: Source): string {
+  if (!URL.canParse(base) || !/^https?:/.test(base)) {
+    throw new UsageError("--url must be an http:// or https:// URL");
+  }
+  const url = new URL(base);
+  if (url.pathname === "/") {
+    url.pathname = `/webhooks/${source.name}`;
+  }
+  return url.href;
+}
+
+async function sendAll(
+  url: string,
+  source: Source,
+  options: Options,
+): Promise<boolean> {
+  const { count, concurrency, json } = options;
+  const quiet = !json && count > LONG_RUN && process.stdout.isTTY;
+  const bar = count > LONG_RUN ? createProgressBar(count) : null;
+  const tally = new Map<string, number>();
+  let next = 0;
+  let good = true;
+
+  async function one(n: number): Promise<void> {
+    const { id, body } = bodyOf(options, n);
+    const timestamp = options.timestamp ?? Math.floor(Date.now() / 1000);
+    const signed = signDelivery(source, body, timestamp);
+    const delivery =
+      options.tamper === undefined
+        ? signed
+        : tamper(source, signed, options.tamper);
+    for (const isRepeat of options.repeat ? [false, true] : [false]) {
+      const answer = await send(url, delivery);
+      good = isRight(answer, options.tamper !== undefined, isRepeat) && good;
+      note(n, id, answer);
+    }
+    bar?.advance();
+  }
+
+  function note(n: number, id: string | null, answer: Answer): void {
+    const { status, durationMs } = answer;
+    const verdict = verdictOf(answer);
+    const key = `${status} ${verdict}`;
+    tally.set(key, (tally.get(key) ?? 0) + 1);
+    if (json) {
+      console.log(JSON.stringify({ n, id, status, verdict, durationMs }));
+    } else if (!quiet) {
+      const what =
+        status === 0
+          ? `no answer (${verdict}): is the service running at ${url}?`
+          : `${key} (${durationMs} ms)`;
+      console.log([`${n}:`, ...(id === null ? [] : [id]), what].join(" "));
+    }
+  }
+
+  async function lane(): Promise<void> {
+    while (next < count) {
+      next += 1;
+      await one(next);
+    }
+  }
+
+  await Promise.all(
+    Array.from({ length: Math.min(concurrency, count, MAX_LANES) }, lane),
+  );
+  if (bar !== null) {
+    bar.done();
+    if (!json) {
+      for (const [key, times] of tally) {
+        console.log(`${times} x ${key}`);
+      }
+    }
+  }
+  return good;
+}
+
+function isRight(
+  { status }: Answer,
+  tampered: boolean,
+  isRepeat: boolean,
+): boolean {
+  if (tampered) {
+    return status === 401;
+  }
+  const accepted = status >= 200 && status < 300;
+  return accepted || (isRepeat && status === 409);
+}
+
+/** The body of the nth delivery, and its event id where it is made here. */
+function bodyOf(
+  options: Options,
+  n: number,
+): { id: string | null; body: Buffer } {
+  if (options.file !== undefined) {
+    return { id: null, body: readBody(options.file) };
+  }
+  const data = parseData(options.data);
+  if (isWholeBody(data) && options.data !== undefined) {
+    return { id: data.id, body: Buffer.from(options.data) };
+  }
+  const id =
+    options.id === undefined
+      ? `evt_${randomUUID()}`
+      : options.count === 1
+        ? options.id
+        : `${options.id}-${n}`;
+  const event = { id, type: options.type ?? DEFAULT_TYPE, data };
+  return { id, body: Buffer.from(JSON.stringify(event)) };
+}
+
+function readBody(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (thrown) {
+    throw new UsageError(`--file: ${asError(thrown).message}`);
+  }
+}
+
+function parseData(text: string | undefined): unknown {
+  try {
+    return text === undefined ? {} : JSON.parse(text);
+  } catch {
+    throw new UsageError("--data must be JSON");
+  }
+}
+
+function isWholeBody(data: unknown): data is { id: string } {
+  return (
+    typeof data === "object" &&
+    data !== null &&
+    "id" in data &&
+    "type" in data &&
+    typeof data.id === "string" &&
+    typeof data.type === "string"
+  );
+}

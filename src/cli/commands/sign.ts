@@ -1,0 +1,41 @@
+import type { Command } from "commander";
+import { loadHexSource, readEnvironment } from "../../config/load-config.ts";
+import { schemeOf } from "../../signature/scheme.ts";
+import { signHeaders } from "../../signature/sign.ts";
+import { parseTimestampOption } from "../options/parse.ts";
+import { readStdin } from "../input/stdin.ts";
+import { currentKey, requireSource } from "../source.ts";
+
+export function addSign(program: Command): void {
+  program
+    .command("sign")
+    .description("print the headers that sign a body on standard input")
+    .option("--source <name>", "the source to sign as", "hex")
+    .option("--timestamp <seconds>", "sign at this time", parseTimestampOption)
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      "\nExample:\n  $ hexhook sign < body.json\n  x-hex-timestamp: …\n  x-hex-signature: …",
+    )
+    .action(
+      async (options: { source: string; timestamp?: number; json?: true }) => {
+        const source = requireSource(
+          loadHexSource(readEnvironment()),
+          options.source,
+        );
+        const headers = signHeaders(
+          schemeOf(source.scheme),
+          currentKey(source),
+          await readStdin(),
+          options.timestamp ?? Math.floor(Date.now() / 1000),
+        );
+        if (options.json) {
+          console.log(JSON.stringify(headers));
+          return;
+        }
+        for (const [name, value] of Object.entries(headers)) {
+          console.log(`${name}: ${value}`);
+        }
+      },
+    );
+}

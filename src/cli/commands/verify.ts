@@ -1,0 +1,143 @@
+import { readFileSync } from "node:fs";
+import type { Command } from "commander";
+import {
+  loadHexSource,
+  readEnvironment,
+  readVariables,
+} from "../../config/load-config.ts";
+import { judgeWindow, skewSeconds } from "../../intake/replay-window.ts";
+import { asError, EXIT, UsageError } from "../../errors.ts";
+import { explain } from "../../signature/explain.ts";
+import { verify } from "../../signature/verify.ts";
+import { collect, parseTimestampOption } from "../options/parse.ts";
+import { readStdin } from "../input/stdin.ts";
+import { requireSource } from "../source.ts";
+
+interface Options {
+  source: string;
+  header?: string[];
+  body?: string;
+  now?: number;
+  explain?: true;
+  json?: true;
+}
+
+export function addVerify(program: Command): void {
+  program
+    .command("verify")
+    .description("check headers and body offline and say why they fail")
+    .option("--source <name>", "the source to check against", "hex")
+    .option("-H, --header <line>", "a header, `name: value`", collect)
+    .option("--body <file>", "the exact body (default: standard input)")
+    .option("--now <seconds>", "judge as of this time", parseTimestampOption)
+    .option("--explain", "also say what may have gone wrong on the way")
+    .option("--json", "print one JSON object")
+    .addHelpText(
+      "after",
+      `
+Without -H, standard input is the headers, an empty line and the body:
+  $ (hexhook sign < body.json; echo; cat body.json) | hexhook verify
+Exit status: 0 verified, 1 not.`,
+    )
+    .action(async (options: Options) => {
+      const env = readEnvironment();
+      const source = requireSource(loadHexSource(env), options.source);
+      const { REPLAY_WINDOW_SECONDS: window } = readVariables(env, [
+        "REPLAY_WINDOW_SECONDS",
+      ]);
+      const { headers, body } = await readMessage(options);
+      const header = (name: string): string | undefined => headers.get(name);
+      const now = options.now === undefined ? Date.now() : options.now * 1000;
+
+      const verified = verify({ source, body, header }, now);
+      let reason = verified.ok ? null : verified.reason;
+      if (verified.ok && verified.signedAt !== null) {
+        const verdict = judgeWindow(
+          skewSeconds(now, verified.signedAt),
+          window,
+        );
+        reason = verdict === "inside" ? null : verdict;
+      }
+      const hints =
+        options.explain && reason !== null
+          ? explain({ source, body, header }, { now, reason, window })
+          : [];
+      if (options.json) {
+        const { keyId } = verified;
+        console.log(
+          JSON.stringify({ ok: reason === null, reason, keyId, hints }),
+        );
+      } else {
+        console.log(
+          reason === null
+            ? `verified (key ${verified.keyId ?? ""})`
+            : `not verified: ${reason}`,
+        );
+        for (const hint of hints) {
+          console.log(`  ${hint}`);
+        }
+      }
+      process.exitCode = reason === null ? EXIT.good : EXIT.checkFailed;
+    });
+}
+
+async function readMessage(
+  options: Options,
+): Promise<{ headers: Map<string, string>; body: Buffer }> {
+  if (options.header !== undefined) {
+    const headers = parseHeaders(options.header);
+    return {
+      headers,
+      body:
+        options.body === undefined
+          ? await readStdin()
+          : readBodyFile(options.body),
+    };
+  }
+  const input = await readStdin();
+  if (options.body !== undefined) {
+    return {
+      headers: parseHeaders(input.toString("latin1").split(/\r?\n/)),
+      body: readBodyFile(options.body),
+    };
+  }
+  const gap = /\r?\n\r?\n/.exec(input.toString("latin1"));
+  if (gap === null) {
+    throw new UsageError(
+      "give the headers with -H, or on standard input: headers, an empty line, the body",
+    );
+  }
+  return {
+    headers: parseHeaders(
+      input.subarray(0, gap.index).toString("latin1").split(/\r?\n/),
+    ),
+    body: input.subarray(gap.index + gap[0].length),
+  };
+}
+
+function readBodyFile(file: string): Buffer {
+  try {
+    return readFileSync(file);
+  } catch (thrown) {
+    throw new UsageError(`--body: ${asError(thrown).message}`);
+  }
+}
+
+function parseHeaders(lines: readonly string[]): Map<string, string> {
+  const headers = new Map<string, string>();
+  for (const line of lines) {
+    if (line.trim() === "" || /^[A-Z]+ \S+ HTTP\//.test(line)) {
+      continue;
+    }
+    const colon = line.indexOf(":");
+    if (colon < 1) {
+      throw new UsageError("a header must look like `name: value`");
+    }
+    const name = line.slice(0, colon).trim().toLowerCase();
+    if (headers.has(name)) {
+      throw new UsageError(`the header ${name} is there twice`);
+    }
+    headers.set(name, line.slice(colon + 1).trim());
+  }
+  return headers;
+}

@@ -1,0 +1,30 @@
+import { createInterface } from "node:readline/promises";
+import { Writable } from "node:stream";
+import { UsageError } from "../../errors.ts";
+
+/** Asks on the terminal for something that is not to be seen there. */
+export async function askHidden(question: string): Promise<string> {
+  process.stderr.write(question);
+  const nowhere = new Writable({
+    write(_chunk, _encoding, callback) {
+      callback();
+    },
+  });
+  const lines = createInterface({
+    input: process.stdin,
+    output: nowhere,
+    terminal: true,
+  });
+  const gone = new AbortController();
+  lines.once("SIGINT", () => {
+    gone.abort();
+  });
+  try {
+    return await lines.question("", { signal: gone.signal });
+  } catch {
+    throw new UsageError("nothing was given; nothing was changed");
+  } finally {
+    lines.close();
+    process.stderr.write("\n");
+  }
+}

@@ -1,0 +1,57 @@
+import { readFileSync, statSync } from "node:fs";
+import {
+  type HexApiConfig,
+  type HexKeyVariable,
+  liveKeyFault,
+} from "../../config/hex-api.ts";
+import { headerSecretFault, readSecretFile } from "../../config/secret.ts";
+import { UsageError } from "../../errors.ts";
+import { askHidden } from "./ask-hidden.ts";
+import { readStdin } from "./stdin.ts";
+
+/** A new key, from a file, from standard input (`-`), or asked for on the terminal. Throws UsageError. */
+export async function obtainNewKey(
+  from: string | undefined,
+  variable: string,
+): Promise<string> {
+  if (from === undefined) {
+    if (!process.stdin.isTTY) {
+      throw new UsageError(
+        "give the new key with --from FILE, or --from - for standard input",
+      );
+    }
+    return askHidden(`New key for ${variable} (it is not shown): `);
+  }
+  if (from === "-") {
+    return (await readStdin()).toString("utf8").replace(/\r?\n$/, "");
+  }
+  if (statSync(from, { throwIfNoEntry: false })?.isFIFO()) {
+    // Of a shell: `--from <(command)`.
+    return readFileSync(from, "utf8").replace(/\r?\n$/, "");
+  }
+  const read = readSecretFile(from);
+  if ("fault" in read) {
+    throw new UsageError(`--from ${read.fault}`);
+  }
+  return read.value;
+}
+
+/** Throws UsageError when a key cannot take the place of that of `variable`. */
+export function requireNewKey(
+  newKey: string,
+  { keys, environment }: HexApiConfig,
+  variable: HexKeyVariable,
+): void {
+  const fault = headerSecretFault(newKey) ?? liveKeyFault(newKey, environment);
+  if (fault !== null) {
+    throw new UsageError(`the new key ${fault}`);
+  }
+  const same = keys.find(({ value }) => value === newKey);
+  if (same !== undefined) {
+    throw new UsageError(
+      same.variable === variable
+        ? "the new key is the old one; make a new one in the Hex dashboard"
+        : `the new key is that of ${same.variable}; a reader and a writer have a key each`,
+    );
+  }
+}

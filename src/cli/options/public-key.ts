@@ -1,0 +1,42 @@
+import { createPublicKey } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { InvalidArgumentError } from "commander";
+import { publicKeyText, readPublicKey } from "../../audit/checkpoint.ts";
+import { errorCode } from "../../errors.ts";
+
+/** Adds an Ed25519 public key: base64 of its SPKI DER, as checkpoints name it, or the path of a file that holds it so or in PEM. */
+export function readPublicKeyOption(
+  text: string,
+  earlier: readonly string[] = [],
+): string[] {
+  const key = keyIn(text) ?? keyIn(contentOf(text));
+  if (key === null) {
+    throw new InvalidArgumentError(`It must be ${WHAT_IT_IS}.`);
+  }
+  return [...earlier, key];
+}
+
+const WHAT_IT_IS =
+  "an Ed25519 public key as metadata.publicKey of a checkpoint has it, or a file that holds it so or in PEM";
+
+function contentOf(file: string): string {
+  try {
+    return readFileSync(file, "utf8").trim();
+  } catch (error) {
+    throw new InvalidArgumentError(
+      `It cannot be read (${errorCode(error) ?? "unknown"}); it must be ${WHAT_IT_IS}.`,
+    );
+  }
+}
+
+function keyIn(text: string): string | null {
+  if (readPublicKey(text) !== null) {
+    return text;
+  }
+  try {
+    const key = createPublicKey(text);
+    return key.asymmetricKeyType === "ed25519" ? publicKeyText(key) : null;
+  } catch {
+    return null;
+  }
+}

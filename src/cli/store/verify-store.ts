@@ -1,0 +1,57 @@
+import { accessSync, constants } from "node:fs";
+import type { TrailReport } from "../../audit/verify/trail-report.ts";
+import {
+  createTrailVerifier,
+  type VerifyOptions,
+} from "../../audit/verify/verify-trail.ts";
+import { readEnvironment, readVariables } from "../../config/load-config.ts";
+import { publicKeyOf } from "../../audit/checkpoint.ts";
+import type { AuditReader } from "../../store/port.ts";
+import { errorCode } from "../../errors.ts";
+import { auditKeyFile, readAuditKey } from "../../store/sqlite/store.ts";
+import { createProgressBar } from "../ui/progress-bar.ts";
+import { rowsOf, withReader } from "./reader.ts";
+
+/**
+ * The public key of the one that signs here; none when there is none yet, or this user may not read it. Throws ConfigError
+ * when something else is wrong with it: a mistake there must not make a verification say less.
+ */
+export function configuredKey(): string[] {
+  const { DATABASE_URL: file, AUDIT_SIGNING_KEY: key } = readVariables(
+    readEnvironment(),
+    ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
+  );
+  const signing =
+    key ?? (mayRead(auditKeyFile(file)) ? readAuditKey(file) : null);
+  return signing === null ? [] : [publicKeyOf(signing)];
+}
+
+function mayRead(file: string): boolean {
+  try {
+    accessSync(file, constants.R_OK);
+    return true;
+  } catch (thrown) {
+    return errorCode(thrown) !== "EACCES";
+  }
+}
+
+/** Verifies the trail of the configured store, with a progress bar. */
+export async function verifyStore(
+  options: VerifyOptions,
+): Promise<TrailReport> {
+  const verify = async (trail: AuditReader): Promise<TrailReport> => {
+    const verifier = createTrailVerifier(options);
+    const heads = await trail.heads();
+    const bar = createProgressBar(await trail.lastPosition());
+    let position = 0;
+    for await (const row of rowsOf(trail)) {
+      verifier.entry(row.line);
+      bar.advance(row.position - position);
+      position = row.position;
+    }
+    bar.done();
+    return verifier.finish(heads);
+  };
+  // What a running service appends or purges meanwhile is no fault.
+  return withReader(verify, { snapshot: true });
+}

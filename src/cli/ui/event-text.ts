@@ -1,0 +1,74 @@
+import type {
+  DeliveryStatus,
+  EventDetail,
+  EventStatus,
+} from "../../domain/model.ts";
+import { shown, shownTime, TERMINAL_WIDTH, wrap } from "./terminal-text.ts";
+
+/** Events for a person, in the width of a terminal. */
+
+/** An event and its deliveries, a line each. */
+export function eventText(event: EventStatus): string {
+  const { receivedAt, source, id, type, deliveries } = event;
+  return [
+    ...wrap(
+      [shownTime(receivedAt), shown(source), shown(id), shown(type)],
+      TERMINAL_WIDTH,
+      { whole: true },
+    ),
+    ...deliveries.flatMap((delivery) => line(deliveryText(delivery))),
+  ].join("\n");
+}
+
+/** All that is known of an event but its body. */
+export function eventDetailText(event: EventDetail): string {
+  const { receivedAt, source, id, type, bodyBytes, bodySha256 } = event;
+  return [
+    shown(id),
+    ...line(`source ${shown(source)}, type ${shown(type)}`),
+    ...line(
+      `received ${shownTime(receivedAt)}, ${bodyBytes} bytes of ${shown(event.contentType)}`,
+    ),
+    ...line(`sha256 ${bodySha256}`),
+    ...event.deliveries.flatMap((delivery) => [
+      ...line(`delivery ${delivery.id} to ${deliveryText(delivery)}`),
+      ...delivery.attempts.flatMap((attempt) => {
+        const { startedAt, endedAt, ok, status, reason, detail } = attempt;
+        const took =
+          startedAt === null || endedAt === null
+            ? []
+            : [`(${endedAt - startedAt} ms)`];
+        return line(
+          [
+            `${attempt.attempt}.`,
+            startedAt === null ? "" : shownTime(startedAt),
+            ok ? "ok" : "FAIL",
+            ...[reason, status, detail].flatMap((fact) =>
+              fact === null ? [] : [shown(fact)],
+            ),
+            ...took,
+          ].join(" "),
+        );
+      }),
+    ]),
+  ].join("\n");
+}
+
+function deliveryText(delivery: DeliveryStatus): string {
+  const { destination, state, attempt, underWay, nextAttemptAt } = delivery;
+  const attempts = `${attempt} ${attempt === 1 ? "attempt" : "attempts"}`;
+  const next = underWay
+    ? ", one under way"
+    : state !== "pending"
+      ? ""
+      : nextAttemptAt === null
+        ? ", waits for another of its key"
+        : `, next ${shownTime(nextAttemptAt)}`;
+  return `${shown(destination)}: ${state}, ${attempts}${next}`;
+}
+
+/** Ids are shown whole, however long: one that is cut is no id. */
+function line(text: string): string[] {
+  const [first = "", ...others] = text.split(" ");
+  return wrap([`  ${first}`, ...others], TERMINAL_WIDTH, { whole: true });
+}

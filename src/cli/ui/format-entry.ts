@@ -1,0 +1,116 @@
+import { shown, wrap } from "./terminal-text.ts";
+import type { ParsedEntry } from "../../audit/parsed-entry.ts";
+
+const RED = "\u001b[31m";
+const GREEN = "\u001b[32m";
+const RESET = "\u001b[0m";
+
+/**
+ * One entry for a person: time in UTC, result, action, and what tells most of it, on further indented lines where it
+ * does not fit `width`. Whatever a sender put into it is shown escaped, so that a terminal acts on nothing.
+ */
+export function prettyEntry(
+  entry: ParsedEntry,
+  options: { colours: boolean; width: number },
+): string {
+  const { colours, width } = options;
+  const good = entry.result === "success";
+  const time = `${shown(entry.timestamp).slice(0, 19).replace("T", " ")}Z`;
+  const mark = good ? "ok  " : "FAIL";
+  const lines = wrap(
+    [`${time} ${mark} ${shown(entry.action)}`, ...factsOf(entry)],
+    width,
+  );
+  const text = lines.join("\n");
+  // The mark always stands at the same place of the first line.
+  const at = time.length + 1;
+  return colours
+    ? `${text.slice(0, at)}${good ? GREEN : RED}${mark}${RESET}${text.slice(at + mark.length)}`
+    : text;
+}
+
+/** What these are about stands there alone. */
+const NAMED_BY_RESOURCE = /^(?:secret\.|hex\.api\.)/;
+
+/** What tells most, first. */
+function factsOf(entry: ParsedEntry): string[] {
+  const { action, resource, metadata } = entry;
+  const fact = (
+    name: string,
+    show: (value: unknown) => string | string[] = shown,
+  ): string[] =>
+    metadata[name] === undefined ? [] : [show(metadata[name])].flat();
+  const list = (name: string): string[] =>
+    fact(name, (value) =>
+      Array.isArray(value) && value.length > 0
+        ? [`${name}=${value.map(shown).join(",")}`]
+        : [],
+    );
+  const place = resource.startsWith("/destinations/")
+    ? [shown(resource).replace(/^\/destinations\//, "")]
+    : action === "http.rejected"
+      ? [...fact("method"), shown(resource)]
+      : resource.startsWith("hexhook ")
+        ? [shown(resource)]
+        : NAMED_BY_RESOURCE.test(action)
+          ? [shown(resource)]
+          : action === "audit.checkpoint"
+            ? [`writer=${shown(entry.chain.writer)}`, `seq=${entry.chain.seq}`]
+            : [];
+  return [
+    ...fact("sink"),
+    ...fact("reason"),
+    // The status of an attempt, or of the Hex API, belongs to its reason.
+    ...(metadata["reason"] === "status" ? fact("status") : []),
+    ...fact("code"),
+    ...fact("detail"),
+    ...place,
+    ...fact("trigger"),
+    ...fact("changed", (value) =>
+      value === true ? "changed" : value === false ? "unchanged" : [],
+    ),
+    ...list("changed"),
+    ...list("pending"),
+    ...list("keyIds"),
+    ...(NAMED_BY_RESOURCE.test(action) ? fact("keyId") : []),
+    ...fact("days", (value) => (value === null ? [] : `days=${shown(value)}`)),
+    ...fact("scope"),
+    ...fact("calls", (value) => `calls=${shown(value)}`),
+    ...fact("attempts", (value) =>
+      value === 1 ? [] : `tries=${shown(value)}`,
+    ),
+    ...fact("faults", (value) => [value].flat().map(shown)),
+    ...fact("paused", (value) => (value === true ? "paused" : "resumed")),
+    ...fact("attempt", (value) => `attempt=${shown(value)}`),
+    ...(entry.userId.startsWith("operator:") ? [shown(entry.userId)] : []),
+    ...fact("count", (value) => `count=${shown(value)}`),
+    ...fact("reasons", counted),
+    ...fact("addresses", counted),
+    ...fact("eventId"),
+    ...fact("eventType"),
+    ...(metadata["reason"] === "status" ? [] : fact("status")),
+    ...fact("nextAttemptAt", (value) => `next=${shown(value)}`),
+    ...fact("since", (value) => `since=${shown(value)}`),
+    ...fact("failures", (value) => `failures=${shown(value)}`),
+    ...fact("events", (value) => `events=${shown(value)}`),
+    ...fact("entries", (value) => `entries=${shown(value)}`),
+    ...fact("version", (value) => `version=${shown(value)}`),
+    // Where a message came from, and when, matters once it was refused.
+    ...(entry.result === "success"
+      ? []
+      : [
+          ...fact("skewSeconds", (value) => `skew=${shown(value)}s`),
+          ...fact("ip"),
+          ...fact("requestId", (value) => `request=${shown(value)}`),
+          // To be held against what the sender has sent.
+          ...fact("bodySha256", (value) => `sha256=${shown(value)}`),
+        ]),
+  ];
+}
+
+/** `bad_signature=4000` and so on. */
+function counted(counts: unknown): string[] {
+  return Object.entries(counts ?? {}).map(
+    ([name, count]) => `${shown(name)}=${shown(count)}`,
+  );
+}

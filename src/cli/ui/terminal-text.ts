@@ -1,0 +1,53 @@
+import { asciiJson } from "../../audit/entry.ts";
+
+/** Columns of a terminal that nobody has widened. */
+export const TERMINAL_WIDTH = 80;
+
+const INDENT = "    ";
+
+/**
+ * Words on lines of at most `width` columns, each further line indented. A word that is too long by itself is cut, or with
+ * `whole` left as it is.
+ */
+export function wrap(
+  words: readonly string[],
+  width: number,
+  options: { whole: boolean } = { whole: false },
+): string[] {
+  const room = width - INDENT.length;
+  const lines: string[] = [];
+  let line: string | null = null;
+  for (const word of words) {
+    const cut =
+      word.length > room && !options.whole
+        ? `${word.slice(0, room - 3)}...`
+        : word;
+    if (line !== null && line.length + 1 + cut.length <= width) {
+      line = `${line} ${cut}`;
+    } else {
+      if (line !== null) {
+        lines.push(line);
+      }
+      line = line === null ? cut : INDENT + cut;
+    }
+  }
+  return line === null ? lines : [...lines, line];
+}
+
+/** A sentence on lines of at most `width` columns; words that must stay whole, such as paths and ids, do. */
+export function wrapText(text: string, width: number): string[] {
+  return wrap(text.split(" "), width, { whole: true });
+}
+
+/** A value from outside, escaped, so that a terminal acts on nothing in it. */
+export function shown(value: unknown): string {
+  return typeof value === "string"
+    ? asciiJson(value).slice(1, -1)
+    : asciiJson(value);
+}
+
+/** A time to the second, in UTC: `2026-11-23 18:00:00Z`. */
+export function shownTime(milliseconds: number): string {
+  const iso = new Date(milliseconds).toISOString();
+  return `${iso.slice(0, 19).replace("T", " ")}Z`;
+}

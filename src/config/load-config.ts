@@ -1,0 +1,202 @@
+import type { KeyObject } from "node:crypto";
+import {
+  type DestinationEntry,
+  readDestinationEntries,
+} from "./destination-entry.ts";
+import {
+  type DestinationConfig,
+  fileDestinations,
+  forwardDestination,
+  type HandlersConfig,
+  handlersOf,
+  sharedSecrets,
+} from "./destinations.ts";
+import {
+  type Environment,
+  readVariables,
+  secretFilesOf,
+  settingsOf,
+  unknownNames,
+  VARIABLE_NAMES,
+} from "./environment.ts";
+import { collecting } from "./errors.ts";
+import { openConfigFile } from "./file.ts";
+import { HEX_API_VARIABLES, type HexApiConfig, hexApiOf } from "./hex-api.ts";
+import { type HexEntry, readHexEntry } from "./hex-entry.ts";
+import { weakTokenFault } from "./secret.ts";
+import type { ReferredSecret } from "./secret-reference.ts";
+import { hexSource, SOURCE_VARIABLES, type SourceVariable } from "./sources.ts";
+import type { ValueOf, VariableName } from "./variables.ts";
+import type { Source } from "../domain/model.ts";
+import { ConfigError } from "../errors.ts";
+
+export {
+  type Environment,
+  mergeEnvironments,
+  readEnvironment,
+  readVariables,
+} from "./environment.ts";
+
+/** What `serve` runs with. Frozen. */
+export interface Config {
+  readonly host: string;
+  readonly port: number;
+  readonly adminHost: string;
+  /** 0 = no management listener. */
+  readonly adminPort: number;
+  /** What `/api/*` asks for; null = there is no `/api/*`. */
+  readonly adminToken: string | null;
+  readonly publicUrl: string | null;
+  readonly databaseFile: string;
+  readonly sources: readonly Source[];
+  readonly replayWindowSeconds: number;
+  readonly eventRetentionDays: number;
+  readonly maxBodyBytes: number;
+  /** Those that have a name; the functions of the handlers module are behind `handlers`. */
+  readonly destinations: readonly DestinationConfig[];
+  readonly handlers: HandlersConfig;
+  readonly retryScheduleMs: readonly number[];
+  readonly attemptTimeoutMs: number;
+  readonly trustProxy: ValueOf<"TRUST_PROXY">;
+  readonly auditStdout: ValueOf<"AUDIT_STDOUT">;
+  readonly auditFile: string | null;
+  /** Null = the one beside the store. */
+  readonly auditSigningKey: KeyObject | null;
+  readonly auditRetentionDays: number;
+  readonly hexApi: HexApiConfig;
+  /** Whether audit entries are sent to Hex analytics. */
+  readonly auditAnalytics: boolean;
+  readonly logLevel: ValueOf<"LOG_LEVEL">;
+  /** Maximum connections of the public listener; null: derived from the descriptor limit. */
+  readonly maxConnections: number | null;
+  readonly keepAliveSeconds: number;
+  readonly drainSeconds: number;
+  readonly shutdownSeconds: number;
+  /** The files that secrets were read from. */
+  readonly secretFiles: readonly string[];
+  /** The variables that are set and hold no secret, as they were given. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** What is odd without being wrong, one line each. */
+  readonly warnings: readonly string[];
+}
+
+const isOfSource = (name: VariableName): name is SourceVariable =>
+  (SOURCE_VARIABLES as readonly string[]).includes(name);
+
+const OTHER_VARIABLES = VARIABLE_NAMES.filter(
+  (name): name is Exclude<VariableName, SourceVariable> => !isOfSource(name),
+);
+
+/** The whole configuration of `serve`. Throws one ConfigError that lists every fault. */
+export function loadConfig(env: Environment): Config {
+  const faults: string[] = [];
+  const warnings: string[] = [];
+  const values = collecting(faults, () => readVariables(env, OTHER_VARIABLES));
+  const file = openConfigFile(env, faults);
+  const hex = readHexEntry(file, env, faults);
+  const entries = readDestinationEntries(file, env, faults);
+  const source = hexSource(env, hex, faults, warnings);
+  const destinations = [
+    ...fileDestinations(entries, hex, warnings),
+    ...(values === null ? [] : forwardDestination(values, warnings)),
+  ];
+  if (source !== null) {
+    faults.push(...sharedSecrets(destinations, source));
+  }
+  const hexApi =
+    values === null ? null : hexApiOf(env, values, faults, warnings);
+  if (values?.AUDIT_ANALYTICS === "on" && hexApi?.writeKey === null) {
+    faults.push(
+      "AUDIT_ANALYTICS: is on, but there is no key to write with; set HEX_WRITE_KEY (or HEX_API_KEY)",
+    );
+  }
+  if (
+    values === null ||
+    source === null ||
+    hexApi === null ||
+    faults.length > 0
+  ) {
+    throw new ConfigError(faults);
+  }
+  const weakness = weakTokenFault(values.ADMIN_TOKEN);
+  if (weakness !== null) {
+    warnings.push(`ADMIN_TOKEN: ${weakness}`);
+  }
+  const referred = referredSecrets(hex, entries);
+  warnings.push(
+    ...unknownNames(
+      env,
+      new Set(referred.flatMap(({ variable }) => variable ?? [])),
+    ),
+  );
+  return Object.freeze({
+    host: values.HOST,
+    port: values.PORT,
+    adminHost: values.ADMIN_HOST,
+    adminPort: values.ADMIN_PORT,
+    adminToken: values.ADMIN_TOKEN,
+    publicUrl: values.PUBLIC_URL,
+    databaseFile: values.DATABASE_URL,
+    sources: Object.freeze([source]),
+    replayWindowSeconds: values.REPLAY_WINDOW_SECONDS,
+    eventRetentionDays: values.EVENT_RETENTION_DAYS,
+    maxBodyBytes: values.MAX_BODY_BYTES,
+    destinations: Object.freeze(destinations),
+    handlers: handlersOf(values.HANDLERS, hex),
+    retryScheduleMs: values.RETRY_SCHEDULE,
+    attemptTimeoutMs: values.ATTEMPT_TIMEOUT,
+    trustProxy: values.TRUST_PROXY,
+    auditStdout: values.AUDIT_STDOUT,
+    auditFile: values.AUDIT_FILE,
+    auditSigningKey: values.AUDIT_SIGNING_KEY,
+    auditRetentionDays: values.AUDIT_RETENTION_DAYS,
+    hexApi,
+    auditAnalytics:
+      values.AUDIT_ANALYTICS !== "off" && hexApi.writeKey !== null,
+    logLevel: values.LOG_LEVEL,
+    maxConnections: values.MAX_CONNECTIONS,
+    keepAliveSeconds: values.KEEP_ALIVE_SECONDS,
+    drainSeconds: values.DRAIN_SECONDS,
+    shutdownSeconds: values.SHUTDOWN_SECONDS,
+    secretFiles: Object.freeze([
+      ...secretFilesOf(env),
+      ...referred.flatMap(({ file }) => file ?? []),
+    ]),
+    settings: settingsOf(env),
+    warnings: Object.freeze(warnings),
+  });
+}
+
+/** What signing and verifying by hand needs: the source alone, whatever the destinations are like. */
+export function loadHexSource(env: Environment): Source {
+  const faults: string[] = [];
+  const hex = readHexEntry(openConfigFile(env, faults), env, faults);
+  const source = hexSource(env, hex, faults, []);
+  if (source === null || faults.length > 0) {
+    throw new ConfigError(faults);
+  }
+  return source;
+}
+
+/** What calls of the Hex API by hand need. */
+export function loadHexApi(env: Environment): HexApiConfig {
+  const faults: string[] = [];
+  const values = readVariables(env, HEX_API_VARIABLES);
+  const config = hexApiOf(env, values, faults, []);
+  if (faults.length > 0) {
+    throw new ConfigError(faults);
+  }
+  return config;
+}
+
+function referredSecrets(
+  hex: HexEntry,
+  entries: ReadonlyMap<string, DestinationEntry>,
+): ReferredSecret[] {
+  return [
+    ...(hex.secrets ?? []),
+    ...[...entries.values()].flatMap((entry) =>
+      entry.handler === undefined && entry.secret ? [entry.secret] : [],
+    ),
+  ];
+}

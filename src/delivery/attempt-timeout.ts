@@ -1,0 +1,37 @@
+import type { AttemptResult } from "../domain/model.ts";
+
+/**
+ * One attempt that ends when its time is up or it is cut off, whether what makes it heeds its signal or not. Never
+ * rejects.
+ */
+export async function attemptWithin(
+  attempt: (signal: AbortSignal) => Promise<AttemptResult>,
+  limits: { timeoutMs: number; cutOff: AbortSignal },
+): Promise<AttemptResult> {
+  const { timeoutMs, cutOff } = limits;
+  const abort = new AbortController();
+  let onAbort: () => void = () => undefined;
+  const ended = new Promise<AttemptResult>((resolve) => {
+    onAbort = () => {
+      abort.abort();
+      resolve({ ok: false, reason: "timeout" });
+    };
+  });
+  const timer = setTimeout(onAbort, timeoutMs);
+  cutOff.addEventListener("abort", onAbort);
+  if (cutOff.aborted) {
+    onAbort();
+  }
+  try {
+    return await Promise.race([
+      attempt(abort.signal).catch((): AttemptResult => ({
+        ok: false,
+        reason: "attempt_threw",
+      })),
+      ended,
+    ]);
+  } finally {
+    clearTimeout(timer);
+    cutOff.removeEventListener("abort", onAbort);
+  }
+}

@@ -1,0 +1,31 @@
+import type { Destination } from "../domain/model.ts";
+import type { PausedDestination } from "../store/port.ts";
+
+/** What an operator sees of a circuit breaker. */
+export interface BreakerStatus {
+  /** `closed`: attempts are made; `open`: none are; `half-open`: one at a time is, to see whether it succeeds. */
+  readonly state: "closed" | "open" | "half-open";
+  /** Failed attempts since the last that succeeded. */
+  readonly failures: number;
+  /** Unix milliseconds of the next probe while it is not closed. */
+  readonly probeAt: number | null;
+}
+
+/** What an operator sees of a worker. */
+export interface WorkerStatus {
+  /** Attempts under way. */
+  readonly inFlight: number;
+  readonly paused: boolean;
+  readonly breaker: BreakerStatus;
+}
+
+/** A destination as an operator sees it. One that is not configured any more has no worker. */
+export interface DestinationStatus {
+  readonly name: string;
+  readonly destination: Destination | null;
+  readonly worker: WorkerStatus | null;
+  readonly paused: PausedDestination | null;
+  /** 10,000 means that many or more. */
+  readonly pending: number;
+  readonly exhausted: number;
+}

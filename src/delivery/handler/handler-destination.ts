@@ -1,0 +1,71 @@
+import { decodeBody } from "../../intake/payload.ts";
+import type {
+  AttemptResult,
+  Destination,
+  Handler,
+  HandlerEvent,
+  HandlerLogger,
+  HexApi,
+  Route,
+  StoredEvent,
+} from "../../domain/model.ts";
+import { asError } from "../../errors.ts";
+
+export interface HandlerDestinationOptions extends Route {
+  readonly handler: Handler;
+  readonly concurrency: number;
+}
+
+/** A destination in this process: one function of the handlers module. */
+export function createHandlerDestination(
+  deps: {
+    logger: (bindings: object) => HandlerLogger;
+    /** The Hex API as it is configured at the moment. */
+    hex: () => HexApi;
+  },
+  options: HandlerDestinationOptions,
+): Destination {
+  const { handler, ...route } = options;
+  return {
+    ...route,
+    kind: "handler",
+    place: "this process",
+    async attempt({ event, attempt }, signal): Promise<AttemptResult> {
+      const logger = deps.logger({
+        source: event.source,
+        eventId: event.id,
+        eventType: event.type,
+        destination: options.name,
+        attempt,
+      });
+      try {
+        const hex = deps.hex();
+        await handler(handlerEvent(event), { signal, attempt, logger, hex });
+        return { ok: true };
+      } catch (thrown) {
+        const { message, stack } = asError(thrown);
+        logger.error({ error: message, stack }, "handler threw");
+        // The message may repeat the payload, so it stays on the operational log and out of the audit trail.
+        return { ok: false, reason: "handler_threw" };
+      }
+    },
+  };
+}
+
+function handlerEvent(event: StoredEvent): HandlerEvent {
+  const { id, type, source, receivedAt, headers, body } = event;
+  let payload: Record<string, unknown> | undefined;
+  return {
+    id,
+    type,
+    source,
+    receivedAt: new Date(receivedAt),
+    headers: JSON.parse(headers) as Record<string, string>,
+    rawBody: body,
+    // Only for a handler that reads it: parsed, a body may take 40 times its size.
+    get payload() {
+      payload ??= JSON.parse(decodeBody(body)) as Record<string, unknown>;
+      return payload;
+    },
+  };
+}

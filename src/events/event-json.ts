@@ -1,0 +1,53 @@
+import type {
+  DeliveryStatus,
+  EventDetail,
+  EventStatus,
+} from "../domain/model.ts";
+
+/** Events as the management API and `--json` show them: times in ISO 8601, and never a body. */
+
+export function eventJson(event: EventStatus) {
+  return { ...headOf(event), deliveries: event.deliveries.map(deliveryJson) };
+}
+
+export function eventDetailJson(event: EventDetail) {
+  const { contentType, headers, bodySha256, deliveries } = event;
+  return {
+    ...headOf(event),
+    contentType,
+    bodySha256,
+    headers,
+    deliveries: deliveries.map(({ attempts, ...delivery }) => ({
+      ...deliveryJson(delivery),
+      attempts: attempts.map(({ startedAt, endedAt, ok, ...how }) => ({
+        attempt: how.attempt,
+        result: ok ? "success" : "failure",
+        startedAt: isoTime(startedAt),
+        endedAt: isoTime(endedAt),
+        status: how.status,
+        reason: how.reason,
+        detail: how.detail,
+      })),
+    })),
+  };
+}
+
+export function isoTime(milliseconds: number | null): string | null {
+  return milliseconds === null ? null : new Date(milliseconds).toISOString();
+}
+
+function headOf({ source, id, type, receivedAt, bodyBytes }: EventStatus) {
+  return { id, source, type, receivedAt: isoTime(receivedAt), bodyBytes };
+}
+
+function deliveryJson(delivery: DeliveryStatus) {
+  const { id, destination, state, attempt, underWay, nextAttemptAt } = delivery;
+  return {
+    id,
+    destination,
+    state,
+    attempt,
+    underWay,
+    nextAttemptAt: isoTime(nextAttemptAt),
+  };
+}

@@ -1,0 +1,32 @@
+import type { EventDetail } from "../domain/model.ts";
+import type { EventReader } from "../store/port.ts";
+
+/** What a reference names: one event, none, or one in each of several sources. */
+export type FoundEvent =
+  | { readonly found: "one"; readonly event: EventDetail }
+  | { readonly found: "none" }
+  | { readonly found: "several"; readonly sources: readonly string[] };
+
+/** Finds the event of an id, or of `SOURCE/ID` where two sources share one. An id may hold a `/` of its own. */
+export async function findEvent(
+  store: Pick<EventReader, "findEvents">,
+  reference: string,
+): Promise<FoundEvent> {
+  const [event, ...others] = await store.findEvents(reference);
+  if (event !== undefined) {
+    return others.length === 0
+      ? { found: "one", event }
+      : {
+          found: "several",
+          sources: [event, ...others].map(({ source }) => source),
+        };
+  }
+  const slash = reference.indexOf("/");
+  const source = reference.slice(0, Math.max(0, slash));
+  const inSource = (await store.findEvents(reference.slice(slash + 1))).find(
+    (candidate) => candidate.source === source,
+  );
+  return inSource === undefined
+    ? { found: "none" }
+    : { found: "one", event: inSource };
+}

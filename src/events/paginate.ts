@@ -1,0 +1,18 @@
+import type { EventStatus } from "../domain/model.ts";
+import type { EventReader, EventScan } from "../store/port.ts";
+
+/** So many events at most are asked for in one step. */
+const STEP = 200;
+
+/** All events that fit, one after another; what is in between them is walked in short steps. */
+export async function* eventsOf(
+  store: EventReader,
+  scan: Omit<EventScan, "limit">,
+): AsyncGenerator<EventStatus> {
+  let from = scan.from;
+  do {
+    const step = await store.scanEvents({ ...scan, from, limit: STEP });
+    yield* step.events;
+    from = step.next;
+  } while (from !== null);
+}

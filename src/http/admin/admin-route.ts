@@ -1,0 +1,27 @@
+import type { RequestHandler, Router } from "express";
+import { methodNotAllowed } from "../../errors.ts";
+
+/** Adds one path of the management API, with what each of its methods does; every other method is refused. */
+export type AddRoute = (
+  path: string,
+  methods: { readonly get?: RequestHandler; readonly post?: RequestHandler },
+) => void;
+
+export function createAddRoute(router: Router): AddRoute {
+  return (path, { get, post }) => {
+    const route = router.route(path);
+    if (get !== undefined) {
+      route.get(get);
+    }
+    if (post !== undefined) {
+      route.post(post);
+    }
+    const allow = [
+      ...(get === undefined ? [] : ["GET", "HEAD"]),
+      ...(post === undefined ? [] : ["POST"]),
+    ].join(", ");
+    route.all(() => {
+      throw methodNotAllowed(allow);
+    });
+  };
+}

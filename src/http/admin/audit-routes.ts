@@ -1,0 +1,87 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
+import type { RequestHandler } from "express";
+import { z } from "zod";
+import { isKnownAction, RESULTS } from "../../audit/search/entry-filter.ts";
+import { createTrailSearch } from "../../audit/search/search-trail.ts";
+import type { AuditReader } from "../../store/port.ts";
+import type { AddRoute } from "./admin-route.ts";
+import { answerJsonText } from "../respond.ts";
+import { createAuditStream } from "./audit-stream.ts";
+import { listMembers, timeOf } from "./list-input.ts";
+import { checkInput } from "./read-input.ts";
+
+export interface AuditRoutesDeps {
+  readonly store: AuditReader;
+  readonly now: () => number;
+  /** Aborts when streams have to end. */
+  readonly ending: AbortSignal;
+}
+
+/** So many steps of a search one answer takes: the next one goes on from there. */
+const MAX_STEPS = 100;
+
+const filterMembers = {
+  since: z.string().optional(),
+  action: z
+    .string()
+    .max(128)
+    .refine(isKnownAction, "there is no such action; docs/audit.md lists them")
+    .optional(),
+  result: z.enum(RESULTS).optional(),
+  source: z.string().max(64).optional(),
+  event: z.string().max(512).optional(),
+};
+
+const listInput = z.strictObject({
+  ...filterMembers,
+  ...listMembers,
+  until: z.string().optional(),
+});
+const streamInput = z.strictObject(filterMembers);
+
+export function addAuditRoutes(add: AddRoute, deps: AuditRoutesDeps): void {
+  const { store, now } = deps;
+  const follow = createAuditStream(deps);
+
+  const list: RequestHandler = async (req, res) => {
+    const { limit, cursor, ...input } = checkInput(req.query, listInput);
+    const filter = {
+      ...input,
+      since: timeOf("since", input, now()),
+      until: timeOf("until", input, now()),
+    };
+    const search = await createTrailSearch(store, filter);
+    const lines: string[] = [];
+    let from = cursor ?? null;
+    let steps = 0;
+    do {
+      const step = await search.step({
+        order: "newest",
+        from,
+        limit: limit - lines.length,
+      });
+      lines.push(...step.found.map(({ row }) => row.line));
+      from = step.next;
+      steps += 1;
+      // A search may be long: answers to senders go between its steps.
+      await nextTurn();
+    } while (from !== null && lines.length < limit && steps < MAX_STEPS);
+    const next = from === null ? "null" : `"${from}"`;
+    // The lines as they are: an entry is not written anew, and so stays what its hash was made of.
+    answerJsonText(res, 200, `{"entries":[${lines.join()}],"next":${next}}`);
+  };
+
+  const stream: RequestHandler = async (req, res) => {
+    const input = checkInput(req.query, streamInput);
+    await follow(req, res, { ...input, since: timeOf("since", input, now()) });
+  };
+
+  add("/audit", {
+    get: (req, res, next) =>
+      req.accepts(["application/json", "text/event-stream"]) ===
+      "text/event-stream"
+        ? stream(req, res, next)
+        : list(req, res, next),
+  });
+  add("/audit/stream", { get: stream });
+}

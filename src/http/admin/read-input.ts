@@ -1,0 +1,64 @@
+import type { Response } from "express";
+import type { z } from "zod";
+import { AppError } from "../../errors.ts";
+import { isIdentityEncoding, isJsonMediaType } from "../media-type.ts";
+import type { Holding } from "../connection/memory-pool.ts";
+import { exchangeOf } from "../request-context.ts";
+import { declaredLength, readBody } from "../read-body.ts";
+
+/** No request of the management API needs more. */
+const MAX_BYTES = 262_144;
+
+/** The body of the management request that `res` answers as `schema` has it; an empty one is `{}`. Throws AppError that says what is wrong. */
+export async function readInput<T>(
+  res: Response,
+  schema: z.ZodType<T>,
+): Promise<T> {
+  const exchange = exchangeOf(res);
+  const { req } = exchange;
+  const { headers } = req;
+  const declared = declaredLength(req);
+  if (declared !== null && declared > MAX_BYTES) {
+    throw new AppError("payload_too_large");
+  }
+  if (declared !== 0 && !isJsonMediaType(headers["content-type"])) {
+    throw new AppError("unsupported_media_type");
+  }
+  if (!isIdentityEncoding(headers["content-encoding"])) {
+    throw new AppError("unsupported_media_type");
+  }
+  const body = await readBody(exchange, MAX_BYTES, unbounded());
+  return checkInput(parse(body), schema);
+}
+
+/** A value from outside as `schema` has it. Throws AppError `bad_request` that says what is wrong, and where. */
+export function checkInput<T>(value: unknown, schema: z.ZodType<T>): T {
+  const result = schema.safeParse(value);
+  if (result.success) {
+    return result.data;
+  }
+  const detail = result.error.issues
+    .map(({ path, message }) => [...path.map(String), message].join(": "))
+    .join("; ");
+  throw badInput(detail);
+}
+
+export function badInput(detail: string): AppError {
+  return new AppError("bad_request", "bad_input", { detail });
+}
+
+/** Operators are authenticated: only the size of each body is limited. */
+function unbounded(): Holding {
+  return { resize: () => undefined, onEvict: null };
+}
+
+function parse(body: Buffer): unknown {
+  if (body.length === 0) {
+    return {};
+  }
+  try {
+    return JSON.parse(body.toString("utf8"));
+  } catch {
+    throw badInput("the body must be a JSON object");
+  }
+}

@@ -1,0 +1,266 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import { canonicalAddress } from "../../domain/ip-address.ts";
+import type { AppError } from "../../errors.ts";
+import {
+  type Holding,
+  type MemoryPool,
+  resizeOrGiveUp,
+} from "./memory-pool.ts";
+import { PacedInput } from "./request-input.ts";
+import { StuckClient } from "./stuck-client.ts";
+import type { Turns } from "./scheduler.ts";
+
+/** Maximum number of requests of one connection in progress. */
+const MAX_INSIDE = 16;
+
+/** Estimated memory of a request and its response, without the head, in bytes. */
+const REQUEST_BYTES = 4096;
+
+const CONNECTION = Symbol("the connection of a socket");
+
+interface AcceptedSocket extends Socket {
+  [CONNECTION]?: Connection;
+}
+
+export type HandleRequest = (req: IncomingMessage, res: ServerResponse) => void;
+
+export interface CurrentRequest {
+  readonly req: IncomingMessage;
+  /** Aborts reading the body; null when no body is being read. */
+  readonly breakOff: ((fault: AppError) => void) | null;
+}
+
+export interface ConnectionDeps {
+  readonly turns: Turns;
+  /** Memory for unparsed input, shared by all connections. */
+  readonly unparsed: MemoryPool;
+  readonly handle: HandleRequest;
+  /** Called when the connection was closed for lack of memory. */
+  readonly onOverflow: () => void;
+  /** Called on an unexpected exception, which has closed this connection only. */
+  readonly onError: (error: unknown) => void;
+  /** Milliseconds of a monotonic clock. */
+  readonly now: () => number;
+}
+
+/** The connection of a socket that the server has accepted. */
+export function connectionOf(socket: Socket): Connection {
+  const connection = (socket as AcceptedSocket)[CONNECTION];
+  if (connection === undefined) {
+    throw new Error("the server did not accept this socket");
+  }
+  return connection;
+}
+
+/**
+ * One connection and its requests. At most 16 of them are inside the app, none is processed after an answer that says
+ * `Connection: close`, and whatever it throws ends it alone.
+ */
+export class Connection {
+  /** The peer's address, read at accept because a reset socket has none. Null when the peer had already disconnected. */
+  readonly peer: string | null;
+  /** The newest request. A connection error is attributed to it while its body is incomplete. */
+  current: CurrentRequest | null = null;
+
+  readonly #socket: Socket;
+  readonly #deps: ConnectionDeps;
+  readonly #client: StuckClient;
+  readonly #input: PacedInput;
+  /** Requests parsed in one step that exceed the limit. */
+  readonly #queued: [IncomingMessage, ServerResponse][] = [];
+  #inside = 0;
+  /** The newest request that has been in the app. */
+  #newest: IncomingMessage | null = null;
+  /** The request that the parser has found since it was asked last. */
+  #found: IncomingMessage | null = null;
+  /** Memory of the requests in progress, in bytes. */
+  #size = 0;
+  /** Counts that memory once there is more than one of them. */
+  #holding: Holding | null = null;
+  /** Whether the newest answer is a refusal. */
+  #refused = false;
+  /** A response with `Connection: close` was sent. */
+  #closing = false;
+  /** The input is not valid HTTP. */
+  #failed = false;
+  #released = false;
+  #ended: AbortController | null = null;
+  /** Sent after all pending responses; the connection then closes. */
+  #farewell: string | null = null;
+
+  constructor(socket: Socket, deps: ConnectionDeps) {
+    this.#socket = socket;
+    this.#deps = deps;
+    const { remoteAddress } = socket;
+    this.peer =
+      remoteAddress === undefined ? null : canonicalAddress(remoteAddress);
+    (socket as AcceptedSocket)[CONNECTION] = this;
+    this.#client = new StuckClient(socket, deps.now);
+    socket.on("data", (bytes: Buffer) => {
+      // Only between requests: a body may consist of newlines.
+      if (this.#isIdle()) {
+        this.#client.note(bytes);
+      }
+    });
+    this.#input = new PacedInput(socket, this.address, {
+      turns: deps.turns,
+      unparsed: deps.unparsed,
+      onOverflow: this.#overflow,
+      onError: (error) => {
+        this.fail(error);
+      },
+      hasRoom: () => this.#inside < MAX_INSIDE && this.#queued.length === 0,
+      isDone: () => this.#isDone(),
+      canWait: () => this.#refused,
+      takeFound: () => this.#takeFound(),
+      isReadingBody: () => this.#newest?.complete === false,
+    });
+  }
+
+  get address(): string {
+    return this.peer ?? "unknown";
+  }
+
+  /** Whether the input is not valid HTTP, so that nothing more is read. */
+  get failed(): boolean {
+    return this.#failed;
+  }
+
+  /** Passes a request to the app, now or when a slot is free. Requests after the last response are ignored. */
+  enter(req: IncomingMessage, res: ServerResponse): void {
+    this.#found = req;
+    if (this.#closing || !this.#socket.writable) {
+      return;
+    }
+    if (this.#inside >= MAX_INSIDE || this.#queued.length > 0) {
+      this.#queued.push([req, res]);
+    } else {
+      this.#dispatch(req, res);
+    }
+  }
+
+  /** Notes an answer that begins: whether it is a refusal, and whether it says that the connection closes. */
+  noteAnswer({ refused, last }: { refused: boolean; last: boolean }): void {
+    this.#refused = refused;
+    if (last) {
+      this.#closing = true;
+      this.#queued.length = 0;
+    }
+  }
+
+  /** Stops reading. Pending responses are sent, then `farewell`, then the connection ends. */
+  endAfter(farewell: string): void {
+    this.#failed = true;
+    this.#input.stop();
+    if (this.#queued.at(-1)?.[0].complete === false) {
+      // The request whose body is incomplete.
+      this.#queued.pop();
+    }
+    this.#farewell ??= farewell;
+    this.#sayFarewell();
+  }
+
+  /** Ends the connection for an error that is a bug. */
+  fail(error: unknown): void {
+    this.#socket.destroy();
+    this.#deps.onError(error);
+  }
+
+  /** Aborts when the connection has ended. */
+  get ended(): AbortSignal {
+    this.#ended ??= new AbortController();
+    return this.#ended.signal;
+  }
+
+  /** To be called once its socket is closed. */
+  release(): void {
+    // The responses of its requests are closed only now.
+    this.#released = true;
+    this.#ended?.abort();
+    this.#input.release();
+    this.#holding?.resize(0);
+  }
+
+  /** Whether the client has read no responses, or sent only empty lines, for `limitMs`. Call periodically. */
+  isStuck(limitMs: number): boolean {
+    return this.#client.isStuck(limitMs, this.#isIdle());
+  }
+
+  /** Whether no request of it is in the app, or still comes in. */
+  #isIdle(): boolean {
+    return this.#inside === 0 && this.#newest?.complete !== false;
+  }
+
+  readonly #overflow = (): void => {
+    this.#socket.destroy();
+    this.#deps.onOverflow();
+  };
+
+  #dispatch(req: IncomingMessage, res: ServerResponse): void {
+    this.#inside += 1;
+    this.#newest = req;
+    this.#client.reset();
+    const bytes = this.#input.headBytes + REQUEST_BYTES;
+    this.#size += bytes;
+    this.#countSize();
+    res.once("close", () => {
+      this.#leave(bytes);
+    });
+    try {
+      this.#deps.handle(req, res);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #leave(bytes: number): void {
+    const wasFull = this.#inside === MAX_INSIDE;
+    this.#inside -= 1;
+    this.#size -= bytes;
+    this.#countSize();
+    const next = this.#queued.shift();
+    if (next !== undefined && this.#socket.writable) {
+      this.#dispatch(...next);
+    }
+    this.#sayFarewell();
+    if (wasFull && !this.#failed) {
+      this.#input.goOn();
+    }
+  }
+
+  #sayFarewell(): void {
+    const socket = this.#socket;
+    if (this.#farewell === null || this.#inside > 0) {
+      return;
+    }
+    const last = this.#closing ? "" : this.#farewell;
+    this.#closing = true;
+    socket.end(last, () => socket.destroy());
+  }
+
+  /** After the last answer only the rest of its own request is read. */
+  #isDone(): boolean {
+    return (
+      this.#failed ||
+      !this.#socket.writable ||
+      (this.#closing && this.#newest?.complete !== false)
+    );
+  }
+
+  #takeFound(): IncomingMessage | null {
+    const found = this.#found;
+    this.#found = null;
+    return found;
+  }
+
+  /** That of a single request is bounded anyway. */
+  #countSize(): void {
+    if (this.#released || (this.#inside <= 1 && this.#holding === null)) {
+      return;
+    }
+    this.#holding ??= this.#deps.unparsed.hold(this.address);
+    const bytes = this.#inside > 1 ? this.#size : 0;
+    resizeOrGiveUp(this.#holding, bytes, this.#overflow);
+  }
+}

@@ -1,0 +1,132 @@
+import type { Socket } from "node:net";
+import { networkOf } from "../../domain/ip-address.ts";
+import type { IsProxy } from "../client-address.ts";
+import type { ConnectionLimits } from "./connection-limits.ts";
+import { Connection, type ConnectionDeps } from "./connection.ts";
+
+/** How often rejected connections are reported, in milliseconds. */
+const REPORT_EVERY_MS = 60_000;
+
+/** Connections that were closed, by the reason. */
+export interface Rejected {
+  /** There were too many in all. */
+  overLimit: number;
+  /** There were too many of their address. */
+  overAddressShare: number;
+  /** There was no memory for what they sent. */
+  outOfMemory: number;
+}
+
+export interface ConnectionsDeps extends Omit<ConnectionDeps, "onOverflow"> {
+  /** A proxy speaks for many senders: the limit of an address does not hold for it. */
+  readonly isProxy: IsProxy;
+  /** Called at most once a minute with the connections that were closed since the last call. */
+  readonly onReject: (rejected: Readonly<Rejected>) => void;
+}
+
+/** The open connections of one listener, within their limits. */
+export interface Connections {
+  /** Takes a new connection, or closes it when it is over the limit. */
+  readonly accept: (socket: Socket) => void;
+  /** Ends the connections that are stuck; call periodically. */
+  readonly sweep: () => void;
+  /** Closes connections that never sent a byte. Node does not count them as idle, so close() would wait for them. */
+  readonly endUnused: () => void;
+}
+
+export function createConnections(
+  deps: ConnectionsDeps,
+  limits: ConnectionLimits & {
+    /** Time without progress before a client is disconnected, in milliseconds. */
+    readonly stuckMs: number;
+  },
+): Connections {
+  const open = new Map<Socket, Connection>();
+  const perNetwork = new Map<string, number>();
+  let rejected: Rejected | null = null;
+  let reportedAt = Number.NEGATIVE_INFINITY;
+
+  function report(): void {
+    const now = deps.now();
+    if (rejected !== null && now - reportedAt >= REPORT_EVERY_MS) {
+      reportedAt = now;
+      deps.onReject(rejected);
+      rejected = null;
+    }
+  }
+
+  function count(reason: keyof Rejected): void {
+    rejected ??= { overLimit: 0, overAddressShare: 0, outOfMemory: 0 };
+    rejected[reason] += 1;
+    report();
+  }
+
+  const connectionDeps: ConnectionDeps = {
+    ...deps,
+    onOverflow: () => {
+      count("outOfMemory");
+    },
+  };
+
+  /** Why a new connection cannot stay; null when it can. */
+  function excessOf(address: string, network: string): keyof Rejected | null {
+    if (open.size >= limits.max) {
+      return "overLimit";
+    }
+    return (perNetwork.get(network) ?? 0) >= limits.maxPerAddress &&
+      !deps.isProxy(address, 0)
+      ? "overAddressShare"
+      : null;
+  }
+
+  function forget(socket: Socket, network: string): void {
+    open.delete(socket);
+    const count = perNetwork.get(network) ?? 0;
+    if (count > 1) {
+      perNetwork.set(network, count - 1);
+    } else {
+      perNetwork.delete(network);
+    }
+  }
+
+  return {
+    accept(socket) {
+      deps.turns.hurry();
+      const connection = new Connection(socket, connectionDeps);
+      const { peer } = connection;
+      if (peer === null) {
+        // Reset before it was accepted: there is no client to answer and no address to count.
+        socket.destroy();
+        return;
+      }
+      const network = networkOf(peer);
+      const excess = excessOf(peer, network);
+      if (excess !== null) {
+        socket.destroy();
+        count(excess);
+        return;
+      }
+      open.set(socket, connection);
+      perNetwork.set(network, (perNetwork.get(network) ?? 0) + 1);
+      socket.once("close", () => {
+        connection.release();
+        forget(socket, network);
+      });
+    },
+    sweep() {
+      report();
+      for (const [socket, connection] of open) {
+        if (connection.isStuck(limits.stuckMs)) {
+          socket.destroy();
+        }
+      }
+    },
+    endUnused() {
+      for (const socket of open.keys()) {
+        if (socket.bytesRead === 0) {
+          socket.destroy();
+        }
+      }
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import type { IncomingMessage } from "node:http";
+import type { Request, RequestHandler } from "express";
+import { AppError } from "../errors.ts";
+import { openExchange } from "./request-context.ts";
+
+/** More header lines than this are answered 431. */
+export const MAX_HEADERS = 100;
+
+/** Headers that mean something to the service and so must be there once at most. */
+const SINGLE_HEADERS = [
+  "host",
+  "content-type",
+  "content-length",
+  "content-encoding",
+  "transfer-encoding",
+  "expect",
+];
+
+export interface GateOptions {
+  readonly clientAddress: (req: Request) => string;
+  readonly nextRequestId: () => string;
+  /** Lower-case names of the headers that the signature schemes read. */
+  readonly singleHeaders: readonly string[];
+  readonly isDraining: () => boolean;
+}
+
+/** First in the chain: names the exchange and refuses what is not plain, well-framed HTTP/1. */
+export function createGate(options: GateOptions): RequestHandler {
+  const { clientAddress, nextRequestId, isDraining } = options;
+  const names = new Set([...SINGLE_HEADERS, ...options.singleHeaders]);
+  const singles = new Map([...names].map((name, n) => [name, 1 << n]));
+
+  return (req, res, next) => {
+    openExchange(res, {
+      requestId: nextRequestId(),
+      ip: clientAddress(req),
+      resource: pathOf(req.url),
+      req,
+      res,
+      breakOff: null,
+      source: null,
+      operator: false,
+    });
+    if (isDraining()) {
+      res.shouldKeepAlive = false;
+    }
+    requireHeaderCount(req);
+    requireSingleHeaders(req, singles);
+    requirePlainFraming(req);
+    next();
+  };
+}
+
+function pathOf(url: string): string {
+  const query = url.indexOf("?");
+  return query === -1 ? url : url.slice(0, query);
+}
+
+function requireHeaderCount(req: IncomingMessage): void {
+  if (req.rawHeaders.length > MAX_HEADERS * 2) {
+    throw new AppError("headers_too_large");
+  }
+}
+
+/**
+ * Node joins or drops what comes twice, depending on the name, so they are counted as they were sent. `singles` gives
+ * each name a bit of its own.
+ */
+function requireSingleHeaders(
+  req: IncomingMessage,
+  singles: ReadonlyMap<string, number>,
+): void {
+  const { rawHeaders } = req;
+  let seen = 0;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const name = rawHeaders[i]?.toLowerCase() ?? "";
+    const bit = singles.get(name) ?? 0;
+    if ((seen & bit) !== 0) {
+      throw new AppError("bad_request", `repeated_header_${name}`);
+    }
+    seen |= bit;
+  }
+}
+
+function requirePlainFraming(req: IncomingMessage): void {
+  const { httpVersion, headers } = req;
+  if (httpVersion !== "1.1" && httpVersion !== "1.0") {
+    throw new AppError("bad_request", "http_version");
+  }
+  if (httpVersion === "1.1" && headers.host === undefined) {
+    throw new AppError("bad_request", "missing_host");
+  }
+  if (!req.url?.startsWith("/")) {
+    throw new AppError("bad_request", "request_target");
+  }
+  const coding = headers["transfer-encoding"];
+  if (
+    coding !== undefined &&
+    (httpVersion === "1.0" || coding.toLowerCase() !== "chunked")
+  ) {
+    throw new AppError("bad_request", "transfer_encoding");
+  }
+  if (
+    headers.expect !== undefined &&
+    headers.expect.toLowerCase() !== "100-continue"
+  ) {
+    throw new AppError("bad_request", "expectation");
+  }
+}

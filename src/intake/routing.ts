@@ -1,0 +1,51 @@
+import type { NewDelivery, Route } from "../domain/model.ts";
+import { createOrderKey } from "./order-key.ts";
+
+const PATTERN = /^(?:\*|[^*]+\.\*|[^*]+)$/;
+
+/** Whether `pattern` is an exact event type, `prefix.*` or `*`. */
+export function isEventPattern(pattern: string): boolean {
+  return PATTERN.test(pattern);
+}
+
+/** Returns whether an event type matches: exactly, under `prefix.`, or always for `*`. */
+function compileEventPattern(pattern: string): (type: string) => boolean {
+  if (pattern === "*") {
+    return () => true;
+  }
+  if (pattern.endsWith(".*")) {
+    const prefix = pattern.slice(0, -1);
+    return (type) => type.startsWith(prefix);
+  }
+  return (type) => type === pattern;
+}
+
+/** What routing needs to know of an event. */
+export interface Routable {
+  readonly source: string;
+  readonly type: string;
+  /** Valid JSON text. */
+  readonly body: Buffer;
+}
+
+/** Decides which destinations an event is to be brought to, and under which order key at each. */
+export function createRouter(
+  routes: readonly Route[],
+): (event: Routable) => readonly NewDelivery[] {
+  const compiled = routes.map(({ name, sources, events, orderBy }) => ({
+    name,
+    sources,
+    matchers: events.map(compileEventPattern),
+    orderKey: orderBy === null ? () => null : createOrderKey(orderBy),
+  }));
+  return ({ source, type, body }) =>
+    compiled
+      .filter(
+        ({ sources, matchers }) =>
+          sources.includes(source) && matchers.some((matches) => matches(type)),
+      )
+      .map(({ name, orderKey }) => ({
+        destination: name,
+        orderKey: orderKey(body),
+      }));
+}

@@ -1,0 +1,286 @@
+import type { AuditDraft } from "../audit/entry.ts";
+import type { ChainHead } from "../audit/chain.ts";
+import type {
+  AttemptResult,
+  ClaimedDelivery,
+  DeliveryState,
+  EventDetail,
+  EventStatus,
+  NewDelivery,
+  NewEvent,
+  RecordOutcome,
+  ReplayClaim,
+  StoredEvent,
+} from "../domain/model.ts";
+
+/** One verified message with everything that is written beside it. */
+export interface EventRecord {
+  readonly event: NewEvent;
+  readonly deliveries: readonly NewDelivery[];
+  readonly claim: ReplayClaim;
+  /** The entry for what the unique keys decided; null = none is to be written, which is never so of what is accepted. */
+  readonly entry: (outcome: RecordOutcome) => AuditDraft | null;
+}
+
+/** The end of one attempt. */
+export interface Settlement {
+  readonly deliveryId: number;
+  /** The attempt that the lease was taken for; a later claim makes it void. */
+  readonly attempt: number;
+  readonly endedAt: number;
+  readonly result: AttemptResult;
+  readonly next: DeliveryState;
+  readonly entry: AuditDraft;
+}
+
+/** An attempt during which the process died: its lease has ended, or its holder is known to be gone. */
+export interface LostAttempt extends Pick<
+  ClaimedDelivery,
+  "id" | "destination" | "attempt"
+> {
+  readonly event: Pick<StoredEvent, "source" | "id" | "type">;
+  /** This one counted. */
+  readonly crashes: number;
+}
+
+export interface ClaimRequest {
+  readonly destination: string;
+  readonly now: number;
+  readonly limit: number;
+  readonly leaseUntil: number;
+  /** Deliveries that the claimant is attempting right now: their leases may lapse while it is held up, but it lives. */
+  readonly holding: ReadonlySet<number>;
+  /**
+   * Suspects are deliveries during which the process died before, grave ones more than once. `any`: they are claimed as
+   * all others; `none`: they are left; `mild`: one that is not grave at most, before the others; `grave`: a grave one
+   * alone where there is one, else as `mild`.
+   */
+  readonly suspects: "any" | "none" | "mild" | "grave";
+  /** What becomes of a delivery whose attempt was lost. */
+  readonly onLost: (lost: LostAttempt) => {
+    readonly next: DeliveryState;
+    readonly entry: AuditDraft;
+  };
+}
+
+/** Which events; what is null does not restrict. */
+export interface EventFilter {
+  /** With a delivery in this state. */
+  readonly state: DeliveryState["state"] | null;
+  /** With a delivery to this destination. With `state`: with one to it in that state. */
+  readonly destination: string | null;
+  readonly source: string | null;
+  /** Whether the event's type fits. */
+  readonly type: ((type: string) => boolean) | null;
+  /** Received at this time or later. */
+  readonly since: number | null;
+}
+
+export interface EventScan {
+  readonly filter: EventFilter;
+  readonly order: "newest" | "oldest";
+  /** Where an earlier scan left off; null = from the beginning. */
+  readonly from: number | null;
+  readonly limit: number;
+}
+
+/** What a redelivery did, by delivery. `under_way`: an attempt is, or another of its key goes first. */
+export type RedeliveryOutcome = "redelivered" | "under_way" | "unknown";
+
+/** A delivery with what its audit entry tells of its event. */
+export interface DeliveryFacts {
+  readonly id: number;
+  readonly destination: string;
+  readonly state: DeliveryState["state"];
+  readonly attempt: number;
+  readonly event: Pick<StoredEvent, "source" | "id" | "type">;
+}
+
+/** How far a sink of the trail has come. */
+export interface SinkPosition {
+  /** Everything up to here was taken. */
+  readonly position: number;
+  /** Up to here it may have been: what lies between is handed over again as it was, under the same key. */
+  readonly sending: number;
+  /** Since when it takes none, as the trail tells (unix milliseconds); null = it takes them. */
+  readonly degradedSince: number | null;
+}
+
+/** A sink that some process on the store feeds, or fed. */
+export interface NotedSink extends Pick<SinkPosition, "position"> {
+  readonly name: string;
+  readonly savedAt: number;
+}
+
+export interface AuditPurgeRequest {
+  /** Entries before this time (unix milliseconds) go, each writer's up to one of its checkpoints. */
+  readonly before: number;
+  /** Nothing behind this position goes: a sink has not had it yet. */
+  readonly upTo: number;
+  /** Where the step before left off. */
+  readonly from: number;
+  /** So many entries are looked at. */
+  readonly limit: number;
+  /** The entry that vouches for what is gone. */
+  readonly entry: (purged: AuditPurged) => AuditDraft;
+}
+
+export interface AuditPurged {
+  readonly entries: number;
+  /** The last entry that is gone of each writer. */
+  readonly writers: readonly ChainHead[];
+}
+
+export interface PurgeRequest {
+  readonly now: number;
+  /** Events received before this time go, unless something of them is still to be delivered. */
+  readonly receivedBefore: number;
+  /** Where the step before left off; null = from the oldest. */
+  readonly from: number | null;
+  readonly entry: (purged: Purged) => AuditDraft;
+}
+
+export interface Purged {
+  readonly events: number;
+  readonly deliveries: number;
+  readonly attempts: number;
+}
+
+/** How many deliveries of a destination there are; 10,000 means that many or more. */
+export interface DeliveryCounts {
+  readonly destination: string;
+  readonly pending: number;
+  readonly exhausted: number;
+}
+
+export interface PausedDestination {
+  readonly name: string;
+  readonly pausedAt: number;
+  readonly pausedBy: string;
+}
+
+/** An entry as the store keeps it; `position` grows in the order of commits, over all writers. */
+export interface AuditRow {
+  readonly position: number;
+  readonly writer: string;
+  readonly line: string;
+}
+
+/** A walk over the trail for lines that contain some texts, as they are written there. */
+export interface AuditSearch {
+  readonly order: "newest" | "oldest";
+  /** Where an earlier step left off; null = from that end. */
+  readonly from: number | null;
+  readonly limit: number;
+  /** At most four; all must be in the line. */
+  readonly containing: readonly string[];
+}
+
+/** Reading the trail needs no more than this. */
+export interface AuditReader {
+  /** Up to `limit` entries behind `position`, in order. */
+  readAudit: (position: number, limit: number) => Promise<readonly AuditRow[]>;
+  /** The position of the last entry; 0 when there is none. */
+  lastPosition: () => Promise<number>;
+  /** The last entry of each writer, newest writer first, as the store notes it beside the trail. */
+  heads: () => Promise<readonly ChainHead[]>;
+  /**
+   * Looks at a bounded number of entries and gives those that contain the texts; `next` is where to go on, null when
+   * there is no more. Fewer than `limit`, or none, do not mean the end.
+   */
+  searchAudit: (search: AuditSearch) => Promise<{
+    readonly rows: readonly AuditRow[];
+    readonly next: number | null;
+  }>;
+  /**
+   * A position that the entries since a time (unix milliseconds) are behind; found in few steps, since positions come in
+   * the order of time. Clocks that were set back by up to an hour are allowed for.
+   */
+  positionBefore: (at: number) => Promise<number>;
+  close: () => Promise<void>;
+}
+
+/** Reading events, in steps that are short however many there are. */
+export interface EventReader {
+  /**
+   * Looks at a bounded number of events and gives those that fit; `next` is where to go on, null when there is no
+   * more. Fewer than `limit`, or none, do not mean the end.
+   */
+  scanEvents: (scan: EventScan) => Promise<{
+    readonly events: readonly EventStatus[];
+    readonly next: number | null;
+  }>;
+  /** The events of that id, one for each source that has it. */
+  findEvents: (id: string) => Promise<readonly EventDetail[]>;
+}
+
+/** What an operator may do to deliveries. Works beside a running service. */
+export interface RedeliveryStore extends EventReader {
+  /** ATOMIC: the deliveries are due at once, on a new schedule, and each that is has an audit entry. */
+  redeliver: (request: {
+    readonly deliveryIds: readonly number[];
+    readonly now: number;
+    readonly entry: (delivery: DeliveryFacts) => AuditDraft;
+  }) => Promise<readonly RedeliveryOutcome[]>;
+}
+
+/**
+ * What the core needs of a store. Every promise that resolves means: durable on disk. Every method rejects with
+ * `StoreError` and has then written nothing; after a fatal one every later call rejects too.
+ */
+export interface Store extends AuditReader, RedeliveryStore {
+  /**
+   * ATOMIC: replay claim, event, deliveries and audit entry. A claim that is there already makes the message
+   * `replayed`; else a known (source, id) makes it `duplicate` when the body is the same and `conflict` when not;
+   * else it is `accepted`, and only then an event and its deliveries are written. Whatever is not `replayed` claims.
+   */
+  record: (record: EventRecord) => Promise<RecordOutcome>;
+  /** Writes one audit entry. */
+  append: (draft: AuditDraft) => Promise<void>;
+  /**
+   * ATOMIC: takes due deliveries of a destination under a lease and counts the attempt, before it starts. A
+   * delivery whose lease has ended is due again; its lost attempt is noted, with an audit entry.
+   */
+  claim: (request: ClaimRequest) => Promise<readonly ClaimedDelivery[]>;
+  /** ATOMIC: attempt, next state and audit entry, unless the lease was lost: then nothing is written and it says false. */
+  settle: (settlement: Settlement) => Promise<boolean>;
+  /** Gives a claimed delivery back unsettled, due at once and off the schedule's count, unless the lease was lost. */
+  release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
+  /** Whether a grave suspect is due. */
+  graveSuspectDue: (destination: string, now: number) => Promise<boolean>;
+  /** When the next delivery of a destination is due or its lease ends; null when none is pending. */
+  nextDueAt: (destination: string) => Promise<number | null>;
+  countDeliveries: () => Promise<readonly DeliveryCounts[]>;
+  pausedDestinations: () => Promise<readonly PausedDestination[]>;
+  /** ATOMIC: notes that a destination is paused, or is not any more, and the audit entry. */
+  setPaused: (
+    destination: string,
+    paused: { readonly at: number; readonly by: string } | null,
+    entry: AuditDraft,
+  ) => Promise<void>;
+  /** ATOMIC: one step of the retention: a bounded number of old events with all that belongs to them, and the entry. */
+  purge: (
+    request: PurgeRequest,
+  ) => Promise<{ readonly purged: Purged; readonly next: number | null }>;
+  /**
+   * ATOMIC: one step of the retention of the trail. Deletes the oldest entries of writers so that what is kept of each
+   * begins with a checkpoint, or nothing is kept of one that is over; writes the entry that names what is gone, and a
+   * checkpoint behind it.
+   */
+  purgeAudit: (request: AuditPurgeRequest) => Promise<{
+    readonly entries: number;
+    readonly next: number | null;
+  }>;
+  /** Anchors this writer's entries with a checkpoint, unless they are. */
+  checkpoint: () => Promise<void>;
+  /** How far a sink has come; null for one that is new. */
+  sinkPosition: (name: string) => Promise<SinkPosition | null>;
+  notedSinks: () => Promise<readonly NotedSink[]>;
+  saveSinkPosition: (name: string, position: SinkPosition) => Promise<void>;
+  /** Whether this process is the one that feeds the sinks that a store has once; true for as long as it lives. */
+  mayFeed: () => Promise<boolean>;
+  /** Drops replay claims signed before `signedBefore` (unix seconds), at most `limit` of them. */
+  forgetReplays: (signedBefore: number, limit: number) => Promise<number>;
+  /** Proves that a write gets through and that the trail ends where this writer left it. */
+  probe: () => Promise<void>;
+}

@@ -1,0 +1,198 @@
+import { AuditChain, type Checkpoints } from "../../audit/chain.ts";
+import type { AuditReader, EventReader, Store } from "../port.ts";
+import { StoreError } from "../../errors.ts";
+import { createGroupCommit } from "../group-commit.ts";
+import { createAuditReader } from "./audit-reader.ts";
+import { createAuditWriter } from "./audit-writer.ts";
+import { createLogMover } from "./wal-checkpointer.ts";
+import { createDeliveryTable } from "./deliveries.ts";
+import { createDestinationTable } from "./destinations.ts";
+import { createEventReader } from "./events.ts";
+import { migrate } from "./migrate.ts";
+import {
+  createFeedLock,
+  holdInstanceLock,
+  openForReading,
+  openForWriting,
+} from "./open.ts";
+import { createOrder } from "./order.ts";
+import { createPurger } from "./purge.ts";
+import { createAuditPurger } from "./purge-audit.ts";
+import { createRecorder } from "./record.ts";
+import { createRedeliverer } from "./redeliver.ts";
+import { createSinkTable } from "./sinks.ts";
+import { createTransaction } from "./transaction.ts";
+
+/** Maximum jobs and body bytes of one transaction: about 20 ms of work. */
+const MAX_BATCH = 512;
+const MAX_BATCH_BYTES = 2_097_152;
+
+/** The write-ahead log is moved into the file past so many pages (16 MB): larger moves cost less in all, and hold up answers longer. */
+const MAX_LOG_FRAMES = 4000;
+
+export interface SqliteOptions {
+  readonly file: string;
+  /** Names this process run in the audit chain. */
+  readonly writer: string;
+  readonly checkpoints: Checkpoints;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Called once, when the file cannot be believed any more. */
+  readonly onFatal: (error: StoreError) => void;
+  /**
+   * Whether this process makes deliveries. One that does holds a lock for as long as it lives; when it comes and finds
+   * nobody else, the leases that are there are of the dead and end at once.
+   */
+  readonly delivers: boolean;
+}
+
+/**
+ * A store in one SQLite file. Every write of one turn of the event loop shares one durable transaction. Brings
+ * the schema up to date. Throws StoreError when the file cannot be opened or cannot be written durably.
+ */
+export function openSqliteStore(options: SqliteOptions): Store {
+  const { file, now } = options;
+  const db = openForWriting(file);
+  migrate(db);
+  const lock = options.delivers ? holdInstanceLock(file) : null;
+
+  const feedLock = createFeedLock(file);
+
+  const chain = new AuditChain(options.writer, options.checkpoints);
+  const writer = createAuditWriter(db, { chain, now });
+  const { append, checkpoint } = writer;
+  const order = createOrder(db);
+  const deliveries = createDeliveryTable(db, { order, append });
+  const redeliver = createRedeliverer(db, { order, append });
+  const purge = createPurger(db, { append });
+  const purgeAudit = createAuditPurger(db, {
+    writer: options.writer,
+    append,
+    checkpoint,
+    now,
+  });
+  const sinks = createSinkTable(db, now);
+  const destinations = createDestinationTable(db);
+  const record = createRecorder(db, order);
+  const logMover = createLogMover(db, { maxFrames: MAX_LOG_FRAMES });
+  const transaction = createTransaction({
+    db,
+    chain,
+    writer,
+    now,
+    afterCommit: logMover.afterCommit,
+    onFatal: options.onFatal,
+  });
+  const group = createGroupCommit(transaction.run, {
+    maxBatch: MAX_BATCH,
+    maxBytes: MAX_BATCH_BYTES,
+  });
+  const forget = db.prepare<[number, number]>(
+    `DELETE FROM replay_claim WHERE (signed_at, mac, source) IN (
+       SELECT signed_at, mac, source FROM replay_claim WHERE signed_at BETWEEN 0 AND ? LIMIT ?)`,
+  );
+
+  if (lock?.alone) {
+    transaction.run(() => {
+      deliveries.endLeases(now());
+    });
+  }
+
+  return {
+    ...createAuditReader(db),
+    ...createEventReader(db, now),
+    record: (received) =>
+      group.submit(() => {
+        const outcome = record(received);
+        const entry = received.entry(outcome);
+        if (entry !== null) {
+          append(entry);
+        }
+        return outcome;
+      }, received.event.body.length),
+    append: (draft) =>
+      group.submit(() => {
+        append(draft);
+      }),
+    claim: (request) => group.submit(() => deliveries.claim(request)),
+    settle: (settlement) => group.submit(() => deliveries.settle(settlement)),
+    release: (deliveryId, attempt, at) =>
+      group.submit(() => {
+        deliveries.release(deliveryId, attempt, at);
+      }),
+    redeliver: (request) => group.submit(() => redeliver(request)),
+    graveSuspectDue: async (destination, at) =>
+      deliveries.graveSuspectDue(destination, at),
+    nextDueAt: async (destination) => deliveries.nextDueAt(destination),
+    countDeliveries: async () => destinations.counts(),
+    pausedDestinations: async () => destinations.paused(),
+    setPaused: (destination, paused, entry) =>
+      group.submit(() => {
+        destinations.setPaused(destination, paused);
+        append(entry);
+      }),
+    purge: (request) => group.submit(() => purge(request)),
+    purgeAudit: (request) => group.submit(() => purgeAudit(request)),
+    checkpoint: () => group.submit(checkpoint),
+    sinkPosition: async (name) => sinks.read(name),
+    notedSinks: async () => sinks.all(),
+    saveSinkPosition: (name, position) =>
+      group.submit(() => {
+        sinks.write(name, position);
+      }),
+    mayFeed: async () => feedLock.tryTake(),
+    forgetReplays: (signedBefore, limit) =>
+      group.submit(() => forget.run(signedBefore - 1, limit).changes),
+    probe: async () => {
+      if (!(await group.submit(transaction.isIntact))) {
+        throw new StoreError("the audit trail was changed from outside", {
+          code: "AUDIT_CHANGED",
+          fatal: false,
+        });
+      }
+    },
+    close: async () => {
+      logMover.close();
+      db.close();
+      lock?.release();
+      feedLock.release();
+    },
+  };
+}
+
+export {
+  auditKeyFile,
+  obtainAuditKey,
+  readAuditKey,
+} from "../../audit/signing-key-file.ts";
+
+/**
+ * The trail and the events of a SQLite file, for reading while the service runs or not. `snapshot`: all as it is at the first
+ * read, whatever is written or purged meanwhile.
+ */
+export function openSqliteReader(
+  file: string,
+  options: { snapshot: boolean } = { snapshot: false },
+): AuditReader & EventReader {
+  const db = openForReading(file);
+  if (options.snapshot) {
+    db.exec("BEGIN");
+  }
+  return {
+    ...createAuditReader(db),
+    ...createEventReader(db, Date.now),
+    close: async () => {
+      db.close();
+    },
+  };
+}
+
+/** Brings the schema of a SQLite file up to date. */
+export function migrateSqlite(file: string): { from: number; to: number } {
+  const db = openForWriting(file);
+  try {
+    return migrate(db);
+  } finally {
+    db.close();
+  }
+}
