@@ -2,8 +2,8 @@ import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { statSync } from "node:fs";
 import { Agent, request } from "node:http";
 import path from "node:path";
-import { createEntryBudget } from "../src/audit/entry-budget.ts";
-import { createRefusalBudget } from "../src/intake/rate-limiter.ts";
+import { createAuditLimiter } from "../src/audit/audit-limiter.ts";
+import { createRateLimiter } from "../src/http/rate-limiter.ts";
 import { createSuppressedEntries } from "../src/audit/suppressed-entries.ts";
 import type { AuditDraft } from "../src/audit/entry.ts";
 import {
@@ -17,15 +17,39 @@ import {
 } from "./harness.ts";
 import { serve } from "./processes.ts";
 
-describe("the budget of entries", () => {
-  const options = { perAddress: 3, inAll: 5, windowMs: 1000 };
+/** A limiter of audit entries, asked by address and time. */
+function auditLimiter(limits: Parameters<typeof createAuditLimiter>[1]): {
+  take: (address: string, at: number) => boolean;
+} {
+  const limiter = createAuditLimiter(
+    {
+      append: async () => undefined,
+      suppressed: { count: () => undefined },
+    },
+    limits,
+  );
+  return {
+    take: (ip, at) =>
+      limiter.admits({
+        at,
+        action: "http.rejected",
+        userId: "anonymous",
+        resource: "/",
+        result: "failure",
+        metadata: { ip },
+      }),
+  };
+}
+
+describe("the limiter of audit entries", () => {
+  const options = { perAddress: 3, total: 5, windowMs: 1000 };
 
   it("holds within every window, for an address and in all, and no longer", () => {
-    const budget = createEntryBudget(options);
+    const limiter = auditLimiter(options);
     const taken: { address: string; at: number }[] = [];
     for (let at = 0; at < 5000; at += 37) {
       for (const address of ["a", "a", "b", "c"]) {
-        if (budget.take(address, at)) {
+        if (limiter.take(address, at)) {
           taken.push({ address, at });
         }
       }
@@ -41,45 +65,45 @@ describe("the budget of entries", () => {
   });
 
   it("is one for all addresses of an IPv6 /64", () => {
-    const budget = createEntryBudget({ perAddress: 1, inAll: 9, windowMs: 9 });
-    expect(budget.take("2001:db8::1", 0)).toBe(true);
-    expect(budget.take("2001:db8:0:0:ffff::2", 0)).toBe(false);
-    expect(budget.take("2001:db8:0:1::1", 0)).toBe(true);
-    const refusals = createRefusalBudget({
+    const limiter = auditLimiter({ perAddress: 1, total: 9, windowMs: 9 });
+    expect(limiter.take("2001:db8::1", 0)).toBe(true);
+    expect(limiter.take("2001:db8:0:0:ffff::2", 0)).toBe(false);
+    expect(limiter.take("2001:db8:0:1::1", 0)).toBe(true);
+    const rateLimiter = createRateLimiter({
       burst: 1,
       perSecond: 1,
       maxAddresses: 10,
     });
     const refuse = (address: string) =>
-      refusals.refuse("unauthorized", address, 0);
+      rateLimiter.charge("unauthorized", address, 0);
     expect(refuse("2001:db8::1")).toBe("unauthorized");
     expect(refuse("2001:db8::2")).toBe("too_many_requests");
     expect(refuse("2001:db8:0:1::1")).toBe("unauthorized");
   });
 
   it("is not held for ever by a clock that was set back", () => {
-    const budget = createEntryBudget(options);
+    const limiter = auditLimiter(options);
     for (let n = 0; n < 3; n += 1) {
-      expect(budget.take("a", 1_000_000)).toBe(true);
+      expect(limiter.take("a", 1_000_000)).toBe(true);
     }
-    expect(budget.take("a", 999_500)).toBe(false);
-    expect(budget.take("a", 900_000)).toBe(true);
+    expect(limiter.take("a", 999_500)).toBe(false);
+    expect(limiter.take("a", 900_000)).toBe(true);
   });
 });
 
-describe("the budget of refusals", () => {
+describe("the rate limiter of rejections", () => {
   it("is one for each address, and is forgotten before many addresses take memory", () => {
-    const budget = createRefusalBudget({
+    const limiter = createRateLimiter({
       burst: 2,
       perSecond: 1,
       maxAddresses: 10,
     });
     const refuse = (address: string, at: number): string =>
-      budget.refuse("unauthorized", address, at);
+      limiter.charge("unauthorized", address, at);
     expect(refuse("a", 0)).toBe("unauthorized");
     expect(refuse("a", 0)).toBe("unauthorized");
     expect(refuse("a", 0)).toBe("too_many_requests");
-    expect(budget.refuse("unavailable", "a", 0)).toBe("unavailable");
+    expect(limiter.charge("unavailable", "a", 0)).toBe("unavailable");
     expect(refuse("b", 0)).toBe("unauthorized");
     expect(refuse("a", 1000)).toBe("unauthorized");
     expect(refuse("a", 1000)).toBe("too_many_requests");

@@ -11,13 +11,15 @@ import {
 import path from "node:path";
 import { loadConfig } from "../src/config/load-config.ts";
 import { publicKeyOf } from "../src/audit/checkpoint.ts";
-import { auditKeyFile, obtainAuditKey } from "../src/store/sqlite/store.ts";
+import { signingKeyFile } from "../src/store/open.ts";
+import { obtainSigningKey } from "../src/store/signing-key-file.ts";
 import {
   eventBody,
   eventually,
   SECRET,
   startTestService,
   temporaryFolder,
+  sqliteUrl,
 } from "./harness.ts";
 import { hexhook, serve } from "./processes.ts";
 
@@ -31,7 +33,8 @@ afterEach(() => {
   folder.remove();
 });
 
-const store = (): string => path.join(folder.path, "hexhook.db");
+const keyFile = (): string =>
+  signingKeyFile(sqliteUrl(path.join(folder.path, "hexhook.db")));
 
 function pemOf(type: "ed25519" | "ed448" = "ed25519"): string {
   const { privateKey } =
@@ -55,7 +58,7 @@ describe("the key of the trail", () => {
   it("is made once beside the store, for its user alone, and signs over restarts", async () => {
     const first = await startTestService(folder.path);
     await first.stop();
-    const file = auditKeyFile(store());
+    const file = keyFile();
     const pem = readFileSync(file, "utf8");
     expect(pem).toMatch(/^-----BEGIN PRIVATE KEY-----\n/);
     expect(statSync(file).mode & 0o777).toBe(0o600);
@@ -63,7 +66,7 @@ describe("the key of the trail", () => {
     await second.stop();
     expect(readFileSync(file, "utf8")).toBe(pem);
     expect(await checkpointKeys(second)).toEqual([
-      publicKeyOf(obtainAuditKey(store()).key),
+      publicKeyOf(obtainSigningKey(keyFile()).key),
     ]);
     expect(readdirSync(folder.path).filter((n) => n.includes("pem"))).toEqual([
       "hexhook.db-audit-key.pem",
@@ -76,7 +79,7 @@ describe("the key of the trail", () => {
       env: { AUDIT_SIGNING_KEY: pem.trim().replaceAll("\n", "\\n") },
     });
     await service.stop();
-    expect(existsSync(auditKeyFile(store()))).toBe(false);
+    expect(existsSync(keyFile())).toBe(false);
     const file = path.join(folder.path, "key.pem");
     writeFileSync(file, pem);
     const again = await startTestService(folder.path, {
@@ -101,7 +104,7 @@ describe("the key of the trail", () => {
   });
 
   it("that lies beside the store and is none ends the start with a line that says what to do", async () => {
-    writeFileSync(auditKeyFile(store()), "geheim");
+    writeFileSync(keyFile(), "geheim");
     await expect(startTestService(folder.path)).rejects.toMatchObject({
       name: "ConfigError",
       message: expect.stringMatching(
@@ -111,8 +114,8 @@ describe("the key of the trail", () => {
   });
 
   it("that others may read is warned of", async () => {
-    obtainAuditKey(store());
-    chmodSync(auditKeyFile(store()), 0o644);
+    obtainSigningKey(keyFile());
+    chmodSync(keyFile(), 0o644);
     const service = await startTestService(folder.path);
     await service.stop();
     expect(service.log.text).toContain("chmod 600");
@@ -165,8 +168,8 @@ describe("the key of the trail", () => {
     });
     const second = await startTestService(folder.path);
     await second.stop();
-    expect(first.log.text).not.toContain("another key");
-    expect(second.log.text).toContain("signed with another key so far");
+    expect(first.log.text).not.toContain("key changed");
+    expect(second.log.text).toContain("audit signing key changed");
     const [before, after] = (await checkpointKeys(second)) as string[];
     const verify = (...args: string[]) =>
       hexhook(["audit", "verify", ...args], {

@@ -9,11 +9,8 @@ import type { AuditDraft } from "../src/audit/entry.ts";
 import { parseEntry } from "../src/audit/parsed-entry.ts";
 import type { Store } from "../src/store/port.ts";
 import { purgeOldEntries } from "../src/maintenance/audit-retention.ts";
-import {
-  openSqliteReader,
-  openSqliteStore,
-} from "../src/store/sqlite/store.ts";
-import { CHECKPOINTS, temporaryFolder } from "./harness.ts";
+import { openStoreReader, openStore } from "../src/store/open.ts";
+import { CHECKPOINTS, temporaryFolder, sqliteUrl } from "./harness.ts";
 
 const DAY = 86_400_000;
 const BEGIN = 1_800_000_000_000;
@@ -39,8 +36,7 @@ const file = (): string => path.join(folder.path, "hexhook.db");
 
 /** A process run: a store with a writer of its own that has begun as a service does. */
 async function begin(writer: string): Promise<Store> {
-  const store = openSqliteStore({
-    file: file(),
+  const store = openStore(sqliteUrl(file()), {
     writer,
     checkpoints: CHECKPOINTS,
     now: () => now,
@@ -96,7 +92,7 @@ async function sweep(store: Store, days: number, upTo = Infinity) {
 }
 
 async function verifyAll(): Promise<TrailReport> {
-  const trail = openSqliteReader(file());
+  const trail = openStoreReader(sqliteUrl(file()));
   const verifier = createTrailVerifier();
   const heads = await trail.heads();
   for await (const { line } of rowsOf(trail)) {
@@ -113,7 +109,7 @@ async function expectIntact(): Promise<TrailReport> {
 }
 
 async function stored() {
-  const trail = openSqliteReader(file());
+  const trail = openStoreReader(sqliteUrl(file()));
   const entries = [];
   for await (const { line } of rowsOf(trail)) {
     entries.push(parseEntry(line)!);

@@ -16,14 +16,14 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { Writable } from "node:stream";
-import { startFeeder } from "../src/audit/sinks/sink-pump.ts";
+import { startSinkPump } from "../src/audit/sinks/sink-pump.ts";
 import { createFileSink } from "../src/audit/sinks/file-sink.ts";
 import { SinkFault } from "../src/audit/sinks/sink.ts";
 import { createSinkHealth } from "../src/audit/sinks/sink-health.ts";
 import type { AuditDraft } from "../src/audit/entry.ts";
 import type { ParsedEntry } from "../src/audit/parsed-entry.ts";
 import type { AuditRow } from "../src/store/port.ts";
-import { openSqliteStore } from "../src/store/sqlite/store.ts";
+import { openStore } from "../src/store/open.ts";
 import {
   CHECKPOINTS,
   eventBody,
@@ -34,6 +34,7 @@ import {
   startTestService,
   temporaryFolder,
   type TestService,
+  sqliteUrl,
 } from "./harness.ts";
 import { type Behaviour, startHexApi, status } from "./hex-api.ts";
 import { CLI, environment, freePort, hexhook, serve } from "./processes.ts";
@@ -337,7 +338,7 @@ describe("what is told of a sink", () => {
     let now = 1_000_000;
     const told: AuditDraft[] = [];
     const health = createSinkHealth("stdout", {
-      tell: (draft) => told.push(draft),
+      report: (draft) => told.push(draft),
       now: () => now,
     });
     const fail = (kind: SinkFault["kind"], retryAfterMs = 0): void => {
@@ -378,8 +379,7 @@ describe("what is told of a sink", () => {
 describe("the process that feeds a sink", () => {
   it("notes that it is there also while the sink fails, so that nothing is purged that it has not had", async () => {
     let now = 1_000_000;
-    const store = openSqliteStore({
-      file: inFolder("hexhook.db"),
+    const store = openStore(sqliteUrl(inFolder("hexhook.db")), {
       writer: "w",
       checkpoints: CHECKPOINTS,
       now: () => now,
@@ -398,17 +398,17 @@ describe("the process that feeds a sink", () => {
       metadata: {},
     });
     now += 30 * 3_600_000;
-    const feeder = startFeeder({
+    const feeder = startSinkPump({
       store,
       sink: {
         ...createFileSink(inFolder("none/audit.log")),
         shared: true,
       },
       noted: position,
-      tell: () => undefined,
+      report: () => undefined,
       now: () => now,
       random: () => 0,
-      onFault: () => undefined,
+      onError: () => undefined,
     });
     ends.push(() => feeder.stop(0));
     const seen = await eventually(async () =>
@@ -420,8 +420,7 @@ describe("the process that feeds a sink", () => {
 
 describe("a process that waits for its turn at a sink", () => {
   it("leaves what the one that feeds it has noted as it is, also when it stops", async () => {
-    const store = openSqliteStore({
-      file: inFolder("hexhook.db"),
+    const store = openStore(sqliteUrl(inFolder("hexhook.db")), {
       writer: "w",
       checkpoints: CHECKPOINTS,
       now: Date.now,
@@ -432,10 +431,10 @@ describe("a process that waits for its turn at a sink", () => {
     const noted = { position: 7, sending: 9, degradedSince: 1_000_000 };
     await store.saveSinkPosition("file", noted);
     let asked = 0;
-    const feeder = startFeeder({
+    const feeder = startSinkPump({
       store: {
         ...store,
-        mayFeed: async () => {
+        tryLeaseSinks: async () => {
           asked += 1;
           return false;
         },
@@ -443,10 +442,10 @@ describe("a process that waits for its turn at a sink", () => {
       sink: createFileSink(inFolder("audit.log")),
       // From when it came: the other has gone on since.
       noted: { position: 0, sending: 0, degradedSince: null },
-      tell: () => undefined,
+      report: () => undefined,
       now: Date.now,
       random: () => 0,
-      onFault: () => undefined,
+      onError: () => undefined,
     });
     ends.push(() => feeder.stop(0));
     await eventually(() => asked === 2);

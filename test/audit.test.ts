@@ -1,3 +1,4 @@
+import { asciiJson } from "../src/json/ascii.ts";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import Database from "better-sqlite3";
 import { createHash } from "node:crypto";
@@ -10,7 +11,7 @@ import { type ParsedEntry, parseEntry } from "../src/audit/parsed-entry.ts";
 import { prettyEntry } from "../src/cli/ui/format-entry.ts";
 import { serverStarted } from "../src/audit/server-entries.ts";
 import { AuditChain, GENESIS } from "../src/audit/chain.ts";
-import { type AuditDraft, asciiJson } from "../src/audit/entry.ts";
+import type { AuditDraft } from "../src/audit/entry.ts";
 import {
   CHECKPOINTS,
   eventBody,

@@ -15,9 +15,9 @@ import {
 } from "../src/http/connection/connections.ts";
 import { BodyBuffer } from "../src/http/body-buffer.ts";
 import { connectionOf } from "../src/http/connection/connection.ts";
-import { answerJson, writeJson } from "../src/http/respond.ts";
+import { respondJson, writeJson } from "../src/http/respond.ts";
 import { createExpressApp } from "../src/http/express-app.ts";
-import { linger } from "../src/http/connection/lingering-close.ts";
+import { lingeringClose } from "../src/http/connection/lingering-close.ts";
 import {
   listen,
   type Listener,
@@ -28,16 +28,16 @@ import {
   type MemoryPool,
 } from "../src/http/connection/memory-pool.ts";
 import {
-  createTurns,
+  createScheduler,
   type Task,
-  type Turns,
+  type Scheduler,
 } from "../src/http/connection/scheduler.ts";
 import { eventually, exchangeRaw } from "./harness.ts";
 
 const NONE: Rejected = { overLimit: 0, overAddressShare: 0, outOfMemory: 0 };
 
 interface Listening {
-  readonly turns: Turns;
+  readonly scheduler: Scheduler;
   readonly unparsed: MemoryPool;
   readonly listener: Listener;
   readonly port: number;
@@ -71,7 +71,7 @@ async function open(
   plain.app.use(handle);
   const errors: unknown[] = [];
   const rejected: Readonly<Rejected>[] = [];
-  const turns = createTurns(() => performance.now());
+  const scheduler = createScheduler(() => performance.now());
   const unparsed = createMemoryPool({
     maxBytes: options.unparsedBytes ?? 33_554_432,
     now: () => performance.now(),
@@ -87,11 +87,11 @@ async function open(
       checkingInterval: 20,
       maxHeaderBytes: 16_384,
       max: 1000,
-      maxPerAddress: 1000,
+      maxPerNetwork: 1000,
       ...options.limits,
     },
     {
-      turns,
+      scheduler,
       unparsed,
       isProxy: createIsProxy(options.trust ?? 0),
       now: () => performance.now(),
@@ -103,7 +103,7 @@ async function open(
     },
   );
   listening = {
-    turns,
+    scheduler,
     unparsed,
     listener,
     port: listener.port,
@@ -149,7 +149,7 @@ describe("a connection with many requests", () => {
     let bytesRead = 0;
     const answerAll = (): void => {
       for (const [req, res] of inside.splice(0)) {
-        answerJson(res, 200, { n: numberOf(req) });
+        respondJson(res, 200, { n: numberOf(req) });
       }
     };
     const { port } = await open((req, res) => {
@@ -192,7 +192,7 @@ describe("a connection with many requests", () => {
       });
       req.on("end", () => {
         seen.push(body);
-        answerJson(res, 200, {});
+        respondJson(res, 200, {});
       });
     });
     // Bodies that look like the ends of heads, and like requests.
@@ -225,7 +225,7 @@ describe("a connection with many requests", () => {
       if (seen.length === 3) {
         res.shouldKeepAlive = false;
       }
-      answerJson(res, 200, { n: numberOf(req) });
+      respondJson(res, 200, { n: numberOf(req) });
     });
     const all = Array.from({ length: 500 }, (_, n) => get(`/${n}`)).join("");
     const text = await exchangeRaw(port, all);
@@ -238,7 +238,7 @@ describe("a connection with many requests", () => {
     const seen: string[] = [];
     const { port } = await open((req, res) => {
       seen.push(req.url);
-      const rest = linger(req, res, { close: true });
+      const rest = lingeringClose(req, res, { close: true });
       writeJson(res, 200, {});
       rest.finish();
     });
@@ -268,7 +268,7 @@ describe("a connection with many requests", () => {
       await eventually(() => inside.length > 0);
       for (const [req, res] of inside.splice(0)) {
         answered += 1;
-        answerJson(res, 200, { n: numberOf(req) });
+        respondJson(res, 200, { n: numberOf(req) });
       }
     }
     await eventually(() => text.includes("400 Bad Request"));
@@ -286,7 +286,7 @@ describe("a connection that makes no progress", () => {
   it("is closed when the client reads no responses", async () => {
     const { port } = await open(
       (_req, res) => {
-        answerJson(res, 200, { filler: "x".repeat(100_000) });
+        respondJson(res, 200, { filler: "x".repeat(100_000) });
       },
       { limits },
     );
@@ -305,7 +305,7 @@ describe("a connection that makes no progress", () => {
     const filler = "x".repeat(8_000_000);
     const { port } = await open(
       (_req, res) => {
-        answerJson(res, 200, { filler });
+        respondJson(res, 200, { filler });
       },
       { limits: { stuckTimeout: 1000 } },
     );
@@ -326,7 +326,7 @@ describe("a connection that makes no progress", () => {
   it("is closed when it sends only empty lines, also after a response", async () => {
     const { port } = await open(
       (_req, res) => {
-        answerJson(res, 200, {});
+        respondJson(res, 200, {});
       },
       { limits },
     );
@@ -347,7 +347,7 @@ describe("a connection that makes no progress", () => {
       (req, res) => {
         req.resume();
         req.on("end", () => {
-          answerJson(res, 200, {});
+          respondJson(res, 200, {});
         });
       },
       { limits },
@@ -372,7 +372,7 @@ describe("a connection that makes no progress", () => {
   it("is kept when blank lines come between its requests", async () => {
     const { port } = await open(
       (req, res) => {
-        answerJson(res, 200, { n: numberOf(req) });
+        respondJson(res, 200, { n: numberOf(req) });
       },
       { limits },
     );
@@ -396,7 +396,7 @@ describe("unparsed input", () => {
     const { port, rejected } = await open(
       (req, res) => {
         if (req.url === "/1") {
-          answerJson(res, 200, { n: 1 });
+          respondJson(res, 200, { n: 1 });
         }
       },
       { unparsedBytes: 131_072 },
@@ -427,11 +427,11 @@ describe("unparsed input", () => {
 describe("a client that was refused", () => {
   it("waits for its turn with its next request, and no longer once one is accepted", async () => {
     const added: string[] = [];
-    const { port, turns } = await open((req, res) => {
-      answerJson(res, req.url === "/bad" ? 404 : 200, { n: 1 });
+    const { port, scheduler } = await open((req, res) => {
+      respondJson(res, req.url === "/bad" ? 404 : 200, { n: 1 });
     });
-    const { add } = turns;
-    Object.assign(turns, {
+    const { add } = scheduler;
+    Object.assign(scheduler, {
       add: (task: Task) => {
         added.push("task");
         add(task);
@@ -479,7 +479,7 @@ describe("memory for unparsed input", () => {
   ])("is given back however connections %s", async (_how, leave) => {
     const { port, unparsed } = await open((req, res) => {
       if (req.url !== "/hang") {
-        answerJson(res, 200, { n: 1 });
+        respondJson(res, 200, { n: 1 });
       }
     });
     const streams = [
@@ -505,7 +505,7 @@ describe("memory for unparsed input", () => {
 
 describe("connections over the limit", () => {
   const answer = (_req: Request, res: Response): void => {
-    answerJson(res, 200, {});
+    respondJson(res, 200, {});
   };
   const isOpen = async (one: ReturnType<typeof client>): Promise<boolean> => {
     await eventually(() => one.closed || one.text.includes("200 OK"));
@@ -534,7 +534,7 @@ describe("connections over the limit", () => {
 
   it("are counted for each address", async () => {
     const { port } = await open(answer, {
-      limits: { max: 8, maxPerAddress: 2 },
+      limits: { max: 8, maxPerNetwork: 2 },
     });
     expect(await opened(port, 4)).toBe(2);
     expect(await opened(port, 4, "127.0.0.2")).toBe(2);
@@ -555,7 +555,7 @@ describe("connections over the limit", () => {
     );
     const connections = createConnections(
       {
-        turns: createTurns(() => 0),
+        scheduler: createScheduler(() => 0),
         unparsed: createMemoryPool({ maxBytes: 1, now: () => 0 }),
         isProxy: createIsProxy(0),
         now: () => 0,
@@ -563,7 +563,7 @@ describe("connections over the limit", () => {
         onError: () => undefined,
         onReject: () => undefined,
       },
-      { max: 10, maxPerAddress: 1, stuckMs: 1000 },
+      { max: 10, maxPerNetwork: 1, stuckMs: 1000 },
     );
     for (const socket of sockets) {
       connections.accept(socket as unknown as Socket);
@@ -577,7 +577,7 @@ describe("connections over the limit", () => {
 
   it("are not counted for the address of a proxy that is trusted", async () => {
     const { port } = await open(answer, {
-      limits: { max: 8, maxPerAddress: 2 },
+      limits: { max: 8, maxPerNetwork: 2 },
       trust: ["127.0.0.2"],
     });
     expect(await opened(port, 4, "127.0.0.2")).toBe(4);
@@ -585,15 +585,15 @@ describe("connections over the limit", () => {
   });
 
   it("have limits that leave descriptors for everything else", () => {
-    expect(publicLimits(1024, null)).toEqual({ max: 768, maxPerAddress: 192 });
+    expect(publicLimits(1024, null)).toEqual({ max: 768, maxPerNetwork: 192 });
     expect(publicLimits(1_048_576, null)).toEqual({
       max: 10_000,
-      maxPerAddress: 2500,
+      maxPerNetwork: 2500,
     });
     expect(publicLimits(Number.POSITIVE_INFINITY, null).max).toBe(10_000);
-    expect(publicLimits(1024, 3)).toEqual({ max: 3, maxPerAddress: 1 });
+    expect(publicLimits(1024, 3)).toEqual({ max: 3, maxPerNetwork: 1 });
     expect(publicLimits(256, 1000).max).toBe(192);
-    expect(adminLimits(256)).toEqual({ max: 32, maxPerAddress: 32 });
+    expect(adminLimits(256)).toEqual({ max: 32, maxPerNetwork: 32 });
     expect(adminLimits(1_048_576).max).toBe(10_000);
     expect(descriptorLimit()).toBeGreaterThan(100);
   });
@@ -607,7 +607,7 @@ describe("what a connection throws", () => {
         res.on("finish", () => {
           throw new Error("planted");
         });
-        answerJson(res, 200, {});
+        respondJson(res, 200, {});
       },
     ],
     [
@@ -630,7 +630,7 @@ describe("what a connection throws", () => {
       if (req.url === "/bad") {
         handle(req, res);
       } else {
-        answerJson(res, 200, { n: 1 });
+        respondJson(res, 200, { n: 1 });
       }
     });
     const other = client(port, get("/1"));
@@ -645,9 +645,9 @@ describe("what a connection throws", () => {
 });
 
 describe("turns", () => {
-  it("run the task with the least time first, yield between turns, and stop when done", async () => {
+  it("run the task with the least time first, yield between scheduler, and stop when done", async () => {
     let clock = 0;
-    const turns = createTurns(() => clock);
+    const scheduler = createScheduler(() => clock);
     const order: string[] = [];
     const task = (name: string, steps: number, costMs: number): Task => {
       let left = steps;
@@ -661,8 +661,8 @@ describe("turns", () => {
         },
       };
     };
-    turns.add(task("a", 3, 5));
-    turns.add(task("b", 9, 1));
+    scheduler.add(task("a", 3, 5));
+    scheduler.add(task("b", 9, 1));
     let turned = 0;
     while (order.length < 12) {
       await new Promise((resolve) => setImmediate(resolve));
@@ -677,7 +677,7 @@ describe("turns", () => {
     const comeAgain = (): void => {
       const next = task("n", 1, 1);
       const { step } = next;
-      turns.add({
+      scheduler.add({
         ...next,
         step: () => {
           comes -= 1;
@@ -688,7 +688,7 @@ describe("turns", () => {
         },
       });
     };
-    turns.add(task("w", 2, 3));
+    scheduler.add(task("w", 2, 3));
     comeAgain();
     await eventually(() => comes === 0);
     expect(order.lastIndexOf("w")).toBeLessThan(300);
@@ -696,14 +696,14 @@ describe("turns", () => {
 
     // One that comes late has no claim to the time before.
     order.length = 0;
-    turns.add(task("c", 2, 5));
-    turns.add(task("d", 1, 5));
-    turns.hurry();
+    scheduler.add(task("c", 2, 5));
+    scheduler.add(task("d", 1, 5));
+    scheduler.shortenTurn();
     await eventually(() => order.length === 3);
     expect(order.join("")).toBe("cdc");
-    expect(await turns.run(1, async () => 7)).toBe(7);
+    expect(await scheduler.run(1, async () => 7)).toBe(7);
     await expect(
-      turns.run(1, async () => {
+      scheduler.run(1, async () => {
         throw new Error("planted");
       }),
     ).rejects.toThrow("planted");

@@ -15,7 +15,7 @@ import {
 import { headerText } from "../src/delivery/http/header-text.ts";
 import { createQuarantine } from "../src/delivery/quarantine.ts";
 import { loadHandlers } from "../src/delivery/handler/load-handlers.ts";
-import { openSqliteReader } from "../src/store/sqlite/store.ts";
+import { openStoreReader } from "../src/store/open.ts";
 import {
   type Attempt,
   hang,
@@ -348,7 +348,7 @@ describe("a restart", () => {
       ["delivery.exhausted", 3],
     ]);
     expect(well.ids()).toEqual(["evt_cut", "evt_cut"]);
-    const store = openSqliteReader(service!.config.databaseFile);
+    const store = openStoreReader(service!.config.databaseUrl);
     const [event] = await store.findEvents("evt_cut");
     await store.close();
     expect(

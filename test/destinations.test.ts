@@ -5,9 +5,9 @@ import { Webhook } from "standardwebhooks";
 import type { Environment } from "../src/config/load-config.ts";
 import { StoreError } from "../src/errors.ts";
 import type { Settlement } from "../src/store/port.ts";
-import { settleSurely } from "../src/delivery/settle-with-retry.ts";
+import { settleWithRetry } from "../src/delivery/settle-with-retry.ts";
 import type { ServiceDeps } from "../src/app/service.ts";
-import { openSqliteStore } from "../src/store/sqlite/store.ts";
+import { openStore } from "../src/store/open.ts";
 import { hang, reply, type Reply, startDestination } from "./destinations.ts";
 import {
   CHECKPOINTS,
@@ -17,6 +17,7 @@ import {
   startTestService,
   temporaryFolder,
   type TestService,
+  sqliteUrl,
 } from "./harness.ts";
 import { serve } from "./processes.ts";
 
@@ -368,9 +369,8 @@ describe("10,000 events at once", () => {
   it("reach a destination of concurrency 8, never more than 8 in flight, in little memory", async () => {
     const total = 10_000;
     const target = await destination(reply(204));
-    const store = openSqliteStore({
+    const store = openStore(sqliteUrl(path.join(folder.path, "hexhook.db")), {
       checkpoints: CHECKPOINTS,
-      file: path.join(folder.path, "hexhook.db"),
       writer: "test",
       now: Date.now,
       onFatal: () => undefined,
@@ -433,7 +433,7 @@ describe("an outcome that cannot be written", () => {
   it("is written again and again while the fault is one that passes, and told of once", async () => {
     const told: unknown[] = [];
     let tries = 0;
-    await settleSurely(
+    await settleWithRetry(
       {
         settle: async () => {
           tries += 1;
@@ -442,7 +442,7 @@ describe("an outcome that cannot be written", () => {
           }
           return true;
         },
-        onFault: (error) => told.push(error),
+        onError: (error) => told.push(error),
       },
       settlement,
       new AbortController().signal,
@@ -457,13 +457,13 @@ describe("an outcome that cannot be written", () => {
   ])("is given up when the fault %s", async (_what, error, aborted) => {
     let tries = 0;
     const signal = aborted ? AbortSignal.abort() : new AbortController().signal;
-    const written = settleSurely(
+    const written = settleWithRetry(
       {
         settle: async () => {
           tries += 1;
           throw error;
         },
-        onFault: () => undefined,
+        onError: () => undefined,
       },
       settlement,
       signal,

@@ -16,7 +16,10 @@ import type { StoreError } from "../src/errors.ts";
 import { type ServiceDeps, startService } from "../src/app/service.ts";
 import { SCHEMES, type SchemeName } from "../src/signature/scheme.ts";
 import { signHeaders } from "../src/signature/sign.ts";
-import { openSqliteReader } from "../src/store/sqlite/store.ts";
+import { openStoreReader } from "../src/store/open.ts";
+import type { StoreUrl } from "../src/store/url.ts";
+import { operationalLog } from "../src/telemetry/operational-log.ts";
+import { createTelemetry } from "../src/telemetry/telemetry.ts";
 
 export const SECRET = "test-signing-secret-0123456789abcdef";
 /** What signs the checkpoints of trails that tests make themselves. */
@@ -113,6 +116,11 @@ export function signed(
   };
 }
 
+/** Where a store in this file is. */
+export function sqliteUrl(file: string): StoreUrl {
+  return { driver: "sqlite", file };
+}
+
 export type TestService = Awaited<ReturnType<typeof startTestService>>;
 
 /** A real service on a free port, with a real SQLite file, in this process. */
@@ -133,8 +141,10 @@ export async function startTestService(
   const stdout = new Sink();
   const log = new Sink();
   const fatal: StoreError[] = [];
+  const logger = pino({ level: config.logLevel }, log);
   const service = await startService(config, {
-    logger: pino({ level: config.logLevel }, log),
+    logger,
+    emit: createTelemetry([operationalLog(logger)]),
     stdout,
     now: Date.now,
     random: Math.random,
@@ -182,15 +192,15 @@ export async function startTestService(
         headers,
         body: new Uint8Array(body),
       }),
-    entries: () => readTrail(config.databaseFile),
-    lastEntry: async () => (await readTrail(config.databaseFile)).at(-1),
+    entries: () => readTrail(config.databaseUrl.file),
+    lastEntry: async () => (await readTrail(config.databaseUrl.file)).at(-1),
     stop: () => service.stop("test"),
   };
 }
 
 /** All entries of a store's trail, in order; throws when its chain is not intact. */
 export async function readTrail(file: string): Promise<ParsedEntry[]> {
-  const trail = openSqliteReader(file, { snapshot: true });
+  const trail = openStoreReader(sqliteUrl(file), { snapshot: true });
   try {
     const heads = await trail.heads();
     const verifier = createTrailVerifier();

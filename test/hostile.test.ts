@@ -219,7 +219,7 @@ describe("descriptors", () => {
       .split("\n")
       .filter((line) => line.includes("connections rejected"));
     expect(warnings).toHaveLength(1);
-    expect(warnings[0]).toContain('"max":192,"maxPerAddress":48');
+    expect(warnings[0]).toContain('"max":192,"maxPerNetwork":48');
   });
 });
 

@@ -10,7 +10,7 @@ import { AppError } from "../src/errors.ts";
 import { createAdmission } from "../src/http/public/admission.ts";
 import { canonicalAddress } from "../src/domain/ip-address.ts";
 import { createMemoryPool } from "../src/http/connection/memory-pool.ts";
-import { createTurns } from "../src/http/connection/scheduler.ts";
+import { createScheduler } from "../src/http/connection/scheduler.ts";
 import { isIdentityEncoding, isJsonMediaType } from "../src/http/media-type.ts";
 import {
   eventBody,
@@ -495,7 +495,7 @@ describe("overload", () => {
     options: Parameters<typeof createAdmission>[1],
   ) => {
     const { now } = createClock();
-    return createAdmission({ turns: createTurns(now), now }, options);
+    return createAdmission({ scheduler: createScheduler(now), now }, options);
   };
 
   it("counts what bodies hold, and keeps memory for small ones apart", () => {
@@ -587,7 +587,7 @@ describe("overload", () => {
     const { readBody } = await import("../src/http/read-body.ts");
     const { PassThrough } = await import("node:stream");
     const req = Object.assign(new PassThrough(), { headers: {} });
-    const read = readBody({ req: req as never, breakOff: null }, 1000, {
+    const read = readBody({ req: req as never, abortBody: null }, 1000, {
       resize: () => {
         throw new AppError("unavailable", "overloaded");
       },
@@ -789,7 +789,7 @@ describe("MAX_CONNECTIONS", () => {
     await Promise.all([open[1]?.closed, open[2]?.closed]);
     expect(open[0]?.socket.closed).toBe(false);
     await eventually(() => small.log.text.includes("connections rejected"));
-    expect(small.log.text).toContain('"max":4,"maxPerAddress":1');
+    expect(small.log.text).toContain('"max":4,"maxPerNetwork":1');
     expect(small.log.text).not.toContain("descriptor limit");
     open[0]?.socket.destroy();
     await small.stop();

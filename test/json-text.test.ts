@@ -1,7 +1,8 @@
 import { describe, expect, it } from "@jest/globals";
 import { randomInt } from "node:crypto";
 import { memberName, readMembers } from "../src/json/read-members.ts";
-import { decodeBody, readPayload } from "../src/intake/payload.ts";
+import { decodeJson } from "../src/json/decode.ts";
+import { identify } from "../src/signature/identify.ts";
 import { seededRandom } from "./harness.ts";
 
 const NAMES = ["id", "type", "x"];
@@ -11,7 +12,7 @@ const MEMBER_NAMES = NAMES.map(memberName);
 function parsedMembers(body: Buffer): unknown[] | null {
   let value: unknown;
   try {
-    value = JSON.parse(decodeBody(body));
+    value = JSON.parse(decodeJson(body));
   } catch {
     return null;
   }
@@ -106,8 +107,8 @@ describe("reading members of a JSON text", () => {
       const depth = 200_000;
       const inner = `${open.repeat(depth)}1${close.repeat(depth)}`;
       const body = Buffer.from(`{"id":"e","x":${inner},"type":"t"}`);
-      expect(readPayload(body)).toEqual({ id: "e", type: "t" });
-      expect(readPayload(body.subarray(0, -2))).toBeNull();
+      expect(identify(body)).toEqual({ id: "e", type: "t" });
+      expect(identify(body.subarray(0, -2))).toBeNull();
     }
   });
 

@@ -6,7 +6,7 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Environment } from "../src/config/load-config.ts";
-import { openSqliteReader } from "../src/store/sqlite/store.ts";
+import { openStoreReader } from "../src/store/open.ts";
 import { startDestination, type TestDestination } from "./destinations.ts";
 import {
   eventBody,
@@ -14,6 +14,7 @@ import {
   readTrail,
   signed,
   temporaryFolder,
+  sqliteUrl,
 } from "./harness.ts";
 import { serve } from "./processes.ts";
 
@@ -58,7 +59,7 @@ const entriesOf = async (action: string) =>
   (await readTrail(storeFile())).filter((entry) => entry.action === action);
 
 async function statesOf(ids: readonly string[]): Promise<unknown[]> {
-  const store = openSqliteReader(storeFile());
+  const store = openStoreReader(sqliteUrl(storeFile()));
   const events = await Promise.all(ids.map((id) => store.findEvents(id)));
   await store.close();
   return events.map((found) => found[0]?.deliveries[0]?.state);

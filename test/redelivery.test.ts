@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { openSqliteStore } from "../src/store/sqlite/store.ts";
+import { openStore } from "../src/store/open.ts";
 import {
   hang,
   reply,
@@ -17,6 +17,7 @@ import {
   startTestService,
   temporaryFolder,
   type TestService,
+  sqliteUrl,
 } from "./harness.ts";
 import { freePort, hexhook, serve } from "./processes.ts";
 import { signed } from "./harness.ts";
@@ -191,9 +192,8 @@ describe("the management API", () => {
     await running.post(body, signed(body));
     await eventually(() => destination.attempts.length === 1);
     await running.stop("SIGKILL");
-    const store = openSqliteStore({
+    const store = openStore(sqliteUrl(path.join(folder.path, "hexhook.db")), {
       checkpoints: CHECKPOINTS,
-      file: path.join(folder.path, "hexhook.db"),
       writer: "cli-test",
       now: Date.now,
       onFatal: () => undefined,

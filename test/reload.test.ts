@@ -522,7 +522,7 @@ describe("the age of a signing secret", () => {
     service = await startTestService(folder.path, {
       env: { HEX_SECRET: SECRET, HEX_SECRET_CREATED_AT: daysAgo(100) },
       deps: {
-        keyAgeEveryMs: 50,
+        intervals: { keyAge: 50 },
         readConfig: () =>
           loadConfig({ ...given, HEX_SECRET_CREATED_AT: daysAgo(1) }),
       },

@@ -12,9 +12,14 @@ import type {
   Store,
 } from "../src/store/port.ts";
 import { createGroupCommit } from "../src/store/group-commit.ts";
-import { openSqliteStore } from "../src/store/sqlite/store.ts";
+import { openStore } from "../src/store/open.ts";
 import { asStoreError } from "../src/store/sqlite/store-error.ts";
-import { CHECKPOINTS, readTrail, temporaryFolder } from "./harness.ts";
+import {
+  CHECKPOINTS,
+  readTrail,
+  temporaryFolder,
+  sqliteUrl,
+} from "./harness.ts";
 
 /** What every store must do, whatever it is made of; each kind opens its own. */
 interface Kind {
@@ -26,9 +31,8 @@ const KINDS: readonly Kind[] = [
   {
     name: "SQLite",
     open: (folder, writer, now) =>
-      openSqliteStore({
+      openStore(sqliteUrl(path.join(folder, "hexhook.db")), {
         checkpoints: CHECKPOINTS,
-        file: path.join(folder, "hexhook.db"),
         writer,
         now,
         onFatal: (error) => {
@@ -281,9 +285,8 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await store.record(record("a"));
     await claim(1, clock + 60_000);
     await store.close();
-    const command = openSqliteStore({
+    const command = openStore(sqliteUrl(path.join(folder.path, "hexhook.db")), {
       checkpoints: CHECKPOINTS,
-      file: path.join(folder.path, "hexhook.db"),
       writer: "cli-1",
       now: () => clock,
       onFatal: () => undefined,

@@ -1,6 +1,7 @@
 import type { LookupFunction } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
+import type { Emit } from "../telemetry/happening.ts";
 import type { Config } from "../config/load-config.ts";
 import {
   type DestinationConfig,
@@ -15,10 +16,12 @@ import { ConfigError } from "../errors.ts";
 import builtInHandlers from "../handlers/index.ts";
 
 export interface DestinationDeps {
+  /** For handlers. */
   readonly logger: Logger;
+  readonly emit: Emit;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** So many random bytes, in hex. */
+  /** Returns this number of random bytes, in hex. */
   readonly randomHex: (bytes: number) => string;
   /** Resolves names as `dns.lookup` does. */
   readonly lookup: LookupFunction;
@@ -28,7 +31,7 @@ export interface DestinationDeps {
 }
 
 /** The functions of the configured handlers module, or of the built-in one. Throws ConfigError when it cannot be used. */
-export async function handlersOf({
+export async function loadConfiguredHandlers({
   handlers: { file },
 }: Pick<Config, "handlers">): Promise<Handlers> {
   return file === null ? builtInHandlers : loadHandlers(file);
@@ -38,7 +41,7 @@ export async function handlersOf({
  * The destinations that are configured: those that have a name, and one `handler:PATTERN` for each function of the
  * handlers module that none of those refers to. Throws ConfigError when a function that one refers to is missing.
  */
-export function destinationsOf(
+export function configuredDestinations(
   config: Pick<Config, "destinations" | "handlers">,
   handlers: Handlers,
 ): readonly DestinationConfig[] {
@@ -90,14 +93,15 @@ export function createDestination(
   handlers: Handlers,
   deps: DestinationDeps,
 ): Destination {
-  const { logger, now, randomHex, lookup, version, hex } = deps;
+  const { logger, emit, now, randomHex, lookup, version, hex } = deps;
   if (config.kind === "http") {
     const forbidden = forbiddenLiteral(config.url);
     if (forbidden !== null) {
-      logger.warn(
-        { destination: config.name, address: forbidden },
-        "this destination has an address that is never connected to: its attempts will fail",
-      );
+      emit({
+        type: "destination.forbidden",
+        destination: config.name,
+        address: forbidden,
+      });
     }
     const userAgent = `Hexhook/${version}`;
     return createHttpDestination({ now, randomHex, lookup, userAgent }, config);
@@ -107,7 +111,7 @@ export function createDestination(
     throw new TypeError(`there is no handler ${config.handler}`);
   }
   return createHandlerDestination(
-    { logger: (bindings) => logger.child(bindings), hex },
+    { logger: (bindings) => logger.child(bindings), emit, hex },
     { ...config, handler },
   );
 }

@@ -1,12 +1,8 @@
-import type { Logger } from "pino";
+import type { AuditLimiters } from "../audit/audit-limiter.ts";
+import type { BackgroundService } from "../background/lifecycle.ts";
 import type { Config } from "../config/load-config.ts";
-import type { BudgetedEntries } from "../audit/budgeted-entries.ts";
-import type { createIntake } from "../intake/intake.ts";
-import type { RefusalBudget } from "../intake/rate-limiter.ts";
-import type { Store } from "../store/port.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { createAdminApi } from "../http/admin/admin-api.ts";
-import { createAdmission } from "../http/public/admission.ts";
 import { createAdminApp, createPublicApp } from "../http/app.ts";
 import { createClientAddress, createIsProxy } from "../http/client-address.ts";
 import { createClientErrorHandler } from "../http/connection/client-error.ts";
@@ -16,16 +12,22 @@ import {
   publicDescriptors,
   publicLimits,
 } from "../http/connection/connection-limits.ts";
-import type { PlainExpress } from "../http/express-app.ts";
-import { createGate } from "../http/request-validation.ts";
-import { createReadiness } from "../http/readiness.ts";
-import { createRefuse } from "../http/reject.ts";
-import { listen, type Listener, type ServerLimits } from "../http/server.ts";
-import { createStoredHeaders } from "../http/public/stored-headers.ts";
 import { createMemoryPool } from "../http/connection/memory-pool.ts";
-import { createTurns } from "../http/connection/scheduler.ts";
-import { asError } from "../errors.ts";
+import { createScheduler } from "../http/connection/scheduler.ts";
+import type { PlainExpress } from "../http/express-app.ts";
+import { createAdmission } from "../http/public/admission.ts";
+import { createStoredHeaders } from "../http/public/stored-headers.ts";
+import { createRateLimiter } from "../http/rate-limiter.ts";
+import { createReadiness } from "../http/readiness.ts";
+import { createReject } from "../http/reject.ts";
+import { createRequestValidation } from "../http/request-validation.ts";
+import { listen, type Listener, type ServerLimits } from "../http/server.ts";
+import type { createIntake } from "../intake/intake.ts";
 import { SCHEMES, singleHeadersOf } from "../signature/scheme.ts";
+import type { Store } from "../store/port.ts";
+import type { Emit } from "../telemetry/happening.ts";
+import type { Logger } from "pino";
+import type { LiveConfigHolder } from "./live-config.ts";
 import type { Shutdown } from "./shutdown.ts";
 
 /** Maximum number of requests that wait for their response. */
@@ -39,6 +41,9 @@ const MAX_UNPARSED_BYTES = 25_165_824;
 /** A client that makes no progress is disconnected after this time, or KEEP_ALIVE_SECONDS if that is shorter, in milliseconds. */
 const STUCK_MS = 30_000;
 
+/** Rejections of one address that get a full response: 600 at once, then 10 a second. */
+const RATE_LIMIT = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
+
 const SERVER_LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
@@ -48,12 +53,14 @@ const SERVER_LIMITS = {
 
 export interface ListenersDeps {
   readonly store: Store;
+  readonly live: LiveConfigHolder;
   readonly intake: ReturnType<typeof createIntake>;
-  readonly refusals: RefusalBudget;
-  readonly unverified: BudgetedEntries;
+  readonly auditLimiters: AuditLimiters;
   readonly dispatcher: Dispatcher;
   readonly shutdown: Shutdown;
+  /** For the request log at level `debug`. */
   readonly logger: Logger;
+  readonly emit: Emit;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Returns this number of random bytes, in hex. */
@@ -63,40 +70,90 @@ export interface ListenersDeps {
   readonly limits?: Partial<ServerLimits>;
 }
 
-export interface Listeners {
-  readonly port: number;
-  /** Null when the management listener is off. */
-  readonly adminPort: number | null;
-  /** From now on requests are judged by these sources and this token; those under way are not touched. */
-  readonly reload: (config: Pick<Config, "sources" | "adminToken">) => void;
+/** The management listener and the public one. Their start throws ConfigError when an address cannot be bound. */
+export interface Listeners extends Required<BackgroundService> {
+  /** Once started. `adminPort` is null when the management listener is off. */
+  readonly ports: () => {
+    readonly port: number;
+    readonly adminPort: number | null;
+  };
 }
 
-/**
- * Opens the management listener, unless it is off, and the public one; both are released with `shutdown`. Throws
- * ConfigError when an address cannot be had.
- */
-export async function openListeners(
+export function createListeners(
   config: Config,
   deps: ListenersDeps,
-): Promise<Listeners> {
-  const { store, refusals, unverified, shutdown, logger, now } = deps;
-  // Of all schemes: which one a source has may change while the service runs.
+): Listeners {
+  const { shutdown, emit } = deps;
+  const descriptors = deps.descriptorLimit();
+  const endOfStreams = new AbortController();
+  const { publicApp, adminApp, open } = createApps(
+    config,
+    deps,
+    endOfStreams.signal,
+  );
+  let listener: Listener | null = null;
+  let adminListener: Listener | null = null;
+
+  return {
+    ports: () => ({
+      port: listener?.port ?? 0,
+      adminPort: adminListener?.port ?? null,
+    }),
+    async start() {
+      const { host, port, adminHost, adminPort, maxConnections } = config;
+      if ((maxConnections ?? 0) > publicDescriptors(descriptors)) {
+        emit({ type: "connections.limited", maxConnections, descriptors });
+      }
+      if (adminPort !== 0) {
+        adminListener = await open(
+          adminApp,
+          { host: adminHost, port: adminPort, variable: "ADMIN_PORT" },
+          adminLimits(descriptors),
+        );
+      }
+      listener = await open(
+        publicApp,
+        { host, port, variable: "PORT" },
+        publicLimits(descriptors, maxConnections),
+      );
+    },
+    async stop() {
+      if (listener !== null) {
+        await shutdown.closeListener(listener);
+      }
+      // A listener waits for its connections, and a stream does not end by itself.
+      endOfStreams.abort();
+      // Closed last: a load balancer may ask /readyz until the end.
+      if (adminListener !== null) {
+        await shutdown.closeListener(adminListener);
+      }
+    },
+  };
+}
+
+/** The apps of both listeners, and what opens a listener with the limits that they share. */
+function createApps(
+  config: Config,
+  deps: ListenersDeps,
+  endOfStreams: AbortSignal,
+) {
+  const { store, live, shutdown, logger, emit, now } = deps;
+  // The headers of all schemes: a reload may change the scheme of a source.
   const schemes = Object.values(SCHEMES);
-  let live = liveOf(config);
   const boot = deps.randomHex(4);
   let requests = 0;
   const isProxy = createIsProxy(config.trustProxy);
-  const createListenerGate = (singleHeaders: readonly string[]) =>
-    createGate({
+  const validate = (singleHeaders: readonly string[]) =>
+    createRequestValidation({
       clientAddress: createClientAddress(isProxy),
       nextRequestId: () => `${boot}-${(requests += 1).toString(36)}`,
       isDraining: shutdown.isDraining,
       singleHeaders,
     });
-  const refuse = createRefuse({
+  const reject = createReject({
     append: store.append,
-    unverified,
-    refusals,
+    auditLimiters: deps.auditLimiters,
+    rateLimiter: createRateLimiter(RATE_LIMIT),
     now,
   });
   const ready = createReadiness({
@@ -104,9 +161,9 @@ export async function openListeners(
     isDraining: shutdown.isDraining,
     now,
   });
-  const shared = { refuse, ready, logger };
+  const shared = { reject, ready, logger, emit };
   const monotonicNow = (): number => performance.now();
-  const turns = createTurns(monotonicNow);
+  const scheduler = createScheduler(monotonicNow);
   const unparsed = createMemoryPool({
     maxBytes: MAX_UNPARSED_BYTES,
     now: monotonicNow,
@@ -114,19 +171,19 @@ export async function openListeners(
 
   const publicApp = createPublicApp({
     ...shared,
-    gate: createListenerGate(schemes.flatMap(singleHeadersOf)),
+    validation: validate(schemes.flatMap(singleHeadersOf)),
     maxBodyBytes: config.maxBodyBytes,
     receive: {
-      source: (name) => live.sources.get(name),
+      source: (name) => live.current.sources.get(name),
       intake: deps.intake,
       admission: createAdmission(
-        { turns, now: monotonicNow },
+        { scheduler, now: monotonicNow },
         {
           maxWaiting: MAX_WAITING,
           maxBytes: Math.max(MAX_HELD_BYTES, 8 * config.maxBodyBytes),
         },
       ),
-      refuse,
+      reject,
       isDraining: shutdown.isDraining,
       isClosed: shutdown.isClosed,
       storedHeaders: createStoredHeaders(
@@ -134,16 +191,15 @@ export async function openListeners(
       ),
     },
   });
-  const streamsEnd = new AbortController();
   const adminApp = createAdminApp({
     ...shared,
-    gate: createListenerGate(["authorization"]),
+    validation: validate(["authorization"]),
     api: createAdminApi({
-      token: () => live.adminToken,
-      store: wakingAfterRedelivery(store, deps.dispatcher),
+      token: () => live.current.config.adminToken,
+      store,
       dispatcher: deps.dispatcher,
       now,
-      ending: streamsEnd.signal,
+      ending: endOfStreams,
     }),
   });
 
@@ -154,92 +210,36 @@ export async function openListeners(
     stuckTimeout: Math.min(keepAliveTimeout, STUCK_MS),
     ...deps.limits,
   };
-  const onClientError = createClientErrorHandler({ unverified, refusals, now });
-  const open = async (
+  const onClientError = createClientErrorHandler(reject);
+
+  const open = (
     app: PlainExpress,
     address: { host: string; port: number; variable: string },
     connections: ConnectionLimits,
-  ): Promise<Listener> => {
-    const { variable } = address;
-    const listener = await listen(
+  ): Promise<Listener> =>
+    listen(
       app,
       address,
       { ...limits, ...connections },
       {
-        turns,
+        scheduler,
         unparsed,
         isProxy,
         onClientError,
         now: monotonicNow,
-        onError: (thrown) => {
-          const { message, stack } = asError(thrown);
-          logger.error({ error: message, stack }, "connection failed");
+        onError: (error) => {
+          emit({ type: "connection.failed", error });
         },
         onReject: (rejected) => {
-          logger.warn(
-            { listener: variable, ...rejected, ...connections },
-            "connections rejected",
-          );
+          const { variable } = address;
+          emit({
+            type: "connections.rejected",
+            listener: variable,
+            rejected: { ...rejected },
+            ...connections,
+          });
         },
       },
     );
-    shutdown.onRelease(() => shutdown.closeWithin(listener));
-    return listener;
-  };
-  const { host, port, adminHost, adminPort, maxConnections } = config;
-  const descriptors = deps.descriptorLimit();
-  if ((maxConnections ?? 0) > publicDescriptors(descriptors)) {
-    logger.warn(
-      { maxConnections, descriptors },
-      "MAX_CONNECTIONS lowered to three quarters of the descriptor limit: raise it with ulimit -n",
-    );
-  }
-  // Opened first, so released last: a load balancer may ask /readyz until the end.
-  const admin =
-    adminPort === 0
-      ? null
-      : await open(
-          adminApp,
-          { host: adminHost, port: adminPort, variable: "ADMIN_PORT" },
-          adminLimits(descriptors),
-        );
-  // A listener waits for its connections, and a stream has no end of its own.
-  shutdown.onRelease(async () => {
-    streamsEnd.abort();
-  });
-  const listener = await open(
-    publicApp,
-    { host, port, variable: "PORT" },
-    publicLimits(descriptors, maxConnections),
-  );
-  return {
-    port: listener.port,
-    adminPort: admin?.port ?? null,
-    reload: (reloaded) => {
-      live = liveOf(reloaded);
-    },
-  };
-}
-
-/** What requests are judged by, all of one moment. */
-function liveOf({
-  sources,
-  adminToken,
-}: Pick<Config, "sources" | "adminToken">) {
-  return {
-    sources: new Map(sources.map((one) => [one.name, one])),
-    adminToken,
-  };
-}
-
-/** The same store, telling the workers when an operator has made deliveries due again. */
-function wakingAfterRedelivery(store: Store, dispatcher: Dispatcher): Store {
-  return {
-    ...store,
-    redeliver: async (request) => {
-      const outcomes = await store.redeliver(request);
-      dispatcher.wakeAll();
-      return outcomes;
-    },
-  };
+  return { publicApp, adminApp, open };
 }

@@ -1,15 +1,15 @@
-import type { HexApiConfig } from "../config/hex-api.ts";
-import type { Track } from "../audit/sinks/analytics-sink.ts";
 import type { AuditDraft } from "../audit/entry.ts";
+import type { Track } from "../audit/sinks/analytics-sink.ts";
+import type { HexApiConfig } from "../config/hex-api.ts";
 import type { HexApi } from "../domain/model.ts";
 import { createCallSummary } from "../hex-api/call-summary.ts";
 import type { HexClientOptions } from "../hex-api/hex-call.ts";
 import { HexReader } from "../hex-api/hex-reader.ts";
 import { HexWriter } from "../hex-api/hex-writer.ts";
 
-type Append = (entry: AuditDraft) => Promise<void>;
-
 export interface HexClientDeps {
+  /** Writes the audit entries of the calls. */
+  readonly append: (entry: AuditDraft) => Promise<void>;
   readonly fetch: typeof fetch;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -21,9 +21,8 @@ export interface HexClientDeps {
 /** What clients of the configured Hex API have in common. */
 export function hexClientOptions(
   config: HexApiConfig,
-  deps: HexClientDeps & { readonly append: Append },
+  { append, fetch, now, random, version }: HexClientDeps,
 ): HexClientOptions {
-  const { append, fetch, now, random, version } = deps;
   return {
     apiUrl: config.apiUrl,
     scopes: config,
@@ -35,61 +34,58 @@ export function hexClientOptions(
   };
 }
 
-/** The configured Hex API for as long as the service runs: each call goes by what is configured at the moment. */
-export interface LiveHexApi {
-  /** A reader and a writer whose entries go to `append`, for handlers. */
-  readonly clients: (append: Append) => () => HexApi;
-  /** Sends audit entries: tried again by the sink itself, and audited in sum, since each entry would make another call. */
-  readonly createTrack: (append: Append) => Track;
-  readonly reload: (config: HexApiConfig) => void;
+/** The reader and the writer of handlers, as they are configured at the time of the call. */
+export function createHandlerHexApi(
+  current: () => HexApiConfig,
+  deps: HexClientDeps,
+): () => HexApi {
+  return perConfig(current, (config) => {
+    const options = hexClientOptions(config, deps);
+    const readKey = config.readKey?.value ?? null;
+    const writeKey = config.writeKey?.value ?? null;
+    return Object.freeze({
+      reader: new HexReader({ ...options, readKey }),
+      writer: new HexWriter({ ...options, writeKey }),
+    });
+  });
 }
 
-export function createLiveHexApi(
-  initial: HexApiConfig,
+/**
+ * Sends audit entries to Hex analytics. Does not retry: the sink does. Its calls are audited in sum, because an entry for
+ * each would make another call.
+ */
+export function createTrack(
+  current: () => HexApiConfig,
   deps: HexClientDeps,
-): LiveHexApi {
-  let config = initial;
-
-  /** What `make` makes of the configuration, made again when that is another one. */
-  function current<T>(make: (config: HexApiConfig) => T): () => T {
-    let of: HexApiConfig | null = null;
-    let made: T;
-    return () => {
-      if (of !== config) {
-        made = make(config);
-        of = config;
-      }
-      return made;
-    };
-  }
-
-  return {
-    clients: (append) =>
-      current((present) => {
-        const options = hexClientOptions(present, { ...deps, append });
-        const readKey = present.readKey?.value ?? null;
-        const writeKey = present.writeKey?.value ?? null;
-        return Object.freeze({
-          reader: new HexReader({ ...options, readKey }),
-          writer: new HexWriter({ ...options, writeKey }),
-        });
+): Track {
+  const writer = perConfig(
+    current,
+    (config) =>
+      new HexWriter({
+        ...hexClientOptions(config, deps),
+        audit: createCallSummary(deps.append),
+        userId: "system",
+        retryWaitsMs: [],
+        writeKey: config.writeKey?.value ?? null,
       }),
-    createTrack(append) {
-      const writer = current(
-        (present) =>
-          new HexWriter({
-            ...hexClientOptions(present, { ...deps, append }),
-            audit: createCallSummary(append),
-            userId: "system",
-            retryWaitsMs: [],
-            writeKey: present.writeKey?.value ?? null,
-          }),
-      );
-      return (event, properties, options) =>
-        writer().track(event, properties, options);
-    },
-    reload(next) {
-      config = next;
-    },
+  );
+  return (event, properties, options) =>
+    writer().track(event, properties, options);
+}
+
+/** Makes a value of the configuration, again when that has changed. */
+function perConfig<T>(
+  current: () => HexApiConfig,
+  make: (config: HexApiConfig) => T,
+): () => T {
+  let madeOf: HexApiConfig | null = null;
+  let made: T;
+  return () => {
+    const config = current();
+    if (madeOf !== config) {
+      made = make(config);
+      madeOf = config;
+    }
+    return made;
   };
 }

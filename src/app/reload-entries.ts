@@ -91,7 +91,7 @@ export function reloadedEntries(
 }
 
 /** The entries of a reload that found faults: what was in force stays so. */
-export function refusedEntries(
+export function rejectedEntries(
   faults: readonly string[],
   facts: { at: number; trigger: ReloadTrigger },
 ): AuditDraft[] {

@@ -1,75 +1,86 @@
-import type { Logger } from "pino";
-import type { Config } from "../config/load-config.ts";
 import type { AuditDraft } from "../audit/entry.ts";
+import type { Config } from "../config/load-config.ts";
+import type { Destination, Handlers } from "../domain/model.ts";
+import type { DestinationConfig } from "../config/destinations.ts";
+import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { asError, ConfigError } from "../errors.ts";
+import type { Emit } from "../telemetry/happening.ts";
+import { changedDestinations } from "./destinations.ts";
+import { deriveLiveConfig, type LiveConfigHolder } from "./live-config.ts";
 import {
-  refusedEntries,
   reloadedEntries,
+  rejectedEntries,
   type ReloadTrigger,
 } from "./reload-entries.ts";
 
-export interface ReloaderDeps {
+export interface ReloadDeps {
+  readonly live: LiveConfigHolder;
+  readonly handlers: Handlers;
+  readonly dispatcher: Pick<Dispatcher, "replace">;
+  readonly createDestination: (config: DestinationConfig) => Destination;
   /** Reads the configuration again. Throws ConfigError. */
-  readonly read: () => Config;
-  /** Brings it into force, whole or not at all, and names the destinations that changed. Throws ConfigError. */
-  readonly apply: (after: Config) => readonly string[];
+  readonly readConfig: () => Config;
   readonly append: (entry: AuditDraft) => Promise<void>;
-  readonly logger: Logger;
+  readonly emit: Emit;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
 
-export interface Reloader {
-  /** What is in force. */
-  readonly config: () => Config;
-  /**
-   * Reads the configuration again and brings it into force; one with a fault is refused, and what was in force stays so.
-   * Both are written to the audit trail. Never throws on account of the configuration.
-   */
-  readonly reload: (trigger: ReloadTrigger) => Promise<void>;
-}
+/**
+ * Reads the configuration again and puts it into force. One with an error is rejected as a whole, and the present one
+ * stays in force. Both have audit entries. Never rejects because of the configuration.
+ */
+export type Reload = (trigger: ReloadTrigger) => Promise<void>;
 
-export function createReloader(deps: ReloaderDeps, initial: Config): Reloader {
-  const { logger, now } = deps;
-  let config = initial;
+export function createReload(deps: ReloadDeps): Reload {
+  const { live, handlers, dispatcher, emit, now } = deps;
 
-  async function reload(trigger: ReloadTrigger): Promise<void> {
-    const before = config;
+  /** Returns the names of the destinations that changed. */
+  function apply(config: Config): string[] {
+    const next = deriveLiveConfig(config, handlers);
+    const { removed, added } = changedDestinations(
+      live.current.destinations,
+      next.destinations,
+    );
+    dispatcher.replace({ removed, added: added.map(deps.createDestination) });
+    live.current = next;
+    return [...new Set([...removed, ...added.map(({ name }) => name)])];
+  }
+
+  return async (trigger) => {
+    const before = live.current.config;
     const facts = { at: now(), trigger };
     let entries: AuditDraft[];
     try {
-      const after = deps.read();
-      const destinations = deps.apply(after);
-      config = after;
+      const after = deps.readConfig();
+      const destinations = apply(after);
       entries = reloadedEntries(before, after, { ...facts, destinations });
-      tell(before, after, entries);
+      report(emit, { before, after, entries });
     } catch (thrown) {
       if (!(thrown instanceof ConfigError)) {
         throw asError(thrown);
       }
       const { faults } = thrown;
-      entries = refusedEntries(faults, facts);
+      entries = rejectedEntries(faults, facts);
       for (const fault of faults) {
-        logger.error({ trigger, fault }, "the new configuration is refused");
+        emit({ type: "reload.rejected", trigger, fault });
       }
     }
     await Promise.all(entries.map(deps.append));
-  }
+  };
+}
 
-  function tell(
-    before: Config,
-    after: Config,
-    entries: readonly AuditDraft[],
-  ): void {
-    for (const { action, resource, metadata } of entries) {
-      logger.info({ action, resource, ...metadata }, "reloaded");
-    }
-    for (const warning of after.warnings) {
-      if (!before.warnings.includes(warning)) {
-        logger.warn(warning);
-      }
+function report(
+  emit: Emit,
+  reload: { before: Config; after: Config; entries: readonly AuditDraft[] },
+): void {
+  const { before, after, entries } = reload;
+  for (const { action, resource, metadata } of entries) {
+    emit({ type: "reload.applied", action, resource, facts: metadata });
+  }
+  for (const warning of after.warnings) {
+    if (!before.warnings.includes(warning)) {
+      emit({ type: "config.warning", warning });
     }
   }
-
-  return { config: () => config, reload };
 }

@@ -1,45 +1,56 @@
 import type { KeyObject } from "node:crypto";
 import type { Writable } from "node:stream";
-import { type AuditIntervals, openAuditTrail } from "./audit-trail.ts";
-import type { Config } from "../config/load-config.ts";
-import type { DestinationConfig } from "../config/destinations.ts";
 import { createCheckpoints } from "../audit/checkpoint.ts";
-import { createIntake } from "../intake/intake.ts";
-import type { Destination } from "../domain/model.ts";
-import { createRefusalBudget } from "../intake/rate-limiter.ts";
-import { createRouter } from "../intake/routing.ts";
-import { createDispatcher, type Dispatcher } from "../delivery/dispatcher.ts";
+import { createInterval } from "../background/interval.ts";
 import {
-  changedDestinations,
+  type BackgroundService,
+  createLifecycle,
+} from "../background/lifecycle.ts";
+import type { DestinationConfig } from "../config/destinations.ts";
+import type { Config } from "../config/load-config.ts";
+import { createDispatcher, type Dispatcher } from "../delivery/dispatcher.ts";
+import type { Destination } from "../domain/model.ts";
+import type { StoreError } from "../errors.ts";
+import type { ServerLimits } from "../http/server.ts";
+import { createIntake } from "../intake/intake.ts";
+import { createAuditRetention } from "../maintenance/audit-retention.ts";
+import { createEventRetention } from "../maintenance/event-retention.ts";
+import { createKeyAgeChecks } from "../maintenance/key-age.ts";
+import { createReplayClaimExpiry } from "../maintenance/replay-claims.ts";
+import { openStore, signingKeyFile } from "../store/open.ts";
+import { obtainSigningKey } from "../store/signing-key-file.ts";
+import type { Emit } from "../telemetry/happening.ts";
+import { createAuditTrail } from "./audit-trail.ts";
+import {
   createDestination,
   type DestinationDeps,
-  destinationsOf,
-  handlersOf,
+  loadConfiguredHandlers,
 } from "./destinations.ts";
-import { asError, type StoreError } from "../errors.ts";
-import type { ServerLimits } from "../http/server.ts";
-import { openListeners } from "./listeners.ts";
-import { startKeyAgeChecks } from "../maintenance/key-age.ts";
-import { createLiveHexApi } from "./live-hex-api.ts";
-import { createReloader } from "./reload.ts";
-import { verify } from "../signature/verify.ts";
-import { startForgettingReplays } from "../maintenance/replay-claims.ts";
-import { startEventRetention } from "../maintenance/event-retention.ts";
-import {
-  auditKeyFile,
-  obtainAuditKey,
-  openSqliteStore,
-} from "../store/sqlite/store.ts";
+import { createListeners } from "./listeners.ts";
+import { deriveLiveConfig, type LiveConfigHolder } from "./live-config.ts";
+import { createHandlerHexApi, createTrack } from "./live-hex-api.ts";
+import { createReload } from "./reload.ts";
 import { createShutdown } from "./shutdown.ts";
-import { startWatchingFiles } from "./watch-files.ts";
+import { createFileWatcher } from "./watch-files.ts";
 
-/** Refusals of unverified requests that one address gets answered in full: 600 at once, then 10 a second. */
-const REFUSALS = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
+/** How often work is done, in milliseconds. */
+export interface Intervals {
+  /** Suppressed audit entries are reported. */
+  readonly suppressed: number;
+  /** New audit entries are anchored. */
+  readonly checkpoint: number;
+  /** The age of secrets is checked. */
+  readonly keyAge: number;
+  /** Files with secrets are polled. */
+  readonly fileWatch: number;
+}
 
-const DAY_MS = 86_400_000;
-
-/** How often files with secrets are looked at, in milliseconds. */
-const LOOK_EVERY_MS = 500;
+const INTERVALS: Intervals = {
+  suppressed: 10_000,
+  checkpoint: 60_000,
+  keyAge: 86_400_000,
+  fileWatch: 500,
+};
 
 /** What the service takes from the world around it. */
 export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
@@ -48,216 +59,182 @@ export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
   readonly fetch: typeof fetch;
   /** In [0, 1). */
   readonly random: () => number;
-  /** The store cannot be believed any more: nothing is acknowledged from now on, and the process should end. */
+  /** The store cannot be trusted any more: nothing is acknowledged from now on, and the process should end. */
   readonly onFatal: (error: StoreError) => void;
-  /** Reads the configuration again; without it nothing is reloaded. Throws ConfigError. */
+  /** Reads the configuration again; without it a reload changes nothing. Throws ConfigError. */
   readonly readConfig?: () => Config;
+  /** How many files and sockets this process may have open at once. */
   readonly descriptorLimit: () => number;
   readonly limits?: Partial<ServerLimits>;
-  readonly intervals?: AuditIntervals;
-  /** How often the age of secrets is looked at, in milliseconds: a day unless told. */
-  readonly keyAgeEveryMs?: number;
+  readonly intervals?: Partial<Intervals>;
 }
 
 export interface Service {
   readonly port: number;
   /** Null when the management listener is off. */
   readonly adminPort: number | null;
-  /** Reads the configuration again; resolves when that is in force. */
-  reload(): Promise<void>;
+  /** Reads the configuration again; resolves when it is in force. */
+  readonly reload: () => Promise<void>;
   /** Drains, closes, settles, writes the last entry. `reason` goes into it. */
-  stop(reason: string): Promise<void>;
+  readonly stop: (reason: string) => Promise<void>;
 }
 
 /**
- * The composition root: opens the store, starts workers and listeners, and resolves when requests are served. What
- * was opened is released last-in first-out, also when the start fails half way.
+ * The composition root: makes every part of the service, starts them in order, and resolves when requests are served. A
+ * stop, and a start that fails, stop them in reverse.
  */
 export async function startService(
   config: Config,
   deps: ServiceDeps,
 ): Promise<Service> {
-  const { logger, now } = deps;
-  const shutdown = createShutdown(config, now);
-  const onFault = (error: unknown): void => {
-    logger.error({ error: asError(error).message }, "background work failed");
+  const { emit, now } = deps;
+  const onError = (error: unknown): void => {
+    emit({ type: "work.failed", error });
   };
+  const intervals = { ...INTERVALS, ...deps.intervals };
+  const shutdown = createShutdown(config, now);
+  const handlers = await loadConfiguredHandlers(config);
+  const live: LiveConfigHolder = {
+    current: deriveLiveConfig(config, handlers),
+  };
+  const currentConfig = (): Config => live.current.config;
 
-  try {
-    const handlers = await handlersOf(config);
-    const configured = destinationsOf(config, handlers);
+  const checkpoints = createCheckpoints(signingKey(config, emit));
+  const store = openStore(config.databaseUrl, {
+    writer: deps.randomHex(8),
+    checkpoints,
+    now,
+    onFatal: deps.onFatal,
+    delivers: true,
+  });
 
-    const checkpoints = createCheckpoints(signingKey(config, logger));
-    const opened = openSqliteStore({
-      file: config.databaseFile,
-      writer: deps.randomHex(8),
-      checkpoints,
-      now,
-      onFatal: deps.onFatal,
-      delivers: true,
-    });
-    shutdown.onRelease(() => opened.close());
+  const currentHexApi = (): Config["hexApi"] => currentConfig().hexApi;
+  const trail = createAuditTrail(config, {
+    ...deps,
+    store,
+    publicKey: checkpoints.publicKey,
+    destinations: live.current.destinations.map(({ name }) => name),
+    createTrack: (append) => createTrack(currentHexApi, { ...deps, append }),
+    shutdown,
+  });
+  const { append } = trail;
 
-    const hex = createLiveHexApi(config.hexApi, deps);
-    const { store, append, refusalEntries } = await openAuditTrail(config, {
-      ...deps,
-      store: opened,
-      publicKey: checkpoints.publicKey,
-      destinations: configured.map(({ name }) => name),
-      createTrack: hex.createTrack,
-      shutdown,
-      onFault,
-    });
-
-    const forgetting = startForgettingReplays({ store, now, onFault }, config);
-    shutdown.onRelease(forgetting.stop);
-
-    const retention = startEventRetention({ store, now, onFault }, config);
-    shutdown.onRelease(retention.stop);
-
-    const api = hex.clients(append);
-    const make = (one: DestinationConfig): Destination =>
-      createDestination(one, handlers, { ...deps, hex: api });
-    const dispatcher = await createDispatcher(
-      {
-        store,
-        destinations: configured.map(make),
-        now,
-        random: deps.random,
-        onFault,
-        onPause: (destination, paused) => {
-          logger.warn(
-            { destination, paused },
-            paused ? "a destination is paused" : "a destination goes on",
-          );
-        },
-        onBreaker: (destination, breaker) => {
-          logger.warn(
-            { destination, breaker },
-            breaker === "open"
-              ? "a destination fails again and again: its deliveries wait"
-              : "a destination is back: its deliveries go on",
-          );
-        },
-      },
-      config,
-    );
-    shutdown.onRelease(() => dispatcher.stop(shutdown.remainingMs()));
-    if (configured.length === 0) {
-      logger.warn(
-        "no destination is configured: events are stored and brought to nobody",
-      );
-    }
-    await warnOfUnconfigured(dispatcher, logger);
-
-    let route = createRouter(configured);
-    const refusals = createRefusalBudget(REFUSALS);
-    const intake = createIntake(
-      {
-        store: {
-          record: async (record) => {
-            const outcome = await store.record(record);
-            if (outcome === "accepted") {
-              dispatcher.wake(record.deliveries);
-            }
-            return outcome;
-          },
-        },
-        refusalEntries,
-        verify,
-        route: (event) => route(event),
-        refusals,
-        now,
-      },
-      config,
-    );
-
-    const listening = await openListeners(config, {
+  const hex = createHandlerHexApi(currentHexApi, { ...deps, append });
+  const makeDestination = (one: DestinationConfig): Destination =>
+    createDestination(one, handlers, { ...deps, hex });
+  const dispatcher = createDispatcher(
+    {
       ...deps,
       store,
-      intake,
-      refusals,
-      unverified: refusalEntries.unverified,
-      dispatcher,
-      shutdown,
-    });
-    let served = configured;
-    const { config: current, reload } = createReloader(
-      {
-        read: deps.readConfig ?? (() => config),
-        apply(next) {
-          const wanted = destinationsOf(next, handlers);
-          const { removed, added } = changedDestinations(served, wanted);
-          dispatcher.replace({ removed, added: added.map(make) });
-          route = createRouter(wanted);
-          served = wanted;
-          hex.reload(next.hexApi);
-          listening.reload(next);
-          return [...new Set([...removed, ...added.map(({ name }) => name)])];
-        },
-        append,
-        logger,
-        now,
-      },
-      config,
-    );
-    const watching = startWatchingFiles(
-      {
-        files: () => current().secretFiles,
-        onChange: () => reload("file"),
-        onFault,
-      },
-      { everyMs: LOOK_EVERY_MS },
-    );
-    shutdown.onRelease(watching.stop);
-    const ages = startKeyAgeChecks(
-      { sources: () => current().sources, append, logger, now, onFault },
-      { everyMs: deps.keyAgeEveryMs ?? DAY_MS },
-    );
-    shutdown.onRelease(ages.stop);
+      destinations: live.current.destinations.map(makeDestination),
+    },
+    config,
+  );
+  store.onCommit(({ due }) => {
+    dispatcher.wake(due);
+  });
 
+  const intake = createIntake(
+    {
+      store,
+      replayEntries: trail.limiters.signed,
+      route: (event) => live.current.route(event),
+      now,
+    },
+    config,
+  );
+  const listeners = createListeners(config, {
+    ...deps,
+    store,
+    live,
+    intake,
+    auditLimiters: trail.limiters,
+    dispatcher,
+    shutdown,
+  });
+  const reload = createReload({
+    live,
+    handlers,
+    dispatcher,
+    createDestination: makeDestination,
+    readConfig: deps.readConfig ?? currentConfig,
+    append,
+    emit,
+    now,
+  });
+
+  const every = (
+    everyMs: number,
+    work: () => Promise<void>,
+  ): BackgroundService => createInterval(work, { everyMs, onError });
+  const maintenance = { store, now, onError };
+  const lifecycle = createLifecycle([
+    { stop: store.close },
+    trail,
+    every(intervals.suppressed, trail.reportSuppressed),
+    every(intervals.checkpoint, store.checkpoint),
+    createAuditRetention(
+      { ...maintenance, taken: trail.takenPosition },
+      config,
+    ),
+    createReplayClaimExpiry(maintenance, config),
+    createEventRetention(maintenance, config),
+    {
+      start: dispatcher.load,
+      stop: () => dispatcher.stop(shutdown.remainingMs()),
+    },
+    listeners,
+    createFileWatcher(
+      {
+        files: () => currentConfig().secretFiles,
+        onChange: () => reload("file"),
+        onError,
+      },
+      { everyMs: intervals.fileWatch },
+    ),
+    createKeyAgeChecks(
+      { sources: () => currentConfig().sources, append, emit, now, onError },
+      { everyMs: intervals.keyAge },
+    ),
     // Only now: a start that finds its port taken must not have delivered anything.
-    dispatcher.start();
-    return {
-      port: listening.port,
-      adminPort: listening.adminPort,
-      reload: () => reload("SIGHUP"),
-      stop: shutdown.stop,
-    };
-  } catch (error) {
-    await shutdown.release();
-    throw error;
-  }
+    { start: dispatcher.start },
+  ]);
+  await lifecycle.start();
+  await reportDestinations(dispatcher, emit);
+  return {
+    ...listeners.ports(),
+    reload: () => reload("SIGHUP"),
+    stop: (reason) => shutdown.run(reason, lifecycle),
+  };
 }
 
+/** AUDIT_SIGNING_KEY, or else the key beside the store. Throws ConfigError when that cannot be used. */
 function signingKey(
-  { auditSigningKey, databaseFile }: Config,
-  logger: ServiceDeps["logger"],
+  { auditSigningKey, databaseUrl }: Config,
+  emit: Emit,
 ): KeyObject {
   if (auditSigningKey !== null) {
     return auditSigningKey;
   }
-  const { key, openToOthers } = obtainAuditKey(databaseFile);
-  if (openToOthers) {
-    logger.warn(
-      { file: auditKeyFile(databaseFile) },
-      "others may read the key that signs the audit trail: chmod 600 it",
-    );
+  const file = signingKeyFile(databaseUrl);
+  const { key, isReadableByOthers } = obtainSigningKey(file);
+  if (isReadableByOthers) {
+    emit({ type: "signing_key.readable", file });
   }
   return key;
 }
 
-/** What waits for a destination that is not there any more waits for ever: somebody should know. */
-async function warnOfUnconfigured(
+async function reportDestinations(
   dispatcher: Dispatcher,
-  logger: ServiceDeps["logger"],
+  emit: Emit,
 ): Promise<void> {
-  for (const { name, destination, pending } of await dispatcher.status()) {
+  const all = await dispatcher.status();
+  if (all.every(({ destination }) => destination === null)) {
+    emit({ type: "destinations.none" });
+  }
+  for (const { name, destination, pending } of all) {
     if (destination === null && pending > 0) {
-      logger.warn(
-        { destination: name, pending },
-        "deliveries wait for a destination that is not configured any more",
-      );
+      emit({ type: "destination.missing", destination: name, pending });
     }
   }
 }

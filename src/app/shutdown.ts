@@ -1,35 +1,33 @@
 import { setTimeout as delay } from "node:timers/promises";
+import type { Lifecycle } from "../background/lifecycle.ts";
 
+/** How far the stop of the service has come, and when it must be over. */
 export interface Shutdown {
-  /** Adds to what is released, last-in first-out. */
-  onRelease: (release: () => Promise<void>) => void;
-  /** Drains, then releases. Called again, it is the same stop. */
-  stop: (reason: string) => Promise<void>;
-  /** Releases without draining. One release that fails does not keep the others from running. */
-  release: () => Promise<void>;
-  reason: () => string;
-  /** From the wish to stop on: not ready, and connections close behind their answer. */
-  isDraining: () => boolean;
-  /** From the end of draining on: events are not taken any more. */
-  isClosed: () => boolean;
-  /** Until the whole stop must be over. */
-  remainingMs: () => number;
+  /** Drains, then stops everything. Called again, it returns the same stop. */
+  readonly run: (reason: string, lifecycle: Lifecycle) => Promise<void>;
+  readonly reason: () => string;
+  /** From the request to stop on: not ready, and each response closes its connection. */
+  readonly isDraining: () => boolean;
+  /** From the end of draining on: no further events are accepted. */
+  readonly isClosed: () => boolean;
+  /** Time until the whole stop must be over. */
+  readonly remainingMs: () => number;
   /** Closes a listener, by force when the time is up. */
-  closeWithin: (listener: {
+  readonly closeListener: (listener: {
     close: () => Promise<void>;
     destroy: () => void;
   }) => Promise<void>;
 }
 
-/** Time that is kept back for what comes after the listeners: attempts in flight, the last entry. */
+/** Time reserved for what is stopped after the listeners: attempts in flight, the last entry. */
 const RESERVE_MS = 2000;
 
-/** The order and the deadlines of a stop. */
+/** The deadlines of a stop. `now` is in unix milliseconds. */
 export function createShutdown(
   options: { drainSeconds: number; shutdownSeconds: number },
   now: () => number,
 ): Shutdown {
-  const releases: (() => Promise<void>)[] = [];
+  const { drainSeconds, shutdownSeconds } = options;
   let why = "start failed";
   let draining = false;
   let closed = false;
@@ -37,39 +35,27 @@ export function createShutdown(
   let stopping: Promise<void> | null = null;
 
   const remainingMs = (): number =>
-    Math.max(0, Math.min(deadline - now(), options.shutdownSeconds * 1000));
+    Math.max(0, Math.min(deadline - now(), shutdownSeconds * 1000));
 
-  async function release(): Promise<void> {
-    closed = true;
-    const faults: unknown[] = [];
-    for (let next = releases.pop(); next; next = releases.pop()) {
-      await next().catch((error: unknown) => faults.push(error));
-    }
-    if (faults.length > 0) {
-      throw faults[0];
-    }
-  }
-
-  async function run(reason: string): Promise<void> {
+  async function drainAndStop(
+    reason: string,
+    lifecycle: Lifecycle,
+  ): Promise<void> {
     why = reason;
     draining = true;
-    const { drainSeconds, shutdownSeconds } = options;
     deadline = now() + Math.max(shutdownSeconds, drainSeconds + 1) * 1000;
     await delay(drainSeconds * 1000);
-    await release();
+    closed = true;
+    await lifecycle.stop();
   }
 
   return {
-    onRelease: (next) => {
-      releases.push(next);
-    },
-    stop: (reason) => (stopping ??= run(reason)),
-    release,
+    run: (reason, lifecycle) => (stopping ??= drainAndStop(reason, lifecycle)),
     reason: () => why,
     isDraining: () => draining,
     isClosed: () => closed,
     remainingMs,
-    async closeWithin(listener) {
+    async closeListener(listener) {
       const force = setTimeout(
         listener.destroy,
         Math.max(0, remainingMs() - RESERVE_MS),

@@ -1,38 +1,39 @@
 import { stat } from "node:fs/promises";
 import { errorCode } from "../errors.ts";
-import { startPeriodic } from "../background/interval.ts";
+import { createInterval } from "../background/interval.ts";
+import type { BackgroundService } from "../background/lifecycle.ts";
 
 /**
- * Says when files have changed, also when a symbolic link on the way leads elsewhere (as Kubernetes swaps the files of a
- * mounted secret), when one is replaced, and when one goes or comes back: told once what is there has been the same at two
- * looks, so that a file half written is not read. The first look tells too: files may have changed since they were read.
- * Looks instead of watching, since notices of the system are lost over links, network file systems and container mounts.
+ * Calls `onChange` when files have changed: also when a symbolic link on the path points elsewhere (as Kubernetes swaps the
+ * files of a mounted secret), and when a file is replaced, removed or restored. Two polls must agree first, so that a file
+ * that is being written is not read. The first poll calls too: files may have changed since they were read.
+ * Polls, because the system's notifications are lost over links, network file systems and container mounts.
  */
-export function startWatchingFiles(
+export function createFileWatcher(
   deps: {
-    /** Asked at each look. */
+    /** Called at each poll. */
     readonly files: () => readonly string[];
     readonly onChange: () => Promise<void>;
-    readonly onFault: (error: unknown) => void;
+    readonly onError: (error: unknown) => void;
   },
   options: { readonly everyMs: number },
-): { stop: () => Promise<void> } {
-  const { files, onChange, onFault } = deps;
-  let told = "";
+): BackgroundService {
+  const { files, onChange, onError } = deps;
+  let reported = "";
   let before: string | null = null;
 
-  return startPeriodic(
+  return createInterval(
     async () => {
       const seen = await Promise.all(files().map(stateOf));
       const state = seen.join("\n");
       const settled = before === null || before === state;
       before = state;
-      if (settled && state !== told) {
-        told = state;
+      if (settled && state !== reported) {
+        reported = state;
         await onChange();
       }
     },
-    { everyMs: options.everyMs, onFault },
+    { everyMs: options.everyMs, onError },
   );
 }
 

@@ -1,6 +1,6 @@
+import { asciiJson } from "../json/ascii.ts";
 import { hash as digest } from "node:crypto";
 import {
-  asciiJson,
   type AuditDraft,
   type AuditMetadata,
   MAX_LINE_BYTES,

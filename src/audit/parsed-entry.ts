@@ -1,5 +1,5 @@
+import { asciiJson } from "../json/ascii.ts";
 import { type ChainLink, splitHash } from "./chain.ts";
-import { asciiJson } from "./entry.ts";
 
 /** An entry read back from a line. `metadata` holds whatever the action has. */
 export interface ParsedEntry {

@@ -1,5 +1,5 @@
+import { asciiJson } from "../json/ascii.ts";
 import {
-  asciiJson,
   type AuditDraft,
   type AuditMetadata,
   clipText,

@@ -1,28 +1,31 @@
-/** A sleep that can be cut short. A ring while nobody sleeps cuts the next sleep short, so that none is missed. */
-export function createAlarm(): {
-  ring: () => void;
-  wait: (milliseconds: number) => Promise<void>;
-} {
-  let rung = false;
-  let wakeUp: (() => void) | null = null;
+/** A sleep that ends early when it is woken. */
+export interface InterruptibleSleep {
+  /** Remembered when no one sleeps: the next sleep then returns at once, so that no wake-up is missed. */
+  readonly wake: () => void;
+  readonly sleep: (milliseconds: number) => Promise<void>;
+}
+
+export function createInterruptibleSleep(): InterruptibleSleep {
+  let isAwake = false;
+  let end: (() => void) | null = null;
 
   return {
-    ring() {
-      rung = true;
-      wakeUp?.();
+    wake() {
+      isAwake = true;
+      end?.();
     },
-    async wait(milliseconds) {
-      if (!rung && milliseconds > 0) {
+    async sleep(milliseconds) {
+      if (!isAwake && milliseconds > 0) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, milliseconds);
-          wakeUp = () => {
+          end = () => {
             clearTimeout(timer);
             resolve();
           };
         });
-        wakeUp = null;
+        end = null;
       }
-      rung = false;
+      isAwake = false;
     },
   };
 }

@@ -1,26 +1,30 @@
+import type { BackgroundService } from "./lifecycle.ts";
+
 /**
- * Does some work at once and then every so often, never twice at a time. `stop()` aborts the signal that the work is given
- * and awaits the work under way.
+ * Does some work at its start and then every `everyMs` milliseconds, never twice at a time. `stop()` aborts the signal that
+ * the work is given and waits for the work in progress.
  */
-export function startPeriodic(
+export function createInterval(
   work: (stopping: AbortSignal) => Promise<void>,
-  options: { everyMs: number; onFault: (error: unknown) => void },
-): { stop: () => Promise<void> } {
+  options: { everyMs: number; onError: (error: unknown) => void },
+): Required<BackgroundService> {
   const stopping = new AbortController();
+  let timer: NodeJS.Timeout | undefined;
   let running: Promise<void> | null = null;
 
   function run(): void {
     running ??= work(stopping.signal)
-      .catch(options.onFault)
+      .catch(options.onError)
       .finally(() => {
         running = null;
       });
   }
 
-  const timer = setInterval(run, options.everyMs);
-  run();
-
   return {
+    start() {
+      timer = setInterval(run, options.everyMs);
+      run();
+    },
     async stop() {
       stopping.abort();
       clearInterval(timer);

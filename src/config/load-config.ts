@@ -28,6 +28,7 @@ import type { ReferredSecret } from "./secret-reference.ts";
 import { hexSource, SOURCE_VARIABLES, type SourceVariable } from "./sources.ts";
 import type { ValueOf, VariableName } from "./variables.ts";
 import type { Source } from "../domain/model.ts";
+import type { StoreUrl } from "../store/url.ts";
 import { ConfigError } from "../errors.ts";
 
 export {
@@ -47,7 +48,7 @@ export interface Config {
   /** What `/api/*` asks for; null = there is no `/api/*`. */
   readonly adminToken: string | null;
   readonly publicUrl: string | null;
-  readonly databaseFile: string;
+  readonly databaseUrl: StoreUrl;
   readonly sources: readonly Source[];
   readonly replayWindowSeconds: number;
   readonly eventRetentionDays: number;
@@ -136,7 +137,7 @@ export function loadConfig(env: Environment): Config {
     adminPort: values.ADMIN_PORT,
     adminToken: values.ADMIN_TOKEN,
     publicUrl: values.PUBLIC_URL,
-    databaseFile: values.DATABASE_URL,
+    databaseUrl: values.DATABASE_URL,
     sources: Object.freeze([source]),
     replayWindowSeconds: values.REPLAY_WINDOW_SECONDS,
     eventRetentionDays: values.EVENT_RETENTION_DAYS,

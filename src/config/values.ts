@@ -1,3 +1,4 @@
+import { parseStoreUrl, type StoreUrl } from "../store/url.ts";
 import type { KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
@@ -157,9 +158,7 @@ function isNetwork(value: string): boolean {
 }
 
 /** The file of `sqlite:FILE`. */
-export const sqliteFile: z.ZodType<string, string> = parsed((value) => {
-  const file = /^sqlite:(?:\/\/(?=\/))?(.+)$/s.exec(value)?.[1];
-  return file === undefined || file === ":memory:" || file.endsWith("/")
-    ? undefined
-    : file;
-}, "must be sqlite:FILE, such as sqlite:data/hexhook.db (this version has no other store)");
+export const storeUrl: z.ZodType<StoreUrl, string> = parsed(
+  parseStoreUrl,
+  "must be sqlite:FILE, such as sqlite:data/hexhook.db (this version has no other store)",
+);

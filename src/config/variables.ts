@@ -13,7 +13,7 @@ import {
   outboundSecret,
   scopes,
   signingSecret,
-  sqliteFile,
+  storeUrl,
   text,
   trustProxy,
 } from "./values.ts";
@@ -29,7 +29,7 @@ export const VARIABLES = {
   ADMIN_PORT: { kind: integer(0, 65_535), default: "3001" },
   ADMIN_TOKEN: { kind: adminToken, secret: true },
   PUBLIC_URL: { kind: httpUrl },
-  DATABASE_URL: { kind: sqliteFile, default: "sqlite:data/hexhook.db" },
+  DATABASE_URL: { kind: storeUrl, default: "sqlite:data/hexhook.db" },
   HEX_SECRET: { kind: signingSecret, secret: true, required: true },
   HEX_SECRET_CREATED_AT: { kind: isoDate },
   HEX_SECRET_PREVIOUS: { kind: signingSecret, secret: true },

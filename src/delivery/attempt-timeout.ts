@@ -4,7 +4,7 @@ import type { AttemptResult } from "../domain/model.ts";
  * One attempt that ends when its time is up or it is cut off, whether what makes it heeds its signal or not. Never
  * rejects.
  */
-export async function attemptWithin(
+export async function withAttemptTimeout(
   attempt: (signal: AbortSignal) => Promise<AttemptResult>,
   limits: { timeoutMs: number; cutOff: AbortSignal },
 ): Promise<AttemptResult> {

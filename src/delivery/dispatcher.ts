@@ -1,7 +1,8 @@
 import { type AuditDraft, clipText } from "../audit/entry.ts";
 import type { DestinationStatus } from "./destination-status.ts";
-import type { Destination, NewDelivery } from "../domain/model.ts";
-import type { Store } from "../store/port.ts";
+import type { Destination } from "../domain/model.ts";
+import type { Control, DeliveryQueue } from "../store/port.ts";
+import type { Emit } from "../telemetry/happening.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { createWorker, type Worker } from "./worker.ts";
@@ -18,19 +19,20 @@ const REFRESH_MS = 1000;
 
 /** All destinations with their workers. */
 export interface Dispatcher {
+  /** Reads which destinations are paused; to be called once before `start`. */
+  load: () => Promise<void>;
+  /** Begins to claim. */
   start: () => void;
-  /** Says that these deliveries may be due. */
-  wake: (deliveries: readonly Pick<NewDelivery, "destination">[]) => void;
-  /** Says that any may be. */
-  wakeAll: () => void;
+  /** Deliveries to these destinations may be due. */
+  wake: (destinations: Iterable<string>) => void;
   status: () => Promise<readonly DestinationStatus[]>;
   /** Starts no further attempts, over restarts too, until it is resumed. False when there is no such destination. */
   pause: (name: string, operator: string) => Promise<boolean>;
-  /** Goes on, with the breaker closed. False when there is no such destination. */
+  /** Resumes, with the breaker closed. False when there is no such destination. */
   resume: (name: string, operator: string) => Promise<boolean>;
   /**
-   * Serves other destinations from now on: those `removed` get no further attempt, and those `added` begin, under a name
-   * that was removed once its last attempt has ended.
+   * Serves other destinations from now on: those `removed` get no further attempt. Those `added` begin; under a name that
+   * was removed, once its last attempt has ended.
    */
   replace: (change: {
     readonly removed: readonly string[];
@@ -40,24 +42,24 @@ export interface Dispatcher {
 }
 
 export interface DispatcherDeps {
-  readonly store: Store;
+  readonly store: DeliveryQueue &
+    Pick<Control, "pausedDestinations" | "setPaused">;
   readonly destinations: readonly Destination[];
   readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  readonly onFault: (error: unknown) => void;
-  /** Told when a destination is paused or resumed, here or by another process. */
-  readonly onPause: (destination: string, paused: boolean) => void;
-  /** Told when the breaker of a destination opens or closes. */
-  readonly onBreaker: (destination: string, state: "closed" | "open") => void;
+  readonly emit: Emit;
 }
 
-/** Makes a worker for each destination, as it was left: one that an operator has paused stays so. */
-export async function createDispatcher(
+/** Makes a worker for each destination. One that an operator has paused stays so over restarts. */
+export function createDispatcher(
   deps: DispatcherDeps,
   options: { retryScheduleMs: readonly number[]; attemptTimeoutMs: number },
-): Promise<Dispatcher> {
-  const { store, now, random, onFault } = deps;
+): Dispatcher {
+  const { store, now, random, emit } = deps;
+  const onError = (error: unknown): void => {
+    emit({ type: "work.failed", error });
+  };
   const quarantine = createQuarantine();
   // A breaker's probes keep to the schedule of retries, so that there is one thing to set.
   const waitsMs = options.retryScheduleMs.map((wait) =>
@@ -85,13 +87,14 @@ export async function createDispatcher(
           threshold: BREAKER_THRESHOLD,
           waitsMs,
           onChange: (state) => {
-            deps.onBreaker(destination.name, state);
+            const type = state === "open" ? "breaker.opened" : "breaker.closed";
+            emit({ type, destination: destination.name });
           },
         }),
         quarantine: destination.kind === "handler" ? quarantine : null,
         now,
         random,
-        onFault,
+        onError,
       },
       {
         scheduleMs: options.retryScheduleMs,
@@ -120,13 +123,11 @@ export async function createDispatcher(
       }
     }
   };
-  await refresh();
-  const refreshing = setInterval(() => {
-    refresh().catch(onFault);
-  }, REFRESH_MS);
+  let refreshing: NodeJS.Timeout | undefined;
 
   function setPause(name: string, worker: Worker, paused: boolean): void {
-    deps.onPause(name, paused);
+    const type = paused ? "destination.paused" : "destination.resumed";
+    emit({ type, destination: name });
     if (paused) {
       worker.pause();
     } else {
@@ -157,20 +158,21 @@ export async function createDispatcher(
   }
 
   return {
+    async load() {
+      await refresh();
+      refreshing = setInterval(() => {
+        refresh().catch(onError);
+      }, REFRESH_MS);
+    },
     start() {
       started = true;
       for (const { worker } of workers.values()) {
         worker.start();
       }
     },
-    wake(deliveries) {
-      for (const { destination } of deliveries) {
-        workers.get(destination)?.worker.wake();
-      }
-    },
-    wakeAll() {
-      for (const { worker } of workers.values()) {
-        worker.wake();
+    wake(destinations) {
+      for (const name of destinations) {
+        workers.get(name)?.worker.wake();
       }
     },
     async status() {
@@ -199,7 +201,7 @@ export async function createDispatcher(
       for (const name of removed) {
         const all = Promise.all([retired.get(name), retire(name)]);
         retired.set(name, all);
-        all.catch(onFault);
+        all.catch(onError);
       }
       for (const destination of added) {
         const { name } = destination;
@@ -213,7 +215,7 @@ export async function createDispatcher(
             worker.start();
           }
         };
-        begin().catch(onFault);
+        begin().catch(onError);
       }
     },
     async stop(graceMs) {

@@ -8,10 +8,10 @@ const RETRY_MS = 250;
  * Writes the outcome of an attempt, again and again while the store has a fault that passes (a full disk), until
  * `giveUp` aborts: an outcome that is not written would mean another attempt. Rejects when the fault does not pass.
  */
-export async function settleSurely(
+export async function settleWithRetry(
   deps: {
     settle: Store["settle"];
-    onFault: (error: unknown) => void;
+    onError: (error: unknown) => void;
   },
   settlement: Settlement,
   giveUp: AbortSignal,
@@ -27,7 +27,7 @@ export async function settleSurely(
       }
       if (!told) {
         told = true;
-        deps.onFault(error);
+        deps.onError(error);
       }
     }
     // Aborted or over: either way the store is asked once more.

@@ -7,13 +7,13 @@ import type {
   Destination,
 } from "../domain/model.ts";
 import { settle } from "./settle.ts";
-import type { LostAttempt, Settlement, Store } from "../store/port.ts";
-import { createAlarm } from "../background/interruptible-sleep.ts";
-import { attemptWithin } from "./attempt-timeout.ts";
+import type { DeliveryQueue, LostAttempt, Settlement } from "../store/port.ts";
+import { createInterruptibleSleep } from "../background/interruptible-sleep.ts";
+import { withAttemptTimeout } from "./attempt-timeout.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { lostEntry, outcomeEntry } from "./outcome-entry.ts";
 import { type Quarantine, suspicionOf } from "./quarantine.ts";
-import { settleSurely } from "./settle-with-retry.ts";
+import { settleWithRetry } from "./settle-with-retry.ts";
 
 /** How long a worker sleeps at most: deliveries that another process made due are found by then. */
 const POLL_MS = 1000;
@@ -37,7 +37,7 @@ export interface Worker {
 
 export interface WorkerDeps {
   readonly store: Pick<
-    Store,
+    DeliveryQueue,
     "claim" | "graveSuspectDue" | "settle" | "release" | "nextDueAt"
   >;
   readonly destination: Destination;
@@ -48,7 +48,7 @@ export interface WorkerDeps {
   /** In [0, 1). */
   readonly random: () => number;
   /** Told of faults of the store; the worker goes on. */
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 export interface WorkerOptions {
@@ -63,7 +63,7 @@ export interface WorkerOptions {
 export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   const { store, destination, breaker, quarantine, now, random } = deps;
   const { scheduleMs, attemptTimeoutMs } = options;
-  const alarm = createAlarm();
+  const sleep = createInterruptibleSleep();
   /** By the delivery's id. */
   const inFlight = new Map<number, Promise<void>>();
   const cutOff = new AbortController();
@@ -78,10 +78,10 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   async function run(): Promise<void> {
     while (!stopping) {
       try {
-        await alarm.wait(await claimAndStart());
+        await sleep.sleep(await claimAndStart());
       } catch (error) {
-        deps.onFault(error);
-        await alarm.wait(POLL_MS);
+        deps.onError(error);
+        await sleep.sleep(POLL_MS);
       }
     }
   }
@@ -135,7 +135,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     if (quarantine === null) {
       return store.claim({ ...request, suspects: "any" });
     }
-    const pass = quarantine.ask(alarm.ring);
+    const pass = quarantine.ask(sleep.wake);
     if (pass === "closed") {
       return [];
     }
@@ -145,7 +145,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
         pass !== "grave" &&
         (await store.graveSuspectDue(destination.name, at))
       ) {
-        quarantine.drain(alarm.ring);
+        quarantine.drain(sleep.wake);
         return [];
       }
       claimed = await store.claim({ ...request, suspects: pass });
@@ -157,12 +157,12 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   }
 
   function start(delivery: ClaimedDelivery, isProbe: boolean): void {
-    const attempt = deliver(delivery, isProbe).catch(deps.onFault);
+    const attempt = deliver(delivery, isProbe).catch(deps.onError);
     inFlight.set(delivery.id, attempt);
     void attempt.finally(() => {
       inFlight.delete(delivery.id);
       quarantine?.ended(suspicionOf(delivery.crashes));
-      alarm.ring();
+      sleep.wake();
     });
   }
 
@@ -170,7 +170,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     delivery: ClaimedDelivery,
     isProbe: boolean,
   ): Promise<void> {
-    const result = await attemptWithin(
+    const result = await withAttemptTimeout(
       (signal) => destination.attempt(delivery, signal),
       { timeoutMs: attemptTimeoutMs, cutOff: cutOff.signal },
     );
@@ -200,13 +200,13 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
 
   /** While an outcome cannot be written, nothing is claimed: a lease that lapses meanwhile is still ours. */
   async function write(settlement: Settlement): Promise<void> {
-    const onFault = (error: unknown): void => {
+    const onError = (error: unknown): void => {
       unsettled.add(settlement);
-      deps.onFault(error);
+      deps.onError(error);
     };
     try {
       const { settle } = store;
-      await settleSurely({ settle, onFault }, settlement, cutOff.signal);
+      await settleWithRetry({ settle, onError }, settlement, cutOff.signal);
     } finally {
       unsettled.delete(settlement);
     }
@@ -216,14 +216,14 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     start() {
       running ??= run();
     },
-    wake: alarm.ring,
+    wake: sleep.wake,
     pause() {
       paused = true;
     },
     resume() {
       paused = false;
       breaker.reset();
-      alarm.ring();
+      sleep.wake();
     },
     status: () => ({
       inFlight: inFlight.size,
@@ -232,7 +232,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     }),
     async stop(graceMs) {
       stopping = true;
-      alarm.ring();
+      sleep.wake();
       await running;
       const deadline = setTimeout(() => {
         cutOff.abort();

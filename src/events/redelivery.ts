@@ -3,8 +3,8 @@ import type { DeliveryStatus, EventStatus } from "../domain/model.ts";
 import type {
   DeliveryFacts,
   EventFilter,
+  DeliveryQueue,
   EventReader,
-  RedeliveryStore,
 } from "../store/port.ts";
 import { eventsOf } from "./paginate.ts";
 
@@ -61,7 +61,7 @@ export interface RedeliveryCount {
  * them alone.
  */
 export async function redeliver(
-  store: Pick<RedeliveryStore, "redeliver">,
+  store: Pick<DeliveryQueue, "redeliver">,
   deliveries: Iterable<Redeliverable> | AsyncIterable<Redeliverable>,
   options: {
     operator: string;

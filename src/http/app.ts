@@ -1,18 +1,21 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import type { Logger } from "pino";
+import type { Emit } from "../telemetry/happening.ts";
 import { pinoHttp } from "pino-http";
 import { AppError, asError, StoreError } from "../errors.ts";
-import { exchangeOf } from "./request-context.ts";
+import { contextOf } from "./request-context.ts";
 import { createExpressApp, type PlainExpress } from "./express-app.ts";
 import { createHealth } from "./health.ts";
 import { createReceive, ENDPOINT, type ReceiveDeps } from "./public/receive.ts";
-import type { Refuse } from "./reject.ts";
+import { type Reject, respondProblem } from "./reject.ts";
 
 export interface AppDeps {
-  readonly gate: RequestHandler;
-  readonly refuse: Refuse;
+  readonly validation: RequestHandler;
+  readonly reject: Reject;
   readonly ready: () => Promise<void>;
+  /** For the request log at level `debug`. */
   readonly logger: Logger;
+  readonly emit: Emit;
 }
 
 /** The public listener: endpoints, `/livez`, `/readyz`, nothing else. */
@@ -39,8 +42,8 @@ export function createAdminApp(
   return plain;
 }
 
-function begin({ app }: PlainExpress, { gate, logger }: AppDeps): void {
-  app.use(gate);
+function begin({ app }: PlainExpress, { validation, logger }: AppDeps): void {
+  app.use(validation);
   // It costs a third of a request also where the level drops its line.
   if (logger.isLevelEnabled("debug")) {
     app.use(requestLog(logger));
@@ -55,33 +58,30 @@ function finish({ app }: PlainExpress, deps: AppDeps): void {
   app.use(createErrorHandler(deps));
 }
 
-/** The one place where whatever was thrown becomes an answer. */
-function createErrorHandler({ refuse, logger }: AppDeps): ErrorRequestHandler {
+/** The one place where what was thrown becomes a response. */
+function createErrorHandler({ reject, emit }: AppDeps): ErrorRequestHandler {
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows an error handler by its four parameters
   return async (thrown: unknown, _req, res, _next) => {
-    const exchange = exchangeOf(res);
+    const context = contextOf(res);
     try {
-      const error = asRefusal(thrown);
-      if (error !== null) {
-        await refuse(exchange, error);
+      const rejection = asRejection(thrown);
+      if (rejection !== null) {
+        await reject(context, rejection);
         return;
       }
     } catch (error) {
       thrown = error;
     }
     if (!(thrown instanceof StoreError)) {
-      const { message, stack } = asError(thrown);
-      logger.error(
-        { requestId: exchange.requestId, error: message, stack },
-        "request failed",
-      );
+      const { requestId } = context;
+      emit({ type: "request.failed", requestId, error: thrown });
     }
-    refuse.answer(exchange, "unavailable");
+    respondProblem(context, "unavailable");
   };
 }
 
-/** Whether it is the request that is at fault: what we throw ourselves, and a path that the router cannot decode. */
-function asRefusal(thrown: unknown): AppError | null {
+/** The rejection when the request is at fault: what we throw ourselves, and a path that the router cannot decode. */
+function asRejection(thrown: unknown): AppError | null {
   if (thrown instanceof AppError) {
     return thrown;
   }
@@ -96,7 +96,7 @@ function asRefusal(thrown: unknown): AppError | null {
 function requestLog(logger: Logger): RequestHandler {
   return pinoHttp({
     logger,
-    genReqId: (_req, res) => exchangeOf(res as Response).requestId,
+    genReqId: (_req, res) => contextOf(res as Response).requestId,
     customLogLevel: () => "debug",
     customAttributeKeys: { responseTime: "durationMs" },
     serializers: {

@@ -6,45 +6,42 @@ import {
 } from "express";
 import { methodNotAllowed } from "../errors.ts";
 import { writeJson } from "./respond.ts";
-import { exchangeOf } from "./request-context.ts";
-import { linger } from "./connection/lingering-close.ts";
-import type { Refuse } from "./reject.ts";
+import { contextOf } from "./request-context.ts";
+import { lingeringClose } from "./connection/lingering-close.ts";
+import { respondProblem } from "./reject.ts";
 
 const ALLOW = "GET, HEAD";
 
 /** `/livez`: the process answers. `/readyz`: it can take events; `ready()` rejects when it cannot. */
-export function createHealth(deps: {
-  ready: () => Promise<void>;
-  refuse: Refuse;
-}): Router {
+export function createHealth(deps: { ready: () => Promise<void> }): Router {
   const router = Router({ caseSensitive: true, strict: true });
 
   const live: RequestHandler = (req, res) => {
-    answerEarly(req, res, { status: "live" });
+    respondEarly(req, res, { status: "live" });
   };
   const ready: RequestHandler = async (req, res) => {
     try {
       await deps.ready();
     } catch {
       // No entry: a load balancer asks every few seconds, and what is wrong has an entry of its own.
-      deps.refuse.answer(exchangeOf(res), "unavailable");
+      respondProblem(contextOf(res), "unavailable");
       return;
     }
-    answerEarly(req, res, { status: "ready" });
+    respondEarly(req, res, { status: "ready" });
   };
-  const refuseMethod: RequestHandler = () => {
+  const rejectMethod: RequestHandler = () => {
     throw methodNotAllowed(ALLOW);
   };
 
   router.get("/livez", live);
   router.get("/readyz", ready);
-  router.all(["/livez", "/readyz"], refuseMethod);
+  router.all(["/livez", "/readyz"], rejectMethod);
   return router;
 }
 
 /** A body with the question is not wanted, and not read to its end either. */
-function answerEarly(req: Request, res: Response, value: object): void {
-  const rest = linger(req, res, { close: false });
+function respondEarly(req: Request, res: Response, value: object): void {
+  const rest = lingeringClose(req, res, { close: false });
   writeJson(res, 200, value);
   rest.finish();
 }

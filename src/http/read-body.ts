@@ -2,7 +2,7 @@ import type { IncomingMessage } from "node:http";
 import { AppError } from "../errors.ts";
 import type { Holding } from "./connection/memory-pool.ts";
 import { BodyBuffer } from "./body-buffer.ts";
-import type { Exchange } from "./request-context.ts";
+import type { RequestContext } from "./request-context.ts";
 
 /** The declared length of a body in bytes; null where it is sent in chunks. */
 export function declaredLength(req: IncomingMessage): number | null {
@@ -15,22 +15,22 @@ export function declaredLength(req: IncomingMessage): number | null {
 
 /**
  * Reads a body whole, as bytes, as far as `holding` has room for them. Rejects with AppError `payload_too_large` at the chunk
- * that crosses `limit`, `bad_request` when the sender went away, what the exchange is broken off with, and what `holding`
- * throws; nothing more is read then.
+ * that crosses `limit`, `bad_request` when the sender disconnected, the error given to `abortBody`, and what `holding` throws; nothing more is
+ * read then.
  */
 export function readBody(
-  exchange: Pick<Exchange, "req" | "breakOff">,
+  context: Pick<RequestContext, "req" | "abortBody">,
   limit: number,
   holding: Holding,
 ): Promise<Buffer> {
-  const { req } = exchange;
+  const { req } = context;
   const body = new BodyBuffer(
     { limit, declared: declaredLength(req) },
     holding,
   );
   return new Promise((resolve, reject) => {
     function settle(): void {
-      exchange.breakOff = null;
+      context.abortBody = null;
       holding.onEvict = null;
       req.removeListener("data", onData);
       req.removeListener("end", onEnd);
@@ -57,7 +57,7 @@ export function readBody(
     function onGone(): void {
       fail(new AppError("bad_request", "request_aborted"));
     }
-    exchange.breakOff = fail;
+    context.abortBody = fail;
     holding.onEvict = fail;
     req.on("data", onData);
     req.on("end", onEnd);

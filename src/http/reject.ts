@@ -1,92 +1,128 @@
+import type { AuditLimiters } from "../audit/audit-limiter.ts";
 import { type AuditDraft, clipText } from "../audit/entry.ts";
-import type { RefusalBudget } from "../intake/rate-limiter.ts";
-import type { BudgetedEntries } from "../audit/budgeted-entries.ts";
 import {
   type AppError,
   PROBLEMS,
   type ProblemCode,
   type ProblemExtras,
 } from "../errors.ts";
+import type { IntakeRejection } from "../intake/intake.ts";
+import { lingeringClose } from "./connection/lingering-close.ts";
+import type { RateLimiter } from "./rate-limiter.ts";
+import type { RequestContext } from "./request-context.ts";
 import { writeProblem } from "./respond.ts";
-import type { Exchange } from "./request-context.ts";
-import { linger } from "./connection/lingering-close.ts";
 
-/** Refuses a request for its HTTP form: an `http.rejected` entry first, then the answer. */
-export interface Refuse {
-  (exchange: Exchange, error: AppError): Promise<void>;
-  /** The answer alone, for a refusal that has its entry already. */
-  answer(exchange: Exchange, code: ProblemCode, extras?: ProblemExtras): void;
+/**
+ * The one exit of rejected requests: charges the rate limiter, writes the audit entry, then responds. A request is
+ * rejected by what the app threw, or by the intake.
+ */
+export interface Reject {
+  /** Rejects with StoreError when the entry cannot be written; nothing was sent then. */
+  (
+    context: RequestContext,
+    rejection: AppError | IntakeRejection,
+  ): Promise<void>;
+  /**
+   * Input of a connection that became no request. Returns the code to respond with. Its entry is written meanwhile: the
+   * response says only that the bytes were no request.
+   */
+  readonly unread: (address: string, rejection: AppError) => ProblemCode;
 }
 
-export interface RefuseDeps {
+export interface RejectDeps {
+  /** Of an operator: not limited. */
   readonly append: (draft: AuditDraft) => Promise<void>;
-  readonly unverified: Pick<BudgetedEntries, "append">;
-  readonly refusals: RefusalBudget;
+  readonly auditLimiters: AuditLimiters;
+  readonly rateLimiter: RateLimiter;
+  /** Unix milliseconds. */
   readonly now: () => number;
 }
 
-/** The `http.rejected` entry of a request that was refused before its signature was looked at. */
-export function httpRejected(facts: {
-  at: number;
-  resource: string;
-  status: number;
-  reason: string;
-  ip: string;
-  requestId?: string;
-  method?: string;
-  source?: string;
-  userId?: string;
-}): AuditDraft {
-  const { at, resource, requestId, source, method, ip, status, reason } = facts;
-  return {
-    at,
-    action: "http.rejected",
-    userId: facts.userId ?? "anonymous",
-    resource: clipText(resource),
-    result: "failure",
-    metadata: { requestId, source, method, ip, status, reason },
-  };
+export function createReject(deps: RejectDeps): Reject {
+  const { auditLimiters, rateLimiter } = deps;
+
+  async function rejectMessage(
+    context: RequestContext,
+    { code: cause, charged, signed, entry }: IntakeRejection,
+  ): Promise<void> {
+    const code = charged
+      ? rateLimiter.charge(cause, context.ip, deps.now())
+      : cause;
+    if (entry !== null) {
+      const limiter = signed ? auditLimiters.signed : auditLimiters.unverified;
+      await limiter.append(entry(PROBLEMS[code].status));
+    }
+    respondProblem(context, code);
+  }
+
+  async function rejectRequest(
+    context: RequestContext,
+    { code: cause, reason, extras }: AppError,
+  ): Promise<void> {
+    const { req, requestId, ip, resource, source, operator } = context;
+    const at = deps.now();
+    const code = operator ? cause : rateLimiter.charge(cause, ip, at);
+    const { append } = operator ? deps : auditLimiters.unverified;
+    await append({
+      at,
+      action: "http.rejected",
+      userId: operator ? "operator:api" : "anonymous",
+      resource: clipText(resource),
+      result: "failure",
+      metadata: {
+        requestId,
+        source: source ?? undefined,
+        method: req.method,
+        ip,
+        status: PROBLEMS[code].status,
+        reason,
+      },
+    });
+    respondProblem(context, code, code === cause ? extras : {});
+  }
+
+  function unread(ip: string, { code: cause, reason }: AppError): ProblemCode {
+    const at = deps.now();
+    const code = rateLimiter.charge(cause, ip, at);
+    const { status } = PROBLEMS[code];
+    auditLimiters.unverified
+      .append({
+        at,
+        action: "http.rejected",
+        userId: "anonymous",
+        resource: "(unread)",
+        result: "failure",
+        metadata: { ip, status, reason },
+      })
+      .catch(() => undefined);
+    return code;
+  }
+
+  return Object.assign(
+    (context: RequestContext, rejection: AppError | IntakeRejection) =>
+      "entry" in rejection
+        ? rejectMessage(context, rejection)
+        : rejectRequest(context, rejection),
+    { unread },
+  );
 }
 
-export function createRefuse(deps: RefuseDeps): Refuse {
-  function answer(
-    exchange: Exchange,
-    code: ProblemCode,
-    extras?: ProblemExtras,
-  ): void {
-    const { req, res } = exchange;
-    if (res.headersSent || res.destroyed) {
-      return;
-    }
-    const rest = linger(req, res, { close: code === "payload_too_large" });
-    writeProblem(res, code, extras);
-    rest.finish();
+/**
+ * Responds with the problem details of `code`, and closes the connection where that is due. No entry is written: for
+ * faults of the service, which have entries of their own. Does nothing when a response was begun.
+ */
+export function respondProblem(
+  context: RequestContext,
+  code: ProblemCode,
+  extras?: ProblemExtras,
+): void {
+  const { req, res } = context;
+  if (res.headersSent || res.destroyed) {
+    return;
   }
-
-  async function refuse(exchange: Exchange, error: AppError): Promise<void> {
-    const { req, requestId, ip, resource } = exchange;
-    const now = deps.now();
-    const { code: cause, reason, extras } = error;
-    const code = exchange.operator
-      ? cause
-      : deps.refusals.refuse(cause, ip, now);
-    const { status } = PROBLEMS[code];
-    const { append } = exchange.operator ? deps : deps.unverified;
-    await append(
-      httpRejected({
-        at: now,
-        resource,
-        status,
-        reason,
-        ip,
-        requestId,
-        userId: exchange.operator ? "operator:api" : "anonymous",
-        ...(req.method === undefined ? {} : { method: req.method }),
-        ...(exchange.source === null ? {} : { source: exchange.source }),
-      }),
-    );
-    answer(exchange, code, code === cause ? extras : {});
-  }
-
-  return Object.assign(refuse, { answer });
+  const ending = lingeringClose(req, res, {
+    close: code === "payload_too_large",
+  });
+  writeProblem(res, code, extras);
+  ending.finish();
 }

@@ -1,12 +1,12 @@
 import type { IncomingMessage } from "node:http";
 import type { Request, RequestHandler } from "express";
 import { AppError } from "../errors.ts";
-import { openExchange } from "./request-context.ts";
+import { openContext } from "./request-context.ts";
 
 /** More header lines than this are answered 431. */
 export const MAX_HEADERS = 100;
 
-/** Headers that mean something to the service and so must be there once at most. */
+/** Headers that the service reads, which must therefore appear once at most. */
 const SINGLE_HEADERS = [
   "host",
   "content-type",
@@ -16,7 +16,7 @@ const SINGLE_HEADERS = [
   "expect",
 ];
 
-export interface GateOptions {
+export interface RequestValidationOptions {
   readonly clientAddress: (req: Request) => string;
   readonly nextRequestId: () => string;
   /** Lower-case names of the headers that the signature schemes read. */
@@ -24,20 +24,22 @@ export interface GateOptions {
   readonly isDraining: () => boolean;
 }
 
-/** First in the chain: names the exchange and refuses what is not plain, well-framed HTTP/1. */
-export function createGate(options: GateOptions): RequestHandler {
+/** First in the chain: opens the request context and rejects what is not plain, well-framed HTTP/1. */
+export function createRequestValidation(
+  options: RequestValidationOptions,
+): RequestHandler {
   const { clientAddress, nextRequestId, isDraining } = options;
   const names = new Set([...SINGLE_HEADERS, ...options.singleHeaders]);
   const singles = new Map([...names].map((name, n) => [name, 1 << n]));
 
   return (req, res, next) => {
-    openExchange(res, {
+    openContext(res, {
       requestId: nextRequestId(),
       ip: clientAddress(req),
       resource: pathOf(req.url),
       req,
       res,
-      breakOff: null,
+      abortBody: null,
       source: null,
       operator: false,
     });

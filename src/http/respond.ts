@@ -18,24 +18,24 @@ const RETRY_AFTER: Partial<Record<ProblemCode, string>> = {
   unavailable: "5",
 };
 
-interface ReadyAnswer {
+interface PreparedResponse {
   readonly status: number;
   readonly headers: string[];
   readonly body: string;
 }
 
-const PROBLEM_ANSWERS = Object.fromEntries(
+const PROBLEM_RESPONSES = Object.fromEntries(
   Object.entries(PROBLEMS).map(([code, problem]) => [
     code,
-    problemAnswer(code as ProblemCode, problem),
+    problemResponse(code as ProblemCode, problem),
   ]),
-) as Readonly<Record<ProblemCode, ReadyAnswer>>;
+) as Readonly<Record<ProblemCode, PreparedResponse>>;
 
-function problemAnswer(
+function problemResponse(
   code: ProblemCode,
   { status, title }: { status: number; title: string },
   detail?: string,
-): ReadyAnswer {
+): PreparedResponse {
   const body = JSON.stringify({ title, status, code, detail });
   const retryAfter = RETRY_AFTER[code];
   return {
@@ -55,16 +55,16 @@ function flat(headers: Readonly<Record<string, string>>): string[] {
 }
 
 /** Answers with a JSON value. */
-export function answerJson(
+export function respondJson(
   res: ServerResponse,
   status: number,
   value: unknown,
 ): void {
-  answerJsonText(res, status, JSON.stringify(value));
+  respondJsonText(res, status, JSON.stringify(value));
 }
 
 /** The same with a value that is JSON text already. */
-export function answerJsonText(
+export function respondJsonText(
   res: ServerResponse,
   status: number,
   json: string,
@@ -78,7 +78,7 @@ export function beginEventStream(res: ServerResponse): void {
   res.flushHeaders();
 }
 
-/** The same without ending the response, so that the caller may linger. */
+/** The same without ending the response: the caller ends it, see lingering-close.ts. */
 export function writeJson(
   res: ServerResponse,
   status: number,
@@ -94,9 +94,9 @@ function writeHead(
   headers: string[],
 ): void {
   res.writeHead(status, headers);
-  connectionOf(res.req.socket).noteAnswer({
-    refused: status >= 400 && status < 500,
-    last: !res.shouldKeepAlive,
+  connectionOf(res.req.socket).onResponseStart({
+    isRejection: status >= 400 && status < 500,
+    isLast: !res.shouldKeepAlive,
   });
 }
 
@@ -111,7 +111,7 @@ function jsonBody(res: ServerResponse, status: number, json: string): Buffer {
   return body;
 }
 
-/** Writes the problem details of `code` (RFC 9457) without ending the response, so that the caller may linger. */
+/** Writes the problem details of `code` (RFC 9457) without ending the response: the caller ends it, see lingering-close.ts. */
 export function writeProblem(
   res: ServerResponse,
   code: ProblemCode,
@@ -119,15 +119,15 @@ export function writeProblem(
 ): void {
   const { status, headers, body } =
     detail === undefined
-      ? PROBLEM_ANSWERS[code]
-      : problemAnswer(code, PROBLEMS[code], detail);
+      ? PROBLEM_RESPONSES[code]
+      : problemResponse(code, PROBLEMS[code], detail);
   writeHead(res, status, [...headers, ...flat(further)]);
   res.write(body);
 }
 
 /** The same answer as bytes, for a connection on which no response object exists. It says that it closes. */
 export function rawProblem(code: ProblemCode): string {
-  const { status, headers, body } = PROBLEM_ANSWERS[code];
+  const { status, headers, body } = PROBLEM_RESPONSES[code];
   const lines = [`HTTP/1.1 ${status} ${PROBLEMS[code].title}`];
   for (let i = 0; i < headers.length; i += 2) {
     lines.push(`${headers[i] ?? ""}: ${headers[i + 1] ?? ""}`);

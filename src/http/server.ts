@@ -63,18 +63,18 @@ export async function listen(
     requestTimeout: limits.requestTimeout,
     connectionsCheckingInterval: limits.checkingInterval,
     maxHeaderSize: limits.maxHeaderBytes,
-    // The gate answers a missing Host, an odd Expect and too many headers, each with an entry.
+    // The validation answers a missing Host, an odd Expect and too many headers, each with an entry.
     requireHostHeader: false,
   });
-  // One more than the gate lets through: Node keeps no more of them, which would cost many times their bytes.
+  // One more than the validation lets through: Node keeps no more of them, which would cost many times their bytes.
   server.maxHeadersCount = MAX_HEADERS + 1;
-  const enter = (req: IncomingMessage, res: ServerResponse): void => {
-    connectionOf(req.socket).enter(req, res);
+  const handle = (req: IncomingMessage, res: ServerResponse): void => {
+    connectionOf(req.socket).handle(req, res);
   };
-  server.on("request", enter);
+  server.on("request", handle);
   // The body is asked for only once the request is worth it.
-  server.on("checkContinue", enter);
-  server.on("checkExpectation", enter);
+  server.on("checkContinue", handle);
+  server.on("checkExpectation", handle);
   server.on("clientError", deps.onClientError);
   server.on("connect", (_req, stream) => {
     // Node has taken its own listener off: a reset would otherwise end the process.
@@ -93,7 +93,7 @@ export async function listen(
   return {
     port: (server.address() as AddressInfo).port,
     close: async () => {
-      await closeServer(server, connections.endUnused);
+      await closeServer(server, connections.closeUnused);
       clearInterval(sweep);
     },
     destroy: () => {
@@ -124,7 +124,7 @@ function bind(
 
 async function closeServer(
   server: Server,
-  endUnused: () => void,
+  closeUnused: () => void,
 ): Promise<void> {
   const closed = new Promise<void>((resolve) => {
     server.close(() => {
@@ -133,7 +133,7 @@ async function closeServer(
   });
   const endIdle = (): void => {
     server.closeIdleConnections();
-    endUnused();
+    closeUnused();
   };
   const sweep = setInterval(endIdle, CLOSE_IDLE_EVERY_MS);
   endIdle();

@@ -1,61 +1,48 @@
 import { hash as digest } from "node:crypto";
-import { PROBLEMS, type ProblemCode } from "../errors.ts";
+import type { AuditLimiter } from "../audit/audit-limiter.ts";
 import type { AuditAction, AuditDraft, AuditMetadata } from "../audit/entry.ts";
-import type { RefusalEntries } from "../audit/budgeted-entries.ts";
 import type { NewEvent, RecordOutcome, Source } from "../domain/model.ts";
-import { readPayload } from "./payload.ts";
-import type { RefusalBudget } from "./rate-limiter.ts";
-import { judgeWindow, skewSeconds } from "./replay-window.ts";
+import { judgeWindow, skewSeconds } from "../domain/replay-window.ts";
+import { PROBLEMS, type ProblemCode } from "../errors.ts";
+import type { SignedMessage } from "../signature/message.ts";
+import { verify } from "../signature/verify.ts";
+import type { EventStore } from "../store/port.ts";
 import type { createRouter } from "./routing.ts";
-import type { Store } from "../store/port.ts";
 
-/** A request for a known source whose body was read whole. Nothing of it is believed yet. */
-export interface UnverifiedMessage {
+/** A request for a known source whose body was read whole. */
+export interface UnverifiedMessage extends SignedMessage {
   readonly source: Source;
   readonly requestId: string;
-  /** The address that refusals are counted for. */
+  /** The address that rejections are charged to. */
   readonly ip: string;
+  /** The path, without the query. */
   readonly resource: string;
-  readonly body: Buffer;
-  readonly contentType: string;
-  /** The value of a single-valued header by lower-case name. */
-  readonly header: (name: string) => string | undefined;
-  /** The headers to keep with the event, as JSON; asked for only once the signature is good. */
-  readonly headers: () => string;
+  /** The headers to keep with the event, as JSON; called only once the signature is verified. */
+  readonly storedHeaders: () => string;
 }
 
-/** What a signature scheme found: an authentic message, or why it is not one. */
-export type Verification =
-  | {
-      readonly ok: true;
-      readonly keyId: string;
-      /** The MAC itself, decoded: spelling the same signature otherwise is still the same request. */
-      readonly mac: Buffer;
-      /** Unix seconds, or null for a scheme that signs no time. */
-      readonly signedAt: number | null;
-    }
-  | {
-      readonly ok: false;
-      readonly reason: string;
-      readonly keyId?: string;
-    };
+/** The message is stored, now or before. */
+export interface Receipt {
+  readonly status: "accepted" | "duplicate";
+  readonly eventId: string;
+}
 
-export type Verify = (
-  message: Pick<UnverifiedMessage, "source" | "body" | "header">,
-  now: number,
-) => Verification;
-
-/** The answer to give: a receipt, or a refusal by its code. */
-export type IntakeResult =
-  | { readonly status: "accepted" | "duplicate"; readonly eventId: string }
-  | { readonly code: ProblemCode };
+/** The message is rejected. */
+export interface IntakeRejection {
+  readonly code: ProblemCode;
+  /** Whether the rate limiter is charged. */
+  readonly charged: boolean;
+  /** Whether the message was verified, which decides the limiter of its entry. */
+  readonly signed: boolean;
+  /** The entry still to be written, for the status of the response; null when it was committed with the record. */
+  readonly entry: ((status: number) => AuditDraft) | null;
+}
 
 export interface IntakeDeps {
-  readonly store: Pick<Store, "record">;
-  readonly refusalEntries: RefusalEntries;
-  readonly verify: Verify;
+  readonly store: Pick<EventStore, "record">;
+  /** Limits the entries of replays: they are committed with the record, or not written. */
+  readonly replayEntries: Pick<AuditLimiter, "admits">;
   readonly route: ReturnType<typeof createRouter>;
-  readonly refusals: RefusalBudget;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
@@ -68,129 +55,109 @@ const ACTIONS = {
 } as const satisfies Record<RecordOutcome, AuditAction>;
 
 /**
- * Turns a request into a receipt: signature over the bytes, replay window, `id` and `type`, routing, one record.
- * Resolves only when what it says is durable; rejects with `StoreError` when it could not be written.
+ * Turns a request into a receipt: signature over the bytes, replay window, id and type, routing, one record.
+ * A receipt means that the event is durable. Rejects with `StoreError` when it could not be written.
  */
 export function createIntake(
   deps: IntakeDeps,
   options: { replayWindowSeconds: number },
-): (message: UnverifiedMessage) => Promise<IntakeResult> {
-  const { store, refusalEntries, verify, route, refusals } = deps;
-
-  /** `userId` is null for a message that nobody has signed. */
-  async function reject(
-    message: UnverifiedMessage,
-    now: number,
-    code: ProblemCode,
-    facts: { reason: string } & AuditMetadata,
-    userId: string | null,
-  ): Promise<IntakeResult> {
-    const entries = userId === null ? "unverified" : "signed";
-    const by = userId ?? "anonymous";
-    await refusalEntries[entries].append(
-      entryOf(message, now, "webhook.rejected", by, "failure", {
-        ...digestOf(message.body),
-        status: PROBLEMS[code].status,
-        ...facts,
-      }),
-    );
-    return { code };
-  }
+): (message: UnverifiedMessage) => Promise<Receipt | IntakeRejection> {
+  const { store, replayEntries, route } = deps;
 
   return async (message) => {
     const now = deps.now();
     const { source, body } = message;
 
-    const verified = verify(message, now);
+    const verified = verify(source, message, now);
     if (!verified.ok) {
       const { reason, keyId } = verified;
-      const code = refusals.refuse("unauthorized", message.ip, now);
-      return reject(message, now, code, { reason, keyId }, null);
+      const userId = "anonymous";
+      const facts = { reason, keyId };
+      return {
+        code: "unauthorized",
+        charged: true,
+        signed: false,
+        entry: rejectedEntry(message, now, userId, facts),
+      };
     }
-    const { keyId, mac, signedAt } = verified;
+    const { keyId, signedAt, id, type, replayKey } = verified;
     const userId = `source:${source.name}`;
 
     const skew = signedAt === null ? undefined : skewSeconds(now, signedAt);
     if (skew !== undefined) {
-      const verdict = judgeWindow(skew, options.replayWindowSeconds);
-      if (verdict !== "inside") {
-        // Somebody who asks for the event finds that it came, and when.
-        const claimed = readPayload(body);
-        const facts = {
-          reason: verdict,
-          keyId,
-          eventId: claimed?.id,
-          eventType: claimed?.type,
-          skewSeconds: skew,
+      const reason = judgeWindow(skew, options.replayWindowSeconds);
+      if (reason !== "inside") {
+        return {
+          code: "unauthorized",
+          // As for a forgery: otherwise a flood would tell the two apart.
+          charged: true,
+          signed: true,
+          // With the id, so that an operator who looks for the event finds that it came, and when.
+          entry: rejectedEntry(message, now, userId, {
+            reason,
+            keyId,
+            eventId: id ?? undefined,
+            eventType: type ?? undefined,
+            skewSeconds: skew,
+          }),
         };
-        // As of a forged one, so that what the answer becomes in a flood does not tell them apart either.
-        const code = refusals.refuse("unauthorized", message.ip, now);
-        return reject(message, now, code, facts, userId);
       }
     }
 
-    const payload = readPayload(body);
-    if (payload === null) {
+    if (id === null || type === null) {
       const code = "malformed_payload";
       const facts = { reason: code, keyId, skewSeconds: skew };
-      return reject(message, now, code, facts, userId);
+      return {
+        code,
+        charged: false,
+        signed: true,
+        entry: rejectedEntry(message, now, userId, facts),
+      };
     }
 
-    const deliveries = route({
-      source: source.name,
-      type: payload.type,
-      body,
-    });
+    const deliveries = route({ source: source.name, type, body });
     const bodySha256 = digest("sha256", body, "buffer");
+    const contentType = message.headers["content-type"];
     const event: NewEvent = {
       source: source.name,
-      id: payload.id,
-      type: payload.type,
+      id,
+      type,
       receivedAt: now,
-      contentType: message.contentType,
-      headers: message.headers(),
+      contentType: typeof contentType === "string" ? contentType : "",
+      headers: message.storedHeaders(),
       body,
       bodySha256,
     };
-    const draftOf = (decided: RecordOutcome): AuditDraft => {
-      const answer = answerTo(decided, source);
-      return entryOf(
-        message,
-        now,
-        ACTIONS[decided],
-        userId,
-        decided === "accepted" || decided === "duplicate"
-          ? "success"
-          : "failure",
-        {
-          keyId,
-          eventId: payload.id,
-          eventType: payload.type,
-          bodySha256: bodySha256.toString("hex"),
-          bodyBytes: body.length,
-          status: "code" in answer ? PROBLEMS[answer.code].status : 200,
-          skewSeconds: skew,
-          deliveries: decided === "accepted" ? deliveries.length : undefined,
-        },
-      );
-    };
+    const entryOf = (outcome: RecordOutcome): AuditDraft =>
+      webhookEntry(message, now, ACTIONS[outcome], userId, {
+        keyId,
+        eventId: id,
+        eventType: type,
+        bodySha256: bodySha256.toString("hex"),
+        bodyBytes: body.length,
+        status: statusOf(respondTo(outcome, source)),
+        skewSeconds: skew,
+        deliveries: outcome === "accepted" ? deliveries.length : undefined,
+      });
     const outcome = await store.record({
       event,
       deliveries,
-      claim: { signedAt, mac },
+      claim: { signedAt, mac: replayKey },
       entry: (decided) => {
-        const draft = draftOf(decided);
-        return decided === "replayed" && !refusalEntries.signed.admits(draft)
+        const draft = entryOf(decided);
+        return decided === "replayed" && !replayEntries.admits(draft)
           ? null
           : draft;
       },
     });
-    const answer = answerTo(outcome, source);
-    return "code" in answer ? answer : { ...answer, eventId: payload.id };
+    const response = respondTo(outcome, source);
+    return "code" in response
+      ? { ...response, charged: false, signed: true, entry: null }
+      : { ...response, eventId: id };
   };
 }
 
-function answerTo(
+function respondTo(
   outcome: RecordOutcome,
   source: Source,
 ): { status: "accepted" | "duplicate" } | { code: ProblemCode } {
@@ -207,27 +174,40 @@ function answerTo(
   }
 }
 
-function digestOf(body: Buffer): AuditMetadata {
-  return {
-    bodySha256: digest("sha256", body, "hex"),
-    bodyBytes: body.length,
-  };
+function statusOf(response: ReturnType<typeof respondTo>): number {
+  return "code" in response ? PROBLEMS[response.code].status : 200;
 }
 
-function entryOf(
+function rejectedEntry(
+  message: UnverifiedMessage,
+  at: number,
+  userId: string,
+  facts: { reason: string } & AuditMetadata,
+): (status: number) => AuditDraft {
+  return (status) =>
+    webhookEntry(message, at, "webhook.rejected", userId, {
+      bodySha256: digest("sha256", message.body, "hex"),
+      bodyBytes: message.body.length,
+      status,
+      ...facts,
+    });
+}
+
+function webhookEntry(
   message: UnverifiedMessage,
   at: number,
   action: AuditAction,
   userId: string,
-  result: AuditDraft["result"],
   facts: AuditMetadata,
 ): AuditDraft {
+  const isSuccess =
+    action === "webhook.accepted" || action === "webhook.duplicate";
   return {
     at,
     action,
     userId,
     resource: message.resource,
-    result,
+    result: isSuccess ? "success" : "failure",
     metadata: {
       requestId: message.requestId,
       source: message.source.name,

@@ -1,32 +1,33 @@
 import type { AuditDraft } from "../audit/entry.ts";
-import type { AuditPurged, Store } from "../store/port.ts";
-import { startPeriodic } from "../background/interval.ts";
-import { inSteps } from "../background/batches.ts";
+import type { AuditLog, AuditPurged } from "../store/port.ts";
+import { inBatches } from "../background/batches.ts";
+import { createInterval } from "../background/interval.ts";
+import type { BackgroundService } from "../background/lifecycle.ts";
 
 const EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
-/** More than there are entries of one writer between two checkpoints: a step mostly finds one to purge up to. */
-const STEP = 1500;
+/** More entries than one writer has between two checkpoints, so that a batch mostly finds one to purge up to. */
+const BATCH = 1500;
 
 interface RetentionDeps {
-  readonly store: Pick<Store, "purgeAudit" | "probe">;
-  /** Up to here every sink has had the trail. */
+  readonly store: Pick<AuditLog, "purgeAudit" | "probe">;
+  /** The position up to which every sink has taken the trail. */
   readonly taken: () => Promise<number>;
   readonly now: () => number;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /**
- * Purges audit entries past their days, in small steps, at start and every minute, and says every hour that this writer
- * lives: nobody purges the entries of a living one to the end. `stop()` awaits the step under way.
+ * Purges audit entries past AUDIT_RETENTION_DAYS, in batches, at start and every minute. Also shows every hour that this
+ * writer lives: other processes do not purge all entries of a living writer.
  */
-export function startAuditRetention(
+export function createAuditRetention(
   deps: RetentionDeps,
   options: { auditRetentionDays: number },
-): { stop: () => Promise<void> } {
-  const { store, now, onFault } = deps;
+): BackgroundService {
+  const { store, now, onError } = deps;
   let seenAt = now();
   const sweep = async (stopping: AbortSignal): Promise<void> => {
     if (Math.abs(now() - seenAt) >= HOUR_MS) {
@@ -35,10 +36,10 @@ export function startAuditRetention(
     }
     await purgeOldEntries(deps, options, stopping);
   };
-  return startPeriodic(sweep, { everyMs: EVERY_MS, onFault });
+  return createInterval(sweep, { everyMs: EVERY_MS, onError });
 }
 
-/** Purges what is past its days now, step by step, until nothing is left or it is told to stop. */
+/** Purges what is past its days now, in batches, until nothing is left or `stopping` aborts. */
 export async function purgeOldEntries(
   deps: Pick<RetentionDeps, "store" | "taken" | "now">,
   options: { auditRetentionDays: number },
@@ -46,7 +47,7 @@ export async function purgeOldEntries(
 ): Promise<void> {
   const { store, taken, now } = deps;
   const before = now() - options.auditRetentionDays * DAY_MS;
-  const step = async (from: { position: number; limit: number }) => {
+  const batch = async (from: { position: number; limit: number }) => {
     const { entries, next } = await store.purgeAudit({
       before,
       upTo: await taken(),
@@ -55,10 +56,10 @@ export async function purgeOldEntries(
       entry: (purged) => entriesPurged(purged, { at: now(), before }),
     });
     // Entries of many writers between each other: further on there may be something to purge up to.
-    const limit = entries > 0 ? STEP : 2 * from.limit;
+    const limit = entries > 0 ? BATCH : 2 * from.limit;
     return next === null ? null : { position: next, limit };
   };
-  await inSteps({ position: 0, limit: STEP }, step, stopping);
+  await inBatches({ position: 0, limit: BATCH }, batch, stopping);
 }
 
 /** Names the last entry that is gone of each writer, and so vouches for what is left. */

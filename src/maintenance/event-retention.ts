@@ -1,25 +1,26 @@
 import type { AuditDraft } from "../audit/entry.ts";
-import type { Purged, Store } from "../store/port.ts";
-import { startPeriodic } from "../background/interval.ts";
-import { inSteps } from "../background/batches.ts";
+import type { EventStore, Purged } from "../store/port.ts";
+import { inBatches } from "../background/batches.ts";
+import { createInterval } from "../background/interval.ts";
+import type { BackgroundService } from "../background/lifecycle.ts";
 
 const EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-/** Purges events past their days, in small steps, at start and every minute. `stop()` awaits the step under way. */
-export function startEventRetention(
+/** Purges events past EVENT_RETENTION_DAYS, in batches, at start and every minute. */
+export function createEventRetention(
   deps: {
-    store: Pick<Store, "purge">;
+    store: Pick<EventStore, "purge">;
     now: () => number;
-    onFault: (error: unknown) => void;
+    onError: (error: unknown) => void;
   },
   options: { eventRetentionDays: number },
-): { stop: () => Promise<void> } {
-  const { store, now, onFault } = deps;
+): BackgroundService {
+  const { store, now, onError } = deps;
 
   async function sweep(stopping: AbortSignal): Promise<void> {
     const receivedBefore = now() - options.eventRetentionDays * DAY_MS;
-    const step = async (from: number): Promise<number | null> => {
+    const batch = async (from: number): Promise<number | null> => {
       const at = now();
       const { next } = await store.purge({
         now: at,
@@ -29,10 +30,10 @@ export function startEventRetention(
       });
       return next;
     };
-    await inSteps(0, step, stopping);
+    await inBatches(0, batch, stopping);
   }
 
-  return startPeriodic(sweep, { everyMs: EVERY_MS, onFault });
+  return createInterval(sweep, { everyMs: EVERY_MS, onError });
 }
 
 function eventsPurged(

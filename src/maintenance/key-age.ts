@@ -1,28 +1,29 @@
-import type { Logger } from "pino";
 import type { AuditDraft } from "../audit/entry.ts";
-import { type KeyAge, judgeKeyAge } from "../domain/key-age.ts";
+import { judgeKeyAge } from "../domain/key-age.ts";
 import type { Source } from "../domain/model.ts";
-import { startPeriodic } from "../background/interval.ts";
+import { createInterval } from "../background/interval.ts";
+import type { BackgroundService } from "../background/lifecycle.ts";
+import type { Emit } from "../telemetry/happening.ts";
 
 export interface KeyAgeDeps {
-  /** Those in force. */
+  /** The sources in force. */
   readonly sources: () => readonly Source[];
   readonly append: (entry: AuditDraft) => Promise<void>;
-  readonly logger: Logger;
+  readonly emit: Emit;
   /** Unix milliseconds. */
   readonly now: () => number;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
 /**
- * Looks at once and then again and again at how old the signing secret of each source is: one that is due for rotation is told of on
- * the operational log, one that is overdue, or of unknown age, in the audit trail too.
+ * Checks the age of each source's signing secret, at start and then every `everyMs`: a secret that is due for rotation is
+ * reported, and one that is overdue, or of unknown age, has an audit entry too.
  */
-export function startKeyAgeChecks(
+export function createKeyAgeChecks(
   deps: KeyAgeDeps,
   options: { readonly everyMs: number },
-): { stop: () => Promise<void> } {
-  const { sources, append, logger, now, onFault } = deps;
+): BackgroundService {
+  const { sources, append, emit, now, onError } = deps;
 
   async function check(): Promise<void> {
     const at = now();
@@ -37,7 +38,12 @@ export function startKeyAgeChecks(
       }
       const { name, keyId } = current;
       const facts = { source: source.name, keyId, days: age.days };
-      logger.warn({ ...facts, secret: name }, ADVICE[age.verdict]);
+      emit({
+        type: "secret.aged",
+        verdict: age.verdict,
+        secret: name,
+        ...facts,
+      });
       if (age.verdict !== "due") {
         const reason = age.verdict === "overdue" ? "too_old" : "no_date";
         await append(overdueEntry(at, source, { ...facts, reason }));
@@ -45,15 +51,8 @@ export function startKeyAgeChecks(
     }
   }
 
-  return startPeriodic(check, { everyMs: options.everyMs, onFault });
+  return createInterval(check, { everyMs: options.everyMs, onError });
 }
-
-const ADVICE: Readonly<Record<Exclude<KeyAge["verdict"], "fresh">, string>> = {
-  due: "a signing secret is due for rotation: from 90 days on it is overdue",
-  overdue: "a signing secret is overdue for rotation: make a new one",
-  unknown:
-    "nobody has said when a signing secret was made (or a day to come): set HEX_SECRET_CREATED_AT, or createdAt in the file",
-};
 
 function overdueEntry(
   at: number,

@@ -1,22 +1,23 @@
-import type { Store } from "../store/port.ts";
-import { startPeriodic } from "../background/interval.ts";
+import { createInterval } from "../background/interval.ts";
+import type { BackgroundService } from "../background/lifecycle.ts";
+import type { EventStore } from "../store/port.ts";
 
 const EVERY_MS = 1000;
-/** Rows that share one transaction; more would hold up accepts. */
+/** Rows that share one transaction; more would delay requests. */
 const BATCH = 500;
-/** A clock that steps back must not find a window open again: claims are kept for the longest window more. */
+/** A clock that steps back must not open a window again: claims are kept for the longest window more. */
 const MARGIN_SECONDS = 900;
 
-/** Drops replay claims whose window has passed, every second, in small batches. `stop()` awaits the last one. */
-export function startForgettingReplays(
+/** Drops replay claims whose window has passed, every second, in small batches. */
+export function createReplayClaimExpiry(
   deps: {
-    store: Pick<Store, "forgetReplays">;
+    store: Pick<EventStore, "forgetReplays">;
     now: () => number;
-    onFault: (error: unknown) => void;
+    onError: (error: unknown) => void;
   },
   options: { replayWindowSeconds: number },
-): { stop: () => Promise<void> } {
-  const { store, now, onFault } = deps;
+): BackgroundService {
+  const { store, now, onError } = deps;
   const keepSeconds = options.replayWindowSeconds + MARGIN_SECONDS;
 
   async function forget(stopping: AbortSignal): Promise<void> {
@@ -27,5 +28,5 @@ export function startForgettingReplays(
     } while (dropped === BATCH && !stopping.aborted);
   }
 
-  return startPeriodic(forget, { everyMs: EVERY_MS, onFault });
+  return createInterval(forget, { everyMs: EVERY_MS, onError });
 }

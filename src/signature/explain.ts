@@ -1,10 +1,9 @@
-import type { UnverifiedMessage } from "../intake/intake.ts";
-import { skewSeconds } from "../intake/replay-window.ts";
+import type { Source } from "../domain/model.ts";
+import { skewSeconds } from "../domain/replay-window.ts";
 import { parseTimestamp } from "./grammar.ts";
+import { headerOf, type SignedMessage } from "./message.ts";
 import { SCHEME_NAMES, schemeOf } from "./scheme.ts";
 import { verify } from "./verify.ts";
-
-type Message = Pick<UnverifiedMessage, "source" | "body" | "header">;
 
 /** What proxies, frameworks and editors do to a body on its way, and how to undo it. */
 const BODY_CHANGES: readonly {
@@ -63,16 +62,16 @@ function reprinted(body: Buffer, indent: number | undefined): Buffer | null {
  * shows a signature that was expected, nor a secret.
  */
 export function explain(
-  message: Message,
+  source: Source,
+  message: SignedMessage,
   failure: { reason: string; now: number; window: number },
 ): string[] {
   const { reason, now, window } = failure;
-  const { source, header } = message;
   const scheme = schemeOf(source.scheme);
   const timestampText =
     scheme.timestampHeader === null
       ? ""
-      : (header(scheme.timestampHeader) ?? "");
+      : headerOf(message, scheme.timestampHeader);
   switch (reason) {
     case "missing_signature":
       return [`the header ${scheme.signatureHeader} is not there`];
@@ -99,23 +98,30 @@ export function explain(
     case "expired_secret":
       return ["the previous secret made it, and that has expired"];
     default:
-      return explainBadSignature(message, now);
+      return explainBadSignature(source, message, now);
   }
 }
 
-function explainBadSignature(message: Message, now: number): string[] {
-  const { source, body } = message;
+function explainBadSignature(
+  source: Source,
+  message: SignedMessage,
+  now: number,
+): string[] {
+  const { body } = message;
   // The first that fits: what undoes more often undoes the simpler change too.
   const change = BODY_CHANGES.find(({ undo }) => {
     const original = undo(body);
-    return original !== null && verify({ ...message, body: original }, now).ok;
+    return (
+      original !== null &&
+      verify(source, { ...message, body: original }, now).ok
+    );
   });
   const hints = change === undefined ? [] : [`it fits if ${change.what}`];
 
   for (const other of SCHEME_NAMES) {
     if (other !== source.scheme) {
       const otherwise = { ...source, scheme: other };
-      if (verify({ ...message, source: otherwise }, now).ok) {
+      if (verify(otherwise, message, now).ok) {
         hints.push(
           `it fits the scheme ${other}; this source has ${source.scheme} (HEX_SIGNATURE_SCHEME)`,
         );

@@ -1,5 +1,5 @@
+import type { ChainHead, Checkpoints } from "../audit/chain.ts";
 import type { AuditDraft } from "../audit/entry.ts";
-import type { ChainHead } from "../audit/chain.ts";
 import type {
   AttemptResult,
   ClaimedDelivery,
@@ -12,6 +12,7 @@ import type {
   ReplayClaim,
   StoredEvent,
 } from "../domain/model.ts";
+import type { StoreError } from "../errors.ts";
 
 /** One verified message with everything that is written beside it. */
 export interface EventRecord {
@@ -176,16 +177,16 @@ export interface AuditSearch {
   readonly containing: readonly string[];
 }
 
-/** Reading the trail needs no more than this. */
+/** Reads the trail. */
 export interface AuditReader {
-  /** Up to `limit` entries behind `position`, in order. */
+  /** Up to `limit` entries after `position`, in order. */
   readAudit: (position: number, limit: number) => Promise<readonly AuditRow[]>;
   /** The position of the last entry; 0 when there is none. */
   lastPosition: () => Promise<number>;
   /** The last entry of each writer, newest writer first, as the store notes it beside the trail. */
   heads: () => Promise<readonly ChainHead[]>;
   /**
-   * Looks at a bounded number of entries and gives those that contain the texts; `next` is where to go on, null when
+   * Looks at a bounded number of entries and returns those that contain the texts; `next` is where to resume, null when
    * there is no more. Fewer than `limit`, or none, do not mean the end.
    */
   searchAudit: (search: AuditSearch) => Promise<{
@@ -193,29 +194,63 @@ export interface AuditReader {
     readonly next: number | null;
   }>;
   /**
-   * A position that the entries since a time (unix milliseconds) are behind; found in few steps, since positions come in
-   * the order of time. Clocks that were set back by up to an hour are allowed for.
+   * A position before the entries since a time (unix milliseconds), found in few steps because positions grow with
+   * time. Allows for clocks that were set back by up to an hour.
    */
   positionBefore: (at: number) => Promise<number>;
-  close: () => Promise<void>;
 }
 
-/** Reading events, in steps that are short however many there are. */
+/** Reads events, in steps that are short however many there are. */
 export interface EventReader {
   /**
-   * Looks at a bounded number of events and gives those that fit; `next` is where to go on, null when there is no
+   * Looks at a bounded number of events and returns those that match; `next` is where to resume, null when there is no
    * more. Fewer than `limit`, or none, do not mean the end.
    */
   scanEvents: (scan: EventScan) => Promise<{
     readonly events: readonly EventStatus[];
     readonly next: number | null;
   }>;
-  /** The events of that id, one for each source that has it. */
+  /** The events with that id, one for each source that has it. */
   findEvents: (id: string) => Promise<readonly EventDetail[]>;
 }
 
-/** What an operator may do to deliveries. Works beside a running service. */
-export interface RedeliveryStore extends EventReader {
+/** Reads a store, beside a running service or without one. */
+export interface StoreReader extends AuditReader, EventReader {
+  close: () => Promise<void>;
+}
+
+/** Events, with the replay guard. */
+export interface EventStore extends EventReader {
+  /**
+   * ATOMIC: replay claim, event, deliveries and audit entry. A claim that is already there makes the message
+   * `replayed`; else a known (source, id) makes it `duplicate` when the body is the same and `conflict` when not;
+   * else it is `accepted`, and only then an event and its deliveries are written. Every outcome but `replayed` claims.
+   */
+  record: (record: EventRecord) => Promise<RecordOutcome>;
+  /** ATOMIC: one step of the retention: a bounded number of old events with all that belongs to them, and the entry. */
+  purge: (
+    request: PurgeRequest,
+  ) => Promise<{ readonly purged: Purged; readonly next: number | null }>;
+  /** Drops replay claims signed before `signedBefore` (unix seconds), at most `limit` of them. Returns how many. */
+  forgetReplays: (signedBefore: number, limit: number) => Promise<number>;
+}
+
+/** Deliveries that are due, in flight, or to be made due again. */
+export interface DeliveryQueue {
+  /**
+   * ATOMIC: takes due deliveries of a destination under a lease and counts the attempt, before it starts. A
+   * delivery whose lease has ended is due again; its lost attempt is noted, with an audit entry.
+   */
+  claim: (request: ClaimRequest) => Promise<readonly ClaimedDelivery[]>;
+  /** ATOMIC: attempt, next state and audit entry. False, with nothing written, when the lease was lost. */
+  settle: (settlement: Settlement) => Promise<boolean>;
+  /** Returns a claimed delivery unsettled, due at once and off the schedule's count, unless the lease was lost. */
+  release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
+  /** Whether a delivery is due during which the process has died at least twice. */
+  graveSuspectDue: (destination: string, now: number) => Promise<boolean>;
+  /** When the next delivery of a destination is due or its lease ends; null when none is pending. */
+  nextDueAt: (destination: string) => Promise<number | null>;
+  countDeliveries: () => Promise<readonly DeliveryCounts[]>;
   /** ATOMIC: the deliveries are due at once, on a new schedule, and each that is has an audit entry. */
   redeliver: (request: {
     readonly deliveryIds: readonly number[];
@@ -224,33 +259,27 @@ export interface RedeliveryStore extends EventReader {
   }) => Promise<readonly RedeliveryOutcome[]>;
 }
 
-/**
- * What the core needs of a store. Every promise that resolves means: durable on disk. Every method rejects with
- * `StoreError` and has then written nothing; after a fatal one every later call rejects too.
- */
-export interface Store extends AuditReader, RedeliveryStore {
-  /**
-   * ATOMIC: replay claim, event, deliveries and audit entry. A claim that is there already makes the message
-   * `replayed`; else a known (source, id) makes it `duplicate` when the body is the same and `conflict` when not;
-   * else it is `accepted`, and only then an event and its deliveries are written. Whatever is not `replayed` claims.
-   */
-  record: (record: EventRecord) => Promise<RecordOutcome>;
+/** The audit trail of this writer, and of all that share the store. */
+export interface AuditLog extends AuditReader {
   /** Writes one audit entry. */
   append: (draft: AuditDraft) => Promise<void>;
+  /** Anchors this writer's entries with a checkpoint, unless they are. */
+  checkpoint: () => Promise<void>;
   /**
-   * ATOMIC: takes due deliveries of a destination under a lease and counts the attempt, before it starts. A
-   * delivery whose lease has ended is due again; its lost attempt is noted, with an audit entry.
+   * ATOMIC: one step of the retention of the trail. Deletes the oldest entries of writers so that what is kept of each
+   * begins with a checkpoint, or nothing is kept of a writer that has ended; writes the entry that names what was deleted,
+   * and a checkpoint after it.
    */
-  claim: (request: ClaimRequest) => Promise<readonly ClaimedDelivery[]>;
-  /** ATOMIC: attempt, next state and audit entry, unless the lease was lost: then nothing is written and it says false. */
-  settle: (settlement: Settlement) => Promise<boolean>;
-  /** Gives a claimed delivery back unsettled, due at once and off the schedule's count, unless the lease was lost. */
-  release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
-  /** Whether a grave suspect is due. */
-  graveSuspectDue: (destination: string, now: number) => Promise<boolean>;
-  /** When the next delivery of a destination is due or its lease ends; null when none is pending. */
-  nextDueAt: (destination: string) => Promise<number | null>;
-  countDeliveries: () => Promise<readonly DeliveryCounts[]>;
+  purgeAudit: (request: AuditPurgeRequest) => Promise<{
+    readonly entries: number;
+    readonly next: number | null;
+  }>;
+  /** Proves that a write gets through and that the trail ends where this writer left it. */
+  probe: () => Promise<void>;
+}
+
+/** What processes on one store agree on: paused destinations, positions of sinks, leases. */
+export interface Control {
   pausedDestinations: () => Promise<readonly PausedDestination[]>;
   /** ATOMIC: notes that a destination is paused, or is not any more, and the audit entry. */
   setPaused: (
@@ -258,29 +287,44 @@ export interface Store extends AuditReader, RedeliveryStore {
     paused: { readonly at: number; readonly by: string } | null,
     entry: AuditDraft,
   ) => Promise<void>;
-  /** ATOMIC: one step of the retention: a bounded number of old events with all that belongs to them, and the entry. */
-  purge: (
-    request: PurgeRequest,
-  ) => Promise<{ readonly purged: Purged; readonly next: number | null }>;
-  /**
-   * ATOMIC: one step of the retention of the trail. Deletes the oldest entries of writers so that what is kept of each
-   * begins with a checkpoint, or nothing is kept of one that is over; writes the entry that names what is gone, and a
-   * checkpoint behind it.
-   */
-  purgeAudit: (request: AuditPurgeRequest) => Promise<{
-    readonly entries: number;
-    readonly next: number | null;
-  }>;
-  /** Anchors this writer's entries with a checkpoint, unless they are. */
-  checkpoint: () => Promise<void>;
   /** How far a sink has come; null for one that is new. */
   sinkPosition: (name: string) => Promise<SinkPosition | null>;
   notedSinks: () => Promise<readonly NotedSink[]>;
   saveSinkPosition: (name: string, position: SinkPosition) => Promise<void>;
-  /** Whether this process is the one that feeds the sinks that a store has once; true for as long as it lives. */
-  mayFeed: () => Promise<boolean>;
-  /** Drops replay claims signed before `signedBefore` (unix seconds), at most `limit` of them. */
-  forgetReplays: (signedBefore: number, limit: number) => Promise<number>;
-  /** Proves that a write gets through and that the trail ends where this writer left it. */
-  probe: () => Promise<void>;
+  /** Takes the lease on the sinks that a store has once. True when this process has it; it keeps it while it lives. */
+  tryLeaseSinks: () => Promise<boolean>;
+}
+
+/** What a transaction changed that others may wait for. */
+export interface Commit {
+  /** Whether there are new audit entries. */
+  readonly hasEntries: boolean;
+  /** The destinations for which deliveries may have become due. */
+  readonly due: ReadonlySet<string>;
+}
+
+/**
+ * A store. Every promise that resolves means: durable on disk. Every method rejects with `StoreError` and has then
+ * written nothing; after a fatal one every later call rejects too.
+ */
+export interface Store extends EventStore, DeliveryQueue, AuditLog, Control {
+  /** Calls `listener` after each commit of this process, before the promises of its writes resolve. It must not throw. */
+  onCommit: (listener: (commit: Commit) => void) => void;
+  close: () => Promise<void>;
+}
+
+/** What a store takes from the process that opens it for writing. */
+export interface StoreDeps {
+  /** Names this process run in the audit chain. */
+  readonly writer: string;
+  readonly checkpoints: Checkpoints;
+  /** Unix milliseconds. */
+  readonly now: () => number;
+  /** Called once, when the store cannot be trusted any more. */
+  readonly onFatal: (error: StoreError) => void;
+  /**
+   * Whether this process makes deliveries. One that does holds a lock while it lives; when it starts and finds that no other
+   * process does, all leases belong to dead processes and end at once.
+   */
+  readonly delivers: boolean;
 }

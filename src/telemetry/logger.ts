@@ -1,7 +1,6 @@
 import type { Writable } from "node:stream";
-import { type Logger, pino } from "pino";
-import type { ValueOf } from "../config/variables.ts";
-import { escapeJson } from "../audit/entry.ts";
+import { type LevelWithSilent, type Logger, pino } from "pino";
+import { escapeJson } from "../json/ascii.ts";
 
 /** Lines that stderr has not taken yet are dropped beyond this, so that a stuck reader cannot fill the memory. */
 const MAX_QUEUED_BYTES = 1_048_576;
@@ -14,7 +13,7 @@ const FLUSH_MS = 1000;
  * not pino's own: that one writes synchronously at `fatal` and at the exit, where a stuck reader would hang the process.
  */
 export function createLogger(
-  level: ValueOf<"LOG_LEVEL">,
+  level: LevelWithSilent,
   stderr: Writable = process.stderr,
 ): Logger {
   // A reader that is gone is no reason to end, and there is nowhere left to say so.

@@ -1,4 +1,5 @@
-import { asciiJson, AUDIT_ACTIONS } from "../entry.ts";
+import { asciiJson } from "../../json/ascii.ts";
+import { AUDIT_ACTIONS } from "../entry.ts";
 import { createGlob } from "../../domain/glob.ts";
 import type { ParsedEntry } from "../parsed-entry.ts";
 

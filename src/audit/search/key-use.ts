@@ -1,4 +1,4 @@
-import { asciiJson } from "../entry.ts";
+import { asciiJson } from "../../json/ascii.ts";
 import { parseEntry } from "../parsed-entry.ts";
 import type { AuditReader } from "../../store/port.ts";
 

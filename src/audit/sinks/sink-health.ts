@@ -36,11 +36,11 @@ export interface SinkHealth {
 export function createSinkHealth(
   sink: SinkName,
   deps: {
-    tell: (draft: AuditDraft) => void;
+    report: (draft: AuditDraft) => void;
     now: () => number;
   },
 ): SinkHealth {
-  const { tell, now } = deps;
+  const { report, now } = deps;
   let failures = 0;
   let since = 0;
   let told = false;
@@ -72,7 +72,7 @@ export function createSinkHealth(
       told = true;
       toldAt = at;
       const { reason, status } = fault;
-      tell(entry("degraded", at, { reason, status, position }));
+      report(entry("degraded", at, { reason, status, position }));
     }
   }
 
@@ -92,7 +92,7 @@ export function createSinkHealth(
     remind,
     worked(position) {
       if (told) {
-        tell(entry("recovered", now(), { failures, position }));
+        report(entry("recovered", now(), { failures, position }));
       }
       told = false;
       failures = 0;

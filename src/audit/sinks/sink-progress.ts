@@ -1,4 +1,4 @@
-import type { AuditReader, SinkPosition, Store } from "../../store/port.ts";
+import type { AuditReader, Control, SinkPosition } from "../../store/port.ts";
 import type { AuditSink, SinkName } from "./sink.ts";
 
 /** How far a sink has come is noted so long after the last time, or so many entries, whichever comes first. */
@@ -12,7 +12,7 @@ export const SEEN_EVERY_MS = 3_600_000;
 export const LOOK_AHEAD = 5000;
 
 export type ProgressStore = Pick<AuditReader, "readAudit"> &
-  Pick<Store, "sinkPosition" | "saveSinkPosition">;
+  Pick<Control, "sinkPosition" | "saveSinkPosition">;
 
 /** How far a sink has come, here and in the store. */
 export interface SinkProgress {

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { createAlarm } from "../../background/interruptible-sleep.ts";
+import { createInterruptibleSleep } from "../../background/interruptible-sleep.ts";
 import type { AuditDraft } from "../entry.ts";
 import { waitAfterAttempt } from "../../domain/backoff.ts";
-import type { AuditRow, SinkPosition, Store } from "../../store/port.ts";
+import type { AuditRow, Control, SinkPosition } from "../../store/port.ts";
 import { type AuditSink, SinkFault, type SinkName } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
 import { createSinkProgress, type ProgressStore } from "./sink-progress.ts";
@@ -20,21 +20,21 @@ const GROW_AFTER = 10;
 /** A sink that has not taken what it was handed for so long is stuck, in milliseconds. */
 const STUCK_MS = 10_000;
 
-export interface FeederDeps {
-  readonly store: ProgressStore & Pick<Store, "mayFeed">;
+export interface SinkPumpDeps {
+  readonly store: ProgressStore & Pick<Control, "tryLeaseSinks">;
   readonly sink: AuditSink;
   /** Where the sink was when this process came. */
   readonly noted: SinkPosition;
-  /** Writes an entry about the sink; nobody waits for it. */
-  readonly tell: (draft: AuditDraft) => void;
+  /** Reports a change of the sink's health. */
+  readonly report: (draft: AuditDraft) => void;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  readonly onFault: (error: unknown) => void;
+  readonly onError: (error: unknown) => void;
 }
 
-export interface Feeder {
+export interface SinkPump {
   readonly name: SinkName;
   /** Says that the store may have more. */
   readonly wake: () => void;
@@ -51,14 +51,14 @@ export interface Feeder {
  * Feeds a sink with the trail out of the store, in order, from where it was: a sink that is slow, stuck or gone holds up
  * nothing, and takes no more memory than one batch.
  */
-export function startFeeder(deps: FeederDeps): Feeder {
-  const { store, sink, now, random, onFault } = deps;
+export function startSinkPump(deps: SinkPumpDeps): SinkPump {
+  const { store, sink, now, random, onError } = deps;
   const health = createSinkHealth(sink.name, deps);
   // Where each process feeds its own, its health ends with it.
   const progress = createSinkProgress(store, sink, deps.noted, () =>
     sink.shared ? health.degradedSince() : null,
   );
-  const alarm = createAlarm();
+  const sleep = createInterruptibleSleep();
   /** Aborts when it is to end: from then on no wait is waited for. */
   const ending = new AbortController();
   /** Aborts when it is over, whatever is under way. */
@@ -80,7 +80,7 @@ export function startFeeder(deps: FeederDeps): Feeder {
       } catch (error) {
         // The store could not be read or written; what is wrong with it has an entry of its own.
         if (!told) {
-          onFault(error);
+          onError(error);
         }
         told = true;
         going = !ending.signal.aborted;
@@ -91,7 +91,7 @@ export function startFeeder(deps: FeederDeps): Feeder {
 
   /** Where processes share the sink, one of them has its turn for as long as it lives, and touches it only then. */
   async function hasTurn(): Promise<boolean> {
-    if (!turn && sink.shared && (await store.mayFeed())) {
+    if (!turn && sink.shared && (await store.tryLeaseSinks())) {
       health.resume(await progress.load());
       turn = true;
     }
@@ -107,7 +107,7 @@ export function startFeeder(deps: FeederDeps): Feeder {
         await progress.saveNowAndThen();
       }
       if (!ending.signal.aborted) {
-        await (turn ? alarm.wait(POLL_MS) : pause(POLL_MS));
+        await (turn ? sleep.sleep(POLL_MS) : pause(POLL_MS));
         return true;
       }
       return false;
@@ -187,7 +187,7 @@ export function startFeeder(deps: FeederDeps): Feeder {
       if (error instanceof SinkFault) {
         return error;
       }
-      onFault(error);
+      onError(error);
       return new SinkFault("fault");
     } finally {
       clearInterval(stuck);
@@ -207,15 +207,15 @@ export function startFeeder(deps: FeederDeps): Feeder {
     }
   }
 
-  const running = run().catch(onFault);
+  const running = run().catch(onError);
 
   return {
     name: sink.name,
-    wake: alarm.ring,
+    wake: sleep.wake,
     position: progress.position,
     async stop(withinMs) {
       ending.abort();
-      alarm.ring();
+      sleep.wake();
       const late = delay(withinMs, undefined, { ref: false });
       await Promise.race([running, late]);
       over.abort();

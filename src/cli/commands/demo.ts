@@ -13,7 +13,9 @@ import type { AuditReader } from "../../store/port.ts";
 import { EXIT } from "../../errors.ts";
 import type { Service } from "../../app/service.ts";
 import { createLogger } from "../../telemetry/logger.ts";
-import { openSqliteReader } from "../../store/sqlite/store.ts";
+import { operationalLog } from "../../telemetry/operational-log.ts";
+import { createTelemetry } from "../../telemetry/telemetry.ts";
+import { openStoreReader } from "../../store/open.ts";
 import { VERSION } from "../../version.ts";
 import { parsePort } from "../options/parse.ts";
 import {
@@ -67,18 +69,20 @@ async function runDemo(options: {
     LOG_LEVEL: "warn",
   };
   const config = loadConfig(env);
+  const logger = createLogger(config.logLevel);
   const auditOutput = collectLines();
   // As in serve.ts.
   const { startService } = await import("../../app/service.ts");
   const service = await startService(config, {
-    logger: createLogger(config.logLevel),
+    logger,
+    emit: createTelemetry([operationalLog(logger)]),
     stdout: auditOutput.stream,
     ...SYSTEM,
     onFatal: (error) => {
       throw error;
     },
   });
-  const trail = openSqliteReader(config.databaseFile);
+  const trail = openStoreReader(config.databaseUrl);
   const failed: string[] = [];
   const check: Check = (what, passed, found) => {
     if (!passed) {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { asciiJson } from "../../json/ascii.ts";
 import path from "node:path";
 import type { Command } from "commander";
 import {
@@ -10,7 +10,6 @@ import {
   type Environment,
 } from "../../config/load-config.ts";
 import { secretFilesOf } from "../../config/environment.ts";
-import { asciiJson } from "../../audit/entry.ts";
 import type { Source } from "../../domain/model.ts";
 import { shown, TERMINAL_WIDTH, wrapText } from "../ui/terminal-text.ts";
 import {
@@ -23,10 +22,10 @@ import { EXIT } from "../../errors.ts";
 import { schemeOf } from "../../signature/scheme.ts";
 import { signHeaders } from "../../signature/sign.ts";
 import { verify } from "../../signature/verify.ts";
-import { auditKeyFile } from "../../store/sqlite/store.ts";
+import { signingKeyFile, storeExists } from "../../store/open.ts";
 import { print } from "../ui/print.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";
-import { databaseFile } from "../store/reader.ts";
+import { configuredStore } from "../store/reader.ts";
 import { configuredSecrets } from "../configured-secrets.ts";
 import { faultLine, judge } from "../ui/verify-report.ts";
 import { configuredKey, verifyStore } from "../store/verify-store.ts";
@@ -88,7 +87,7 @@ async function examine(allowListFile: string): Promise<CheckResult[]> {
     trail: trailVerdict,
     configured: () => configuredSecrets(env),
     ownFiles: () =>
-      [...secretFilesOf(env), auditKeyFile(databaseFile())].map((file) =>
+      [...secretFilesOf(env), signingKeyFile(configuredStore())].map((file) =>
         path.resolve(file),
       ),
     now: Date.now,
@@ -116,9 +115,9 @@ function verifies(source: Source, body: Buffer): boolean {
       signedBody,
       Math.floor(now / 1000),
     );
-    const header = (name: string): string | undefined =>
-      (headers as Readonly<Record<string, string>>)[name];
-    return verify({ source, body, header }, now).ok;
+    // The body is the signed one, or another.
+    const message = { method: "POST", url: "/", headers, body: signedBody };
+    return verify(source, message, now).ok;
   };
   const inForce = source.secrets.filter(
     ({ expiresAt }) => expiresAt === null || now < expiresAt,
@@ -147,7 +146,7 @@ function sinksOf(env: Environment): string[] {
 }
 
 async function trailVerdict(): Promise<TrailVerdict | null> {
-  if (!existsSync(databaseFile())) {
+  if (!storeExists(configuredStore())) {
     return null;
   }
   const report = await verifyStore({

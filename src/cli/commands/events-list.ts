@@ -1,5 +1,5 @@
+import { asciiJson } from "../../json/ascii.ts";
 import type { Command } from "commander";
-import { asciiJson } from "../../audit/entry.ts";
 import { createEventFilter } from "../../events/event-filter.ts";
 import { eventJson } from "../../events/event-json.ts";
 import { eventsOf } from "../../events/paginate.ts";

@@ -1,6 +1,6 @@
+import { asciiJson } from "../../json/ascii.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
-import { asciiJson } from "../../audit/entry.ts";
 import { createEventFilter } from "../../events/event-filter.ts";
 import {
   isUnderWay,

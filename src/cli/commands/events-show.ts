@@ -1,5 +1,5 @@
+import { asciiJson } from "../../json/ascii.ts";
 import type { Command } from "commander";
-import { asciiJson } from "../../audit/entry.ts";
 import { eventDetailJson } from "../../events/event-json.ts";
 import { EXIT } from "../../errors.ts";
 import { eventDetailText } from "../ui/event-text.ts";

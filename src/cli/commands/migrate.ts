@@ -1,6 +1,6 @@
 import type { Command } from "commander";
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
-import { migrateSqlite } from "../../store/sqlite/store.ts";
+import { migrateStore } from "../../store/open.ts";
 
 export function addMigrate(program: Command): void {
   program
@@ -8,14 +8,14 @@ export function addMigrate(program: Command): void {
     .description("bring the store's schema up to date")
     .action(() => {
       process.umask(0o077);
-      const { DATABASE_URL: file } = readVariables(readEnvironment(), [
+      const { DATABASE_URL: url } = readVariables(readEnvironment(), [
         "DATABASE_URL",
       ]);
-      const { from, to } = migrateSqlite(file);
+      const { from, to } = migrateStore(url);
       console.log(
         from === to
-          ? `the schema of ${file} is up to date (version ${to})`
-          : `the schema of ${file} went from version ${from} to ${to}`,
+          ? `the schema of ${url.file} is up to date (version ${to})`
+          : `the schema of ${url.file} went from version ${from} to ${to}`,
       );
     });
 }

@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import type { Command } from "commander";
 import {
   loadHexApi,
@@ -11,7 +10,8 @@ import type { SigningSecret } from "../../domain/model.ts";
 import type { AuditReader } from "../../store/port.ts";
 import { EXIT } from "../../errors.ts";
 import { print } from "../ui/print.ts";
-import { databaseFile, withReader } from "../store/reader.ts";
+import { storeExists } from "../../store/open.ts";
+import { configuredStore, withReader } from "../store/reader.ts";
 
 interface Options {
   readonly json?: true;
@@ -90,7 +90,7 @@ async function secretStatuses(): Promise<SecretStatus[]> {
     return Promise.all([...signing, ...api]);
   };
   // Before the first start there is no trail yet, and nothing was used.
-  return existsSync(databaseFile()) ? withReader(read) : read(null);
+  return storeExists(configuredStore()) ? withReader(read) : read(null);
 }
 
 function statusOf(

@@ -1,17 +1,19 @@
 import type { Command } from "commander";
-import type { Logger } from "pino";
 import {
   type Config,
   loadConfig,
   readEnvironment,
 } from "../../config/load-config.ts";
-import { asError, EXIT, type ExitCode } from "../../errors.ts";
+import { EXIT, type ExitCode } from "../../errors.ts";
+import type { Emit, Happening } from "../../telemetry/happening.ts";
 import { createLogger } from "../../telemetry/logger.ts";
+import { operationalLog } from "../../telemetry/operational-log.ts";
+import { createTelemetry } from "../../telemetry/telemetry.ts";
 import type { Service } from "../../app/service.ts";
 import { unblocked } from "../ui/output.ts";
 import { SYSTEM } from "../system.ts";
 
-/** A signal sent to a process and to its group arrives twice at once, and is one wish to stop. */
+/** A signal sent to a process and to its group arrives twice at once, and is one request to stop. */
 const SAME_SIGNAL_MS = 100;
 
 export function addServe(program: Command): void {
@@ -19,64 +21,79 @@ export function addServe(program: Command): void {
 }
 
 async function serve(): Promise<void> {
-  // Events and keys are nobody else's business: what is made here is readable by this user alone.
+  // Events and keys are private: files are made readable by this user alone.
   process.umask(0o077);
   const config = loadConfig(readEnvironment());
   const logger = createLogger(config.logLevel, unblocked(process.stderr));
+  const emit = createTelemetry([operationalLog(logger)]);
+  const end = (code: ExitCode): void => {
+    logger.flush(() => process.exit(code));
+  };
+  const crash: Crash = (cause, error) => {
+    emit({ type: "service.crashed", cause, error });
+    // Responses that were begun are sent first.
+    setImmediate(end, EXIT.internal);
+  };
   for (const warning of config.warnings) {
-    logger.warn(warning);
+    emit({ type: "config.warning", warning });
   }
   process.on("uncaughtException", (thrown) => {
-    die(logger, asError(thrown), "uncaught exception");
+    crash("uncaught exception", thrown);
   });
   process.on("unhandledRejection", (thrown) => {
-    die(logger, asError(thrown), "unhandled rejection");
+    crash("unhandled rejection", thrown);
   });
-  // Loaded here, since the other commands are quicker without Express and all that belongs to it.
+  // Loaded here, because other commands start faster without Express and all that belongs to it.
   const { startService } = await import("../../app/service.ts");
   const starting = startService(config, {
     logger,
+    emit,
     stdout: unblocked(process.stdout),
     ...SYSTEM,
     readConfig: () => loadConfig(readEnvironment()),
     onFatal: (error) => {
-      die(logger, error, "the store failed");
+      crash("store failed", error);
     },
   });
-  // During the start already: a signal that comes then must not end the process.
+  // From here on: a signal during the start must not end the process.
   process.on("SIGHUP", () => {
-    logger.info("SIGHUP: the configuration is read again");
+    emit({ type: "reload.requested" });
     starting
       .then((service) => service.reload())
-      .catch((thrown: unknown) => {
-        logger.error({ error: asError(thrown).message }, "the reload failed");
+      .catch((error: unknown) => {
+        emit({ type: "reload.failed", error });
       });
   });
   const service = await starting;
-  announce(logger, config, service);
-  stopOnSignals(logger, service);
+  announce(emit, config, service);
+  stopOnSignals(service, { emit, crash, end });
 }
 
+type Crash = (
+  cause: Extract<Happening, { type: "service.crashed" }>["cause"],
+  error: unknown,
+) => void;
+
 function announce(
-  logger: Logger,
+  emit: Emit,
   { host, publicUrl, adminHost, adminToken, sources }: Config,
   { port, adminPort }: Service,
 ): void {
   const api = adminPort !== null && adminToken !== null;
-  logger.info({ host, port, adminHost, adminPort, api }, "ready");
+  emit({ type: "service.ready", host, port, adminHost, adminPort, api });
   const base = publicUrl ?? `http://localhost:${port}`;
-  for (const { name } of sources) {
-    const endpoint = new URL(`/webhooks/${name}`, base).href;
-    logger.info(
-      { source: name, endpoint },
-      publicUrl === null
-        ? "endpoint (set PUBLIC_URL to the address that senders reach)"
-        : "endpoint: register this URL in the Hex dashboard",
-    );
+  const isPublic = publicUrl !== null;
+  for (const { name: source } of sources) {
+    const endpoint = new URL(`/webhooks/${source}`, base).href;
+    emit({ type: "service.endpoint", source, endpoint, isPublic });
   }
 }
 
-function stopOnSignals(logger: Logger, service: Service): void {
+function stopOnSignals(
+  service: Service,
+  deps: { emit: Emit; crash: Crash; end: (code: ExitCode) => void },
+): void {
+  const { emit, crash, end } = deps;
   let stoppingSince: number | null = null;
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stoppingSince !== null) {
@@ -86,27 +103,17 @@ function stopOnSignals(logger: Logger, service: Service): void {
       return;
     }
     stoppingSince = performance.now();
-    logger.info({ signal }, "stopping");
+    emit({ type: "service.stopping", signal });
     service.stop(signal).then(
       () => {
-        logger.info("stopped");
-        end(logger, EXIT.good);
+        emit({ type: "service.stopped" });
+        end(EXIT.good);
       },
       (error: unknown) => {
-        die(logger, asError(error), "the stop failed");
+        crash("stop failed", error);
       },
     );
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);
-}
-
-function die(logger: Logger, { message, stack }: Error, what: string): void {
-  logger.fatal({ error: message, stack }, what);
-  // The answers that are on their way get out first.
-  setImmediate(end, logger, EXIT.internal);
-}
-
-function end(logger: Logger, code: ExitCode): void {
-  logger.flush(() => process.exit(code));
 }

@@ -5,7 +5,7 @@ import {
   readEnvironment,
   readVariables,
 } from "../../config/load-config.ts";
-import { judgeWindow, skewSeconds } from "../../intake/replay-window.ts";
+import { judgeWindow, skewSeconds } from "../../domain/replay-window.ts";
 import { asError, EXIT, UsageError } from "../../errors.ts";
 import { explain } from "../../signature/explain.ts";
 import { verify } from "../../signature/verify.ts";
@@ -46,10 +46,16 @@ Exit status: 0 verified, 1 not.`,
         "REPLAY_WINDOW_SECONDS",
       ]);
       const { headers, body } = await readMessage(options);
-      const header = (name: string): string | undefined => headers.get(name);
+      // The schemes read no method and no URL.
+      const message = {
+        method: "POST",
+        url: `/webhooks/${source.name}`,
+        headers: Object.fromEntries(headers),
+        body,
+      };
       const now = options.now === undefined ? Date.now() : options.now * 1000;
 
-      const verified = verify({ source, body, header }, now);
+      const verified = verify(source, message, now);
       let reason = verified.ok ? null : verified.reason;
       if (verified.ok && verified.signedAt !== null) {
         const verdict = judgeWindow(
@@ -60,7 +66,7 @@ Exit status: 0 verified, 1 not.`,
       }
       const hints =
         options.explain && reason !== null
-          ? explain({ source, body, header }, { now, reason, window })
+          ? explain(source, message, { now, reason, window })
           : [];
       if (options.json) {
         const { keyId } = verified;

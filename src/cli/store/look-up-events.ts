@@ -1,4 +1,4 @@
-import { asciiJson } from "../../audit/entry.ts";
+import { asciiJson } from "../../json/ascii.ts";
 import { findEvent } from "../../events/event-reference.ts";
 import type { EventDetail } from "../../domain/model.ts";
 import type { EventReader } from "../../store/port.ts";

@@ -1,5 +1,4 @@
 import type { KeyObject } from "node:crypto";
-import { existsSync } from "node:fs";
 import { commandStarted, commandStopped } from "../../audit/server-entries.ts";
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
 import { createCheckpoints } from "../../audit/checkpoint.ts";
@@ -7,12 +6,16 @@ import type { Store } from "../../store/port.ts";
 import { isSignedWith } from "../../audit/search/signed-with.ts";
 import { ConfigError } from "../../errors.ts";
 import {
-  migrateSqlite,
-  obtainAuditKey,
-  openSqliteReader,
-  openSqliteStore,
-  readAuditKey,
-} from "../../store/sqlite/store.ts";
+  migrateStore,
+  openStore,
+  openStoreReader,
+  signingKeyFile,
+  storeExists,
+} from "../../store/open.ts";
+import {
+  obtainSigningKey,
+  readSigningKey,
+} from "../../store/signing-key-file.ts";
 import { VERSION } from "../../version.ts";
 import { SYSTEM } from "../system.ts";
 
@@ -27,17 +30,19 @@ export async function withOperatorStore<T>(
   options: { create: boolean } = { create: false },
 ): Promise<T> {
   process.umask(0o077);
-  const { DATABASE_URL: file, AUDIT_SIGNING_KEY: key } = readVariables(
+  const { DATABASE_URL: url, AUDIT_SIGNING_KEY: key } = readVariables(
     readEnvironment(),
     ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
   );
-  if (options.create && !existsSync(file)) {
-    migrateSqlite(file);
+  if (options.create && !storeExists(url)) {
+    migrateStore(url);
   }
   // Refuses what is not there, or of another version: such a command makes no store and changes no schema.
-  const trail = openSqliteReader(file);
+  const trail = openStoreReader(url);
   const isNew = (await trail.lastPosition()) === 0;
-  const checkpoints = createCheckpoints(key ?? keyBeside(file, isNew));
+  const checkpoints = createCheckpoints(
+    key ?? keyBeside(signingKeyFile(url), isNew),
+  );
   const same = await isSignedWith(trail, checkpoints.publicKey);
   await trail.close();
   if (!same) {
@@ -45,8 +50,7 @@ export async function withOperatorStore<T>(
       "AUDIT_SIGNING_KEY: is not the key that the service signs with; give this command the service's",
     ]);
   }
-  const store = openSqliteStore({
-    file,
+  const store = openStore(url, {
     writer: `cli-${SYSTEM.randomHex(8)}`,
     checkpoints,
     now: Date.now,
@@ -75,7 +79,8 @@ export async function withOperatorStore<T>(
 
 /** No key is made where there are entries already: the service signs them with one that is elsewhere. */
 function keyBeside(file: string, isNew: boolean): KeyObject {
-  const key = readAuditKey(file) ?? (isNew ? obtainAuditKey(file).key : null);
+  const key =
+    readSigningKey(file) ?? (isNew ? obtainSigningKey(file).key : null);
   if (key === null) {
     throw new ConfigError([
       "AUDIT_SIGNING_KEY: must be set as for the service, since there is no key beside the store (or start `hexhook serve` once)",

@@ -1,20 +1,21 @@
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
-import type { AuditReader, AuditRow, EventReader } from "../../store/port.ts";
-import { openSqliteReader } from "../../store/sqlite/store.ts";
+import type { AuditReader, AuditRow, StoreReader } from "../../store/port.ts";
+import { openStoreReader } from "../../store/open.ts";
+import type { StoreUrl } from "../../store/url.ts";
 
 const BATCH = 1000;
 
-/** The configured store. Only DATABASE_URL is needed for it. */
-export function databaseFile(): string {
+/** Where the configured store is. Needs only DATABASE_URL. */
+export function configuredStore(): StoreUrl {
   return readVariables(readEnvironment(), ["DATABASE_URL"]).DATABASE_URL;
 }
 
 /** Opens the configured store for reading for as long as `use` takes. */
 export async function withReader<T>(
-  use: (store: AuditReader & EventReader) => Promise<T>,
+  use: (store: StoreReader) => Promise<T>,
   options: { snapshot: boolean } = { snapshot: false },
 ): Promise<T> {
-  const store = openSqliteReader(databaseFile(), options);
+  const store = openStoreReader(configuredStore(), options);
   try {
     return await use(store);
   } finally {
@@ -22,7 +23,7 @@ export async function withReader<T>(
   }
 }
 
-/** All entries behind `position`, in order, in constant memory. */
+/** All entries after `position`, in order, in constant memory. */
 export async function* rowsOf(
   trail: AuditReader,
   position = 0,

@@ -8,7 +8,8 @@ import { readEnvironment, readVariables } from "../../config/load-config.ts";
 import { publicKeyOf } from "../../audit/checkpoint.ts";
 import type { AuditReader } from "../../store/port.ts";
 import { errorCode } from "../../errors.ts";
-import { auditKeyFile, readAuditKey } from "../../store/sqlite/store.ts";
+import { signingKeyFile } from "../../store/open.ts";
+import { readSigningKey } from "../../store/signing-key-file.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";
 import { rowsOf, withReader } from "./reader.ts";
 
@@ -17,12 +18,12 @@ import { rowsOf, withReader } from "./reader.ts";
  * when something else is wrong with it: a mistake there must not make a verification say less.
  */
 export function configuredKey(): string[] {
-  const { DATABASE_URL: file, AUDIT_SIGNING_KEY: key } = readVariables(
+  const { DATABASE_URL: url, AUDIT_SIGNING_KEY: key } = readVariables(
     readEnvironment(),
     ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
   );
-  const signing =
-    key ?? (mayRead(auditKeyFile(file)) ? readAuditKey(file) : null);
+  const file = signingKeyFile(url);
+  const signing = key ?? (mayRead(file) ? readSigningKey(file) : null);
   return signing === null ? [] : [publicKeyOf(signing)];
 }
 

@@ -1,4 +1,4 @@
-import { asciiJson } from "../../audit/entry.ts";
+import { asciiJson } from "../../json/ascii.ts";
 
 /** Columns of a terminal that nobody has widened. */
 export const TERMINAL_WIDTH = 80;

@@ -1,9 +1,9 @@
+import { asciiJson } from "../../json/ascii.ts";
 import type {
   TrailReport,
   WriterReport,
 } from "../../audit/verify/trail-report.ts";
 import type { ChainFault } from "../../audit/verify/chain-fault.ts";
-import { asciiJson } from "../../audit/entry.ts";
 import { shown, TERMINAL_WIDTH, wrapText } from "./terminal-text.ts";
 import { EXIT, type ExitCode } from "../../errors.ts";
 

@@ -1,4 +1,4 @@
-import { decodeBody } from "../../intake/payload.ts";
+import { decodeJson } from "../../json/decode.ts";
 import type {
   AttemptResult,
   Destination,
@@ -9,7 +9,7 @@ import type {
   Route,
   StoredEvent,
 } from "../../domain/model.ts";
-import { asError } from "../../errors.ts";
+import type { Emit } from "../../telemetry/happening.ts";
 
 export interface HandlerDestinationOptions extends Route {
   readonly handler: Handler;
@@ -20,6 +20,7 @@ export interface HandlerDestinationOptions extends Route {
 export function createHandlerDestination(
   deps: {
     logger: (bindings: object) => HandlerLogger;
+    emit: Emit;
     /** The Hex API as it is configured at the moment. */
     hex: () => HexApi;
   },
@@ -31,20 +32,20 @@ export function createHandlerDestination(
     kind: "handler",
     place: "this process",
     async attempt({ event, attempt }, signal): Promise<AttemptResult> {
-      const logger = deps.logger({
+      const facts = {
         source: event.source,
         eventId: event.id,
         eventType: event.type,
         destination: options.name,
         attempt,
-      });
+      };
+      const logger = deps.logger(facts);
       try {
         const hex = deps.hex();
         await handler(handlerEvent(event), { signal, attempt, logger, hex });
         return { ok: true };
-      } catch (thrown) {
-        const { message, stack } = asError(thrown);
-        logger.error({ error: message, stack }, "handler threw");
+      } catch (error) {
+        deps.emit({ type: "handler.failed", ...facts, error });
         // The message may repeat the payload, so it stays on the operational log and out of the audit trail.
         return { ok: false, reason: "handler_threw" };
       }
@@ -64,7 +65,7 @@ function handlerEvent(event: StoredEvent): HandlerEvent {
     rawBody: body,
     // Only for a handler that reads it: parsed, a body may take 40 times its size.
     get payload() {
-      payload ??= JSON.parse(decodeBody(body)) as Record<string, unknown>;
+      payload ??= JSON.parse(decodeJson(body)) as Record<string, unknown>;
       return payload;
     },
   };

@@ -5,7 +5,7 @@ import { isKnownAction, RESULTS } from "../../audit/search/entry-filter.ts";
 import { createTrailSearch } from "../../audit/search/search-trail.ts";
 import type { AuditReader } from "../../store/port.ts";
 import type { AddRoute } from "./admin-route.ts";
-import { answerJsonText } from "../respond.ts";
+import { respondJsonText } from "../respond.ts";
 import { createAuditStream } from "./audit-stream.ts";
 import { listMembers, timeOf } from "./list-input.ts";
 import { checkInput } from "./read-input.ts";
@@ -68,7 +68,7 @@ export function addAuditRoutes(add: AddRoute, deps: AuditRoutesDeps): void {
     } while (from !== null && lines.length < limit && steps < MAX_STEPS);
     const next = from === null ? "null" : `"${from}"`;
     // The lines as they are: an entry is not written anew, and so stays what its hash was made of.
-    answerJsonText(res, 200, `{"entries":[${lines.join()}],"next":${next}}`);
+    respondJsonText(res, 200, `{"entries":[${lines.join()}],"next":${next}}`);
   };
 
   const stream: RequestHandler = async (req, res) => {

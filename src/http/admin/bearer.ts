@@ -1,7 +1,7 @@
 import { hash as digest, timingSafeEqual } from "node:crypto";
 import type { RequestHandler } from "express";
 import { AppError } from "../../errors.ts";
-import { exchangeOf } from "../request-context.ts";
+import { contextOf } from "../request-context.ts";
 
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 
@@ -26,7 +26,7 @@ export function requireBearer(tokenNow: () => string | null): RequestHandler {
         headers: { "www-authenticate": 'Bearer realm="hexhook"' },
       });
     }
-    exchangeOf(res).operator = true;
+    contextOf(res).operator = true;
     next();
   };
 }

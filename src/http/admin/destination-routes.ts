@@ -3,7 +3,7 @@ import type { DestinationStatus } from "../../delivery/destination-status.ts";
 import { isoTime } from "../../events/event-json.ts";
 import { AppError } from "../../errors.ts";
 import type { AddRoute } from "./admin-route.ts";
-import { answerJson } from "../respond.ts";
+import { respondJson } from "../respond.ts";
 import { operatorInput } from "./operator-input.ts";
 import { readInput } from "./read-input.ts";
 
@@ -37,13 +37,13 @@ export function addDestinationRoutes(
             "there is no such destination; GET /api/destinations lists them",
         });
       }
-      answerJson(res, 200, await one(name));
+      respondJson(res, 200, await one(name));
     };
 
   add("/destinations", {
     get: async (_req, res) => {
       const destinations = (await dispatcher.status()).map(destinationJson);
-      answerJson(res, 200, { destinations });
+      respondJson(res, 200, { destinations });
     },
   });
   add("/destinations/:name/pause", {

@@ -13,16 +13,20 @@ import {
   redeliverablesOf,
   redelivered,
 } from "../../events/redelivery.ts";
-import type { EventFilter, RedeliveryStore } from "../../store/port.ts";
+import type {
+  DeliveryQueue,
+  EventFilter,
+  EventReader,
+} from "../../store/port.ts";
 import { AppError } from "../../errors.ts";
 import type { AddRoute } from "./admin-route.ts";
-import { answerJson } from "../respond.ts";
+import { respondJson } from "../respond.ts";
 import { operatorInput, operatorName } from "./operator-input.ts";
 import { listMembers, timeOf } from "./list-input.ts";
 import { badInput, checkInput, readInput } from "./read-input.ts";
 
 export interface EventRoutesDeps {
-  readonly store: RedeliveryStore;
+  readonly store: EventReader & Pick<DeliveryQueue, "redeliver">;
   readonly now: () => number;
 }
 
@@ -81,7 +85,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
       from = step.next;
       steps += 1;
     } while (from !== null && events.length < limit && steps < MAX_STEPS);
-    answerJson(res, 200, {
+    respondJson(res, 200, {
       events: events.map(eventJson),
       next: from === null ? null : String(from),
     });
@@ -105,7 +109,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
 
   const show: RequestHandler = async (req, res) => {
     const event = await requireEvent(splat(req));
-    answerJson(res, 200, eventDetailJson(event));
+    respondJson(res, 200, eventDetailJson(event));
   };
 
   const redeliverOne: RequestHandler = async (req, res) => {
@@ -127,7 +131,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
         detail: "there is no such delivery; GET /api/events/:id shows them",
       });
     }
-    answerJson(res, 200, { redelivered: 1 });
+    respondJson(res, 200, { redelivered: 1 });
   };
 
   const redeliverMany: RequestHandler = async (_req, res) => {
@@ -146,7 +150,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
     if (ids === undefined) {
       const state = filter.state ?? "exhausted";
       const meant = redeliverablesOf(store, { ...filter, state });
-      answerJson(res, 200, {
+      respondJson(res, 200, {
         dryRun,
         ...(await redeliver(store, meant, options)),
       });
@@ -160,7 +164,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
       }
     }
     const meant = events.flatMap((event) => redeliverables(event, filter));
-    answerJson(res, 200, {
+    respondJson(res, 200, {
       dryRun,
       ...(await redeliver(store, meant, options)),
     });

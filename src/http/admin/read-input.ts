@@ -3,7 +3,7 @@ import type { z } from "zod";
 import { AppError } from "../../errors.ts";
 import { isIdentityEncoding, isJsonMediaType } from "../media-type.ts";
 import type { Holding } from "../connection/memory-pool.ts";
-import { exchangeOf } from "../request-context.ts";
+import { contextOf } from "../request-context.ts";
 import { declaredLength, readBody } from "../read-body.ts";
 
 /** No request of the management API needs more. */
@@ -14,8 +14,8 @@ export async function readInput<T>(
   res: Response,
   schema: z.ZodType<T>,
 ): Promise<T> {
-  const exchange = exchangeOf(res);
-  const { req } = exchange;
+  const context = contextOf(res);
+  const { req } = context;
   const { headers } = req;
   const declared = declaredLength(req);
   if (declared !== null && declared > MAX_BYTES) {
@@ -27,7 +27,7 @@ export async function readInput<T>(
   if (!isIdentityEncoding(headers["content-encoding"])) {
     throw new AppError("unsupported_media_type");
   }
-  const body = await readBody(exchange, MAX_BYTES, unbounded());
+  const body = await readBody(context, MAX_BYTES, unbounded());
   return checkInput(parse(body), schema);
 }
 

@@ -13,7 +13,7 @@ export interface ConnectionLimits {
   /** Connections of a listener at once. */
   readonly max: number;
   /** Those of one address (IPv6: a /64). */
-  readonly maxPerAddress: number;
+  readonly maxPerNetwork: number;
 }
 
 /** `descriptors` is how many this process may have open; `configured` is MAX_CONNECTIONS, null = not set. */
@@ -23,7 +23,7 @@ export function publicLimits(
 ): ConnectionLimits {
   const share = publicDescriptors(descriptors);
   const max = Math.min(configured ?? MAX_PUBLIC, share);
-  return { max, maxPerAddress: Math.max(1, Math.floor(max * ADDRESS_SHARE)) };
+  return { max, maxPerNetwork: Math.max(1, Math.floor(max * ADDRESS_SHARE)) };
 }
 
 /** The descriptors that the public listener may take without a lack of them elsewhere. */
@@ -34,7 +34,7 @@ export function publicDescriptors(descriptors: number): number {
 export function adminLimits(descriptors: number): ConnectionLimits {
   const share = Math.min(MAX_PUBLIC, Math.floor(descriptors * ADMIN_SHARE));
   // Only a few hosts reach the management listener, so it has no limit per address.
-  return { max: share, maxPerAddress: share };
+  return { max: share, maxPerNetwork: share };
 }
 
 /** How many descriptors (files and sockets) this process may have open at once; Infinity where the system sets no limit. */

@@ -7,12 +7,12 @@ import {
   type MemoryPool,
   resizeOrGiveUp,
 } from "./memory-pool.ts";
-import { PacedInput } from "./request-input.ts";
+import { RequestInput } from "./request-input.ts";
 import { StuckClient } from "./stuck-client.ts";
-import type { Turns } from "./scheduler.ts";
+import type { Scheduler } from "./scheduler.ts";
 
 /** Maximum number of requests of one connection in progress. */
-const MAX_INSIDE = 16;
+const MAX_IN_PROGRESS = 16;
 
 /** Estimated memory of a request and its response, without the head, in bytes. */
 const REQUEST_BYTES = 4096;
@@ -28,11 +28,11 @@ export type HandleRequest = (req: IncomingMessage, res: ServerResponse) => void;
 export interface CurrentRequest {
   readonly req: IncomingMessage;
   /** Aborts reading the body; null when no body is being read. */
-  readonly breakOff: ((fault: AppError) => void) | null;
+  readonly abortBody: ((error: AppError) => void) | null;
 }
 
 export interface ConnectionDeps {
-  readonly turns: Turns;
+  readonly scheduler: Scheduler;
   /** Memory for unparsed input, shared by all connections. */
   readonly unparsed: MemoryPool;
   readonly handle: HandleRequest;
@@ -54,8 +54,8 @@ export function connectionOf(socket: Socket): Connection {
 }
 
 /**
- * One connection and its requests. At most 16 of them are inside the app, none is processed after an answer that says
- * `Connection: close`, and whatever it throws ends it alone.
+ * One connection and its requests. At most 16 of them are in progress, none is processed after a response that says
+ * `Connection: close`, and an exception ends this connection alone.
  */
 export class Connection {
   /** The peer's address, read at accept because a reset socket has none. Null when the peer had already disconnected. */
@@ -66,20 +66,20 @@ export class Connection {
   readonly #socket: Socket;
   readonly #deps: ConnectionDeps;
   readonly #client: StuckClient;
-  readonly #input: PacedInput;
+  readonly #input: RequestInput;
   /** Requests parsed in one step that exceed the limit. */
   readonly #queued: [IncomingMessage, ServerResponse][] = [];
-  #inside = 0;
+  #inProgress = 0;
   /** The newest request that has been in the app. */
   #newest: IncomingMessage | null = null;
-  /** The request that the parser has found since it was asked last. */
-  #found: IncomingMessage | null = null;
+  /** The request that was parsed since the last call of `takeParsedRequest`. */
+  #parsedRequest: IncomingMessage | null = null;
   /** Memory of the requests in progress, in bytes. */
   #size = 0;
   /** Counts that memory once there is more than one of them. */
   #holding: Holding | null = null;
-  /** Whether the newest answer is a refusal. */
-  #refused = false;
+  /** Whether the newest response is a rejection. */
+  #isRejection = false;
   /** A response with `Connection: close` was sent. */
   #closing = false;
   /** The input is not valid HTTP. */
@@ -87,7 +87,7 @@ export class Connection {
   #released = false;
   #ended: AbortController | null = null;
   /** Sent after all pending responses; the connection then closes. */
-  #farewell: string | null = null;
+  #finalResponse: string | null = null;
 
   constructor(socket: Socket, deps: ConnectionDeps) {
     this.#socket = socket;
@@ -103,17 +103,18 @@ export class Connection {
         this.#client.note(bytes);
       }
     });
-    this.#input = new PacedInput(socket, this.address, {
-      turns: deps.turns,
+    this.#input = new RequestInput(socket, this.address, {
+      scheduler: deps.scheduler,
       unparsed: deps.unparsed,
       onOverflow: this.#overflow,
       onError: (error) => {
         this.fail(error);
       },
-      hasRoom: () => this.#inside < MAX_INSIDE && this.#queued.length === 0,
+      hasRoom: () =>
+        this.#inProgress < MAX_IN_PROGRESS && this.#queued.length === 0,
       isDone: () => this.#isDone(),
-      canWait: () => this.#refused,
-      takeFound: () => this.#takeFound(),
+      isLowPriority: () => this.#isRejection,
+      takeParsedRequest: () => this.#takeParsedRequest(),
       isReadingBody: () => this.#newest?.complete === false,
     });
   }
@@ -127,38 +128,38 @@ export class Connection {
     return this.#failed;
   }
 
-  /** Passes a request to the app, now or when a slot is free. Requests after the last response are ignored. */
-  enter(req: IncomingMessage, res: ServerResponse): void {
-    this.#found = req;
+  /** Passes a request to the app, now or when another one has ended. Requests after the last response are ignored. */
+  handle(req: IncomingMessage, res: ServerResponse): void {
+    this.#parsedRequest = req;
     if (this.#closing || !this.#socket.writable) {
       return;
     }
-    if (this.#inside >= MAX_INSIDE || this.#queued.length > 0) {
+    if (this.#inProgress >= MAX_IN_PROGRESS || this.#queued.length > 0) {
       this.#queued.push([req, res]);
     } else {
       this.#dispatch(req, res);
     }
   }
 
-  /** Notes an answer that begins: whether it is a refusal, and whether it says that the connection closes. */
-  noteAnswer({ refused, last }: { refused: boolean; last: boolean }): void {
-    this.#refused = refused;
-    if (last) {
+  /** Called with each response: whether it is a rejection, and whether it is the last one of the connection. */
+  onResponseStart(response: { isRejection: boolean; isLast: boolean }): void {
+    this.#isRejection = response.isRejection;
+    if (response.isLast) {
       this.#closing = true;
       this.#queued.length = 0;
     }
   }
 
-  /** Stops reading. Pending responses are sent, then `farewell`, then the connection ends. */
-  endAfter(farewell: string): void {
+  /** Stops reading. Pending responses are sent, then `finalResponse`, then the connection ends. */
+  endAfter(finalResponse: string): void {
     this.#failed = true;
     this.#input.stop();
     if (this.#queued.at(-1)?.[0].complete === false) {
       // The request whose body is incomplete.
       this.#queued.pop();
     }
-    this.#farewell ??= farewell;
-    this.#sayFarewell();
+    this.#finalResponse ??= finalResponse;
+    this.#sendFinalResponse();
   }
 
   /** Ends the connection for an error that is a bug. */
@@ -189,7 +190,7 @@ export class Connection {
 
   /** Whether no request of it is in the app, or still comes in. */
   #isIdle(): boolean {
-    return this.#inside === 0 && this.#newest?.complete !== false;
+    return this.#inProgress === 0 && this.#newest?.complete !== false;
   }
 
   readonly #overflow = (): void => {
@@ -198,7 +199,7 @@ export class Connection {
   };
 
   #dispatch(req: IncomingMessage, res: ServerResponse): void {
-    this.#inside += 1;
+    this.#inProgress += 1;
     this.#newest = req;
     this.#client.reset();
     const bytes = this.#input.headBytes + REQUEST_BYTES;
@@ -215,31 +216,31 @@ export class Connection {
   }
 
   #leave(bytes: number): void {
-    const wasFull = this.#inside === MAX_INSIDE;
-    this.#inside -= 1;
+    const wasFull = this.#inProgress === MAX_IN_PROGRESS;
+    this.#inProgress -= 1;
     this.#size -= bytes;
     this.#countSize();
     const next = this.#queued.shift();
     if (next !== undefined && this.#socket.writable) {
       this.#dispatch(...next);
     }
-    this.#sayFarewell();
+    this.#sendFinalResponse();
     if (wasFull && !this.#failed) {
-      this.#input.goOn();
+      this.#input.resume();
     }
   }
 
-  #sayFarewell(): void {
+  #sendFinalResponse(): void {
     const socket = this.#socket;
-    if (this.#farewell === null || this.#inside > 0) {
+    if (this.#finalResponse === null || this.#inProgress > 0) {
       return;
     }
-    const last = this.#closing ? "" : this.#farewell;
+    const last = this.#closing ? "" : this.#finalResponse;
     this.#closing = true;
     socket.end(last, () => socket.destroy());
   }
 
-  /** After the last answer only the rest of its own request is read. */
+  /** After the last response only the rest of its own request is read. */
   #isDone(): boolean {
     return (
       this.#failed ||
@@ -248,19 +249,19 @@ export class Connection {
     );
   }
 
-  #takeFound(): IncomingMessage | null {
-    const found = this.#found;
-    this.#found = null;
-    return found;
+  #takeParsedRequest(): IncomingMessage | null {
+    const parsed = this.#parsedRequest;
+    this.#parsedRequest = null;
+    return parsed;
   }
 
   /** That of a single request is bounded anyway. */
   #countSize(): void {
-    if (this.#released || (this.#inside <= 1 && this.#holding === null)) {
+    if (this.#released || (this.#inProgress <= 1 && this.#holding === null)) {
       return;
     }
     this.#holding ??= this.#deps.unparsed.hold(this.address);
-    const bytes = this.#inside > 1 ? this.#size : 0;
+    const bytes = this.#inProgress > 1 ? this.#size : 0;
     resizeOrGiveUp(this.#holding, bytes, this.#overflow);
   }
 }

@@ -31,7 +31,7 @@ export interface Connections {
   /** Ends the connections that are stuck; call periodically. */
   readonly sweep: () => void;
   /** Closes connections that never sent a byte. Node does not count them as idle, so close() would wait for them. */
-  readonly endUnused: () => void;
+  readonly closeUnused: () => void;
 }
 
 export function createConnections(
@@ -73,7 +73,7 @@ export function createConnections(
     if (open.size >= limits.max) {
       return "overLimit";
     }
-    return (perNetwork.get(network) ?? 0) >= limits.maxPerAddress &&
+    return (perNetwork.get(network) ?? 0) >= limits.maxPerNetwork &&
       !deps.isProxy(address, 0)
       ? "overAddressShare"
       : null;
@@ -91,7 +91,7 @@ export function createConnections(
 
   return {
     accept(socket) {
-      deps.turns.hurry();
+      deps.scheduler.shortenTurn();
       const connection = new Connection(socket, connectionDeps);
       const { peer } = connection;
       if (peer === null) {
@@ -121,7 +121,7 @@ export function createConnections(
         }
       }
     },
-    endUnused() {
+    closeUnused() {
       for (const socket of open.keys()) {
         if (socket.bytesRead === 0) {
           socket.destroy();

@@ -13,7 +13,7 @@ const MAX_DRAINED_BYTES = 4_194_304;
  * body of the answer. A short rest is skipped and the connection kept; otherwise it closes, but only once the
  * sender has had time to read the answer: closing on unread bytes resets the connection and takes the answer along.
  */
-export function linger(
+export function lingeringClose(
   req: IncomingMessage,
   res: ServerResponse,
   options: { close: boolean },

@@ -5,7 +5,7 @@ import {
   type MemoryPool,
   resizeOrGiveUp,
 } from "./memory-pool.ts";
-import type { Task, Turns } from "./scheduler.ts";
+import type { Task, Scheduler } from "./scheduler.ts";
 
 /**
  * Bytes that are parsed in one step, but for those of a body of known length, which are only copied. One-byte chunks and
@@ -15,8 +15,8 @@ const STEP_BYTES = 8192;
 
 const HEAD_END = Buffer.from("\r\n\r\n");
 
-export interface PacedInputDeps {
-  readonly turns: Turns;
+export interface RequestInputDeps {
+  readonly scheduler: Scheduler;
   /** Memory for unparsed input, shared by all connections. */
   readonly unparsed: MemoryPool;
   /** Called when there is no memory for the input. */
@@ -28,9 +28,9 @@ export interface PacedInputDeps {
   /** Whether further input is discarded. */
   readonly isDone: () => boolean;
   /** Whether input of this connection is processed after that of others. */
-  readonly canWait: () => boolean;
+  readonly isLowPriority: () => boolean;
   /** The request parsed since the last call. */
-  readonly takeFound: () => IncomingMessage | null;
+  readonly takeParsedRequest: () => IncomingMessage | null;
   /** Whether the body of a request in progress is incomplete. */
   readonly isReadingBody: () => boolean;
 }
@@ -40,9 +40,9 @@ export interface PacedInputDeps {
  * to the app. Here a plain request is parsed as it comes; the rest is parsed in steps that end where a head ends, as far as
  * there is room for another request, and until then nothing more is read.
  */
-export class PacedInput {
+export class RequestInput {
   readonly #socket: Socket;
-  readonly #deps: PacedInputDeps;
+  readonly #deps: RequestInputDeps;
   readonly #parse: (bytes: Buffer) => void;
   /** Input that is not parsed yet. */
   #rest: Buffer | null = null;
@@ -59,7 +59,7 @@ export class PacedInput {
   readonly #address: string;
 
   /** To be called once the HTTP server has begun to listen to the socket. */
-  constructor(socket: Socket, address: string, deps: PacedInputDeps) {
+  constructor(socket: Socket, address: string, deps: RequestInputDeps) {
     this.#socket = socket;
     this.#address = address;
     this.#deps = deps;
@@ -77,18 +77,18 @@ export class PacedInput {
     };
     socket.resume = () => {
       this.#flowing = true;
-      this.goOn();
+      this.resume();
       return socket;
     };
     socket.on("data", this.#take);
   }
 
   /** Parses buffered input if a slot is free; resumes reading if none is buffered. */
-  goOn(): void {
+  resume(): void {
     if (this.#rest !== null) {
       stopReading(this.#socket);
       if (this.#isReady()) {
-        this.#deps.turns.add(this.#task);
+        this.#deps.scheduler.add(this.#task);
       }
     } else if (!this.#deps.hasRoom()) {
       stopReading(this.#socket);
@@ -109,7 +109,7 @@ export class PacedInput {
     this.#headHolding?.resize(0);
   }
 
-  /** Bytes that were parsed since the request before, that is of the head of the one that is found now. */
+  /** Bytes parsed since the previous request: the size of the head of the one that is parsed now. */
   get headBytes(): number {
     return this.#headBytes;
   }
@@ -118,7 +118,7 @@ export class PacedInput {
     if (this.#deps.isDone()) {
       return;
     }
-    if (this.#rest === null && !this.#deps.canWait() && this.#isReady()) {
+    if (this.#rest === null && !this.#deps.isLowPriority() && this.#isReady()) {
       const head = this.#plainHead(bytes);
       if (head !== null) {
         this.#feed(bytes, head);
@@ -126,7 +126,7 @@ export class PacedInput {
       }
     }
     this.#keep(bytes);
-    this.goOn();
+    this.resume();
   };
 
   /** End offset of the only head in a short read, 0 if no head ends in it; null if the bytes must be parsed in steps. */
@@ -166,7 +166,7 @@ export class PacedInput {
   #turn(): boolean {
     const more = this.#step();
     if (!more) {
-      this.goOn();
+      this.resume();
     }
     return more;
   }
@@ -179,10 +179,10 @@ export class PacedInput {
     } catch (error) {
       this.#deps.onError(error);
     }
-    const found = this.#deps.takeFound();
-    if (found !== null) {
+    const parsed = this.#deps.takeParsedRequest();
+    if (parsed !== null) {
       this.#headBytes = 0;
-      const declared = Number(found.headers["content-length"] ?? 0);
+      const declared = Number(parsed.headers["content-length"] ?? 0);
       this.#bodyLeft = head > 0 ? declared - (bytes.length - head) : 0;
     } else {
       this.#bodyLeft -= bytes.length;

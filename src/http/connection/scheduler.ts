@@ -8,37 +8,37 @@ const BUDGET_MS = 2;
  * Added to a task's time whenever it is added, in milliseconds. Without it a flood of new tasks, which have spent no time,
  * would starve the waiting ones.
  */
-const ENTRY_MS = 0.02;
+const NEW_TASK_COST_MS = 0.02;
 
 /** Work that is done in steps. */
 export interface Task {
   /** Does a short piece of it; returns whether there is more. Does not throw. */
   readonly step: () => boolean;
-  /** The time that its steps have taken, in milliseconds; begins with 0, and is kept by `Turns`. */
+  /** The time that its steps have taken, in milliseconds; begins with 0, and is updated by the scheduler. */
   spent: number;
 }
 
 /**
  * Shares the event loop: work of any client that would hold up all others if it were done at once is done in short steps.
- * The task that has had least time comes next, so that one whose steps are expensive does not hold up one whose steps are
- * cheap; and between two turns everything else gets its time.
+ * The task that has used least time runs next, so that one with expensive steps does not hold up one with cheap
+ * steps. Between two turns the event loop does everything else.
  */
-export interface Turns {
+export interface Scheduler {
   /** Runs `task` until it is done. Adding a waiting task has no effect. */
   readonly add: (task: Task) => void;
   /** Shortens the next turn, because more connections may be waiting to be accepted. */
-  readonly hurry: () => void;
+  readonly shortenTurn: () => void;
   /** Calls `work`, which takes about `costMs`, when it is its turn. Settles as that does. */
   readonly run: <T>(costMs: number, work: () => Promise<T>) => Promise<T>;
 }
 
 /** `now`: milliseconds of a monotonic clock. */
-export function createTurns(now: () => number): Turns {
+export function createScheduler(now: () => number): Scheduler {
   const waiting = new Set<Task>();
   /** The least time that a waiting task has had: a later task gets no credit for time before it was added. */
   let floor = 0;
   let scheduled = false;
-  let hurried = false;
+  let isShortened = false;
 
   function next(): Task | undefined {
     let least: Task | undefined;
@@ -52,11 +52,11 @@ export function createTurns(now: () => number): Turns {
 
   function turn(): void {
     scheduled = false;
-    goOn(hurried ? 0 : now() + BUDGET_MS);
-    hurried = false;
+    runUntil(isShortened ? 0 : now() + BUDGET_MS);
+    isShortened = false;
   }
 
-  function goOn(until: number): void {
+  function runUntil(until: number): void {
     const task = next();
     if (task !== undefined) {
       waiting.delete(task);
@@ -71,7 +71,7 @@ export function createTurns(now: () => number): Turns {
     if (waiting.size > 0 && now() < until) {
       // Lets microtasks started by the step run within this turn's budget.
       queueMicrotask(() => {
-        goOn(until);
+        runUntil(until);
       });
     } else {
       schedule();
@@ -79,7 +79,7 @@ export function createTurns(now: () => number): Turns {
   }
 
   function schedule(): void {
-    if (!scheduled && (waiting.size > 0 || hurried)) {
+    if (!scheduled && (waiting.size > 0 || isShortened)) {
       scheduled = true;
       setImmediate(turn);
     }
@@ -87,7 +87,7 @@ export function createTurns(now: () => number): Turns {
 
   function add(task: Task): void {
     if (!waiting.has(task)) {
-      task.spent = Math.max(task.spent, floor) + ENTRY_MS;
+      task.spent = Math.max(task.spent, floor) + NEW_TASK_COST_MS;
       waiting.add(task);
       schedule();
     }
@@ -95,8 +95,8 @@ export function createTurns(now: () => number): Turns {
 
   return {
     add,
-    hurry() {
-      hurried = true;
+    shortenTurn() {
+      isShortened = true;
       schedule();
     },
     run: (costMs, work) =>

@@ -1,6 +1,6 @@
 import { AppError } from "../../errors.ts";
 import { createMemoryPool, type Holding } from "../connection/memory-pool.ts";
-import type { Turns } from "../connection/scheduler.ts";
+import type { Scheduler } from "../connection/scheduler.ts";
 
 /** Bounds what is in flight at once, so that overload gives a 503 instead of exhausting memory. */
 export interface Admission {
@@ -24,7 +24,7 @@ const MS_PER_BYTE = 10 / 1_000_000;
  * size class, `maxWaiting` the requests whose bodies are there and whose answers are not.
  */
 export function createAdmission(
-  { turns, now }: { turns: Turns; now: () => number },
+  { scheduler, now }: { scheduler: Scheduler; now: () => number },
   options: { maxBytes: number; maxWaiting: number },
 ): Admission {
   const { maxBytes, maxWaiting } = options;
@@ -42,7 +42,7 @@ export function createAdmission(
       waiting += 1;
       try {
         return await (bytes > SMALL_BYTES
-          ? turns.run(bytes * MS_PER_BYTE, work)
+          ? scheduler.run(bytes * MS_PER_BYTE, work)
           : work());
       } finally {
         waiting -= 1;

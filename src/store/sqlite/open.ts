@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync } from "node:fs";
+import { existsSync } from "node:fs";
 import path from "node:path";
 import Database, { type Database as Db } from "better-sqlite3";
-import { errorCode, StoreError } from "../../errors.ts";
+import { StoreError } from "../../errors.ts";
+import { makeFolder } from "../make-folder.ts";
 import { asStoreError } from "./store-error.ts";
 import { requireCurrentSchema } from "./migrate.ts";
 
@@ -29,24 +30,6 @@ export function openForWriting(file: string): Db {
     }
     return db;
   });
-}
-
-/** Not mkdir's own recursion: that one never ends where making a folder below one that is there is ENOENT (/proc). */
-export function makeFolder(folder: string): void {
-  if (!existsSync(folder)) {
-    makeFolder(path.dirname(folder));
-    try {
-      mkdirSync(folder, { mode: 0o700 });
-    } catch (error) {
-      // Another process may have been quicker.
-      if (errorCode(error) !== "EEXIST") {
-        throw new StoreError(
-          `cannot make the folder ${folder} (${errorCode(error) ?? "unknown"}): set DATABASE_URL to a place that can be written`,
-          { code: "STORE_FOLDER", fatal: false },
-        );
-      }
-    }
-  }
 }
 
 /** Opens a file that is there and has this program's schema, for reading alone. */

@@ -1,31 +1,16 @@
 import type { Database } from "better-sqlite3";
 import type { ChainHead } from "../../audit/chain.ts";
-import {
-  type AuditAction,
-  type AuditDraft,
-  TIMESTAMP_AT,
-  TIMESTAMP_LENGTH,
-} from "../../audit/entry.ts";
-import type { AuditPurgeRequest, AuditRow, Store } from "../port.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
+import { hasAction, planRetention } from "../../audit/retention.ts";
+import type { AuditLog, AuditPurgeRequest, AuditRow } from "../port.ts";
 
-/** So many writers fit into the entry that names what is gone. */
+/** Writers that fit into the entry that names what was deleted. */
 const MAX_WRITERS = 40;
 
-/** What was purged to its end is told of for so much longer than an entry that names it could be there. */
+/** A writer of whom nothing is left is remembered for this time longer than an entry that names it can exist. */
 const MARGIN_MS = 86_400_000;
 
-const PLACE =
-  /"chain":\{"writer":"[^"]*","seq":(\d+),"prev":"([0-9a-f]{64})"\},"hash":"([0-9a-f]{64})"\}$/;
-
-/** The old entries of one writer, in order, that a step has come by; the first `gone` of them go. */
-interface Stretch {
-  readonly rows: { readonly position: number; readonly line: string }[];
-  gone: number;
-  /** The last one that goes. */
-  head: ChainHead | null;
-}
-
-/** Deletes old entries of the trail inside the caller's transaction, and writes what vouches for them. */
+/** Deletes old entries of the trail inside the caller's transaction, and writes the entries that name what was deleted. */
 export function createAuditPurger(
   db: Database,
   deps: {
@@ -35,15 +20,15 @@ export function createAuditPurger(
     now: () => number;
   },
 ) {
-  const rowsBehind = db.prepare<[number, number, number], AuditRow>(
+  const rowsAfter = db.prepare<[number, number, number], AuditRow>(
     `SELECT position, writer, line FROM audit_entry
      WHERE position > ? AND position <= ? ORDER BY position LIMIT ?`,
   );
   const remove = db.prepare<[number]>(
     "DELETE FROM audit_entry WHERE position = ?",
   );
-  // One that is seen no more, and whose last entry is this one.
-  const over = db
+  // A writer that was not seen lately, and whose last entry is this one.
+  const ended = db
     .prepare<[string, number, number], number>(
       "SELECT 1 FROM audit_writer WHERE writer = ? AND seq = ? AND seen_at < ?",
     )
@@ -51,7 +36,7 @@ export function createAuditPurger(
   const notePurged = db.prepare<[number, string, number, string]>(
     "UPDATE audit_writer SET purged_seq = ?, purged_hash = ?, purged_at = ? WHERE writer = ?",
   );
-  const noteTold = db.prepare<[number, string]>(
+  const noteReported = db.prepare<[number, string]>(
     "UPDATE audit_writer SET purged_told = ? WHERE writer = ?",
   );
   const lastPosition = db
@@ -60,71 +45,13 @@ export function createAuditPurger(
   const forget = db.prepare<[number]>(
     "DELETE FROM audit_writer WHERE purged_seq = seq AND purged_at < ?",
   );
-  const untold = db.prepare<[number], ChainHead>(
+  const unreported = db.prepare<[number], ChainHead>(
     `SELECT writer, purged_seq AS seq, purged_hash AS hash FROM audit_writer
      WHERE purged_seq > 0 AND purged_told <= ? ORDER BY ordinal`,
   );
 
-  /** The stretches of old entries behind `from`, as far as one step looks; `last` is null when there are no more. */
-  function look({ before, upTo, from, limit }: AuditPurgeRequest): {
-    stretches: Map<string, Stretch>;
-    last: number | null;
-  } {
-    const stretches = new Map<string, Stretch>();
-    const fromTheFuture = new Set<string>();
-    const found = rowsBehind.all(from, upTo, limit);
-    let last = found.length === limit ? (found.at(-1)?.position ?? null) : null;
-    for (const { position, writer, line } of found) {
-      const at = Date.parse(
-        line.slice(TIMESTAMP_AT, TIMESTAMP_AT + TIMESTAMP_LENGTH),
-      );
-      if (at >= before && at <= deps.now()) {
-        last = null;
-        break;
-      }
-      if (at >= before) {
-        // The clock was wrong: it says nothing of what comes behind it, but what it follows must not go alone.
-        fromTheFuture.add(writer);
-      } else if (!fromTheFuture.has(writer)) {
-        const stretch = stretches.get(writer) ?? {
-          rows: [],
-          gone: 0,
-          head: null,
-        };
-        stretches.set(writer, stretch);
-        addRow(stretch, { position, line }, writer);
-      }
-    }
-    for (const [writer, stretch] of stretches) {
-      endIfOver(writer, stretch, before);
-    }
-    return { stretches, last };
-  }
-
-  function addRow(
-    stretch: Stretch,
-    row: Stretch["rows"][number],
-    writer: string,
-  ): void {
-    if (hasAction(row.line, "audit.checkpoint") && stretch.rows.length > 0) {
-      const [, seq, prev] = PLACE.exec(row.line) ?? [];
-      stretch.gone = stretch.rows.length;
-      stretch.head = { writer, seq: Number(seq) - 1, hash: prev ?? "" };
-    }
-    stretch.rows.push(row);
-  }
-
-  function endIfOver(writer: string, stretch: Stretch, before: number): void {
-    const [, seq, , hash] = PLACE.exec(stretch.rows.at(-1)?.line ?? "") ?? [];
-    const head: ChainHead = { writer, seq: Number(seq), hash: hash ?? "" };
-    if (writer !== deps.writer && over.get(writer, head.seq, before) === 1) {
-      stretch.gone = stretch.rows.length;
-      stretch.head = head;
-    }
-  }
-
-  /** Writes the entries that vouch for what is gone. */
-  function tell(
+  /** Writes the entries that name what was deleted. */
+  function report(
     writers: readonly ChainHead[],
     entries: number,
     entry: AuditPurgeRequest["entry"],
@@ -134,54 +61,45 @@ export function createAuditPurger(
       const position = (lastPosition.get() ?? 0) + 1;
       deps.append(entry({ entries: i === 0 ? entries : 0, writers: some }));
       for (const { writer } of some) {
-        noteTold.run(position, writer);
+        noteReported.run(position, writer);
       }
     }
   }
 
   return (
     request: AuditPurgeRequest,
-  ): Awaited<ReturnType<Store["purgeAudit"]>> => {
-    const { stretches, last } = look(request);
-    const going = [...stretches.values()]
-      .filter(({ gone }) => gone > 0)
-      .slice(0, MAX_WRITERS);
+  ): Awaited<ReturnType<AuditLog["purgeAudit"]>> => {
+    const { before, upTo, from, limit } = request;
+    const rows = rowsAfter.all(from, upTo, limit);
+    const plan = planRetention(rows, {
+      before,
+      now: deps.now(),
+      hasMore: rows.length === limit,
+      hasEnded: ({ writer, seq }) =>
+        writer !== deps.writer && ended.get(writer, seq, before) === 1,
+    });
+    const deleted = plan.deletable.slice(0, MAX_WRITERS);
     let entries = 0;
-    let lastTold = 0;
-    for (const { rows, gone, head } of going) {
-      for (const { position, line } of rows.splice(0, gone)) {
+    /** The newest deleted entry that named what was deleted before. */
+    let lastReport = 0;
+    for (const { entries: some, head } of deleted) {
+      for (const { position, line } of some) {
         remove.run(position);
         entries += 1;
         if (hasAction(line, "retention.purged")) {
-          lastTold = Math.max(lastTold, position);
+          lastReport = Math.max(lastReport, position);
         }
       }
-      if (head !== null) {
-        notePurged.run(head.seq, head.hash, deps.now(), head.writer);
-      }
+      notePurged.run(head.seq, head.hash, deps.now(), head.writer);
     }
     if (entries > 0) {
-      const writers = going.flatMap(({ head }) => head ?? []);
-      tell(writers, entries, request.entry);
-      forget.run(request.before - MARGIN_MS);
-      // What vouched for others has gone with them: it is said again.
-      tell(untold.all(lastTold), 0, request.entry);
+      const heads = deleted.map(({ head }) => head);
+      report(heads, entries, request.entry);
+      forget.run(before - MARGIN_MS);
+      // Entries that named other deletions were deleted too: those are named again.
+      report(unreported.all(lastReport), 0, request.entry);
       deps.checkpoint();
     }
-    // What was looked at and stays is looked at again with what comes behind it: it may go together with that.
-    const left = [...stretches.values()].flatMap(
-      ({ rows }) => rows[0]?.position ?? [],
-    );
-    return {
-      entries,
-      next: last === null ? null : Math.min(last, ...left.map((p) => p - 1)),
-    };
+    return { entries, next: plan.next(deleted) };
   };
-}
-
-function hasAction(line: string, action: AuditAction): boolean {
-  return line.startsWith(
-    `","action":"${action}"`,
-    TIMESTAMP_AT + TIMESTAMP_LENGTH,
-  );
 }

@@ -1,6 +1,6 @@
 import type { Database } from "better-sqlite3";
 import type { AuditDraft } from "../../audit/entry.ts";
-import type { PurgeRequest, Store } from "../port.ts";
+import type { EventStore, PurgeRequest } from "../port.ts";
 
 /** So many events are looked at in one step, and so many bytes of bodies go at most (and one body more): a few milliseconds. */
 const STEP = 200;
@@ -44,7 +44,7 @@ export function createPurger(
     receivedBefore,
     from,
     entry,
-  }: PurgeRequest): Awaited<ReturnType<Store["purge"]>> => {
+  }: PurgeRequest): Awaited<ReturnType<EventStore["purge"]>> => {
     const found = rows.all(from ?? 0, STEP);
     const purged = { events: 0, deliveries: 0, attempts: 0 };
     let bytes = 0;

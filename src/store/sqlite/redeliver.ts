@@ -1,7 +1,7 @@
 import type { Database } from "better-sqlite3";
 import type { AuditDraft } from "../../audit/entry.ts";
 import type { DeliveryState } from "../../domain/model.ts";
-import type { RedeliveryOutcome, RedeliveryStore } from "../port.ts";
+import type { DeliveryQueue, RedeliveryOutcome } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";
 
@@ -21,9 +21,13 @@ interface Row {
 /** Makes deliveries due again, inside the caller's transaction. */
 export function createRedeliverer(
   db: Database,
-  deps: { order: Order; append: (entry: AuditDraft) => void },
+  deps: {
+    order: Order;
+    append: (entry: AuditDraft) => void;
+    becomesDue: (destination: string) => void;
+  },
 ) {
-  const { order, append } = deps;
+  const { order, append, becomesDue } = deps;
   const attempts = createAttemptLog(db);
   const select = db.prepare<[number], Row>(
     `SELECT destination, state, attempt, leased, claimed_at, due_at, order_key, source, event.id AS event_id, type
@@ -37,7 +41,7 @@ export function createRedeliverer(
     deliveryIds,
     now,
     entry,
-  }: Parameters<RedeliveryStore["redeliver"]>[0]): RedeliveryOutcome[] =>
+  }: Parameters<DeliveryQueue["redeliver"]>[0]): RedeliveryOutcome[] =>
     deliveryIds.map((id) => {
       const row = select.get(id);
       if (row === undefined) {
@@ -60,6 +64,7 @@ export function createRedeliverer(
       }
       const dueAt = order.dueAt({ id, destination, orderKey: order_key }, now);
       again.run(dueAt, id);
+      becomesDue(destination);
       append(
         entry({
           id,

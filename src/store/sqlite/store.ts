@@ -1,10 +1,11 @@
-import { AuditChain, type Checkpoints } from "../../audit/chain.ts";
-import type { AuditReader, EventReader, Store } from "../port.ts";
+import { AuditChain } from "../../audit/chain.ts";
+import type { Store, StoreDeps, StoreReader } from "../port.ts";
+import { createCommitListeners } from "../commit-listeners.ts";
 import { StoreError } from "../../errors.ts";
 import { createGroupCommit } from "../group-commit.ts";
 import { createAuditReader } from "./audit-reader.ts";
 import { createAuditWriter } from "./audit-writer.ts";
-import { createLogMover } from "./wal-checkpointer.ts";
+import { createWalCheckpointer } from "./wal-checkpointer.ts";
 import { createDeliveryTable } from "./deliveries.ts";
 import { createDestinationTable } from "./destinations.ts";
 import { createEventReader } from "./events.ts";
@@ -30,20 +31,8 @@ const MAX_BATCH_BYTES = 2_097_152;
 /** The write-ahead log is moved into the file past so many pages (16 MB): larger moves cost less in all, and hold up answers longer. */
 const MAX_LOG_FRAMES = 4000;
 
-export interface SqliteOptions {
+export interface SqliteOptions extends StoreDeps {
   readonly file: string;
-  /** Names this process run in the audit chain. */
-  readonly writer: string;
-  readonly checkpoints: Checkpoints;
-  /** Unix milliseconds. */
-  readonly now: () => number;
-  /** Called once, when the file cannot be believed any more. */
-  readonly onFatal: (error: StoreError) => void;
-  /**
-   * Whether this process makes deliveries. One that does holds a lock for as long as it lives; when it comes and finds
-   * nobody else, the leases that are there are of the dead and end at once.
-   */
-  readonly delivers: boolean;
 }
 
 /**
@@ -58,12 +47,17 @@ export function openSqliteStore(options: SqliteOptions): Store {
 
   const feedLock = createFeedLock(file);
 
+  const commits = createCommitListeners();
   const chain = new AuditChain(options.writer, options.checkpoints);
   const writer = createAuditWriter(db, { chain, now });
   const { append, checkpoint } = writer;
   const order = createOrder(db);
   const deliveries = createDeliveryTable(db, { order, append });
-  const redeliver = createRedeliverer(db, { order, append });
+  const redeliver = createRedeliverer(db, {
+    order,
+    append,
+    becomesDue: commits.becomesDue,
+  });
   const purge = createPurger(db, { append });
   const purgeAudit = createAuditPurger(db, {
     writer: options.writer,
@@ -74,13 +68,17 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const sinks = createSinkTable(db, now);
   const destinations = createDestinationTable(db);
   const record = createRecorder(db, order);
-  const logMover = createLogMover(db, { maxFrames: MAX_LOG_FRAMES });
+  const walCheckpointer = createWalCheckpointer(db, {
+    maxFrames: MAX_LOG_FRAMES,
+  });
+
   const transaction = createTransaction({
     db,
     chain,
     writer,
     now,
-    afterCommit: logMover.afterCommit,
+    afterCommit: walCheckpointer.afterCommit,
+    commits,
     onFatal: options.onFatal,
   });
   const group = createGroupCommit(transaction.run, {
@@ -104,6 +102,11 @@ export function openSqliteStore(options: SqliteOptions): Store {
     record: (received) =>
       group.submit(() => {
         const outcome = record(received);
+        if (outcome === "accepted") {
+          for (const { destination } of received.deliveries) {
+            commits.becomesDue(destination);
+          }
+        }
         const entry = received.entry(outcome);
         if (entry !== null) {
           append(entry);
@@ -140,7 +143,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
       group.submit(() => {
         sinks.write(name, position);
       }),
-    mayFeed: async () => feedLock.tryTake(),
+    tryLeaseSinks: async () => feedLock.tryTake(),
     forgetReplays: (signedBefore, limit) =>
       group.submit(() => forget.run(signedBefore - 1, limit).changes),
     probe: async () => {
@@ -151,20 +154,15 @@ export function openSqliteStore(options: SqliteOptions): Store {
         });
       }
     },
+    onCommit: commits.add,
     close: async () => {
-      logMover.close();
+      walCheckpointer.close();
       db.close();
       lock?.release();
       feedLock.release();
     },
   };
 }
-
-export {
-  auditKeyFile,
-  obtainAuditKey,
-  readAuditKey,
-} from "../../audit/signing-key-file.ts";
 
 /**
  * The trail and the events of a SQLite file, for reading while the service runs or not. `snapshot`: all as it is at the first
@@ -173,7 +171,7 @@ export {
 export function openSqliteReader(
   file: string,
   options: { snapshot: boolean } = { snapshot: false },
-): AuditReader & EventReader {
+): StoreReader {
   const db = openForReading(file);
   if (options.snapshot) {
     db.exec("BEGIN");

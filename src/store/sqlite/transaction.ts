@@ -1,7 +1,8 @@
 import type { Database } from "better-sqlite3";
 import type { AuditChain } from "../../audit/chain.ts";
-import type { AuditDraft } from "../../audit/entry.ts";
 import type { StoreError } from "../../errors.ts";
+import type { CommitListeners } from "../commit-listeners.ts";
+import { createOutage } from "../outage.ts";
 import type { AuditWriter } from "./audit-writer.ts";
 import { asStoreError } from "./store-error.ts";
 
@@ -9,15 +10,10 @@ interface TransactionDeps {
   readonly db: Database;
   readonly chain: AuditChain;
   readonly writer: AuditWriter;
+  readonly commits: Pick<CommitListeners, "committed" | "rolledBack">;
   readonly now: () => number;
   readonly afterCommit: () => void;
   readonly onFatal: (error: StoreError) => void;
-}
-
-interface Outage {
-  readonly code: string;
-  readonly since: number;
-  failures: number;
 }
 
 export interface Transaction {
@@ -25,41 +21,44 @@ export interface Transaction {
   run: (work: () => void) => void;
   /**
    * Inside `work`: whether the trail in the file ends where this process left it, and always did. Writes, so that
-   * asking also proves that a write gets through.
+   * calling it also proves that a write gets through.
    */
   isIntact: () => boolean;
 }
 
 /**
- * The one way to write: a transaction that keeps the audit chain in memory and in the file together. What did not
- * commit is taken back from both. After faults that pass, the first good commit also tells of them
- * (`store.failed`); after a fatal one nothing is written any more.
+ * The one way to write: a transaction that keeps the audit chain in memory and in the file together, and rewinds both when
+ * it does not commit. After transient errors the first commit also reports them (`store.failed`); after a fatal one
+ * nothing is written any more.
  */
 export function createTransaction(deps: TransactionDeps): Transaction {
-  const { db, chain, writer, now } = deps;
+  const { db, chain, writer, commits, now } = deps;
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
   const rollback = db.prepare("ROLLBACK");
+  const outage = createOutage(now);
   let committed = chain.head();
-  let outage: Outage | null = null;
   let dead: StoreError | null = null;
-  // For good: what was once changed from outside proves nothing any more, whatever is written behind it.
+  // Permanent: a trail that was changed from outside once proves nothing any more, whatever is written after it.
   let changed = false;
 
-  /** Throws with nothing written, in the file or in the chain. */
-  function attempt(work: () => void): void {
+  /** Returns whether entries were written. Throws with nothing written, in the file or in the chain. */
+  function attempt(work: () => void): boolean {
     const before = chain.mark();
     try {
       begin.run();
       work();
       const head = chain.head();
-      if (head.seq !== before.seq && !writer.moveHead(before, head)) {
+      const hasEntries = head.seq !== before.seq;
+      if (hasEntries && !writer.moveHead(before, head)) {
         changed = true;
       }
       commit.run();
       committed = head;
+      return hasEntries;
     } catch (error) {
       chain.rewind(before);
+      commits.rolledBack();
       if (db.inTransaction) {
         rollback.run();
       }
@@ -67,32 +66,32 @@ export function createTransaction(deps: TransactionDeps): Transaction {
     }
   }
 
-  function tellOutage(): void {
-    if (outage !== null) {
-      writer.append(storeFailed(outage, now()));
+  function reportOutage(): void {
+    const entry = outage.entry();
+    if (entry !== null) {
+      writer.append(entry);
     }
   }
 
   /**
    * A transaction whose fsync failed was never acknowledged, yet its frames are in the log, where the next start
-   * would find and apply them: the sender's identical retry would then be a replay. One more transaction writes
-   * over them, and leaves evidence.
+   * would find and apply them: the sender's identical retry would then be a replay. One more transaction overwrites
+   * them, and leaves evidence.
    */
-  function writeOverLostFrames(): void {
+  function overwriteLostFrames(): void {
     try {
-      attempt(tellOutage);
+      attempt(reportOutage);
     } catch {
-      // The disk that failed once may fail again; the frames are written over all the same.
+      // The disk that failed once may fail again; the frames are overwritten all the same.
     }
   }
 
   function fail(thrown: unknown): StoreError {
     const error = asStoreError(thrown);
-    outage ??= { code: error.code, since: now(), failures: 0 };
-    outage.failures += 1;
+    outage.failed(error);
     if (error.fatal && dead === null) {
       dead = error;
-      writeOverLostFrames();
+      overwriteLostFrames();
       deps.onFatal(error);
     }
     return error;
@@ -103,15 +102,17 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       if (dead !== null) {
         throw dead;
       }
+      let hasEntries: boolean;
       try {
-        attempt(() => {
-          tellOutage();
+        hasEntries = attempt(() => {
+          reportOutage();
           work();
         });
       } catch (error) {
         throw fail(error);
       }
-      outage = null;
+      outage.ended();
+      commits.committed({ hasEntries });
       try {
         deps.afterCommit();
       } catch (error) {
@@ -128,19 +129,5 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       changed ||= !intact;
       return !changed;
     },
-  };
-}
-
-function storeFailed(
-  { code, since, failures }: Outage,
-  at: number,
-): AuditDraft {
-  return {
-    at,
-    action: "store.failed",
-    userId: "system",
-    resource: "store",
-    result: "failure",
-    metadata: { code, since: new Date(since).toISOString(), failures },
   };
 }

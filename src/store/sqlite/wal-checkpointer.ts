@@ -8,7 +8,7 @@ const FRAMES_OFFSET = 16;
  * Moves the write-ahead log into the database file when it has grown past `maxFrames` pages. SQLite would do so
  * by itself, but then a failed fsync would pass unseen and the log would be reused all the same: here it throws.
  */
-export function createLogMover(
+export function createWalCheckpointer(
   db: Database,
   options: { maxFrames: number },
 ): { afterCommit: () => void; close: () => void } {

@@ -10,41 +10,35 @@ import {
   writeSync,
 } from "node:fs";
 import path from "node:path";
-import { readPrivateKey } from "./checkpoint.ts";
+import { readPrivateKey } from "../audit/checkpoint.ts";
 import { ConfigError, errorCode, StoreError } from "../errors.ts";
-import { makeFolder } from "../store/sqlite/open.ts";
+import { makeFolder } from "./make-folder.ts";
 
-/** Everyone's bits and the group's. */
+/** The permission bits of the group and of others. */
 const OTHERS = 0o077;
 
-/** The file beside a store that holds the key its checkpoints are signed with. */
-export function auditKeyFile(storeFile: string): string {
-  return `${storeFile}-audit-key.pem`;
-}
-
 /**
- * The key beside the store, made at the first start: an Ed25519 key in PEM, readable by this user alone. Two processes
- * that start at once get the same one. `openToOthers`: somebody has given others a right to the file.
+ * The signing key in `file`, made when there is none: an Ed25519 key in PEM, readable by this user alone. Two processes
+ * that start together get the same one. Throws ConfigError when the file holds something else, StoreError when it cannot be
+ * made.
  */
-export function obtainAuditKey(storeFile: string): {
+export function obtainSigningKey(file: string): {
   key: KeyObject;
-  openToOthers: boolean;
+  isReadableByOthers: boolean;
 } {
-  const file = auditKeyFile(storeFile);
-  let key = readAuditKey(storeFile);
+  let key = readSigningKey(file);
   if (key === null) {
-    makeAuditKey(file);
-    key = readAuditKey(storeFile);
+    makeKey(file);
+    key = readSigningKey(file);
   }
   if (key === null) {
-    throw fault(file, "is gone again");
+    throw keyError(file, "was deleted");
   }
-  return { key, openToOthers: (statSync(file).mode & OTHERS) !== 0 };
+  return { key, isReadableByOthers: (statSync(file).mode & OTHERS) !== 0 };
 }
 
-/** The key beside the store; null when there is none yet. Throws ConfigError when there is something else. */
-export function readAuditKey(storeFile: string): KeyObject | null {
-  const file = auditKeyFile(storeFile);
+/** The signing key in `file`; null when there is none. Throws ConfigError when the file holds something else. */
+export function readSigningKey(file: string): KeyObject | null {
   let pem: string;
   try {
     pem = readFileSync(file, "utf8");
@@ -52,17 +46,17 @@ export function readAuditKey(storeFile: string): KeyObject | null {
     if (errorCode(error) === "ENOENT") {
       return null;
     }
-    throw fault(file, `cannot be read (${errorCode(error) ?? "unknown"})`);
+    throw keyError(file, `cannot be read (${errorCode(error) ?? "unknown"})`);
   }
   const key = readPrivateKey(pem);
   if (key === null) {
-    throw fault(file, "is not an Ed25519 private key in PEM");
+    throw keyError(file, "is not an Ed25519 private key in PEM");
   }
   return key;
 }
 
-/** Makes the key, unless another process is quicker: a key that is there is never written over. */
-function makeAuditKey(file: string): void {
+/** Makes the key, unless another process is faster: an existing key is never overwritten. */
+function makeKey(file: string): void {
   const { privateKey } = generateKeyPairSync("ed25519");
   const pem = privateKey.export({ format: "pem", type: "pkcs8" });
   const draft = `${file}.${randomBytes(6).toString("hex")}`;
@@ -105,7 +99,7 @@ function syncFolder(folder: string): void {
   }
 }
 
-function fault(file: string, what: string): ConfigError {
+function keyError(file: string, what: string): ConfigError {
   return new ConfigError([
     `AUDIT_SIGNING_KEY: is not set, and ${file} ${what}; mend that file, or set AUDIT_SIGNING_KEY`,
   ]);

@@ -1,0 +1,32 @@
+import type { DestinationConfig } from "../config/destinations.ts";
+import type { Config } from "../config/load-config.ts";
+import type { Handlers, Source } from "../domain/model.ts";
+import { createRouter } from "../intake/routing.ts";
+import { configuredDestinations } from "./destinations.ts";
+
+/** What is derived from the configuration in force. A reload replaces all of it at once. */
+export interface LiveConfig {
+  readonly config: Config;
+  readonly sources: ReadonlyMap<string, Source>;
+  readonly destinations: readonly DestinationConfig[];
+  readonly route: ReturnType<typeof createRouter>;
+}
+
+/** Holds the configuration in force. Whoever needs it reads `current` each time, and keeps nothing of it. */
+export interface LiveConfigHolder {
+  current: LiveConfig;
+}
+
+/** Throws ConfigError when a destination refers to a handler that does not exist. */
+export function deriveLiveConfig(
+  config: Config,
+  handlers: Handlers,
+): LiveConfig {
+  const destinations = configuredDestinations(config, handlers);
+  return Object.freeze({
+    config,
+    sources: new Map(config.sources.map((one) => [one.name, one])),
+    destinations,
+    route: createRouter(destinations),
+  });
+}

@@ -1,0 +1,81 @@
+import { networkOf } from "../domain/ip-address.ts";
+import type { AuditDraft } from "./entry.ts";
+import type { SuppressedEntries } from "./suppressed-entries.ts";
+
+/** Limits the entries that any client can cause: within the limit each is written, beyond it they are counted. */
+export interface AuditLimiter {
+  /** Resolves when the entry is written, or counted. */
+  readonly append: (draft: AuditDraft) => Promise<void>;
+  /** Whether an entry is to be written by the caller; if not, it is counted. */
+  readonly admits: (draft: AuditDraft) => boolean;
+}
+
+/** One limiter for each kind of rejected request, so that a flood of forgeries hides no entry of a signed request. */
+export interface AuditLimiters {
+  /** The request was not verified. */
+  readonly unverified: AuditLimiter;
+  /** The request was verified, but anyone who caught it may have sent it: it is stale, malformed, or was seen before. */
+  readonly signed: AuditLimiter;
+}
+
+/**
+ * Admits at most `perAddress` entries for an address (`metadata.ip`; IPv6: a /64) and `total` for all of them within any
+ * `windowMs`. Remembers the entries of one window, so its memory does not depend on how many addresses are claimed.
+ */
+export function createAuditLimiter(
+  deps: {
+    append: (draft: AuditDraft) => Promise<void>;
+    suppressed: Pick<SuppressedEntries, "count">;
+  },
+  limits: { perAddress: number; total: number; windowMs: number },
+): AuditLimiter {
+  const { perAddress, total, windowMs } = limits;
+  /** Oldest first; never more than `total`. */
+  const admitted: { readonly network: string; readonly at: number }[] = [];
+  const counts = new Map<string, number>();
+
+  function forgetOld(now: number): void {
+    // Both ways: after a clock was set back, entries far ahead must not count indefinitely.
+    const kept = admitted.findIndex(({ at }) => Math.abs(now - at) < windowMs);
+    for (const { network } of admitted.splice(
+      0,
+      kept === -1 ? admitted.length : kept,
+    )) {
+      const count = counts.get(network) ?? 0;
+      if (count > 1) {
+        counts.set(network, count - 1);
+      } else {
+        counts.delete(network);
+      }
+    }
+  }
+
+  function isWithinLimits({ at, metadata }: AuditDraft): boolean {
+    forgetOld(at);
+    const network = networkOf(String(metadata["ip"]));
+    const count = counts.get(network) ?? 0;
+    if (admitted.length >= total || count >= perAddress) {
+      return false;
+    }
+    admitted.push({ network, at });
+    counts.set(network, count + 1);
+    return true;
+  }
+
+  function admits(draft: AuditDraft): boolean {
+    const isAdmitted = isWithinLimits(draft);
+    if (!isAdmitted) {
+      deps.suppressed.count(draft);
+    }
+    return isAdmitted;
+  }
+
+  return {
+    admits,
+    async append(draft) {
+      if (admits(draft)) {
+        await deps.append(draft);
+      }
+    },
+  };
+}

@@ -1,0 +1,47 @@
+/** Work that goes on beside requests, from its start until its stop. */
+export interface BackgroundService {
+  readonly start?: () => void | Promise<void>;
+  /** Ends it; resolves when nothing of it is in progress. */
+  readonly stop?: () => Promise<void>;
+}
+
+/** Services as one: they start in order and stop in reverse. */
+export interface Lifecycle {
+  /** When one fails to start, those before it are stopped, and the error is thrown. */
+  readonly start: () => Promise<void>;
+  /** An error of one does not keep the others from stopping; the first is thrown in the end. */
+  readonly stop: () => Promise<void>;
+}
+
+export function createLifecycle(
+  services: readonly BackgroundService[],
+): Lifecycle {
+  /** Those to stop. */
+  const started: BackgroundService[] = [];
+
+  async function stop(): Promise<void> {
+    const errors: unknown[] = [];
+    for (let next = started.pop(); next; next = started.pop()) {
+      await next.stop?.().catch((error: unknown) => errors.push(error));
+    }
+    if (errors.length > 0) {
+      throw errors[0];
+    }
+  }
+
+  return {
+    async start() {
+      try {
+        for (const service of services) {
+          started.push(service);
+          await service.start?.();
+        }
+      } catch (error) {
+        // The error of the start tells more than one of the stop after it.
+        await stop().catch(() => undefined);
+        throw error;
+      }
+    },
+    stop,
+  };
+}

@@ -1,0 +1,42 @@
+import { existsSync } from "node:fs";
+import type { Store, StoreDeps, StoreReader } from "./port.ts";
+import {
+  migrateSqlite,
+  openSqliteReader,
+  openSqliteStore,
+} from "./sqlite/store.ts";
+import type { StoreUrl } from "./url.ts";
+
+/*
+ * The only place that knows drivers: each function chooses one by `url.driver`. All throw StoreError.
+ */
+
+/** Opens a store for writing, and brings its schema up to date. */
+export function openStore(url: StoreUrl, deps: StoreDeps): Store {
+  return openSqliteStore({ ...deps, file: url.file });
+}
+
+/**
+ * Opens an existing store for reading, beside a running service or not. `snapshot`: as it is at the first read, whatever is
+ * written or purged meanwhile.
+ */
+export function openStoreReader(
+  url: StoreUrl,
+  options: { snapshot: boolean } = { snapshot: false },
+): StoreReader {
+  return openSqliteReader(url.file, options);
+}
+
+/** Brings the schema of a store up to date, making the store when there is none. Returns both schema versions. */
+export function migrateStore(url: StoreUrl): { from: number; to: number } {
+  return migrateSqlite(url.file);
+}
+
+export function storeExists(url: StoreUrl): boolean {
+  return existsSync(url.file);
+}
+
+/** The file for the key that signs the audit trail when AUDIT_SIGNING_KEY is not set: beside the store. */
+export function signingKeyFile(url: StoreUrl): string {
+  return `${url.file}-audit-key.pem`;
+}

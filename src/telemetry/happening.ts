@@ -1,0 +1,119 @@
+/** What a connection limit closed, by the reason. */
+export interface RejectedConnections {
+  /** Over the limit of the listener. */
+  readonly overLimit: number;
+  /** Over the share of one network. */
+  readonly overAddressShare: number;
+  /** No memory for the input. */
+  readonly outOfMemory: number;
+}
+
+type Facts = Readonly<Record<string, unknown>>;
+
+/**
+ * Everything that the service reports about itself, as a closed list. The parts of the service emit happenings and know
+ * no log; the log, and later metrics and traces, subscribe to them. Nothing in one is secret.
+ */
+export type Happening =
+  | {
+      readonly type: "service.ready";
+      readonly host: string;
+      readonly port: number;
+      readonly adminHost: string;
+      readonly adminPort: number | null;
+      /** Whether the management API is on. */
+      readonly api: boolean;
+    }
+  | {
+      readonly type: "service.endpoint";
+      readonly source: string;
+      readonly endpoint: string;
+      /** Whether PUBLIC_URL says where senders reach it. */
+      readonly isPublic: boolean;
+    }
+  | { readonly type: "service.stopping"; readonly signal: string }
+  | { readonly type: "service.stopped" }
+  | {
+      readonly type: "service.crashed";
+      readonly cause:
+        | "uncaught exception"
+        | "unhandled rejection"
+        | "store failed"
+        | "stop failed";
+      readonly error: unknown;
+    }
+  | { readonly type: "work.failed"; readonly error: unknown }
+  | { readonly type: "config.warning"; readonly warning: string }
+  | { readonly type: "reload.requested" }
+  | {
+      readonly type: "reload.applied";
+      readonly action: string;
+      readonly resource: string;
+      readonly facts: Facts;
+    }
+  | {
+      readonly type: "reload.rejected";
+      readonly trigger: string;
+      /** One line of the configuration's errors. */
+      readonly fault: string;
+    }
+  | { readonly type: "reload.failed"; readonly error: unknown }
+  | {
+      readonly type: "secret.aged";
+      readonly verdict: "due" | "overdue" | "unknown";
+      readonly source: string;
+      /** Where the secret is configured. */
+      readonly secret: string;
+      readonly keyId: string;
+      readonly days: number | null;
+    }
+  | { readonly type: "signing_key.readable"; readonly file: string }
+  | { readonly type: "signing_key.changed"; readonly publicKey: string }
+  | { readonly type: "sink.degraded"; readonly facts: Facts }
+  | { readonly type: "sink.recovered"; readonly facts: Facts }
+  | {
+      readonly type: "connections.limited";
+      readonly maxConnections: number | null;
+      readonly descriptors: number;
+    }
+  | {
+      readonly type: "connections.rejected";
+      /** The variable of its port. */
+      readonly listener: string;
+      readonly rejected: RejectedConnections;
+      readonly max: number;
+      readonly maxPerNetwork: number;
+    }
+  | { readonly type: "connection.failed"; readonly error: unknown }
+  | {
+      readonly type: "request.failed";
+      readonly requestId: string;
+      readonly error: unknown;
+    }
+  | { readonly type: "destinations.none" }
+  | {
+      readonly type: "destination.forbidden";
+      readonly destination: string;
+      readonly address: string;
+    }
+  | {
+      readonly type: "destination.missing";
+      readonly destination: string;
+      readonly pending: number;
+    }
+  | { readonly type: "destination.paused"; readonly destination: string }
+  | { readonly type: "destination.resumed"; readonly destination: string }
+  | { readonly type: "breaker.opened"; readonly destination: string }
+  | { readonly type: "breaker.closed"; readonly destination: string }
+  | {
+      readonly type: "handler.failed";
+      readonly source: string;
+      readonly eventId: string;
+      readonly eventType: string;
+      readonly destination: string;
+      readonly attempt: number;
+      readonly error: unknown;
+    };
+
+/** Reports a happening. Never throws, and costs its caller no wait. */
+export type Emit = (happening: Happening) => void;

@@ -1,0 +1,154 @@
+import type { Logger } from "pino";
+import { asError } from "../errors.ts";
+import type { Happening } from "./happening.ts";
+
+type Level = "debug" | "info" | "warn" | "error" | "fatal";
+
+/** A line of the operational log. */
+interface Line {
+  readonly level: Level;
+  readonly message: string;
+  readonly fields: object;
+}
+
+/** Subscribes the operational log: one line for each happening. */
+export function operationalLog(logger: Logger): (happening: Happening) => void {
+  return (happening) => {
+    const { level, message, fields } = lineOf(happening);
+    logger[level](fields, message);
+  };
+}
+
+const AGE_MESSAGES = {
+  due: "signing secret due for rotation: overdue from 90 days",
+  overdue: "signing secret overdue: rotate it",
+  unknown:
+    "signing secret has no creation date: set HEX_SECRET_CREATED_AT, or createdAt in the file",
+} as const;
+
+function lineOf(happening: Happening): Line {
+  const facts = factsOf(happening);
+  switch (happening.type) {
+    case "service.ready":
+      return line("info", "ready", facts);
+    case "service.endpoint": {
+      const { source, endpoint, isPublic } = happening;
+      const message = isPublic
+        ? "endpoint: register this URL in the Hex dashboard"
+        : "endpoint: set PUBLIC_URL to the address that senders reach";
+      return line("info", message, { source, endpoint });
+    }
+    case "service.stopping":
+      return line("info", "stopping", facts);
+    case "service.stopped":
+      return line("info", "stopped", facts);
+    case "service.crashed":
+      return line("fatal", happening.cause, withStack(happening.error));
+    case "work.failed":
+      return line("error", "background work failed", {
+        error: asError(happening.error).message,
+      });
+    case "config.warning":
+      return line("warn", happening.warning, {});
+    case "reload.requested":
+      return line("info", "SIGHUP: reloading the configuration", facts);
+    case "reload.applied": {
+      const { action, resource, facts: reloaded } = happening;
+      return line("info", "reloaded", { action, resource, ...reloaded });
+    }
+    case "reload.rejected":
+      return line("error", "new configuration rejected", facts);
+    case "reload.failed":
+      return line("error", "reload failed", {
+        error: asError(happening.error).message,
+      });
+    case "secret.aged": {
+      const { verdict, source, secret, keyId, days } = happening;
+      const fields = { source, keyId, days, secret };
+      return line("warn", AGE_MESSAGES[verdict], fields);
+    }
+    case "signing_key.readable":
+      return line(
+        "warn",
+        "audit signing key readable by other users: chmod 600 it",
+        facts,
+      );
+    case "signing_key.changed":
+      return line(
+        "warn",
+        "audit signing key changed: verify the trail with both public keys",
+        facts,
+      );
+    case "sink.degraded":
+      return line("warn", "audit sink degraded", happening.facts);
+    case "sink.recovered":
+      return line("info", "audit sink recovered", happening.facts);
+    case "connections.limited":
+      return line(
+        "warn",
+        "MAX_CONNECTIONS lowered to three quarters of the descriptor limit: raise it with ulimit -n",
+        facts,
+      );
+    case "connections.rejected": {
+      const { listener, rejected, max, maxPerNetwork } = happening;
+      const fields = { listener, ...rejected, max, maxPerNetwork };
+      return line("warn", "connections rejected", fields);
+    }
+    case "connection.failed":
+      return line("error", "connection failed", withStack(happening.error));
+    case "request.failed": {
+      const { requestId, error } = happening;
+      return line("error", "request failed", {
+        requestId,
+        ...withStack(error),
+      });
+    }
+    case "destinations.none":
+      return line(
+        "warn",
+        "no destinations configured: events are stored but not delivered",
+        facts,
+      );
+    case "destination.forbidden":
+      return line(
+        "warn",
+        "destination address is forbidden: its attempts will fail",
+        facts,
+      );
+    case "destination.missing":
+      return line(
+        "warn",
+        "deliveries pending for a destination that is no longer configured",
+        facts,
+      );
+    case "destination.paused":
+      return line("warn", "destination paused", facts);
+    case "destination.resumed":
+      return line("warn", "destination resumed", facts);
+    case "breaker.opened":
+      return line("warn", "circuit breaker opened", facts);
+    case "breaker.closed":
+      return line("warn", "circuit breaker closed", facts);
+    case "handler.failed":
+      return line("error", "handler threw", {
+        ...facts,
+        ...withStack(happening.error),
+      });
+  }
+}
+
+/** The members of a happening but its type. */
+function factsOf(happening: Happening): object {
+  return Object.fromEntries(
+    Object.entries(happening).filter(([name]) => name !== "type"),
+  );
+}
+
+function line(level: Level, message: string, fields: object): Line {
+  return { level, message, fields };
+}
+
+function withStack(thrown: unknown): { error: string; stack: unknown } {
+  const { message, stack } = asError(thrown);
+  return { error: message, stack };
+}
