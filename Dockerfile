@@ -68,7 +68,7 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/livez`, { signal: AbortSignal.timeout(4000) }).then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
 
 # Exec form: node is process 1 and gets SIGTERM itself, which `serve` answers by draining (DRAIN_SECONDS, then at most
-# SHUTDOWN_SECONDS in all): give `docker stop` more than its 10 seconds when those are raised.
+# SHUTDOWN_SECONDS in all). The defaults, 3 and 9, fit the 10 seconds of `docker stop`; give it more time when you raise them.
 ENTRYPOINT ["node", "dist/cli.js"]
 CMD ["serve"]
 

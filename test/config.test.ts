@@ -70,8 +70,8 @@ describe("the configuration", () => {
       },
       logLevel: "info",
       keepAliveSeconds: 65,
-      drainSeconds: 5,
-      shutdownSeconds: 20,
+      drainSeconds: 3,
+      shutdownSeconds: 9,
       adminToken: null,
       eventRetentionDays: 30,
       destinations: [],
@@ -91,6 +91,20 @@ describe("the configuration", () => {
     });
     expect(config.sources[0]!.secrets[0]!.key.toString()).toBe(SECRET);
   });
+
+  it.each<[string, Environment, number]>([
+    ["DRAIN_SECONDS alone", { DRAIN_SECONDS: "30" }, 36],
+    ["an empty SHUTDOWN_SECONDS", { SHUTDOWN_SECONDS: "" }, 9],
+    ["SHUTDOWN_SECONDS alone", { SHUTDOWN_SECONDS: "20" }, 20],
+    ["both", { DRAIN_SECONDS: "30", SHUTDOWN_SECONDS: "10" }, 10],
+  ])(
+    "takes six seconds more than draining for a stop unless told: %s",
+    (_what, env, shutdownSeconds) => {
+      expect(loadConfig({ HEX_SECRET: SECRET, ...env })).toMatchObject({
+        shutdownSeconds,
+      });
+    },
+  );
 
   it("tells every fault at once, naming the variable and never its value", () => {
     const faults = faultsOf({

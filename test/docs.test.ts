@@ -1,11 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
+import { loadConfig } from "../src/config/load-config.ts";
 import { VARIABLES } from "../src/config/variables.ts";
 import { AUDIT_ACTIONS } from "../src/audit/entry.ts";
 import { CHECKS } from "../src/doctor/check-result.ts";
 import { PROBLEMS } from "../src/errors.ts";
 import { SCHEME_NAMES } from "../src/signature/scheme.ts";
+import { SECRET } from "./harness.ts";
 import { hexhook } from "./processes.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
@@ -66,6 +68,22 @@ describe("the documents", () => {
         .find((line) => line.startsWith("|") && line.includes(`\`${name}\``));
       expect(row).toContain(`\`${value}\``);
     }
+  });
+
+  it("give the default of SHUTDOWN_SECONDS, which depends on another, in both", () => {
+    const { drainSeconds, shutdownSeconds } = loadConfig({
+      HEX_SECRET: SECRET,
+    });
+    const after = shutdownSeconds - drainSeconds;
+    expect(read("README.md")).toMatch(
+      new RegExp(
+        `^\\| \`SHUTDOWN_SECONDS\` +\\| \`DRAIN_SECONDS\` \\+ ${after} `,
+        "m",
+      ),
+    );
+    expect(read(".env.example")).toContain(
+      `\n#SHUTDOWN_SECONDS=${shutdownSeconds}\n`,
+    );
   });
 
   it("list every variable in .env.example, with _FILE for each secret, and no other", () => {

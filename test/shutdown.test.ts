@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { existsSync, statSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
@@ -139,6 +139,48 @@ describe("SIGTERM", () => {
     const { code } = await server.stop();
     expect(code).toBe(0);
     socket.destroy();
+  });
+
+  it("ends within the 10 s of `docker stop` by default although a connection and an attempt never end", async () => {
+    writeFileSync(
+      path.join(folder.path, "handlers.mjs"),
+      `export default { "*": () => new Promise(() => setInterval(() => {}, 1e6)) };`,
+    );
+    const server = await serve(folder.path, {
+      DRAIN_SECONDS: undefined,
+      ATTEMPT_TIMEOUT: "1h",
+      HANDLERS: "handlers.mjs",
+    });
+    const body = eventBody("evt_1");
+    expect((await server.post(body, signed(body))).status).toBe(200);
+    const socket = connect(server.port, "127.0.0.1");
+    socket.on("error", () => undefined);
+    socket.write(
+      "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{",
+    );
+    await fetch(`${server.url}/livez`);
+    // What `docker stop` does.
+    const kill = setTimeout(() => server.child.kill("SIGKILL"), 10_000);
+    expect(await server.stop()).toEqual({ code: 0, signal: null });
+    clearTimeout(kill);
+    socket.destroy();
+    const entries = await readTrail(path.join(folder.path, "hexhook.db"));
+    expect(entries.at(-2)).toMatchObject({ action: "server.stopped" });
+  });
+
+  it("keeps on serving for DRAIN_SECONDS where SHUTDOWN_SECONDS is less", async () => {
+    const server = await serve(folder.path, {
+      DRAIN_SECONDS: "2",
+      SHUTDOWN_SECONDS: "1",
+    });
+    const stopped = server.stop();
+    await eventually(async () => {
+      const ready = await fetch(`${server.url}/readyz`);
+      return ready.status === 503;
+    });
+    const body = eventBody("evt_1");
+    expect((await server.post(body, signed(body))).status).toBe(200);
+    expect(await stopped).toEqual({ code: 0, signal: null });
   });
 
   it("twice ends at once with 1", async () => {

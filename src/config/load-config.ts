@@ -26,7 +26,11 @@ import { type HexEntry, readHexEntry } from "./hex-entry.ts";
 import { weakTokenFault } from "./secret.ts";
 import type { ReferredSecret } from "./secret-reference.ts";
 import { hexSource, SOURCE_VARIABLES, type SourceVariable } from "./sources.ts";
-import type { ValueOf, VariableName } from "./variables.ts";
+import {
+  SHUTDOWN_SECONDS_AFTER_DRAIN,
+  type ValueOf,
+  type VariableName,
+} from "./variables.ts";
 import type { Source } from "../domain/model.ts";
 import type { StoreUrl } from "../store/url.ts";
 import { ConfigError } from "../errors.ts";
@@ -158,7 +162,9 @@ export function loadConfig(env: Environment): Config {
     maxConnections: values.MAX_CONNECTIONS,
     keepAliveSeconds: values.KEEP_ALIVE_SECONDS,
     drainSeconds: values.DRAIN_SECONDS,
-    shutdownSeconds: values.SHUTDOWN_SECONDS,
+    shutdownSeconds:
+      values.SHUTDOWN_SECONDS ??
+      values.DRAIN_SECONDS + SHUTDOWN_SECONDS_AFTER_DRAIN,
     secretFiles: Object.freeze([
       ...secretFilesOf(env),
       ...referred.flatMap(({ file }) => file ?? []),

@@ -68,10 +68,14 @@ export const VARIABLES = {
   },
   MAX_CONNECTIONS: { kind: integer(1, 1_000_000) },
   KEEP_ALIVE_SECONDS: { kind: integer(1, 3600), default: "65" },
-  DRAIN_SECONDS: { kind: integer(0, 3600), default: "5" },
-  SHUTDOWN_SECONDS: { kind: integer(1, 3600), default: "20" },
+  DRAIN_SECONDS: { kind: integer(0, 3600), default: "3" },
+  /** Not set: DRAIN_SECONDS and SHUTDOWN_SECONDS_AFTER_DRAIN. */
+  SHUTDOWN_SECONDS: { kind: integer(1, 3600) },
   HEXHOOK_CONFIG: { kind: text },
 } as const;
+
+/** The whole stop then takes 9 s by default: `docker stop` kills after 10 s. */
+export const SHUTDOWN_SECONDS_AFTER_DRAIN = 6;
 
 export type VariableName = keyof typeof VARIABLES;
 
