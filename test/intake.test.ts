@@ -8,6 +8,7 @@ import {
   it,
 } from "@jest/globals";
 import Database from "better-sqlite3";
+import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import path from "node:path";
 import {
@@ -22,6 +23,7 @@ import {
   temporaryFolder,
   type TestService,
 } from "./harness.ts";
+import type { SchemeName } from "../src/signature/scheme.ts";
 
 const UNAUTHORIZED = {
   title: "The request could not be verified",
@@ -596,6 +598,8 @@ describe("the replay window", () => {
 });
 
 describe("the scheme hex-body", () => {
+  const ACKNOWLEDGED = { status: 200, json: { status: "duplicate" } };
+
   it("signs the body alone, remembers it as long as the event, and never takes the other scheme's signature", async () => {
     const place = temporaryFolder();
     const env = { HEX_SIGNATURE_SCHEME: "hex-body" };
@@ -608,22 +612,92 @@ describe("the scheme hex-body", () => {
     expect((await bodyOnly.post(body, headers)).json["status"]).toBe(
       "accepted",
     );
-    expect((await bodyOnly.post(body, headers)).json["code"]).toBe("replayed");
+    expect(await bodyOnly.post(body, headers)).toMatchObject(ACKNOWLEDGED);
     await bodyOnly.stop();
     bodyOnly = await startTestService(place.path, {
       env,
       deps: { now: () => Date.now() + 86_400_000 },
     });
-    expect((await bodyOnly.post(body, headers)).json["code"]).toBe("replayed");
-    const other = eventBody("evt_b", "resource.deleted");
-    const conflict = signed(other, { scheme: "hex-body" });
-    expect((await bodyOnly.post(other, conflict)).json["code"]).toBe(
-      "event_id_conflict",
-    );
-    expect((await bodyOnly.post(other, conflict)).json["code"]).toBe(
-      "replayed",
-    );
+    expect(await bodyOnly.post(body, headers)).toMatchObject(ACKNOWLEDGED);
+    expect(await bodyOnly.lastEntry()).toMatchObject({
+      action: "webhook.replayed",
+    });
     await bodyOnly.stop();
+    place.remove();
+  });
+});
+
+describe("a signed request that was seen before", () => {
+  const acknowledged = { status: 200, json: { status: "duplicate" } };
+  const rejected = { status: 409, json: { code: "replayed" } };
+
+  it.each<[SchemeName, string | null, { status: number; json: object }]>([
+    ["hex", null, rejected],
+    ["hex", "acknowledge", acknowledged],
+    ["hex-body", null, acknowledged],
+    ["hex-body", "reject", rejected],
+  ])(
+    "is answered as the scheme or the source says, and never forwarded: %s, onReplay %s",
+    async (scheme, onReplay, expected) => {
+      const place = temporaryFolder();
+      const source = [
+        `scheme: ${scheme}`,
+        ...(onReplay === null ? [] : [`onReplay: ${onReplay}`]),
+      ];
+      const file = path.join(place.path, "hexhook.yaml");
+      writeFileSync(file, `sources: { hex: { ${source.join(", ")} } }\n`);
+      const one = await startTestService(place.path, {
+        env: { HEXHOOK_CONFIG: file },
+      });
+      const body = eventBody("evt_1");
+      const headers = signed(body, { scheme });
+
+      expect((await one.post(body, headers)).json["status"]).toBe("accepted");
+      const answer = await one.post(body, headers);
+
+      expect(answer).toMatchObject(expected);
+      expect(answer.json["id"]).toBe(
+        expected === acknowledged ? "evt_1" : undefined,
+      );
+      await one.stop();
+      const entries = await one.entries();
+      expect(
+        entries.filter(({ action }) => action.startsWith("webhook.")),
+      ).toMatchObject([
+        { action: "webhook.accepted", metadata: { deliveries: 1 } },
+        {
+          action: "webhook.replayed",
+          result: "failure",
+          metadata: { status: expected.status, eventId: "evt_1" },
+        },
+      ]);
+      expect(
+        entries.filter(({ action }) => action === "delivery.succeeded"),
+      ).toHaveLength(1);
+      place.remove();
+    },
+  );
+
+  it("is never acknowledged when it was a conflict: its body is not stored", async () => {
+    const place = temporaryFolder();
+    const one = await startTestService(place.path, {
+      env: { HEX_SIGNATURE_SCHEME: "hex-body" },
+    });
+    const send = (type: string) => {
+      const body = eventBody("evt_1", type);
+      return one.post(body, signed(body, { scheme: "hex-body" }));
+    };
+    expect((await send("resource.created")).json["status"]).toBe("accepted");
+    const conflict = { status: 409, json: { code: "event_id_conflict" } };
+
+    expect(await send("resource.deleted")).toMatchObject(conflict);
+    expect(await send("resource.deleted")).toMatchObject(conflict);
+
+    expect(await one.lastEntry()).toMatchObject({
+      action: "webhook.replayed",
+      metadata: { status: 409 },
+    });
+    await one.stop();
     place.remove();
   });
 });

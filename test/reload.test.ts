@@ -13,6 +13,7 @@ import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Environment, loadConfig } from "../src/config/load-config.ts";
 import { keyIdOf } from "../src/domain/key-id.ts";
+import type { SchemeName } from "../src/signature/scheme.ts";
 import {
   reply,
   startDestination,
@@ -311,6 +312,39 @@ describe("SIGHUP", () => {
         keyId: keyIdOf(newToken),
       }),
     );
+  });
+
+  it("takes the onReplay of the new scheme with it, unless the source sets one", async () => {
+    const { given } = await start({ HEX_SECRET: SECRET });
+    const replay = async (scheme: SchemeName) => {
+      const body = eventBody(`evt_${(events += 1)}`);
+      const headers = signed(body, { scheme });
+      expect((await service!.post(body, headers)).status).toBe(200);
+      const { status } = await service!.post(body, headers);
+      return status;
+    };
+    expect(await replay("hex")).toBe(409);
+    given["HEX_SIGNATURE_SCHEME"] = "hex-body";
+    await service!.reload();
+    expect(await replay("hex-body")).toBe(200);
+    given["HEXHOOK_CONFIG"] = write(
+      "hexhook.yaml",
+      "sources: { hex: { onReplay: reject } }\n",
+    );
+    await service!.reload();
+    expect(await replay("hex-body")).toBe(409);
+    given["HEXHOOK_CONFIG"] = "";
+    given["HEX_SIGNATURE_SCHEME"] = "hex";
+    await service!.reload();
+    expect(await replay("hex")).toBe(409);
+    const changes = (await reloads("config.reloaded")).map(
+      ({ metadata }) => metadata["changed"],
+    );
+    expect(changes).toEqual([
+      ["HEX_SIGNATURE_SCHEME", "sources.hex"],
+      ["HEXHOOK_CONFIG", "sources.hex"],
+      ["HEX_SIGNATURE_SCHEME", "HEXHOOK_CONFIG", "sources.hex"],
+    ]);
   });
 
   it("keeps everything when one thing is wrong", async () => {

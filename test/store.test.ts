@@ -89,7 +89,12 @@ function record(
       orderKey: options.orderKey ?? null,
     })),
     claim: { signedAt, mac: Buffer.alloc(32, mac) },
-    entry: (outcome) => draft(`webhook.${outcome}`),
+    entry: (outcome) =>
+      draft(
+        outcome === "replayed_conflict"
+          ? "webhook.replayed"
+          : `webhook.${outcome}`,
+      ),
   };
 }
 
@@ -197,7 +202,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(await store.record(record("a", { mac: 1 }))).toBe("replayed");
     expect(await store.record(record("a", { mac: 2 }))).toBe("replayed");
     expect(await store.record(record("a", { mac: 3, body: "{ }" }))).toBe(
-      "replayed",
+      "replayed_conflict",
     );
     expect(await store.record(record("a", { mac: 9, source: "other" }))).toBe(
       "accepted",

@@ -1,5 +1,6 @@
 import { keyIdOf } from "../domain/key-id.ts";
 import type { SigningSecret, Source } from "../domain/model.ts";
+import { schemeOf } from "../signature/scheme.ts";
 import { type Environment, readVariables } from "./environment.ts";
 import { collecting, lineAt } from "./errors.ts";
 import type { HexEntry, SecretEntry } from "./hex-entry.ts";
@@ -54,7 +55,8 @@ export function hexSource(
     warnings.push(...ignoredSecrets(env, entry.secrets));
   }
   const fallback = values.HEX_SIGNATURE_SCHEME;
-  const { scheme = fallback, onReplay = "reject" } = entry;
+  const { scheme = fallback } = entry;
+  const { onReplay = schemeOf(scheme).onReplay } = entry;
   if (env["HEX_SIGNATURE_SCHEME"] && scheme !== fallback) {
     warnings.push(
       "HEX_SIGNATURE_SCHEME: is set, but HEXHOOK_CONFIG says another scheme; ignored",

@@ -58,7 +58,13 @@ export interface ReplayClaim {
 }
 
 /** What became of a verified message, decided by the store's unique keys. */
-export type RecordOutcome = "accepted" | "duplicate" | "replayed" | "conflict";
+export type RecordOutcome =
+  | "accepted"
+  | "duplicate"
+  | "replayed"
+  | "conflict"
+  /** A replay of a conflict: nothing of this body was ever stored. */
+  | "replayed_conflict";
 
 /** A delivery that the worker holds under a lease. */
 export interface ClaimedDelivery {

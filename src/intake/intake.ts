@@ -52,6 +52,7 @@ const ACTIONS = {
   duplicate: "webhook.duplicate",
   replayed: "webhook.replayed",
   conflict: "webhook.conflict",
+  replayed_conflict: "webhook.replayed",
 } as const satisfies Record<RecordOutcome, AuditAction>;
 
 /**
@@ -145,7 +146,7 @@ export function createIntake(
       claim: { signedAt, mac: replayKey },
       entry: (decided) => {
         const draft = entryOf(decided);
-        return decided === "replayed" && !replayEntries.admits(draft)
+        return draft.action === ACTIONS.replayed && !replayEntries.admits(draft)
           ? null
           : draft;
       },
@@ -169,6 +170,12 @@ function respondTo(
       return source.onReplay === "acknowledge"
         ? { status: "duplicate" }
         : { code: "replayed" };
+    case "replayed_conflict":
+      // Acknowledged, it would be lost: its sender takes a 200 for stored.
+      return {
+        code:
+          source.onReplay === "acknowledge" ? "event_id_conflict" : "replayed",
+      };
     case "conflict":
       return { code: "event_id_conflict" };
   }

@@ -1,3 +1,5 @@
+import type { Source } from "../domain/model.ts";
+
 /**
  * A signature scheme as data (SCHEMES table of docs/sources.md): which headers carry it and what is signed.
  * All of them here: HMAC-SHA256, key = the secret's UTF-8 bytes verbatim, 64 hex digits of either case.
@@ -7,6 +9,11 @@ export interface Scheme {
   readonly signatureHeader: string;
   /** The header with the signed unix seconds, or null for a scheme that signs no time. */
   readonly timestampHeader: string | null;
+  /**
+   * `onReplay` of a source that does not set it. Many senders retry with the very same bytes and count 409 as a failure,
+   * so it is `acknowledge` except where the sender signs each try anew.
+   */
+  readonly onReplay: Source["onReplay"];
 }
 
 const SIGNATURE_HEADER = "x-hex-signature";
@@ -17,12 +24,14 @@ export const SCHEMES = {
     name: "hex",
     signatureHeader: SIGNATURE_HEADER,
     timestampHeader: "x-hex-timestamp",
+    onReplay: "reject",
   },
   /** Signs the body alone, so a request is known again only by the replay guard. */
   "hex-body": {
     name: "hex-body",
     signatureHeader: SIGNATURE_HEADER,
     timestampHeader: null,
+    onReplay: "acknowledge",
   },
 } as const satisfies Record<string, Scheme>;
 

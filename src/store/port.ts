@@ -223,8 +223,9 @@ export interface StoreReader extends AuditReader, EventReader {
 export interface EventStore extends EventReader {
   /**
    * ATOMIC: replay claim, event, deliveries and audit entry. A claim that is already there makes the message
-   * `replayed`; else a known (source, id) makes it `duplicate` when the body is the same and `conflict` when not;
-   * else it is `accepted`, and only then an event and its deliveries are written. Every outcome but `replayed` claims.
+   * `replayed`, or `replayed_conflict` when the event with its id has another body; else a known (source, id) makes it
+   * `duplicate` when the body is the same and `conflict` when not; else it is `accepted`, and only then an event and its
+   * deliveries are written. Every outcome but a replay claims.
    */
   record: (record: EventRecord) => Promise<RecordOutcome>;
   /** ATOMIC: one step of the retention: a bounded number of old events with all that belongs to them, and the entry. */

@@ -45,13 +45,12 @@ export function createRecorder(
     if (event?.mac.equals(mac) === true) {
       return "replayed";
     }
+    const sameBody = event?.body_sha256.equals(bodySha256) === true;
     const claimed = claim.run(signedAt ?? TIMELESS, mac, source, receivedAt);
     if (claimed.changes === 0) {
-      return "replayed";
+      return sameBody ? "replayed" : "replayed_conflict";
     }
-    return event?.body_sha256.equals(bodySha256) === true
-      ? "duplicate"
-      : "conflict";
+    return sameBody ? "duplicate" : "conflict";
   }
 
   return (record) => {
