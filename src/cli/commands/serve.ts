@@ -65,8 +65,8 @@ async function serve(): Promise<void> {
       });
   });
   const service = await starting;
-  announce(emit, config, service);
   stopOnSignals(service, { emit, crash, end });
+  announce(emit, config, service);
 }
 
 type Crash = (
