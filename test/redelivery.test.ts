@@ -14,6 +14,7 @@ import {
   eventually,
   exchangeRaw,
   readTrail,
+  SECRET,
   startTestService,
   temporaryFolder,
   type TestService,
@@ -204,7 +205,7 @@ describe("the management API", () => {
       { at: 1, by: "alice" },
       {
         at: 1,
-        action: "config.reloaded",
+        action: "destination.paused",
         userId: "operator:alice",
         resource: "/destinations/forward",
         result: "success",
@@ -500,16 +501,86 @@ describe("the management API", () => {
     });
     await eventually(() => destination.attempts.length === 11);
     expect(
-      (await entriesOf("config.reloaded")).map(
-        ({ userId, resource, metadata }) => [userId, resource, metadata],
-      ),
+      (await service!.entries())
+        .filter(({ action }) => action.startsWith("destination."))
+        .map(({ action, userId, resource, result }) => [
+          action,
+          userId,
+          resource,
+          result,
+        ]),
     ).toEqual([
-      ["operator:carol", "/destinations/forward", { paused: true }],
-      ["operator:api", "/destinations/forward", { paused: false }],
+      [
+        "destination.paused",
+        "operator:carol",
+        "/destinations/forward",
+        "success",
+      ],
+      [
+        "destination.resumed",
+        "operator:api",
+        "/destinations/forward",
+        "success",
+      ],
     ]);
+    expect(await entriesOf("config.reloaded")).toEqual([]);
     expect((await api("POST", "/api/destinations/nobody/pause")).status).toBe(
       404,
     );
+  });
+
+  it("reads trails in which a pause is config.reloaded", async () => {
+    const file = path.join(folder.path, "hexhook.db");
+    await start();
+    await service!.stop();
+    const store = openSqliteStore({
+      checkpoints: CHECKPOINTS,
+      file,
+      writer: "older",
+      now: Date.now,
+      onFatal: () => undefined,
+      delivers: false,
+    });
+    const at = Date.now();
+    await store.setPaused(
+      "forward",
+      { at, by: "alice" },
+      {
+        at,
+        action: "config.reloaded",
+        userId: "operator:alice",
+        resource: "/destinations/forward",
+        result: "success",
+        metadata: { paused: true },
+      },
+    );
+    await store.close();
+
+    await start();
+    const found = await api("GET", "/api/audit?action=config.reloaded");
+    expect(found.json["entries"]).toMatchObject([
+      { userId: "operator:alice", metadata: { paused: true } },
+    ]);
+    const resumed = await api("POST", "/api/destinations/forward/resume", {
+      body: { as: "bob" },
+    });
+    expect(resumed.json["paused"]).toBe(false);
+    expect(await entriesOf("destination.resumed")).toMatchObject([
+      { userId: "operator:bob", resource: "/destinations/forward" },
+    ]);
+    const env = { HEX_SECRET: SECRET, DATABASE_URL: `sqlite:${file}` };
+    const tail = await hexhook(
+      ["audit", "tail", "--action", "config.reloaded"],
+      { cwd: folder.path, env },
+    );
+    expect(tail.stdout).toMatch(
+      /config\.reloaded\s+forward\s+paused\s+operator:alice/,
+    );
+    const verified = await hexhook(["audit", "verify"], {
+      cwd: folder.path,
+      env,
+    });
+    expect(verified.code).toBe(0);
   });
 
   it("pauses a destination for every process on the store", async () => {

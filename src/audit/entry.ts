@@ -12,6 +12,8 @@ export const AUDIT_ACTIONS = [
   "delivery.failed",
   "delivery.exhausted",
   "delivery.redelivered",
+  "destination.paused",
+  "destination.resumed",
   "secret.reloaded",
   "secret.overdue",
   "config.reloaded",

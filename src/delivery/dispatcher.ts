@@ -1,4 +1,4 @@
-import { type AuditDraft, clipText } from "../audit/entry.ts";
+import { type AuditAction, type AuditDraft, clipText } from "../audit/entry.ts";
 import type { DestinationStatus } from "./destination-status.ts";
 import type { Destination } from "../domain/model.ts";
 import type { Control, DeliveryQueue } from "../store/port.ts";
@@ -229,7 +229,11 @@ export function createDispatcher(
   };
 }
 
-/** Pausing changes what the service is configured to do, so that is the action it is written under. */
+const PAUSE_ACTIONS = {
+  pause: "destination.paused",
+  resume: "destination.resumed",
+} as const satisfies Record<string, AuditAction>;
+
 function pauseEntry(change: {
   name: string;
   operator: string;
@@ -239,10 +243,10 @@ function pauseEntry(change: {
   const { name, operator, paused, at } = change;
   return {
     at,
-    action: "config.reloaded",
+    action: PAUSE_ACTIONS[paused ? "pause" : "resume"],
     userId: `operator:${operator}`,
     resource: clipText(`/destinations/${name}`),
     result: "success",
-    metadata: { paused },
+    metadata: {},
   };
 }

@@ -80,6 +80,7 @@ function factsOf(entry: ParsedEntry): string[] {
       value === 1 ? [] : `tries=${shown(value)}`,
     ),
     ...fact("faults", (value) => [value].flat().map(shown)),
+    // Only in entries of before `destination.paused` and `destination.resumed`.
     ...fact("paused", (value) => (value === true ? "paused" : "resumed")),
     ...fact("attempt", (value) => `attempt=${shown(value)}`),
     ...(entry.userId.startsWith("operator:") ? [shown(entry.userId)] : []),
