@@ -46,7 +46,7 @@ function inSources(pattern: RegExp): Set<string> {
 
 const variables = Object.entries(VARIABLES) as [
   string,
-  { default?: string; secret?: true },
+  { default?: string; secret?: true; reload?: true },
 ][];
 
 const defaults = variables.flatMap(([name, definition]) =>
@@ -101,6 +101,15 @@ describe("the documents", () => {
     for (const [name, value] of defaults) {
       expect(example).toContain(`\n#${name}=${value}\n`);
     }
+  });
+
+  it("list every variable that a reload applies in docs/secrets.md, and no other", () => {
+    const [, list = ""] = read("docs/secrets.md").split("A reload applies:");
+    const [applied = ""] = list.split("Any other variable");
+    const names = [...applied.matchAll(/`([A-Z_]+)`/g)].map(([, n]) => n!);
+    expect(sorted(names)).toEqual(
+      sorted(variables.flatMap(([name, { reload }]) => (reload ? [name] : []))),
+    );
   });
 
   it("list every error code with its status, and no other", () => {

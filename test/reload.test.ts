@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { spawn } from "node:child_process";
+import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
 import {
   mkdirSync,
@@ -12,6 +13,7 @@ import {
 import path from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type Environment, loadConfig } from "../src/config/load-config.ts";
+import { type VariableName, VARIABLES } from "../src/config/variables.ts";
 import { keyIdOf } from "../src/domain/key-id.ts";
 import type { SchemeName } from "../src/signature/scheme.ts";
 import {
@@ -362,6 +364,89 @@ describe("SIGHUP", () => {
         },
       },
     ]);
+  });
+});
+
+describe("a reload", () => {
+  /** For each variable a value that differs from the one before. */
+  const OTHERS: Readonly<Record<VariableName, string>> = {
+    HOST: "127.0.0.2",
+    PORT: "3456",
+    ADMIN_HOST: "127.0.0.2",
+    ADMIN_PORT: "3457",
+    ADMIN_TOKEN: "a-token-of-the-api-0123456789abc",
+    PUBLIC_URL: "https://hooks.example.com",
+    DATABASE_URL: "sqlite:other.db",
+    HEX_SECRET: OTHER_SECRET,
+    HEX_SECRET_CREATED_AT: "2026-01-01",
+    HEX_SECRET_PREVIOUS: THIRD_SECRET,
+    HEX_SECRET_PREVIOUS_EXPIRES_AT: "2099-01-01",
+    HEX_SIGNATURE_SCHEME: "hex-body",
+    HEX_API_URL: "https://api.example.com",
+    HEX_API_KEY: "api-key-0123456789abcdef",
+    HEX_READ_KEY: "read-key-0123456789abcdef",
+    HEX_WRITE_KEY: "write-key-0123456789abcdef",
+    HEXHOOK_ENV: "staging",
+    HEX_SCOPES: "read:health",
+    HEX_REQUIRED_SCOPES: "read:health",
+    REPLAY_WINDOW_SECONDS: "60",
+    EVENT_RETENTION_DAYS: "10",
+    AUDIT_RETENTION_DAYS: "10",
+    MAX_BODY_BYTES: "1000",
+    FORWARD_URL: "http://127.0.0.1:8/",
+    FORWARD_SECRET: "a-secret-to-forward-with-0123456789",
+    HANDLERS: "other.mjs",
+    RETRY_SCHEDULE: "1s",
+    ATTEMPT_TIMEOUT: "1s",
+    TRUST_PROXY: "1",
+    AUDIT_STDOUT: "json",
+    AUDIT_FILE: "audit.log",
+    AUDIT_SIGNING_KEY: generateKeyPairSync("ed25519")
+      .privateKey.export({ type: "pkcs8", format: "pem" })
+      .toString(),
+    AUDIT_ANALYTICS: "on",
+    LOG_LEVEL: "debug",
+    MAX_CONNECTIONS: "1000",
+    KEEP_ALIVE_SECONDS: "10",
+    DRAIN_SECONDS: "1",
+    SHUTDOWN_SECONDS: "10",
+    HEXHOOK_CONFIG: "empty.yaml",
+  };
+
+  it("applies each variable, or leaves it to the next start, as its row says", async () => {
+    const file = write("empty.yaml", "{}");
+    const { given } = await start({
+      HEX_SECRET: SECRET,
+      HEX_WRITE_KEY: "write-key-of-the-start-0123456789",
+      AUDIT_ANALYTICS: "off",
+      FORWARD_URL: "http://127.0.0.1:9/",
+    });
+    const before = { ...given };
+    for (const [name, value] of Object.entries(OTHERS)) {
+      given[name] = name === "HEXHOOK_CONFIG" ? file : value;
+      const known = (await service!.entries()).length;
+      await service!.reload();
+      const news = (await service!.entries()).slice(known);
+      const told = news.find(({ action }) => action === "config.reloaded");
+      const row: { kind: unknown; reload?: true } =
+        VARIABLES[name as VariableName];
+      const secrets = news.filter(
+        ({ action, metadata }) =>
+          action === "secret.reloaded" && metadata["changed"] === true,
+      );
+      expect([name, told?.result, told?.metadata["pending"]]).toEqual([
+        name,
+        "success",
+        row.reload ? [] : [name],
+      ]);
+      expect([
+        name,
+        secrets.length > 0 ||
+          (told?.metadata["changed"] as string[]).includes(name),
+      ]).toEqual([name, row.reload === true]);
+      given[name] = before[name];
+      await service!.reload();
+    }
   });
 });
 

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import { RELOADED_VARIABLES } from "../config/environment.ts";
 import type { Config } from "../config/load-config.ts";
 import {
   type AuditAction,
@@ -17,19 +18,6 @@ const MAX_TOLD = 20;
 
 /** Shorter ones could be guessed from their id. */
 const MIN_NAMED_LENGTH = 24;
-
-/** Settings that a reload brings into force; others wait for the next start. */
-const LIVE_SETTINGS: ReadonlySet<string> = new Set([
-  "HEX_SECRET_CREATED_AT",
-  "HEX_SECRET_PREVIOUS_EXPIRES_AT",
-  "HEX_SIGNATURE_SCHEME",
-  "HEX_API_URL",
-  "HEXHOOK_ENV",
-  "HEX_SCOPES",
-  "HEX_REQUIRED_SCOPES",
-  "FORWARD_URL",
-  "HEXHOOK_CONFIG",
-]);
 
 /** A secret, or some that belong together, with what may be told of them. */
 interface NamedSecret {
@@ -194,17 +182,20 @@ function settingsChanged(
   );
   return {
     changed: [
-      ...differing.filter((name) => LIVE_SETTINGS.has(name)),
+      ...differing.filter((name) => RELOADED_VARIABLES.has(name)),
       ...sources.map(({ name }) => `sources.${name}`),
     ],
     pending: [
-      ...differing.filter((name) => !LIVE_SETTINGS.has(name)),
-      ...(publicIdOf(before) === publicIdOf(after)
-        ? []
-        : ["AUDIT_SIGNING_KEY"]),
-      ...(before.auditAnalytics === after.auditAnalytics
-        ? []
-        : ["AUDIT_ANALYTICS"]),
+      ...new Set([
+        ...differing.filter((name) => !RELOADED_VARIABLES.has(name)),
+        ...(publicIdOf(before) === publicIdOf(after)
+          ? []
+          : ["AUDIT_SIGNING_KEY"]),
+        // It follows the write key too.
+        ...(before.auditAnalytics === after.auditAnalytics
+          ? []
+          : ["AUDIT_ANALYTICS"]),
+      ]),
     ],
   };
 }

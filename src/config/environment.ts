@@ -12,6 +12,7 @@ interface Definition {
   readonly default?: string;
   readonly secret?: true;
   readonly required?: true;
+  readonly reload?: true;
 }
 
 const DEFINITIONS: Readonly<Record<VariableName, Definition>> = VARIABLES;
@@ -21,6 +22,11 @@ export const VARIABLE_NAMES = Object.keys(VARIABLES) as VariableName[];
 /** Those that are also read from the file that NAME_FILE names. */
 export const SECRET_VARIABLE_NAMES = VARIABLE_NAMES.filter(
   (name) => DEFINITIONS[name].secret,
+);
+
+/** Those that a reload applies. */
+export const RELOADED_VARIABLES: ReadonlySet<string> = new Set(
+  VARIABLE_NAMES.filter((name) => DEFINITIONS[name].reload),
 );
 
 /** The process's environment, with `.env` of the working folder behind it; real variables win. */

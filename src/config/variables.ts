@@ -19,35 +19,44 @@ import {
 } from "./values.ts";
 
 /**
- * Every variable: its kind, and its default as text. `secret: true` = also as NAME_FILE. The README's table and
- * .env.example are held to this one by a test.
+ * Every variable: its kind, and its default as text. `secret: true` = also as NAME_FILE. `reload: true` = a reload applies
+ * it; the others wait for the next start. The README's table, .env.example and docs/secrets.md are held to this by a test.
  */
 export const VARIABLES = {
   HOST: { kind: text, default: "0.0.0.0" },
   PORT: { kind: integer(0, 65_535), default: "3000" },
   ADMIN_HOST: { kind: text, default: "127.0.0.1" },
   ADMIN_PORT: { kind: integer(0, 65_535), default: "3001" },
-  ADMIN_TOKEN: { kind: adminToken, secret: true },
+  ADMIN_TOKEN: { kind: adminToken, secret: true, reload: true },
   PUBLIC_URL: { kind: httpUrl },
   DATABASE_URL: { kind: storeUrl, default: "sqlite:data/hexhook.db" },
-  HEX_SECRET: { kind: signingSecret, secret: true, required: true },
-  HEX_SECRET_CREATED_AT: { kind: isoDate },
-  HEX_SECRET_PREVIOUS: { kind: signingSecret, secret: true },
-  HEX_SECRET_PREVIOUS_EXPIRES_AT: { kind: isoDate },
-  HEX_SIGNATURE_SCHEME: { kind: oneOf(SCHEME_NAMES), default: "hex" },
-  HEX_API_URL: { kind: httpUrl, default: "https://api.hex.com" },
-  HEX_API_KEY: { kind: apiKey, secret: true },
-  HEX_READ_KEY: { kind: apiKey, secret: true },
-  HEX_WRITE_KEY: { kind: apiKey, secret: true },
-  HEXHOOK_ENV: { kind: oneOf(ENVIRONMENTS) },
-  HEX_SCOPES: { kind: scopes },
-  HEX_REQUIRED_SCOPES: { kind: scopes },
+  HEX_SECRET: {
+    kind: signingSecret,
+    secret: true,
+    required: true,
+    reload: true,
+  },
+  HEX_SECRET_CREATED_AT: { kind: isoDate, reload: true },
+  HEX_SECRET_PREVIOUS: { kind: signingSecret, secret: true, reload: true },
+  HEX_SECRET_PREVIOUS_EXPIRES_AT: { kind: isoDate, reload: true },
+  HEX_SIGNATURE_SCHEME: {
+    kind: oneOf(SCHEME_NAMES),
+    default: "hex",
+    reload: true,
+  },
+  HEX_API_URL: { kind: httpUrl, default: "https://api.hex.com", reload: true },
+  HEX_API_KEY: { kind: apiKey, secret: true, reload: true },
+  HEX_READ_KEY: { kind: apiKey, secret: true, reload: true },
+  HEX_WRITE_KEY: { kind: apiKey, secret: true, reload: true },
+  HEXHOOK_ENV: { kind: oneOf(ENVIRONMENTS), reload: true },
+  HEX_SCOPES: { kind: scopes, reload: true },
+  HEX_REQUIRED_SCOPES: { kind: scopes, reload: true },
   REPLAY_WINDOW_SECONDS: { kind: integer(1, 900), default: "300" },
   EVENT_RETENTION_DAYS: { kind: integer(1, 36_500), default: "30" },
   AUDIT_RETENTION_DAYS: { kind: integer(1, 36_500), default: "400" },
   MAX_BODY_BYTES: { kind: integer(1, 26_214_400), default: "1048576" },
-  FORWARD_URL: { kind: httpUrl },
-  FORWARD_SECRET: { kind: outboundSecret, secret: true },
+  FORWARD_URL: { kind: httpUrl, reload: true },
+  FORWARD_SECRET: { kind: outboundSecret, secret: true, reload: true },
   HANDLERS: { kind: text },
   RETRY_SCHEDULE: {
     kind: durations,
@@ -71,7 +80,7 @@ export const VARIABLES = {
   DRAIN_SECONDS: { kind: integer(0, 3600), default: "3" },
   /** Not set: DRAIN_SECONDS and SHUTDOWN_SECONDS_AFTER_DRAIN. */
   SHUTDOWN_SECONDS: { kind: integer(1, 3600) },
-  HEXHOOK_CONFIG: { kind: text },
+  HEXHOOK_CONFIG: { kind: text, reload: true },
 } as const;
 
 /** The whole stop then takes 9 s by default: `docker stop` kills after 10 s. */
