@@ -1,6 +1,13 @@
-// Compiles src to dist and puts the SQL files beside it.
+// Compiles src to dist, puts the SQL files beside it, and keeps the declarations that the package exports.
 import { spawnSync } from "node:child_process";
-import { chmodSync, cpSync, rmSync } from "node:fs";
+import {
+  chmodSync,
+  cpSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 
@@ -21,3 +28,36 @@ cpSync("src/store/sqlite/migrations", "dist/store/sqlite/migrations", {
   recursive: true,
 });
 chmodSync("dist/cli.js", 0o755);
+keepExportedDeclarations("dist/index.d.ts");
+
+/**
+ * Drops every declaration that the entry does not reach: those name packages whose types users do not have. tsc leaves
+ * `.ts` in the specifiers of declarations; `.js` is what every version of TypeScript finds.
+ */
+function keepExportedDeclarations(entry) {
+  const reached = new Set([entry]);
+  for (const file of reached) {
+    const text = readFileSync(file, "utf8");
+    const rewritten = text.replace(
+      /((?:from |import\()")([^"]+)(")/g,
+      (_all, before, specifier, after) => {
+        if (specifier.startsWith("node:")) {
+          return before + specifier + after;
+        }
+        if (!/^\.{1,2}\/.*\.ts$/.test(specifier)) {
+          throw new Error(`${file} exports types of ${specifier}`);
+        }
+        const stem = specifier.replace(/\.ts$/, "");
+        reached.add(path.join(path.dirname(file), `${stem}.d.ts`));
+        return `${before}${stem}.js${after}`;
+      },
+    );
+    writeFileSync(file, rewritten);
+  }
+  for (const name of readdirSync("dist", { recursive: true })) {
+    const file = path.join("dist", name);
+    if (file.endsWith(".d.ts") && !reached.has(file)) {
+      rmSync(file);
+    }
+  }
+}

@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** What the package offers to a handlers module. */
 export type { AuditDraft } from "./audit/entry.ts";
 export { defineHandlers } from "./domain/define-handlers.ts";
