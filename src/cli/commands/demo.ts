@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Writable } from "node:stream";
@@ -107,7 +107,7 @@ async function runDemo(options: {
   await trail.close();
   rmSync(folder, { recursive: true, force: true });
   const right = failed.length === 0;
-  console.log(right ? HOW_TO_GO_ON : "\nSomething did not go as it should.");
+  console.log(right ? howToGoOn() : "\nSomething did not go as it should.");
   return right;
 }
 
@@ -187,7 +187,7 @@ async function showHandler(trail: AuditReader, check: Check): Promise<void> {
       ({ action }) => action === "delivery.succeeded",
     ).length;
   const ran = await until(async () => (await handled()) > 0);
-  console.log("\nThe handler in src/handlers/index.ts:");
+  console.log("\nThe built-in handler:");
   check(
     "ran once, for the valid delivery alone",
     ran && (await handled()) === 1,
@@ -269,11 +269,18 @@ It stays until Ctrl-C. In another terminal:
   });
 }
 
-const HOW_TO_GO_ON = `
+/** In a checkout the handlers are edited in place; an installed package is left alone. */
+function howToGoOn(): string {
+  const root = path.join(import.meta.dirname, "..", "..", "..");
+  const isCheckout = existsSync(path.join(root, "src"));
+  const example = path.relative("", path.join(root, ".env.example"));
+  return `
 All went as it should. How to go on:
-  1. cp .env.example .env, and put your Hex dashboard's signing secret into it
-  2. npm start
+  1. cp ${example} .env
+     and put your Hex dashboard's signing secret into it
+  2. ${isCheckout ? "npm start        " : "npx hexhook serve"}             the service
   3. npx hexhook send              a signed test delivery
   4. npx hexhook audit tail -f     what happens, as it happens
-  5. edit src/handlers/index.ts    what to do with an event
+  5. ${isCheckout ? "edit src/handlers/index.ts   " : "set HANDLERS=./handlers.mjs  "} what to do with an event
 `;
+}
