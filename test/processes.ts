@@ -86,14 +86,18 @@ function collect(child: ChildProcess): {
   };
 }
 
-/** A real `hexhook serve` in a process of its own, ready to receive. `via` runs it under another program. */
+/**
+ * A real `hexhook serve` in a process of its own, ready to receive. `via` runs it under another program; `cli` is
+ * the program file, such as that of an installed package.
+ */
 export async function serve(
   folder: string,
   env: Environment = {},
   via: readonly string[] = [],
+  cli = CLI,
 ) {
   const port = await freePort();
-  const [command, ...args] = [...via, process.execPath, CLI, "serve"];
+  const [command, ...args] = [...via, process.execPath, cli, "serve"];
   const child = spawn(command, args, {
     cwd: folder,
     env: environment({
