@@ -533,9 +533,8 @@ describe("the management API", () => {
     const file = path.join(folder.path, "hexhook.db");
     await start();
     await service!.stop();
-    const store = openSqliteStore({
+    const store = openStore(sqliteUrl(file), {
       checkpoints: CHECKPOINTS,
-      file,
       writer: "older",
       now: Date.now,
       onFatal: () => undefined,
