@@ -6,7 +6,7 @@ import { VARIABLES } from "../src/config/variables.ts";
 import { AUDIT_ACTIONS } from "../src/audit/entry.ts";
 import { CHECKS } from "../src/doctor/check-result.ts";
 import { PROBLEMS } from "../src/errors.ts";
-import { SCHEME_NAMES } from "../src/signature/scheme.ts";
+import { SCHEME_NAMES, SCHEMES } from "../src/signature/scheme.ts";
 import { SECRET } from "./harness.ts";
 import { hexhook } from "./processes.ts";
 
@@ -199,6 +199,11 @@ describe("the documents", () => {
     expect(sorted(firstColumn(read("docs/sources.md"), "Sources"))).toEqual(
       sorted(SCHEME_NAMES),
     );
+    for (const { name, onReplay } of Object.values(SCHEMES)) {
+      expect(read("docs/sources.md")).toMatch(
+        new RegExp(`^\\| \`${name}\` .*\\| \`${onReplay}\` +\\|$`, "m"),
+      );
+    }
   });
 
   it("name files that are there", () => {
