@@ -1,15 +1,15 @@
 /// <reference types="node" preserve="true" />
 /** What the package offers to a handlers module. */
 export type { AuditDraft } from "./audit/entry.ts";
-export { defineHandlers } from "./domain/define-handlers.ts";
-export type {
-  Handler,
-  HandlerContext,
-  HandlerEvent,
-  HandlerLogger,
-  Handlers,
-  HexApi,
-} from "./domain/model.ts";
+export {
+  defineHandlers,
+  type Handler,
+  type HandlerContext,
+  type HandlerEvent,
+  type HandlerLogger,
+  type Handlers,
+  type HexApi,
+} from "./domain/handler.ts";
 export type { EnvironmentName, ScopeRules } from "./hex-api/scopes.ts";
 export type { HexClientOptions } from "./hex-api/hex-call.ts";
 export { HexApiError, HexDeniedError } from "./hex-api/hex-error.ts";

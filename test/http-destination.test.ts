@@ -1,3 +1,4 @@
+import type { AttemptResult, ClaimedDelivery } from "../src/domain/delivery.ts";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
@@ -16,7 +17,6 @@ import {
   type Server,
   type Socket,
 } from "node:net";
-import type { AttemptResult, ClaimedDelivery } from "../src/domain/model.ts";
 import {
   createGuardedLookup,
   forbiddenHost,

@@ -1,5 +1,5 @@
+import type { AttemptResult, DeliveryState } from "../src/domain/delivery.ts";
 import { describe, expect, it } from "@jest/globals";
-import type { AttemptResult, DeliveryState } from "../src/domain/model.ts";
 import { parseRetryAfter } from "../src/domain/retry-after.ts";
 import { settle } from "../src/delivery/settle.ts";
 

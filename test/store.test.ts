@@ -1,9 +1,9 @@
+import type { ClaimedDelivery, DeliveryState } from "../src/domain/delivery.ts";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import Database from "better-sqlite3";
 import { symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { AuditDraft } from "../src/audit/entry.ts";
-import type { ClaimedDelivery, DeliveryState } from "../src/domain/model.ts";
 import type {
   ClaimRequest,
   EventFilter,

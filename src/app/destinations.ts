@@ -1,3 +1,5 @@
+import type { Handlers, HexApi } from "../domain/handler.ts";
+import type { Destination } from "../domain/destination.ts";
 import type { LookupFunction } from "node:net";
 import { isDeepStrictEqual } from "node:util";
 import type { Logger } from "pino";
@@ -7,7 +9,6 @@ import {
   type DestinationConfig,
   HANDLER_CONCURRENCY,
 } from "../config/destinations.ts";
-import type { Destination, Handlers, HexApi } from "../domain/model.ts";
 import { forbiddenLiteral } from "../delivery/http/address-guard.ts";
 import { createHandlerDestination } from "../delivery/handler/handler-destination.ts";
 import { createHttpDestination } from "../delivery/http/http-destination.ts";

@@ -1,6 +1,7 @@
+import type { Handlers } from "../domain/handler.ts";
+import type { Source } from "../domain/source.ts";
 import type { DestinationConfig } from "../config/destinations.ts";
 import type { Config } from "../config/load-config.ts";
-import type { Handlers, Source } from "../domain/model.ts";
 import { createRouter } from "../intake/routing.ts";
 import { configuredDestinations } from "./destinations.ts";
 

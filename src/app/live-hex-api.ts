@@ -1,7 +1,7 @@
+import type { HexApi } from "../domain/handler.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import type { Track } from "../audit/sinks/analytics-sink.ts";
 import type { HexApiConfig } from "../config/hex-api.ts";
-import type { HexApi } from "../domain/model.ts";
 import { createCallSummary } from "../hex-api/call-summary.ts";
 import type { HexClientOptions } from "../hex-api/hex-call.ts";
 import { HexReader } from "../hex-api/hex-reader.ts";

@@ -1,6 +1,7 @@
+import type { Handlers } from "../domain/handler.ts";
+import type { Destination } from "../domain/destination.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import type { Config } from "../config/load-config.ts";
-import type { Destination, Handlers } from "../domain/model.ts";
 import type { DestinationConfig } from "../config/destinations.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { asError, ConfigError } from "../errors.ts";

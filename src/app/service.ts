@@ -1,3 +1,4 @@
+import type { Destination } from "../domain/destination.ts";
 import type { KeyObject } from "node:crypto";
 import type { Writable } from "node:stream";
 import { createCheckpoints } from "../audit/checkpoint.ts";
@@ -9,7 +10,6 @@ import {
 import type { DestinationConfig } from "../config/destinations.ts";
 import type { Config } from "../config/load-config.ts";
 import { createDispatcher, type Dispatcher } from "../delivery/dispatcher.ts";
-import type { Destination } from "../domain/model.ts";
 import type { StoreError } from "../errors.ts";
 import type { ServerLimits } from "../http/server.ts";
 import { createIntake } from "../intake/intake.ts";

@@ -1,3 +1,4 @@
+import type { Source } from "../domain/source.ts";
 import { asciiJson } from "../json/ascii.ts";
 import {
   type AuditDraft,
@@ -6,7 +7,6 @@ import {
   MAX_LINE_BYTES,
 } from "./entry.ts";
 import type { ChainHead, EntryPlace } from "./chain.ts";
-import type { Source } from "../domain/model.ts";
 
 /** So much of an entry is left to its metadata, in bytes. */
 const MAX_METADATA = MAX_LINE_BYTES - 600;

@@ -1,4 +1,4 @@
-import type { Source } from "../domain/model.ts";
+import type { Source } from "../domain/source.ts";
 import { networkFault, UsageError } from "../errors.ts";
 import { schemeOf } from "../signature/scheme.ts";
 import { signHeaders } from "../signature/sign.ts";

@@ -1,4 +1,4 @@
-import type { Source } from "../domain/model.ts";
+import type { Source } from "../domain/source.ts";
 import { UsageError } from "../errors.ts";
 
 /** The configured source of that name. Throws UsageError when there is none. */

@@ -1,4 +1,5 @@
-import type { Route, Source } from "../domain/model.ts";
+import type { Route } from "../domain/destination.ts";
+import type { Source } from "../domain/source.ts";
 import { outboundKey } from "../delivery/http/standard-webhooks.ts";
 import type { DestinationEntry } from "./destination-entry.ts";
 import { lineAt } from "./errors.ts";

@@ -1,3 +1,4 @@
+import type { Source } from "../domain/source.ts";
 import type { KeyObject } from "node:crypto";
 import {
   type DestinationEntry,
@@ -31,7 +32,6 @@ import {
   type ValueOf,
   type VariableName,
 } from "./variables.ts";
-import type { Source } from "../domain/model.ts";
 import type { StoreUrl } from "../store/url.ts";
 import { ConfigError } from "../errors.ts";
 

@@ -1,5 +1,5 @@
+import type { SigningSecret, Source } from "../domain/source.ts";
 import { keyIdOf } from "../domain/key-id.ts";
-import type { SigningSecret, Source } from "../domain/model.ts";
 import { schemeOf } from "../signature/scheme.ts";
 import { type Environment, readVariables } from "./environment.ts";
 import { collecting, lineAt } from "./errors.ts";

@@ -1,4 +1,4 @@
-import type { AttemptResult } from "../domain/model.ts";
+import type { AttemptResult } from "../domain/delivery.ts";
 
 /**
  * One attempt that ends when its time is up or it is cut off, whether what makes it heeds its signal or not. Never

@@ -1,4 +1,4 @@
-import type { Destination } from "../domain/model.ts";
+import type { Destination } from "../domain/destination.ts";
 import type { PausedDestination } from "../store/port.ts";
 
 /** What an operator sees of a circuit breaker. */

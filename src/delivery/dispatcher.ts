@@ -1,6 +1,6 @@
+import type { Destination } from "../domain/destination.ts";
 import { type AuditAction, type AuditDraft, clipText } from "../audit/entry.ts";
 import type { DestinationStatus } from "./destination-status.ts";
-import type { Destination } from "../domain/model.ts";
 import type { Control, DeliveryQueue } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";

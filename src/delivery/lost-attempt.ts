@@ -1,4 +1,5 @@
-import type { DeliveryState, Destination } from "../domain/model.ts";
+import type { Destination } from "../domain/destination.ts";
+import type { DeliveryState } from "../domain/delivery.ts";
 
 /** So many deaths of the process during attempts of one delivery are put down to it. */
 const MAX_CRASHES = 5;

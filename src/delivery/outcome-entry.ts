@@ -1,14 +1,14 @@
+import type {
+  AttemptResult,
+  ClaimedDelivery,
+  DeliveryState,
+} from "../domain/delivery.ts";
 import {
   type AuditAction,
   type AuditDraft,
   type AuditMetadata,
   clipText,
 } from "../audit/entry.ts";
-import type {
-  AttemptResult,
-  ClaimedDelivery,
-  DeliveryState,
-} from "../domain/model.ts";
 import type { LostAttempt } from "../store/port.ts";
 
 const ACTIONS = {

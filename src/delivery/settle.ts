@@ -1,5 +1,5 @@
+import type { AttemptResult, DeliveryState } from "../domain/delivery.ts";
 import { waitAfterAttempt } from "../domain/backoff.ts";
-import type { AttemptResult, DeliveryState } from "../domain/model.ts";
 
 /** No destination puts an attempt off for longer by `Retry-After`: a schedule that waits longer still does. */
 const MAX_RETRY_AFTER_MS = 3_600_000;

@@ -1,11 +1,8 @@
+import type { Destination } from "../domain/destination.ts";
+import type { AttemptResult, ClaimedDelivery } from "../domain/delivery.ts";
 import { setMaxListeners } from "node:events";
 import type { WorkerStatus } from "./destination-status.ts";
 import { afterLostAttempt } from "./lost-attempt.ts";
-import type {
-  AttemptResult,
-  ClaimedDelivery,
-  Destination,
-} from "../domain/model.ts";
 import { settle } from "./settle.ts";
 import type { DeliveryQueue, LostAttempt, Settlement } from "../store/port.ts";
 import { createInterruptibleSleep } from "../background/interruptible-sleep.ts";

@@ -1,5 +1,5 @@
+import type { Source } from "../domain/source.ts";
 import type { HexApiConfig } from "../config/hex-api.ts";
-import type { Source } from "../domain/model.ts";
 import type { ScanProgress } from "./scan.ts";
 
 /** What the audit trail of the store amounts to. */

@@ -1,5 +1,5 @@
+import type { DeliveryState } from "../domain/delivery.ts";
 import { createGlob } from "../domain/glob.ts";
-import type { DeliveryState } from "../domain/model.ts";
 import type { EventFilter } from "../store/port.ts";
 
 /** The states of a delivery, as operators name them. */

@@ -1,8 +1,5 @@
-import type {
-  DeliveryStatus,
-  EventDetail,
-  EventStatus,
-} from "../domain/model.ts";
+import type { EventDetail, EventStatus } from "../domain/event-status.ts";
+import type { DeliveryStatus } from "../domain/delivery.ts";
 
 /** Events as the management API and `--json` show them: times in ISO 8601, and never a body. */
 

@@ -1,4 +1,4 @@
-import type { EventDetail } from "../domain/model.ts";
+import type { EventDetail } from "../domain/event-status.ts";
 import type { EventReader } from "../store/port.ts";
 
 /** What a reference names: one event, none, or one in each of several sources. */

@@ -1,4 +1,4 @@
-import type { EventStatus } from "../domain/model.ts";
+import type { EventStatus } from "../domain/event-status.ts";
 import type { EventReader, EventScan } from "../store/port.ts";
 
 /** So many events at most are asked for in one step. */

@@ -1,5 +1,6 @@
+import type { EventStatus } from "../domain/event-status.ts";
+import type { DeliveryStatus } from "../domain/delivery.ts";
 import { type AuditDraft, clipText } from "../audit/entry.ts";
-import type { DeliveryStatus, EventStatus } from "../domain/model.ts";
 import type {
   DeliveryFacts,
   EventFilter,

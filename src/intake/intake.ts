@@ -1,7 +1,8 @@
+import type { NewEvent, RecordOutcome } from "../domain/event.ts";
+import type { Source } from "../domain/source.ts";
 import { hash as digest } from "node:crypto";
 import type { AuditLimiter } from "../audit/audit-limiter.ts";
 import type { AuditAction, AuditDraft, AuditMetadata } from "../audit/entry.ts";
-import type { NewEvent, RecordOutcome, Source } from "../domain/model.ts";
 import { judgeWindow, skewSeconds } from "../domain/replay-window.ts";
 import { PROBLEMS, type ProblemCode } from "../errors.ts";
 import type { SignedMessage } from "../signature/message.ts";

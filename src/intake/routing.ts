@@ -1,4 +1,5 @@
-import type { NewDelivery, Route } from "../domain/model.ts";
+import type { Route } from "../domain/destination.ts";
+import type { NewDelivery } from "../domain/delivery.ts";
 import { createOrderKey } from "./order-key.ts";
 
 const PATTERN = /^(?:\*|[^*]+\.\*|[^*]+)$/;

@@ -1,6 +1,6 @@
+import type { Source } from "../domain/source.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import { judgeKeyAge } from "../domain/key-age.ts";
-import type { Source } from "../domain/model.ts";
 import { createInterval } from "../background/interval.ts";
 import type { BackgroundService } from "../background/lifecycle.ts";
 import type { Emit } from "../telemetry/happening.ts";

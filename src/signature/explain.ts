@@ -1,4 +1,4 @@
-import type { Source } from "../domain/model.ts";
+import type { Source } from "../domain/source.ts";
 import { skewSeconds } from "../domain/replay-window.ts";
 import { parseTimestamp } from "./grammar.ts";
 import { headerOf, type SignedMessage } from "./message.ts";

@@ -1,4 +1,4 @@
-import type { Source } from "../domain/model.ts";
+import type { Source } from "../domain/source.ts";
 
 /**
  * A signature scheme as data (SCHEMES table of docs/sources.md): which headers carry it and what is signed.

@@ -1,5 +1,5 @@
+import type { SigningSecret, Source } from "../domain/source.ts";
 import { timingSafeEqual } from "node:crypto";
-import type { SigningSecret, Source } from "../domain/model.ts";
 import { parseHexSignature, parseTimestamp } from "./grammar.ts";
 import { identify } from "./identify.ts";
 import { macOf } from "./mac.ts";

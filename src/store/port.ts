@@ -1,17 +1,18 @@
-import type { ChainHead, Checkpoints } from "../audit/chain.ts";
-import type { AuditDraft } from "../audit/entry.ts";
+import type { EventDetail, EventStatus } from "../domain/event-status.ts";
 import type {
   AttemptResult,
   ClaimedDelivery,
   DeliveryState,
-  EventDetail,
-  EventStatus,
   NewDelivery,
+} from "../domain/delivery.ts";
+import type {
   NewEvent,
   RecordOutcome,
   ReplayClaim,
   StoredEvent,
-} from "../domain/model.ts";
+} from "../domain/event.ts";
+import type { ChainHead, Checkpoints } from "../audit/chain.ts";
+import type { AuditDraft } from "../audit/entry.ts";
 import type { StoreError } from "../errors.ts";
 
 /** One verified message with everything that is written beside it. */

@@ -1,3 +1,4 @@
+import type { Source } from "../../domain/source.ts";
 import { asciiJson } from "../../json/ascii.ts";
 import path from "node:path";
 import type { Command } from "commander";
@@ -10,7 +11,6 @@ import {
   type Environment,
 } from "../../config/load-config.ts";
 import { secretFilesOf } from "../../config/environment.ts";
-import type { Source } from "../../domain/model.ts";
 import { shown, TERMINAL_WIDTH, wrapText } from "../ui/terminal-text.ts";
 import {
   CHECKS,

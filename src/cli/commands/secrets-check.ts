@@ -1,3 +1,4 @@
+import type { SigningSecret } from "../../domain/source.ts";
 import type { Command } from "commander";
 import {
   loadHexApi,
@@ -6,7 +7,6 @@ import {
 } from "../../config/load-config.ts";
 import { type KeyAge, judgeKeyAge } from "../../domain/key-age.ts";
 import { lastUseOf } from "../../audit/search/key-use.ts";
-import type { SigningSecret } from "../../domain/model.ts";
 import type { AuditReader } from "../../store/port.ts";
 import { EXIT } from "../../errors.ts";
 import { print } from "../ui/print.ts";

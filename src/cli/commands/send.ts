@@ -1,3 +1,4 @@
+import type { Source } from "../../domain/source.ts";
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
@@ -6,7 +7,6 @@ import {
   readEnvironment,
   readVariables,
 } from "../../config/load-config.ts";
-import type { Source } from "../../domain/model.ts";
 import { asError, EXIT, UsageError } from "../../errors.ts";
 import { parseCount, parseTimestampOption } from "../options/parse.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";

@@ -1,6 +1,6 @@
+import type { DeliveryState } from "../../domain/delivery.ts";
 import { type Command, Option } from "commander";
 import { DELIVERY_STATES } from "../../events/event-filter.ts";
-import type { DeliveryState } from "../../domain/model.ts";
 import { parseSinceOption } from "./parse.ts";
 
 /** The options that choose events, for the commands that share them. */

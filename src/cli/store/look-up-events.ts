@@ -1,6 +1,6 @@
+import type { EventDetail } from "../../domain/event-status.ts";
 import { asciiJson } from "../../json/ascii.ts";
 import { findEvent } from "../../events/event-reference.ts";
-import type { EventDetail } from "../../domain/model.ts";
 import type { EventReader } from "../../store/port.ts";
 import { UsageError } from "../../errors.ts";
 

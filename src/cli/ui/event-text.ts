@@ -1,8 +1,5 @@
-import type {
-  DeliveryStatus,
-  EventDetail,
-  EventStatus,
-} from "../../domain/model.ts";
+import type { EventDetail, EventStatus } from "../../domain/event-status.ts";
+import type { DeliveryStatus } from "../../domain/delivery.ts";
 import { shown, shownTime, TERMINAL_WIDTH, wrap } from "./terminal-text.ts";
 
 /** Events for a person, in the width of a terminal. */

@@ -1,14 +1,13 @@
-import { decodeJson } from "../../json/decode.ts";
 import type {
-  AttemptResult,
-  Destination,
   Handler,
   HandlerEvent,
   HandlerLogger,
   HexApi,
-  Route,
-  StoredEvent,
-} from "../../domain/model.ts";
+} from "../../domain/handler.ts";
+import type { Destination, Route } from "../../domain/destination.ts";
+import type { AttemptResult } from "../../domain/delivery.ts";
+import type { StoredEvent } from "../../domain/event.ts";
+import { decodeJson } from "../../json/decode.ts";
 import type { Emit } from "../../telemetry/happening.ts";
 
 export interface HandlerDestinationOptions extends Route {

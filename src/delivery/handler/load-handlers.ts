@@ -1,6 +1,6 @@
+import type { Handler, Handlers } from "../../domain/handler.ts";
 import path from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Handler, Handlers } from "../../domain/model.ts";
 import { isEventPattern } from "../../intake/routing.ts";
 import { asError, ConfigError } from "../../errors.ts";
 

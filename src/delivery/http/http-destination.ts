@@ -1,11 +1,7 @@
+import type { Destination, Route } from "../../domain/destination.ts";
+import type { AttemptResult, ClaimedDelivery } from "../../domain/delivery.ts";
 import { hash as digest } from "node:crypto";
 import type { LookupFunction } from "node:net";
-import type {
-  AttemptResult,
-  ClaimedDelivery,
-  Destination,
-  Route,
-} from "../../domain/model.ts";
 import { parseRetryAfter } from "../../domain/retry-after.ts";
 import { networkFault } from "../../errors.ts";
 import {

@@ -1,3 +1,4 @@
+import type { EventDetail, EventStatus } from "../../domain/event-status.ts";
 import type { Request, RequestHandler } from "express";
 import { z } from "zod";
 import {
@@ -6,7 +7,6 @@ import {
 } from "../../events/event-filter.ts";
 import { eventDetailJson, eventJson } from "../../events/event-json.ts";
 import { findEvent } from "../../events/event-reference.ts";
-import type { EventDetail, EventStatus } from "../../domain/model.ts";
 import {
   redeliver,
   redeliverables,

@@ -1,6 +1,6 @@
+import type { Source } from "../../domain/source.ts";
 import type { IncomingMessage } from "node:http";
 import type { RequestHandler } from "express";
-import type { Source } from "../../domain/model.ts";
 import { AppError, methodNotAllowed } from "../../errors.ts";
 import type { createIntake } from "../../intake/intake.ts";
 import { isIdentityEncoding, isJsonMediaType } from "../media-type.ts";

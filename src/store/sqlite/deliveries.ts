@@ -1,10 +1,10 @@
-import type { Database } from "better-sqlite3";
-import type { AuditDraft } from "../../audit/entry.ts";
 import type {
   AttemptResult,
   ClaimedDelivery,
   DeliveryState,
-} from "../../domain/model.ts";
+} from "../../domain/delivery.ts";
+import type { Database } from "better-sqlite3";
+import type { AuditDraft } from "../../audit/entry.ts";
 import type { ClaimRequest, LostAttempt, Settlement } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { createEventRows } from "./event-rows.ts";

@@ -1,5 +1,5 @@
+import type { StoredEvent } from "../../domain/event.ts";
 import type { Database } from "better-sqlite3";
-import type { StoredEvent } from "../../domain/model.ts";
 
 interface EventRow {
   readonly seq: number;

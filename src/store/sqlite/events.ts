@@ -1,10 +1,7 @@
+import type { EventStatus } from "../../domain/event-status.ts";
+import type { DeliveryState, DeliveryStatus } from "../../domain/delivery.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { Database } from "better-sqlite3";
-import type {
-  DeliveryState,
-  DeliveryStatus,
-  EventStatus,
-} from "../../domain/model.ts";
 import type { EventFilter, EventReader, EventScan } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { AFTER_ANOTHER } from "./order.ts";

@@ -1,5 +1,5 @@
+import type { RecordOutcome } from "../../domain/event.ts";
 import type { Database } from "better-sqlite3";
-import type { RecordOutcome } from "../../domain/model.ts";
 import type { EventRecord } from "../port.ts";
 import type { Order } from "./order.ts";
 

@@ -1,6 +1,6 @@
+import type { DeliveryState } from "../../domain/delivery.ts";
 import type { Database } from "better-sqlite3";
 import type { AuditDraft } from "../../audit/entry.ts";
-import type { DeliveryState } from "../../domain/model.ts";
 import type { DeliveryQueue, RedeliveryOutcome } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";

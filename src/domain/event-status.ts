@@ -1,0 +1,24 @@
+import type { AttemptRecord, DeliveryStatus } from "./delivery.ts";
+
+/** A stored event with its deliveries, without its body. */
+export interface EventStatus {
+  /** The order of acceptance. */
+  readonly seq: number;
+  readonly source: string;
+  readonly id: string;
+  readonly type: string;
+  readonly receivedAt: number;
+  readonly bodyBytes: number;
+  readonly deliveries: readonly DeliveryStatus[];
+}
+
+/** The same with all that is kept of it but the body. */
+export interface EventDetail extends EventStatus {
+  readonly contentType: string;
+  readonly headers: Readonly<Record<string, string>>;
+  /** 64 hex digits. */
+  readonly bodySha256: string;
+  readonly deliveries: readonly (DeliveryStatus & {
+    readonly attempts: readonly AttemptRecord[];
+  })[];
+}

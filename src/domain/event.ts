@@ -1,0 +1,37 @@
+/** One verified message, ready to be stored. `body` is the exact bytes that were signed. */
+export interface NewEvent {
+  readonly source: string;
+  readonly id: string;
+  readonly type: string;
+  readonly receivedAt: number;
+  readonly contentType: string;
+  /** JSON object of lower-case header names and values, without credentials and signatures. */
+  readonly headers: string;
+  readonly body: Buffer;
+  /** 32 bytes. */
+  readonly bodySha256: Buffer;
+}
+
+/** One verified message as it was stored. */
+export interface StoredEvent extends Omit<NewEvent, "bodySha256"> {
+  readonly seq: number;
+}
+
+/**
+ * What the replay guard remembers of a verified request: its MAC, under the second it was signed at,
+ * or under null for a scheme that signs no time (then for as long as the event is kept). The MAC covers
+ * the event id: two requests with one MAC are for one event.
+ */
+export interface ReplayClaim {
+  readonly signedAt: number | null;
+  readonly mac: Buffer;
+}
+
+/** What became of a verified message, decided by the store's unique keys. */
+export type RecordOutcome =
+  | "accepted"
+  | "duplicate"
+  | "replayed"
+  | "conflict"
+  /** A replay of a conflict: nothing of this body was ever stored. */
+  | "replayed_conflict";

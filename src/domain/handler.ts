@@ -1,0 +1,68 @@
+/** What a handler is given besides the event. */
+export interface HandlerContext {
+  /** Aborts when the attempt has used up `ATTEMPT_TIMEOUT` or the service stops. */
+  readonly signal: AbortSignal;
+  /** Counts from 1. */
+  readonly attempt: number;
+  readonly logger: HandlerLogger;
+  readonly hex: HexApi;
+}
+
+/**
+ * The Hex API with the keys that are configured. Each call is held to HEX_SCOPES first and audited; without a key, or a
+ * scope that covers it, it rejects and nothing is sent.
+ */
+export interface HexApi {
+  readonly reader: {
+    /** `GET /health`; needs `read:health`. */
+    health(options?: {
+      readonly signal?: AbortSignal;
+    }): Promise<{ readonly status: number; readonly body: unknown }>;
+  };
+  readonly writer: {
+    /** Tells Hex analytics of an event, or of many; needs `write:audit`. */
+    track(
+      event: string,
+      properties:
+        | Readonly<Record<string, unknown>>
+        | readonly Readonly<Record<string, unknown>>[],
+      options?: {
+        readonly idempotencyKey?: string;
+        readonly signal?: AbortSignal;
+      },
+    ): Promise<void>;
+  };
+}
+
+/** The operational log (stderr), bound to the event at hand. */
+export interface HandlerLogger {
+  debug(fields: object, message?: string): void;
+  info(fields: object, message?: string): void;
+  warn(fields: object, message?: string): void;
+  error(fields: object, message?: string): void;
+}
+
+/** The event as a handler sees it. `rawBody` is the exact bytes received; `payload` is parsed from them. */
+export interface HandlerEvent {
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  readonly receivedAt: Date;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly rawBody: Buffer;
+  readonly payload: Readonly<Record<string, unknown>>;
+}
+
+/** Brings one event home. Throwing, rejecting or outliving `ATTEMPT_TIMEOUT` fails the attempt. */
+export type Handler = (event: HandlerEvent, context: HandlerContext) => unknown;
+
+/** Event type patterns (`resource.created`, `resource.*`, `*`) and their functions. */
+export type Handlers = Readonly<Record<string, Handler>>;
+
+/**
+ * Gives a handlers module its types: `export default defineHandlers({ "invoice.paid": async (event, context) => … })`.
+ * Returns what it is given.
+ */
+export function defineHandlers<T extends Handlers>(handlers: T): T {
+  return handlers;
+}
