@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import Database from "better-sqlite3";
 import { symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { AuditDraft } from "../src/audit/entry.ts";
@@ -15,6 +14,7 @@ import { createGroupCommit } from "../src/store/group-commit.ts";
 import { openSqliteStore } from "../src/store/sqlite/store.ts";
 import { asStoreError } from "../src/store/sqlite/store-error.ts";
 import { CHECKPOINTS, readTrail, temporaryFolder } from "./harness.ts";
+import { openFile } from "./store-file.ts";
 
 /** What every store must do, whatever it is made of; each kind opens its own. */
 interface Kind {
@@ -794,7 +794,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await store.probe();
     await store.append(draft("server.started"));
     await store.probe();
-    const db = new Database(path.join(folder.path, "hexhook.db"));
+    const db = openFile(path.join(folder.path, "hexhook.db"));
     db.exec("DELETE FROM audit_writer");
     db.close();
     const changed = { code: "AUDIT_CHANGED" };
@@ -826,7 +826,7 @@ describe("SQLite", () => {
     const store = KINDS[0]!.open(folder.path, "w", () => 1);
     await store.append(draft("server.started"));
     await Promise.all([store.append(draft("server.stopped")), store.probe()]);
-    const db = new Database(path.join(folder.path, "hexhook.db"));
+    const db = openFile(path.join(folder.path, "hexhook.db"));
     db.exec("DELETE FROM audit_entry WHERE position = 2");
     db.close();
     await expect(store.probe()).rejects.toMatchObject({

@@ -1,5 +1,4 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Database } from "better-sqlite3";
 import type {
   DeliveryState,
   DeliveryStatus,
@@ -7,6 +6,7 @@ import type {
 } from "../../domain/model.ts";
 import type { EventFilter, EventReader, EventScan } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
+import { asBuffer, asText, type Database, textBytes } from "./driver.ts";
 import { AFTER_ANOTHER } from "./order.ts";
 
 /** So many events are looked at in one step: a few milliseconds. */
@@ -15,8 +15,8 @@ const STEP = 500;
 interface HeadRow {
   readonly seq: number;
   readonly source: string;
-  readonly id: string;
-  readonly type: string;
+  readonly id: Uint8Array;
+  readonly type: Uint8Array;
   readonly received_at: number;
   readonly body_bytes: number;
 }
@@ -24,7 +24,7 @@ interface HeadRow {
 interface DetailRow extends HeadRow {
   readonly content_type: string;
   readonly headers: string;
-  readonly body_sha256: Buffer;
+  readonly body_sha256: Uint8Array;
 }
 
 interface DeliveryRow {
@@ -36,7 +36,7 @@ interface DeliveryRow {
   readonly due_at: number;
 }
 
-const HEAD = "seq, source, id, type, received_at, length(body) AS body_bytes";
+const HEAD = `seq, source, ${textBytes("id")}, ${textBytes("type")}, received_at, length(body) AS body_bytes`;
 
 /** Reading events with their deliveries, for operators. */
 export function createEventReader(
@@ -73,8 +73,8 @@ export function createEventReader(
     return {
       seq: row.seq,
       source: row.source,
-      id: row.id,
-      type: row.type,
+      id: asText(row.id),
+      type: asText(row.type),
       receivedAt: received_at,
       bodyBytes: body_bytes,
       deliveries: deliveriesOf
@@ -119,7 +119,7 @@ export function createEventReader(
           ...head,
           contentType: row.content_type,
           headers: JSON.parse(row.headers) as Record<string, string>,
-          bodySha256: row.body_sha256.toString("hex"),
+          bodySha256: asBuffer(row.body_sha256).toString("hex"),
           deliveries: deliveries.map((delivery) => ({
             ...delivery,
             attempts: attempts.of(delivery.id),
@@ -143,7 +143,7 @@ function headFits(row: HeadRow, { source, type, since }: EventFilter): boolean {
   return (
     (source === null || row.source === source) &&
     (since === null || row.received_at >= since) &&
-    (type === null || type(row.type))
+    (type === null || type(asText(row.type)))
   );
 }
 

@@ -1,27 +1,31 @@
 import { existsSync, mkdirSync } from "node:fs";
 import path from "node:path";
-import Database, { type Database as Db } from "better-sqlite3";
 import { errorCode, StoreError } from "../../errors.ts";
+import { type Database, openDatabase } from "./driver.ts";
 import { asStoreError } from "./store-error.ts";
 import { requireCurrentSchema } from "./migrate.ts";
 
 /** How long a connection waits for another process's transaction, in milliseconds. */
 const BUSY_TIMEOUT_MS = 2000;
 
+/** Page cache of a connection, in KiB. With SQLite's 2,000, a large store reads the same pages again and again. */
+const CACHE_KIB = 16_000;
+
 /** SQLite's own number for `synchronous = FULL`. */
 const SYNCHRONOUS_FULL = 2;
 
 /** Opens the file for writing, making it and its folder when they are not there yet. */
-export function openForWriting(file: string): Db {
+export function openForWriting(file: string): Database {
   return guarded(file, () => {
     makeFolder(path.resolve(path.dirname(file)));
-    const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+    const db = openDatabase(file, { busyTimeoutMs: BUSY_TIMEOUT_MS });
     try {
-      db.pragma("journal_mode = WAL");
-      db.pragma("synchronous = FULL");
-      db.pragma("foreign_keys = ON");
+      db.exec("PRAGMA journal_mode = WAL");
+      db.exec("PRAGMA synchronous = FULL");
+      db.exec("PRAGMA foreign_keys = ON");
+      db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
       // Checkpoints are run by the store itself, which sees their faults; SQLite's own would hide a failed fsync.
-      db.pragma("wal_autocheckpoint = 0");
+      db.exec("PRAGMA wal_autocheckpoint = 0");
       requireDurability(db);
     } catch (error) {
       db.close();
@@ -50,7 +54,7 @@ export function makeFolder(folder: string): void {
 }
 
 /** Opens a file that is there and has this program's schema, for reading alone. */
-export function openForReading(file: string): Db {
+export function openForReading(file: string): Database {
   if (!existsSync(file)) {
     throw new StoreError(
       `there is no store at ${file}: start \`hexhook serve\` once, or set DATABASE_URL`,
@@ -58,12 +62,10 @@ export function openForReading(file: string): Db {
     );
   }
   return guarded(file, () => {
-    const db = new Database(file, {
-      fileMustExist: true,
-      timeout: BUSY_TIMEOUT_MS,
-    });
+    const db = openDatabase(file, { busyTimeoutMs: BUSY_TIMEOUT_MS });
     try {
-      db.pragma("query_only = ON");
+      db.exec("PRAGMA query_only = ON");
+      db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
       requireCurrentSchema(db);
     } catch (error) {
       db.close();
@@ -73,10 +75,10 @@ export function openForReading(file: string): Db {
   });
 }
 
-/** Reads back what was asked for: better-sqlite3 is built to drop to NORMAL in WAL mode, which can lose commits. */
-function requireDurability(db: Db): void {
-  const mode = db.pragma("journal_mode", { simple: true });
-  const synchronous = db.pragma("synchronous", { simple: true });
+/** Reads back what was asked for: a SQLite may be built to drop to NORMAL in WAL mode, which can lose commits. */
+function requireDurability(db: Database): void {
+  const mode = db.pragma("journal_mode");
+  const synchronous = db.pragma("synchronous");
   if (mode !== "wal" || synchronous !== SYNCHRONOUS_FULL) {
     throw new StoreError(
       `SQLite refuses to write durably here (journal_mode ${String(mode)}, synchronous ${String(synchronous)}): put the file on a local disk`,
@@ -85,7 +87,7 @@ function requireDurability(db: Db): void {
   }
 }
 
-function guarded(file: string, open: () => Db): Db {
+function guarded(file: string, open: () => Database): Database {
   try {
     return open();
   } catch (thrown) {
@@ -106,10 +108,10 @@ export interface InstanceLock {
 
 /** Takes the operating system's lock, which ends with the process, however that ends. */
 export function holdInstanceLock(file: string): InstanceLock {
-  const lock = new Database(`${file}-lock`, { timeout: 0 });
+  const lock = openDatabase(`${file}-lock`, { busyTimeoutMs: 0 });
   const alone = tryExclusively(lock);
   // Between the two another process may find itself alone: nothing has been claimed here yet, so no harm is done.
-  lock.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  lock.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   lock.exec("BEGIN");
   lock.prepare("SELECT count(*) FROM sqlite_schema").get();
   return {
@@ -125,11 +127,11 @@ export function createFeedLock(file: string): {
   tryTake: () => boolean;
   release: () => void;
 } {
-  let lock: Db | null = null;
+  let lock: Database | null = null;
   let taken = false;
   return {
     tryTake() {
-      lock ??= new Database(`${file}-feed`, { timeout: 0 });
+      lock ??= openDatabase(`${file}-feed`, { busyTimeoutMs: 0 });
       taken ||= beginExclusively(lock);
       return taken;
     },
@@ -139,7 +141,7 @@ export function createFeedLock(file: string): {
   };
 }
 
-function beginExclusively(lock: Db): boolean {
+function beginExclusively(lock: Database): boolean {
   try {
     lock.exec("BEGIN EXCLUSIVE");
     return true;
@@ -148,7 +150,7 @@ function beginExclusively(lock: Db): boolean {
   }
 }
 
-function tryExclusively(lock: Db): boolean {
+function tryExclusively(lock: Database): boolean {
   const alone = beginExclusively(lock);
   if (alone) {
     lock.exec("COMMIT");

@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import {
   type AuditAction,
@@ -43,20 +43,18 @@ export function createAuditPurger(
     "DELETE FROM audit_entry WHERE position = ?",
   );
   // One that is seen no more, and whose last entry is this one.
-  const over = db
-    .prepare<[string, number, number], number>(
-      "SELECT 1 FROM audit_writer WHERE writer = ? AND seq = ? AND seen_at < ?",
-    )
-    .pluck();
+  const over = db.prepare<[string, number, number]>(
+    "SELECT 1 FROM audit_writer WHERE writer = ? AND seq = ? AND seen_at < ?",
+  );
   const notePurged = db.prepare<[number, string, number, string]>(
     "UPDATE audit_writer SET purged_seq = ?, purged_hash = ?, purged_at = ? WHERE writer = ?",
   );
   const noteTold = db.prepare<[number, string]>(
     "UPDATE audit_writer SET purged_told = ? WHERE writer = ?",
   );
-  const lastPosition = db
-    .prepare<[], number>("SELECT max(position) FROM audit_entry")
-    .pluck();
+  const lastPosition = db.prepare<[], { last: number | null }>(
+    "SELECT max(position) AS last FROM audit_entry",
+  );
   const forget = db.prepare<[number]>(
     "DELETE FROM audit_writer WHERE purged_seq = seq AND purged_at < ?",
   );
@@ -117,7 +115,10 @@ export function createAuditPurger(
   function endIfOver(writer: string, stretch: Stretch, before: number): void {
     const [, seq, , hash] = PLACE.exec(stretch.rows.at(-1)?.line ?? "") ?? [];
     const head: ChainHead = { writer, seq: Number(seq), hash: hash ?? "" };
-    if (writer !== deps.writer && over.get(writer, head.seq, before) === 1) {
+    if (
+      writer !== deps.writer &&
+      over.get(writer, head.seq, before) !== undefined
+    ) {
       stretch.gone = stretch.rows.length;
       stretch.head = head;
     }
@@ -131,7 +132,7 @@ export function createAuditPurger(
   ): void {
     for (let i = 0; i < writers.length; i += MAX_WRITERS) {
       const some = writers.slice(i, i + MAX_WRITERS);
-      const position = (lastPosition.get() ?? 0) + 1;
+      const position = (lastPosition.get()?.last ?? 0) + 1;
       deps.append(entry({ entries: i === 0 ? entries : 0, writers: some }));
       for (const { writer } of some) {
         noteTold.run(position, writer);

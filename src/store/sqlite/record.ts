@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import type { RecordOutcome } from "../../domain/model.ts";
 import type { EventRecord } from "../port.ts";
 import type { Order } from "./order.ts";
@@ -8,8 +8,8 @@ const TIMELESS = -1;
 
 /** What is known of an event when a message comes with its id again. */
 interface KnownEvent {
-  body_sha256: Buffer;
-  mac: Buffer;
+  body_sha256: Uint8Array;
+  mac: Uint8Array;
 }
 
 /** Writes claim, event and deliveries inside the caller's transaction and says what the unique keys decided. */
@@ -24,9 +24,7 @@ export function createRecorder(
        (source, id, type, received_at, content_type, headers, body_sha256, mac, body)
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING`,
   );
-  const insertDelivery = db.prepare<
-    [number | bigint, string, number, string | null]
-  >(
+  const insertDelivery = db.prepare<[number, string, number, string | null]>(
     `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at, order_key)
      VALUES (?, ?, 'pending', 0, 0, ?, ?)`,
   );
@@ -42,14 +40,14 @@ export function createRecorder(
     claim: { signedAt, mac },
   }: EventRecord): RecordOutcome {
     const event = known.get(source, id);
-    if (event?.mac.equals(mac) === true) {
+    if (event !== undefined && mac.equals(event.mac)) {
       return "replayed";
     }
     const claimed = claim.run(signedAt ?? TIMELESS, mac, source, receivedAt);
     if (claimed.changes === 0) {
       return "replayed";
     }
-    return event?.body_sha256.equals(bodySha256) === true
+    return event !== undefined && bodySha256.equals(event.body_sha256)
       ? "duplicate"
       : "conflict";
   }

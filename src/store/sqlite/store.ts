@@ -74,7 +74,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const sinks = createSinkTable(db, now);
   const destinations = createDestinationTable(db);
   const record = createRecorder(db, order);
-  const logMover = createLogMover(db, { maxFrames: MAX_LOG_FRAMES });
+  const logMover = createLogMover(db, { file, maxFrames: MAX_LOG_FRAMES });
   const transaction = createTransaction({
     db,
     chain,

@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import type { AuditChain } from "../../audit/chain.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import type { StoreError } from "../../errors.ts";
@@ -39,7 +39,6 @@ export function createTransaction(deps: TransactionDeps): Transaction {
   const { db, chain, writer, now } = deps;
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
-  const rollback = db.prepare("ROLLBACK");
   let committed = chain.head();
   let outage: Outage | null = null;
   let dead: StoreError | null = null;
@@ -60,9 +59,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       committed = head;
     } catch (error) {
       chain.rewind(before);
-      if (db.inTransaction) {
-        rollback.run();
-      }
+      db.rollback();
       throw error;
     }
   }
