@@ -95,10 +95,12 @@ interface StoredEvent {
 function storedEvents(): StoredEvent[] {
   const db = openFile(storeFile(), { readOnly: true });
   const events = db
-    .prepare<[], StoredEvent>("SELECT id, body FROM event ORDER BY seq")
+    .prepare<[], { id: string; body: Uint8Array }>(
+      "SELECT id, body FROM event ORDER BY seq",
+    )
     .all();
   db.close();
-  return events;
+  return events.map(({ id, body }) => ({ id, body: Buffer.from(body) }));
 }
 
 function idsOf(events: readonly StoredEvent[]): string[] {

@@ -790,6 +790,35 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await second.close();
   });
 
+  it("gives back body, id and type of an event byte for byte", async () => {
+    const body = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
+    const [id, type] = ["e\0\u{1f600}x", "t\0.y"];
+    const { event, ...rest } = record(id, { type });
+    await store.record({ ...rest, event: { ...event, body } });
+    await store.record(record("e\0other", { mac: 2 }));
+    const [claimed] = await claim();
+    expect(claimed!.event).toMatchObject({ id, type });
+    expect(Buffer.isBuffer(claimed!.event.body)).toBe(true);
+    expect(claimed!.event.body.equals(body)).toBe(true);
+    expect((await store.findEvents(id))[0]).toMatchObject({
+      id,
+      type,
+      bodyBytes: 256,
+      bodySha256: event.bodySha256.toString("hex"),
+    });
+    await settle(claimed!);
+    const seen: unknown[] = [];
+    await store.redeliver({
+      deliveryIds: [claimed!.id],
+      now: clock,
+      entry: (delivery) => {
+        seen.push(delivery.event);
+        return draft("delivery.redelivered");
+      },
+    });
+    expect(seen).toEqual([{ source: "hex", id, type }]);
+  });
+
   it("probes with a write, and finds a trail that was changed from outside", async () => {
     await store.probe();
     await store.append(draft("server.started"));
