@@ -795,7 +795,10 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     const [id, type] = ["e\0\u{1f600}x", "t\0.y"];
     const { event, ...rest } = record(id, { type });
     await store.record({ ...rest, event: { ...event, body } });
-    await store.record(record("e\0other", { mac: 2 }));
+    expect(await store.record(record("e\0other", { mac: 2 }))).toBe("accepted");
+    expect(await store.record({ ...rest, event: { ...event, body } })).toBe(
+      "replayed",
+    );
     const [claimed] = await claim();
     expect(claimed!.event).toMatchObject({ id, type });
     expect(Buffer.isBuffer(claimed!.event.body)).toBe(true);

@@ -108,9 +108,14 @@ export function asBuffer(blob: Uint8Array): Buffer {
 }
 
 /**
- * Selects a TEXT column as bytes, for `asText`: the package, and `node:sqlite` of Node 22, read text only as far as its first
- * NUL. Only names that senders choose can contain one; everything else is JSON or has a grammar without it.
+ * Text that may contain a NUL passes the drivers as bytes: the package writes text only up to its first NUL, and
+ * `node:sqlite` of Node 22 reads no more. Only the names that senders choose can contain one; all other text is JSON or has a
+ * grammar without it. A parameter is `CAST(? AS TEXT)` with `textAsBytes(value)`, a column `textBytes(column)` with `asText`.
  */
+export function textAsBytes(text: string): Buffer {
+  return Buffer.from(text, "utf8");
+}
+
 export function textBytes(column: string): string {
   return `CAST(${column} AS BLOB) AS ${column}`;
 }

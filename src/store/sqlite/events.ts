@@ -6,7 +6,13 @@ import type {
 } from "../../domain/model.ts";
 import type { EventFilter, EventReader, EventScan } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
-import { asBuffer, asText, type Database, textBytes } from "./driver.ts";
+import {
+  asBuffer,
+  asText,
+  type Database,
+  textAsBytes,
+  textBytes,
+} from "./driver.ts";
 import { AFTER_ANOTHER } from "./order.ts";
 
 /** So many events are looked at in one step: a few milliseconds. */
@@ -60,9 +66,9 @@ export function createEventReader(
     newest: { all: everyEvent("<", "DESC"), exhausted: exhausted("<", "DESC") },
     oldest: { all: everyEvent(">", "ASC"), exhausted: exhausted(">", "ASC") },
   };
-  const byId = db.prepare<[string], DetailRow>(
+  const byId = db.prepare<[Buffer], DetailRow>(
     `SELECT ${HEAD}, content_type, headers, body_sha256 FROM event
-     WHERE source IN (SELECT DISTINCT source FROM (${distinctSources()})) AND id = ?`,
+     WHERE source IN (SELECT DISTINCT source FROM (${distinctSources()})) AND id = CAST(? AS TEXT)`,
   );
   const deliveriesOf = db.prepare<[number], DeliveryRow>(
     "SELECT id, destination, state, attempt, leased, due_at FROM delivery WHERE event_seq = ? ORDER BY id",
@@ -113,7 +119,7 @@ export function createEventReader(
       return { events, next: done ? null : last.seq };
     },
     findEvents: async (id) =>
-      byId.all(id).map((row) => {
+      byId.all(textAsBytes(id)).map((row) => {
         const { deliveries, ...head } = statusOf(row);
         return {
           ...head,

@@ -1,4 +1,4 @@
-import type { Database } from "./driver.ts";
+import { type Database, textAsBytes } from "./driver.ts";
 import type { RecordOutcome } from "../../domain/model.ts";
 import type { EventRecord } from "../port.ts";
 import type { Order } from "./order.ts";
@@ -18,18 +18,18 @@ export function createRecorder(
   order: Order,
 ): (record: EventRecord) => RecordOutcome {
   const insertEvent = db.prepare<
-    [string, string, string, number, string, string, Buffer, Buffer, Buffer]
+    [string, Buffer, Buffer, number, string, string, Buffer, Buffer, Buffer]
   >(
     `INSERT INTO event
        (source, id, type, received_at, content_type, headers, body_sha256, mac, body)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING`,
+     VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING`,
   );
   const insertDelivery = db.prepare<[number, string, number, string | null]>(
     `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at, order_key)
      VALUES (?, ?, 'pending', 0, 0, ?, ?)`,
   );
-  const known = db.prepare<[string, string], KnownEvent>(
-    "SELECT body_sha256, mac FROM event WHERE source = ? AND id = ?",
+  const known = db.prepare<[string, Buffer], KnownEvent>(
+    "SELECT body_sha256, mac FROM event WHERE source = ? AND id = CAST(? AS TEXT)",
   );
   const claim = db.prepare<[number, Buffer, string, number]>(
     "INSERT OR IGNORE INTO replay_claim (signed_at, mac, source, claimed_at) VALUES (?, ?, ?, ?)",
@@ -39,7 +39,7 @@ export function createRecorder(
     event: { source, id, receivedAt, bodySha256 },
     claim: { signedAt, mac },
   }: EventRecord): RecordOutcome {
-    const event = known.get(source, id);
+    const event = known.get(source, textAsBytes(id));
     if (event !== undefined && mac.equals(event.mac)) {
       return "replayed";
     }
@@ -56,8 +56,8 @@ export function createRecorder(
     const { event, deliveries, claim: claimed } = record;
     const inserted = insertEvent.run(
       event.source,
-      event.id,
-      event.type,
+      textAsBytes(event.id),
+      textAsBytes(event.type),
       event.receivedAt,
       event.contentType,
       event.headers,
