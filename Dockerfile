@@ -1,14 +1,8 @@
-# ---- The whole of the dependencies, installed once; both stages below go on from here.
-# The full image has the compiler, make and Python that better-sqlite3 is built with. Same Debian and same Node as the
-# last stage, or the compiled module would not load there.
-FROM node:24-bookworm AS dependencies
+# ---- All dependencies, installed once; both stages below continue from here.
+FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
-# The lockfile vouches for the sources of better-sqlite3, not for the ready-made binary that its install script would
-# otherwise fetch; and the image brings Node's headers, so none are fetched either.
-ENV npm_config_build_from_source=true npm_config_nodedir=/usr/local
-# Without the sources: a change of code leaves this layer, and the compilation in it, as it is.
+# Without the sources: a change of code leaves this layer as it is.
 COPY package.json package-lock.json ./
-COPY scripts/mend-sqlite-binding.mjs scripts/object-wrap.h scripts/
 RUN npm ci --no-audit --no-fund
 
 # ---- TypeScript to dist.
@@ -21,18 +15,15 @@ COPY LICENSE ./
 RUN npm run build \
  && chmod -R u=rwX,go=rX dist package.json LICENSE
 
-# ---- What the service needs of node_modules. Pruning keeps what is compiled; a second `npm ci` would compile again.
+# ---- What the service needs of node_modules.
 FROM dependencies AS production
-# Of better-sqlite3 only lib and the module itself are loaded; SQLite's sources and the object files are nine tenths of it.
+# The SQLite driver for Node 20 and what loads its binary: this Node has node:sqlite. No native module remains.
 RUN npm prune --omit=dev --no-audit --no-fund --ignore-scripts \
- && cd node_modules/better-sqlite3 \
- && mv build/Release/better_sqlite3.node . \
- && rm -rf build deps src binding.gyp \
- && mkdir -p build/Release \
- && mv better_sqlite3.node build/Release/ \
- && chmod -R u=rwX,go=rX /app/node_modules
+ && rm -rf node_modules/@photostructure node_modules/node-gyp-build \
+ && test -z "$(find node_modules -name '*.node')" \
+ && chmod -R u=rwX,go=rX node_modules
 
-# ---- The image: no compiler, no sources, no development dependencies.
+# ---- The image: no sources, no development dependencies.
 FROM node:24-bookworm-slim
 # Temporary files, SQLite's too, go where there is room and nobody else reads: `--read-only` needs no tmpfs.
 ENV NODE_ENV=production \

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import Database from "better-sqlite3";
 import path from "node:path";
 import { serverStarted } from "../src/audit/server-entries.ts";
 import type { TrailReport } from "../src/audit/verify/trail-report.ts";
@@ -9,8 +8,9 @@ import type { AuditDraft } from "../src/audit/entry.ts";
 import { parseEntry } from "../src/audit/parsed-entry.ts";
 import type { Store } from "../src/store/port.ts";
 import { purgeOldEntries } from "../src/maintenance/audit-retention.ts";
-import { openStoreReader, openStore } from "../src/store/open.ts";
-import { CHECKPOINTS, temporaryFolder, sqliteUrl } from "./harness.ts";
+import { openStore, openStoreReader } from "../src/store/open.ts";
+import { CHECKPOINTS, sqliteUrl, temporaryFolder } from "./harness.ts";
+import { openFile, readColumn } from "./store-file.ts";
 
 const DAY = 86_400_000;
 const BEGIN = 1_800_000_000_000;
@@ -152,7 +152,7 @@ describe("the retention of the trail", () => {
     await write(store, 1);
     await sweep(store, 10);
     await expectIntact();
-    const db = new Database(file());
+    const db = openFile(file());
     db.exec(
       "DELETE FROM audit_entry WHERE position < (SELECT min(position) FROM audit_entry WHERE position > 2100)",
     );
@@ -234,12 +234,7 @@ describe("the retention of the trail", () => {
       ({ action }) => action === "retention.purged",
     );
     expect(told.length).toBeLessThan(80);
-    const db = new Database(file(), { readonly: true });
-    const writers = db
-      .prepare("SELECT count(*) FROM audit_writer")
-      .pluck()
-      .get();
-    db.close();
+    const [writers] = readColumn(file(), "SELECT count(*) FROM audit_writer");
     expect(writers).toBeLessThan(names / 2);
   });
 });

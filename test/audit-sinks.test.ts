@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import Database from "better-sqlite3";
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
@@ -38,6 +37,7 @@ import {
 } from "./harness.ts";
 import { type Behaviour, startHexApi, status } from "./hex-api.ts";
 import { CLI, environment, freePort, hexhook, serve } from "./processes.ts";
+import { readColumn } from "./store-file.ts";
 
 const WRITE_KEY = "write-key-0123456789abcdef";
 
@@ -60,13 +60,10 @@ const inFolder = (name: string): string => path.join(folder.path, name);
 
 /** All lines of the store, as they are. */
 function storedLines(): string[] {
-  const db = new Database(inFolder("hexhook.db"), { readonly: true });
-  const lines = db
-    .prepare<[], string>("SELECT line FROM audit_entry ORDER BY position")
-    .pluck()
-    .all();
-  db.close();
-  return lines;
+  return readColumn(
+    inFolder("hexhook.db"),
+    "SELECT line FROM audit_entry ORDER BY position",
+  ) as string[];
 }
 
 const linesOf = (text: string): string[] =>
@@ -788,12 +785,10 @@ describe("a service that is killed again and again", () => {
     outputs.push(last.stdout());
 
     const entries = await readTrail(inFolder("hexhook.db"));
-    const db = new Database(inFolder("hexhook.db"), { readonly: true });
-    const events = db
-      .prepare<[], string>("SELECT id FROM event ORDER BY seq")
-      .pluck()
-      .all();
-    db.close();
+    const events = readColumn(
+      inFolder("hexhook.db"),
+      "SELECT id FROM event ORDER BY seq",
+    );
     expect(events.length).toBeGreaterThan(50);
     expect(
       entries

@@ -1,6 +1,5 @@
 import { asciiJson } from "../src/json/ascii.ts";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import Database from "better-sqlite3";
 import { createHash } from "node:crypto";
 import path from "node:path";
 import {
@@ -22,6 +21,7 @@ import {
   temporaryFolder,
   type TestService,
 } from "./harness.ts";
+import { openFile } from "./store-file.ts";
 
 function draft(n: number): AuditDraft {
   return {
@@ -262,7 +262,7 @@ describe("the trail of a service", () => {
     await service.stop();
     const file = path.join(folder.path, "hexhook.db");
     const tamper = (sql: string): void => {
-      const db = new Database(file);
+      const db = openFile(file);
       db.exec(sql);
       db.close();
     };
@@ -291,12 +291,16 @@ describe("the trail of a service", () => {
     await service.stop();
     const file = path.join(folder.path, "hexhook.db");
     const [{ chain }] = (await service.entries()) as [ParsedEntry];
-    const db = new Database(file);
-    db.prepare("DELETE FROM audit_writer WHERE writer = ?").run(chain.writer);
+    const db = openFile(file);
+    db.prepare<[string]>("DELETE FROM audit_writer WHERE writer = ?").run(
+      chain.writer,
+    );
     await expect(service.entries()).rejects.toThrow(
       '"what":"without a head in the store"',
     );
-    db.prepare("DELETE FROM audit_entry WHERE writer = ?").run(chain.writer);
+    db.prepare<[string]>("DELETE FROM audit_entry WHERE writer = ?").run(
+      chain.writer,
+    );
     db.close();
     await expect(service.entries()).rejects.toThrow(
       '"what":"gone with all its entries"',

@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
-import Database from "better-sqlite3";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
@@ -17,6 +16,7 @@ import {
   hexhookOnTerminal,
   serve,
 } from "./processes.ts";
+import { openFile, readColumn } from "./store-file.ts";
 
 const ENV = { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" };
 
@@ -113,8 +113,8 @@ describe("hexhook", () => {
     expect(nowhere.code).toBe(70);
     expect(nowhere.stderr).toMatch(/cannot make the folder \/proc\/x/);
 
-    const db = new Database(path.join(folder.path, "newer.db"));
-    db.pragma("user_version = 9999");
+    const db = openFile(path.join(folder.path, "newer.db"));
+    db.exec("PRAGMA user_version = 9999");
     db.close();
     const newer = { DATABASE_URL: "sqlite:newer.db" };
     for (const command of [["migrate"], ["serve"], ["audit", "verify"]]) {
@@ -217,13 +217,15 @@ describe("hexhook send", () => {
     expect(
       (await run(["send", "--data", '{ "id": "evt_data", "type": "t" }'])).code,
     ).toBe(0);
-    const db = new Database(path.join(folder.path, "hexhook.db"));
-    const bodyOf = db.prepare("SELECT body FROM event WHERE id = ?").pluck();
-    expect(body.equals(bodyOf.get("evt_file") as Buffer)).toBe(true);
-    expect(String(bodyOf.get("evt_data"))).toBe(
+    const bodyOf = (id: string) => {
+      const file = path.join(folder.path, "hexhook.db");
+      const sql = "SELECT body FROM event WHERE id = ?";
+      return Buffer.from(readColumn(file, sql, id)[0] as Uint8Array);
+    };
+    expect(body.equals(bodyOf("evt_file"))).toBe(true);
+    expect(bodyOf("evt_data").toString()).toBe(
       '{ "id": "evt_data", "type": "t" }',
     );
-    db.close();
   });
 });
 

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import Database from "better-sqlite3";
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
 import { once } from "node:events";
@@ -25,6 +24,7 @@ import {
   temporaryFolder,
 } from "./harness.ts";
 import { serve } from "./processes.ts";
+import { openFile } from "./store-file.ts";
 
 type Serving = Awaited<ReturnType<typeof serve>>;
 
@@ -93,12 +93,14 @@ interface StoredEvent {
 
 /** What is in the store, read by a connection of its own. */
 function storedEvents(): StoredEvent[] {
-  const db = new Database(storeFile(), { readonly: true });
+  const db = openFile(storeFile(), { readOnly: true });
   const events = db
-    .prepare<[], StoredEvent>("SELECT id, body FROM event ORDER BY seq")
+    .prepare<[], { id: string; body: Uint8Array }>(
+      "SELECT id, body FROM event ORDER BY seq",
+    )
     .all();
   db.close();
-  return events;
+  return events.map(({ id, body }) => ({ id, body: Buffer.from(body) }));
 }
 
 function idsOf(events: readonly StoredEvent[]): string[] {

@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import Database from "better-sqlite3";
 import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -18,6 +17,7 @@ import {
   TODAY,
 } from "./harness.ts";
 import { environment, hexhook } from "./processes.ts";
+import { openFile } from "./store-file.ts";
 
 /** Keys that are none, put together so that nobody finds them here. */
 const LIVE_KEY = ["sk", "live", "4f9Qz7Lm2Xw8Rt5Yb1Nc"].join("_");
@@ -576,7 +576,7 @@ describe("hexhook doctor", () => {
     await service.stop();
     const intact = await doctor();
     expect(intact.of("audit_logging")).toMatchObject({ status: "pass" });
-    const db = new Database(path.join(folder.path, "hexhook.db"));
+    const db = openFile(path.join(folder.path, "hexhook.db"));
     db.exec("UPDATE audit_entry SET line = replace(line, 'evt_2', 'evt_9')");
     db.close();
     const { code, of } = await doctor();

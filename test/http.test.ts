@@ -1,5 +1,4 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import Database from "better-sqlite3";
 import { once } from "node:events";
 import { createServer, IncomingMessage, request } from "node:http";
 import { type AddressInfo, connect } from "node:net";
@@ -22,6 +21,7 @@ import {
   type TestService,
 } from "./harness.ts";
 import { freePort } from "./processes.ts";
+import { openFile, readColumn } from "./store-file.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 let service: TestService;
@@ -46,10 +46,8 @@ afterEach(async () => {
 });
 
 function storedEvents(): number {
-  const db = new Database(path.join(folder.path, "hexhook.db"));
-  const count = db.prepare("SELECT count(*) FROM event").pluck().get();
-  db.close();
-  return count as number;
+  const file = path.join(folder.path, "hexhook.db");
+  return readColumn(file, "SELECT count(*) FROM event")[0] as number;
 }
 
 /** The one http.rejected entry that this test's request left. */
@@ -647,8 +645,10 @@ describe("health", () => {
   });
 
   it("is not ready when the audit trail was changed from outside", async () => {
-    const db = new Database(path.join(folder.path, "hexhook.db"));
-    db.prepare("UPDATE audit_writer SET hash = ?").run("0".repeat(64));
+    const db = openFile(path.join(folder.path, "hexhook.db"));
+    db.prepare<[string]>("UPDATE audit_writer SET hash = ?").run(
+      "0".repeat(64),
+    );
     db.close();
 
     const answer = await service.request("/readyz");

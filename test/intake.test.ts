@@ -7,7 +7,6 @@ import {
   expect,
   it,
 } from "@jest/globals";
-import Database from "better-sqlite3";
 import { writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import path from "node:path";
@@ -24,6 +23,7 @@ import {
   type TestService,
 } from "./harness.ts";
 import type { SchemeName } from "../src/signature/scheme.ts";
+import { readColumn } from "./store-file.ts";
 
 const UNAUTHORIZED = {
   title: "The request could not be verified",
@@ -36,16 +36,14 @@ let service: TestService;
 
 /** What is in the store, counted by a connection of its own. */
 function stored(): { events: number; deliveries: number; claims: number } {
-  const db = new Database(path.join(folder.path, "hexhook.db"));
-  const count = (table: string): number =>
-    db.prepare(`SELECT count(*) FROM ${table}`).pluck().get() as number;
-  const counts = {
+  const file = path.join(folder.path, "hexhook.db");
+  const count = (table: string) =>
+    readColumn(file, `SELECT count(*) FROM ${table}`)[0] as number;
+  return {
     events: count("event"),
     deliveries: count("delivery"),
     claims: count("replay_claim"),
   };
-  db.close();
-  return counts;
 }
 
 const NOTHING = { events: 0, deliveries: 0, claims: 0 };
@@ -498,10 +496,9 @@ describe("bytes", () => {
         status: 200,
         json: { status: "accepted" },
       });
-      const db = new Database(path.join(folder.path, "hexhook.db"));
-      const kept = db.prepare("SELECT body FROM event").pluck().get() as Buffer;
-      db.close();
-      expect(kept.equals(body)).toBe(true);
+      const file = path.join(folder.path, "hexhook.db");
+      const [kept] = readColumn(file, "SELECT body FROM event");
+      expect(body.equals(kept as Uint8Array)).toBe(true);
     },
   );
 

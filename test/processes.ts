@@ -16,9 +16,9 @@ export interface Result {
 
 /** A clean environment: nothing of the one that the tests run in but what a process needs to run. */
 export function environment(env: Environment): NodeJS.ProcessEnv {
-  // eslint-disable-next-line no-restricted-properties -- a child process needs PATH
-  const { PATH } = process.env;
-  return { PATH, ...env };
+  // eslint-disable-next-line no-restricted-properties -- a child process needs PATH, and the SQLite driver of this run
+  const { PATH, NODE_OPTIONS } = process.env;
+  return { PATH, ...(NODE_OPTIONS && { NODE_OPTIONS }), ...env };
 }
 
 /** A TCP port that was free just now. */

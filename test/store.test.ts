@@ -1,6 +1,5 @@
 import type { ClaimedDelivery, DeliveryState } from "../src/domain/delivery.ts";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import Database from "better-sqlite3";
 import { symlinkSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { AuditDraft } from "../src/audit/entry.ts";
@@ -17,9 +16,10 @@ import { asStoreError } from "../src/store/sqlite/store-error.ts";
 import {
   CHECKPOINTS,
   readTrail,
-  temporaryFolder,
   sqliteUrl,
+  temporaryFolder,
 } from "./harness.ts";
+import { openFile } from "./store-file.ts";
 
 /** What every store must do, whatever it is made of; each kind opens its own. */
 interface Kind {
@@ -798,11 +798,43 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await second.close();
   });
 
+  it("gives back body, id and type of an event byte for byte", async () => {
+    const body = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
+    const [id, type] = ["e\0\u{1f600}x", "t\0.y"];
+    const { event, ...rest } = record(id, { type });
+    await store.record({ ...rest, event: { ...event, body } });
+    expect(await store.record(record("e\0other", { mac: 2 }))).toBe("accepted");
+    expect(await store.record({ ...rest, event: { ...event, body } })).toBe(
+      "replayed",
+    );
+    const [claimed] = await claim();
+    expect(claimed!.event).toMatchObject({ id, type });
+    expect(Buffer.isBuffer(claimed!.event.body)).toBe(true);
+    expect(claimed!.event.body.equals(body)).toBe(true);
+    expect((await store.findEvents(id))[0]).toMatchObject({
+      id,
+      type,
+      bodyBytes: 256,
+      bodySha256: event.bodySha256.toString("hex"),
+    });
+    await settle(claimed!);
+    const seen: unknown[] = [];
+    await store.redeliver({
+      deliveryIds: [claimed!.id],
+      now: clock,
+      entry: (delivery) => {
+        seen.push(delivery.event);
+        return draft("delivery.redelivered");
+      },
+    });
+    expect(seen).toEqual([{ source: "hex", id, type }]);
+  });
+
   it("probes with a write, and finds a trail that was changed from outside", async () => {
     await store.probe();
     await store.append(draft("server.started"));
     await store.probe();
-    const db = new Database(path.join(folder.path, "hexhook.db"));
+    const db = openFile(path.join(folder.path, "hexhook.db"));
     db.exec("DELETE FROM audit_writer");
     db.close();
     const changed = { code: "AUDIT_CHANGED" };
@@ -834,7 +866,7 @@ describe("SQLite", () => {
     const store = KINDS[0]!.open(folder.path, "w", () => 1);
     await store.append(draft("server.started"));
     await Promise.all([store.append(draft("server.stopped")), store.probe()]);
-    const db = new Database(path.join(folder.path, "hexhook.db"));
+    const db = openFile(path.join(folder.path, "hexhook.db"));
     db.exec("DELETE FROM audit_entry WHERE position = 2");
     db.close();
     await expect(store.probe()).rejects.toMatchObject({

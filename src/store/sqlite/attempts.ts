@@ -1,5 +1,5 @@
 import type { AttemptRecord, AttemptResult } from "../../domain/delivery.ts";
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 
 interface AttemptRow {
   readonly attempt: number;

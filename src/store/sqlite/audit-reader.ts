@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
 import type { AuditReader, AuditRow, AuditSearch } from "../port.ts";
@@ -17,11 +17,9 @@ export function createAuditReader(db: Database): Omit<AuditReader, "close"> {
   const heads = db.prepare<[], ChainHead>(
     "SELECT writer, seq, hash FROM audit_writer WHERE purged_seq < seq ORDER BY ordinal DESC",
   );
-  const ends = db
-    .prepare<[], [number | null, number | null]>(
-      `SELECT (SELECT min(position) FROM audit_entry), (SELECT max(position) FROM audit_entry)`,
-    )
-    .raw();
+  const ends = db.prepare<[], { first: number | null; last: number | null }>(
+    `SELECT (SELECT min(position) FROM audit_entry) AS first, (SELECT max(position) FROM audit_entry) AS last`,
+  );
   const search = {
     oldest: searchIn(db, "ASC"),
     newest: searchIn(db, "DESC"),
@@ -32,8 +30,8 @@ export function createAuditReader(db: Database): Omit<AuditReader, "close"> {
   );
 
   function bounds(): { first: number; last: number } {
-    const [first, last] = ends.get() ?? [null, null];
-    return { first: first ?? 0, last: last ?? 0 };
+    const found = ends.get();
+    return { first: found?.first ?? 0, last: found?.last ?? 0 };
   }
 
   return {

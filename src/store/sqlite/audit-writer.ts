@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import type { AuditChain, ChainHead } from "../../audit/chain.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 
@@ -27,11 +27,9 @@ export function createAuditWriter(
   const updateHead = db.prepare<[number, string, number, string, string]>(
     "UPDATE audit_writer SET seq = ?, hash = ?, seen_at = ? WHERE writer = ? AND hash = ?",
   );
-  const lastLine = db
-    .prepare<[string], string>(
-      "SELECT line FROM audit_entry WHERE writer = ? ORDER BY position DESC LIMIT 1",
-    )
-    .pluck();
+  const lastLine = db.prepare<[string], { line: string }>(
+    "SELECT line FROM audit_entry WHERE writer = ? ORDER BY position DESC LIMIT 1",
+  );
 
   function checkpoint(): void {
     const entry = chain.checkpoint(now());
@@ -57,6 +55,6 @@ export function createAuditWriter(
       return moved.changes === 1;
     },
     endsIn: ({ writer, hash }) =>
-      lastLine.get(writer)?.endsWith(`"${hash}"}`) === true,
+      lastLine.get(writer)?.line.endsWith(`"${hash}"}`) === true,
   };
 }

@@ -1,10 +1,10 @@
+import type { AuditDraft } from "../../audit/entry.ts";
+import type { Database } from "./driver.ts";
 import type {
   AttemptResult,
   ClaimedDelivery,
   DeliveryState,
 } from "../../domain/delivery.ts";
-import type { Database } from "better-sqlite3";
-import type { AuditDraft } from "../../audit/entry.ts";
 import type { ClaimRequest, LostAttempt, Settlement } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { createEventRows } from "./event-rows.ts";
@@ -75,11 +75,9 @@ export function createDeliveryTable(
   const endLeases = db.prepare<[number]>(
     "UPDATE delivery SET due_at = min(due_at, ?) WHERE state = 'pending' AND leased = 1",
   );
-  const nextDueAt = db
-    .prepare<[string], number | null>(
-      "SELECT min(due_at) FROM delivery WHERE destination = ? AND state = 'pending'",
-    )
-    .pluck();
+  const nextDueAt = db.prepare<[string], { due_at: number | null }>(
+    "SELECT min(due_at) AS due_at FROM delivery WHERE destination = ? AND state = 'pending'",
+  );
 
   function take(row: DueRow, request: ClaimRequest): ClaimedDelivery {
     const { id, destination, attempt, uncounted, crashes } = row;
@@ -228,7 +226,7 @@ export function createDeliveryTable(
       endLeases.run(now);
     },
     nextDueAt(destination: string): number | null {
-      return nextDueAt.get(destination) ?? null;
+      return nextDueAt.get(destination)?.due_at ?? null;
     },
   };
 }

@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import type { DeliveryCounts, PausedDestination } from "../port.ts";
 
 /** Nobody needs to know more exactly, and counting further would take its time. */

@@ -1,21 +1,21 @@
 import type { StoredEvent } from "../../domain/event.ts";
-import type { Database } from "better-sqlite3";
+import { asBuffer, asText, type Database, textBytes } from "./driver.ts";
 
 interface EventRow {
   readonly seq: number;
   readonly source: string;
-  readonly id: string;
-  readonly type: string;
+  readonly id: Uint8Array;
+  readonly type: Uint8Array;
   readonly received_at: number;
   readonly content_type: string;
   readonly headers: string;
-  readonly body: Buffer;
+  readonly body: Uint8Array;
 }
 
 /** Stored events, whole. */
 export function createEventRows(db: Database) {
   const bySeq = db.prepare<[number], EventRow>(
-    `SELECT seq, source, id, type, received_at, content_type, headers, body FROM event WHERE seq = ?`,
+    `SELECT seq, source, ${textBytes("id")}, ${textBytes("type")}, received_at, content_type, headers, body FROM event WHERE seq = ?`,
   );
   return {
     /** The event of a delivery, which the foreign key vouches for. */
@@ -24,8 +24,16 @@ export function createEventRows(db: Database) {
       if (row === undefined) {
         throw new Error(`there is no event ${seq}`);
       }
-      const { received_at, content_type, ...same } = row;
-      return { ...same, receivedAt: received_at, contentType: content_type };
+      return {
+        seq: row.seq,
+        source: row.source,
+        id: asText(row.id),
+        type: asText(row.type),
+        receivedAt: row.received_at,
+        contentType: row.content_type,
+        headers: row.headers,
+        body: asBuffer(row.body),
+      };
     },
   };
 }

@@ -1,9 +1,15 @@
 import type { EventStatus } from "../../domain/event-status.ts";
 import type { DeliveryState, DeliveryStatus } from "../../domain/delivery.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { Database } from "better-sqlite3";
 import type { EventFilter, EventReader, EventScan } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
+import {
+  asBuffer,
+  asText,
+  type Database,
+  textAsBytes,
+  textBytes,
+} from "./driver.ts";
 import { AFTER_ANOTHER } from "./order.ts";
 
 /** So many events are looked at in one step: a few milliseconds. */
@@ -12,8 +18,8 @@ const STEP = 500;
 interface HeadRow {
   readonly seq: number;
   readonly source: string;
-  readonly id: string;
-  readonly type: string;
+  readonly id: Uint8Array;
+  readonly type: Uint8Array;
   readonly received_at: number;
   readonly body_bytes: number;
 }
@@ -21,7 +27,7 @@ interface HeadRow {
 interface DetailRow extends HeadRow {
   readonly content_type: string;
   readonly headers: string;
-  readonly body_sha256: Buffer;
+  readonly body_sha256: Uint8Array;
 }
 
 interface DeliveryRow {
@@ -33,7 +39,7 @@ interface DeliveryRow {
   readonly due_at: number;
 }
 
-const HEAD = "seq, source, id, type, received_at, length(body) AS body_bytes";
+const HEAD = `seq, source, ${textBytes("id")}, ${textBytes("type")}, received_at, length(body) AS body_bytes`;
 
 /** Reading events with their deliveries, for operators. */
 export function createEventReader(
@@ -57,9 +63,9 @@ export function createEventReader(
     newest: { all: everyEvent("<", "DESC"), exhausted: exhausted("<", "DESC") },
     oldest: { all: everyEvent(">", "ASC"), exhausted: exhausted(">", "ASC") },
   };
-  const byId = db.prepare<[string], DetailRow>(
+  const byId = db.prepare<[Buffer], DetailRow>(
     `SELECT ${HEAD}, content_type, headers, body_sha256 FROM event
-     WHERE source IN (SELECT DISTINCT source FROM (${distinctSources()})) AND id = ?`,
+     WHERE source IN (SELECT DISTINCT source FROM (${distinctSources()})) AND id = CAST(? AS TEXT)`,
   );
   const deliveriesOf = db.prepare<[number], DeliveryRow>(
     "SELECT id, destination, state, attempt, leased, due_at FROM delivery WHERE event_seq = ? ORDER BY id",
@@ -70,8 +76,8 @@ export function createEventReader(
     return {
       seq: row.seq,
       source: row.source,
-      id: row.id,
-      type: row.type,
+      id: asText(row.id),
+      type: asText(row.type),
       receivedAt: received_at,
       bodyBytes: body_bytes,
       deliveries: deliveriesOf
@@ -110,13 +116,13 @@ export function createEventReader(
       return { events, next: done ? null : last.seq };
     },
     findEvents: async (id) =>
-      byId.all(id).map((row) => {
+      byId.all(textAsBytes(id)).map((row) => {
         const { deliveries, ...head } = statusOf(row);
         return {
           ...head,
           contentType: row.content_type,
           headers: JSON.parse(row.headers) as Record<string, string>,
-          bodySha256: row.body_sha256.toString("hex"),
+          bodySha256: asBuffer(row.body_sha256).toString("hex"),
           deliveries: deliveries.map((delivery) => ({
             ...delivery,
             attempts: attempts.of(delivery.id),
@@ -140,7 +146,7 @@ function headFits(row: HeadRow, { source, type, since }: EventFilter): boolean {
   return (
     (source === null || row.source === source) &&
     (since === null || row.received_at >= since) &&
-    (type === null || type(row.type))
+    (type === null || type(asText(row.type)))
   );
 }
 

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from "node:fs";
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import { StoreError } from "../../errors.ts";
 
 const FOLDER = new URL("./migrations/", import.meta.url);
@@ -22,7 +22,7 @@ function latestSchemaVersion(): number {
 }
 
 function versionOf(db: Database): number {
-  return db.pragma("user_version", { simple: true }) as number;
+  return db.pragma("user_version") as number;
 }
 
 /** Refuses a store of another version than this program's. */
@@ -56,13 +56,17 @@ export function migrate(db: Database): { from: number; to: number } {
   const from = versionOf(db);
   refuseNewer(from, latest);
   for (const { version, file } of listMigrations()) {
-    const apply = db.transaction(() => {
+    db.exec("BEGIN EXCLUSIVE");
+    try {
       if (versionOf(db) < version) {
         db.exec(readFileSync(new URL(file, FOLDER), "utf8"));
-        db.pragma(`user_version = ${version}`);
+        db.exec(`PRAGMA user_version = ${version}`);
       }
-    });
-    apply.exclusive();
+      db.exec("COMMIT");
+    } catch (error) {
+      db.rollback();
+      throw error;
+    }
   }
   return { from, to: versionOf(db) };
 }

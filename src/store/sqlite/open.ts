@@ -1,28 +1,32 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
-import Database, { type Database as Db } from "better-sqlite3";
 import { StoreError } from "../../errors.ts";
 import { makeFolder } from "../make-folder.ts";
+import { type Database, openDatabase } from "./driver.ts";
 import { asStoreError } from "./store-error.ts";
 import { requireCurrentSchema } from "./migrate.ts";
 
 /** How long a connection waits for another process's transaction, in milliseconds. */
 const BUSY_TIMEOUT_MS = 2000;
 
+/** Page cache of a connection, in KiB. With SQLite's 2,000, a large store reads the same pages again and again. */
+const CACHE_KIB = 16_000;
+
 /** SQLite's own number for `synchronous = FULL`. */
 const SYNCHRONOUS_FULL = 2;
 
 /** Opens the file for writing, making it and its folder when they are not there yet. */
-export function openForWriting(file: string): Db {
+export function openForWriting(file: string): Database {
   return guarded(file, () => {
     makeFolder(path.resolve(path.dirname(file)));
-    const db = new Database(file, { timeout: BUSY_TIMEOUT_MS });
+    const db = openDatabase(file, { busyTimeoutMs: BUSY_TIMEOUT_MS });
     try {
-      db.pragma("journal_mode = WAL");
-      db.pragma("synchronous = FULL");
-      db.pragma("foreign_keys = ON");
+      db.exec("PRAGMA journal_mode = WAL");
+      db.exec("PRAGMA synchronous = FULL");
+      db.exec("PRAGMA foreign_keys = ON");
+      db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
       // Checkpoints are run by the store itself, which sees their faults; SQLite's own would hide a failed fsync.
-      db.pragma("wal_autocheckpoint = 0");
+      db.exec("PRAGMA wal_autocheckpoint = 0");
       requireDurability(db);
     } catch (error) {
       db.close();
@@ -33,7 +37,7 @@ export function openForWriting(file: string): Db {
 }
 
 /** Opens a file that is there and has this program's schema, for reading alone. */
-export function openForReading(file: string): Db {
+export function openForReading(file: string): Database {
   if (!existsSync(file)) {
     throw new StoreError(
       `there is no store at ${file}: start \`hexhook serve\` once, or set DATABASE_URL`,
@@ -41,12 +45,10 @@ export function openForReading(file: string): Db {
     );
   }
   return guarded(file, () => {
-    const db = new Database(file, {
-      fileMustExist: true,
-      timeout: BUSY_TIMEOUT_MS,
-    });
+    const db = openDatabase(file, { busyTimeoutMs: BUSY_TIMEOUT_MS });
     try {
-      db.pragma("query_only = ON");
+      db.exec("PRAGMA query_only = ON");
+      db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
       requireCurrentSchema(db);
     } catch (error) {
       db.close();
@@ -56,10 +58,10 @@ export function openForReading(file: string): Db {
   });
 }
 
-/** Reads back what was asked for: better-sqlite3 is built to drop to NORMAL in WAL mode, which can lose commits. */
-function requireDurability(db: Db): void {
-  const mode = db.pragma("journal_mode", { simple: true });
-  const synchronous = db.pragma("synchronous", { simple: true });
+/** Reads back what was asked for: a SQLite may be built to drop to NORMAL in WAL mode, which can lose commits. */
+function requireDurability(db: Database): void {
+  const mode = db.pragma("journal_mode");
+  const synchronous = db.pragma("synchronous");
   if (mode !== "wal" || synchronous !== SYNCHRONOUS_FULL) {
     throw new StoreError(
       `SQLite refuses to write durably here (journal_mode ${String(mode)}, synchronous ${String(synchronous)}): put the file on a local disk`,
@@ -68,7 +70,7 @@ function requireDurability(db: Db): void {
   }
 }
 
-function guarded(file: string, open: () => Db): Db {
+function guarded(file: string, open: () => Database): Database {
   try {
     return open();
   } catch (thrown) {
@@ -89,10 +91,10 @@ export interface InstanceLock {
 
 /** Takes the operating system's lock, which ends with the process, however that ends. */
 export function holdInstanceLock(file: string): InstanceLock {
-  const lock = new Database(`${file}-lock`, { timeout: 0 });
+  const lock = openDatabase(`${file}-lock`, { busyTimeoutMs: 0 });
   const alone = tryExclusively(lock);
   // Between the two another process may find itself alone: nothing has been claimed here yet, so no harm is done.
-  lock.pragma(`busy_timeout = ${BUSY_TIMEOUT_MS}`);
+  lock.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   lock.exec("BEGIN");
   lock.prepare("SELECT count(*) FROM sqlite_schema").get();
   return {
@@ -108,11 +110,11 @@ export function createFeedLock(file: string): {
   tryTake: () => boolean;
   release: () => void;
 } {
-  let lock: Db | null = null;
+  let lock: Database | null = null;
   let taken = false;
   return {
     tryTake() {
-      lock ??= new Database(`${file}-feed`, { timeout: 0 });
+      lock ??= openDatabase(`${file}-feed`, { busyTimeoutMs: 0 });
       taken ||= beginExclusively(lock);
       return taken;
     },
@@ -122,7 +124,7 @@ export function createFeedLock(file: string): {
   };
 }
 
-function beginExclusively(lock: Db): boolean {
+function beginExclusively(lock: Database): boolean {
   try {
     lock.exec("BEGIN EXCLUSIVE");
     return true;
@@ -131,7 +133,7 @@ function beginExclusively(lock: Db): boolean {
   }
 }
 
-function tryExclusively(lock: Db): boolean {
+function tryExclusively(lock: Database): boolean {
   const alone = beginExclusively(lock);
   if (alone) {
     lock.exec("COMMIT");

@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 
 /** When a delivery is due that waits for another of its key. */
 export const AFTER_ANOTHER = Number.MAX_SAFE_INTEGER;
@@ -8,12 +8,10 @@ export const AFTER_ANOTHER = Number.MAX_SAFE_INTEGER;
  * comes to its end, the oldest of the others gets one.
  */
 export function createOrder(db: Database) {
-  const active = db
-    .prepare<[string, string, number], number>(
-      `SELECT 1 FROM delivery
-       WHERE destination = ? AND order_key = ? AND state = 'pending' AND due_at < ${AFTER_ANOTHER} AND id <> ?`,
-    )
-    .pluck();
+  const active = db.prepare<[string, string, number]>(
+    `SELECT 1 FROM delivery
+     WHERE destination = ? AND order_key = ? AND state = 'pending' AND due_at < ${AFTER_ANOTHER} AND id <> ?`,
+  );
   const advance = db.prepare<[number, string, string]>(
     `UPDATE delivery SET due_at = min(due_at, ?) WHERE id = (
        SELECT min(id) FROM delivery WHERE destination = ? AND order_key = ? AND state = 'pending')`,

@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import { hasAction, planRetention } from "../../audit/retention.ts";
@@ -28,20 +28,18 @@ export function createAuditPurger(
     "DELETE FROM audit_entry WHERE position = ?",
   );
   // A writer that was not seen lately, and whose last entry is this one.
-  const ended = db
-    .prepare<[string, number, number], number>(
-      "SELECT 1 FROM audit_writer WHERE writer = ? AND seq = ? AND seen_at < ?",
-    )
-    .pluck();
+  const ended = db.prepare<[string, number, number]>(
+    "SELECT 1 FROM audit_writer WHERE writer = ? AND seq = ? AND seen_at < ?",
+  );
   const notePurged = db.prepare<[number, string, number, string]>(
     "UPDATE audit_writer SET purged_seq = ?, purged_hash = ?, purged_at = ? WHERE writer = ?",
   );
   const noteReported = db.prepare<[number, string]>(
     "UPDATE audit_writer SET purged_told = ? WHERE writer = ?",
   );
-  const lastPosition = db
-    .prepare<[], number>("SELECT max(position) FROM audit_entry")
-    .pluck();
+  const lastPosition = db.prepare<[], { last: number | null }>(
+    "SELECT max(position) AS last FROM audit_entry",
+  );
   const forget = db.prepare<[number]>(
     "DELETE FROM audit_writer WHERE purged_seq = seq AND purged_at < ?",
   );
@@ -58,7 +56,7 @@ export function createAuditPurger(
   ): void {
     for (let i = 0; i < writers.length; i += MAX_WRITERS) {
       const some = writers.slice(i, i + MAX_WRITERS);
-      const position = (lastPosition.get() ?? 0) + 1;
+      const position = (lastPosition.get()?.last ?? 0) + 1;
       deps.append(entry({ entries: i === 0 ? entries : 0, writers: some }));
       for (const { writer } of some) {
         noteReported.run(position, writer);
@@ -76,7 +74,7 @@ export function createAuditPurger(
       now: deps.now(),
       hasMore: rows.length === limit,
       hasEnded: ({ writer, seq }) =>
-        writer !== deps.writer && ended.get(writer, seq, before) === 1,
+        writer !== deps.writer && ended.get(writer, seq, before) !== undefined,
     });
     const deleted = plan.deletable.slice(0, MAX_WRITERS);
     let entries = 0;

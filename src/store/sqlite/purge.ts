@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import type { EventStore, PurgeRequest } from "../port.ts";
 

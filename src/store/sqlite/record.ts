@@ -1,5 +1,5 @@
 import type { RecordOutcome } from "../../domain/event.ts";
-import type { Database } from "better-sqlite3";
+import { type Database, textAsBytes } from "./driver.ts";
 import type { EventRecord } from "../port.ts";
 import type { Order } from "./order.ts";
 
@@ -8,8 +8,8 @@ const TIMELESS = -1;
 
 /** What is known of an event when a message comes with its id again. */
 interface KnownEvent {
-  body_sha256: Buffer;
-  mac: Buffer;
+  body_sha256: Uint8Array;
+  mac: Uint8Array;
 }
 
 /** Writes claim, event and deliveries inside the caller's transaction and says what the unique keys decided. */
@@ -18,20 +18,18 @@ export function createRecorder(
   order: Order,
 ): (record: EventRecord) => RecordOutcome {
   const insertEvent = db.prepare<
-    [string, string, string, number, string, string, Buffer, Buffer, Buffer]
+    [string, Buffer, Buffer, number, string, string, Buffer, Buffer, Buffer]
   >(
     `INSERT INTO event
        (source, id, type, received_at, content_type, headers, body_sha256, mac, body)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING`,
+     VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING`,
   );
-  const insertDelivery = db.prepare<
-    [number | bigint, string, number, string | null]
-  >(
+  const insertDelivery = db.prepare<[number, string, number, string | null]>(
     `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at, order_key)
      VALUES (?, ?, 'pending', 0, 0, ?, ?)`,
   );
-  const known = db.prepare<[string, string], KnownEvent>(
-    "SELECT body_sha256, mac FROM event WHERE source = ? AND id = ?",
+  const known = db.prepare<[string, Buffer], KnownEvent>(
+    "SELECT body_sha256, mac FROM event WHERE source = ? AND id = CAST(? AS TEXT)",
   );
   const claim = db.prepare<[number, Buffer, string, number]>(
     "INSERT OR IGNORE INTO replay_claim (signed_at, mac, source, claimed_at) VALUES (?, ?, ?, ?)",
@@ -41,11 +39,12 @@ export function createRecorder(
     event: { source, id, receivedAt, bodySha256 },
     claim: { signedAt, mac },
   }: EventRecord): RecordOutcome {
-    const event = known.get(source, id);
-    if (event?.mac.equals(mac) === true) {
+    const event = known.get(source, textAsBytes(id));
+    if (event !== undefined && mac.equals(event.mac)) {
       return "replayed";
     }
-    const sameBody = event?.body_sha256.equals(bodySha256) === true;
+    const sameBody =
+      event !== undefined && bodySha256.equals(event.body_sha256);
     const claimed = claim.run(signedAt ?? TIMELESS, mac, source, receivedAt);
     if (claimed.changes === 0) {
       return sameBody ? "replayed" : "replayed_conflict";
@@ -57,8 +56,8 @@ export function createRecorder(
     const { event, deliveries, claim: claimed } = record;
     const inserted = insertEvent.run(
       event.source,
-      event.id,
-      event.type,
+      textAsBytes(event.id),
+      textAsBytes(event.type),
       event.receivedAt,
       event.contentType,
       event.headers,

@@ -1,8 +1,8 @@
 import type { DeliveryState } from "../../domain/delivery.ts";
-import type { Database } from "better-sqlite3";
 import type { AuditDraft } from "../../audit/entry.ts";
 import type { DeliveryQueue, RedeliveryOutcome } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
+import { asText, type Database, textBytes } from "./driver.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";
 
 interface Row {
@@ -14,8 +14,8 @@ interface Row {
   readonly due_at: number;
   readonly order_key: string | null;
   readonly source: string;
-  readonly event_id: string;
-  readonly type: string;
+  readonly event_id: Uint8Array;
+  readonly type: Uint8Array;
 }
 
 /** Makes deliveries due again, inside the caller's transaction. */
@@ -30,7 +30,7 @@ export function createRedeliverer(
   const { order, append, becomesDue } = deps;
   const attempts = createAttemptLog(db);
   const select = db.prepare<[number], Row>(
-    `SELECT destination, state, attempt, leased, claimed_at, due_at, order_key, source, event.id AS event_id, type
+    `SELECT destination, state, attempt, leased, claimed_at, due_at, order_key, source, CAST(event.id AS BLOB) AS event_id, ${textBytes("type")}
      FROM delivery JOIN event ON event.seq = event_seq WHERE delivery.id = ?`,
   );
   const again = db.prepare<[number, number]>(
@@ -71,7 +71,11 @@ export function createRedeliverer(
           destination,
           state,
           attempt,
-          event: { source: row.source, id: row.event_id, type: row.type },
+          event: {
+            source: row.source,
+            id: asText(row.event_id),
+            type: asText(row.type),
+          },
         }),
       );
       return "redelivered";

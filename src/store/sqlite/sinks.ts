@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import type { NotedSink, SinkPosition } from "../port.ts";
 
 /** How far the sinks of the trail have come. Written inside the caller's transaction. */

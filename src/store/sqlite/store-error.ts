@@ -1,4 +1,5 @@
 import { errorCode, StoreError } from "../../errors.ts";
+import { sqliteErrorName } from "./error-name.ts";
 
 /**
  * Faults that pass: nothing was written, and the next try may well succeed. A write that fails (a quota, a full disk) is
@@ -15,9 +16,16 @@ export function asStoreError(thrown: unknown): StoreError {
   if (thrown instanceof StoreError) {
     return thrown;
   }
-  const code = errorCode(thrown) ?? "STORE_PROGRAM_FAULT";
+  const code =
+    sqliteErrorName(thrown) ?? systemCode(thrown) ?? "STORE_PROGRAM_FAULT";
   const fatal = FATAL.test(code) && !TRANSIENT.test(code);
   return new StoreError(describe(code, fatal), { code, fatal });
+}
+
+/** The drivers give misuse (a closed database, a value of a wrong type) codes of Node's kind: these are program faults. */
+function systemCode(thrown: unknown): string | undefined {
+  const code = errorCode(thrown);
+  return code?.startsWith("ERR_") === true ? undefined : code;
 }
 
 function describe(code: string, fatal: boolean): string {

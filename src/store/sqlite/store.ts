@@ -69,9 +69,9 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const destinations = createDestinationTable(db);
   const record = createRecorder(db, order);
   const walCheckpointer = createWalCheckpointer(db, {
+    file,
     maxFrames: MAX_LOG_FRAMES,
   });
-
   const transaction = createTransaction({
     db,
     chain,

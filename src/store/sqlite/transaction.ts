@@ -1,4 +1,4 @@
-import type { Database } from "better-sqlite3";
+import type { Database } from "./driver.ts";
 import type { AuditChain } from "../../audit/chain.ts";
 import type { StoreError } from "../../errors.ts";
 import type { CommitListeners } from "../commit-listeners.ts";
@@ -35,7 +35,6 @@ export function createTransaction(deps: TransactionDeps): Transaction {
   const { db, chain, writer, commits, now } = deps;
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
-  const rollback = db.prepare("ROLLBACK");
   const outage = createOutage(now);
   let committed = chain.head();
   let dead: StoreError | null = null;
@@ -59,9 +58,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
     } catch (error) {
       chain.rewind(before);
       commits.rolledBack();
-      if (db.inTransaction) {
-        rollback.run();
-      }
+      db.rollback();
       throw error;
     }
   }
