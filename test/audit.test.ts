@@ -7,7 +7,7 @@ import {
   textsOf,
 } from "../src/audit/search/entry-filter.ts";
 import { type ParsedEntry, parseEntry } from "../src/audit/parsed-entry.ts";
-import { prettyEntry } from "../src/cli/ui/format-entry.ts";
+import { formatEntry } from "../src/cli/ui/format-entry.ts";
 import { serverStarted } from "../src/audit/server-entries.ts";
 import { AuditChain, GENESIS } from "../src/audit/chain.ts";
 import type { AuditDraft } from "../src/audit/entry.ts";
@@ -142,7 +142,7 @@ describe("the filter of the trail", () => {
 describe("the readable form", () => {
   const entry = JSON.parse(trailOf("w", 1)[0]!) as ParsedEntry;
   const plain = (changes: Partial<ParsedEntry>): string =>
-    prettyEntry({ ...entry, ...changes }, { colours: false, width: 80 });
+    formatEntry({ ...entry, ...changes }, { colours: false, width: 80 });
 
   it("has colours only when asked, and shows what a terminal would act on as text", () => {
     const metadata = { eventId: "\u001b[2Jevil\n" };
@@ -150,7 +150,7 @@ describe("the readable form", () => {
       "2027-01-15 08:00:00Z ok   webhook.accepted \\u001b[2Jevil\\n",
     );
     expect(
-      prettyEntry({ ...entry, metadata }, { colours: true, width: 80 }),
+      formatEntry({ ...entry, metadata }, { colours: true, width: 80 }),
     ).toContain("Z \u001b[32mok  \u001b[0m webhook");
   });
 

@@ -762,10 +762,10 @@ describe("the quarantine", () => {
 
   it("gives one mild suspect its turn beside others, and tells who waits when that is over", () => {
     const quarantine = createQuarantine();
-    expect(quarantine.ask(nothing)).toBe("grave");
-    quarantine.claimed("grave", 3, "none");
-    expect(quarantine.ask(nothing)).toBe("mild");
-    quarantine.claimed("mild", 1, "mild");
+    expect(quarantine.ask(nothing)).toBe("repeatedly");
+    quarantine.claimed("repeatedly", 3, "none");
+    expect(quarantine.ask(nothing)).toBe("once");
+    quarantine.claimed("once", 1, "once");
     let told = 0;
     expect(
       quarantine.ask(() => {
@@ -777,42 +777,42 @@ describe("the quarantine", () => {
     quarantine.ask(() => {
       told += 1;
     });
-    quarantine.ended("mild");
+    quarantine.ended("once");
     expect(told).toBe(1);
-    expect(quarantine.ask(nothing)).toBe("mild");
+    expect(quarantine.ask(nothing)).toBe("once");
   });
 
   it("lets nothing begin while a grave suspect is claimed or attempted", () => {
     const quarantine = createQuarantine();
-    expect(quarantine.ask(nothing)).toBe("grave");
+    expect(quarantine.ask(nothing)).toBe("repeatedly");
     expect(quarantine.ask(nothing)).toBe("closed");
-    quarantine.claimed("grave", 1, "grave");
+    quarantine.claimed("repeatedly", 1, "repeatedly");
     let told = false;
     expect(
       quarantine.ask(() => {
         told = true;
       }),
     ).toBe("closed");
-    quarantine.ended("grave");
+    quarantine.ended("repeatedly");
     expect(told).toBe(true);
-    expect(quarantine.ask(nothing)).toBe("grave");
+    expect(quarantine.ask(nothing)).toBe("repeatedly");
   });
 
   it("drains for a grave suspect: nothing begins until what is under way is over, and who drains is told first", () => {
     const quarantine = createQuarantine();
     const told: string[] = [];
     quarantine.ask(nothing);
-    quarantine.claimed("grave", 2, "none");
+    quarantine.claimed("repeatedly", 2, "none");
     quarantine.ask(nothing);
     quarantine.drain(() => told.push("drainer"));
-    quarantine.claimed("mild", 0, "none");
+    quarantine.claimed("once", 0, "none");
     expect(quarantine.ask(() => told.push("other"))).toBe("closed");
     told.length = 0;
     quarantine.ended("none");
     expect([quarantine.ask(nothing), told]).toEqual(["closed", []]);
     quarantine.ended("none");
     expect(told).toEqual(["drainer", "other"]);
-    expect(quarantine.ask(nothing)).toBe("grave");
+    expect(quarantine.ask(nothing)).toBe("repeatedly");
   });
 
   it("is not told of its own claim that failed, so that a fault of the store is not asked again and again", () => {

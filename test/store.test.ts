@@ -125,7 +125,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
       limit,
       leaseUntil,
       holding: new Set<number>(),
-      suspects: "any",
+      crashed: "any",
       onLost: ({ crashes }) => ({
         next:
           crashes < 3
@@ -342,23 +342,23 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     const [first] = await claim(1);
     clock += 60_000;
     const holding = new Set([first!.id]);
-    for (const suspects of ["any", "grave", "mild", "none"] as const) {
+    for (const crashed of ["any", "repeatedly", "once", "none"] as const) {
       expect(
-        idsOf(await claim(1, clock + 1000, { holding, suspects })),
+        idsOf(await claim(1, clock + 1000, { holding, crashed })),
       ).not.toContain("e1");
     }
     expect(await settle(first!)).toBe(true);
   });
 
-  it("gives suspects one at a time, or not at all, and the others meanwhile", async () => {
+  it("gives crashed one at a time, or not at all, and the others meanwhile", async () => {
     for (let n = 1; n <= 4; n += 1) {
       await store.record(record(`e${n}`, { mac: n }));
     }
     await claim(3);
     clock += 1000;
     // Three are found lost; the fourth was never claimed.
-    const none = { suspects: "none" } as const;
-    const one = { suspects: "mild" } as const;
+    const none = { crashed: "none" } as const;
+    const one = { crashed: "once" } as const;
     expect(idsOf(await claim(10, clock + 1000, none))).toEqual(["e4"]);
     expect(await claim(10, clock + 1000, none)).toEqual([]);
     const [first, ...others] = await claim(10, clock + 1000, one);
@@ -373,7 +373,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await store.record(record("a"));
     await claim();
     clock += 1000;
-    expect(await claim(1, clock + 1000, { suspects: "mild" })).toMatchObject([
+    expect(await claim(1, clock + 1000, { crashed: "once" })).toMatchObject([
       { attempt: 2, crashes: 1 },
     ]);
   });
@@ -382,27 +382,27 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     for (let n = 1; n <= 3; n += 1) {
       await store.record(record(`e${n}`, { mac: n }));
     }
-    const mild = { suspects: "mild" } as const;
+    const once = { crashed: "once" } as const;
     await claim(1);
     clock += 1000;
-    for (const other of await claim(9, clock + 1000, mild)) {
+    for (const other of await claim(9, clock + 1000, once)) {
       await settle(other);
     }
-    expect(await claim(9, clock + 1000, mild)).toMatchObject([
+    expect(await claim(9, clock + 1000, once)).toMatchObject([
       { crashes: 1, event: { id: "e1" } },
     ]);
     clock += 1000;
     await store.record(record("e4", { mac: 4 }));
-    expect(await store.graveSuspectDue("d", clock)).toBe(false);
-    expect(idsOf(await claim(1, clock + 1000, mild))).toEqual(["e4"]);
-    expect(await store.graveSuspectDue("d", clock)).toBe(true);
+    expect(await store.isRepeatCrashDue("d", clock)).toBe(false);
+    expect(idsOf(await claim(1, clock + 1000, once))).toEqual(["e4"]);
+    expect(await store.isRepeatCrashDue("d", clock)).toBe(true);
     await store.record(record("e5", { mac: 5 }));
-    const grave = { suspects: "grave" } as const;
-    expect(await claim(9, clock + 1000, grave)).toMatchObject([
+    const repeatedly = { crashed: "repeatedly" } as const;
+    expect(await claim(9, clock + 1000, repeatedly)).toMatchObject([
       { crashes: 2, event: { id: "e1" } },
     ]);
-    expect(await store.graveSuspectDue("d", clock)).toBe(false);
-    expect(idsOf(await claim(9, clock + 1000, grave))).toEqual(["e5"]);
+    expect(await store.isRepeatCrashDue("d", clock)).toBe(false);
+    expect(idsOf(await claim(9, clock + 1000, repeatedly))).toEqual(["e5"]);
   });
 
   it("gives those of one key one after another, in the order of acceptance, and others beside them", async () => {

@@ -1,37 +1,41 @@
+/** How often the process has died during attempts of a delivery. */
+export type CrashLevel = "none" | "once" | "repeatedly";
+
 /**
- * What a worker of functions may claim: nothing (`closed`); no suspects (`none`); one suspect of a single death, beside
- * others (`mild`); or one of several deaths, which then is attempted with nothing beside it (`grave`).
+ * Which deliveries with crashes a worker of functions may claim: none of them, and no others either (`closed`); none of
+ * them (`none`); one that has crashed once, beside others (`once`); or one that has crashed repeatedly, which is then
+ * attempted alone (`repeatedly`).
  */
-export type Pass = "closed" | "none" | "mild" | "grave";
+export type Pass = "closed" | CrashLevel;
 
-/** How much of a suspect a delivery is, by the deaths of the process during its attempts. */
-export type Suspicion = "none" | "mild" | "grave";
-
-export function suspicionOf(crashes: number): Suspicion {
-  return crashes === 0 ? "none" : crashes === 1 ? "mild" : "grave";
+export function crashLevelOf(crashes: number): CrashLevel {
+  return crashes === 0 ? "none" : crashes === 1 ? "once" : "repeatedly";
 }
 
 /**
- * Only a function can end the process, and a death tells of none of those that were under way. So the deliveries of all
- * functions share this: what was under way once is attempted again one at a time; what was under way twice, with nothing
- * else of a function beside it, so that from then on no innocent one is charged with another's deed.
+ * Only a function can end the process, and a crash does not tell which attempt in flight caused it. So the deliveries of
+ * all functions share this quarantine: one that has crashed once is attempted again one at a time; one that has crashed
+ * repeatedly, with no other function in flight, so that no innocent delivery is charged with its crash.
  */
 export interface Quarantine {
   /** Asks before a claim, which `claimed` must follow unless it is `closed`. `onChange` is called once more is allowed. */
   ask: (onChange: () => void) => Pass;
-  /** The claim is over: so many attempts begin, the gravest of them under this suspicion. */
-  claimed: (pass: Pass, begun: number, suspicion: Suspicion) => void;
+  /** The claim is over: this many attempts begin, the worst of them with this crash level. */
+  claimed: (pass: Pass, begun: number, crashLevel: CrashLevel) => void;
   /** An attempt is over. */
-  ended: (suspicion: Suspicion) => void;
-  /** A grave suspect is due: no more attempts begin until those under way are over; `onChange` is called first then. */
+  ended: (crashLevel: CrashLevel) => void;
+  /**
+   * A delivery that has crashed repeatedly is due: no more attempts begin until those in flight are over; `onChange` is
+   * then called first.
+   */
   drain: (onChange: () => void) => void;
 }
 
 export function createQuarantine(): Quarantine {
   const waiting = new Set<() => void>();
-  /** Attempts under way, and claims. */
+  /** Attempts in flight, and claims. */
   let active = 0;
-  let mildTaken = false;
+  let isOnceTaken = false;
   let exclusive = false;
   let drainer: (() => void) | null = null;
 
@@ -53,33 +57,33 @@ export function createQuarantine(): Quarantine {
       if (active === 1) {
         drainer = null;
         exclusive = true;
-        return "grave";
+        return "repeatedly";
       }
-      if (mildTaken) {
+      if (isOnceTaken) {
         waiting.add(onChange);
         return "none";
       }
-      mildTaken = true;
-      return "mild";
+      isOnceTaken = true;
+      return "once";
     },
-    claimed(pass, begun, suspicion) {
+    claimed(pass, begun, crashLevel) {
       active += begun - 1;
-      if (pass === "grave") {
-        exclusive = suspicion === "grave";
-        mildTaken = suspicion === "mild";
-      } else if (pass === "mild") {
-        mildTaken = suspicion === "mild";
+      if (pass === "repeatedly") {
+        exclusive = crashLevel === "repeatedly";
+        isOnceTaken = crashLevel === "once";
+      } else if (pass === "once") {
+        isOnceTaken = crashLevel === "once";
       }
       notify();
     },
-    ended(suspicion) {
+    ended(crashLevel) {
       active -= 1;
-      if (suspicion === "grave") {
+      if (crashLevel === "repeatedly") {
         exclusive = false;
-      } else if (suspicion === "mild") {
-        mildTaken = false;
+      } else if (crashLevel === "once") {
+        isOnceTaken = false;
       }
-      if (suspicion !== "none" || active === 0) {
+      if (crashLevel !== "none" || active === 0) {
         notify();
       }
     },

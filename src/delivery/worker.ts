@@ -9,7 +9,7 @@ import { createInterruptibleSleep } from "../background/interruptible-sleep.ts";
 import { withAttemptTimeout } from "./attempt-timeout.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { lostEntry, outcomeEntry } from "./outcome-entry.ts";
-import { type Quarantine, suspicionOf } from "./quarantine.ts";
+import { type Quarantine, crashLevelOf } from "./quarantine.ts";
 import { settleWithRetry } from "./settle-with-retry.ts";
 
 /** How long a worker sleeps at most: deliveries that another process made due are found by then. */
@@ -35,11 +35,11 @@ export interface Worker {
 export interface WorkerDeps {
   readonly store: Pick<
     DeliveryQueue,
-    "claim" | "graveSuspectDue" | "settle" | "release" | "nextDueAt"
+    "claim" | "isRepeatCrashDue" | "settle" | "release" | "nextDueAt"
   >;
   readonly destination: Destination;
   readonly breaker: CircuitBreaker;
-  /** Where suspects are attempted one at a time; null for a destination that cannot end the process. */
+  /** Limits attempts of deliveries that have crashed; null for a destination that cannot end the process. */
   readonly quarantine: Quarantine | null;
   readonly now: () => number;
   /** In [0, 1). */
@@ -130,7 +130,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       },
     };
     if (quarantine === null) {
-      return store.claim({ ...request, suspects: "any" });
+      return store.claim({ ...request, crashed: "any" });
     }
     const pass = quarantine.ask(sleep.wake);
     if (pass === "closed") {
@@ -139,16 +139,16 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     let claimed: readonly ClaimedDelivery[] = [];
     try {
       if (
-        pass !== "grave" &&
-        (await store.graveSuspectDue(destination.name, at))
+        pass !== "repeatedly" &&
+        (await store.isRepeatCrashDue(destination.name, at))
       ) {
         quarantine.drain(sleep.wake);
         return [];
       }
-      claimed = await store.claim({ ...request, suspects: pass });
+      claimed = await store.claim({ ...request, crashed: pass });
     } finally {
       const crashes = Math.max(0, ...claimed.map((one) => one.crashes));
-      quarantine.claimed(pass, claimed.length, suspicionOf(crashes));
+      quarantine.claimed(pass, claimed.length, crashLevelOf(crashes));
     }
     return claimed;
   }
@@ -158,7 +158,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     inFlight.set(delivery.id, attempt);
     void attempt.finally(() => {
       inFlight.delete(delivery.id);
-      quarantine?.ended(suspicionOf(delivery.crashes));
+      quarantine?.ended(crashLevelOf(delivery.crashes));
       sleep.wake();
     });
   }

@@ -5,7 +5,7 @@ import type { EventReader, EventScan } from "../store/port.ts";
 const STEP = 200;
 
 /** All events that fit, one after another; what is in between them is walked in short steps. */
-export async function* eventsOf(
+export async function* paginateEvents(
   store: EventReader,
   scan: Omit<EventScan, "limit">,
 ): AsyncGenerator<EventStatus> {

@@ -7,7 +7,7 @@ import type {
   DeliveryQueue,
   EventReader,
 } from "../store/port.ts";
-import { eventsOf } from "./paginate.ts";
+import { paginateEvents } from "./paginate.ts";
 
 /** So many deliveries share a transaction: more would hold up accepts. */
 const BATCH = 200;
@@ -43,7 +43,7 @@ export async function* redeliverablesOf(
   filter: EventFilter,
 ): AsyncGenerator<Redeliverable> {
   const scan = { filter, order: "oldest", from: null } as const;
-  for await (const event of eventsOf(store, scan)) {
+  for await (const event of paginateEvents(store, scan)) {
     yield* redeliverables(event, filter);
   }
 }

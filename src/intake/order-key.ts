@@ -1,5 +1,5 @@
 import { hash as digest } from "node:crypto";
-import { readBelow } from "../json/read-members.ts";
+import { readAt } from "../json/read-members.ts";
 
 /** A longer value is its SHA-256, so that what a sender writes cannot swell an index. */
 const MAX_KEY = 128;
@@ -21,7 +21,7 @@ export function createOrderKey(
     .split("/")
     .map((name) => name.replaceAll("~1", "/").replaceAll("~0", "~"));
   return (body) => {
-    const value = readBelow(body, names);
+    const value = readAt(body, names);
     if (value === undefined || value === null) {
       return null;
     }

@@ -53,7 +53,7 @@ export function readMembers(
  * The scalar below the value of a valid JSON body, by the names on the way to it; an element of an array is named by its index.
  * Undefined where there is none.
  */
-export function readBelow(
+export function readAt(
   body: Buffer,
   names: readonly string[],
 ): Scalar | undefined {

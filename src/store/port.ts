@@ -53,11 +53,11 @@ export interface ClaimRequest {
   /** Deliveries that the claimant is attempting right now: their leases may lapse while it is held up, but it lives. */
   readonly holding: ReadonlySet<number>;
   /**
-   * Suspects are deliveries during which the process died before, grave ones more than once. `any`: they are claimed as
-   * all others; `none`: they are left; `mild`: one that is not grave at most, before the others; `grave`: a grave one
-   * alone where there is one, else as `mild`.
+   * Which deliveries during whose attempts the process has died: `any`: all of them, as any others; `none`: none of them;
+   * `once`: at most one that has crashed once, before the others; `repeatedly`: one that has crashed at least twice, alone;
+   * if there is none, as `once`.
    */
-  readonly suspects: "any" | "none" | "mild" | "grave";
+  readonly crashed: "any" | "none" | "once" | "repeatedly";
   /** What becomes of a delivery whose attempt was lost. */
   readonly onLost: (lost: LostAttempt) => {
     readonly next: DeliveryState;
@@ -248,8 +248,8 @@ export interface DeliveryQueue {
   settle: (settlement: Settlement) => Promise<boolean>;
   /** Returns a claimed delivery unsettled, due at once and off the schedule's count, unless the lease was lost. */
   release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
-  /** Whether a delivery is due during which the process has died at least twice. */
-  graveSuspectDue: (destination: string, now: number) => Promise<boolean>;
+  /** Whether a delivery is due during whose attempts the process has died at least twice. */
+  isRepeatCrashDue: (destination: string, now: number) => Promise<boolean>;
   /** When the next delivery of a destination is due or its lease ends; null when none is pending. */
   nextDueAt: (destination: string) => Promise<number | null>;
   countDeliveries: () => Promise<readonly DeliveryCounts[]>;

@@ -19,7 +19,7 @@ export function createFileSink(file: string): AuditSink {
     }
     if (handle === null) {
       handle = await openFile(file);
-      await mendEnd(handle);
+      await repairEnd(handle);
     }
     return handle;
   }
@@ -124,7 +124,7 @@ async function endOf(
  * A line without an end is the beginning of an entry that will be written again, and is taken off; if it is none, somebody
  * else's, it gets an end.
  */
-async function mendEnd(handle: FileHandle): Promise<void> {
+async function repairEnd(handle: FileHandle): Promise<void> {
   const { rest, size } = await endOf(handle);
   if (rest === "") {
     return;

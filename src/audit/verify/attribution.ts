@@ -7,7 +7,7 @@ import type { WriterChain } from "./writer-chain.ts";
 const UNKNOWN_WRITER = "(unreadable)";
 
 /** Puts entries that are not what was written down to the writer and the place that they were in. */
-export interface Blame {
+export interface Attribution {
   /** `line`: which of the lines it is, for one that nothing can be told of. */
   readonly changed: (claims: Claims, line: number) => void;
   /** An entry was taken; `before` is the hash of the one before it. */
@@ -16,11 +16,11 @@ export interface Blame {
   readonly claim: (chain: WriterChain, link: ChainLink) => void;
 }
 
-export function createBlame(
+export function createAttribution(
   chains: Map<string, WriterChain>,
   chainOf: (writer: string) => WriterChain,
   recent: Recent,
-): Blame {
+): Attribution {
   /** The writers by the hash of the last entry that was taken of each. */
   const tips = new Map<string, WriterChain>();
   /** First entries that were changed in what they say of their writer, by the hash they claim. */

@@ -18,7 +18,7 @@ const MARKS = [
 const MAX_LOOKED_INTO = 100_000;
 
 /** Whether text was an entry before somebody changed it, and not a line of another program, which may speak of entries. */
-export function isChangedEntry(text: string): boolean {
+export function isCorruptEntry(text: string): boolean {
   return (
     text.length <= MAX_LOOKED_INTO &&
     MARKS.filter((mark) => mark.test(text)).length > 1 &&

@@ -2,7 +2,7 @@ import type { ChainHead } from "../chain.ts";
 import type { WriterChain } from "./writer-chain.ts";
 
 /** Entries that must be there, and with a certain hash: a start that is vouched for names them, or whoever asks does. */
-export interface KnownEntries {
+export interface ExpectedHeads {
   /** `chain`: what was read of its writer so far. */
   readonly expect: (head: ChainHead, chain: WriterChain | undefined) => void;
   /** An entry was taken: it is held against what is known of it. */
@@ -11,16 +11,16 @@ export interface KnownEntries {
   readonly isMet: (head: ChainHead) => boolean;
 }
 
-interface KnownEntry {
+interface ExpectedEntry {
   readonly hash: string;
   met: boolean;
 }
 
-export function createKnownEntries(): KnownEntries {
+export function createExpectedHeads(): ExpectedHeads {
   /** One has several hashes only when those who know of it contradict one another. */
-  const known = new Map<string, Map<number, KnownEntry[]>>();
+  const known = new Map<string, Map<number, ExpectedEntry[]>>();
 
-  function hold(entry: KnownEntry, chain: WriterChain, seq: number): void {
+  function hold(entry: ExpectedEntry, chain: WriterChain, seq: number): void {
     const has = chain.has(seq, entry.hash);
     entry.met ||= has === true;
     if (has === false) {
@@ -28,7 +28,7 @@ export function createKnownEntries(): KnownEntries {
     }
   }
 
-  const of = (writer: string, seq: number): readonly KnownEntry[] =>
+  const of = (writer: string, seq: number): readonly ExpectedEntry[] =>
     known.get(writer)?.get(seq) ?? [];
 
   return {
@@ -38,7 +38,7 @@ export function createKnownEntries(): KnownEntries {
         return;
       }
       const entry = { hash, met: false };
-      const ofWriter = known.get(writer) ?? new Map<number, KnownEntry[]>();
+      const ofWriter = known.get(writer) ?? new Map<number, ExpectedEntry[]>();
       known.set(writer, ofWriter.set(seq, [...same, entry]));
       if (chain !== undefined && seq <= chain.seq) {
         hold(entry, chain, seq);

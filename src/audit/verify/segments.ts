@@ -2,7 +2,7 @@ import { GENESIS } from "../chain.ts";
 import type { ParsedEntry } from "../parsed-entry.ts";
 
 /** Entries in a row, each linked to the one before. */
-interface Part {
+interface Segment {
   first: number;
   /** The hash that the first of them names. */
   prev: string;
@@ -15,14 +15,14 @@ const MAX_PARTS = 30;
 
 /**
  * One writer's entries out of several streams in one: each begins where it began, and prints what another has printed as
- * well. What is missing between two parts must come before the end.
+ * well. What is missing between two segments must come before the end.
  */
-export class Parts {
-  #parts: Part[] = [];
+export class Segments {
+  #segments: Segment[] = [];
 
   /** Whether all that came is in one row. */
   isWhole(): boolean {
-    return this.#parts.length <= 1;
+    return this.#segments.length <= 1;
   }
 
   /**
@@ -37,31 +37,33 @@ export class Parts {
     if (isOther || (seq === 1 && prev !== GENESIS)) {
       return "unlinked";
     }
-    const before = this.#parts.filter((part) => part.seq + 1 === seq);
-    if (before.some((part) => part.hash !== prev)) {
+    const before = this.#segments.filter((segment) => segment.seq + 1 === seq);
+    if (before.some((segment) => segment.hash !== prev)) {
       return "unlinked";
     }
     if (known !== undefined) {
       // It is linked to what came again before it: that was the same as well.
-      this.#parts = this.#parts.filter((part) => !before.includes(part));
+      this.#segments = this.#segments.filter(
+        (segment) => !before.includes(segment),
+      );
       return "again";
     }
-    const [part] = before;
-    if (part === undefined) {
-      this.#parts.push({ first: seq, prev, seq, hash });
+    const [segment] = before;
+    if (segment === undefined) {
+      this.#segments.push({ first: seq, prev, seq, hash });
     } else {
-      part.seq = seq;
-      part.hash = hash;
+      segment.seq = seq;
+      segment.hash = hash;
     }
     if (!this.#join()) {
       return "unlinked";
     }
-    return this.#parts.length <= MAX_PARTS ? "new" : "too many";
+    return this.#segments.length <= MAX_PARTS ? "new" : "too many";
   }
 
-  /** The first entry that is missing between two parts; null when none is. */
+  /** The first entry that is missing between two segments; null when none is. */
   missing(): number | null {
-    const sorted = this.#parts.toSorted((a, b) => a.first - b.first);
+    const sorted = this.#segments.toSorted((a, b) => a.first - b.first);
     let reached = sorted[0]?.seq ?? 0;
     for (const { first, seq } of sorted) {
       if (first > reached + 1) {
@@ -74,21 +76,23 @@ export class Parts {
 
   /** Whether something came again so long after the first time that nobody can tell whether it was the same. */
   isUntold(): boolean {
-    const sorted = this.#parts.toSorted((a, b) => a.first - b.first);
+    const sorted = this.#segments.toSorted((a, b) => a.first - b.first);
     return sorted.some(({ first }, n) => first <= (sorted[n - 1]?.seq ?? 0));
   }
 
-  /** False when two parts meet that are not linked. */
+  /** False when two segments meet that are not linked. */
   #join(): boolean {
-    for (const part of this.#parts) {
-      const next = this.#parts.find(({ first }) => first === part.seq + 1);
+    for (const segment of this.#segments) {
+      const next = this.#segments.find(
+        ({ first }) => first === segment.seq + 1,
+      );
       if (next !== undefined) {
-        part.seq = next.seq;
-        if (next.prev !== part.hash) {
+        segment.seq = next.seq;
+        if (next.prev !== segment.hash) {
           return false;
         }
-        part.hash = next.hash;
-        this.#parts = this.#parts.filter((one) => one !== next);
+        segment.hash = next.hash;
+        this.#segments = this.#segments.filter((one) => one !== next);
       }
     }
     return true;

@@ -45,7 +45,7 @@ export function isMember(before: string): boolean {
 }
 
 /** Whether what stands before an entry was our own prefix before a character of it was changed. */
-export function isDamagedPrefix(before: string): boolean {
+export function isCorruptPrefix(before: string): boolean {
   const end = before.slice(-STDOUT_PREFIX.length);
   let changed = 0;
   for (let n = 0; n < STDOUT_PREFIX.length; n += 1) {

@@ -1,19 +1,19 @@
 import { type ChainHead, hashLine, splitHash } from "../chain.ts";
 import { MAX_LINE_BYTES } from "../entry.ts";
 import { isExactLine, parseEntry, type ParsedEntry } from "../parsed-entry.ts";
-import { createBlame } from "./attribution.ts";
+import { createAttribution } from "./attribution.ts";
 import {
   claimsOf,
-  isChangedEntry,
+  isCorruptEntry,
   isOtherObject,
   isTorn,
 } from "./corrupt-lines.ts";
-import { createKnownEntries } from "./expected-heads.ts";
+import { createExpectedHeads } from "./expected-heads.ts";
 import { createRecent } from "./recent.ts";
 import { createStatements, type NamedHead } from "./statements.ts";
 import {
   entriesIn,
-  isDamagedPrefix,
+  isCorruptPrefix,
   isMember,
   streamLine,
 } from "./stream-line.ts";
@@ -56,10 +56,10 @@ export function createTrailVerifier(
   const recent = createRecent();
   const chains = new Map<string, WriterChain>();
   const statements = createStatements(chains);
-  const known = createKnownEntries();
+  const known = createExpectedHeads();
   /** Writers that a start names between two others that are there. */
   const skippedOver = new Set<string>();
-  const blame = createBlame(chains, chainOf, recent);
+  const attribution = createAttribution(chains, chainOf, recent);
   const counts = { entries: 0, skipped: 0, torn: 0 };
   let lines = 0;
 
@@ -93,7 +93,7 @@ export function createTrailVerifier(
     }
     counts.entries += 1;
     const chain = chainOf(parsed.chain.writer);
-    blame.claim(chain, parsed.chain);
+    attribution.claim(chain, parsed.chain);
     if (
       !partial &&
       chain.entries === 0 &&
@@ -104,7 +104,7 @@ export function createTrailVerifier(
     }
     const before = chain.hash;
     if (chain.take(parsed)) {
-      blame.moved(chain, before);
+      attribution.moved(chain, before);
       learnFrom(chain, parsed);
       known.check(chain, parsed.chain.seq);
     }
@@ -114,7 +114,7 @@ export function createTrailVerifier(
   /** A line that was an entry before somebody changed it. */
   function takeChanged(line: string): void {
     counts.entries += 1;
-    blame.changed(claimsOf(line), lines);
+    attribution.changed(claimsOf(line), lines);
   }
 
   /** Entries that broke off, or that were changed, in one line. */
@@ -127,7 +127,7 @@ export function createTrailVerifier(
       }
       if (isTorn(entry)) {
         counts.torn += 1;
-      } else if (isChangedEntry(entry)) {
+      } else if (isCorruptEntry(entry)) {
         takeChanged(entry);
       } else {
         others += 1;
@@ -285,14 +285,14 @@ export function createTrailVerifier(
       lines += 1;
       const { before, rest } = streamLine(text);
       const quoted = isMember(before);
-      const isEntry = rest !== null && !quoted && !isDamagedPrefix(before);
+      const isEntry = rest !== null && !quoted && !isCorruptPrefix(before);
       if (isEntry && takeEntry(rest)) {
         return;
       }
       const isOther = quoted || isOtherObject(before + (rest ?? ""));
       if (isEntry && !isOther) {
         takeDamaged(rest);
-      } else if (!isOther && isChangedEntry(rest ?? before)) {
+      } else if (!isOther && isCorruptEntry(rest ?? before)) {
         takeChanged(rest ?? before);
       } else {
         counts.skipped += 1;

@@ -2,7 +2,7 @@ import { CHECKPOINT_EVERY, GENESIS } from "../chain.ts";
 import { isSigned } from "../checkpoint.ts";
 import type { ParsedEntry } from "../parsed-entry.ts";
 import type { ChainFault } from "./chain-fault.ts";
-import { Parts } from "./segments.ts";
+import { Segments } from "./segments.ts";
 import type { Recent } from "./recent.ts";
 import { Reprints } from "./reprints.ts";
 
@@ -17,7 +17,7 @@ export class WriterChain {
   readonly writer: string;
   readonly #recent: Recent;
   /** Where several streams may be in one; null = where entries come in order. */
-  readonly #parts: Parts | null;
+  readonly #segments: Segments | null;
   /** What came again. */
   readonly reprints = new Reprints();
   #entries = 0;
@@ -41,7 +41,7 @@ export class WriterChain {
   constructor(writer: string, recent: Recent, options: { partial: boolean }) {
     this.writer = writer;
     this.#recent = recent;
-    this.#parts = options.partial ? new Parts() : null;
+    this.#segments = options.partial ? new Segments() : null;
   }
 
   /** Entries that are in their place. */
@@ -94,7 +94,7 @@ export class WriterChain {
 
   /** Whether something came again that nobody can compare with what came first. */
   get untold(): boolean {
-    return this.#parts?.isUntold() === true;
+    return this.#segments?.isUntold() === true;
   }
 
   /** Whether the entry is in its place and was not there before. What is wrong goes into `fault`. */
@@ -110,9 +110,9 @@ export class WriterChain {
       return false;
     }
     const taken =
-      this.#parts === null
+      this.#segments === null
         ? this.#takeNext(entry)
-        : this.#takePart(entry, this.#parts);
+        : this.#takePart(entry, this.#segments);
     if (taken) {
       this.#entries += 1;
       this.#recent.add(this.writer, seq, entry.hash);
@@ -148,9 +148,9 @@ export class WriterChain {
     return true;
   }
 
-  #takePart(entry: ParsedEntry, parts: Parts): boolean {
+  #takePart(entry: ParsedEntry, segments: Segments): boolean {
     const { seq, prev } = entry.chain;
-    switch (parts.take(entry, this.#recent.get(this.writer, seq))) {
+    switch (segments.take(entry, this.#recent.get(this.writer, seq))) {
       case "unlinked":
         this.fail("inserted", seq);
         return false;
@@ -186,7 +186,8 @@ export class WriterChain {
   expectCheckpoint(seq: number): void {
     const late = seq - Math.max(this.#checkpointSeq, this.#firstSeq - 1);
     const missed = this.#declaredKey !== null && seq === 2;
-    const expected = this.#anchoredTo > 0 && this.#parts?.isWhole() !== false;
+    const expected =
+      this.#anchoredTo > 0 && this.#segments?.isWhole() !== false;
     if (missed || (expected && late > CHECKPOINT_EVERY)) {
       this.fail("not signed", seq);
     }
@@ -256,7 +257,7 @@ export class WriterChain {
     const again = facts.whole
       ? this.reprints.first()
       : this.reprints.firstUntold();
-    const missing = this.#parts?.missing() ?? null;
+    const missing = this.#segments?.missing() ?? null;
     if (this.#late !== null && !facts.late) {
       this.#failFromStart();
     } else if (again !== null) {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import { prettyEntry } from "../ui/format-entry.ts";
+import { formatEntry } from "../ui/format-entry.ts";
 import { type EntryFilter, RESULTS } from "../../audit/search/entry-filter.ts";
 import {
   createTrailSearch,
@@ -70,7 +70,7 @@ async function tail(trail: AuditReader, options: Options): Promise<void> {
   const search = await createTrailSearch(trail, options);
   const look = { colours: process.stdout.isTTY, width: TERMINAL_WIDTH };
   const show = ({ row, entry }: FoundEntry): Promise<void> =>
-    print(json ? row.line : prettyEntry(entry, look));
+    print(json ? row.line : formatEntry(entry, look));
   const screenful =
     process.stdout.isTTY && since === undefined && event === undefined;
   const limit = lines ?? (screenful ? SCREENFUL : null);

@@ -5,7 +5,7 @@ import path from "node:path";
 import { Writable } from "node:stream";
 import type { Command } from "commander";
 import { parseEntry } from "../../audit/parsed-entry.ts";
-import { prettyEntry } from "../ui/format-entry.ts";
+import { formatEntry } from "../ui/format-entry.ts";
 import { TERMINAL_WIDTH } from "../ui/terminal-text.ts";
 import { createTrailVerifier } from "../../audit/verify/verify-trail.ts";
 import { loadConfig } from "../../config/load-config.ts";
@@ -214,7 +214,7 @@ async function showTrail(
   console.log("\nThe audit trail, as `hexhook audit tail` shows it:");
   const look = { colours: process.stdout.isTTY, width: TERMINAL_WIDTH };
   for (const entry of await entriesOf(trail)) {
-    console.log(prettyEntry(entry, look));
+    console.log(formatEntry(entry, look));
   }
   console.log("\nIts chain, as `hexhook audit verify` checks it:");
   const verifier = createTrailVerifier();

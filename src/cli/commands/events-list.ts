@@ -2,7 +2,7 @@ import { asciiJson } from "../../json/ascii.ts";
 import type { Command } from "commander";
 import { createEventFilter } from "../../events/event-filter.ts";
 import { eventJson } from "../../events/event-json.ts";
-import { eventsOf } from "../../events/paginate.ts";
+import { paginateEvents } from "../../events/paginate.ts";
 import {
   addFilterOptions,
   type FilterOptions,
@@ -35,7 +35,7 @@ export function addEventsList(events: Command): void {
           from: null,
         } as const;
         let shown = 0;
-        for await (const event of eventsOf(store, scan)) {
+        for await (const event of paginateEvents(store, scan)) {
           await print(
             options.json ? asciiJson(eventJson(event)) : eventText(event),
           );

@@ -9,7 +9,7 @@ const RESET = "\u001b[0m";
  * One entry for a person: time in UTC, result, action, and what tells most of it, on further indented lines where it
  * does not fit `width`. Whatever a sender put into it is shown escaped, so that a terminal acts on nothing.
  */
-export function prettyEntry(
+export function formatEntry(
   entry: ParsedEntry,
   options: { colours: boolean; width: number },
 ): string {

@@ -42,15 +42,15 @@ export function createDeliveryTable(
   const due = db.prepare<[string, number, number], DueRow>(
     `${DUE} ORDER BY due_at LIMIT ?`,
   );
-  const dueUnsuspected = db.prepare<[string, number, number], DueRow>(
+  const dueUncrashed = db.prepare<[string, number, number], DueRow>(
     `${DUE} AND crashes = 0 ORDER BY due_at LIMIT ?`,
   );
-  const dueSuspect = {
-    mild: db.prepare<[string, number], DueRow>(
+  const dueCrashed = {
+    once: db.prepare<[string, number], DueRow>(
       `${DUE} AND crashes = 1 AND crashes > 0 ORDER BY due_at LIMIT 1`,
     ),
     // `crashes > 0` lets the partial index serve.
-    grave: db.prepare<[string, number], DueRow>(
+    repeatedly: db.prepare<[string, number], DueRow>(
       `${DUE} AND crashes > 1 AND crashes > 0 ORDER BY due_at LIMIT 1`,
     ),
   };
@@ -121,8 +121,8 @@ export function createDeliveryTable(
   }
 
   function claimUpToLimit(request: ClaimRequest): ClaimedDelivery[] {
-    const { destination, now, limit, suspects } = request;
-    const select = suspects === "any" ? due : dueUnsuspected;
+    const { destination, now, limit, crashed } = request;
+    const select = crashed === "any" ? due : dueUncrashed;
     const claimed: ClaimedDelivery[] = [];
     let bytes = 0;
     let again: boolean;
@@ -137,7 +137,7 @@ export function createDeliveryTable(
         }
         const lost = row.leased === 1;
         const ready = lost ? noteLost(row, request) : row;
-        if (ready !== null && (suspects === "any" || ready.crashes === 0)) {
+        if (ready !== null && (crashed === "any" || ready.crashes === 0)) {
           const taken = take(ready, request);
           claimed.push(taken);
           bytes += taken.event.body.length;
@@ -149,19 +149,19 @@ export function createDeliveryTable(
     return claimed;
   }
 
-  function claimSuspect(
+  function claimCrashed(
     request: ClaimRequest,
-    kind: "mild" | "grave",
+    kind: "once" | "repeatedly",
   ): ClaimedDelivery[] {
     const { destination, now } = request;
     for (;;) {
-      const row = dueSuspect[kind].get(destination, now);
+      const row = dueCrashed[kind].get(destination, now);
       if (row === undefined || request.holding.has(row.id)) {
         return [];
       }
       const lost = row.leased === 1;
       const ready = lost ? noteLost(row, request) : row;
-      if (ready !== null && !(lost && kind === "mild")) {
+      if (ready !== null && !(lost && kind === "once")) {
         return [take(ready, request)];
       }
     }
@@ -181,24 +181,25 @@ export function createDeliveryTable(
 
   return {
     claim(request: ClaimRequest): ClaimedDelivery[] {
-      const { suspects } = request;
-      if (suspects === "any" || suspects === "none") {
+      const { crashed } = request;
+      if (crashed === "any" || crashed === "none") {
         return claimUpToLimit(request);
       }
-      const grave = suspects === "grave" ? claimSuspect(request, "grave") : [];
-      if (grave.length > 0) {
-        return grave;
+      const repeatedly =
+        crashed === "repeatedly" ? claimCrashed(request, "repeatedly") : [];
+      if (repeatedly.length > 0) {
+        return repeatedly;
       }
-      const mild = claimSuspect(request, "mild");
-      const limit = request.limit - mild.length;
-      const claimed = [...mild, ...claimUpToLimit({ ...request, limit })];
+      const once = claimCrashed(request, "once");
+      const limit = request.limit - once.length;
+      const claimed = [...once, ...claimUpToLimit({ ...request, limit })];
       return claimed.length > 0
         ? claimed.sort((a, b) => a.id - b.id)
         : // Perhaps one that has only just been found lost.
-          claimSuspect(request, suspects);
+          claimCrashed(request, crashed);
     },
-    graveSuspectDue(destination: string, now: number): boolean {
-      return dueSuspect.grave.get(destination, now) !== undefined;
+    isRepeatCrashDue(destination: string, now: number): boolean {
+      return dueCrashed.repeatedly.get(destination, now) !== undefined;
     },
     /** False when the lease was lost. */
     settle(settlement: Settlement): boolean {

@@ -10,12 +10,8 @@ import { createDeliveryTable } from "./deliveries.ts";
 import { createDestinationTable } from "./destinations.ts";
 import { createEventReader } from "./events.ts";
 import { migrate } from "./migrate.ts";
-import {
-  createFeedLock,
-  holdInstanceLock,
-  openForReading,
-  openForWriting,
-} from "./open.ts";
+import { createSinkLease, holdInstanceLock } from "./locks.ts";
+import { openForReading, openForWriting } from "./open.ts";
 import { createOrder } from "./order.ts";
 import { createPurger } from "./purge.ts";
 import { createAuditPurger } from "./purge-audit.ts";
@@ -45,7 +41,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
   migrate(db);
   const lock = options.delivers ? holdInstanceLock(file) : null;
 
-  const feedLock = createFeedLock(file);
+  const sinkLease = createSinkLease(file);
 
   const commits = createCommitListeners();
   const chain = new AuditChain(options.writer, options.checkpoints);
@@ -124,8 +120,8 @@ export function openSqliteStore(options: SqliteOptions): Store {
         deliveries.release(deliveryId, attempt, at);
       }),
     redeliver: (request) => group.submit(() => redeliver(request)),
-    graveSuspectDue: async (destination, at) =>
-      deliveries.graveSuspectDue(destination, at),
+    isRepeatCrashDue: async (destination, at) =>
+      deliveries.isRepeatCrashDue(destination, at),
     nextDueAt: async (destination) => deliveries.nextDueAt(destination),
     countDeliveries: async () => destinations.counts(),
     pausedDestinations: async () => destinations.paused(),
@@ -143,7 +139,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
       group.submit(() => {
         sinks.write(name, position);
       }),
-    tryLeaseSinks: async () => feedLock.tryTake(),
+    tryLeaseSinks: async () => sinkLease.tryTake(),
     forgetReplays: (signedBefore, limit) =>
       group.submit(() => forget.run(signedBefore - 1, limit).changes),
     probe: async () => {
@@ -159,7 +155,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
       walCheckpointer.close();
       db.close();
       lock?.release();
-      feedLock.release();
+      sinkLease.release();
     },
   };
 }
