@@ -1,3 +1,4 @@
+import type { AuditRow } from "../src/store/records.ts";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { randomInt } from "node:crypto";
@@ -21,7 +22,6 @@ import { SinkFault } from "../src/audit/sinks/sink.ts";
 import { createSinkHealth } from "../src/audit/sinks/sink-health.ts";
 import type { AuditDraft } from "../src/audit/entry.ts";
 import type { ParsedEntry } from "../src/audit/parsed-entry.ts";
-import type { AuditRow } from "../src/store/port.ts";
 import { openStore } from "../src/store/open.ts";
 import {
   CHECKPOINTS,

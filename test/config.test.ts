@@ -5,7 +5,7 @@ import {
   type Config,
   type Environment,
   loadConfig,
-  loadHexSource,
+  loadSources,
   mergeEnvironments,
   readVariables,
 } from "../src/config/load-config.ts";
@@ -589,12 +589,12 @@ sources: { hex: { scheme: hex-body, secrets: [ { env: HEX_NEXT } ], destinations
 destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
 `);
     expect(
-      loadHexSource({ HEXHOOK_CONFIG, HEX_NEXT: THIRD_SECRET }),
+      loadSources({ HEXHOOK_CONFIG, HEX_NEXT: THIRD_SECRET }),
     ).toMatchObject({
       scheme: "hex-body",
       secrets: [{ keyId: keyIdOf(THIRD_SECRET) }],
     });
-    expect(() => loadHexSource({ HEXHOOK_CONFIG })).toThrow(
+    expect(() => loadSources({ HEXHOOK_CONFIG })).toThrow(
       new ConfigError([`${WHERE}sources.hex.secrets[0]: HEX_NEXT is not set`]),
     );
   });

@@ -1,10 +1,10 @@
+import type { Settlement } from "../src/store/records.ts";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Webhook } from "standardwebhooks";
 import type { Environment } from "../src/config/load-config.ts";
 import { StoreError } from "../src/errors.ts";
-import type { Settlement } from "../src/store/port.ts";
 import { settleWithRetry } from "../src/delivery/settle-with-retry.ts";
 import type { ServiceDeps } from "../src/app/service.ts";
 import { openStore } from "../src/store/open.ts";
@@ -223,7 +223,7 @@ destinations: { build: { handler: ci, events: ["push.*"] } }`,
     }
     expect(inside.seen().connections).toBe(0);
     expect(service!.log.text).toMatch(
-      /"destination":"metadata".*never connected to/,
+      /"destination":"metadata".*address is forbidden/,
     );
   });
 });

@@ -1,15 +1,15 @@
-import type { ClaimedDelivery, DeliveryState } from "../src/domain/delivery.ts";
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { symlinkSync, writeFileSync } from "node:fs";
-import path from "node:path";
-import type { AuditDraft } from "../src/audit/entry.ts";
 import type {
   ClaimRequest,
   EventFilter,
   EventRecord,
   EventScan,
-  Store,
-} from "../src/store/port.ts";
+} from "../src/store/records.ts";
+import type { ClaimedDelivery, DeliveryState } from "../src/domain/delivery.ts";
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import type { AuditDraft } from "../src/audit/entry.ts";
+import type { Store } from "../src/store/port.ts";
 import { createGroupCommit } from "../src/store/group-commit.ts";
 import { openStore } from "../src/store/open.ts";
 import { asStoreError } from "../src/store/sqlite/store-error.ts";

@@ -2,10 +2,15 @@ import type { Source } from "../domain/source.ts";
 import { UsageError } from "../errors.ts";
 
 /** The configured source of that name. Throws UsageError when there is none. */
-export function requireSource(source: Source, name: string): Source {
-  if (source.name !== name) {
+export function requireSource(
+  sources: readonly Source[],
+  name: string,
+): Source {
+  const source = sources.find((one) => one.name === name);
+  if (source === undefined) {
+    const names = sources.map((one) => one.name).join(", ");
     throw new UsageError(
-      `there is no source ${JSON.stringify(name)}; the configured one is ${source.name}`,
+      `there is no source ${JSON.stringify(name)}; configured: ${names}`,
     );
   }
   return source;

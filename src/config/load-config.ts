@@ -174,18 +174,18 @@ export function loadConfig(env: Environment): Config {
   });
 }
 
-/** What signing and verifying by hand needs: the source alone, whatever the destinations are like. */
-export function loadHexSource(env: Environment): Source {
+/** The sources alone, for signing and verifying by hand, whatever the destinations are. Throws ConfigError. */
+export function loadSources(env: Environment): readonly Source[] {
   const faults: string[] = [];
   const hex = readHexEntry(openConfigFile(env, faults), env, faults);
   const source = hexSource(env, hex, faults, []);
   if (source === null || faults.length > 0) {
     throw new ConfigError(faults);
   }
-  return source;
+  return [source];
 }
 
-/** What calls of the Hex API by hand need. */
+/** The Hex API alone, for calls by hand. Throws ConfigError. */
 export function loadHexApi(env: Environment): HexApiConfig {
   const faults: string[] = [];
   const values = readVariables(env, HEX_API_VARIABLES);

@@ -1,5 +1,5 @@
+import type { PausedDestination } from "../store/records.ts";
 import type { Destination } from "../domain/destination.ts";
-import type { PausedDestination } from "../store/port.ts";
 
 /** What an operator sees of a circuit breaker. */
 export interface BreakerStatus {

@@ -1,3 +1,4 @@
+import type { LostAttempt } from "../store/records.ts";
 import type {
   AttemptResult,
   ClaimedDelivery,
@@ -9,7 +10,6 @@ import {
   type AuditMetadata,
   clipText,
 } from "../audit/entry.ts";
-import type { LostAttempt } from "../store/port.ts";
 
 const ACTIONS = {
   succeeded: "delivery.succeeded",

@@ -1,5 +1,6 @@
+import type { Settlement } from "../store/records.ts";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Settlement, Store } from "../store/port.ts";
+import type { Store } from "../store/port.ts";
 import { StoreError } from "../errors.ts";
 
 const RETRY_MS = 250;

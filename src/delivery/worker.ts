@@ -1,10 +1,11 @@
+import type { LostAttempt, Settlement } from "../store/records.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { AttemptResult, ClaimedDelivery } from "../domain/delivery.ts";
 import { setMaxListeners } from "node:events";
 import type { WorkerStatus } from "./destination-status.ts";
 import { afterLostAttempt } from "./lost-attempt.ts";
 import { settle } from "./settle.ts";
-import type { DeliveryQueue, LostAttempt, Settlement } from "../store/port.ts";
+import type { DeliveryQueue } from "../store/port.ts";
 import { createInterruptibleSleep } from "../background/interruptible-sleep.ts";
 import { withAttemptTimeout } from "./attempt-timeout.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";

@@ -51,45 +51,54 @@ export function scopesMinimal({ hexApi }: DoctorDeps): Promise<CheckResult> {
   });
 }
 
-export function keyAge({ source, now }: DoctorDeps): Promise<CheckResult> {
+/** What to report of a signing secret's age, the worst first. */
+const AGES = ["unknown", "overdue", "due", "fresh"] as const;
+
+export function keyAge({ sources, now }: DoctorDeps): Promise<CheckResult> {
   const check = "key_age";
-  const rotate =
-    "make a new one (`hexhook secrets generate`), keep the old one as HEX_SECRET_PREVIOUS until senders have changed, and set HEX_SECRET_CREATED_AT";
   return guarded(check, () => {
-    const [current] = source().secrets;
-    const { days, verdict } = judgeKeyAge(current?.createdAt ?? null, now());
-    const name = current?.name ?? "HEX_SECRET";
-    switch (verdict) {
+    const ages = sources().map(({ name, secrets: [current] }) => ({
+      secret: current?.name ?? name,
+      ...judgeKeyAge(current?.createdAt ?? null, now()),
+    }));
+    const worst = AGES.find((age) => ages.some((one) => one.verdict === age));
+    const details = ages
+      .filter(({ verdict }) => verdict === worst)
+      .map(({ secret, days, verdict }) => ageText(secret, days ?? 0, verdict));
+    switch (worst) {
       case "unknown":
         return {
           check,
           status: "fail",
-          details: [
-            `${name}: nobody has said when it was made, or a day to come`,
-          ],
+          details,
           hint: "set HEX_SECRET_CREATED_AT, or createdAt in the file",
         };
       case "overdue":
-        return {
-          check,
-          status: "fail",
-          details: [`${name}: ${days ?? 0} days old`],
-          hint: rotate,
-        };
+        return { check, status: "fail", details, hint: ROTATE };
       case "due":
-        return {
-          check,
-          status: "warn",
-          details: [`${name}: ${days ?? 0} days old; overdue from 90`],
-          hint: rotate,
-        };
+        return { check, status: "warn", details, hint: ROTATE };
       case "fresh":
-        return {
-          check,
-          status: "pass",
-          details: [`${name}: ${days ?? 0} days old`],
-          hint: "",
-        };
+      case undefined:
+        return { check, status: "pass", details, hint: "" };
     }
   });
+}
+
+const ROTATE =
+  "make a new one (`hexhook secrets generate`), keep the old one as HEX_SECRET_PREVIOUS until senders have changed, and set HEX_SECRET_CREATED_AT";
+
+function ageText(
+  secret: string,
+  days: number,
+  verdict: (typeof AGES)[number],
+): string {
+  switch (verdict) {
+    case "unknown":
+      return `${secret}: nobody has said when it was made, or a day to come`;
+    case "due":
+      return `${secret}: ${days} days old; overdue from 90`;
+    case "overdue":
+    case "fresh":
+      return `${secret}: ${days} days old`;
+  }
 }

@@ -6,23 +6,32 @@ import { guarded } from "./guarded.ts";
 export function signaturesValidated(deps: DoctorDeps): Promise<CheckResult> {
   const check = "signatures_validated";
   return guarded(check, () => {
-    const source = deps.source();
+    const sources = deps.sources();
     deps.wholeConfig();
-    return deps.verifies(source, randomBytes(64))
+    const broken = sources.filter(
+      (source) => !deps.verifies(source, randomBytes(64)),
+    );
+    const lines = (some: typeof sources, what: string): string[] =>
+      some.map(
+        ({ name, scheme }) => `source ${name}, scheme ${scheme}: ${what}`,
+      );
+    return broken.length === 0
       ? {
           check,
           status: "pass",
-          details: [
-            `source ${source.name}, scheme ${source.scheme}: a signed message is taken, a forged one refused`,
-          ],
+          details: lines(
+            sources,
+            "a signed message is taken, a forged one refused",
+          ),
           hint: "",
         }
       : {
           check,
           status: "fail",
-          details: [
-            `source ${source.name}, scheme ${source.scheme}: a forged message is taken, or a signed one refused`,
-          ],
+          details: lines(
+            broken,
+            "a forged message is taken, or a signed one refused",
+          ),
           hint: "do not use this build; tell its makers",
         };
   });

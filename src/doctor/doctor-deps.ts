@@ -17,7 +17,7 @@ export interface DoctorDeps {
   /** Of the repository's top; keys that somebody has answered for. */
   readonly allowListFile: string;
   readonly hexApi: () => HexApiConfig;
-  readonly source: () => Source;
+  readonly sources: () => readonly Source[];
   /** The rest of what `serve` needs. */
   readonly wholeConfig: () => void;
   /** Whether a signed message is taken, and a forged one refused. */

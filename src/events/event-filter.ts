@@ -1,6 +1,6 @@
+import type { EventFilter } from "../store/records.ts";
 import type { DeliveryState } from "../domain/delivery.ts";
 import { createGlob } from "../domain/glob.ts";
-import type { EventFilter } from "../store/port.ts";
 
 /** The states of a delivery, as operators name them. */
 export const DELIVERY_STATES = [

@@ -1,5 +1,6 @@
+import type { EventScan } from "../store/records.ts";
 import type { EventStatus } from "../domain/event-status.ts";
-import type { EventReader, EventScan } from "../store/port.ts";
+import type { EventReader } from "../store/port.ts";
 
 /** So many events at most are asked for in one step. */
 const STEP = 200;

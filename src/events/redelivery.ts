@@ -1,12 +1,8 @@
+import type { DeliveryFacts, EventFilter } from "../store/records.ts";
 import type { EventStatus } from "../domain/event-status.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import { type AuditDraft, clipText } from "../audit/entry.ts";
-import type {
-  DeliveryFacts,
-  EventFilter,
-  DeliveryQueue,
-  EventReader,
-} from "../store/port.ts";
+import type { DeliveryQueue, EventReader } from "../store/port.ts";
 import { paginateEvents } from "./paginate.ts";
 
 /** So many deliveries share a transaction: more would hold up accepts. */

@@ -1,5 +1,6 @@
+import type { AuditPurged } from "../store/records.ts";
 import type { AuditDraft } from "../audit/entry.ts";
-import type { AuditLog, AuditPurged } from "../store/port.ts";
+import type { AuditLog } from "../store/port.ts";
 import { inBatches } from "../background/batches.ts";
 import { createInterval } from "../background/interval.ts";
 import type { BackgroundService } from "../background/lifecycle.ts";

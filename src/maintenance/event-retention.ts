@@ -1,5 +1,6 @@
+import type { Purged } from "../store/records.ts";
 import type { AuditDraft } from "../audit/entry.ts";
-import type { EventStore, Purged } from "../store/port.ts";
+import type { EventStore } from "../store/port.ts";
 import { inBatches } from "../background/batches.ts";
 import { createInterval } from "../background/interval.ts";
 import type { BackgroundService } from "../background/lifecycle.ts";

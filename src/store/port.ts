@@ -1,182 +1,26 @@
-import type { EventDetail, EventStatus } from "../domain/event-status.ts";
-import type {
-  AttemptResult,
-  ClaimedDelivery,
-  DeliveryState,
-  NewDelivery,
-} from "../domain/delivery.ts";
-import type {
-  NewEvent,
-  RecordOutcome,
-  ReplayClaim,
-  StoredEvent,
-} from "../domain/event.ts";
 import type { ChainHead, Checkpoints } from "../audit/chain.ts";
 import type { AuditDraft } from "../audit/entry.ts";
+import type { ClaimedDelivery } from "../domain/delivery.ts";
+import type { EventDetail, EventStatus } from "../domain/event-status.ts";
+import type { RecordOutcome } from "../domain/event.ts";
 import type { StoreError } from "../errors.ts";
-
-/** One verified message with everything that is written beside it. */
-export interface EventRecord {
-  readonly event: NewEvent;
-  readonly deliveries: readonly NewDelivery[];
-  readonly claim: ReplayClaim;
-  /** The entry for what the unique keys decided; null = none is to be written, which is never so of what is accepted. */
-  readonly entry: (outcome: RecordOutcome) => AuditDraft | null;
-}
-
-/** The end of one attempt. */
-export interface Settlement {
-  readonly deliveryId: number;
-  /** The attempt that the lease was taken for; a later claim makes it void. */
-  readonly attempt: number;
-  readonly endedAt: number;
-  readonly result: AttemptResult;
-  readonly next: DeliveryState;
-  readonly entry: AuditDraft;
-}
-
-/** An attempt during which the process died: its lease has ended, or its holder is known to be gone. */
-export interface LostAttempt extends Pick<
-  ClaimedDelivery,
-  "id" | "destination" | "attempt"
-> {
-  readonly event: Pick<StoredEvent, "source" | "id" | "type">;
-  /** This one counted. */
-  readonly crashes: number;
-}
-
-export interface ClaimRequest {
-  readonly destination: string;
-  readonly now: number;
-  readonly limit: number;
-  readonly leaseUntil: number;
-  /** Deliveries that the claimant is attempting right now: their leases may lapse while it is held up, but it lives. */
-  readonly holding: ReadonlySet<number>;
-  /**
-   * Which deliveries during whose attempts the process has died: `any`: all of them, as any others; `none`: none of them;
-   * `once`: at most one that has crashed once, before the others; `repeatedly`: one that has crashed at least twice, alone;
-   * if there is none, as `once`.
-   */
-  readonly crashed: "any" | "none" | "once" | "repeatedly";
-  /** What becomes of a delivery whose attempt was lost. */
-  readonly onLost: (lost: LostAttempt) => {
-    readonly next: DeliveryState;
-    readonly entry: AuditDraft;
-  };
-}
-
-/** Which events; what is null does not restrict. */
-export interface EventFilter {
-  /** With a delivery in this state. */
-  readonly state: DeliveryState["state"] | null;
-  /** With a delivery to this destination. With `state`: with one to it in that state. */
-  readonly destination: string | null;
-  readonly source: string | null;
-  /** Whether the event's type fits. */
-  readonly type: ((type: string) => boolean) | null;
-  /** Received at this time or later. */
-  readonly since: number | null;
-}
-
-export interface EventScan {
-  readonly filter: EventFilter;
-  readonly order: "newest" | "oldest";
-  /** Where an earlier scan left off; null = from the beginning. */
-  readonly from: number | null;
-  readonly limit: number;
-}
-
-/** What a redelivery did, by delivery. `under_way`: an attempt is, or another of its key goes first. */
-export type RedeliveryOutcome = "redelivered" | "under_way" | "unknown";
-
-/** A delivery with what its audit entry tells of its event. */
-export interface DeliveryFacts {
-  readonly id: number;
-  readonly destination: string;
-  readonly state: DeliveryState["state"];
-  readonly attempt: number;
-  readonly event: Pick<StoredEvent, "source" | "id" | "type">;
-}
-
-/** How far a sink of the trail has come. */
-export interface SinkPosition {
-  /** Everything up to here was taken. */
-  readonly position: number;
-  /** Up to here it may have been: what lies between is handed over again as it was, under the same key. */
-  readonly sending: number;
-  /** Since when it takes none, as the trail tells (unix milliseconds); null = it takes them. */
-  readonly degradedSince: number | null;
-}
-
-/** A sink that some process on the store feeds, or fed. */
-export interface NotedSink extends Pick<SinkPosition, "position"> {
-  readonly name: string;
-  readonly savedAt: number;
-}
-
-export interface AuditPurgeRequest {
-  /** Entries before this time (unix milliseconds) go, each writer's up to one of its checkpoints. */
-  readonly before: number;
-  /** Nothing behind this position goes: a sink has not had it yet. */
-  readonly upTo: number;
-  /** Where the step before left off. */
-  readonly from: number;
-  /** So many entries are looked at. */
-  readonly limit: number;
-  /** The entry that vouches for what is gone. */
-  readonly entry: (purged: AuditPurged) => AuditDraft;
-}
-
-export interface AuditPurged {
-  readonly entries: number;
-  /** The last entry that is gone of each writer. */
-  readonly writers: readonly ChainHead[];
-}
-
-export interface PurgeRequest {
-  readonly now: number;
-  /** Events received before this time go, unless something of them is still to be delivered. */
-  readonly receivedBefore: number;
-  /** Where the step before left off; null = from the oldest. */
-  readonly from: number | null;
-  readonly entry: (purged: Purged) => AuditDraft;
-}
-
-export interface Purged {
-  readonly events: number;
-  readonly deliveries: number;
-  readonly attempts: number;
-}
-
-/** How many deliveries of a destination there are; 10,000 means that many or more. */
-export interface DeliveryCounts {
-  readonly destination: string;
-  readonly pending: number;
-  readonly exhausted: number;
-}
-
-export interface PausedDestination {
-  readonly name: string;
-  readonly pausedAt: number;
-  readonly pausedBy: string;
-}
-
-/** An entry as the store keeps it; `position` grows in the order of commits, over all writers. */
-export interface AuditRow {
-  readonly position: number;
-  readonly writer: string;
-  readonly line: string;
-}
-
-/** A walk over the trail for lines that contain some texts, as they are written there. */
-export interface AuditSearch {
-  readonly order: "newest" | "oldest";
-  /** Where an earlier step left off; null = from that end. */
-  readonly from: number | null;
-  readonly limit: number;
-  /** At most four; all must be in the line. */
-  readonly containing: readonly string[];
-}
+import type {
+  EventRecord,
+  Settlement,
+  ClaimRequest,
+  EventScan,
+  RedeliveryOutcome,
+  DeliveryFacts,
+  SinkPosition,
+  NotedSink,
+  AuditPurgeRequest,
+  PurgeRequest,
+  Purged,
+  DeliveryCounts,
+  PausedDestination,
+  AuditRow,
+  AuditSearch,
+} from "./records.ts";
 
 /** Reads the trail. */
 export interface AuditReader {

@@ -1,10 +1,11 @@
+import type { AuditRow, AuditSearch } from "../../store/records.ts";
 import {
   createEntryFilter,
   type EntryFilter,
   textsOf,
 } from "./entry-filter.ts";
 import { type ParsedEntry, parseEntry } from "../parsed-entry.ts";
-import type { AuditReader, AuditRow, AuditSearch } from "../../store/port.ts";
+import type { AuditReader } from "../../store/port.ts";
 
 /** An entry that fits, with the line it was read from. */
 export interface FoundEntry {

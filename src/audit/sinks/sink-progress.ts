@@ -1,4 +1,5 @@
-import type { AuditReader, Control, SinkPosition } from "../../store/port.ts";
+import type { SinkPosition } from "../../store/records.ts";
+import type { AuditReader, Control } from "../../store/port.ts";
 import type { AuditSink, SinkName } from "./sink.ts";
 
 /** How far a sink has come is noted so long after the last time, or so many entries, whichever comes first. */

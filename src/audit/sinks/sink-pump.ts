@@ -1,8 +1,9 @@
+import type { AuditRow, SinkPosition } from "../../store/records.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { createInterruptibleSleep } from "../../background/interruptible-sleep.ts";
 import type { AuditDraft } from "../entry.ts";
 import { waitAfterAttempt } from "../../domain/backoff.ts";
-import type { AuditRow, Control, SinkPosition } from "../../store/port.ts";
+import type { Control } from "../../store/port.ts";
 import { type AuditSink, SinkFault, type SinkName } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
 import { createSinkProgress, type ProgressStore } from "./sink-progress.ts";

@@ -1,4 +1,4 @@
-import type { AuditRow } from "../../store/port.ts";
+import type { AuditRow } from "../../store/records.ts";
 
 /** Where the trail goes besides the store. */
 export type SinkName = "stdout" | "file" | "analytics";

@@ -5,7 +5,7 @@ import type { Command } from "commander";
 import {
   loadConfig,
   loadHexApi,
-  loadHexSource,
+  loadSources,
   readEnvironment,
   readVariables,
   type Environment,
@@ -78,7 +78,7 @@ async function examine(allowListFile: string): Promise<CheckResult[]> {
     folder: process.cwd(),
     allowListFile,
     hexApi: () => loadHexApi(env),
-    source: () => loadHexSource(env),
+    sources: () => loadSources(env),
     wholeConfig: () => {
       loadConfig(env);
     },
@@ -115,8 +115,7 @@ function verifies(source: Source, body: Buffer): boolean {
       signedBody,
       Math.floor(now / 1000),
     );
-    // The body is the signed one, or another.
-    const message = { method: "POST", url: "/", headers, body: signedBody };
+    const message = { method: "POST", url: "/", headers, body };
     return verify(source, message, now).ok;
   };
   const inForce = source.secrets.filter(

@@ -2,7 +2,7 @@ import type { SigningSecret } from "../../domain/source.ts";
 import type { Command } from "commander";
 import {
   loadHexApi,
-  loadHexSource,
+  loadSources,
   readEnvironment,
 } from "../../config/load-config.ts";
 import { type KeyAge, judgeKeyAge } from "../../domain/key-age.ts";
@@ -60,7 +60,7 @@ export function addSecretsCheck(secrets: Command): void {
 
 async function secretStatuses(): Promise<SecretStatus[]> {
   const env = readEnvironment();
-  const source = loadHexSource(env);
+  const sources = loadSources(env);
   const { keys } = loadHexApi(env);
   const now = Date.now();
   const read = async (trail: AuditReader | null): Promise<SecretStatus[]> => {
@@ -69,10 +69,12 @@ async function secretStatuses(): Promise<SecretStatus[]> {
       kind: "webhook" | "hex.api",
     ): Promise<string | null> =>
       trail === null ? null : lastUseOf(trail, keyId, kind);
-    const signing = source.secrets.map(async (secret, index) => ({
-      ...statusOf(secret, source.name, { isCurrent: index === 0, now }),
-      lastUsedAt: await lastUsedAt(secret.keyId, "webhook"),
-    }));
+    const signing = sources.flatMap(({ name, secrets }) =>
+      secrets.map(async (secret, index) => ({
+        ...statusOf(secret, name, { isCurrent: index === 0, now }),
+        lastUsedAt: await lastUsedAt(secret.keyId, "webhook"),
+      })),
+    );
     const api = keys.map(
       async ({ variable, keyId }): Promise<SecretStatus> => ({
         name: variable,

@@ -3,7 +3,7 @@ import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import {
-  loadHexSource,
+  loadSources,
   readEnvironment,
   readVariables,
 } from "../../config/load-config.ts";
@@ -85,7 +85,7 @@ tampered with; 409 or "duplicate" for the second of a repeat), else 1.`,
         );
       }
       const env = readEnvironment();
-      const source = requireSource(loadHexSource(env), options.source);
+      const source = requireSource(loadSources(env), options.source);
       const { PORT: port } = readVariables(env, ["PORT"]);
       const url = endpointUrl(
         options.url ?? `http://127.0.0.1:${port}`,

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { loadHexSource, readEnvironment } from "../../config/load-config.ts";
+import { loadSources, readEnvironment } from "../../config/load-config.ts";
 import { schemeOf } from "../../signature/scheme.ts";
 import { signHeaders } from "../../signature/sign.ts";
 import { parseTimestampOption } from "../options/parse.ts";
@@ -20,7 +20,7 @@ export function addSign(program: Command): void {
     .action(
       async (options: { source: string; timestamp?: number; json?: true }) => {
         const source = requireSource(
-          loadHexSource(readEnvironment()),
+          loadSources(readEnvironment()),
           options.source,
         );
         const headers = signHeaders(

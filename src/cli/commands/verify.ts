@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { Command } from "commander";
 import {
-  loadHexSource,
+  loadSources,
   readEnvironment,
   readVariables,
 } from "../../config/load-config.ts";
@@ -41,7 +41,7 @@ Exit status: 0 verified, 1 not.`,
     )
     .action(async (options: Options) => {
       const env = readEnvironment();
-      const source = requireSource(loadHexSource(env), options.source);
+      const source = requireSource(loadSources(env), options.source);
       const { REPLAY_WINDOW_SECONDS: window } = readVariables(env, [
         "REPLAY_WINDOW_SECONDS",
       ]);

@@ -1,5 +1,6 @@
+import type { AuditRow } from "../../store/records.ts";
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
-import type { AuditReader, AuditRow, StoreReader } from "../../store/port.ts";
+import type { AuditReader, StoreReader } from "../../store/port.ts";
 import { openStoreReader } from "../../store/open.ts";
 import type { StoreUrl } from "../../store/url.ts";
 

@@ -1,3 +1,4 @@
+import type { EventFilter } from "../../store/records.ts";
 import type { EventDetail, EventStatus } from "../../domain/event-status.ts";
 import type { Request, RequestHandler } from "express";
 import { z } from "zod";
@@ -13,11 +14,7 @@ import {
   redeliverablesOf,
   redelivered,
 } from "../../events/redelivery.ts";
-import type {
-  DeliveryQueue,
-  EventFilter,
-  EventReader,
-} from "../../store/port.ts";
+import type { DeliveryQueue, EventReader } from "../../store/port.ts";
 import { AppError } from "../../errors.ts";
 import type { AddRoute } from "./admin-route.ts";
 import { respondJson } from "../respond.ts";

@@ -1,7 +1,8 @@
+import type { AuditRow, AuditSearch } from "../records.ts";
 import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
-import type { AuditReader, AuditRow, AuditSearch } from "../port.ts";
+import type { AuditReader } from "../port.ts";
 
 /** So many entries are looked at in one step of a search: a few milliseconds. */
 const SEARCH_STEP = 2000;

@@ -1,3 +1,4 @@
+import type { ClaimRequest, LostAttempt, Settlement } from "../records.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import type { Database } from "./driver.ts";
 import type {
@@ -5,7 +6,6 @@ import type {
   ClaimedDelivery,
   DeliveryState,
 } from "../../domain/delivery.ts";
-import type { ClaimRequest, LostAttempt, Settlement } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { createEventRows } from "./event-rows.ts";
 import type { Order } from "./order.ts";

@@ -1,5 +1,5 @@
+import type { DeliveryCounts, PausedDestination } from "../records.ts";
 import type { Database } from "./driver.ts";
-import type { DeliveryCounts, PausedDestination } from "../port.ts";
 
 /** Nobody needs to know more exactly, and counting further would take its time. */
 const MAX_COUNT = 10_000;

@@ -1,7 +1,8 @@
+import type { EventFilter, EventScan } from "../records.ts";
 import type { EventStatus } from "../../domain/event-status.ts";
 import type { DeliveryState, DeliveryStatus } from "../../domain/delivery.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
-import type { EventFilter, EventReader, EventScan } from "../port.ts";
+import type { EventReader } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import {
   asBuffer,

@@ -1,6 +1,7 @@
+import type { PurgeRequest } from "../records.ts";
 import type { Database } from "./driver.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
-import type { EventStore, PurgeRequest } from "../port.ts";
+import type { EventStore } from "../port.ts";
 
 /** So many events are looked at in one step, and so many bytes of bodies go at most (and one body more): a few milliseconds. */
 const STEP = 200;

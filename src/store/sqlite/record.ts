@@ -1,6 +1,6 @@
+import type { EventRecord } from "../records.ts";
 import type { RecordOutcome } from "../../domain/event.ts";
 import { type Database, textAsBytes } from "./driver.ts";
-import type { EventRecord } from "../port.ts";
 import type { Order } from "./order.ts";
 
 /** What a scheme that signs no time claims under. */

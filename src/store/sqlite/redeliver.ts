@@ -1,6 +1,7 @@
+import type { RedeliveryOutcome } from "../records.ts";
 import type { DeliveryState } from "../../domain/delivery.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
-import type { DeliveryQueue, RedeliveryOutcome } from "../port.ts";
+import type { DeliveryQueue } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { asText, type Database, textBytes } from "./driver.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";

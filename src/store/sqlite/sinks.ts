@@ -1,5 +1,5 @@
+import type { NotedSink, SinkPosition } from "../records.ts";
 import type { Database } from "./driver.ts";
-import type { NotedSink, SinkPosition } from "../port.ts";
 
 /** How far the sinks of the trail have come. Written inside the caller's transaction. */
 export function createSinkTable(db: Database, now: () => number) {
