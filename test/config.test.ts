@@ -49,7 +49,7 @@ describe("the configuration", () => {
       port: 3000,
       adminHost: "127.0.0.1",
       adminPort: 3001,
-      databaseFile: "data/hexhook.db",
+      databaseUrl: { driver: "sqlite", file: "data/hexhook.db" },
       replayWindowSeconds: 300,
       maxBodyBytes: 1_048_576,
       attemptTimeoutMs: 10_000,
@@ -178,8 +178,16 @@ describe("the configuration", () => {
   });
 
   it.each([
-    ["DATABASE_URL", "sqlite:/abs/x.db", { databaseFile: "/abs/x.db" }],
-    ["DATABASE_URL", "sqlite:///abs/x.db", { databaseFile: "/abs/x.db" }],
+    [
+      "DATABASE_URL",
+      "sqlite:/abs/x.db",
+      { databaseUrl: { driver: "sqlite", file: "/abs/x.db" } },
+    ],
+    [
+      "DATABASE_URL",
+      "sqlite:///abs/x.db",
+      { databaseUrl: { driver: "sqlite", file: "/abs/x.db" } },
+    ],
     ["TRUST_PROXY", "2", { trustProxy: 2 }],
     ["TRUST_PROXY", "10.0.0.0/8, ::1", { trustProxy: ["10.0.0.0/8", "::1"] }],
     ["ATTEMPT_TIMEOUT", "1500ms", { attemptTimeoutMs: 1500 }],
@@ -390,7 +398,7 @@ describe("environments", () => {
 
   it("are read for what is asked alone", () => {
     expect(readVariables({ PORT: "nonsense" }, ["DATABASE_URL"])).toEqual({
-      DATABASE_URL: "data/hexhook.db",
+      DATABASE_URL: { driver: "sqlite", file: "data/hexhook.db" },
     });
   });
 });
@@ -590,10 +598,12 @@ destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
 `);
     expect(
       loadSources({ HEXHOOK_CONFIG, HEX_NEXT: THIRD_SECRET }),
-    ).toMatchObject({
-      scheme: "hex-body",
-      secrets: [{ keyId: keyIdOf(THIRD_SECRET) }],
-    });
+    ).toMatchObject([
+      {
+        scheme: "hex-body",
+        secrets: [{ keyId: keyIdOf(THIRD_SECRET) }],
+      },
+    ]);
     expect(() => loadSources({ HEXHOOK_CONFIG })).toThrow(
       new ConfigError([`${WHERE}sources.hex.secrets[0]: HEX_NEXT is not set`]),
     );

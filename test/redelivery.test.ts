@@ -604,7 +604,7 @@ describe("the management API", () => {
       events: Json[];
     };
     await eventually(() => new Set(destination.ids()).size === events.length);
-    expect(other.log.text).toContain('"paused":true');
+    expect(other.log.text).toContain("destination paused");
     await other.stop();
   });
 
