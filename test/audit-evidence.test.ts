@@ -12,7 +12,7 @@ import {
   TODAY,
   temporaryFolder,
 } from "./harness.ts";
-import { hexhook, hexhookOnTerminal } from "./processes.ts";
+import { hexhook, hexhookOnTerminal, itWithPython } from "./processes.ts";
 import {
   AT,
   draft,
@@ -604,19 +604,22 @@ describe("hexhook audit verify", () => {
     expect(stdout.split("\n").every((line) => line.length <= 80)).toBe(true);
   });
 
-  it("has a progress bar on a terminal, and nowhere else", async () => {
-    const file = path.join(folder.path, "trail.log");
-    writeFileSync(file, run("1111aaaa", 20_000, { every: 900 }).join("\n"));
-    const args = ["audit", "verify", "trail.log"];
-    const at = { cwd: folder.path };
-    const seen = await hexhookOnTerminal(args, at);
-    expect(seen.stdout).toMatch(/\r\[#+\.*\] /);
-    expect(seen.stdout).toContain("intact: 20000 entries by 1 writer");
-    expect(seen.code).toBe(0);
-    const piped = await hexhook(args, at);
-    expect(piped.stdout).toMatch(/^intact: /);
-    expect(piped.stderr).toBe("");
-  });
+  itWithPython(
+    "has a progress bar on a terminal, and nowhere else",
+    async () => {
+      const file = path.join(folder.path, "trail.log");
+      writeFileSync(file, run("1111aaaa", 20_000, { every: 900 }).join("\n"));
+      const args = ["audit", "verify", "trail.log"];
+      const at = { cwd: folder.path };
+      const seen = await hexhookOnTerminal(args, at);
+      expect(seen.stdout).toMatch(/\r\[#+\.*\] /);
+      expect(seen.stdout).toContain("intact: 20000 entries by 1 writer");
+      expect(seen.code).toBe(0);
+      const piped = await hexhook(args, at);
+      expect(piped.stdout).toMatch(/^intact: /);
+      expect(piped.stderr).toBe("");
+    },
+  );
 
   it("prints nothing that a terminal would act on, also as JSON, and says whether the keys were known", async () => {
     const covered = `{"timestamp":"2026-11-24T19:40:00.000Z","action":"a","userId":"u","resource":"r","result":"success","metadata":{},"chain":{"writer":"\u009b31mX\u2028","seq":1,"prev":"${"0".repeat(64)}"}}`;

@@ -36,7 +36,14 @@ import {
   sqliteUrl,
 } from "./harness.ts";
 import { type Behaviour, startHexApi, status } from "./hex-api.ts";
-import { CLI, environment, freePort, hexhook, serve } from "./processes.ts";
+import {
+  CLI,
+  environment,
+  freePort,
+  hexhook,
+  serve,
+  describeWithPython,
+} from "./processes.ts";
 import { readColumn } from "./store-file.ts";
 
 const WRITE_KEY = "write-key-0123456789abcdef";
@@ -695,7 +702,7 @@ describe("stdout", () => {
   });
 });
 
-describe("a terminal that nobody reads", () => {
+describeWithPython("a terminal that nobody reads", () => {
   it("holds up no answer", async () => {
     const port = await freePort();
     // A pseudo-terminal, as `docker run -t` has it, whose other side is left alone.

@@ -8,7 +8,7 @@ import { AuditChain } from "../src/audit/chain.ts";
 import type { AuditDraft } from "../src/audit/entry.ts";
 import { parseEntry } from "../src/audit/parsed-entry.ts";
 import { CHECKPOINTS, temporaryFolder } from "./harness.ts";
-import { hexhook } from "./processes.ts";
+import { hexhook, describeWithPython } from "./processes.ts";
 import {
   AT,
   draft,
@@ -613,7 +613,7 @@ describe("hexhook audit verify", () => {
   });
 });
 
-describe("the script in another language", () => {
+describeWithPython("the script in another language", () => {
   it("has less than 40 lines", () => {
     const file = path.join(import.meta.dirname, "..", "docs/verify-audit.py");
     expect(readFileSync(file, "utf8").split("\n").length).toBeLessThan(41);

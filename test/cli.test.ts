@@ -14,6 +14,7 @@ import {
   environment,
   hexhook,
   hexhookOnTerminal,
+  itWithPython,
   serve,
 } from "./processes.ts";
 import { openFile, readColumn } from "./store-file.ts";
@@ -449,7 +450,7 @@ describe("hexhook audit", () => {
     );
   });
 
-  it("tail has colours on a terminal, and nowhere else", async () => {
+  itWithPython("tail has colours on a terminal, and nowhere else", async () => {
     const env = { DATABASE_URL: "sqlite:hexhook.db" };
     const args = ["audit", "tail"];
     const seen = await hexhookOnTerminal(args, { cwd: folder.path, env });

@@ -1,4 +1,5 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { describe, it } from "@jest/globals";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import path from "node:path";
@@ -50,6 +51,12 @@ export async function hexhook(
   const [code] = (await once(child, "close")) as [number | null];
   return { code, stdout: out.stdout(), stderr: out.stderr() };
 }
+
+const hasPython = spawnSync("python3", ["--version"]).error === undefined;
+
+/** Python makes the pseudo-terminals, and runs the verifier of docs/. Without it these tests are skipped; CI installs it. */
+export const itWithPython = hasPython ? it : it.skip;
+export const describeWithPython = hasPython ? describe : describe.skip;
 
 /** Runs a command of the program on a terminal, and gives what that got to see. */
 export async function hexhookOnTerminal(
