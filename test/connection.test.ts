@@ -1,3 +1,5 @@
+import { descriptorLimit } from "../src/cli/system.ts";
+import type { RejectedConnections } from "../src/telemetry/happening.ts";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { Request, Response } from "express";
 import { connect, type Socket } from "node:net";
@@ -6,16 +8,12 @@ import { createIsProxy, type TrustProxy } from "../src/http/client-address.ts";
 import {
   adminLimits,
   type ConnectionLimits,
-  descriptorLimit,
   publicLimits,
 } from "../src/http/connection/connection-limits.ts";
-import {
-  createConnections,
-  type Rejected,
-} from "../src/http/connection/connections.ts";
+import { createConnections } from "../src/http/connection/connections.ts";
 import { BodyBuffer } from "../src/http/body-buffer.ts";
 import { connectionOf } from "../src/http/connection/connection.ts";
-import { respondJson, writeJson } from "../src/http/respond.ts";
+import { respondJson, writeJson } from "../src/http/json-response.ts";
 import { createExpressApp } from "../src/http/express-app.ts";
 import { lingeringClose } from "../src/http/connection/lingering-close.ts";
 import {
@@ -34,7 +32,11 @@ import {
 } from "../src/http/connection/scheduler.ts";
 import { eventually, exchangeRaw } from "./harness.ts";
 
-const NONE: Rejected = { overLimit: 0, overAddressShare: 0, outOfMemory: 0 };
+const NONE: RejectedConnections = {
+  overLimit: 0,
+  overAddressShare: 0,
+  outOfMemory: 0,
+};
 
 interface Listening {
   readonly scheduler: Scheduler;
@@ -42,7 +44,7 @@ interface Listening {
   readonly listener: Listener;
   readonly port: number;
   readonly errors: unknown[];
-  readonly rejected: Readonly<Rejected>[];
+  readonly rejected: Readonly<RejectedConnections>[];
 }
 
 let listening: Listening | undefined;
@@ -70,7 +72,7 @@ async function open(
   const plain = createExpressApp();
   plain.app.use(handle);
   const errors: unknown[] = [];
-  const rejected: Readonly<Rejected>[] = [];
+  const rejected: Readonly<RejectedConnections>[] = [];
   const scheduler = createScheduler(() => performance.now());
   const unparsed = createMemoryPool({
     maxBytes: options.unparsedBytes ?? 33_554_432,

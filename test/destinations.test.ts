@@ -391,7 +391,10 @@ describe("10,000 events at once", () => {
             bodySha256: Buffer.alloc(32),
           },
           deliveries: [{ destination: "target", orderKey: null }],
-          claim: { signedAt: 1, mac: Buffer.from(String(n).padStart(32, "0")) },
+          claim: {
+            signedAt: 1,
+            replayKey: Buffer.from(String(n).padStart(32, "0")),
+          },
           entry: () => ({
             at: Date.now(),
             action: "webhook.accepted",

@@ -444,9 +444,53 @@ describe("a reload", () => {
         secrets.length > 0 ||
           (told?.metadata["changed"] as string[]).includes(name),
       ]).toEqual([name, row.reload === true]);
-      given[name] = before[name];
+      if (before[name] === undefined) {
+        Reflect.deleteProperty(given, name);
+      } else {
+        given[name] = before[name];
+      }
       await service!.reload();
     }
+  });
+
+  it("lists what waits for a start as long as it differs from what runs", async () => {
+    const { given } = await start({ HEX_SECRET: SECRET });
+    const pending = async (): Promise<unknown> => {
+      await service!.reload();
+      const entries = await service!.entries();
+      return entries.findLast(({ action }) => action === "config.reloaded")
+        ?.metadata["pending"];
+    };
+    given["RETRY_SCHEDULE"] = "1s";
+    expect(await pending()).toEqual(["RETRY_SCHEDULE"]);
+    given["FORWARD_URL"] = "http://127.0.0.1:9/";
+    expect(await pending()).toEqual(["RETRY_SCHEDULE"]);
+    delete given["RETRY_SCHEDULE"];
+    expect(await pending()).toEqual([]);
+  });
+
+  it("keeps the handlers module of the start running, whatever HANDLERS says now", async () => {
+    const file = write(
+      "hexhook.yaml",
+      `sources: { hex: { secrets: [ { env: HEX_SECRET } ], destinations: [ ] } }
+`,
+    );
+    const { given } = await start({
+      HEX_SECRET: SECRET,
+      HEXHOOK_CONFIG: file,
+      HANDLERS: write("mine.mjs", `export default { "*": () => undefined };`),
+    });
+    const deliveriesOf = async (id: string): Promise<unknown> => {
+      const body = eventBody(id);
+      expect((await service!.post(body, signed(body))).status).toBe(200);
+      const entries = await service!.entries();
+      return entries.find(({ metadata }) => metadata["eventId"] === id)
+        ?.metadata["deliveries"];
+    };
+    expect(await deliveriesOf("evt_1")).toBe(1);
+    delete given["HANDLERS"];
+    await service!.reload();
+    expect(await deliveriesOf("evt_2")).toBe(1);
   });
 });
 

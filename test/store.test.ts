@@ -88,7 +88,7 @@ function record(
       destination,
       orderKey: options.orderKey ?? null,
     })),
-    claim: { signedAt, mac: Buffer.alloc(32, mac) },
+    claim: { signedAt, replayKey: Buffer.alloc(32, mac) },
     entry: (outcome) =>
       draft(
         outcome === "replayed_conflict"

@@ -19,16 +19,16 @@ import { type SinkPump, startSinkPump } from "../audit/sinks/sink-pump.ts";
 import { createStdoutSink } from "../audit/sinks/stdout-sink.ts";
 import { takenPosition } from "../audit/sinks/taken-position.ts";
 import { createSuppressedEntries } from "../audit/suppressed-entries.ts";
-import type { BackgroundService } from "../background/lifecycle.ts";
+import type { BackgroundService } from "../background/background-service.ts";
 import type { Config } from "../config/load-config.ts";
 import type { Store } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
-import type { Shutdown } from "./shutdown.ts";
+import type { Shutdown } from "./stop-deadlines.ts";
 
-/** Entries of rejected requests, for one address and in all: unverified ones, and signed ones. */
+/** Entries of rejected requests, for one address and in all: unverified ones, and verified ones. */
 const LIMITS = {
   unverified: { perAddress: 60, total: 600, windowMs: 60_000 },
-  signed: { perAddress: 600, total: 600, windowMs: 60_000 },
+  verified: { perAddress: 600, total: 600, windowMs: 60_000 },
 };
 
 /** Time that a stop gives the sinks for the last entries, in milliseconds; the next start resumes where they were. */
@@ -161,7 +161,7 @@ export function createAuditTrail(
     append,
     limiters: {
       unverified: createAuditLimiter(limiterDeps, LIMITS.unverified),
-      signed: createAuditLimiter(limiterDeps, LIMITS.signed),
+      verified: createAuditLimiter(limiterDeps, LIMITS.verified),
     },
     reportSuppressed: suppressed.flush,
     takenPosition: () => takenPosition(store, names, now()),

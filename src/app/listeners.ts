@@ -1,5 +1,5 @@
 import type { AuditLimiters } from "../audit/audit-limiter.ts";
-import type { BackgroundService } from "../background/lifecycle.ts";
+import type { BackgroundService } from "../background/background-service.ts";
 import type { Config } from "../config/load-config.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { createAdminApi } from "../http/admin/admin-api.ts";
@@ -28,7 +28,7 @@ import type { Store } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import type { Logger } from "pino";
 import type { LiveConfigHolder } from "./live-config.ts";
-import type { Shutdown } from "./shutdown.ts";
+import type { Shutdown } from "./stop-deadlines.ts";
 
 /** Maximum number of requests that wait for their response. */
 const MAX_WAITING = 4096;
@@ -53,7 +53,7 @@ const SERVER_LIMITS = {
 
 export interface ListenersDeps {
   readonly store: Store;
-  readonly live: LiveConfigHolder;
+  readonly live: Readonly<LiveConfigHolder>;
   readonly intake: ReturnType<typeof createIntake>;
   readonly auditLimiters: AuditLimiters;
   readonly dispatcher: Dispatcher;
@@ -235,7 +235,7 @@ function createApps(
           emit({
             type: "connections.rejected",
             listener: variable,
-            rejected: { ...rejected },
+            rejected,
             ...connections,
           });
         },

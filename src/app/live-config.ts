@@ -13,7 +13,10 @@ export interface LiveConfig {
   readonly route: ReturnType<typeof createRouter>;
 }
 
-/** Holds the configuration in force. Whoever needs it reads `current` each time, and keeps nothing of it. */
+/**
+ * Holds the configuration in force. Its readers take `current` at each use and keep nothing of it; only the reload sets it.
+ * A variable that a reload does not apply is read from the configuration of the start instead.
+ */
 export interface LiveConfigHolder {
   current: LiveConfig;
 }

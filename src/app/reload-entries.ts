@@ -10,6 +10,13 @@ import {
 import { publicKeyOf } from "../audit/checkpoint.ts";
 import { keyIdOf } from "../domain/key-id.ts";
 
+/** The configuration of the start, the one in force, and the one that was read now. */
+interface Configs {
+  readonly started: Config;
+  readonly before: Config;
+  readonly after: Config;
+}
+
 /** What made the service read its configuration again. */
 export type ReloadTrigger = "SIGHUP" | "file";
 
@@ -32,8 +39,7 @@ interface NamedSecret {
  * something else is. Whoever asked for it by SIGHUP is told of the signing secrets and the configuration in any case.
  */
 export function reloadedEntries(
-  before: Config,
-  after: Config,
+  { started, before, after }: Configs,
   facts: {
     at: number;
     trigger: ReloadTrigger;
@@ -59,7 +65,7 @@ export function reloadedEntries(
       return { ...one, changed: !isDeepStrictEqual(old?.values, one.values) };
     })
     .filter(({ changed, facts: { source } }) => changed || (asked && source));
-  const { changed, pending } = settingsChanged(before, after);
+  const { changed, pending } = settingsChanged({ started, before, after });
   const destinations = facts.destinations.map((name) => `destinations.${name}`);
   const all = [...changed, ...destinations];
   return [
@@ -162,17 +168,11 @@ function idOf(secret: string): string | undefined {
   return secret.length < MIN_NAMED_LENGTH ? undefined : keyIdOf(secret);
 }
 
-function settingsChanged(
-  before: Config,
-  after: Config,
-): { changed: string[]; pending: string[] } {
-  const names = new Set([
-    ...Object.keys(before.settings),
-    ...Object.keys(after.settings),
-  ]);
-  const differing = [...names].filter(
-    (name) => before.settings[name] !== after.settings[name],
-  );
+/** What a reload changed, and what waits for a start: that is compared with what runs, not with the reload before. */
+function settingsChanged({ started, before, after }: Configs): {
+  changed: string[];
+  pending: string[];
+} {
   const sources = after.sources.filter(({ name, scheme, onReplay }) =>
     before.sources.some(
       (old) =>
@@ -182,22 +182,36 @@ function settingsChanged(
   );
   return {
     changed: [
-      ...differing.filter((name) => RELOADED_VARIABLES.has(name)),
+      ...settingsApart(before, after).filter((name) =>
+        RELOADED_VARIABLES.has(name),
+      ),
       ...sources.map(({ name }) => `sources.${name}`),
     ],
     pending: [
       ...new Set([
-        ...differing.filter((name) => !RELOADED_VARIABLES.has(name)),
-        ...(publicIdOf(before) === publicIdOf(after)
+        ...settingsApart(started, after).filter(
+          (name) => !RELOADED_VARIABLES.has(name),
+        ),
+        ...(publicIdOf(started) === publicIdOf(after)
           ? []
           : ["AUDIT_SIGNING_KEY"]),
         // It follows the write key too.
-        ...(before.auditAnalytics === after.auditAnalytics
+        ...(started.auditAnalytics === after.auditAnalytics
           ? []
           : ["AUDIT_ANALYTICS"]),
       ]),
     ],
   };
+}
+
+function settingsApart(one: Config, other: Config): string[] {
+  const names = new Set([
+    ...Object.keys(one.settings),
+    ...Object.keys(other.settings),
+  ]);
+  return [...names].filter(
+    (name) => one.settings[name] !== other.settings[name],
+  );
 }
 
 function publicIdOf({ auditSigningKey: key }: Config): string | null {

@@ -16,6 +16,8 @@ import {
 
 export interface ReloadDeps {
   readonly live: LiveConfigHolder;
+  /** The configuration of the start, for the variables that a reload does not apply. */
+  readonly started: Config;
   readonly handlers: Handlers;
   readonly dispatcher: Pick<Dispatcher, "replace">;
   readonly createDestination: (config: DestinationConfig) => Destination;
@@ -34,11 +36,17 @@ export interface ReloadDeps {
 export type Reload = (trigger: ReloadTrigger) => Promise<void>;
 
 export function createReload(deps: ReloadDeps): Reload {
-  const { live, handlers, dispatcher, emit, now } = deps;
+  const { live, started, handlers, dispatcher, emit, now } = deps;
 
   /** Returns the names of the destinations that changed. */
   function apply(config: Config): string[] {
-    const next = deriveLiveConfig(config, handlers);
+    // The handlers module is loaded once: functions of another one are not there to be called.
+    const next = deriveLiveConfig(
+      config.handlers.file === started.handlers.file
+        ? config
+        : { ...config, handlers: started.handlers },
+      handlers,
+    );
     const { removed, added } = changedDestinations(
       live.current.destinations,
       next.destinations,
@@ -55,7 +63,10 @@ export function createReload(deps: ReloadDeps): Reload {
     try {
       const after = deps.readConfig();
       const destinations = apply(after);
-      entries = reloadedEntries(before, after, { ...facts, destinations });
+      entries = reloadedEntries(
+        { started, before, after },
+        { ...facts, destinations },
+      );
       report(emit, { before, after, entries });
     } catch (thrown) {
       if (!(thrown instanceof ConfigError)) {

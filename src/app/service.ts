@@ -6,7 +6,7 @@ import { createInterval } from "../background/interval.ts";
 import {
   type BackgroundService,
   createLifecycle,
-} from "../background/lifecycle.ts";
+} from "../background/background-service.ts";
 import type { DestinationConfig } from "../config/destinations.ts";
 import type { Config } from "../config/load-config.ts";
 import { createDispatcher, type Dispatcher } from "../delivery/dispatcher.ts";
@@ -30,7 +30,7 @@ import { createListeners } from "./listeners.ts";
 import { deriveLiveConfig, type LiveConfigHolder } from "./live-config.ts";
 import { createHandlerHexApi, createTrack } from "./live-hex-api.ts";
 import { createReload } from "./reload.ts";
-import { createShutdown } from "./shutdown.ts";
+import { createShutdown } from "./stop-deadlines.ts";
 import { createFileWatcher } from "./watch-files.ts";
 
 /** How often work is done, in milliseconds. */
@@ -54,7 +54,7 @@ const INTERVALS: Intervals = {
 
 /** What the service takes from the world around it. */
 export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
-  /** Where the audit trail goes. */
+  /** Takes the audit trail, unless AUDIT_STDOUT is off. */
   readonly stdout: Writable;
   readonly fetch: typeof fetch;
   /** In [0, 1). */
@@ -137,7 +137,7 @@ export async function startService(
   const intake = createIntake(
     {
       store,
-      replayEntries: trail.limiters.signed,
+      replayEntries: trail.limiters.verified,
       route: (event) => live.current.route(event),
       now,
     },
@@ -154,6 +154,7 @@ export async function startService(
   });
   const reload = createReload({
     live,
+    started: config,
     handlers,
     dispatcher,
     createDestination: makeDestination,

@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { errorCode } from "../errors.ts";
 import { createInterval } from "../background/interval.ts";
-import type { BackgroundService } from "../background/lifecycle.ts";
+import type { BackgroundService } from "../background/background-service.ts";
 
 /**
  * Calls `onChange` when files have changed: also when a symbolic link on the path points elsewhere (as Kubernetes swaps the

@@ -10,12 +10,12 @@ export interface AuditLimiter {
   readonly admits: (draft: AuditDraft) => boolean;
 }
 
-/** One limiter for each kind of rejected request, so that a flood of forgeries hides no entry of a signed request. */
+/** One limiter for each kind of rejected request, so that a flood of forgeries hides no entry of a verified request. */
 export interface AuditLimiters {
   /** The request was not verified. */
   readonly unverified: AuditLimiter;
   /** The request was verified, but anyone who caught it may have sent it: it is stale, malformed, or was seen before. */
-  readonly signed: AuditLimiter;
+  readonly verified: AuditLimiter;
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { BackgroundService } from "./lifecycle.ts";
+import type { BackgroundService } from "./background-service.ts";
 
 /**
  * Does some work at its start and then every `everyMs` milliseconds, never twice at a time. `stop()` aborts the signal that

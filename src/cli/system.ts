@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { lookup } from "node:dns";
-import { descriptorLimit } from "../http/connection/connection-limits.ts";
 import type { ServiceDeps } from "../app/service.ts";
 import { VERSION } from "../version.ts";
 
@@ -14,3 +13,12 @@ export const SYSTEM = {
   descriptorLimit,
   version: VERSION,
 } as const satisfies Partial<ServiceDeps>;
+
+/** How many descriptors (files and sockets) this process may have open at once; Infinity where the system sets no limit. */
+export function descriptorLimit(): number {
+  const { userLimits } = process.report.getReport() as unknown as {
+    userLimits?: { open_files?: { soft?: number | string } };
+  };
+  const soft = userLimits?.open_files?.soft;
+  return typeof soft === "number" ? soft : Number.POSITIVE_INFINITY;
+}

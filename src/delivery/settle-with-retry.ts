@@ -1,6 +1,6 @@
 import type { Settlement } from "../store/records.ts";
 import { setTimeout as delay } from "node:timers/promises";
-import type { Store } from "../store/port.ts";
+import type { DeliveryQueue } from "../store/port.ts";
 import { StoreError } from "../errors.ts";
 
 const RETRY_MS = 250;
@@ -11,7 +11,7 @@ const RETRY_MS = 250;
  */
 export async function settleWithRetry(
   deps: {
-    settle: Store["settle"];
+    settle: DeliveryQueue["settle"];
     onError: (error: unknown) => void;
   },
   settlement: Settlement,

@@ -24,7 +24,7 @@ export interface StoredEvent extends Omit<NewEvent, "bodySha256"> {
  */
 export interface ReplayClaim {
   readonly signedAt: number | null;
-  readonly mac: Buffer;
+  readonly replayKey: Buffer;
 }
 
 /** What became of a verified message, decided by the store's unique keys. */

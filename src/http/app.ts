@@ -7,7 +7,8 @@ import { contextOf } from "./request-context.ts";
 import { createExpressApp, type PlainExpress } from "./express-app.ts";
 import { createHealth } from "./health.ts";
 import { createReceive, ENDPOINT, type ReceiveDeps } from "./public/receive.ts";
-import { type Reject, respondProblem } from "./reject.ts";
+import { respondProblem } from "./problem-response.ts";
+import type { Reject } from "./reject.ts";
 
 export interface AppDeps {
   readonly validation: RequestHandler;

@@ -5,10 +5,10 @@ import {
   Router,
 } from "express";
 import { methodNotAllowed } from "../errors.ts";
-import { writeJson } from "./respond.ts";
+import { writeJson } from "./json-response.ts";
 import { contextOf } from "./request-context.ts";
 import { lingeringClose } from "./connection/lingering-close.ts";
-import { respondProblem } from "./reject.ts";
+import { respondProblem } from "./problem-response.ts";
 
 const ALLOW = "GET, HEAD";
 

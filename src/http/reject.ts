@@ -1,20 +1,15 @@
 import type { AuditLimiters } from "../audit/audit-limiter.ts";
 import { type AuditDraft, clipText } from "../audit/entry.ts";
-import {
-  type AppError,
-  PROBLEMS,
-  type ProblemCode,
-  type ProblemExtras,
-} from "../errors.ts";
+import { AppError, PROBLEMS, type ProblemCode } from "../errors.ts";
 import type { IntakeRejection } from "../intake/intake.ts";
-import { lingeringClose } from "./connection/lingering-close.ts";
+import { respondProblem } from "./problem-response.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
 import type { RequestContext } from "./request-context.ts";
-import { writeProblem } from "./respond.ts";
 
 /**
  * The one exit of rejected requests: charges the rate limiter, writes the audit entry, then responds. A request is
- * rejected by what the app threw, or by the intake.
+ * rejected by what the app threw, or by the intake. The entry of a replay or a conflict was committed with the record.
+ * Operators who have shown the token are not limited.
  */
 export interface Reject {
   /** Rejects with StoreError when the entry cannot be written; nothing was sent then. */
@@ -43,13 +38,15 @@ export function createReject(deps: RejectDeps): Reject {
 
   async function rejectMessage(
     context: RequestContext,
-    { code: cause, charged, signed, entry }: IntakeRejection,
+    { code: cause, isCharged, isVerified, entry }: IntakeRejection,
   ): Promise<void> {
-    const code = charged
+    const code = isCharged
       ? rateLimiter.charge(cause, context.ip, deps.now())
       : cause;
     if (entry !== null) {
-      const limiter = signed ? auditLimiters.signed : auditLimiters.unverified;
+      const limiter = isVerified
+        ? auditLimiters.verified
+        : auditLimiters.unverified;
       await limiter.append(entry(PROBLEMS[code].status));
     }
     respondProblem(context, code);
@@ -100,29 +97,9 @@ export function createReject(deps: RejectDeps): Reject {
 
   return Object.assign(
     (context: RequestContext, rejection: AppError | IntakeRejection) =>
-      "entry" in rejection
-        ? rejectMessage(context, rejection)
-        : rejectRequest(context, rejection),
+      rejection instanceof AppError
+        ? rejectRequest(context, rejection)
+        : rejectMessage(context, rejection),
     { unread },
   );
-}
-
-/**
- * Responds with the problem details of `code`, and closes the connection where that is due. No entry is written: for
- * faults of the service, which have entries of their own. Does nothing when a response was begun.
- */
-export function respondProblem(
-  context: RequestContext,
-  code: ProblemCode,
-  extras?: ProblemExtras,
-): void {
-  const { req, res } = context;
-  if (res.headersSent || res.destroyed) {
-    return;
-  }
-  const ending = lingeringClose(req, res, {
-    close: code === "payload_too_large",
-  });
-  writeProblem(res, code, extras);
-  ending.finish();
 }

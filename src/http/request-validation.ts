@@ -16,6 +16,9 @@ const SINGLE_HEADERS = [
   "expect",
 ];
 
+/** Each has one of the 32 bits of an integer. */
+const MAX_SINGLE_HEADERS = 32;
+
 export interface RequestValidationOptions {
   readonly clientAddress: (req: Request) => string;
   readonly nextRequestId: () => string;
@@ -30,6 +33,9 @@ export function createRequestValidation(
 ): RequestHandler {
   const { clientAddress, nextRequestId, isDraining } = options;
   const names = new Set([...SINGLE_HEADERS, ...options.singleHeaders]);
+  if (names.size > MAX_SINGLE_HEADERS) {
+    throw new RangeError("more single headers than bits in a number");
+  }
   const singles = new Map([...names].map((name, n) => [name, 1 << n]));
 
   return (req, res, next) => {

@@ -30,11 +30,12 @@ export interface Receipt {
 
 /** The message is rejected. */
 export interface IntakeRejection {
+  readonly status: "rejected";
   readonly code: ProblemCode;
   /** Whether the rate limiter is charged. */
-  readonly charged: boolean;
+  readonly isCharged: boolean;
   /** Whether the message was verified, which decides the limiter of its entry. */
-  readonly signed: boolean;
+  readonly isVerified: boolean;
   /** The entry still to be written, for the status of the response; null when it was committed with the record. */
   readonly entry: ((status: number) => AuditDraft) | null;
 }
@@ -76,9 +77,10 @@ export function createIntake(
       const userId = "anonymous";
       const facts = { reason, keyId };
       return {
+        status: "rejected",
         code: "unauthorized",
-        charged: true,
-        signed: false,
+        isCharged: true,
+        isVerified: false,
         entry: rejectedEntry(message, now, userId, facts),
       };
     }
@@ -90,10 +92,11 @@ export function createIntake(
       const reason = judgeWindow(skew, options.replayWindowSeconds);
       if (reason !== "inside") {
         return {
+          status: "rejected",
           code: "unauthorized",
           // As for a forgery: otherwise a flood would tell the two apart.
-          charged: true,
-          signed: true,
+          isCharged: true,
+          isVerified: true,
           // With the id, so that an operator who looks for the event finds that it came, and when.
           entry: rejectedEntry(message, now, userId, {
             reason,
@@ -110,9 +113,10 @@ export function createIntake(
       const code = "malformed_payload";
       const facts = { reason: code, keyId, skewSeconds: skew };
       return {
+        status: "rejected",
         code,
-        charged: false,
-        signed: true,
+        isCharged: false,
+        isVerified: true,
         entry: rejectedEntry(message, now, userId, facts),
       };
     }
@@ -144,7 +148,7 @@ export function createIntake(
     const outcome = await store.record({
       event,
       deliveries,
-      claim: { signedAt, mac: replayKey },
+      claim: { signedAt, replayKey },
       entry: (decided) => {
         const draft = entryOf(decided);
         return draft.action === ACTIONS.replayed && !replayEntries.admits(draft)
@@ -153,8 +157,8 @@ export function createIntake(
       },
     });
     const response = respondTo(outcome, source);
-    return "code" in response
-      ? { ...response, charged: false, signed: true, entry: null }
+    return response.status === "rejected"
+      ? { ...response, isCharged: false, isVerified: true, entry: null }
       : { ...response, eventId: id };
   };
 }
@@ -162,7 +166,7 @@ export function createIntake(
 function respondTo(
   outcome: RecordOutcome,
   source: Source,
-): { status: "accepted" | "duplicate" } | { code: ProblemCode } {
+): Pick<Receipt, "status"> | Pick<IntakeRejection, "status" | "code"> {
   switch (outcome) {
     case "accepted":
     case "duplicate":
@@ -170,20 +174,21 @@ function respondTo(
     case "replayed":
       return source.onReplay === "acknowledge"
         ? { status: "duplicate" }
-        : { code: "replayed" };
+        : { status: "rejected", code: "replayed" };
     case "replayed_conflict":
       // Acknowledged, it would be lost: its sender takes a 200 for stored.
       return {
+        status: "rejected",
         code:
           source.onReplay === "acknowledge" ? "event_id_conflict" : "replayed",
       };
     case "conflict":
-      return { code: "event_id_conflict" };
+      return { status: "rejected", code: "event_id_conflict" };
   }
 }
 
 function statusOf(response: ReturnType<typeof respondTo>): number {
-  return "code" in response ? PROBLEMS[response.code].status : 200;
+  return response.status === "rejected" ? PROBLEMS[response.code].status : 200;
 }
 
 function rejectedEntry(

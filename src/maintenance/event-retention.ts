@@ -3,7 +3,7 @@ import type { AuditDraft } from "../audit/entry.ts";
 import type { EventStore } from "../store/port.ts";
 import { inBatches } from "../background/batches.ts";
 import { createInterval } from "../background/interval.ts";
-import type { BackgroundService } from "../background/lifecycle.ts";
+import type { BackgroundService } from "../background/background-service.ts";
 
 const EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;

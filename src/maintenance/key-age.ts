@@ -2,7 +2,7 @@ import type { Source } from "../domain/source.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import { judgeKeyAge } from "../domain/key-age.ts";
 import { createInterval } from "../background/interval.ts";
-import type { BackgroundService } from "../background/lifecycle.ts";
+import type { BackgroundService } from "../background/background-service.ts";
 import type { Emit } from "../telemetry/happening.ts";
 
 export interface KeyAgeDeps {

@@ -1,5 +1,5 @@
 import { createInterval } from "../background/interval.ts";
-import type { BackgroundService } from "../background/lifecycle.ts";
+import type { BackgroundService } from "../background/background-service.ts";
 import type { EventStore } from "../store/port.ts";
 
 const EVERY_MS = 1000;

@@ -8,7 +8,8 @@ import {
 import type { StoreUrl } from "./url.ts";
 
 /*
- * The only place that knows drivers: each function chooses one by `url.driver`. All throw StoreError.
+ * The only place that knows drivers: `url.driver` names the one to use. There is one so far. What cannot be opened throws
+ * StoreError.
  */
 
 /** Opens a store for writing, and brings its schema up to date. */

@@ -4,7 +4,7 @@ import { createInterruptibleSleep } from "../../background/interruptible-sleep.t
 import type { AuditDraft } from "../entry.ts";
 import { waitAfterAttempt } from "../../domain/backoff.ts";
 import type { Control } from "../../store/port.ts";
-import { type AuditSink, SinkFault, type SinkName } from "./sink.ts";
+import { type AuditSink, SinkFault } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
 import { createSinkProgress, type ProgressStore } from "./sink-progress.ts";
 
@@ -36,11 +36,8 @@ export interface SinkPumpDeps {
 }
 
 export interface SinkPump {
-  readonly name: SinkName;
   /** Says that the store may have more. */
   readonly wake: () => void;
-  /** Everything up to this position was taken. */
-  readonly position: () => number;
   /**
    * Hands over what the store has, for as long as that goes well and `withinMs` lasts, notes how far it has come, and
    * ends.
@@ -211,9 +208,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
   const running = run().catch(onError);
 
   return {
-    name: sink.name,
     wake: sleep.wake,
-    position: progress.position,
     async stop(withinMs) {
       ending.abort();
       sleep.wake();

@@ -5,7 +5,7 @@ import { isKnownAction, RESULTS } from "../../audit/search/entry-filter.ts";
 import { createTrailSearch } from "../../audit/search/search-trail.ts";
 import type { AuditReader } from "../../store/port.ts";
 import type { AddRoute } from "./admin-route.ts";
-import { respondJsonText } from "../respond.ts";
+import { respondJsonText } from "../json-response.ts";
 import { createAuditStream } from "./audit-stream.ts";
 import { listMembers, timeOf } from "./list-input.ts";
 import { checkInput } from "./read-input.ts";

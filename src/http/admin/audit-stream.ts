@@ -8,8 +8,20 @@ import {
 } from "../../audit/search/search-trail.ts";
 import type { AuditReader } from "../../store/port.ts";
 import { AppError } from "../../errors.ts";
-import { beginEventStream } from "../respond.ts";
+import { responseHeaders, writeHead } from "../response-head.ts";
 import { connectionOf } from "../connection/connection.ts";
+
+const EVENT_STREAM_HEADERS = responseHeaders({
+  "content-type": "text/event-stream",
+  // For nginx, which would otherwise buffer events until it has a block of them.
+  "x-accel-buffering": "no",
+});
+
+/** Begins a response of server-sent events (https://html.spec.whatwg.org/#server-sent-events), which does not end by itself. */
+function beginEventStream(res: Response): void {
+  writeHead(res, 200, EVENT_STREAM_HEADERS);
+  res.flushHeaders();
+}
 
 /** So many may look on at once. */
 const MAX_STREAMS = 20;

@@ -3,7 +3,7 @@ import type { DestinationStatus } from "../../delivery/destination-status.ts";
 import { isoTime } from "../../events/event-json.ts";
 import { AppError } from "../../errors.ts";
 import type { AddRoute } from "./admin-route.ts";
-import { respondJson } from "../respond.ts";
+import { respondJson } from "../json-response.ts";
 import { operatorInput } from "./operator-input.ts";
 import { readInput } from "./read-input.ts";
 

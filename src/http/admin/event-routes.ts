@@ -17,7 +17,7 @@ import {
 import type { DeliveryQueue, EventReader } from "../../store/port.ts";
 import { AppError } from "../../errors.ts";
 import type { AddRoute } from "./admin-route.ts";
-import { respondJson } from "../respond.ts";
+import { respondJson } from "../json-response.ts";
 import { operatorInput, operatorName } from "./operator-input.ts";
 import { listMembers, timeOf } from "./list-input.ts";
 import { badInput, checkInput, readInput } from "./read-input.ts";

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import { AppError, errorCode, type ProblemCode } from "../../errors.ts";
 import type { Reject } from "../reject.ts";
-import { rawProblem } from "../respond.ts";
+import { rawProblem } from "../problem-response.ts";
 import { connectionOf } from "./connection.ts";
 
 /** The errors of the HTTP parser and of the server's timers that mean more than bad framing. */

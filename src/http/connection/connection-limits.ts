@@ -36,12 +36,3 @@ export function adminLimits(descriptors: number): ConnectionLimits {
   // Only a few hosts reach the management listener, so it has no limit per address.
   return { max: share, maxPerNetwork: share };
 }
-
-/** How many descriptors (files and sockets) this process may have open at once; Infinity where the system sets no limit. */
-export function descriptorLimit(): number {
-  const { userLimits } = process.report.getReport() as unknown as {
-    userLimits?: { open_files?: { soft?: number | string } };
-  };
-  const soft = userLimits?.open_files?.soft;
-  return typeof soft === "number" ? soft : Number.POSITIVE_INFINITY;
-}

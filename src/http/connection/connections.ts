@@ -1,5 +1,6 @@
 import type { Socket } from "node:net";
 import { networkOf } from "../../domain/ip-address.ts";
+import type { RejectedConnections } from "../../telemetry/happening.ts";
 import type { IsProxy } from "../client-address.ts";
 import type { ConnectionLimits } from "./connection-limits.ts";
 import { Connection, type ConnectionDeps } from "./connection.ts";
@@ -7,21 +8,13 @@ import { Connection, type ConnectionDeps } from "./connection.ts";
 /** How often rejected connections are reported, in milliseconds. */
 const REPORT_EVERY_MS = 60_000;
 
-/** Connections that were closed, by the reason. */
-export interface Rejected {
-  /** There were too many in all. */
-  overLimit: number;
-  /** There were too many of their address. */
-  overAddressShare: number;
-  /** There was no memory for what they sent. */
-  outOfMemory: number;
-}
+type Counts = { -readonly [Reason in keyof RejectedConnections]: number };
 
 export interface ConnectionsDeps extends Omit<ConnectionDeps, "onOverflow"> {
   /** A proxy speaks for many senders: the limit of an address does not hold for it. */
   readonly isProxy: IsProxy;
   /** Called at most once a minute with the connections that were closed since the last call. */
-  readonly onReject: (rejected: Readonly<Rejected>) => void;
+  readonly onReject: (rejected: RejectedConnections) => void;
 }
 
 /** The open connections of one listener, within their limits. */
@@ -43,7 +36,7 @@ export function createConnections(
 ): Connections {
   const open = new Map<Socket, Connection>();
   const perNetwork = new Map<string, number>();
-  let rejected: Rejected | null = null;
+  let rejected: Counts | null = null;
   let reportedAt = Number.NEGATIVE_INFINITY;
 
   function report(): void {
@@ -55,7 +48,7 @@ export function createConnections(
     }
   }
 
-  function count(reason: keyof Rejected): void {
+  function count(reason: keyof RejectedConnections): void {
     rejected ??= { overLimit: 0, overAddressShare: 0, outOfMemory: 0 };
     rejected[reason] += 1;
     report();
@@ -69,7 +62,10 @@ export function createConnections(
   };
 
   /** Why a new connection cannot stay; null when it can. */
-  function excessOf(address: string, network: string): keyof Rejected | null {
+  function excessOf(
+    address: string,
+    network: string,
+  ): keyof RejectedConnections | null {
     if (open.size >= limits.max) {
       return "overLimit";
     }

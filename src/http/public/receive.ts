@@ -7,7 +7,7 @@ import { isIdentityEncoding, isJsonMediaType } from "../media-type.ts";
 import { declaredLength, readBody } from "../read-body.ts";
 import type { Reject } from "../reject.ts";
 import { contextOf, type RequestContext } from "../request-context.ts";
-import { respondJson } from "../respond.ts";
+import { respondJson } from "../json-response.ts";
 import type { Admission } from "./admission.ts";
 
 /** Exact: matched against the path as it was sent, so that no decoding makes two paths one. */
@@ -88,7 +88,7 @@ export function createReceive(
       // Draining may have begun while this request was in progress.
       res.shouldKeepAlive = false;
     }
-    if ("entry" in result) {
+    if (result.status === "rejected") {
       await deps.reject(context, result);
     } else {
       const { status, eventId: id } = result;

@@ -11,7 +11,7 @@ const SEARCH_STEP = 2000;
 const CLOCK_MARGIN_MS = 3_600_000;
 
 /** Reading the trail; closing is up to who opened the file. */
-export function createAuditReader(db: Database): Omit<AuditReader, "close"> {
+export function createAuditReader(db: Database): AuditReader {
   const rows = db.prepare<[number, number], AuditRow>(
     "SELECT position, writer, line FROM audit_entry WHERE position > ? ORDER BY position LIMIT ?",
   );

@@ -1,5 +1,6 @@
 import type { PurgeRequest } from "../records.ts";
 import type { Database } from "./driver.ts";
+import type { ReplayClaims } from "./replay-claims.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import type { EventStore } from "../port.ts";
 
@@ -17,7 +18,10 @@ interface OldRow {
 /** Deletes old events with all that belongs to them, inside the caller's transaction. */
 export function createPurger(
   db: Database,
-  deps: { append: (entry: AuditDraft) => void },
+  deps: {
+    claims: Pick<ReplayClaims, "forgetTimeless">;
+    append: (entry: AuditDraft) => void;
+  },
 ) {
   // The newest event and the newest delivery stay: their numbers would be given a second time.
   const rows = db.prepare<[number, number], OldRow>(
@@ -35,10 +39,6 @@ export function createPurger(
     "DELETE FROM delivery WHERE event_seq = ?",
   );
   const event = db.prepare<[number]>("DELETE FROM event WHERE seq = ?");
-  const claims = db.prepare<[number, number]>(
-    `DELETE FROM replay_claim WHERE (signed_at, mac, source) IN (
-       SELECT signed_at, mac, source FROM replay_claim WHERE signed_at = -1 AND claimed_at < ? LIMIT ?)`,
-  );
 
   return ({
     now,
@@ -64,7 +64,7 @@ export function createPurger(
       }
     }
     // A scheme that signs no time is remembered as long as its event.
-    claims.run(receivedBefore, STEP);
+    deps.claims.forgetTimeless(receivedBefore, STEP);
     if (purged.events > 0) {
       deps.append(entry(purged));
     }

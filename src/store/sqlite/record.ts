@@ -2,9 +2,7 @@ import type { EventRecord } from "../records.ts";
 import type { RecordOutcome } from "../../domain/event.ts";
 import { type Database, textAsBytes } from "./driver.ts";
 import type { Order } from "./order.ts";
-
-/** What a scheme that signs no time claims under. */
-const TIMELESS = -1;
+import type { ReplayClaims } from "./replay-claims.ts";
 
 /** What is known of an event when a message comes with its id again. */
 interface KnownEvent {
@@ -15,8 +13,9 @@ interface KnownEvent {
 /** Writes claim, event and deliveries inside the caller's transaction and says what the unique keys decided. */
 export function createRecorder(
   db: Database,
-  order: Order,
+  deps: { order: Order; claims: Pick<ReplayClaims, "claim"> },
 ): (record: EventRecord) => RecordOutcome {
+  const { order, claims } = deps;
   const insertEvent = db.prepare<
     [string, Buffer, Buffer, number, string, string, Buffer, Buffer, Buffer]
   >(
@@ -31,29 +30,25 @@ export function createRecorder(
   const known = db.prepare<[string, Buffer], KnownEvent>(
     "SELECT body_sha256, mac FROM event WHERE source = ? AND id = CAST(? AS TEXT)",
   );
-  const claim = db.prepare<[number, Buffer, string, number]>(
-    "INSERT OR IGNORE INTO replay_claim (signed_at, mac, source, claimed_at) VALUES (?, ?, ?, ?)",
-  );
 
   function outcomeForKnown({
     event: { source, id, receivedAt, bodySha256 },
-    claim: { signedAt, mac },
+    claim,
   }: EventRecord): RecordOutcome {
     const event = known.get(source, textAsBytes(id));
-    if (event !== undefined && mac.equals(event.mac)) {
+    if (event !== undefined && claim.replayKey.equals(event.mac)) {
       return "replayed";
     }
     const sameBody =
       event !== undefined && bodySha256.equals(event.body_sha256);
-    const claimed = claim.run(signedAt ?? TIMELESS, mac, source, receivedAt);
-    if (claimed.changes === 0) {
+    if (!claims.claim(claim, source, receivedAt)) {
       return sameBody ? "replayed" : "replayed_conflict";
     }
     return sameBody ? "duplicate" : "conflict";
   }
 
   return (record) => {
-    const { event, deliveries, claim: claimed } = record;
+    const { event, deliveries, claim } = record;
     const inserted = insertEvent.run(
       event.source,
       textAsBytes(event.id),
@@ -62,7 +57,7 @@ export function createRecorder(
       event.contentType,
       event.headers,
       event.bodySha256,
-      claimed.mac,
+      claim.replayKey,
       event.body,
     );
     if (inserted.changes === 0) {

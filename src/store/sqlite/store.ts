@@ -16,6 +16,7 @@ import { createOrder } from "./order.ts";
 import { createPurger } from "./purge.ts";
 import { createAuditPurger } from "./purge-audit.ts";
 import { createRecorder } from "./record.ts";
+import { createReplayClaims } from "./replay-claims.ts";
 import { createRedeliverer } from "./redeliver.ts";
 import { createSinkTable } from "./sinks.ts";
 import { createTransaction } from "./transaction.ts";
@@ -48,13 +49,14 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const writer = createAuditWriter(db, { chain, now });
   const { append, checkpoint } = writer;
   const order = createOrder(db);
+  const claims = createReplayClaims(db);
   const deliveries = createDeliveryTable(db, { order, append });
   const redeliver = createRedeliverer(db, {
     order,
     append,
     becomesDue: commits.becomesDue,
   });
-  const purge = createPurger(db, { append });
+  const purge = createPurger(db, { claims, append });
   const purgeAudit = createAuditPurger(db, {
     writer: options.writer,
     append,
@@ -63,7 +65,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
   });
   const sinks = createSinkTable(db, now);
   const destinations = createDestinationTable(db);
-  const record = createRecorder(db, order);
+  const record = createRecorder(db, { order, claims });
   const walCheckpointer = createWalCheckpointer(db, {
     file,
     maxFrames: MAX_LOG_FRAMES,
@@ -81,10 +83,6 @@ export function openSqliteStore(options: SqliteOptions): Store {
     maxBatch: MAX_BATCH,
     maxBytes: MAX_BATCH_BYTES,
   });
-  const forget = db.prepare<[number, number]>(
-    `DELETE FROM replay_claim WHERE (signed_at, mac, source) IN (
-       SELECT signed_at, mac, source FROM replay_claim WHERE signed_at BETWEEN 0 AND ? LIMIT ?)`,
-  );
 
   if (lock?.alone) {
     transaction.run(() => {
@@ -141,7 +139,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
       }),
     tryLeaseSinks: async () => sinkLease.tryTake(),
     forgetReplays: (signedBefore, limit) =>
-      group.submit(() => forget.run(signedBefore - 1, limit).changes),
+      group.submit(() => claims.forget(signedBefore, limit)),
     probe: async () => {
       if (!(await group.submit(transaction.isIntact))) {
         throw new StoreError("the audit trail was changed from outside", {

@@ -7,7 +7,7 @@ export interface BackgroundService {
 
 /** Services as one: they start in order and stop in reverse. */
 export interface Lifecycle {
-  /** When one fails to start, those before it are stopped, and the error is thrown. */
+  /** When one fails to start, it and those before it are stopped, and the error is thrown. */
   readonly start: () => Promise<void>;
   /** An error of one does not keep the others from stopping; the first is thrown in the end. */
   readonly stop: () => Promise<void>;

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type { Lifecycle } from "../background/lifecycle.ts";
+import type { Lifecycle } from "../background/background-service.ts";
 
 /** How far the stop of the service has come, and when it must be over. */
 export interface Shutdown {

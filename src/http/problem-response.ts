@@ -1,0 +1,86 @@
+import type { ServerResponse } from "node:http";
+import { PROBLEMS, type ProblemCode, type ProblemExtras } from "../errors.ts";
+import { lingeringClose } from "./connection/lingering-close.ts";
+import type { RequestContext } from "./request-context.ts";
+import { flatHeaders, responseHeaders, writeHead } from "./response-head.ts";
+
+/** Seconds after which the sender may well succeed. */
+const RETRY_AFTER: Partial<Record<ProblemCode, string>> = {
+  too_many_requests: "10",
+  unavailable: "5",
+};
+
+interface PreparedResponse {
+  readonly status: number;
+  readonly headers: string[];
+  readonly body: string;
+}
+
+const PREPARED = Object.fromEntries(
+  Object.entries(PROBLEMS).map(([code, problem]) => [
+    code,
+    prepare(code as ProblemCode, problem),
+  ]),
+) as Readonly<Record<ProblemCode, PreparedResponse>>;
+
+function prepare(
+  code: ProblemCode,
+  { status, title }: { status: number; title: string },
+  detail?: string,
+): PreparedResponse {
+  const body = JSON.stringify({ title, status, code, detail });
+  const retryAfter = RETRY_AFTER[code];
+  return {
+    status,
+    body,
+    headers: responseHeaders({
+      "content-type": "application/problem+json",
+      "content-length": String(Buffer.byteLength(body)),
+      ...(retryAfter === undefined ? {} : { "retry-after": retryAfter }),
+    }),
+  };
+}
+
+/**
+ * Responds with the problem details of `code` (RFC 9457), and closes the connection where that is due. Does nothing when a
+ * response was begun. Writes no entry and charges no limiter: rejections go through reject.ts, faults of the service come
+ * here directly, because they have entries of their own.
+ */
+export function respondProblem(
+  { req, res }: Pick<RequestContext, "req" | "res">,
+  code: ProblemCode,
+  extras: ProblemExtras = {},
+): void {
+  if (res.headersSent || res.destroyed) {
+    return;
+  }
+  const ending = lingeringClose(req, res, {
+    close: code === "payload_too_large",
+  });
+  writeProblem(res, code, extras);
+  ending.finish();
+}
+
+function writeProblem(
+  res: ServerResponse,
+  code: ProblemCode,
+  { headers: further = {}, detail }: ProblemExtras,
+): void {
+  const { status, headers, body } =
+    detail === undefined
+      ? PREPARED[code]
+      : prepare(code, PROBLEMS[code], detail);
+  writeHead(res, status, [...headers, ...flatHeaders(further)]);
+  res.write(body);
+}
+
+/** The same response as bytes, for a connection on which no response object exists. It says that the connection closes. */
+export function rawProblem(code: ProblemCode): string {
+  const { status, headers, body } = PREPARED[code];
+  const lines = [`HTTP/1.1 ${status} ${PROBLEMS[code].title}`];
+  for (let i = 0; i < headers.length; i += 2) {
+    lines.push(`${headers[i] ?? ""}: ${headers[i + 1] ?? ""}`);
+  }
+  lines.push("connection: close", `date: ${new Date().toUTCString()}`);
+  return `${lines.join("\r\n")}\r\n\r\n${body}`;
+}
