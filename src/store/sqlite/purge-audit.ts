@@ -2,7 +2,7 @@ import type { AuditPurgeRequest, AuditRow } from "../records.ts";
 import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
-import { hasAction, planRetention } from "../../audit/retention.ts";
+import { hasAction, planRetention } from "../../audit/retention-plan.ts";
 import type { AuditLog } from "../port.ts";
 
 /** Writers that fit into the entry that names what was deleted. */
