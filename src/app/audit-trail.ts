@@ -101,7 +101,7 @@ export function createAuditTrail(
       await requireAuditFile(config.auditFile);
     }
     if (!(await isSignedWith(store, deps.publicKey))) {
-      // A key that is no longer set is easily missed, and whoever verifies the trail would be the first to notice.
+      // A changed key is easily missed: otherwise the first to notice is the one who verifies the trail.
       emit({ type: "signing_key.changed", publicKey: deps.publicKey });
     }
     // New sinks begin with this process. Where each resumes is decided once, so that `server.started` can say it.

@@ -1,4 +1,4 @@
-/** Work that goes on beside requests, from its start until its stop. */
+/** Work beside requests, from its start until its stop. */
 export interface BackgroundService {
   readonly start?: () => void | Promise<void>;
   /** Ends it; resolves when nothing of it is in progress. */

@@ -94,7 +94,7 @@ function ageText(
 ): string {
   switch (verdict) {
     case "unknown":
-      return `${secret}: nobody has said when it was made, or a day to come`;
+      return `${secret}: it has no creation date, or one in the future`;
     case "due":
       return `${secret}: ${days} days old; overdue from 90`;
     case "overdue":

@@ -1,9 +1,11 @@
 import type { StoredEvent } from "./event.ts";
 
-/** The duty to bring a new event to one destination. */
+/* All times are unix milliseconds. */
+
+/** The duty to deliver a new event to one destination. */
 export interface NewDelivery {
   readonly destination: string;
-  /** Deliveries of one destination with the same key go one after another; null = in parallel. */
+  /** Deliveries of one destination with the same key are made one after another; null = in parallel. */
   readonly orderKey: string | null;
 }
 
@@ -14,7 +16,7 @@ export interface ClaimedDelivery {
   /** Counts every attempt from 1, never twice the same: it fences late results. */
   readonly attempt: number;
   /**
-   * The attempt as `RETRY_SCHEDULE` counts it, from 1: without those that a stop or a death of the process cut off, and
+   * The attempt as `RETRY_SCHEDULE` counts it, from 1: without those that a stop or a crash of the process interrupted, and
    * without those before a redelivery.
    */
   readonly scheduledAttempt: number;
@@ -34,9 +36,9 @@ export type AttemptResult =
       readonly reason: string;
       readonly status?: number;
       readonly detail?: string;
-      /** How long the destination asked to be left alone, in milliseconds. */
+      /** The wait that the destination asked for with Retry-After, in milliseconds. */
       readonly retryAfterMs?: number;
-      /** The destination wants nothing more of this delivery (410). */
+      /** The destination rejects this delivery permanently (410). */
       readonly gone?: boolean;
     };
 
@@ -46,7 +48,7 @@ export type DeliveryState =
   | { readonly state: "pending"; readonly dueAt: number }
   | { readonly state: "exhausted" };
 
-/** How one attempt went, as it is kept. */
+/** The stored outcome of one attempt. */
 export interface AttemptRecord {
   readonly attempt: number;
   readonly startedAt: number | null;
@@ -58,15 +60,15 @@ export interface AttemptRecord {
   readonly detail: string | null;
 }
 
-/** A delivery as it stands. */
+/** The present state of a delivery. */
 export interface DeliveryStatus {
   readonly id: number;
   readonly destination: string;
   readonly state: DeliveryState["state"];
-  /** Attempts started so far. */
+  /** Number of attempts started. */
   readonly attempt: number;
-  /** Whether an attempt is under way. */
+  /** Whether an attempt is in flight. */
   readonly underWay: boolean;
-  /** When the next attempt is due; null when there is none, or one under way, or another of its key goes first. */
+  /** When the next attempt is due; null when none is, one is in flight, or another delivery with its order key is first. */
   readonly nextAttemptAt: number | null;
 }

@@ -8,22 +8,22 @@ export interface Route {
   readonly sources: readonly string[];
   /** Event type patterns: exact, `prefix.*` or `*`. */
   readonly events: readonly string[];
-  /** JSON pointer (RFC 6901) to the key whose events go one after another; null = all in parallel. */
+  /** JSON pointer (RFC 6901) to the key whose events are delivered one after another; null = all in parallel. */
   readonly orderBy: string | null;
 }
 
-/** A place that events are brought to; one worker serves each. */
+/** Where events are delivered; one worker serves each. */
 export interface Destination extends Route {
   readonly kind: "http" | "handler";
-  /** Where it is, as far as that may be shown: the origin of an URL, which says nothing secret. */
+  /** Its address for people, with nothing secret: the origin of its URL. */
   readonly place: string;
-  /** Attempts that may be under way at once. */
+  /** Maximum attempts in flight. */
   readonly concurrency: number;
   /** Makes one attempt; ends when `signal` aborts. */
   attempt(
     delivery: ClaimedDelivery,
     signal: AbortSignal,
   ): Promise<AttemptResult>;
-  /** Lets go of what it keeps open between attempts. */
+  /** Closes what it keeps open between attempts. */
   close?(): void;
 }

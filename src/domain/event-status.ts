@@ -12,7 +12,7 @@ export interface EventStatus {
   readonly deliveries: readonly DeliveryStatus[];
 }
 
-/** The same with all that is kept of it but the body. */
+/** A stored event with its deliveries and their attempts: all that is stored but the body. */
 export interface EventDetail extends EventStatus {
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;

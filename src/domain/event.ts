@@ -1,3 +1,5 @@
+/* All times are unix milliseconds, except where a comment says seconds. */
+
 /** One verified message, ready to be stored. `body` is the exact bytes that were signed. */
 export interface NewEvent {
   readonly source: string;
@@ -18,16 +20,16 @@ export interface StoredEvent extends Omit<NewEvent, "bodySha256"> {
 }
 
 /**
- * What the replay guard remembers of a verified request: its MAC, under the second it was signed at,
- * or under null for a scheme that signs no time (then for as long as the event is kept). The MAC covers
- * the event id: two requests with one MAC are for one event.
+ * What the replay guard remembers of a verified request. The replay key must cover the event id: two requests with one key are
+ * for one event.
  */
 export interface ReplayClaim {
+  /** Unix seconds; null for a scheme that signs no time, whose claims are kept as long as the event. */
   readonly signedAt: number | null;
   readonly replayKey: Buffer;
 }
 
-/** What became of a verified message, decided by the store's unique keys. */
+/** The outcome for a verified message, decided by the store's unique keys. */
 export type RecordOutcome =
   | "accepted"
   | "duplicate"

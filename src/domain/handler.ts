@@ -1,4 +1,4 @@
-/** What a handler is given besides the event. */
+/** What a handler gets besides the event. */
 export interface HandlerContext {
   /** Aborts when the attempt has used up `ATTEMPT_TIMEOUT` or the service stops. */
   readonly signal: AbortSignal;
@@ -9,8 +9,8 @@ export interface HandlerContext {
 }
 
 /**
- * The Hex API with the keys that are configured. Each call is held to HEX_SCOPES first and audited; without a key, or a
- * scope that covers it, it rejects and nothing is sent.
+ * The Hex API with the keys that are configured. Each call is checked against HEX_SCOPES first and audited; without a key, or
+ * a scope that covers it, it rejects and nothing is sent.
  */
 export interface HexApi {
   readonly reader: {
@@ -20,7 +20,7 @@ export interface HexApi {
     }): Promise<{ readonly status: number; readonly body: unknown }>;
   };
   readonly writer: {
-    /** Tells Hex analytics of an event, or of many; needs `write:audit`. */
+    /** Sends an event, or many, to Hex analytics; needs `write:audit`. */
     track(
       event: string,
       properties:
@@ -34,7 +34,7 @@ export interface HexApi {
   };
 }
 
-/** The operational log (stderr), bound to the event at hand. */
+/** The operational log (stderr), with the event in each line. */
 export interface HandlerLogger {
   debug(fields: object, message?: string): void;
   info(fields: object, message?: string): void;
@@ -53,7 +53,7 @@ export interface HandlerEvent {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
-/** Brings one event home. Throwing, rejecting or outliving `ATTEMPT_TIMEOUT` fails the attempt. */
+/** Handles one event. Throwing, rejecting or outliving `ATTEMPT_TIMEOUT` fails the attempt. */
 export type Handler = (event: HandlerEvent, context: HandlerContext) => unknown;
 
 /** Event type patterns (`resource.created`, `resource.*`, `*`) and their functions. */

@@ -1,12 +1,14 @@
-/** A secret that signatures of a source are verified with. `keyId` may be shown; `key` never. */
+/* All times are unix milliseconds. */
+
+/** A secret that verifies signatures of a source. `keyId` may be shown; `key` never. */
 export interface SigningSecret {
   /** Where it is configured, such as `HEX_SECRET`. */
   readonly name: string;
   readonly keyId: string;
   readonly key: Buffer;
-  /** The day it was made, as far as that is known. */
+  /** When it was made; null = not known. */
   readonly createdAt: number | null;
-  /** From this instant on the secret is refused (rotation overlap); null = no end. */
+  /** From this time on the secret is rejected (rotation overlap); null = never. */
   readonly expiresAt: number | null;
 }
 
@@ -15,6 +17,6 @@ export interface Source {
   readonly name: string;
   readonly scheme: string;
   readonly secrets: readonly SigningSecret[];
-  /** The answer to a request that was seen before inside its replay window. */
+  /** The response to a request that was seen before inside its replay window. */
   readonly onReplay: "reject" | "acknowledge";
 }
