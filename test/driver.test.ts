@@ -152,7 +152,7 @@ describe.each(Object.keys(DRIVERS))("in a process that uses %s", (driver) => {
         await store.record({
           event: { source: "hex", id: "${id}", type: "t", receivedAt: 5, contentType: "text/plain", headers: "{}",
             body: Buffer.from([0, 255, 10]), bodySha256: Buffer.alloc(32) },
-          claim: { signedAt: 5, mac: Buffer.from("${id}") },
+          claim: { signedAt: 5, replayKey: Buffer.from("${id}") },
           deliveries: [],
           entry: () => null,
         });

@@ -296,9 +296,12 @@ describe("hexhook keys rotate", () => {
         },
       );
       let stdout = "";
+      let isSent = false;
       child.stdout.on("data", (chunk: Buffer) => {
         stdout += chunk.toString();
-        if (stdout.includes("the new key is in its file")) {
+        // Once: a second signal could reach the process after it has removed its handlers.
+        if (!isSent && stdout.includes("the new key is in its file")) {
+          isSent = true;
           child.kill(signal);
         }
       });
