@@ -1,5 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { existsSync, statSync, writeFileSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { Agent, request } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
@@ -7,11 +9,13 @@ import {
   eventBody,
   eventually,
   readTrail,
+  SECRET,
   signed,
   startTestService,
   temporaryFolder,
 } from "./harness.ts";
-import { serve } from "./processes.ts";
+import { CLI, environment, freePort, hexhook, serve } from "./processes.ts";
+import { openFile } from "./store-file.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 
@@ -226,5 +230,67 @@ describe("a start that fails half way", () => {
       metadata: { reason: "start failed" },
     });
     await first.stop();
+  });
+
+  it("writes no entry when the trail could not begin", async () => {
+    await expect(
+      startTestService(folder.path, { env: { AUDIT_FILE: folder.path } }),
+    ).rejects.toMatchObject({ name: "ConfigError" });
+    expect(await readTrail(path.join(folder.path, "hexhook.db"))).toEqual([]);
+  });
+
+  it("takes no requests and ends with 70 when the store cannot say what it has", async () => {
+    const file = path.join(folder.path, "hexhook.db");
+    await (await startTestService(folder.path)).stop();
+    const db = openFile(file);
+    db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    const size = Number(db.pragma("page_size"));
+    const [index] = db
+      .prepare<[], { rootpage: number }>(
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'delivery_exhausted_to'",
+      )
+      .all();
+    db.close();
+    const bytes = readFileSync(file);
+    bytes.fill(0xff, (index!.rootpage - 1) * size, index!.rootpage * size);
+    writeFileSync(file, bytes);
+    const port = String(await freePort());
+    const { code, stderr } = await hexhook(["serve"], {
+      cwd: folder.path,
+      env: {
+        HEX_SECRET: SECRET,
+        HOST: "127.0.0.1",
+        PORT: port,
+        ADMIN_PORT: "0",
+        DATABASE_URL: "sqlite:hexhook.db",
+      },
+    });
+    expect(stderr).toContain("SQLITE_CORRUPT");
+    expect(code).toBe(70);
+  });
+
+  it("is followed by a stop when a signal came before it had ended", async () => {
+    const port = await freePort();
+    const child = spawn(process.execPath, [CLI, "serve"], {
+      cwd: folder.path,
+      env: environment({
+        HEX_SECRET: SECRET,
+        HOST: "127.0.0.1",
+        PORT: String(port),
+        ADMIN_PORT: "0",
+        DRAIN_SECONDS: "0",
+        DATABASE_URL: "sqlite:hexhook.db",
+      }),
+      stdio: "ignore",
+    });
+    const exited = once(child, "exit");
+    // The store is there from early in the start on.
+    await eventually(() =>
+      existsSync(path.join(folder.path, "hexhook.db-wal")),
+    );
+    child.kill("SIGTERM");
+    expect(await exited).toEqual([0, null]);
+    const entries = await readTrail(path.join(folder.path, "hexhook.db"));
+    expect(entries.at(-2)).toMatchObject({ action: "server.stopped" });
   });
 });

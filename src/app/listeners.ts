@@ -70,8 +70,10 @@ export interface ListenersDeps {
   readonly limits?: Partial<ServerLimits>;
 }
 
-/** The management listener and the public one. Their start throws ConfigError when an address cannot be bound. */
-export interface Listeners extends Required<BackgroundService> {
+/** The management listener and the public one. */
+export interface Listeners {
+  /** In the order of their start. A start throws ConfigError when its address cannot be bound. */
+  readonly services: readonly BackgroundService[];
   /** Once started. `adminPort` is null when the management listener is off. */
   readonly ports: () => {
     readonly port: number;
@@ -83,6 +85,7 @@ export function createListeners(
   config: Config,
   deps: ListenersDeps,
 ): Listeners {
+  const { host, port, adminHost, adminPort, maxConnections } = config;
   const { shutdown, emit } = deps;
   const descriptors = deps.descriptorLimit();
   const endOfStreams = new AbortController();
@@ -91,41 +94,56 @@ export function createListeners(
     deps,
     endOfStreams.signal,
   );
-  let listener: Listener | null = null;
-  let adminListener: Listener | null = null;
+  const publicListener = listenerService(shutdown, () => {
+    if ((maxConnections ?? 0) > publicDescriptors(descriptors)) {
+      emit({ type: "connections.limited", maxConnections, descriptors });
+    }
+    return open(
+      publicApp,
+      { host, port, variable: "PORT" },
+      publicLimits(descriptors, maxConnections),
+    );
+  });
+  const adminListener = listenerService(shutdown, () =>
+    open(
+      adminApp,
+      { host: adminHost, port: adminPort, variable: "ADMIN_PORT" },
+      adminLimits(descriptors),
+    ),
+  );
+  // A listener waits for its connections, and a stream does not end by itself.
+  const streams: BackgroundService = {
+    async stop() {
+      endOfStreams.abort();
+    },
+  };
 
   return {
+    // The management listener stops last: a load balancer may ask its /readyz until the end.
+    services: [
+      ...(adminPort === 0 ? [] : [adminListener, streams]),
+      publicListener,
+    ],
     ports: () => ({
-      port: listener?.port ?? 0,
-      adminPort: adminListener?.port ?? null,
+      port: publicListener.port() ?? 0,
+      adminPort: adminListener.port(),
     }),
+  };
+}
+
+function listenerService(
+  shutdown: Shutdown,
+  open: () => Promise<Listener>,
+): Required<BackgroundService> & { readonly port: () => number | null } {
+  let listener: Listener | null = null;
+  return {
+    port: () => listener?.port ?? null,
     async start() {
-      const { host, port, adminHost, adminPort, maxConnections } = config;
-      if ((maxConnections ?? 0) > publicDescriptors(descriptors)) {
-        emit({ type: "connections.limited", maxConnections, descriptors });
-      }
-      if (adminPort !== 0) {
-        adminListener = await open(
-          adminApp,
-          { host: adminHost, port: adminPort, variable: "ADMIN_PORT" },
-          adminLimits(descriptors),
-        );
-      }
-      listener = await open(
-        publicApp,
-        { host, port, variable: "PORT" },
-        publicLimits(descriptors, maxConnections),
-      );
+      listener = await open();
     },
     async stop() {
       if (listener !== null) {
         await shutdown.closeListener(listener);
-      }
-      // A listener waits for its connections, and a stream does not end by itself.
-      endOfStreams.abort();
-      // Closed last: a load balancer may ask /readyz until the end.
-      if (adminListener !== null) {
-        await shutdown.closeListener(adminListener);
       }
     },
   };

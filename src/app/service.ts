@@ -184,7 +184,8 @@ export async function startService(
       start: dispatcher.load,
       stop: () => dispatcher.stop(shutdown.remainingMs()),
     },
-    listeners,
+    { start: () => reportDestinations(dispatcher, emit) },
+    ...listeners.services,
     createFileWatcher(
       {
         files: () => currentConfig().secretFiles,
@@ -201,7 +202,6 @@ export async function startService(
     { start: dispatcher.start },
   ]);
   await lifecycle.start();
-  await reportDestinations(dispatcher, emit);
   return {
     ...listeners.ports(),
     reload: () => reload("SIGHUP"),

@@ -7,7 +7,7 @@ export interface BackgroundService {
 
 /** Services as one: they start in order and stop in reverse. */
 export interface Lifecycle {
-  /** When one fails to start, it and those before it are stopped, and the error is thrown. */
+  /** When one fails to start, those before it are stopped, and the error is thrown. A failed start cleans up by itself. */
   readonly start: () => Promise<void>;
   /** An error of one does not keep the others from stopping; the first is thrown in the end. */
   readonly stop: () => Promise<void>;
@@ -33,8 +33,8 @@ export function createLifecycle(
     async start() {
       try {
         for (const service of services) {
-          started.push(service);
           await service.start?.();
+          started.push(service);
         }
       } catch (error) {
         // The error of the start tells more than one of the stop after it.

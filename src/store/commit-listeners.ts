@@ -23,7 +23,14 @@ export function createCommitListeners(): CommitListeners {
       const commit = { hasEntries, due };
       due = new Set();
       for (const listener of listeners) {
-        listener(commit);
+        try {
+          listener(commit);
+        } catch (error) {
+          // The commit is durable, whatever its listeners do: a bug of theirs must not make it look failed.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
       }
     },
     rolledBack() {

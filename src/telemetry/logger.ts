@@ -5,8 +5,8 @@ import { escapeJson } from "../json/ascii.ts";
 /** Lines that stderr has not taken yet are dropped beyond this, so that a stuck reader cannot fill the memory. */
 const MAX_QUEUED_BYTES = 1_048_576;
 
-/** How long the last lines may take when the process ends, in milliseconds. */
-const FLUSH_MS = 1000;
+/** How long the last lines may take when the process ends, in milliseconds. The default stop of 9 s and this fit into 10 s. */
+const FLUSH_MS = 500;
 
 /**
  * The operational log: pino's JSON lines on stderr. stdout belongs to the audit trail. The stream of the process and

@@ -55,7 +55,7 @@ async function serve(): Promise<void> {
       crash("store failed", error);
     },
   });
-  // From here on: a signal during the start must not end the process.
+  // From here on: a signal during the start must not end the process halfway.
   process.on("SIGHUP", () => {
     emit({ type: "reload.requested" });
     starting
@@ -64,9 +64,8 @@ async function serve(): Promise<void> {
         emit({ type: "reload.failed", error });
       });
   });
-  const service = await starting;
-  stopOnSignals(service, { emit, crash, end });
-  announce(emit, config, service);
+  stopOnSignals(starting, { emit, crash, end });
+  announce(emit, config, await starting);
 }
 
 type Crash = (
@@ -89,8 +88,9 @@ function announce(
   }
 }
 
+/** Stops at the first signal, once the start has ended; a second signal exits. A start that fails ends the process itself. */
 function stopOnSignals(
-  service: Service,
+  starting: Promise<Service>,
   deps: { emit: Emit; crash: Crash; end: (code: ExitCode) => void },
 ): void {
   const { emit, crash, end } = deps;
@@ -104,15 +104,16 @@ function stopOnSignals(
     }
     stoppingSince = performance.now();
     emit({ type: "service.stopping", signal });
-    service.stop(signal).then(
-      () => {
+    const stop = async (service: Service): Promise<void> => {
+      try {
+        await service.stop(signal);
         emit({ type: "service.stopped" });
         end(EXIT.good);
-      },
-      (error: unknown) => {
+      } catch (error) {
         crash("stop failed", error);
-      },
-    );
+      }
+    };
+    void starting.then(stop, () => undefined);
   };
   process.on("SIGTERM", onSignal);
   process.on("SIGINT", onSignal);

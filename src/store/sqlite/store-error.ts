@@ -42,3 +42,22 @@ function describe(code: string, fatal: boolean): string {
     ? `the store cannot be trusted any more (${code}): check the disk, then start again`
     : `the store could not be written (${code})`;
 }
+
+/** The same methods, whose errors are StoreErrors. */
+export function withStoreErrors<
+  T extends Record<keyof T, (...args: never[]) => Promise<unknown>>,
+>(methods: T): T {
+  const wrapped = Object.entries<(...args: never[]) => Promise<unknown>>(
+    methods,
+  ).map(([name, method]) => [
+    name,
+    async (...args: never[]) => {
+      try {
+        return await method(...args);
+      } catch (error) {
+        throw asStoreError(error);
+      }
+    },
+  ]);
+  return Object.fromEntries(wrapped) as T;
+}

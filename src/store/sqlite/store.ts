@@ -19,6 +19,7 @@ import { createRecorder } from "./record.ts";
 import { createReplayClaims } from "./replay-claims.ts";
 import { createRedeliverer } from "./redeliver.ts";
 import { createSinkTable } from "./sinks.ts";
+import { withStoreErrors } from "./store-error.ts";
 import { createTransaction } from "./transaction.ts";
 
 /** Maximum jobs and body bytes of one transaction: about 20 ms of work. */
@@ -91,8 +92,19 @@ export function openSqliteStore(options: SqliteOptions): Store {
   }
 
   return {
-    ...createAuditReader(db),
-    ...createEventReader(db, now),
+    ...withStoreErrors({
+      ...createAuditReader(db),
+      ...createEventReader(db, now),
+      isRepeatCrashDue: async (destination: string, at: number) =>
+        deliveries.isRepeatCrashDue(destination, at),
+      nextDueAt: async (destination: string) =>
+        deliveries.nextDueAt(destination),
+      countDeliveries: async () => destinations.counts(),
+      pausedDestinations: async () => destinations.paused(),
+      sinkPosition: async (name: string) => sinks.read(name),
+      notedSinks: async () => sinks.all(),
+      tryLeaseSinks: async () => sinkLease.tryTake(),
+    }),
     record: (received) =>
       group.submit(() => {
         const outcome = record(received);
@@ -118,11 +130,6 @@ export function openSqliteStore(options: SqliteOptions): Store {
         deliveries.release(deliveryId, attempt, at);
       }),
     redeliver: (request) => group.submit(() => redeliver(request)),
-    isRepeatCrashDue: async (destination, at) =>
-      deliveries.isRepeatCrashDue(destination, at),
-    nextDueAt: async (destination) => deliveries.nextDueAt(destination),
-    countDeliveries: async () => destinations.counts(),
-    pausedDestinations: async () => destinations.paused(),
     setPaused: (destination, paused, entry) =>
       group.submit(() => {
         destinations.setPaused(destination, paused);
@@ -131,13 +138,10 @@ export function openSqliteStore(options: SqliteOptions): Store {
     purge: (request) => group.submit(() => purge(request)),
     purgeAudit: (request) => group.submit(() => purgeAudit(request)),
     checkpoint: () => group.submit(checkpoint),
-    sinkPosition: async (name) => sinks.read(name),
-    notedSinks: async () => sinks.all(),
     saveSinkPosition: (name, position) =>
       group.submit(() => {
         sinks.write(name, position);
       }),
-    tryLeaseSinks: async () => sinkLease.tryTake(),
     forgetReplays: (signedBefore, limit) =>
       group.submit(() => claims.forget(signedBefore, limit)),
     probe: async () => {
@@ -171,8 +175,10 @@ export function openSqliteReader(
     db.exec("BEGIN");
   }
   return {
-    ...createAuditReader(db),
-    ...createEventReader(db, Date.now),
+    ...withStoreErrors({
+      ...createAuditReader(db),
+      ...createEventReader(db, Date.now),
+    }),
     close: async () => {
       db.close();
     },
