@@ -702,7 +702,7 @@ describe("stdout", () => {
   });
 });
 
-describeWithPython("a terminal that nobody reads", () => {
+describeWithPython("a terminal without a reader", () => {
   it("holds up no answer", async () => {
     const port = await freePort();
     // A pseudo-terminal, as `docker run -t` has it, whose other side is left alone.

@@ -23,6 +23,7 @@ import type { BackgroundService } from "../background/background-service.ts";
 import type { Config } from "../config/load-config.ts";
 import type { Store } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
+import { reportsFailures } from "../telemetry/telemetry.ts";
 import type { Shutdown } from "./stop-deadlines.ts";
 
 /** Entries of rejected requests, for one address and in all: unverified ones, and verified ones. */
@@ -81,9 +82,7 @@ export function createAuditTrail(
     }
   }
 
-  const onError = (error: unknown): void => {
-    emit({ type: "work.failed", error });
-  };
+  const onError = reportsFailures(emit);
   const sinks = configuredSinks(config, deps, append);
   const suppressed = createSuppressedEntries({ append: store.append, now });
   const limiterDeps = { append: store.append, suppressed };

@@ -20,6 +20,7 @@ import { createReplayClaimExpiry } from "../maintenance/replay-claims.ts";
 import { openStore, signingKeyFile } from "../store/open.ts";
 import { obtainSigningKey } from "../store/signing-key-file.ts";
 import type { Emit } from "../telemetry/happening.ts";
+import { reportsFailures } from "../telemetry/telemetry.ts";
 import { createAuditTrail } from "./audit-trail.ts";
 import {
   createDestination,
@@ -88,9 +89,7 @@ export async function startService(
   deps: ServiceDeps,
 ): Promise<Service> {
   const { emit, now } = deps;
-  const onError = (error: unknown): void => {
-    emit({ type: "work.failed", error });
-  };
+  const onError = reportsFailures(emit);
   const intervals = { ...INTERVALS, ...deps.intervals };
   const shutdown = createShutdown(config, now);
   const handlers = await loadConfiguredHandlers(config);

@@ -3,6 +3,7 @@ import { type AuditAction, type AuditDraft, clipText } from "../audit/entry.ts";
 import type { DestinationStatus } from "./destination-status.ts";
 import type { Control, DeliveryQueue } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
+import { reportsFailures } from "../telemetry/telemetry.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { createWorker, type Worker } from "./worker.ts";
@@ -57,9 +58,7 @@ export function createDispatcher(
   options: { retryScheduleMs: readonly number[]; attemptTimeoutMs: number },
 ): Dispatcher {
   const { store, now, random, emit } = deps;
-  const onError = (error: unknown): void => {
-    emit({ type: "work.failed", error });
-  };
+  const onError = reportsFailures(emit);
   const quarantine = createQuarantine();
   // A breaker's probes keep to the schedule of retries, so that there is one thing to set.
   const waitsMs = options.retryScheduleMs.map((wait) =>

@@ -60,21 +60,20 @@ export function createReject(deps: RejectDeps): Reject {
     const at = deps.now();
     const code = operator ? cause : rateLimiter.charge(cause, ip, at);
     const { append } = operator ? deps : auditLimiters.unverified;
-    await append({
-      at,
-      action: "http.rejected",
-      userId: operator ? "operator:api" : "anonymous",
-      resource: clipText(resource),
-      result: "failure",
-      metadata: {
-        requestId,
-        source: source ?? undefined,
-        method: req.method,
-        ip,
-        status: PROBLEMS[code].status,
-        reason,
-      },
-    });
+    await append(
+      httpRejected(at, {
+        userId: operator ? "operator:api" : "anonymous",
+        resource: clipText(resource),
+        metadata: {
+          requestId,
+          source: source ?? undefined,
+          method: req.method,
+          ip,
+          status: PROBLEMS[code].status,
+          reason,
+        },
+      }),
+    );
     respondProblem(context, code, code === cause ? extras : {});
   }
 
@@ -82,16 +81,12 @@ export function createReject(deps: RejectDeps): Reject {
     const at = deps.now();
     const code = rateLimiter.charge(cause, ip, at);
     const { status } = PROBLEMS[code];
-    auditLimiters.unverified
-      .append({
-        at,
-        action: "http.rejected",
-        userId: "anonymous",
-        resource: "(unread)",
-        result: "failure",
-        metadata: { ip, status, reason },
-      })
-      .catch(() => undefined);
+    const entry = httpRejected(at, {
+      userId: "anonymous",
+      resource: "(unread)",
+      metadata: { ip, status, reason },
+    });
+    auditLimiters.unverified.append(entry).catch(() => undefined);
     return code;
   }
 
@@ -102,4 +97,12 @@ export function createReject(deps: RejectDeps): Reject {
         : rejectMessage(context, rejection),
     { unread },
   );
+}
+
+/** The entry of a request that the listeners reject themselves, without the intake. */
+function httpRejected(
+  at: number,
+  facts: Pick<AuditDraft, "userId" | "resource" | "metadata">,
+): AuditDraft {
+  return { at, action: "http.rejected", result: "failure", ...facts };
 }

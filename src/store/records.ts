@@ -119,7 +119,7 @@ export interface AuditPurgeRequest {
   readonly upTo: number;
   /** Where the step before left off. */
   readonly from: number;
-  /** So many entries are looked at. */
+  /** Maximum number of entries to look at. */
   readonly limit: number;
   /** The entry that vouches for what is gone. */
   readonly entry: (purged: AuditPurged) => AuditDraft;

@@ -14,3 +14,10 @@ export function createTelemetry(
     }
   };
 }
+
+/** An error handler that reports failed background work. */
+export function reportsFailures(emit: Emit): (error: unknown) => void {
+  return (error) => {
+    emit({ type: "work.failed", error });
+  };
+}

@@ -4,7 +4,7 @@ import type { ChainHead } from "../../audit/chain.ts";
 import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
 import type { AuditReader } from "../port.ts";
 
-/** So many entries are looked at in one step of a search: a few milliseconds. */
+/** Entries that one step of a search looks at: a few milliseconds. */
 const SEARCH_STEP = 2000;
 
 /** A clock that was set back by less hides nothing from a search by time, in milliseconds. */
