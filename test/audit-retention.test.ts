@@ -9,7 +9,12 @@ import { parseEntry } from "../src/audit/parsed-entry.ts";
 import type { Store } from "../src/store/port.ts";
 import { purgeOldEntries } from "../src/maintenance/audit-retention.ts";
 import { openStore, openStoreReader } from "../src/store/open.ts";
-import { CHECKPOINTS, sqliteUrl, temporaryFolder } from "./harness.ts";
+import {
+  CHECKPOINTS,
+  SIGNING_KEY,
+  sqliteUrl,
+  temporaryFolder,
+} from "./harness.ts";
 import { openFile, readColumn } from "./store-file.ts";
 
 const DAY = 86_400_000;
@@ -36,9 +41,9 @@ const file = (): string => path.join(folder.path, "hexhook.db");
 
 /** A process run: a store with a writer of its own that has begun as a service does. */
 async function begin(writer: string): Promise<Store> {
-  const store = openStore(sqliteUrl(file()), {
+  const store = await openStore(sqliteUrl(file()), {
     writer,
-    checkpoints: CHECKPOINTS,
+    signingKey: SIGNING_KEY,
     now: () => now,
     onFatal: () => undefined,
     delivers: false,

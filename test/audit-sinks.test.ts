@@ -24,7 +24,7 @@ import type { AuditDraft } from "../src/audit/entry.ts";
 import type { ParsedEntry } from "../src/audit/parsed-entry.ts";
 import { openStore } from "../src/store/open.ts";
 import {
-  CHECKPOINTS,
+  SIGNING_KEY,
   eventBody,
   eventually,
   readTrail,
@@ -383,9 +383,9 @@ describe("what is told of a sink", () => {
 describe("the process that feeds a sink", () => {
   it("notes that it is there also while the sink fails, so that nothing is purged that it has not had", async () => {
     let now = 1_000_000;
-    const store = openStore(sqliteUrl(inFolder("hexhook.db")), {
+    const store = await openStore(sqliteUrl(inFolder("hexhook.db")), {
       writer: "w",
-      checkpoints: CHECKPOINTS,
+      signingKey: SIGNING_KEY,
       now: () => now,
       onFatal: () => undefined,
       delivers: false,
@@ -424,9 +424,9 @@ describe("the process that feeds a sink", () => {
 
 describe("a process that waits for its turn at a sink", () => {
   it("leaves what the one that feeds it has noted as it is, also when it stops", async () => {
-    const store = openStore(sqliteUrl(inFolder("hexhook.db")), {
+    const store = await openStore(sqliteUrl(inFolder("hexhook.db")), {
       writer: "w",
-      checkpoints: CHECKPOINTS,
+      signingKey: SIGNING_KEY,
       now: Date.now,
       onFatal: () => undefined,
       delivers: false,

@@ -4,7 +4,7 @@ import {
   createLifecycle,
 } from "../src/background/background-service.ts";
 import { createInterruptibleSleep } from "../src/background/interruptible-sleep.ts";
-import { createCommitListeners } from "../src/store/commit-listeners.ts";
+import { createCommitChanges } from "../src/store/commits.ts";
 
 describe("a lifecycle", () => {
   const services = (
@@ -63,20 +63,20 @@ describe("an interruptible sleep", () => {
   });
 });
 
-describe("commit listeners", () => {
-  it("learn what a transaction changed, and nothing of one that was rolled back", () => {
-    const commits = createCommitListeners();
-    const seen: [boolean, string[]][] = [];
-    commits.add(({ hasEntries, due }) => seen.push([hasEntries, [...due]]));
-    commits.becomesDue("a");
-    commits.rolledBack();
-    commits.becomesDue("b");
-    commits.becomesDue("b");
-    commits.committed({ hasEntries: true });
-    commits.committed({ hasEntries: false });
-    expect(seen).toEqual([
-      [true, ["b"]],
-      [false, []],
-    ]);
+describe("the changes of a commit", () => {
+  it("are those of one transaction, and nothing of one that was rolled back", () => {
+    const changes = createCommitChanges();
+    changes.becomesDue("a");
+    changes.appended(7, "x");
+    changes.take();
+    changes.becomesDue("b");
+    changes.becomesDue("b");
+    changes.appended(7, "y");
+    changes.appended(8, "z");
+    expect(changes.take()).toEqual({
+      entries: { position: 7, lines: ["y", "z"] },
+      due: new Set(["b"]),
+    });
+    expect(changes.take()).toMatchObject({ entries: { lines: [] } });
   });
 });

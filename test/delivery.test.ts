@@ -4,7 +4,7 @@ import path from "node:path";
 import { Webhook } from "standardwebhooks";
 import { waitAfterAttempt } from "../src/domain/backoff.ts";
 import { createGlob } from "../src/domain/glob.ts";
-import { afterLostAttempt } from "../src/delivery/lost-attempt.ts";
+import { afterLostAttempt } from "../src/domain/lost-attempt.ts";
 import { createOrderKey, isJsonPointer } from "../src/intake/order-key.ts";
 import { createRouter, isEventPattern } from "../src/intake/routing.ts";
 import { settle } from "../src/delivery/settle.ts";

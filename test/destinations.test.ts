@@ -10,7 +10,8 @@ import type { ServiceDeps } from "../src/app/service.ts";
 import { openStore } from "../src/store/open.ts";
 import { hang, reply, type Reply, startDestination } from "./destinations.ts";
 import {
-  CHECKPOINTS,
+  SIGNING_KEY,
+  WEBHOOK_REQUEST,
   eventBody,
   eventually,
   signed,
@@ -369,13 +370,16 @@ describe("10,000 events at once", () => {
   it("reach a destination of concurrency 8, never more than 8 in flight, in little memory", async () => {
     const total = 10_000;
     const target = await destination(reply(204));
-    const store = openStore(sqliteUrl(path.join(folder.path, "hexhook.db")), {
-      checkpoints: CHECKPOINTS,
-      writer: "test",
-      now: Date.now,
-      onFatal: () => undefined,
-      delivers: false,
-    });
+    const store = await openStore(
+      sqliteUrl(path.join(folder.path, "hexhook.db")),
+      {
+        signingKey: SIGNING_KEY,
+        writer: "test",
+        now: Date.now,
+        onFatal: () => undefined,
+        delivers: false,
+      },
+    );
     const body = Buffer.alloc(1024, "x");
     await Promise.all(
       Array.from({ length: total }, (_, n) =>
@@ -388,21 +392,13 @@ describe("10,000 events at once", () => {
             contentType: "application/json",
             headers: "{}",
             body,
-            bodySha256: Buffer.alloc(32),
           },
           deliveries: [{ destination: "target", orderKey: null }],
           claim: {
             signedAt: 1,
             replayKey: Buffer.from(String(n).padStart(32, "0")),
           },
-          entry: () => ({
-            at: Date.now(),
-            action: "webhook.accepted",
-            userId: "source:hex",
-            resource: "/webhooks/hex",
-            result: "success",
-            metadata: {},
-          }),
+          request: WEBHOOK_REQUEST,
         }),
       ),
     );

@@ -7,7 +7,7 @@ import { asBuffer, type Database } from "../src/store/sqlite/driver.ts";
 import { sqliteErrorName } from "../src/store/sqlite/error-name.ts";
 import { openForWriting } from "../src/store/sqlite/open.ts";
 import { asStoreError } from "../src/store/sqlite/store-error.ts";
-import { temporaryFolder } from "./harness.ts";
+import { temporaryFolder, WEBHOOK_REQUEST } from "./harness.ts";
 import { openFile } from "./store-file.ts";
 
 const ROOT = path.join(import.meta.dirname, "..");
@@ -140,21 +140,18 @@ describe.each(Object.keys(DRIVERS))("in a process that uses %s", (driver) => {
     (writer) => {
       const file = newFile();
       const script = (id: string) => `
-        const { createCheckpoints } = await import(${JSON.stringify(
-          pathToFileURL(path.join(ROOT, "dist", "audit", "checkpoint.js")),
-        )});
         const { generateKeyPairSync } = await import("node:crypto");
         const store = openSqliteStore({
           file: FILE, writer: "${id}", delivers: true, now: () => 5,
-          checkpoints: createCheckpoints(generateKeyPairSync("ed25519").privateKey),
+          signingKey: generateKeyPairSync("ed25519").privateKey,
           onFatal(error) { throw error; },
         });
         await store.record({
           event: { source: "hex", id: "${id}", type: "t", receivedAt: 5, contentType: "text/plain", headers: "{}",
-            body: Buffer.from([0, 255, 10]), bodySha256: Buffer.alloc(32) },
+            body: Buffer.from([0, 255, 10]) },
           claim: { signedAt: 5, replayKey: Buffer.from("${id}") },
           deliveries: [],
-          entry: () => null,
+          request: ${JSON.stringify(WEBHOOK_REQUEST)},
         });
         const { events } = await store.scanEvents({
           filter: { source: null, type: null, since: null, state: null, destination: null },

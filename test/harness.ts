@@ -23,9 +23,18 @@ import { createTelemetry } from "../src/telemetry/telemetry.ts";
 
 export const SECRET = "test-signing-secret-0123456789abcdef";
 /** What signs the checkpoints of trails that tests make themselves. */
-export const CHECKPOINTS = createCheckpoints(
-  generateKeyPairSync("ed25519").privateKey,
-);
+export const SIGNING_KEY = generateKeyPairSync("ed25519").privateKey;
+export const CHECKPOINTS = createCheckpoints(SIGNING_KEY);
+/** What a record tells of the request that brought it, where a test has none. */
+export const WEBHOOK_REQUEST = {
+  requestId: "r-1",
+  source: "hex",
+  scheme: "hex",
+  ip: "127.0.0.1",
+  resource: "/webhooks/hex",
+  keyId: "0123456789abcdef",
+  skewSeconds: 0,
+};
 /** When they were made: a secret whose age nobody knows is overdue, and has an entry. */
 export const TODAY = new Date().toISOString();
 export const OTHER_SECRET = "another-signing-secret-0123456789ab";

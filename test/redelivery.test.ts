@@ -9,7 +9,7 @@ import {
   type TestDestination,
 } from "./destinations.ts";
 import {
-  CHECKPOINTS,
+  SIGNING_KEY,
   eventBody,
   eventually,
   exchangeRaw,
@@ -193,13 +193,16 @@ describe("the management API", () => {
     await running.post(body, signed(body));
     await eventually(() => destination.attempts.length === 1);
     await running.stop("SIGKILL");
-    const store = openStore(sqliteUrl(path.join(folder.path, "hexhook.db")), {
-      checkpoints: CHECKPOINTS,
-      writer: "cli-test",
-      now: Date.now,
-      onFatal: () => undefined,
-      delivers: false,
-    });
+    const store = await openStore(
+      sqliteUrl(path.join(folder.path, "hexhook.db")),
+      {
+        signingKey: SIGNING_KEY,
+        writer: "cli-test",
+        now: Date.now,
+        onFatal: () => undefined,
+        delivers: false,
+      },
+    );
     await store.setPaused(
       "forward",
       { at: 1, by: "alice" },
@@ -533,8 +536,8 @@ describe("the management API", () => {
     const file = path.join(folder.path, "hexhook.db");
     await start();
     await service!.stop();
-    const store = openStore(sqliteUrl(file), {
-      checkpoints: CHECKPOINTS,
+    const store = await openStore(sqliteUrl(file), {
+      signingKey: SIGNING_KEY,
       writer: "older",
       now: Date.now,
       onFatal: () => undefined,

@@ -12,6 +12,7 @@ import {
 } from "../audit/sinks/analytics-sink.ts";
 import { maybeAtWork } from "../audit/sinks/at-work.ts";
 import { createFileSink, requireAuditFile } from "../audit/sinks/file-sink.ts";
+import { createRecentEntries } from "../audit/sinks/recent-entries.ts";
 import { resumedAt } from "../audit/sinks/resumed.ts";
 import type { AuditSink, SinkName } from "../audit/sinks/sink.ts";
 import { notedPosition } from "../audit/sinks/sink-progress.ts";
@@ -131,11 +132,20 @@ export function createAuditTrail(
     // Requested together, they share a transaction: no `server.started` is there without the checkpoint that anchors it,
     // and with it the heads of other writers, which may have no signature.
     await Promise.all([store.append(started), store.checkpoint()]);
+    const recent = createRecentEntries(store, () => performance.now());
     pumps = beginnings.map(({ sink, noted }) =>
-      startSinkPump({ ...deps, sink, noted, report, onError }),
+      startSinkPump({
+        ...deps,
+        store: { ...store, ...recent.reader() },
+        sink,
+        noted,
+        report,
+        onError,
+      }),
     );
-    store.onCommit(({ hasEntries }) => {
-      if (hasEntries) {
+    store.onCommit(({ entries }) => {
+      if (entries.lines.length > 0) {
+        recent.add(entries);
         for (const pump of pumps) {
           pump.wake();
         }

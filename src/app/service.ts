@@ -1,7 +1,7 @@
 import type { Destination } from "../domain/destination.ts";
 import type { KeyObject } from "node:crypto";
 import type { Writable } from "node:stream";
-import { createCheckpoints } from "../audit/checkpoint.ts";
+import { publicKeyOf } from "../audit/checkpoint.ts";
 import { createInterval } from "../background/interval.ts";
 import {
   type BackgroundService,
@@ -58,6 +58,8 @@ export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
   /** Takes the audit trail, unless AUDIT_STDOUT is off. */
   readonly stdout: Writable;
   readonly fetch: typeof fetch;
+  /** `openStore` when left out. */
+  readonly openStore?: typeof openStore;
   /** In [0, 1). */
   readonly random: () => number;
   /** The store cannot be trusted any more: nothing is acknowledged from now on, and the process should end. */
@@ -98,10 +100,10 @@ export async function startService(
   };
   const currentConfig = (): Config => live.current.config;
 
-  const checkpoints = createCheckpoints(signingKey(config, emit));
-  const store = openStore(config.databaseUrl, {
+  const signingKey = obtainKey(config, emit);
+  const store = await (deps.openStore ?? openStore)(config.databaseUrl, {
     writer: deps.randomHex(8),
-    checkpoints,
+    signingKey,
     now,
     onFatal: deps.onFatal,
     delivers: true,
@@ -111,7 +113,7 @@ export async function startService(
   const trail = createAuditTrail(config, {
     ...deps,
     store,
-    publicKey: checkpoints.publicKey,
+    publicKey: publicKeyOf(signingKey),
     destinations: live.current.destinations.map(({ name }) => name),
     createTrack: (append) => createTrack(currentHexApi, { ...deps, append }),
     shutdown,
@@ -209,7 +211,7 @@ export async function startService(
 }
 
 /** AUDIT_SIGNING_KEY, or else the key beside the store. Throws ConfigError when that cannot be used. */
-function signingKey(
+function obtainKey(
   { auditSigningKey, databaseUrl }: Config,
   emit: Emit,
 ): KeyObject {

@@ -1,15 +1,14 @@
-import type { LostAttempt, Settlement } from "../store/records.ts";
+import type { Settlement } from "../store/records.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { AttemptResult, ClaimedDelivery } from "../domain/delivery.ts";
 import { setMaxListeners } from "node:events";
 import type { WorkerStatus } from "./destination-status.ts";
-import { afterLostAttempt } from "./lost-attempt.ts";
 import { settle } from "./settle.ts";
 import type { DeliveryQueue } from "../store/port.ts";
 import { createInterruptibleSleep } from "../background/interruptible-sleep.ts";
 import { withAttemptTimeout } from "./attempt-timeout.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
-import { lostEntry, outcomeEntry } from "./outcome-entry.ts";
+import { outcomeEntry } from "../audit/delivery-entries.ts";
 import { type Quarantine, crashLevelOf } from "./quarantine.ts";
 import { settleWithRetry } from "./settle-with-retry.ts";
 
@@ -120,15 +119,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       limit,
       leaseUntil: at + attemptTimeoutMs + LEASE_MARGIN_MS,
       holding: new Set(inFlight.keys()),
-      onLost: (lost: LostAttempt) => {
-        const { crashes } = lost;
-        const next = afterLostAttempt({
-          kind: destination.kind,
-          crashes,
-          now: at,
-        });
-        return { next, entry: lostEntry({ lost, next, at }) };
-      },
+      kind: destination.kind,
     };
     if (quarantine === null) {
       return store.claim({ ...request, crashed: "any" });

@@ -27,6 +27,25 @@ export interface ClaimedDelivery {
   readonly event: StoredEvent;
 }
 
+/** An attempt during which the process died: its lease has ended, or its holder is known to be gone. */
+export interface LostAttempt extends Pick<
+  ClaimedDelivery,
+  "id" | "destination" | "attempt"
+> {
+  readonly event: Pick<StoredEvent, "source" | "id" | "type">;
+  /** This one counted. */
+  readonly crashes: number;
+}
+
+/** A delivery with what its audit entry tells of its event. */
+export interface DeliveryFacts {
+  readonly id: number;
+  readonly destination: string;
+  readonly state: DeliveryState["state"];
+  readonly attempt: number;
+  readonly event: Pick<StoredEvent, "source" | "id" | "type">;
+}
+
 /** How one attempt ended. A destination returns this and never throws. */
 export type AttemptResult =
   | { readonly ok: true; readonly status?: number }

@@ -10,12 +10,10 @@ export interface NewEvent {
   /** JSON object of lower-case header names and values, without credentials and signatures. */
   readonly headers: string;
   readonly body: Buffer;
-  /** 32 bytes. */
-  readonly bodySha256: Buffer;
 }
 
 /** One verified message as it was stored. */
-export interface StoredEvent extends Omit<NewEvent, "bodySha256"> {
+export interface StoredEvent extends NewEvent {
   readonly seq: number;
 }
 

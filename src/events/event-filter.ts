@@ -1,6 +1,5 @@
 import type { EventFilter } from "../store/records.ts";
 import type { DeliveryState } from "../domain/delivery.ts";
-import { createGlob } from "../domain/glob.ts";
 
 /** The states of a delivery, as operators name them. */
 export const DELIVERY_STATES = [
@@ -22,7 +21,7 @@ export function createEventFilter(wanted: {
     state: wanted.state ?? null,
     source: wanted.source ?? null,
     destination: wanted.destination ?? null,
-    type: wanted.type === undefined ? null : createGlob(wanted.type),
+    type: wanted.type ?? null,
     since: wanted.since ?? null,
   };
 }

@@ -1,7 +1,6 @@
-import type { DeliveryFacts, EventFilter } from "../store/records.ts";
+import type { EventFilter } from "../store/records.ts";
 import type { EventStatus } from "../domain/event-status.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
-import { type AuditDraft, clipText } from "../audit/entry.ts";
 import type { DeliveryQueue, EventReader } from "../store/port.ts";
 import { paginateEvents } from "./paginate.ts";
 
@@ -85,7 +84,7 @@ export async function redeliver(
       const outcomes = await store.redeliver({
         deliveryIds: done.map(({ delivery }) => delivery.id),
         now,
-        entry: (delivery) => redelivered(delivery, options.operator, now),
+        operator: options.operator,
       });
       count.redelivered += outcomes.filter((o) => o === "redelivered").length;
       count.underWay += outcomes.filter((o) => o === "under_way").length;
@@ -101,28 +100,4 @@ export async function redeliver(
   }
   await flush();
   return count;
-}
-
-/** The audit entry of a redelivery. */
-export function redelivered(
-  delivery: DeliveryFacts,
-  operator: string,
-  at: number,
-): AuditDraft {
-  const { id, destination, state, attempt, event } = delivery;
-  return {
-    at,
-    action: "delivery.redelivered",
-    userId: `operator:${operator}`,
-    resource: clipText(`/destinations/${destination}`),
-    result: "success",
-    metadata: {
-      source: event.source,
-      eventId: event.id,
-      eventType: event.type,
-      deliveryId: id,
-      state,
-      attempt,
-    },
-  };
 }

@@ -1,11 +1,16 @@
-import type { NewEvent, RecordOutcome } from "../domain/event.ts";
+import type { RecordOutcome } from "../domain/event.ts";
 import type { Source } from "../domain/source.ts";
 import { hash as digest } from "node:crypto";
 import type { AuditLimiter } from "../audit/audit-limiter.ts";
-import type { AuditAction, AuditDraft, AuditMetadata } from "../audit/entry.ts";
+import type { AuditDraft, AuditMetadata } from "../audit/entry.ts";
+import {
+  recordedEntry,
+  rejectedEntry,
+  type WebhookRequest,
+} from "../audit/webhook-entries.ts";
 import { judgeWindow, skewSeconds } from "../domain/replay-window.ts";
 import { PROBLEMS, type ProblemCode } from "../errors.ts";
-import type { SignedMessage } from "../signature/message.ts";
+import { headerOf, type SignedMessage } from "../signature/message.ts";
 import { verify } from "../signature/verify.ts";
 import type { EventStore } from "../store/port.ts";
 import type { createRouter } from "./routing.ts";
@@ -36,26 +41,18 @@ export interface IntakeRejection {
   readonly isCharged: boolean;
   /** Whether the message was verified, which decides the limiter of its entry. */
   readonly isVerified: boolean;
-  /** The entry still to be written, for the status of the response; null when it was committed with the record. */
+  /** The entry still to be written, for the status of the response; null when it is written. */
   readonly entry: ((status: number) => AuditDraft) | null;
 }
 
 export interface IntakeDeps {
   readonly store: Pick<EventStore, "record">;
-  /** Limits the entries of replays: they are committed with the record, or not written. */
-  readonly replayEntries: Pick<AuditLimiter, "admits">;
+  /** Takes the entries of replays. */
+  readonly replayEntries: Pick<AuditLimiter, "append">;
   readonly route: ReturnType<typeof createRouter>;
   /** Unix milliseconds. */
   readonly now: () => number;
 }
-
-const ACTIONS = {
-  accepted: "webhook.accepted",
-  duplicate: "webhook.duplicate",
-  replayed: "webhook.replayed",
-  conflict: "webhook.conflict",
-  replayed_conflict: "webhook.replayed",
-} as const satisfies Record<RecordOutcome, AuditAction>;
 
 /**
  * Turns a request into a receipt: signature over the bytes, replay window, id and type, routing, one record.
@@ -70,18 +67,26 @@ export function createIntake(
   return async (message) => {
     const now = deps.now();
     const { source, body } = message;
+    const request: WebhookRequest = {
+      requestId: message.requestId,
+      source: source.name,
+      scheme: source.scheme,
+      ip: message.ip,
+      resource: message.resource,
+    };
 
     const verified = verify(source, message, now);
     if (!verified.ok) {
       const { reason, keyId } = verified;
-      const userId = "anonymous";
-      const facts = { reason, keyId };
       return {
         status: "rejected",
         code: "unauthorized",
         isCharged: true,
         isVerified: false,
-        entry: rejectedEntry(message, now, userId, facts),
+        entry: entryOf(request, message, now, {
+          userId: "anonymous",
+          metadata: { reason, keyId },
+        }),
       };
     }
     const { keyId, signedAt, id, type, replayKey } = verified;
@@ -98,12 +103,15 @@ export function createIntake(
           isCharged: true,
           isVerified: true,
           // With the id, so that an operator who looks for the event finds that it came, and when.
-          entry: rejectedEntry(message, now, userId, {
-            reason,
-            keyId,
-            eventId: id ?? undefined,
-            eventType: type ?? undefined,
-            skewSeconds: skew,
+          entry: entryOf(request, message, now, {
+            userId,
+            metadata: {
+              reason,
+              keyId,
+              eventId: id ?? undefined,
+              eventType: type ?? undefined,
+              skewSeconds: skew,
+            },
           }),
         };
       }
@@ -111,52 +119,48 @@ export function createIntake(
 
     if (id === null || type === null) {
       const code = "malformed_payload";
-      const facts = { reason: code, keyId, skewSeconds: skew };
       return {
         status: "rejected",
         code,
         isCharged: false,
         isVerified: true,
-        entry: rejectedEntry(message, now, userId, facts),
+        entry: entryOf(request, message, now, {
+          userId,
+          metadata: { reason: code, keyId, skewSeconds: skew },
+        }),
       };
     }
 
-    const deliveries = route({ source: source.name, type, body });
-    const bodySha256 = digest("sha256", body, "buffer");
-    const contentType = message.headers["content-type"];
-    const event: NewEvent = {
-      source: source.name,
-      id,
-      type,
-      receivedAt: now,
-      contentType: typeof contentType === "string" ? contentType : "",
-      headers: message.storedHeaders(),
-      body,
-      bodySha256,
-    };
-    const entryOf = (outcome: RecordOutcome): AuditDraft =>
-      webhookEntry(message, now, ACTIONS[outcome], userId, {
-        keyId,
-        eventId: id,
-        eventType: type,
-        bodySha256: bodySha256.toString("hex"),
-        bodyBytes: body.length,
-        status: statusOf(respondTo(outcome, source)),
-        skewSeconds: skew,
-        deliveries: outcome === "accepted" ? deliveries.length : undefined,
-      });
     const outcome = await store.record({
-      event,
-      deliveries,
-      claim: { signedAt, replayKey },
-      entry: (decided) => {
-        const draft = entryOf(decided);
-        return draft.action === ACTIONS.replayed && !replayEntries.admits(draft)
-          ? null
-          : draft;
+      event: {
+        source: source.name,
+        id,
+        type,
+        receivedAt: now,
+        contentType: headerOf(message, "content-type"),
+        headers: message.storedHeaders(),
+        body,
       },
+      deliveries: route({ source: source.name, type, body }),
+      claim: { signedAt, replayKey },
+      request: { ...request, keyId, skewSeconds: skew },
     });
     const response = respondTo(outcome, source);
+    if (outcome === "replayed" || outcome === "replayed_conflict") {
+      await replayEntries.append(
+        recordedEntry(request, now, {
+          outcome,
+          status: statusOf(response),
+          keyId,
+          eventId: id,
+          eventType: type,
+          bodySha256: digest("sha256", body, "hex"),
+          bodyBytes: body.length,
+          skewSeconds: skew,
+          deliveries: 0,
+        }),
+      );
+    }
     return response.status === "rejected"
       ? { ...response, isCharged: false, isVerified: true, entry: null }
       : { ...response, eventId: id };
@@ -191,42 +195,22 @@ function statusOf(response: ReturnType<typeof respondTo>): number {
   return response.status === "rejected" ? PROBLEMS[response.code].status : 200;
 }
 
-function rejectedEntry(
-  message: UnverifiedMessage,
+/** The entry of a message that is rejected, for the status of the response. */
+function entryOf(
+  request: WebhookRequest,
+  { body }: UnverifiedMessage,
   at: number,
-  userId: string,
-  facts: { reason: string } & AuditMetadata,
+  facts: { userId: string; metadata: { reason: string } & AuditMetadata },
 ): (status: number) => AuditDraft {
   return (status) =>
-    webhookEntry(message, at, "webhook.rejected", userId, {
-      bodySha256: digest("sha256", message.body, "hex"),
-      bodyBytes: message.body.length,
-      status,
-      ...facts,
+    rejectedEntry(request, {
+      at,
+      userId: facts.userId,
+      metadata: {
+        bodySha256: digest("sha256", body, "hex"),
+        bodyBytes: body.length,
+        status,
+        ...facts.metadata,
+      },
     });
-}
-
-function webhookEntry(
-  message: UnverifiedMessage,
-  at: number,
-  action: AuditAction,
-  userId: string,
-  facts: AuditMetadata,
-): AuditDraft {
-  const isSuccess =
-    action === "webhook.accepted" || action === "webhook.duplicate";
-  return {
-    at,
-    action,
-    userId,
-    resource: message.resource,
-    result: isSuccess ? "success" : "failure",
-    metadata: {
-      requestId: message.requestId,
-      source: message.source.name,
-      scheme: message.source.scheme,
-      ip: message.ip,
-      ...facts,
-    },
-  };
 }

@@ -1,5 +1,3 @@
-import type { AuditPurged } from "../store/records.ts";
-import type { AuditDraft } from "../audit/entry.ts";
 import type { AuditLog } from "../store/port.ts";
 import { inBatches } from "../background/batches.ts";
 import { createInterval } from "../background/interval.ts";
@@ -54,27 +52,10 @@ export async function purgeOldEntries(
       upTo: await taken(),
       from: from.position,
       limit: from.limit,
-      entry: (purged) => entriesPurged(purged, { at: now(), before }),
     });
     // Entries of many writers between each other: further on there may be something to purge up to.
     const limit = entries > 0 ? BATCH : 2 * from.limit;
     return next === null ? null : { position: next, limit };
   };
   await inBatches({ position: 0, limit: BATCH }, batch, stopping);
-}
-
-/** Names the last entry that is gone of each writer, and so vouches for what is left. */
-function entriesPurged(
-  { entries, writers }: AuditPurged,
-  facts: { at: number; before: number },
-): AuditDraft {
-  const { at, before } = facts;
-  return {
-    at,
-    action: "retention.purged",
-    userId: "system",
-    resource: "/audit",
-    result: "success",
-    metadata: { entries, writers, before: new Date(before).toISOString() },
-  };
 }

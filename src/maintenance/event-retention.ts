@@ -1,5 +1,3 @@
-import type { Purged } from "../store/records.ts";
-import type { AuditDraft } from "../audit/entry.ts";
 import type { EventStore } from "../store/port.ts";
 import { inBatches } from "../background/batches.ts";
 import { createInterval } from "../background/interval.ts";
@@ -22,12 +20,10 @@ export function createEventRetention(
   async function sweep(stopping: AbortSignal): Promise<void> {
     const receivedBefore = now() - options.eventRetentionDays * DAY_MS;
     const batch = async (from: number): Promise<number | null> => {
-      const at = now();
       const { next } = await store.purge({
-        now: at,
+        now: now(),
         receivedBefore,
         from,
-        entry: (purged) => eventsPurged(purged, { at, receivedBefore }),
       });
       return next;
     };
@@ -35,24 +31,4 @@ export function createEventRetention(
   }
 
   return createInterval(sweep, { everyMs: EVERY_MS, onError });
-}
-
-function eventsPurged(
-  { events, deliveries, attempts }: Purged,
-  facts: { at: number; receivedBefore: number },
-): AuditDraft {
-  const { at, receivedBefore } = facts;
-  return {
-    at,
-    action: "retention.purged",
-    userId: "system",
-    resource: "/events",
-    result: "success",
-    metadata: {
-      events,
-      deliveries,
-      attempts,
-      receivedBefore: new Date(receivedBefore).toISOString(),
-    },
-  };
 }

@@ -1,3 +1,5 @@
+import type { StoreError } from "../errors.ts";
+
 /**
  * Group commit: all jobs that wait in one turn of the event loop share one transaction, and so one fsync. A job
  * is plain synchronous work inside the transaction; its promise resolves only after the commit.
@@ -7,8 +9,19 @@ export interface GroupCommit {
   submit<T>(work: () => T, bytes?: number): Promise<T>;
 }
 
+export interface GroupCommitDeps {
+  /**
+   * Runs the given work in one transaction: it returns once the commit is durable, and throws with nothing written. False,
+   * with nothing begun, while another process holds the lock.
+   */
+  readonly transact: (work: () => void) => boolean;
+  /** The error of jobs that have waited too long for the lock. */
+  readonly lockedOut: () => StoreError;
+}
+
 interface Job {
   readonly bytes: number;
+  readonly since: number;
   run(): void;
   committed(): void;
   failed(error: unknown): void;
@@ -17,13 +30,16 @@ interface Job {
 /** A job that writes more than this waits behind those that write less. */
 const LARGE_BYTES = 65_536;
 
+/** How long a job waits for the lock of another process, and how often it is asked for meanwhile, in milliseconds. */
+const LOCK_WAIT_MS = 2000;
+const LOCK_RETRY_MS = 5;
+
 /**
- * `transact` runs the given work in one transaction: it returns once the commit is durable, and throws with
- * nothing written. At most `maxBatch` jobs, and `maxBytes` unless one job alone has more, share one, so that a burst does not
- * hold the event loop for long.
+ * At most `maxBatch` jobs, and `maxBytes` unless one job alone has more, share a transaction, so that a burst does not hold
+ * up the others for long.
  */
 export function createGroupCommit(
-  transact: (work: () => void) => void,
+  deps: GroupCommitDeps,
   options: { maxBatch: number; maxBytes: number },
 ): GroupCommit {
   const small: Job[] = [];
@@ -63,33 +79,73 @@ export function createGroupCommit(
   function flush(): void {
     scheduled = false;
     const batch = nextBatch();
-    if (small.length > 0 || large.length > 0) {
+    if (!commit(batch)) {
+      waitForLock(batch);
+    } else if (hasJobs()) {
       schedule();
     }
+  }
+
+  function hasJobs(): boolean {
+    return small.length > 0 || large.length > 0;
+  }
+
+  /** False when another process holds the lock. */
+  function commit(batch: readonly Job[]): boolean {
     try {
-      transact(() => {
+      const isCommitted = deps.transact(() => {
         for (const job of batch) {
           job.run();
         }
       });
+      if (!isCommitted) {
+        return false;
+      }
     } catch (error) {
       for (const job of batch) {
         job.failed(error);
       }
-      return;
+      return true;
     }
     for (const job of batch) {
       job.committed();
     }
+    return true;
+  }
+
+  /** The event loop goes on meanwhile, and no job waits longer than its time, whichever batch it came with. */
+  function waitForLock(batch: readonly Job[]): void {
+    const since = performance.now() - LOCK_WAIT_MS;
+    const all = [...batch, ...small.splice(0), ...large.splice(0)];
+    const late = all.filter((job) => job.since <= since);
+    for (const job of all) {
+      if (job.since > since) {
+        queueOf(job).push(job);
+      }
+    }
+    if (late.length > 0) {
+      const error = deps.lockedOut();
+      for (const job of late) {
+        job.failed(error);
+      }
+    }
+    if (hasJobs()) {
+      scheduled = true;
+      setTimeout(flush, LOCK_RETRY_MS);
+    }
+  }
+
+  function queueOf({ bytes }: Job): Job[] {
+    return bytes > LARGE_BYTES ? large : small;
   }
 
   return {
     submit<T>(work: () => T, bytes = 0): Promise<T> {
       return new Promise<T>((resolve, reject) => {
         let result: T;
-        const queue = bytes > LARGE_BYTES ? large : small;
-        queue.push({
+        const job: Job = {
           bytes,
+          since: performance.now(),
           run: () => {
             result = work();
           },
@@ -97,7 +153,8 @@ export function createGroupCommit(
             resolve(result);
           },
           failed: reject,
-        });
+        };
+        queueOf(job).push(job);
         schedule();
       });
     },

@@ -5,6 +5,7 @@ import {
   openSqliteReader,
   openSqliteStore,
 } from "./sqlite/store.ts";
+import { openThreadedSqliteStore } from "./sqlite/threaded-store.ts";
 import type { StoreUrl } from "./url.ts";
 
 /*
@@ -13,8 +14,19 @@ import type { StoreUrl } from "./url.ts";
  */
 
 /** Opens a store for writing, and brings its schema up to date. */
-export function openStore(url: StoreUrl, deps: StoreDeps): Store {
+export async function openStore(
+  url: StoreUrl,
+  deps: StoreDeps,
+): Promise<Store> {
   return openSqliteStore({ ...deps, file: url.file });
+}
+
+/** The same, with threads of its own: what it does holds up nothing in this thread. For a service. */
+export function openStoreOnThreads(
+  url: StoreUrl,
+  deps: StoreDeps,
+): Promise<Store> {
+  return openThreadedSqliteStore({ ...deps, file: url.file });
 }
 
 /**

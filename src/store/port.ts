@@ -1,5 +1,7 @@
-import type { ChainHead, Checkpoints } from "../audit/chain.ts";
+import type { KeyObject } from "node:crypto";
+import type { ChainHead } from "../audit/chain.ts";
 import type { AuditDraft } from "../audit/entry.ts";
+import type { Purged } from "../audit/retention-entries.ts";
 import type { ClaimedDelivery } from "../domain/delivery.ts";
 import type { EventDetail, EventStatus } from "../domain/event-status.ts";
 import type { RecordOutcome } from "../domain/event.ts";
@@ -10,12 +12,10 @@ import type {
   ClaimRequest,
   EventScan,
   RedeliveryOutcome,
-  DeliveryFacts,
   SinkPosition,
   NotedSink,
   AuditPurgeRequest,
   PurgeRequest,
-  Purged,
   DeliveryCounts,
   PausedDestination,
   AuditRow,
@@ -70,7 +70,7 @@ export interface EventStore extends EventReader {
    * ATOMIC: replay claim, event, deliveries and audit entry. A claim that is already there makes the message
    * `replayed`, or `replayed_conflict` when the event with its id has another body; else a known (source, id) makes it
    * `duplicate` when the body is the same and `conflict` when not; else it is `accepted`, and only then an event and its
-   * deliveries are written. Every outcome but a replay claims.
+   * deliveries are written. Of a replay nothing is written: its entry is up to the caller. Every other outcome claims.
    */
   record: (record: EventRecord) => Promise<RecordOutcome>;
   /** ATOMIC: one step of the retention: a bounded number of old events with all that belongs to them, and the entry. */
@@ -101,7 +101,8 @@ export interface DeliveryQueue {
   redeliver: (request: {
     readonly deliveryIds: readonly number[];
     readonly now: number;
-    readonly entry: (delivery: DeliveryFacts) => AuditDraft;
+    /** Who did it, for the entries. */
+    readonly operator: string;
   }) => Promise<readonly RedeliveryOutcome[]>;
 }
 
@@ -143,8 +144,11 @@ export interface Control {
 
 /** What a transaction changed that others may wait for. */
 export interface Commit {
-  /** Whether there are new audit entries. */
-  readonly hasEntries: boolean;
+  /** The new audit entries: their lines, and the position of the first. The positions of the others follow it. */
+  readonly entries: {
+    readonly position: number;
+    readonly lines: readonly string[];
+  };
   /** The destinations for which deliveries may have become due. */
   readonly due: ReadonlySet<string>;
 }
@@ -163,7 +167,8 @@ export interface Store extends EventStore, DeliveryQueue, AuditLog, Control {
 export interface StoreDeps {
   /** Names this process run in the audit chain. */
   readonly writer: string;
-  readonly checkpoints: Checkpoints;
+  /** The Ed25519 private key that signs checkpoints. */
+  readonly signingKey: KeyObject;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Called once, when the store cannot be trusted any more. */

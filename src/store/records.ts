@@ -1,25 +1,26 @@
 import type {
   AttemptResult,
-  ClaimedDelivery,
   DeliveryState,
   NewDelivery,
 } from "../domain/delivery.ts";
-import type {
-  NewEvent,
-  RecordOutcome,
-  ReplayClaim,
-  StoredEvent,
-} from "../domain/event.ts";
-import type { ChainHead } from "../audit/chain.ts";
+import type { Destination } from "../domain/destination.ts";
+import type { NewEvent, ReplayClaim } from "../domain/event.ts";
 import type { AuditDraft } from "../audit/entry.ts";
+import type { WebhookRequest } from "../audit/webhook-entries.ts";
+
+/* Data alone: what a store is asked and says can be sent to another thread. */
 
 /** One verified message with everything that is written beside it. */
 export interface EventRecord {
   readonly event: NewEvent;
   readonly deliveries: readonly NewDelivery[];
   readonly claim: ReplayClaim;
-  /** The entry for what the unique keys decided; null = none is to be written, which is never so of what is accepted. */
-  readonly entry: (outcome: RecordOutcome) => AuditDraft | null;
+  /** What its audit entry tells beside the event. */
+  readonly request: WebhookRequest & {
+    readonly keyId: string;
+    /** How far the signed time is from this clock; undefined for a scheme that signs none. */
+    readonly skewSeconds: number | undefined;
+  };
 }
 
 /** The end of one attempt. */
@@ -31,16 +32,6 @@ export interface Settlement {
   readonly result: AttemptResult;
   readonly next: DeliveryState;
   readonly entry: AuditDraft;
-}
-
-/** An attempt during which the process died: its lease has ended, or its holder is known to be gone. */
-export interface LostAttempt extends Pick<
-  ClaimedDelivery,
-  "id" | "destination" | "attempt"
-> {
-  readonly event: Pick<StoredEvent, "source" | "id" | "type">;
-  /** This one counted. */
-  readonly crashes: number;
 }
 
 export interface ClaimRequest {
@@ -56,11 +47,8 @@ export interface ClaimRequest {
    * if there is none, as `once`.
    */
   readonly crashed: "any" | "none" | "once" | "repeatedly";
-  /** What becomes of a delivery whose attempt was lost. */
-  readonly onLost: (lost: LostAttempt) => {
-    readonly next: DeliveryState;
-    readonly entry: AuditDraft;
-  };
+  /** Of the destination: it decides what becomes of a delivery whose attempt was lost. */
+  readonly kind: Destination["kind"];
 }
 
 /** Which events; what is null does not restrict. */
@@ -70,8 +58,8 @@ export interface EventFilter {
   /** With a delivery to this destination. With `state`: with one to it in that state. */
   readonly destination: string | null;
   readonly source: string | null;
-  /** Whether the event's type fits. */
-  readonly type: ((type: string) => boolean) | null;
+  /** The type, in which `*` stands for any characters. */
+  readonly type: string | null;
   /** Received at this time or later. */
   readonly since: number | null;
 }
@@ -86,15 +74,6 @@ export interface EventScan {
 
 /** What a redelivery did, by delivery. `under_way`: an attempt is, or another of its key goes first. */
 export type RedeliveryOutcome = "redelivered" | "under_way" | "unknown";
-
-/** A delivery with what its audit entry tells of its event. */
-export interface DeliveryFacts {
-  readonly id: number;
-  readonly destination: string;
-  readonly state: DeliveryState["state"];
-  readonly attempt: number;
-  readonly event: Pick<StoredEvent, "source" | "id" | "type">;
-}
 
 /** How far a sink of the trail has come. */
 export interface SinkPosition {
@@ -121,14 +100,6 @@ export interface AuditPurgeRequest {
   readonly from: number;
   /** Maximum number of entries to look at. */
   readonly limit: number;
-  /** The entry that vouches for what is gone. */
-  readonly entry: (purged: AuditPurged) => AuditDraft;
-}
-
-export interface AuditPurged {
-  readonly entries: number;
-  /** The last entry that is gone of each writer. */
-  readonly writers: readonly ChainHead[];
 }
 
 export interface PurgeRequest {
@@ -137,13 +108,6 @@ export interface PurgeRequest {
   readonly receivedBefore: number;
   /** Where the step before left off; null = from the oldest. */
   readonly from: number | null;
-  readonly entry: (purged: Purged) => AuditDraft;
-}
-
-export interface Purged {
-  readonly events: number;
-  readonly deliveries: number;
-  readonly attempts: number;
 }
 
 /** How many deliveries of a destination there are; 10,000 means that many or more. */

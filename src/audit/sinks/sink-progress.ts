@@ -1,6 +1,6 @@
 import type { SinkPosition } from "../../store/records.ts";
-import type { AuditReader, Control } from "../../store/port.ts";
-import type { AuditSink, SinkName } from "./sink.ts";
+import type { Control } from "../../store/port.ts";
+import type { AuditSink, SinkName, SinkRow } from "./sink.ts";
 
 /** How far a sink has come is noted so long after the last time, or so many entries, whichever comes first. */
 const SAVE_EVERY_MS = 1000;
@@ -12,8 +12,16 @@ export const SEEN_EVERY_MS = 3_600_000;
 /** A killed process cannot have handed over more than this without noting it: what lies further on was not given before. */
 export const LOOK_AHEAD = 5000;
 
-export type ProgressStore = Pick<AuditReader, "readAudit"> &
-  Pick<Control, "sinkPosition" | "saveSinkPosition">;
+export interface ProgressStore extends Pick<
+  Control,
+  "sinkPosition" | "saveSinkPosition"
+> {
+  /** Up to `limit` entries after `position`, in order. */
+  readonly readAudit: (
+    position: number,
+    limit: number,
+  ) => Promise<readonly SinkRow[]>;
+}
 
 /** How far a sink has come, here and in the store. */
 export interface SinkProgress {

@@ -1,10 +1,10 @@
-import type { AuditRow, SinkPosition } from "../../store/records.ts";
+import type { SinkPosition } from "../../store/records.ts";
 import { setTimeout as delay } from "node:timers/promises";
 import { createInterruptibleSleep } from "../../background/interruptible-sleep.ts";
 import type { AuditDraft } from "../entry.ts";
 import { waitAfterAttempt } from "../../domain/backoff.ts";
 import type { Control } from "../../store/port.ts";
-import { type AuditSink, SinkFault } from "./sink.ts";
+import { type AuditSink, SinkFault, type SinkRow } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
 import { createSinkProgress, type ProgressStore } from "./sink-progress.ts";
 
@@ -142,7 +142,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
     return true;
   }
 
-  async function nextBatch(): Promise<readonly AuditRow[]> {
+  async function nextBatch(): Promise<readonly SinkRow[]> {
     const position = progress.position();
     const sending = progress.sending();
     if (sending > position) {
@@ -162,9 +162,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
   }
 
   /** What the sink says against them; null when it has taken them. */
-  async function handOver(
-    rows: readonly AuditRow[],
-  ): Promise<SinkFault | null> {
+  async function handOver(rows: readonly SinkRow[]): Promise<SinkFault | null> {
     const since = now();
     let isStuck = false;
     const stuck = setInterval(() => {
@@ -225,9 +223,9 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
 
 /** The first of them that together have no more than so many bytes; one in any case. */
 function withinBytes(
-  rows: readonly AuditRow[],
+  rows: readonly SinkRow[],
   maxBytes: number,
-): readonly AuditRow[] {
+): readonly SinkRow[] {
   let bytes = 0;
   const end = rows.findIndex(({ line }) => {
     bytes += line.length + 1;

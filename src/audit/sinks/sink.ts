@@ -3,6 +3,9 @@ import type { AuditRow } from "../../store/records.ts";
 /** Where the trail goes besides the store. */
 export type SinkName = "stdout" | "file" | "analytics";
 
+/** An entry on its way to a sink. */
+export type SinkRow = Pick<AuditRow, "position" | "line">;
+
 /** A place that is fed with the trail, in order, and with each entry at least once. */
 export interface AuditSink {
   readonly name: SinkName;
@@ -19,7 +22,7 @@ export interface AuditSink {
   readonly lastLine?: () => Promise<string | null>;
   /** Resolves when the entries are taken. Rejects with SinkFault when they may not be: they are handed over again. */
   readonly write: (
-    rows: readonly AuditRow[],
+    rows: readonly SinkRow[],
     signal: AbortSignal,
   ) => Promise<void>;
   readonly close?: () => Promise<void>;

@@ -9,6 +9,7 @@ import type { Emit, Happening } from "../../telemetry/happening.ts";
 import { createLogger } from "../../telemetry/logger.ts";
 import { operationalLog } from "../../telemetry/operational-log.ts";
 import { createTelemetry } from "../../telemetry/telemetry.ts";
+import { openStoreOnThreads } from "../../store/open.ts";
 import type { Service } from "../../app/service.ts";
 import { unblocked } from "../ui/output.ts";
 import { SYSTEM } from "../system.ts";
@@ -50,6 +51,7 @@ async function serve(): Promise<void> {
     emit,
     stdout: unblocked(process.stdout),
     ...SYSTEM,
+    openStore: openStoreOnThreads,
     readConfig: () => loadConfig(readEnvironment()),
     onFatal: (error) => {
       crash("store failed", error);

@@ -1,7 +1,7 @@
 import type { KeyObject } from "node:crypto";
 import { commandStarted, commandStopped } from "../../audit/server-entries.ts";
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
-import { createCheckpoints } from "../../audit/checkpoint.ts";
+import { publicKeyOf } from "../../audit/checkpoint.ts";
 import type { Store } from "../../store/port.ts";
 import { isSignedWith } from "../../audit/search/signed-with.ts";
 import { ConfigError } from "../../errors.ts";
@@ -40,26 +40,24 @@ export async function withOperatorStore<T>(
   // Refuses what is not there, or of another version: such a command makes no store and changes no schema.
   const trail = openStoreReader(url);
   const isNew = (await trail.lastPosition()) === 0;
-  const checkpoints = createCheckpoints(
-    key ?? keyBeside(signingKeyFile(url), isNew),
-  );
-  const same = await isSignedWith(trail, checkpoints.publicKey);
+  const signingKey = key ?? keyBeside(signingKeyFile(url), isNew);
+  const publicKey = publicKeyOf(signingKey);
+  const same = await isSignedWith(trail, publicKey);
   await trail.close();
   if (!same) {
     throw new ConfigError([
       "AUDIT_SIGNING_KEY: is not the key that the service signs with; give this command the service's",
     ]);
   }
-  const store = openStore(url, {
+  const store = await openStore(url, {
     writer: `cli-${SYSTEM.randomHex(8)}`,
-    checkpoints,
+    signingKey,
     now: Date.now,
     onFatal: () => undefined,
     delivers: false,
   });
   try {
     const heads = await store.heads();
-    const { publicKey } = checkpoints;
     const started = { at: Date.now(), version: VERSION, ...facts };
     // Asked for at once, they share a transaction: no start is there without the checkpoint that anchors it.
     await Promise.all([

@@ -12,7 +12,6 @@ import {
   redeliver,
   redeliverables,
   redeliverablesOf,
-  redelivered,
 } from "../../events/redelivery.ts";
 import type { DeliveryQueue, EventReader } from "../../store/port.ts";
 import { AppError } from "../../errors.ts";
@@ -112,12 +111,11 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
   const redeliverOne: RequestHandler = async (req, res) => {
     const { id } = req.params as { id: string };
     const { as } = await readInput(res, operatorInput);
-    const at = now();
     const [outcome] = /^\d{1,15}$/.test(id)
       ? await store.redeliver({
           deliveryIds: [Number(id)],
-          now: at,
-          entry: (delivery) => redelivered(delivery, as, at),
+          now: now(),
+          operator: as,
         })
       : [];
     if (outcome === "under_way") {

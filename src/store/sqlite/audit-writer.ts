@@ -1,5 +1,5 @@
 import type { Database } from "./driver.ts";
-import type { AuditChain, ChainHead } from "../../audit/chain.ts";
+import type { AuditChain, ChainedEntry, ChainHead } from "../../audit/chain.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 
 /** Writing the trail, inside the caller's transaction. */
@@ -15,7 +15,11 @@ export interface AuditWriter {
 
 export function createAuditWriter(
   db: Database,
-  deps: { chain: AuditChain; now: () => number },
+  deps: {
+    chain: AuditChain;
+    now: () => number;
+    appended: (position: number, line: string) => void;
+  },
 ): AuditWriter {
   const { chain, now } = deps;
   const insert = db.prepare<[string, string]>(
@@ -31,17 +35,20 @@ export function createAuditWriter(
     "SELECT line FROM audit_entry WHERE writer = ? ORDER BY position DESC LIMIT 1",
   );
 
+  function write({ writer, line }: ChainedEntry): void {
+    deps.appended(insert.run(writer, line).lastInsertRowid, line);
+  }
+
   function checkpoint(): void {
     const entry = chain.checkpoint(now());
     if (entry !== null) {
-      insert.run(entry.writer, entry.line);
+      write(entry);
     }
   }
 
   return {
     append(draft) {
-      const { writer, line } = chain.append(draft);
-      insert.run(writer, line);
+      write(chain.append(draft));
       if (chain.isCheckpointDue()) {
         checkpoint();
       }

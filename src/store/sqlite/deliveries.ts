@@ -1,10 +1,13 @@
-import type { ClaimRequest, LostAttempt, Settlement } from "../records.ts";
+import type { ClaimRequest, Settlement } from "../records.ts";
+import { lostEntry } from "../../audit/delivery-entries.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
+import { afterLostAttempt } from "../../domain/lost-attempt.ts";
 import type { Database } from "./driver.ts";
 import type {
   AttemptResult,
   ClaimedDelivery,
   DeliveryState,
+  LostAttempt,
 } from "../../domain/delivery.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { createEventRows } from "./event-rows.ts";
@@ -105,16 +108,17 @@ export function createDeliveryTable(
       crashes,
       event: events.bySeq(row.event_seq),
     };
-    const { next, entry } = request.onLost(lost);
+    const { kind, now } = request;
+    const next = afterLostAttempt({ kind, crashes, now });
     lose.run(next.state, dueAtOf(next), id);
     attempts.insert(id, attempt, {
       startedAt: row.claimed_at,
       endedAt: null,
       result: { ok: false, reason: "process_died" },
     });
-    append(entry);
+    append(lostEntry({ lost, next, at: now }));
     if (next.state !== "pending") {
-      order.advance(destination, order_key, request.now);
+      order.advance(destination, order_key, now);
       return null;
     }
     return { ...row, crashes, uncounted: row.uncounted + 1, leased: 0 };

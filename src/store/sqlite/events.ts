@@ -1,4 +1,5 @@
 import type { EventFilter, EventScan } from "../records.ts";
+import { createGlob } from "../../domain/glob.ts";
 import type { EventStatus } from "../../domain/event-status.ts";
 import type { DeliveryState, DeliveryStatus } from "../../domain/delivery.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
@@ -95,9 +96,10 @@ export function createEventReader(
         select[order][filter.state === "exhausted" ? "exhausted" : "all"];
       const start = order === "newest" ? Number.MAX_SAFE_INTEGER : 0;
       const rows = statement.all(from ?? start, STEP);
+      const typeFits = createGlob(filter.type ?? "*");
       const events: EventStatus[] = [];
       for (const row of rows) {
-        const event = headFits(row, filter) ? statusOf(row) : null;
+        const event = headFits(row, filter, typeFits) ? statusOf(row) : null;
         if (event !== null && deliveriesFit(event.deliveries, filter)) {
           events.push(event);
           if (events.length === limit) {
@@ -143,11 +145,15 @@ function distinctSources(): string {
     SELECT source FROM known WHERE source IS NOT NULL`;
 }
 
-function headFits(row: HeadRow, { source, type, since }: EventFilter): boolean {
+function headFits(
+  row: HeadRow,
+  { source, since }: EventFilter,
+  typeFits: (type: string) => boolean,
+): boolean {
   return (
     (source === null || row.source === source) &&
     (since === null || row.received_at >= since) &&
-    (type === null || type(asText(row.type)))
+    typeFits(asText(row.type))
   );
 }
 

@@ -5,6 +5,7 @@ import { makeFolder } from "../make-folder.ts";
 import { type Database, openDatabase } from "./driver.ts";
 import { asStoreError } from "./store-error.ts";
 import { requireCurrentSchema } from "./migrate.ts";
+import { MAX_IDLE_LOG_BYTES } from "./write-ahead-log.ts";
 
 /** How long a connection waits for another process's transaction, in milliseconds. */
 const BUSY_TIMEOUT_MS = 2000;
@@ -27,6 +28,7 @@ export function openForWriting(file: string): Database {
       db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
       // Checkpoints are run by the store itself, which sees their faults; SQLite's own would hide a failed fsync.
       db.exec("PRAGMA wal_autocheckpoint = 0");
+      db.exec(`PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES}`);
       requireDurability(db);
     } catch (error) {
       db.close();

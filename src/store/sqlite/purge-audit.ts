@@ -2,6 +2,7 @@ import type { AuditPurgeRequest, AuditRow } from "../records.ts";
 import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
+import { entriesPurged } from "../../audit/retention-entries.ts";
 import { hasAction, planRetention } from "../../audit/retention-plan.ts";
 import type { AuditLog } from "../port.ts";
 
@@ -53,12 +54,13 @@ export function createAuditPurger(
   function report(
     writers: readonly ChainHead[],
     entries: number,
-    entry: AuditPurgeRequest["entry"],
+    before: number,
   ): void {
     for (let i = 0; i < writers.length; i += MAX_WRITERS) {
       const some = writers.slice(i, i + MAX_WRITERS);
       const position = (lastPosition.get()?.last ?? 0) + 1;
-      deps.append(entry({ entries: i === 0 ? entries : 0, writers: some }));
+      const purged = { entries: i === 0 ? entries : 0, writers: some };
+      deps.append(entriesPurged(purged, { at: deps.now(), before }));
       for (const { writer } of some) {
         noteReported.run(position, writer);
       }
@@ -93,10 +95,10 @@ export function createAuditPurger(
     }
     if (entries > 0) {
       const heads = deleted.map(({ head }) => head);
-      report(heads, entries, request.entry);
+      report(heads, entries, before);
       forget.run(before - MARGIN_MS);
       // Entries that named other deletions were deleted too: those are named again.
-      report(unreported.all(lastReport), 0, request.entry);
+      report(unreported.all(lastReport), 0, before);
       deps.checkpoint();
     }
     return { entries, next: plan.next(deleted) };

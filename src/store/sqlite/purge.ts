@@ -2,6 +2,7 @@ import type { PurgeRequest } from "../records.ts";
 import type { Database } from "./driver.ts";
 import type { ReplayClaims } from "./replay-claims.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
+import { eventsPurged } from "../../audit/retention-entries.ts";
 import type { EventStore } from "../port.ts";
 
 /** So many events are looked at in one step, and so many bytes of bodies go at most (and one body more): a few milliseconds. */
@@ -44,7 +45,6 @@ export function createPurger(
     now,
     receivedBefore,
     from,
-    entry,
   }: PurgeRequest): Awaited<ReturnType<EventStore["purge"]>> => {
     const found = rows.all(from ?? 0, STEP);
     const purged = { events: 0, deliveries: 0, attempts: 0 };
@@ -66,7 +66,7 @@ export function createPurger(
     // A scheme that signs no time is remembered as long as its event.
     deps.claims.forgetTimeless(receivedBefore, STEP);
     if (purged.events > 0) {
-      deps.append(entry(purged));
+      deps.append(eventsPurged(purged, { at: now, receivedBefore }));
     }
     // Events come in the order of time. Those from the future say nothing: the clock was wrong.
     const done = found.every(

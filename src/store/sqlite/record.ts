@@ -1,5 +1,9 @@
+import { hash as digest } from "node:crypto";
 import type { EventRecord } from "../records.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
+import { recordedEntry } from "../../audit/webhook-entries.ts";
 import type { RecordOutcome } from "../../domain/event.ts";
+import { PROBLEMS } from "../../errors.ts";
 import { type Database, textAsBytes } from "./driver.ts";
 import type { Order } from "./order.ts";
 import type { ReplayClaims } from "./replay-claims.ts";
@@ -10,10 +14,25 @@ interface KnownEvent {
   mac: Uint8Array;
 }
 
-/** Writes claim, event and deliveries inside the caller's transaction and says what the unique keys decided. */
+/** Of the responses whose entries are written with the record. */
+const STATUSES = {
+  accepted: 200,
+  duplicate: 200,
+  conflict: PROBLEMS.event_id_conflict.status,
+} as const;
+
+/**
+ * Writes claim, event, deliveries and entry inside the caller's transaction, and says what the unique keys decided. Of a
+ * replay nothing is written, not its entry either.
+ */
 export function createRecorder(
   db: Database,
-  deps: { order: Order; claims: Pick<ReplayClaims, "claim"> },
+  deps: {
+    order: Order;
+    claims: Pick<ReplayClaims, "claim">;
+    append: (entry: AuditDraft) => void;
+    becomesDue: (destination: string) => void;
+  },
 ): (record: EventRecord) => RecordOutcome {
   const { order, claims } = deps;
   const insertEvent = db.prepare<
@@ -31,10 +50,10 @@ export function createRecorder(
     "SELECT body_sha256, mac FROM event WHERE source = ? AND id = CAST(? AS TEXT)",
   );
 
-  function outcomeForKnown({
-    event: { source, id, receivedAt, bodySha256 },
-    claim,
-  }: EventRecord): RecordOutcome {
+  function outcomeForKnown(
+    { event: { source, id, receivedAt }, claim }: EventRecord,
+    bodySha256: Buffer,
+  ): RecordOutcome {
     const event = known.get(source, textAsBytes(id));
     if (event !== undefined && claim.replayKey.equals(event.mac)) {
       return "replayed";
@@ -47,7 +66,7 @@ export function createRecorder(
     return sameBody ? "duplicate" : "conflict";
   }
 
-  return (record) => {
+  function write(record: EventRecord, bodySha256: Buffer): RecordOutcome {
     const { event, deliveries, claim } = record;
     const inserted = insertEvent.run(
       event.source,
@@ -56,12 +75,12 @@ export function createRecorder(
       event.receivedAt,
       event.contentType,
       event.headers,
-      event.bodySha256,
+      bodySha256,
       claim.replayKey,
       event.body,
     );
     if (inserted.changes === 0) {
-      return outcomeForKnown(record);
+      return outcomeForKnown(record, bodySha256);
     }
     for (const { destination, orderKey } of deliveries) {
       insertDelivery.run(
@@ -70,7 +89,30 @@ export function createRecorder(
         order.dueAt({ id: 0, destination, orderKey }, event.receivedAt),
         orderKey,
       );
+      deps.becomesDue(destination);
     }
     return "accepted";
+  }
+
+  return (record) => {
+    const { event, deliveries, request } = record;
+    const bodySha256 = digest("sha256", event.body, "buffer");
+    const outcome = write(record, bodySha256);
+    if (outcome !== "replayed" && outcome !== "replayed_conflict") {
+      deps.append(
+        recordedEntry(request, event.receivedAt, {
+          outcome,
+          status: STATUSES[outcome],
+          keyId: request.keyId,
+          eventId: event.id,
+          eventType: event.type,
+          bodySha256: bodySha256.toString("hex"),
+          bodyBytes: event.body.length,
+          skewSeconds: request.skewSeconds,
+          deliveries: deliveries.length,
+        }),
+      );
+    }
+    return outcome;
   };
 }

@@ -1,5 +1,6 @@
 import type { RedeliveryOutcome } from "../records.ts";
 import type { DeliveryState } from "../../domain/delivery.ts";
+import { redelivered } from "../../audit/delivery-entries.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import type { DeliveryQueue } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
@@ -41,7 +42,7 @@ export function createRedeliverer(
   return ({
     deliveryIds,
     now,
-    entry,
+    operator,
   }: Parameters<DeliveryQueue["redeliver"]>[0]): RedeliveryOutcome[] =>
     deliveryIds.map((id) => {
       const row = select.get(id);
@@ -67,17 +68,21 @@ export function createRedeliverer(
       again.run(dueAt, id);
       becomesDue(destination);
       append(
-        entry({
-          id,
-          destination,
-          state,
-          attempt,
-          event: {
-            source: row.source,
-            id: asText(row.event_id),
-            type: asText(row.type),
+        redelivered(
+          {
+            id,
+            destination,
+            state,
+            attempt,
+            event: {
+              source: row.source,
+              id: asText(row.event_id),
+              type: asText(row.type),
+            },
           },
-        }),
+          operator,
+          now,
+        ),
       );
       return "redelivered";
     });

@@ -1,36 +1,36 @@
 import { AuditChain } from "../../audit/chain.ts";
+import { createCheckpoints } from "../../audit/checkpoint.ts";
 import type { Store, StoreDeps, StoreReader } from "../port.ts";
-import { createCommitListeners } from "../commit-listeners.ts";
+import { createCommitChanges, createCommitListeners } from "../commits.ts";
 import { StoreError } from "../../errors.ts";
 import { createGroupCommit } from "../group-commit.ts";
-import { createAuditReader } from "./audit-reader.ts";
 import { createAuditWriter } from "./audit-writer.ts";
-import { createWalCheckpointer } from "./wal-checkpointer.ts";
+import type { MoveLog } from "./log-mover.ts";
+import { createWriteAheadLog } from "./write-ahead-log.ts";
 import { createDeliveryTable } from "./deliveries.ts";
 import { createDestinationTable } from "./destinations.ts";
-import { createEventReader } from "./events.ts";
 import { migrate } from "./migrate.ts";
 import { createSinkLease, holdInstanceLock } from "./locks.ts";
 import { openForReading, openForWriting } from "./open.ts";
 import { createOrder } from "./order.ts";
 import { createPurger } from "./purge.ts";
 import { createAuditPurger } from "./purge-audit.ts";
+import { createReading } from "./reading.ts";
 import { createRecorder } from "./record.ts";
 import { createReplayClaims } from "./replay-claims.ts";
 import { createRedeliverer } from "./redeliver.ts";
 import { createSinkTable } from "./sinks.ts";
 import { withStoreErrors } from "./store-error.ts";
-import { createTransaction } from "./transaction.ts";
+import { createTransaction, type Transaction } from "./transaction.ts";
 
 /** Maximum jobs and body bytes of one transaction: about 20 ms of work. */
 const MAX_BATCH = 512;
 const MAX_BATCH_BYTES = 2_097_152;
 
-/** The write-ahead log is moved into the file past so many pages (16 MB): larger moves cost less in all, and hold up answers longer. */
-const MAX_LOG_FRAMES = 4000;
-
 export interface SqliteOptions extends StoreDeps {
   readonly file: string;
+  /** Moves most of the write-ahead log on another thread, before the rest of it is moved here; null = there is none. */
+  readonly moveLogFirst?: MoveLog;
 }
 
 /**
@@ -45,9 +45,17 @@ export function openSqliteStore(options: SqliteOptions): Store {
 
   const sinkLease = createSinkLease(file);
 
-  const commits = createCommitListeners();
-  const chain = new AuditChain(options.writer, options.checkpoints);
-  const writer = createAuditWriter(db, { chain, now });
+  const changes = createCommitChanges();
+  const listeners = createCommitListeners();
+  const chain = new AuditChain(
+    options.writer,
+    createCheckpoints(options.signingKey),
+  );
+  const writer = createAuditWriter(db, {
+    chain,
+    now,
+    appended: changes.appended,
+  });
   const { append, checkpoint } = writer;
   const order = createOrder(db);
   const claims = createReplayClaims(db);
@@ -55,7 +63,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const redeliver = createRedeliverer(db, {
     order,
     append,
-    becomesDue: commits.becomesDue,
+    becomesDue: changes.becomesDue,
   });
   const purge = createPurger(db, { claims, append });
   const purgeAudit = createAuditPurger(db, {
@@ -66,59 +74,55 @@ export function openSqliteStore(options: SqliteOptions): Store {
   });
   const sinks = createSinkTable(db, now);
   const destinations = createDestinationTable(db);
-  const record = createRecorder(db, { order, claims });
-  const walCheckpointer = createWalCheckpointer(db, {
-    file,
-    maxFrames: MAX_LOG_FRAMES,
+  const record = createRecorder(db, {
+    order,
+    claims,
+    append,
+    becomesDue: changes.becomesDue,
   });
-  const transaction = createTransaction({
+  const log = createWriteAheadLog(db, file, {
+    moveFirst: options.moveLogFirst ?? null,
+    onError: (error) => {
+      transaction.fail(error);
+    },
+  });
+  const transaction: Transaction = createTransaction({
     db,
     chain,
     writer,
     now,
-    afterCommit: walCheckpointer.afterCommit,
-    commits,
+    afterCommit: log.afterCommit,
+    changes,
+    onCommit: listeners.tell,
     onFatal: options.onFatal,
   });
-  const group = createGroupCommit(transaction.run, {
-    maxBatch: MAX_BATCH,
-    maxBytes: MAX_BATCH_BYTES,
-  });
+  const group = createGroupCommit(
+    { transact: transaction.run, lockedOut: transaction.lockedOut },
+    { maxBatch: MAX_BATCH, maxBytes: MAX_BATCH_BYTES },
+  );
 
   if (lock?.alone) {
-    transaction.run(() => {
+    const isDone = transaction.run(() => {
       deliveries.endLeases(now());
     });
+    if (!isDone) {
+      throw transaction.lockedOut();
+    }
   }
+  // From here on the group commit waits for a lock: SQLite would hold up all else meanwhile.
+  db.exec("PRAGMA busy_timeout = 0");
 
   return {
+    ...createReading(db, now),
     ...withStoreErrors({
-      ...createAuditReader(db),
-      ...createEventReader(db, now),
       isRepeatCrashDue: async (destination: string, at: number) =>
         deliveries.isRepeatCrashDue(destination, at),
       nextDueAt: async (destination: string) =>
         deliveries.nextDueAt(destination),
-      countDeliveries: async () => destinations.counts(),
-      pausedDestinations: async () => destinations.paused(),
-      sinkPosition: async (name: string) => sinks.read(name),
-      notedSinks: async () => sinks.all(),
       tryLeaseSinks: async () => sinkLease.tryTake(),
     }),
     record: (received) =>
-      group.submit(() => {
-        const outcome = record(received);
-        if (outcome === "accepted") {
-          for (const { destination } of received.deliveries) {
-            commits.becomesDue(destination);
-          }
-        }
-        const entry = received.entry(outcome);
-        if (entry !== null) {
-          append(entry);
-        }
-        return outcome;
-      }, received.event.body.length),
+      group.submit(() => record(received), received.event.body.length),
     append: (draft) =>
       group.submit(() => {
         append(draft);
@@ -152,9 +156,9 @@ export function openSqliteStore(options: SqliteOptions): Store {
         });
       }
     },
-    onCommit: commits.add,
+    onCommit: listeners.add,
     close: async () => {
-      walCheckpointer.close();
+      log.close();
       db.close();
       lock?.release();
       sinkLease.release();
@@ -175,10 +179,7 @@ export function openSqliteReader(
     db.exec("BEGIN");
   }
   return {
-    ...withStoreErrors({
-      ...createAuditReader(db),
-      ...createEventReader(db, Date.now),
-    }),
+    ...createReading(db, Date.now),
     close: async () => {
       db.close();
     },

@@ -1,24 +1,35 @@
 import type { Database } from "./driver.ts";
 import type { AuditChain } from "../../audit/chain.ts";
-import type { StoreError } from "../../errors.ts";
-import type { CommitListeners } from "../commit-listeners.ts";
+import { StoreError } from "../../errors.ts";
+import type { CommitChanges } from "../commits.ts";
 import { createOutage } from "../outage.ts";
+import type { Commit } from "../port.ts";
 import type { AuditWriter } from "./audit-writer.ts";
+import { sqliteErrorName } from "./error-name.ts";
 import { asStoreError } from "./store-error.ts";
 
 interface TransactionDeps {
   readonly db: Database;
   readonly chain: AuditChain;
   readonly writer: AuditWriter;
-  readonly commits: Pick<CommitListeners, "committed" | "rolledBack">;
+  readonly changes: Pick<CommitChanges, "take">;
+  readonly onCommit: (commit: Commit) => void;
   readonly now: () => number;
+  /** Moves the write-ahead log when that is due. */
   readonly afterCommit: () => void;
   readonly onFatal: (error: StoreError) => void;
 }
 
 export interface Transaction {
-  /** Returns when `work` is durable; throws StoreError when nothing of it was written. */
-  run: (work: () => void) => void;
+  /**
+   * Returns when `work` is durable; throws StoreError when nothing of it was written. False, with nothing done, while another
+   * process holds the lock.
+   */
+  run: (work: () => void) => boolean;
+  /** The error of work that another process's lock has kept waiting for too long; noted as an outage. */
+  lockedOut: () => StoreError;
+  /** Notes what went wrong outside a transaction, and gives it as StoreError. */
+  fail: (thrown: unknown) => StoreError;
   /**
    * Inside `work`: whether the trail in the file ends where this process left it, and always did. Writes, so that
    * calling it also proves that a write gets through.
@@ -32,7 +43,7 @@ export interface Transaction {
  * nothing is written any more.
  */
 export function createTransaction(deps: TransactionDeps): Transaction {
-  const { db, chain, writer, commits, now } = deps;
+  const { db, chain, writer, changes, now } = deps;
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
   const outage = createOutage(now);
@@ -41,23 +52,37 @@ export function createTransaction(deps: TransactionDeps): Transaction {
   // Permanent: a trail that was changed from outside once proves nothing any more, whatever is written after it.
   let changed = false;
 
-  /** Returns whether entries were written. Throws with nothing written, in the file or in the chain. */
-  function attempt(work: () => void): boolean {
-    const before = chain.mark();
+  /** False while another process holds the lock. */
+  function tryBegin(): boolean {
     try {
       begin.run();
+      return true;
+    } catch (error) {
+      if (sqliteErrorName(error)?.startsWith("SQLITE_BUSY") === true) {
+        return false;
+      }
+      throw error;
+    }
+  }
+
+  /** As `run`. Throws with nothing written, in the file or in the chain. */
+  function attempt(work: () => void): boolean {
+    const before = chain.mark();
+    if (!tryBegin()) {
+      return false;
+    }
+    try {
       work();
       const head = chain.head();
-      const hasEntries = head.seq !== before.seq;
-      if (hasEntries && !writer.moveHead(before, head)) {
+      if (head.seq !== before.seq && !writer.moveHead(before, head)) {
         changed = true;
       }
       commit.run();
       committed = head;
-      return hasEntries;
+      return true;
     } catch (error) {
       chain.rewind(before);
-      commits.rolledBack();
+      changes.take();
       db.rollback();
       throw error;
     }
@@ -95,28 +120,43 @@ export function createTransaction(deps: TransactionDeps): Transaction {
   }
 
   return {
-    run(work: () => void): void {
+    run(work: () => void): boolean {
       if (dead !== null) {
         throw dead;
       }
-      let hasEntries: boolean;
       try {
-        hasEntries = attempt(() => {
+        const isCommitted = attempt(() => {
           reportOutage();
           work();
         });
+        if (!isCommitted) {
+          return false;
+        }
       } catch (error) {
         throw fail(error);
       }
       outage.ended();
-      commits.committed({ hasEntries });
+      deps.onCommit(changes.take());
       try {
         deps.afterCommit();
       } catch (error) {
         // What was committed is durable in the log; only what comes after a failed checkpoint is in doubt.
         fail(error);
       }
+      return true;
     },
+
+    lockedOut() {
+      const code = "SQLITE_BUSY";
+      const error = new StoreError(
+        `another process holds the lock of the store (${code}): end its transaction`,
+        { code, fatal: false },
+      );
+      outage.failed(error);
+      return error;
+    },
+
+    fail,
 
     isIntact(): boolean {
       // Jobs before this one may have appended already; the table of heads moves at the end.

@@ -1,5 +1,5 @@
-import type { Destination } from "../domain/destination.ts";
-import type { DeliveryState } from "../domain/delivery.ts";
+import type { DeliveryState } from "./delivery.ts";
+import type { Destination } from "./destination.ts";
 
 /** So many deaths of the process during attempts of one delivery are put down to it. */
 const MAX_CRASHES = 5;

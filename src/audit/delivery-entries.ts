@@ -1,15 +1,16 @@
-import type { LostAttempt } from "../store/records.ts";
 import type {
   AttemptResult,
   ClaimedDelivery,
+  DeliveryFacts,
   DeliveryState,
+  LostAttempt,
 } from "../domain/delivery.ts";
 import {
   type AuditAction,
   type AuditDraft,
   type AuditMetadata,
   clipText,
-} from "../audit/entry.ts";
+} from "./entry.ts";
 
 const ACTIONS = {
   succeeded: "delivery.succeeded",
@@ -49,6 +50,30 @@ export function lostEntry(outcome: {
     reason: "process_died",
     crashes: lost.crashes,
   });
+}
+
+/** The audit entry of a delivery that an operator has made due again. */
+export function redelivered(
+  delivery: DeliveryFacts,
+  operator: string,
+  at: number,
+): AuditDraft {
+  const { id, destination, state, attempt, event } = delivery;
+  return {
+    at,
+    action: "delivery.redelivered",
+    userId: `operator:${operator}`,
+    resource: clipText(`/destinations/${destination}`),
+    result: "success",
+    metadata: {
+      source: event.source,
+      eventId: event.id,
+      eventType: event.type,
+      deliveryId: id,
+      state,
+      attempt,
+    },
+  };
 }
 
 function entryOf(

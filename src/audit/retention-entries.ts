@@ -1,0 +1,55 @@
+import type { ChainHead } from "./chain.ts";
+import type { AuditDraft } from "./entry.ts";
+
+/** What one step of the retention of events deleted. */
+export interface Purged {
+  readonly events: number;
+  readonly deliveries: number;
+  readonly attempts: number;
+}
+
+/** What one step of the retention of the trail deleted. */
+export interface AuditPurged {
+  readonly entries: number;
+  /** The last entry that is gone of each writer. */
+  readonly writers: readonly ChainHead[];
+}
+
+/** The entry of deleted events. Times are unix milliseconds. */
+export function eventsPurged(
+  { events, deliveries, attempts }: Purged,
+  facts: { at: number; receivedBefore: number },
+): AuditDraft {
+  const { at, receivedBefore } = facts;
+  return {
+    ...purged(at, "/events"),
+    metadata: {
+      events,
+      deliveries,
+      attempts,
+      receivedBefore: new Date(receivedBefore).toISOString(),
+    },
+  };
+}
+
+/** The entry of deleted entries: names the last one that is gone of each writer, and so vouches for what is left. */
+export function entriesPurged(
+  { entries, writers }: AuditPurged,
+  facts: { at: number; before: number },
+): AuditDraft {
+  const { at, before } = facts;
+  return {
+    ...purged(at, "/audit"),
+    metadata: { entries, writers, before: new Date(before).toISOString() },
+  };
+}
+
+function purged(at: number, resource: string) {
+  return {
+    at,
+    action: "retention.purged",
+    userId: "system",
+    resource,
+    result: "success",
+  } as const satisfies Partial<AuditDraft>;
+}

@@ -1,0 +1,87 @@
+import type { RecordOutcome } from "../domain/event.ts";
+import type { AuditAction, AuditDraft, AuditMetadata } from "./entry.ts";
+
+/** What the entries of a request to a source tell of it, whatever became of it. */
+export interface WebhookRequest {
+  readonly requestId: string;
+  readonly source: string;
+  readonly scheme: string;
+  readonly ip: string;
+  /** The path, without the query. */
+  readonly resource: string;
+}
+
+/** What the entries of a verified event tell of it besides. */
+export interface VerifiedFacts {
+  readonly keyId: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  /** 64 hex digits. */
+  readonly bodySha256: string;
+  readonly bodyBytes: number;
+  /** How far the signed time is from the receiver's clock; undefined for a scheme that signs none. */
+  readonly skewSeconds: number | undefined;
+}
+
+const ACTIONS = {
+  accepted: "webhook.accepted",
+  duplicate: "webhook.duplicate",
+  replayed: "webhook.replayed",
+  conflict: "webhook.conflict",
+  replayed_conflict: "webhook.replayed",
+} as const satisfies Record<RecordOutcome, AuditAction>;
+
+/** The entry of an event that was recorded, or known before. `deliveries`: how many were written with it. */
+export function recordedEntry(
+  request: WebhookRequest,
+  at: number,
+  facts: VerifiedFacts & {
+    outcome: RecordOutcome;
+    status: number;
+    deliveries: number;
+  },
+): AuditDraft {
+  const { outcome, status, skewSeconds, deliveries } = facts;
+  const { keyId, eventId, eventType, bodySha256, bodyBytes } = facts;
+  return webhookEntry(request, {
+    at,
+    action: ACTIONS[outcome],
+    userId: `source:${request.source}`,
+    metadata: {
+      keyId,
+      eventId,
+      eventType,
+      bodySha256,
+      bodyBytes,
+      status,
+      skewSeconds,
+      deliveries: outcome === "accepted" ? deliveries : undefined,
+    },
+  });
+}
+
+/** The entry of a message that was rejected before it was recorded. */
+export function rejectedEntry(
+  request: WebhookRequest,
+  facts: { at: number; userId: string; metadata: AuditMetadata },
+): AuditDraft {
+  return webhookEntry(request, { ...facts, action: "webhook.rejected" });
+}
+
+function webhookEntry(
+  request: WebhookRequest,
+  facts: Pick<AuditDraft, "at" | "action" | "userId" | "metadata">,
+): AuditDraft {
+  const { requestId, source, scheme, ip, resource } = request;
+  const { at, action, userId, metadata } = facts;
+  const isSuccess =
+    action === "webhook.accepted" || action === "webhook.duplicate";
+  return {
+    at,
+    action,
+    userId,
+    resource,
+    result: isSuccess ? "success" : "failure",
+    metadata: { requestId, source, scheme, ip, ...metadata },
+  };
+}

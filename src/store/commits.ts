@@ -1,0 +1,62 @@
+import type { Commit } from "./port.ts";
+
+/** Those who are told what each transaction changed. */
+export interface CommitListeners {
+  readonly add: (listener: (commit: Commit) => void) => void;
+  readonly tell: (commit: Commit) => void;
+}
+
+export function createCommitListeners(): CommitListeners {
+  const listeners: ((commit: Commit) => void)[] = [];
+  return {
+    add(listener) {
+      listeners.push(listener);
+    },
+    tell(commit) {
+      for (const listener of listeners) {
+        try {
+          listener(commit);
+        } catch (error) {
+          // The commit is durable, whatever its listeners do: a bug of theirs must not make it look failed.
+          queueMicrotask(() => {
+            throw error;
+          });
+        }
+      }
+    },
+  };
+}
+
+/** Gathers what a transaction changes. Shared by all drivers. */
+export interface CommitChanges {
+  /** Inside a transaction: an entry was written. The positions of those of one transaction follow each other. */
+  readonly appended: (position: number, line: string) => void;
+  /** Inside a transaction: deliveries to this destination may be due once it commits. */
+  readonly becomesDue: (destination: string) => void;
+  /** What was gathered since the last call; the next transaction begins. */
+  readonly take: () => Commit;
+}
+
+export function createCommitChanges(): CommitChanges {
+  let position = 0;
+  let lines: string[] = [];
+  let due = new Set<string>();
+
+  return {
+    appended(at, line) {
+      if (lines.length === 0) {
+        position = at;
+      }
+      lines.push(line);
+    },
+    becomesDue(destination) {
+      due.add(destination);
+    },
+    take() {
+      const commit = { entries: { position, lines }, due };
+      lines = [];
+      due = new Set();
+      return commit;
+    },
+  };
+}

@@ -1,0 +1,25 @@
+import type { Control, DeliveryQueue, StoreReader } from "../port.ts";
+import { createAuditReader } from "./audit-reader.ts";
+import { createDestinationTable } from "./destinations.ts";
+import type { Database } from "./driver.ts";
+import { createEventReader } from "./events.ts";
+import { createSinkTable } from "./sinks.ts";
+import { withStoreErrors } from "./store-error.ts";
+
+/** What a store reads outside transactions, which may be done beside its writes. */
+export type Reading = Omit<StoreReader, "close"> &
+  Pick<DeliveryQueue, "countDeliveries"> &
+  Pick<Control, "pausedDestinations" | "sinkPosition" | "notedSinks">;
+
+export function createReading(db: Database, now: () => number): Reading {
+  const destinations = createDestinationTable(db);
+  const sinks = createSinkTable(db, now);
+  return withStoreErrors({
+    ...createAuditReader(db),
+    ...createEventReader(db, now),
+    countDeliveries: async () => destinations.counts(),
+    pausedDestinations: async () => destinations.paused(),
+    sinkPosition: async (name: string) => sinks.read(name),
+    notedSinks: async () => sinks.all(),
+  });
+}

@@ -1,0 +1,125 @@
+import { MessageChannel, type MessagePort } from "node:worker_threads";
+import type { ClaimedDelivery } from "../../domain/delivery.ts";
+import type { StoreError } from "../../errors.ts";
+import { createCommitListeners } from "../commits.ts";
+import type { Store } from "../port.ts";
+import { startThread, type Thread } from "../thread/thread.ts";
+import { asBuffer } from "./driver.ts";
+import type { SqliteOptions } from "./store.ts";
+
+/** Which thread does what. */
+const THREADS = {
+  append: "writer",
+  checkpoint: "writer",
+  claim: "writer",
+  forgetReplays: "writer",
+  isRepeatCrashDue: "writer",
+  nextDueAt: "writer",
+  probe: "writer",
+  purge: "writer",
+  purgeAudit: "writer",
+  redeliver: "writer",
+  release: "writer",
+  saveSinkPosition: "writer",
+  setPaused: "writer",
+  settle: "writer",
+  tryLeaseSinks: "writer",
+  countDeliveries: "reader",
+  findEvents: "reader",
+  heads: "reader",
+  lastPosition: "reader",
+  notedSinks: "reader",
+  pausedDestinations: "reader",
+  positionBefore: "reader",
+  readAudit: "reader",
+  scanEvents: "reader",
+  searchAudit: "reader",
+  sinkPosition: "reader",
+} as const satisfies Record<RemoteMethod, "writer" | "reader">;
+
+type RemoteMethod = Exclude<keyof Store, "record" | "onCommit" | "close">;
+
+/**
+ * The same store with two threads of its own: one writes, one reads. Syncing, waiting for a lock and long queries hold up
+ * neither this thread nor each other. Rejects with StoreError where `openSqliteStore` throws it.
+ */
+export async function openThreadedSqliteStore(
+  options: Omit<SqliteOptions, "moveLogFirst">,
+): Promise<Store> {
+  const { file, now, onFatal, ...rest } = options;
+  const listeners = createCommitListeners();
+  let isDead = false;
+
+  function die(error: StoreError): void {
+    if (!isDead) {
+      isDead = true;
+      threads.writer.fail(error);
+      threads.reader.fail(error);
+      onFatal(error);
+    }
+  }
+
+  const deps = { now, onCommit: listeners.tell, onFatal: die };
+  const { port1, port2 } = new MessageChannel();
+  const start = (module: string, data: object, logPort: MessagePort): Thread =>
+    startThread(
+      new URL(module, import.meta.url),
+      { workerData: { ...data, file, logPort }, transferList: [logPort] },
+      deps,
+    );
+  const { writer, signingKey, delivers } = rest;
+  const threads = {
+    writer: start(
+      "./writer-thread.js",
+      { writer, signingKey, delivers },
+      port1,
+    ),
+    reader: start("./reader-thread.js", {}, port2),
+  };
+
+  async function end(): Promise<void> {
+    await Promise.all([threads.reader.end(), threads.writer.end()]);
+  }
+
+  let closing: Promise<void> | null = null;
+  async function close(): Promise<void> {
+    try {
+      if (!isDead) {
+        await threads.reader.call("close");
+        await threads.writer.call("close");
+      }
+    } finally {
+      await end();
+    }
+  }
+
+  try {
+    // One after the other: the writer brings the schema up to date.
+    await threads.writer.call("open");
+    await threads.reader.call("open");
+  } catch (error) {
+    await end();
+    throw error;
+  }
+
+  const methods = Object.fromEntries(
+    Object.entries(THREADS).map(([name, thread]) => [
+      name,
+      (...args: unknown[]) => threads[thread].call(name, ...args),
+    ]),
+  ) as unknown as Pick<Store, RemoteMethod>;
+  return {
+    ...methods,
+    record: threads.writer.record,
+    claim: async (request) =>
+      (await methods.claim(request)).map(withBufferedBody),
+    onCommit: listeners.add,
+    close: () => (closing ??= close()),
+  };
+}
+
+/** A message turns each Buffer into a Uint8Array. */
+function withBufferedBody(delivery: ClaimedDelivery): ClaimedDelivery {
+  const { event } = delivery;
+  return { ...delivery, event: { ...event, body: asBuffer(event.body) } };
+}
