@@ -1,5 +1,6 @@
 // The processes that the benchmark starts: each held to a core, each ended with the benchmark.
 import { spawn } from "node:child_process";
+import { cpus } from "node:os";
 import { pinned } from "./machine.mjs";
 
 export const SERVER_CORE = 0;
@@ -8,9 +9,11 @@ export const LOAD_CORE = 1;
 const children = new Set();
 process.once("exit", () => children.forEach((child) => child.kill("SIGKILL")));
 
-/** `core`: null = any. */
+/** All cores, as a list for taskset: the benchmark itself is held to one, and its children would be too. */
+export const ALL_CORES = `0-${cpus().length - 1}`;
+
 export function start(core, command, options) {
-  const [program, ...args] = core === null ? command : pinned(core, command);
+  const [program, ...args] = pinned(core, command);
   const child = spawn(program, args, options);
   children.add(child);
   child.exited = new Promise((resolve) => {

@@ -10,7 +10,9 @@ function cpuOf(pid) {
   for (const tid of readdirSync(`/proc/${pid}/task`)) {
     try {
       const folder = `/proc/${pid}/task/${tid}`;
-      const ns = Number(readFileSync(`${folder}/schedstat`, "utf8").split(" ")[0]);
+      const ns = Number(
+        readFileSync(`${folder}/schedstat`, "utf8").split(" ")[0],
+      );
       if (tid === String(pid)) {
         main = ns;
       } else {
@@ -22,7 +24,10 @@ function cpuOf(pid) {
     }
   }
   const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
-  const [cutime, cstime] = stat.slice(stat.lastIndexOf(")")).split(" ").slice(14, 16);
+  const [cutime, cstime] = stat
+    .slice(stat.lastIndexOf(")"))
+    .split(" ")
+    .slice(14, 16);
   const children = (Number(cutime) + Number(cstime)) * MS_PER_TICK * 1e6;
   return { main, threads, children };
 }
@@ -58,4 +63,12 @@ export function countCpu(pids) {
 export function memoryOf(pid) {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]) / 1024;
+}
+
+/** How long a core has been busy since the system started, in ms: with what, does not matter. */
+export function busyMsOf(core) {
+  const line = new RegExp(`^cpu${core} (.+)$`, "m");
+  const fields = line.exec(readFileSync("/proc/stat", "utf8"))[1].split(" ");
+  const [user, nice, system, , , irq, softirq, steal] = fields.map(Number);
+  return (user + nice + system + irq + softirq + steal) * MS_PER_TICK;
 }

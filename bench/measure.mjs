@@ -1,9 +1,12 @@
 // One measurement: the load on a server for some seconds, with the CPU time of its threads, and /livez beside it.
-import { countCpu, memoryOf } from "./cpu.mjs";
-import { LOAD_CORE, run } from "./children.mjs";
+import { setTimeout as sleep } from "node:timers/promises";
+import { LOAD_CORE, run, SERVER_CORE } from "./children.mjs";
+import { busyMsOf, countCpu, memoryOf } from "./cpu.mjs";
+import { ADMIN_TOKEN } from "./servers.mjs";
 
 const WARM_UP_SECONDS = 1;
 const PROBES_PER_SECOND = 20;
+const SETTLED_POLL_MS = 20;
 /** What new connections can reach at most. */
 const FRESH_PER_SECOND = 15_000;
 /** Bytes a second that no server here reaches, so that large bodies do not need files of many GB. */
@@ -64,15 +67,43 @@ export function createMeasure({ native, requests, seconds }) {
     return result;
   }
 
-  /** The load, with CPU time, memory, and, if `livez`, the latency of /livez. */
+  /** Waits until no delivery of the service is pending or in flight. */
+  async function settled(server) {
+    for (;;) {
+      const response = await fetch(
+        `http://127.0.0.1:${server.adminPort}/api/destinations`,
+        { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } },
+      );
+      const { destinations } = await response.json();
+      if (destinations.every((to) => to.pending + to.inFlight === 0)) {
+        return;
+      }
+      await sleep(SETTLED_POLL_MS);
+    }
+  }
+
+  /**
+   * The load, with CPU time and memory. `warmUp: false`: without the second before. `livez`: the latency of /livez
+   * beside it. `settle`: waits until all deliveries are settled, and counts them over that time.
+   */
   async function measure(server, options = {}) {
     if (options.warmUp !== false) {
       await load(server, { ...options, seconds: WARM_UP_SECONDS });
+      if (options.settle) {
+        await settled(server);
+      }
     }
     const endProbe = options.livez ? probe(server) : undefined;
     const endCpu = countCpu(server.pids);
+    const busyBefore = busyMsOf(SERVER_CORE);
+    const startedAt = performance.now();
     const result = await load(server, options);
+    if (options.settle) {
+      await settled(server);
+    }
+    const elapsedMs = performance.now() - startedAt;
     const cpu = endCpu();
+    const busyMs = busyMsOf(SERVER_CORE) - busyBefore;
     const livez = await endProbe?.();
     const { 200: ok = 0, ...others } = result.statuses;
     const perRequest = (us) => us / Math.max(1, result.answers);
@@ -85,7 +116,10 @@ export function createMeasure({ native, requests, seconds }) {
       cpuThreads: Object.fromEntries(
         Object.entries(cpu.threads).map(([name, us]) => [name, perRequest(us)]),
       ),
+      // What other processes took of the server's core.
+      stolen: Math.max(0, busyMs - cpu.total / 1000) / elapsedMs,
       memoryMb: memoryOf(server.pids[0]),
+      ...(options.settle ? { settledPerSecond: ok / (elapsedMs / 1000) } : {}),
       ...(livez === undefined ? {} : { livez }),
     };
   }

@@ -43,9 +43,14 @@ function writeRequests(file, { scheme, bodyBytes, count, forged }) {
   const start = `{"id":"`;
   const rest = `","type":"bench.event","data":{"padding":"`;
   const end = `"}}`;
-  const padding = bodyBytes - start.length - ID_BYTES - rest.length - end.length;
+  const padding =
+    bodyBytes - start.length - ID_BYTES - rest.length - end.length;
   const body = Buffer.from(
-    start + "-".repeat(ID_BYTES) + rest + "x".repeat(Math.max(0, padding)) + end,
+    start +
+      "-".repeat(ID_BYTES) +
+      rest +
+      "x".repeat(Math.max(0, padding)) +
+      end,
   );
   const output = Buffer.allocUnsafe(FLUSH_BYTES + body.length + 4096);
   const fd = openSync(file, "w");
@@ -119,7 +124,9 @@ export function createRequests(folder) {
   /** A file of one plain GET, to be repeated. */
   function getOf(target) {
     const file = path.join(folder, `get-${target.replaceAll("/", "_")}.bin`);
-    const text = Buffer.from(`GET ${target} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`);
+    const text = Buffer.from(
+      `GET ${target} HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n`,
+    );
     const length = Buffer.alloc(4);
     length.writeUInt32LE(text.length);
     const fd = openSync(file, "w");

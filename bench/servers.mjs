@@ -5,7 +5,13 @@ import { get } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { nextMessage, SERVER_CORE, start, stop } from "./children.mjs";
+import {
+  ALL_CORES,
+  nextMessage,
+  SERVER_CORE,
+  start,
+  stop,
+} from "./children.mjs";
 import { freePort } from "./machine.mjs";
 import { SECRET, STANDARD_SECRET } from "./requests.mjs";
 
@@ -73,7 +79,7 @@ export function createServers({ folder, native, cli }) {
     ...env,
   });
 
-  const coreOf = ({ anyCore = false }) => (anyCore ? null : SERVER_CORE);
+  const coreOf = ({ anyCore = false }) => (anyCore ? ALL_CORES : SERVER_CORE);
 
   /** One of bench/rivals: a process of Node that reports its port. */
   const rival = (name) => async (options) => {
@@ -100,28 +106,24 @@ export function createServers({ folder, native, cli }) {
     }
     const log = openSync(path.join(place, "stderr.log"), "w");
     const startedAt = performance.now();
-    const child = start(
-      coreOf(options),
-      [process.execPath, cli, "serve"],
-      {
-        cwd: place,
-        env: {
-          ...environment(options),
-          HOST: "127.0.0.1",
-          PORT: String(port),
-          ADMIN_PORT: String(adminPort),
-          ADMIN_TOKEN,
-          DRAIN_SECONDS: "0",
-          LOG_LEVEL: "warn",
-          DATABASE_URL: `sqlite:${database}`,
-          ...(options.config === undefined
-            ? { HANDLERS: handlers }
-            : { HEXHOOK_CONFIG: path.join(place, "hexhook.yaml") }),
-          ...options.env,
-        },
-        stdio: ["ignore", "ignore", log],
+    const child = start(coreOf(options), [process.execPath, cli, "serve"], {
+      cwd: place,
+      env: {
+        ...environment(options),
+        HOST: "127.0.0.1",
+        PORT: String(port),
+        ADMIN_PORT: String(adminPort),
+        ADMIN_TOKEN,
+        DRAIN_SECONDS: "0",
+        LOG_LEVEL: "warn",
+        DATABASE_URL: `sqlite:${database}`,
+        ...(options.config === undefined
+          ? { HANDLERS: handlers }
+          : { HEXHOOK_CONFIG: path.join(place, "hexhook.yaml") }),
+        ...options.env,
       },
-    );
+      stdio: ["ignore", "ignore", log],
+    });
     await until(
       async () => (await statusOf(port, "/readyz")) === 200,
       child,
@@ -129,7 +131,14 @@ export function createServers({ folder, native, cli }) {
     );
     const readyMs = performance.now() - startedAt;
     const pids = [child.pid];
-    return { port, adminPort, database, readyMs, pids, stop: () => stop(child) };
+    return {
+      port,
+      adminPort,
+      database,
+      readyMs,
+      pids,
+      stop: () => stop(child),
+    };
   }
 
   async function redisBullmq(options) {
@@ -228,9 +237,7 @@ export function createServers({ folder, native, cli }) {
       scheme: "hex",
       mostPerSecond: 10_000,
       open: redisBullmq,
-      missing: has("redis-server")
-        ? undefined
-        : "apt-get install redis-server",
+      missing: has("redis-server") ? undefined : "apt-get install redis-server",
     },
     webhook: {
       label: "webhook (Debian)",
