@@ -6,7 +6,7 @@ import { holdLock, listEvents } from "./stores.mjs";
 const LOCK_SECONDS = 5;
 const PURGED_EVENTS = 200_000;
 const LISTED_EVENTS = 1_000_000;
-const STORED_EVENTS = 5_000_000;
+export const STORED_EVENTS = 5_000_000;
 const STARTS = 3;
 /** Genuine deliveries beside it. */
 const TRAFFIC = { rate: 200, connections: 16, livez: true, warmUp: false };

@@ -29,6 +29,11 @@ export function reportLine(label, result) {
     (v) => `CPU ${v.toFixed(0)} µs (main ${result.cpuMain.toFixed(0)})`,
   );
   add(result.memoryMax, (v) => `${v.toFixed(0)} MB at most`);
+  add(
+    result.diskBytes,
+    (v) =>
+      `${count(v)} bytes in the store, ${count(result.trailBytes)} in the trail, ${count(result.writtenBytes)} written`,
+  );
   add(result.purged, (v) => `${count(v)} purged`);
   add(result.listing, ({ all, filtered }) => {
     const seconds = all.seconds + filtered.seconds;
@@ -85,6 +90,9 @@ const COLUMNS = {
   "/livez p99 ms": { field: "livez.p99", format: ms },
   "ready ms": { field: "readyMs", format: count },
   MB: { field: "memoryMb", format: count },
+  "bytes in the store": { field: "diskBytes", format: count },
+  "bytes in the trail": { field: "trailBytes", format: count },
+  "bytes written": { field: "writtenBytes", format: count },
   "MB at most": { field: "memoryMax", format: count },
 };
 

@@ -102,8 +102,10 @@ export function createRequests(folder) {
   function take(server, { count, room, ...kind }) {
     const key = JSON.stringify(kind);
     const limit = Math.floor(MAX_FILE_BYTES / (kind.bodyBytes + 400));
-    const skipIn = (entry) =>
-      entry.file === used.get(server)?.file ? used.get(server).count : 0;
+    if (!used.has(server)) {
+      used.set(server, new Map());
+    }
+    const skipIn = (entry) => used.get(server).get(entry.file) ?? 0;
     const fits = (entry) =>
       Date.now() - entry.madeAt < MAX_AGE_MS &&
       entry.count - skipIn(entry) >= Math.min(count, limit / 2);
@@ -116,8 +118,7 @@ export function createRequests(folder) {
     return {
       file: entry.file,
       skip,
-      sent: (more) =>
-        used.set(server, { file: entry.file, count: skip + more }),
+      sent: (more) => used.get(server).set(entry.file, skip + more),
     };
   }
 

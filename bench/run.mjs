@@ -111,7 +111,7 @@ function createContext(options, folder) {
   }
 
   const context = {
-    ...{ measure, servers, stores, results, figures, memorySeconds },
+    ...{ measure, servers, stores, folder, results, figures, memorySeconds },
     ...{ record, withServer, present, peak },
   };
 

@@ -1,7 +1,8 @@
 // The scenarios of the benchmark. Each has variants, which are measured in turns (interleaved rounds), or a `run` of its
 // own. `quick`: part of the set that runs when none is asked for. A variant: `server`, how to `open` it, its `load`.
-import { incidents } from "./incidents.mjs";
+import { incidents, STORED_EVENTS } from "./incidents.mjs";
 import { memory } from "./memory.mjs";
+import { size } from "./size.mjs";
 import {
   nextMessage,
   LOAD_CORE,
@@ -12,7 +13,6 @@ import {
 } from "./children.mjs";
 import path from "node:path";
 
-export const STORED_EVENTS = 5_000_000;
 const LARGE_BODY = 262_144;
 const RIVALS = [
   "bare",
@@ -191,6 +191,7 @@ export const SCENARIOS = {
       },
     },
   },
+  size,
   ...incidents,
   stored: {
     title: "5,000,000 stored events",

@@ -3,11 +3,8 @@ import { createServer } from "node:http";
 import { createNodeMiddleware, Webhooks } from "@octokit/webhooks";
 import { ENDPOINT, listen } from "./listen.mjs";
 
-const webhooks = new Webhooks({
-  secret: process.env.HEX_SECRET,
-  // Forged requests are expected here: they are not printed one by one.
-  log: { debug() {}, info() {}, warn() {}, error() {} },
-});
+// Forged requests are expected here: they are not printed one by one.
+const log = { debug() {}, info() {}, warn() {}, error() {} };
+const webhooks = new Webhooks({ secret: process.env.HEX_SECRET, log });
 webhooks.on("push", () => undefined);
-webhooks.onError(() => undefined);
-listen(createServer(createNodeMiddleware(webhooks, { path: ENDPOINT })));
+listen(createServer(createNodeMiddleware(webhooks, { path: ENDPOINT, log })));
