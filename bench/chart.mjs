@@ -21,7 +21,7 @@ const PANELS = [
     field: "perSecond",
   },
   {
-    title: "The same on a disk whose fsync takes 5 ms longer",
+    title: "A new connection for each, and an fsync that takes 5 ms longer",
     scenario: "new-connections-fsync-5",
     field: "perSecond",
   },

@@ -6,8 +6,10 @@ import { ADMIN_TOKEN } from "./servers.mjs";
 
 const WARM_UP_SECONDS = 1;
 /** Until a server has answered this many requests, its code is not compiled yet: it is warmed up again. */
-const WARM_UP_REQUESTS = 4000;
-const MOST_WARM_UPS = 3;
+const WARM_UP_REQUESTS = 10_000;
+const MOST_WARM_UPS = 4;
+/** A measurement during which others took more than this share of the server's core is in doubt. */
+export const STOLEN_LIMIT = 0.1;
 const PROBES_PER_SECOND = 20;
 const SETTLED_POLL_MS = 20;
 /** What new connections can reach at most. */

@@ -5,11 +5,10 @@ import path from "node:path";
 import { chartOf } from "./chart.mjs";
 import { goalCells, goalsOf } from "./goals.mjs";
 import { canPin } from "./machine.mjs";
+import { STOLEN_LIMIT } from "./measure.mjs";
 import { spreadOf } from "./statistics.mjs";
 
 const DOCS = path.join(import.meta.dirname, "../docs");
-/** A server's core that others took more than this share of cannot be compared. */
-const STOLEN_LIMIT = 0.1;
 
 const ms = (value) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
 const count = (value) => Math.round(value).toLocaleString("en");
@@ -152,7 +151,7 @@ const goalRows = (goals) => [
 ];
 
 const settingOf = ({ node, cores, seconds, rounds, pinned }) =>
-  `medians of ${rounds} rounds of ${seconds} s (smallest–largest), 1 KiB bodies, Node ${node.slice(1)}, ${cores} cores${pinned ? ", server on one core, load on another" : ", nothing pinned"}`;
+  `${rounds === 1 ? `one round` : `medians of ${rounds} rounds`} of ${seconds} s${rounds === 1 ? "" : " (smallest–largest)"}, 1 KiB bodies, Node ${node.slice(1)}, ${cores} cores${pinned ? ", server on one core, load on another" : ", nothing pinned"}`;
 
 /** Measurements that cannot be relied on. */
 function doubts({ results }) {
@@ -201,12 +200,24 @@ function replaced(text, name, content) {
   return `${text.slice(0, from + start.length)}\n\n${content}\n\n${text.slice(to)}`;
 }
 
+/** Said beside the figures when the machine had other work. */
+function noise({ results }) {
+  const runs = Object.values(results)
+    .flatMap(({ variants }) => Object.values(variants))
+    .flatMap(({ runs }) => runs)
+    .filter(({ stolen }) => stolen !== undefined);
+  const noisy = runs.filter(({ stolen }) => stolen > STOLEN_LIMIT);
+  return noisy.length === 0
+    ? ""
+    : ` **In doubt:** during ${noisy.length} of ${runs.length} measurements other processes used the server's core.`;
+}
+
 export function writeDocs(run) {
   const file = path.join(DOCS, "performance.md");
   const tables = Object.values(run.results)
     .filter(({ variants }) => Object.keys(variants).length > 0)
     .map((result) => `**${result.title}**\n\n${markdown(rowsOf(result))}`);
-  const setting = `${settingOf(run)}.`;
+  const setting = `${settingOf(run)}.${noise(run)}`;
   let text = readFileSync(file, "utf8");
   text = replaced(
     text,
