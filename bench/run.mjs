@@ -1,189 +1,224 @@
-// npm run bench: what Hexhook accepts durably, beside a bare node:http verifier that stores nothing, in one run.
-// The server has one core and the load the other; absolute figures move from machine to machine, the ratio holds.
-import { execFile, spawn } from "node:child_process";
-import { randomBytes } from "node:crypto";
+// npm run bench: what Hexhook accepts durably, beside other receivers, in one run on one machine.
+// Without options: the quick set, about 7 minutes. docs/performance.md says what is measured and how.
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { promisify } from "node:util";
-import { freePort, pinned } from "./machine.mjs";
+import { parseArgs } from "node:util";
+import { LOAD_CORE } from "./children.mjs";
+import { canPin } from "./machine.mjs";
+import { createMeasure, STOLEN_LIMIT } from "./measure.mjs";
+import { buildNative } from "./native.mjs";
+import { describeRun, printReport, reportLine, writeDocs } from "./report.mjs";
+import { createRequests } from "./requests.mjs";
+import { SCENARIOS } from "./scenarios.mjs";
+import { createServers, installRivals } from "./servers.mjs";
+import { createStores } from "./stores.mjs";
+import { median } from "./statistics.mjs";
 
-const here = import.meta.dirname;
-const secret = randomBytes(32).toString("hex");
-const folder = mkdtempSync(path.join(tmpdir(), "hexhook-bench-"));
-const seconds = Number(process.env.BENCH_SECONDS ?? 5);
-const rounds = Number(process.env.BENCH_ROUNDS ?? 3);
-/** Well below what one core can accept and forward at once, so that waiting would show. */
-const FORWARDED_PER_SECOND = 1500;
+const USAGE = `usage: npm run bench -- [options]
+  --all              every scenario (about an hour; needs 5 GB in the temporary folder)
+  --only NAME,...    some scenarios; --list prints their names
+  --seconds N        length of each measurement (2)
+  --rounds N         rounds of each scenario (3)
+  --memory-seconds N length of the scenario \`memory\` (600)
+  --retries N        repeat a measurement that other processes disturbed (1)
+  --cli PATH         dist/cli.js of another build
+  --json FILE        write all results
+  --write-docs       write the tables and the chart of docs/performance.md`;
 
-function start(script, args, env, stdio) {
-  const [command, ...rest] = pinned(0, [process.execPath, script, ...args]);
-  return spawn(command, rest, {
-    cwd: folder,
-    env: { ...process.env, HEX_SECRET: secret, ...env },
-    stdio,
-  });
-}
+const OPTIONS = {
+  all: { type: "boolean", default: false },
+  only: { type: "string" },
+  list: { type: "boolean", default: false },
+  seconds: { type: "string", default: "2" },
+  rounds: { type: "string", default: "3" },
+  retries: { type: "string", default: "1" },
+  "memory-seconds": { type: "string", default: "600" },
+  cli: {
+    type: "string",
+    default: path.join(import.meta.dirname, "../dist/cli.js"),
+  },
+  json: { type: "string" },
+  "write-docs": { type: "boolean", default: false },
+};
 
-async function stop(child) {
-  const exited = new Promise((resolve) => child.once("exit", resolve));
-  child.kill("SIGTERM");
-  await exited;
-}
-
-async function baseline() {
-  const child = start(path.join(here, "baseline.mjs"), [], {}, [
-    "ignore",
-    "ignore",
-    "inherit",
-    "ipc",
-  ]);
-  const port = await new Promise((resolve) =>
-    child.once("message", (message) => resolve(message.port)),
-  );
-  return { port, stop: () => stop(child) };
-}
-
-/** The destinations of bench/destination.mjs, in a process of their own on the load's core. */
-async function startDestination() {
-  const [command, ...rest] = pinned(1, [
-    process.execPath,
-    path.join(here, "destination.mjs"),
-  ]);
-  const child = spawn(command, rest, {
-    stdio: ["ignore", "ignore", "inherit", "ipc"],
-  });
-  const next = () => new Promise((resolve) => child.once("message", resolve));
-  const { port } = await next();
+function readOptions() {
+  const { values } = parseArgs({ options: OPTIONS });
+  const names = Object.keys(SCENARIOS);
+  const chosen = values.only?.split(",");
+  const unknown = chosen?.filter((name) => !names.includes(name)) ?? [];
+  if (unknown.length > 0) {
+    throw new Error(
+      `no such scenario: ${unknown.join(", ")} (npm run bench -- --list)`,
+    );
+  }
+  const number = (name, least = 0.1) => {
+    const value = Number(values[name]);
+    if (!(value >= least)) {
+      throw new Error(
+        `--${name} is not a number of at least ${least}: ${values[name]}`,
+      );
+    }
+    return value;
+  };
+  const isQuick = chosen === undefined && !values.all;
   return {
-    url: `http://127.0.0.1:${port}`,
-    async counts() {
-      const answer = next();
-      child.send("counts");
-      return (await answer).counts;
-    },
-    stop: () => stop(child),
+    names:
+      chosen ?? (isQuick ? names.filter((n) => SCENARIOS[n].quick) : names),
+    isQuick,
+    seconds: number("seconds"),
+    rounds: number("rounds", 1),
+    memorySeconds: number("memory-seconds", 20),
+    retries: number("retries", 0),
+    cli: path.resolve(values.cli),
+    json: values.json,
+    writeDocs: values["write-docs"],
   };
 }
 
-async function hexhook(name, env) {
-  const port = await freePort();
-  const child = start(
-    path.join(here, "..", "dist", "cli.js"),
-    ["serve"],
-    {
-      HOST: "127.0.0.1",
-      PORT: String(port),
-      ADMIN_PORT: "0",
-      DRAIN_SECONDS: "0",
-      LOG_LEVEL: "warn",
-      DATABASE_URL: `sqlite:${path.join(folder, `${name}.db`)}`,
-      ...env,
-    },
-    ["ignore", "ignore", "inherit"],
-  );
-  for (;;) {
-    const ready = await fetch(`http://127.0.0.1:${port}/readyz`).then(
-      (response) => response.ok,
-      () => false,
-    );
-    if (ready) {
-      return { port, stop: () => stop(child) };
+/** What scenarios share. Results are collected by scenario and variant, in `results`. */
+function createContext(options, folder) {
+  const { seconds, rounds, retries, memorySeconds, cli, isQuick } = options;
+  const native = buildNative(folder);
+  const requests = createRequests(folder);
+  const measure = createMeasure({ native, requests, seconds });
+  const servers = createServers({ folder, native, cli });
+  const stores = createStores({ folder, cli });
+  const results = {};
+  const figures = {};
+  let current;
+
+  function record(key, label, result) {
+    const variants = results[current].variants;
+    (variants[key] ??= { label, runs: [] }).runs.push(result);
+    console.log(reportLine(label, result));
+  }
+
+  async function withServer(name, open, use) {
+    const server = { ...servers[name], ...(await servers[name].open(open)) };
+    try {
+      return await use(server);
+    } finally {
+      await server.stop();
     }
-    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+
+  const present = (names) =>
+    names.filter((name) => servers[name].missing === undefined);
+
+  /** What Hexhook accepts at most, by the scenario `kept` or measured now. */
+  async function peak() {
+    const runs = results.kept?.variants.hexhook?.runs ?? [
+      await withServer("hexhook", {}, (server) => measure.measure(server)),
+    ];
+    return median(runs.map(({ perSecond }) => perSecond));
+  }
+
+  const context = {
+    ...{ measure, servers, stores, folder, results, figures, memorySeconds },
+    ...{ record, withServer, present, peak },
+  };
+
+  async function runVariant(key, variant) {
+    const { server, suffix, open, load, around } = variant;
+    const { label } = servers[server];
+    const once = async () => {
+      const more = await around?.(context);
+      try {
+        return await withServer(server, { ...open, ...more?.open }, (opened) =>
+          measure.measure(opened, load),
+        );
+      } finally {
+        await more?.close?.();
+      }
+    };
+    let result = await once();
+    for (let i = 0; i < retries && result.stolen > STOLEN_LIMIT; i += 1) {
+      const again = await once();
+      result = again.stolen < result.stolen ? again : result;
+    }
+    record(key, suffix === undefined ? label : `${label}, ${suffix}`, result);
+  }
+
+  async function runScenario(name) {
+    const scenario = SCENARIOS[name];
+    current = name;
+    results[name] = { title: scenario.title, variants: {}, failures: [] };
+    console.log(`\n${name}: ${scenario.title}`);
+    const guarded = async (what, work) => {
+      try {
+        await work();
+      } catch (error) {
+        results[name].failures.push(`${what}: ${error.message}`);
+        console.log(`  not measured: ${what}: ${error.message}`);
+      }
+    };
+    if (scenario.run !== undefined) {
+      await guarded(name, () => scenario.run(context));
+      return;
+    }
+    const wanted = Object.entries(scenario.variants).filter(
+      ([, { server }]) =>
+        servers[server].missing === undefined &&
+        (!isQuick || (scenario.quickServers?.includes(server) ?? true)),
+    );
+    for (let round = 1; round <= rounds; round += 1) {
+      for (const [key, variant] of wanted) {
+        await guarded(key, () => runVariant(key, variant));
+      }
+    }
+    await scenario.after?.(context);
+  }
+
+  return { ...context, runScenario };
+}
+
+async function main() {
+  if (process.argv.includes("--help")) {
+    console.log(USAGE);
+    return;
+  }
+  const options = readOptions();
+  if (process.argv.includes("--list")) {
+    for (const [name, { title, quick }] of Object.entries(SCENARIOS)) {
+      console.log(`${name.padEnd(24)} ${title}${quick ? "" : " (--all)"}`);
+    }
+    return;
+  }
+  const folder = mkdtempSync(path.join(tmpdir(), "hexhook-bench-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  process.once("SIGINT", () => process.exit(130));
+  process.once("SIGTERM", () => process.exit(143));
+  if (canPin) {
+    // The benchmark itself works on the load's core.
+    spawnSync("taskset", ["-acp", String(LOAD_CORE), String(process.pid)]);
+  } else {
+    console.log("servers are not pinned: that needs taskset and two cores");
+  }
+  const context = createContext(options, folder);
+  installRivals();
+  const missing = Object.values(context.servers).filter((s) => s.missing);
+  for (const { label, missing: remedy } of missing) {
+    console.log(`${label} is not measured: ${remedy}`);
+  }
+  for (const name of options.names) {
+    await context.runScenario(name);
+  }
+  const run = describeRun(context, options);
+  printReport(run);
+  if (options.json !== undefined) {
+    writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
+  }
+  if (options.writeDocs) {
+    writeDocs(run);
   }
 }
 
-async function load(port, options) {
-  const [command, ...rest] = pinned(1, [
-    process.execPath,
-    "--max-old-space-size=8192",
-    path.join(here, "load.mjs"),
-    JSON.stringify({
-      port,
-      connections: 64,
-      seconds,
-      bodyBytes: 1024,
-      secret,
-      ...options,
-    }),
-  ]);
-  const { stdout } = await promisify(execFile)(command, rest);
-  return JSON.parse(stdout);
-}
-
-const noHandlers = path.join(folder, "no-handlers.mjs");
-writeFileSync(noHandlers, "export default {};\n");
-const noop = path.join(folder, "noop.mjs");
-writeFileSync(noop, 'export default { "*": () => undefined };\n');
-
-const contestants = {
-  "node:http, verifies, stores nothing": baseline,
-  "hexhook, durable, no handler": (round) =>
-    hexhook(`none-${round}`, { HANDLERS: noHandlers }),
-  "hexhook, durable, no-op handler settled": (round) =>
-    hexhook(`noop-${round}`, { HANDLERS: noop }),
-};
-
-const median = (values) =>
-  values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
-const rates = {};
-for (let round = 1; round <= rounds; round += 1) {
-  for (const [name, open] of Object.entries(contestants)) {
-    const server = await open(round);
-    await load(server.port, { seconds: 1 });
-    const result = await load(server.port);
-    await server.stop();
-    const { 200: good = 0, ...bad } = result.statuses;
-    if (good === 0 || Object.keys(bad).length > 0 || result.ranDry) {
-      throw new Error(`${name}: ${JSON.stringify(result)}`);
-    }
-    (rates[name] ??= []).push(result.perSecond);
-    console.log(
-      `round ${round}  ${name.padEnd(42)} ${result.perSecond.toFixed(0).padStart(7)}/s  p99 ${result.p99.toFixed(1)} ms`,
-    );
-  }
-}
-
-const [bare, accepts, handled] = Object.keys(contestants).map((name) =>
-  median(rates[name]),
+main().then(
+  () => process.exit(),
+  (error) => {
+    console.error(`bench: ${error.message}`);
+    process.exit(1);
+  },
 );
-const half = await hexhook("half", { HANDLERS: noHandlers });
-await load(half.port, { seconds: 1 });
-const calm = await load(half.port, { rate: accepts / 2 });
-await half.stop();
-
-// The same load on a service that forwards to one destination, and on one that has another beside it which hangs.
-const isolation = {};
-for (const [name, paths] of Object.entries({
-  alone: ["well"],
-  beside: ["well", "dead"],
-})) {
-  const target = await startDestination();
-  const config = path.join(folder, `${name}.yaml`);
-  writeFileSync(
-    config,
-    `sources: { hex: { destinations: [${paths.join(", ")}] } }\ndestinations:\n${paths
-      .map((to) => `  ${to}: { url: "${target.url}/${to}", concurrency: 32 }\n`)
-      .join("")}`,
-  );
-  const server = await hexhook(`isolation-${name}`, { HEXHOOK_CONFIG: config });
-  const result = await load(server.port, { rate: FORWARDED_PER_SECOND });
-  const behind = (result.statuses[200] ?? 0) - (await target.counts()).well;
-  while ((await target.counts()).well < result.statuses[200]) {
-    await new Promise((resolve) => setTimeout(resolve, 20));
-  }
-  isolation[name] = { p99: result.p99, behind, accepted: result.statuses[200] };
-  await server.stop();
-  await target.stop();
-}
-rmSync(folder, { recursive: true, force: true });
-
-console.log(`
-medians of ${rounds} rounds of ${seconds} s, 64 connections, 1 KiB bodies, server on one core
-  accepts ÷ bare node:http               ${(accepts / bare).toFixed(2)}   (goal 0.60)
-  accepts with a handler ÷ without       ${(handled / accepts).toFixed(2)}   (goal 0.60)
-  p99 of the answer at half the peak     ${calm.p99.toFixed(1)} ms (goal 10 ms)
-at ${FORWARDED_PER_SECOND} events/s, each forwarded to a destination that is well
-  p99 of the answer                      ${isolation.alone.p99.toFixed(1)} ms; with another that hangs beside it ${isolation.beside.p99.toFixed(1)} ms
-  not yet delivered when the load ends   ${isolation.alone.behind} of ${isolation.alone.accepted}; with another that hangs beside it ${isolation.beside.behind} of ${isolation.beside.accepted}`);

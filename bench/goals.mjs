@@ -1,0 +1,208 @@
+// The figures to reach, computed from the results of one run. A figure whose scenarios were not run is null.
+import { spreadOf } from "./statistics.mjs";
+
+/** Nothing to measure yet. */
+const NEVER = undefined;
+/** A shorter run says nothing about memory. */
+const MEMORY_SECONDS = 600;
+
+/** The median of a field, or null. */
+const reader = (results) => (scenario, variant, field) =>
+  spreadOf(results[scenario]?.variants[variant]?.runs ?? [], field)?.median ??
+  null;
+
+const ratio = (a, b) => (a === null || b === null || b === 0 ? null : a / b);
+
+/** `goal`: at least, or with `most` at most. */
+export function goalsOf({ results, figures }) {
+  const at = reader(results);
+  const livez = (scenario, variant) => at(scenario, variant, "livez.p99");
+  const rate = (scenario, variant) => at(scenario, variant, "perSecond");
+  const isLong = at("memory", "memory", "seconds") >= MEMORY_SECONDS;
+  const memory = (field) => (isLong ? at("memory", "memory", field) : null);
+  const rows = [
+    {
+      figure: "bare verifier's CPU µs ÷ main thread's CPU µs an accept",
+      goal: 0.6,
+      measured: ratio(
+        at("kept", "bare", "cpuTotal"),
+        at("kept", "hexhook", "cpuMain"),
+      ),
+    },
+    {
+      figure: "… ÷ the service's CPU µs in all (stretch)",
+      goal: 0.42,
+      measured: ratio(
+        at("kept", "bare", "cpuTotal"),
+        at("kept", "hexhook", "cpuTotal"),
+      ),
+    },
+    {
+      figure: "new connections, fsync + 5 ms: accepts/s ÷ bare verifier",
+      goal: 0.6,
+      measured: ratio(
+        rate("new-connections-fsync-5", "hexhook"),
+        rate("new-connections-fsync-5", "bare"),
+      ),
+    },
+    {
+      figure: "256 connections, fsync + 20 ms: p99 of the answer",
+      goal: 300,
+      most: true,
+      unit: "ms",
+      measured: at("fsync", "hexhook-20", "p99"),
+    },
+    {
+      figure: "256 connections, fsync + 20 ms: p99 of /livez",
+      goal: 50,
+      most: true,
+      unit: "ms",
+      measured: livez("fsync", "hexhook-20"),
+    },
+    {
+      figure: "256 connections: accepts/s with fsync + 5 ms ÷ without",
+      goal: 0.8,
+      measured: ratio(rate("fsync", "hexhook-5"), rate("fsync", "hexhook-0")),
+    },
+    {
+      figure: "/livez p99 during a lock of 5 s",
+      goal: 50,
+      most: true,
+      unit: "ms",
+      measured: livez("lock", "lock"),
+    },
+    {
+      figure: "/livez p99 during a purge",
+      goal: 50,
+      most: true,
+      unit: "ms",
+      measured: livez("purge", "purge"),
+    },
+    {
+      figure: "/livez p99 during a listing of 1,000,000 events",
+      goal: 50,
+      most: true,
+      unit: "ms",
+      measured: livez("listing", "listing"),
+    },
+    {
+      figure: "accepts/s ÷ Express + Redis + BullMQ",
+      goal: 4,
+      measured: ratio(rate("kept", "hexhook"), rate("kept", "redis")),
+    },
+    {
+      figure: "accepts/s ÷ @octokit/webhooks in memory, all cores",
+      goal: 1,
+      measured: ratio(
+        rate("two-cores", "hexhook"),
+        rate("two-cores", "octokit"),
+      ),
+    },
+    {
+      figure: "accepts/s with a settled no-op handler ÷ without handlers",
+      goal: 0.6,
+      measured: ratio(
+        at("handler", "handler", "settledPerSecond"),
+        rate("handler", "without"),
+      ),
+    },
+    {
+      figure: "accepts/s with 5,000,000 stored events ÷ with none",
+      goal: 0.9,
+      measured: ratio(rate("stored", "stored"), rate("stored", "none")),
+    },
+    {
+      figure: "p99 of the answer at half the peak",
+      goal: 10,
+      most: true,
+      unit: "ms",
+      measured: at("latency", "0.5", "p99"),
+    },
+    {
+      figure: "memory after 10 minutes at half the peak",
+      goal: 150,
+      most: true,
+      unit: "MB",
+      measured: memory("memoryMax"),
+    },
+    {
+      figure: "… its growth from the third minute to the last",
+      goal: 1.1,
+      most: true,
+      measured: ratio(memory("memoryEnd"), memory("memoryStart")),
+    },
+    {
+      figure: "start to ready, empty store",
+      goal: 500,
+      most: true,
+      unit: "ms",
+      measured: at("start", "empty", "readyMs"),
+    },
+    {
+      figure: "start to ready, 5,000,000 events",
+      goal: 1000,
+      most: true,
+      unit: "ms",
+      measured: at("start-stored", "stored", "readyMs"),
+    },
+    {
+      figure: "PostgreSQL accepts/s ÷ SQLite accepts/s",
+      goal: 0.5,
+      measured: NEVER,
+    },
+    {
+      figure: "256 KiB bodies: MB/s ÷ HMAC's own MB/s on one core",
+      goal: 0.3,
+      measured: ratio(
+        mbPerSecond(rate("large", "hexhook")),
+        figures.hmacMbPerSecond ?? null,
+      ),
+    },
+    {
+      figure: "100 deliveries/s, fsync + 20 ms: p99 of the answer",
+      goal: null,
+      unit: "ms",
+      measured: at("slow-disk", "hexhook", "p99"),
+    },
+    {
+      figure: "100 deliveries/s, fsync + 20 ms: p99 of /livez",
+      goal: 50,
+      most: true,
+      unit: "ms",
+      measured: livez("slow-disk", "hexhook"),
+    },
+  ];
+  return rows.map((row) => ({ ...row, reached: isReached(row) }));
+}
+
+const mbPerSecond = (perSecond) =>
+  perSecond === null ? null : (perSecond * 262_144) / 1e6;
+
+function isReached({ goal, most = false, measured }) {
+  if (measured === NEVER || measured === null || goal === null) {
+    return null;
+  }
+  return most ? measured <= goal : measured >= goal;
+}
+
+const number = (value, unit) =>
+  unit === undefined
+    ? value.toFixed(2)
+    : `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`;
+
+/** The cells of a row: figure, goal, measured, reached. */
+export function goalCells({ figure, goal, most, unit, measured, reached }) {
+  const bound = most ? "at most" : "at least";
+  return [
+    figure,
+    goal === null
+      ? "-"
+      : `${bound} ${unit === undefined ? goal : `${goal} ${unit}`}`,
+    measured === NEVER
+      ? "not built yet"
+      : measured === null
+        ? "not measured"
+        : number(measured, unit),
+    reached === null ? "-" : reached ? "yes" : "no",
+  ];
+}

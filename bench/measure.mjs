@@ -1,0 +1,145 @@
+// One measurement: the load on a server for some seconds, with the CPU time of its threads, and /livez beside it.
+import { setTimeout as sleep } from "node:timers/promises";
+import { LOAD_CORE, run, SERVER_CORE } from "./children.mjs";
+import { busyMsOf, countCpu, memoryOf } from "./cpu.mjs";
+import { ADMIN_TOKEN } from "./servers.mjs";
+
+const WARM_UP_SECONDS = 1;
+/** Until a server has answered this many requests, its code is not compiled yet: it is warmed up again. */
+const WARM_UP_REQUESTS = 10_000;
+const MOST_WARM_UPS = 4;
+/** A measurement during which others took more than this share of the server's core is in doubt. */
+export const STOLEN_LIMIT = 0.1;
+const PROBES_PER_SECOND = 20;
+const SETTLED_POLL_MS = 20;
+/** What new connections can reach at most. */
+const FRESH_PER_SECOND = 15_000;
+/** Bytes a second that no server here reaches, so that large bodies do not need files of many GB. */
+const MOST_BYTES_PER_SECOND = 600e6;
+
+export function createMeasure({ native, requests, seconds }) {
+  async function runLoad(args, onStart) {
+    const command = [native.load, ...args.map(String)];
+    return JSON.parse(await run(LOAD_CORE, command, { onStart }));
+  }
+
+  /** Asks /livez on a connection of its own, 20 times a second, until stopped. Latency counts from when each was due. */
+  function probe(server) {
+    const file = requests.getOf("/livez");
+    let child;
+    const ended = runLoad(
+      [file, server.port, 1, 3600, `rate=${PROBES_PER_SECOND}`, "repeat"],
+      (started) => {
+        child = started;
+      },
+    );
+    return async () => {
+      child.kill("SIGTERM");
+      const { p50, p99, max, answers } = await ended;
+      return { p50, p99, max, answers };
+    };
+  }
+
+  /** The load alone. `options`: connections, seconds, rate, fresh, bodyBytes, forged, address. */
+  async function load(server, options = {}) {
+    const { connections = 64, fresh = false, rate } = options;
+    const { bodyBytes = 1024, forged = false } = options;
+    const duration = options.seconds ?? seconds;
+    const most = Math.min(
+      server.mostPerSecond,
+      fresh ? FRESH_PER_SECOND : Infinity,
+      MOST_BYTES_PER_SECOND / bodyBytes,
+    );
+    const perSecond = (rate ?? most) * 1.02;
+    const made = requests.take(server, {
+      scheme: server.scheme,
+      bodyBytes,
+      forged,
+      count: Math.ceil(perSecond * duration) + 2,
+      room: Math.ceil(perSecond * (seconds + WARM_UP_SECONDS)) + 2,
+    });
+    const result = await runLoad([
+      made.file,
+      server.port,
+      connections,
+      duration,
+      ...(fresh ? ["fresh", "addresses=8"] : []),
+      ...(rate === undefined ? [] : [`rate=${rate}`]),
+      ...(options.address === undefined ? [] : [`address=${options.address}`]),
+      `skip=${made.skip}`,
+    ]);
+    made.sent(result.sent);
+    return result;
+  }
+
+  /** As fast as possible, whatever the rate of the measurement. */
+  async function warmUp(server, options) {
+    const { bodyBytes, fresh, connections } = options;
+    const times = bodyBytes === undefined ? MOST_WARM_UPS : 1;
+    let answers = 0;
+    for (let i = 0; i < times && answers < WARM_UP_REQUESTS; i += 1) {
+      const seconds = WARM_UP_SECONDS;
+      const same = { bodyBytes, fresh, connections };
+      answers += (await load(server, { ...same, seconds })).answers;
+    }
+  }
+
+  /** Waits until no delivery of the service is pending or in flight. */
+  async function settled(server) {
+    for (;;) {
+      const response = await fetch(
+        `http://127.0.0.1:${server.adminPort}/api/destinations`,
+        { headers: { authorization: `Bearer ${ADMIN_TOKEN}` } },
+      );
+      const { destinations } = await response.json();
+      if (destinations.every((to) => to.pending + to.inFlight === 0)) {
+        return;
+      }
+      await sleep(SETTLED_POLL_MS);
+    }
+  }
+
+  /**
+   * The load, with CPU time and memory. `warmUp: false`: without a warm-up. `livez`: the latency of /livez
+   * beside it. `settle`: waits until all deliveries are settled, and counts them over that time.
+   */
+  async function measure(server, options = {}) {
+    if (options.warmUp !== false) {
+      await warmUp(server, options);
+      if (options.settle) {
+        await settled(server);
+      }
+    }
+    const endProbe = options.livez ? probe(server) : undefined;
+    const endCpu = countCpu(server.pids);
+    const busyBefore = busyMsOf(SERVER_CORE);
+    const startedAt = performance.now();
+    const result = await load(server, options);
+    if (options.settle) {
+      await settled(server);
+    }
+    const elapsedMs = performance.now() - startedAt;
+    const cpu = endCpu();
+    const busyMs = busyMsOf(SERVER_CORE) - busyBefore;
+    const livez = await endProbe?.();
+    const { 200: ok = 0, ...others } = result.statuses;
+    const perRequest = (us) => us / Math.max(1, result.answers);
+    return {
+      ...result,
+      ok,
+      bad: Object.keys(others).length > 0 || result.errors > 0,
+      cpuMain: perRequest(cpu.main),
+      cpuTotal: perRequest(cpu.total),
+      cpuThreads: Object.fromEntries(
+        Object.entries(cpu.threads).map(([name, us]) => [name, perRequest(us)]),
+      ),
+      // What other processes took of the server's core.
+      stolen: Math.max(0, busyMs - cpu.total / 1000) / elapsedMs,
+      memoryMb: memoryOf(server.pids[0]),
+      ...(options.settle ? { settledPerSecond: ok / (elapsedMs / 1000) } : {}),
+      ...(livez === undefined ? {} : { livez }),
+    };
+  }
+
+  return { load, measure, probe };
+}

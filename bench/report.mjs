@@ -1,0 +1,231 @@
+// What a run is told as: lines while it runs, tables at its end, JSON, and the tables and the chart of the documentation.
+import { readFileSync, writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import path from "node:path";
+import { chartOf } from "./chart.mjs";
+import { goalCells, goalsOf } from "./goals.mjs";
+import { canPin } from "./machine.mjs";
+import { STOLEN_LIMIT } from "./measure.mjs";
+import { spreadOf } from "./statistics.mjs";
+
+const DOCS = path.join(import.meta.dirname, "../docs");
+
+const ms = (value) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
+const count = (value) => Math.round(value).toLocaleString("en");
+
+/** One measurement, as it is printed while the benchmark runs. */
+export function reportLine(label, result) {
+  const parts = [];
+  const add = (value, text) => value !== undefined && parts.push(text(value));
+  add(result.readyMs, (v) => `ready after ${ms(v)} ms`);
+  add(result.perSecond, (v) => `${count(v).padStart(7)}/s`);
+  add(result.settledPerSecond, (v) => `settled ${count(v)}/s`);
+  add(result.forgedPerSecond, (v) => `forged ${count(v)}/s`);
+  add(result.p99, (v) => `p99 ${ms(v)} ms`);
+  add(result.livez, (v) => `/livez p99 ${ms(v.p99)} max ${ms(v.max)} ms`);
+  add(
+    result.cpuTotal,
+    (v) => `CPU ${v.toFixed(0)} µs (main ${result.cpuMain.toFixed(0)})`,
+  );
+  add(result.memoryMax, (v) => `${v.toFixed(0)} MB at most`);
+  add(
+    result.diskBytes,
+    (v) =>
+      `${count(v)} bytes in the store, ${count(result.trailBytes)} in the trail, ${count(result.writtenBytes)} written`,
+  );
+  add(result.purged, (v) => `${count(v)} purged`);
+  add(result.listing, ({ all, filtered }) => {
+    const seconds = all.seconds + filtered.seconds;
+    return `${count(all.seen)} listed, ${seconds.toFixed(1)} s`;
+  });
+  for (const warning of warningsOf(result)) {
+    parts.push(`(${warning})`);
+  }
+  return `  ${label.padEnd(36)} ${parts.join("  ")}`;
+}
+
+function warningsOf(result) {
+  const { statuses = {}, errors = 0, firstError, unanswered = 0 } = result;
+  const others = Object.entries(statuses).filter(([code]) => code !== "200");
+  return [
+    result.wasLimit &&
+      (result.ranOut ? "too few requests made" : "the load was the limit"),
+    result.behind && "below the rate asked for",
+    others.length > 0 &&
+      others.map(([code, number]) => `${number} × ${code}`).join(", "),
+    errors > 0 && `${errors} errors: ${firstError}`,
+    unanswered > 0 && `${unanswered} unanswered`,
+    result.stolen > STOLEN_LIMIT &&
+      `other processes had ${Math.round(result.stolen * 100)}% of the core`,
+  ].filter((text) => typeof text === "string");
+}
+
+/** Everything that is known about a run, as it goes into the JSON file. */
+export function describeRun({ results, figures }, options) {
+  return {
+    at: new Date().toISOString(),
+    node: process.version,
+    cpu: cpus()[0]?.model.trim() ?? "unknown",
+    cores: cpus().length,
+    kernel: release(),
+    pinned: canPin,
+    seconds: options.seconds,
+    rounds: options.rounds,
+    figures,
+    goals: goalsOf({ results, figures }),
+    results,
+  };
+}
+
+const COLUMNS = {
+  "requests/s": { field: "perSecond", format: count },
+  "÷ Hexhook": { ratio: true },
+  "p50 ms": { field: "p50", format: ms },
+  "p99 ms": { field: "p99", format: ms },
+  "CPU µs": { field: "cpuTotal", format: count },
+  "… main thread": { field: "cpuMain", format: count },
+  "settled/s": { field: "settledPerSecond", format: count },
+  "forged/s": { field: "forgedPerSecond", format: count },
+  "/livez p99 ms": { field: "livez.p99", format: ms },
+  "ready ms": { field: "readyMs", format: count },
+  MB: { field: "memoryMb", format: count },
+  "bytes in the store": { field: "diskBytes", format: count },
+  "bytes in the trail": { field: "trailBytes", format: count },
+  "bytes written": { field: "writtenBytes", format: count },
+  "MB at most": { field: "memoryMax", format: count },
+};
+
+const withSpread = ({ median, min, max }, format) =>
+  min === max
+    ? format(median)
+    : `${format(median)} (${format(min)}–${format(max)})`;
+
+/** The rows of one scenario: a heading, then a row for each variant. Columns that no variant has are left out. */
+function rowsOf({ variants }) {
+  const list = Object.values(variants);
+  const hexhook = spreadOf(variants.hexhook?.runs ?? [], "perSecond");
+  const columns = Object.entries(COLUMNS).filter(([, { field, ratio }]) =>
+    ratio
+      ? hexhook !== null && list.length > 1
+      : list.some(({ runs }) => spreadOf(runs, field) !== null),
+  );
+  const cell = (runs, { field, format, ratio }) => {
+    const spread = spreadOf(runs, ratio ? "perSecond" : field);
+    if (spread === null) {
+      return "";
+    }
+    return ratio
+      ? (spread.median / hexhook.median).toFixed(2)
+      : withSpread(spread, format);
+  };
+  const heading = ["", ...columns.map(([name]) => name)];
+  return [
+    heading,
+    ...list.map(({ label, runs }) => [
+      label,
+      ...columns.map(([, column]) => cell(runs, column)),
+    ]),
+  ];
+}
+
+function aligned(rows) {
+  const widths = rows[0].map((_, column) =>
+    Math.max(...rows.map((row) => row[column].length)),
+  );
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) =>
+          column === 0
+            ? cell.padEnd(widths[column])
+            : cell.padStart(widths[column]),
+        )
+        .join("  "),
+    )
+    .join("\n");
+}
+
+const goalRows = (goals) => [
+  ["figure", "goal", "measured", "reached"],
+  ...goals.map(goalCells),
+];
+
+const settingOf = ({ node, cores, seconds, rounds, pinned }) =>
+  `${rounds === 1 ? `one round` : `medians of ${rounds} rounds`} of ${seconds} s${rounds === 1 ? "" : " (smallest–largest)"}, 1 KiB bodies, Node ${node.slice(1)}, ${cores} cores${pinned ? ", server on one core, load on another" : ", nothing pinned"}`;
+
+/** Measurements that cannot be relied on. */
+function doubts({ results }) {
+  const lines = Object.entries(results).flatMap(([scenario, { variants }]) =>
+    Object.values(variants).flatMap(({ label, runs }) => {
+      const found = new Set(runs.flatMap(warningsOf));
+      return found.size === 0
+        ? []
+        : [`  ${scenario}: ${label}: ${[...found].join("; ")}`];
+    }),
+  );
+  return lines.length === 0 ? [] : ["to be doubted:", ...lines, ""];
+}
+
+export function printReport(run) {
+  console.log(`\n${settingOf(run)}`);
+  for (const [name, result] of Object.entries(run.results)) {
+    if (Object.keys(result.variants).length > 0) {
+      console.log(`\n${name}: ${result.title}\n${aligned(rowsOf(result))}`);
+    }
+  }
+  console.log(`\n${doubts(run).join("\n")}`);
+  console.log(aligned(goalRows(run.goals)));
+}
+
+/** A table as prettier writes it. */
+function markdown(rows) {
+  const widths = rows[0].map((_, column) =>
+    Math.max(3, ...rows.map((row) => row[column].length)),
+  );
+  const line = (cells) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`;
+  const [heading, ...body] = rows;
+  const rule = widths.map((width) => "-".repeat(width));
+  return [line(heading), line(rule), ...body.map(line)].join("\n");
+}
+
+/** Replaces what stands between the two markers of a name. */
+function replaced(text, name, content) {
+  const [start, end] = [`<!-- ${name}: start -->`, `<!-- ${name}: end -->`];
+  const from = text.indexOf(start);
+  const to = text.indexOf(end);
+  if (from === -1 || to < from) {
+    throw new Error(`docs/performance.md has no markers ${start} and ${end}`);
+  }
+  return `${text.slice(0, from + start.length)}\n\n${content}\n\n${text.slice(to)}`;
+}
+
+/** Said beside the figures when the machine had other work. */
+function noise({ results }) {
+  const runs = Object.values(results)
+    .flatMap(({ variants }) => Object.values(variants))
+    .flatMap(({ runs }) => runs)
+    .filter(({ stolen }) => stolen !== undefined);
+  const noisy = runs.filter(({ stolen }) => stolen > STOLEN_LIMIT);
+  return noisy.length === 0
+    ? ""
+    : ` **In doubt:** during ${noisy.length} of ${runs.length} measurements other processes used the server's core.`;
+}
+
+export function writeDocs(run) {
+  const file = path.join(DOCS, "performance.md");
+  const tables = Object.values(run.results)
+    .filter(({ variants }) => Object.keys(variants).length > 0)
+    .map((result) => `**${result.title}**\n\n${markdown(rowsOf(result))}`);
+  const setting = `${settingOf(run)}.${noise(run)}`;
+  let text = readFileSync(file, "utf8");
+  text = replaced(
+    text,
+    "goals",
+    `${setting[0].toUpperCase()}${setting.slice(1)}\n\n${markdown(goalRows(run.goals))}`,
+  );
+  text = replaced(text, "tables", tables.join("\n\n"));
+  writeFileSync(file, text);
+  writeFileSync(path.join(DOCS, "performance.svg"), chartOf(run));
+  console.log("\nwrote docs/performance.md and docs/performance.svg");
+}

@@ -1,0 +1,19 @@
+// The yardstick: node:http, reads the body, verifies the HMAC in constant time, stores nothing.
+import { createServer } from "node:http";
+import { isAuthentic, listen } from "./listen.mjs";
+
+listen(
+  createServer((req, res) => {
+    const chunks = [];
+    req.on("data", (chunk) => chunks.push(chunk));
+    req.on("end", () => {
+      const ok = isAuthentic(req.headers, Buffer.concat(chunks));
+      const answer = ok ? '{"received":true}' : '{"code":"unauthorized"}';
+      res.writeHead(ok ? 200 : 401, {
+        "content-type": "application/json",
+        "content-length": String(answer.length),
+      });
+      res.end(answer);
+    });
+  }),
+);

@@ -1,0 +1,210 @@
+// The scenarios of the benchmark. Each has variants, which are measured in turns (interleaved rounds), or a `run` of its
+// own. `quick`: part of the set that runs when none is asked for. A variant: `server`, how to `open` it, its `load`.
+import { incidents, STORED_EVENTS } from "./incidents.mjs";
+import { memory } from "./memory.mjs";
+import { size } from "./size.mjs";
+import {
+  nextMessage,
+  LOAD_CORE,
+  SERVER_CORE,
+  run,
+  start,
+  stop,
+} from "./children.mjs";
+import path from "node:path";
+
+const LARGE_BODY = 262_144;
+const RIVALS = [
+  "bare",
+  "hexhook",
+  "octokit",
+  "express",
+  "standardwebhooks",
+  "redis",
+  "webhook",
+];
+
+const each = (servers, variant) =>
+  Object.fromEntries(
+    servers.map((server) => [server, { server, ...variant(server) }]),
+  );
+
+const NOOP_HANDLERS = 'export default { "*": () => undefined };\n';
+
+/** A destination over HTTP, in a process of its own on the load's core, and the configuration that delivers to it. */
+async function withDestination() {
+  const child = start(
+    LOAD_CORE,
+    [process.execPath, path.join(import.meta.dirname, "destination.mjs")],
+    { stdio: ["ignore", "ignore", "inherit", "ipc"] },
+  );
+  const { port } = await nextMessage(child, "the destination");
+  const config = `sources: { hex: { destinations: [there] } }
+destinations: { there: { url: "http://127.0.0.1:${port}/", concurrency: 32 } }
+`;
+  return { open: { config }, close: () => stop(child) };
+}
+
+/** Genuine deliveries at a fixed rate, alone and beside forged ones as fast as they come from another address. */
+async function refusals(context) {
+  const { record, servers, measure } = context;
+  const genuine = { rate: 1000, connections: 16 };
+  const flood = { forged: true, connections: 48, address: "127.0.0.2" };
+  for (const name of context.present(RIVALS)) {
+    await context.withServer(name, {}, async (server) => {
+      const { label } = servers[name];
+      record(
+        `${name}, alone`,
+        `${label}, genuine alone`,
+        await measure.measure(server, genuine),
+      );
+      await measure.load(server, { ...flood, seconds: 1 });
+      const [beside, forged] = await Promise.all([
+        measure.measure(server, { ...genuine, warmUp: false }),
+        measure.load(server, flood),
+      ]);
+      record(`${name}, beside`, `${label}, beside forged`, {
+        ...beside,
+        forgedPerSecond: forged.perSecond,
+      });
+    });
+  }
+}
+
+export const SCENARIOS = {
+  kept: {
+    title: "kept connections, 64",
+    quick: true,
+    variants: each(RIVALS, () => ({})),
+  },
+  "kept-16": {
+    title: "kept connections, 16",
+    variants: each(RIVALS, () => ({ load: { connections: 16 } })),
+  },
+  "kept-256": {
+    title: "kept connections, 256",
+    variants: each(RIVALS, () => ({ load: { connections: 256 } })),
+  },
+  "new-connections": {
+    title: "a new connection for each delivery, 64 at once",
+    variants: each(RIVALS, () => ({ load: { fresh: true } })),
+  },
+  "new-connections-fsync-5": {
+    title: "a new connection for each delivery, 64 at once, fsync + 5 ms",
+    quick: true,
+    quickServers: ["bare", "hexhook", "redis"],
+    variants: each(RIVALS, () => ({
+      open: { fsyncMs: 5 },
+      load: { fresh: true },
+    })),
+  },
+  fsync: {
+    title: "slow disk: kept connections, 256",
+    quick: true,
+    quickServers: ["hexhook"],
+    variants: Object.fromEntries(
+      ["hexhook", "redis"].flatMap((server) =>
+        [0, 5, 20].map((ms) => [
+          `${server}-${ms}`,
+          {
+            server,
+            suffix: `fsync + ${ms} ms`,
+            open: { fsyncMs: ms },
+            load: { connections: 256, livez: server === "hexhook" },
+          },
+        ]),
+      ),
+    ),
+  },
+  "two-cores": {
+    title: "kept connections, 64, the server on all cores",
+    quick: true,
+    variants: each(["hexhook", "octokit"], () => ({ open: { anyCore: true } })),
+  },
+  handler: {
+    title: "each event runs a no-op handler and is settled",
+    quick: true,
+    variants: {
+      without: { server: "hexhook", suffix: "without handlers" },
+      handler: {
+        server: "hexhook",
+        suffix: "with a handler",
+        open: { handlers: NOOP_HANDLERS },
+        load: { settle: true },
+      },
+    },
+  },
+  destination: {
+    title: "each event is delivered to an HTTP destination",
+    variants: {
+      destination: {
+        server: "hexhook",
+        suffix: "with an HTTP destination",
+        around: withDestination,
+        load: { settle: true },
+      },
+    },
+  },
+  refusals: {
+    title: "1,000 genuine deliveries a second beside forged ones",
+    run: refusals,
+  },
+  large: {
+    title: "bodies of 256 KiB",
+    quick: true,
+    quickServers: ["bare", "hexhook"],
+    variants: each(RIVALS, () => ({ load: { bodyBytes: LARGE_BODY } })),
+    async after({ figures }) {
+      const command = path.join(import.meta.dirname, "hmac-speed.mjs");
+      figures.hmacMbPerSecond = Number(
+        await run(SERVER_CORE, [process.execPath, command]),
+      );
+    },
+  },
+  latency: {
+    title: "latency at a tenth, half and nine tenths of the peak",
+    quick: true,
+    async run(context) {
+      const peak = await context.peak();
+      for (const share of [0.1, 0.5, 0.9]) {
+        await context.withServer("hexhook", {}, async (server) => {
+          const result = await context.measure.measure(server, {
+            rate: peak * share,
+          });
+          context.record(
+            String(share),
+            `Hexhook, ${share} of the peak`,
+            result,
+          );
+        });
+      }
+    },
+  },
+  "slow-disk": {
+    title: "100 deliveries a second, fsync + 20 ms",
+    quick: true,
+    variants: {
+      hexhook: {
+        server: "hexhook",
+        open: { fsyncMs: 20 },
+        load: { rate: 100, livez: true },
+      },
+    },
+  },
+  size,
+  ...incidents,
+  stored: {
+    title: "5,000,000 stored events",
+    variants: {
+      none: { server: "hexhook", suffix: "no stored events" },
+      stored: {
+        server: "hexhook",
+        suffix: "5,000,000 stored events",
+        async around({ stores }) {
+          return { open: { database: await stores.filled(STORED_EVENTS) } };
+        },
+      },
+    },
+  },
+  memory,
+};

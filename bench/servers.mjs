@@ -1,0 +1,267 @@
+// How each server of the benchmark is started. `open` resolves to its port, its processes, and how to stop it.
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import { get } from "node:http";
+import { connect } from "node:net";
+import path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  ALL_CORES,
+  nextMessage,
+  SERVER_CORE,
+  start,
+  stop,
+} from "./children.mjs";
+import { freePort } from "./machine.mjs";
+import { SECRET, STANDARD_SECRET } from "./requests.mjs";
+
+export const ADMIN_TOKEN = "bench-admin-token-bench-admin-token-bench";
+const RIVALS = path.join(import.meta.dirname, "rivals");
+const READY_POLL_MS = 4;
+const READY_TIMEOUT_MS = 300_000;
+
+/** Whether a command of the system is there. */
+const has = (command) =>
+  spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
+
+/** The status that a GET answers with; null when there is no answer. */
+function statusOf(port, target) {
+  return new Promise((resolve) => {
+    const req = get({ port, path: target, host: "127.0.0.1", agent: false });
+    req.on("response", (res) => {
+      res.resume();
+      res.on("end", () => resolve(res.statusCode));
+    });
+    req.on("error", () => resolve(null));
+  });
+}
+
+async function until(condition, child, what) {
+  const endsAt = performance.now() + READY_TIMEOUT_MS;
+  while (!(await condition())) {
+    if (child.exitCode !== null || child.signalCode !== null) {
+      throw new Error(`${what} ended before it was ready`);
+    }
+    if (performance.now() > endsAt) {
+      throw new Error(`${what} was not ready in time`);
+    }
+    await sleep(READY_POLL_MS);
+  }
+}
+
+const isListening = (port) =>
+  new Promise((resolve) => {
+    const socket = connect(port, "127.0.0.1");
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+
+export function createServers({ folder, native, cli }) {
+  let opened = 0;
+
+  const newFolder = () => {
+    opened += 1;
+    const place = path.join(folder, `server-${opened}`);
+    mkdirSync(place);
+    return place;
+  };
+
+  const environment = ({ fsyncMs = 0, env = {} }) => ({
+    ...process.env,
+    HEX_SECRET: SECRET,
+    STANDARD_SECRET,
+    ...(fsyncMs > 0
+      ? { LD_PRELOAD: native.delayFsync, FSYNC_DELAY_MS: String(fsyncMs) }
+      : {}),
+    ...env,
+  });
+
+  const coreOf = ({ anyCore = false }) => (anyCore ? ALL_CORES : SERVER_CORE);
+
+  /** One of bench/rivals: a process of Node that reports its port. */
+  const rival = (name) => async (options) => {
+    const child = start(
+      coreOf(options),
+      [process.execPath, path.join(RIVALS, `${name}.mjs`)],
+      {
+        env: { NODE_ENV: "production", ...environment(options) },
+        stdio: ["ignore", "ignore", "inherit", "ipc"],
+      },
+    );
+    const { port } = await nextMessage(child, name);
+    return { port, pids: [child.pid], stop: () => stop(child) };
+  };
+
+  async function hexhook(options) {
+    const place = newFolder();
+    const [port, adminPort] = [await freePort(), await freePort()];
+    const database = options.database ?? path.join(place, "hexhook.db");
+    const handlers = path.join(place, "handlers.mjs");
+    writeFileSync(handlers, options.handlers ?? "export default {};\n");
+    if (options.config !== undefined) {
+      writeFileSync(path.join(place, "hexhook.yaml"), options.config);
+    }
+    const log = openSync(path.join(place, "stderr.log"), "w");
+    const startedAt = performance.now();
+    const child = start(coreOf(options), [process.execPath, cli, "serve"], {
+      cwd: place,
+      env: {
+        ...environment(options),
+        HOST: "127.0.0.1",
+        PORT: String(port),
+        ADMIN_PORT: String(adminPort),
+        ADMIN_TOKEN,
+        DRAIN_SECONDS: "0",
+        LOG_LEVEL: "warn",
+        DATABASE_URL: `sqlite:${database}`,
+        ...(options.config === undefined
+          ? { HANDLERS: handlers }
+          : { HEXHOOK_CONFIG: path.join(place, "hexhook.yaml") }),
+        ...options.env,
+      },
+      stdio: ["ignore", "ignore", log],
+    });
+    await until(
+      async () => (await statusOf(port, "/readyz")) === 200,
+      child,
+      `hexhook (see ${path.join(place, "stderr.log")})`,
+    );
+    const readyMs = performance.now() - startedAt;
+    const pids = [child.pid];
+    return {
+      port,
+      adminPort,
+      database,
+      readyMs,
+      pids,
+      stop: () => stop(child),
+    };
+  }
+
+  async function redisBullmq(options) {
+    const place = newFolder();
+    const port = await freePort();
+    const redis = start(
+      coreOf(options),
+      [
+        "redis-server",
+        ...["--bind", "127.0.0.1", "--port", String(port), "--dir", place],
+        ...["--appendonly", "yes", "--appendfsync", "always", "--save", ""],
+      ],
+      { env: environment(options), stdio: "ignore" },
+    );
+    await until(() => isListening(port), redis, "redis-server");
+    const env = { REDIS_PORT: String(port) };
+    const server = await rival("redis-bullmq")({ ...options, env });
+    return {
+      ...server,
+      pids: [...server.pids, redis.pid],
+      async stop() {
+        await server.stop();
+        await stop(redis);
+      },
+    };
+  }
+
+  async function debianWebhook(options) {
+    const place = newFolder();
+    const port = await freePort();
+    const hooks = path.join(place, "hooks.json");
+    writeFileSync(
+      hooks,
+      JSON.stringify([
+        {
+          id: "hex",
+          "execute-command": "/bin/true",
+          "trigger-rule-mismatch-http-response-code": 401,
+          "trigger-rule": {
+            match: {
+              type: "payload-hmac-sha256",
+              secret: SECRET,
+              parameter: { source: "header", name: "X-Hub-Signature-256" },
+            },
+          },
+        },
+      ]),
+    );
+    const child = start(
+      coreOf(options),
+      [
+        "webhook",
+        ...["-hooks", hooks, "-ip", "127.0.0.1", "-port", String(port)],
+        ...["-urlprefix", "webhooks"],
+      ],
+      { env: environment(options), stdio: "ignore" },
+    );
+    await until(() => isListening(port), child, "webhook");
+    return { port, pids: [child.pid], stop: () => stop(child) };
+  }
+
+  /** `mostPerSecond`: what it can answer at most, so that enough requests are made beforehand. */
+  const servers = {
+    bare: {
+      label: "bare node:http, verifies",
+      scheme: "hex",
+      mostPerSecond: 45_000,
+      open: rival("bare"),
+    },
+    hexhook: {
+      label: "Hexhook",
+      scheme: "hex",
+      mostPerSecond: 25_000,
+      open: hexhook,
+    },
+    octokit: {
+      label: "@octokit/webhooks",
+      scheme: "github",
+      mostPerSecond: 25_000,
+      open: rival("octokit"),
+    },
+    express: {
+      label: "Express",
+      scheme: "hex",
+      mostPerSecond: 15_000,
+      open: rival("express"),
+    },
+    standardwebhooks: {
+      label: "standardwebhooks in Express",
+      scheme: "standard",
+      mostPerSecond: 12_000,
+      open: rival("standardwebhooks"),
+    },
+    redis: {
+      label: "Express + Redis + BullMQ",
+      scheme: "hex",
+      mostPerSecond: 10_000,
+      open: redisBullmq,
+      missing: has("redis-server") ? undefined : "apt-get install redis-server",
+    },
+    webhook: {
+      label: "webhook (Debian)",
+      scheme: "github",
+      mostPerSecond: 10_000,
+      open: debianWebhook,
+      missing: has("webhook") ? undefined : "apt-get install webhook",
+    },
+  };
+  return servers;
+}
+
+/** Installs what the rivals need, once. */
+export function installRivals() {
+  if (existsSync(path.join(RIVALS, "node_modules", "bullmq"))) {
+    return;
+  }
+  console.log("installing the rivals' packages in bench/rivals");
+  const { status } = spawnSync(
+    "npm",
+    ["ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+    { cwd: RIVALS, stdio: ["ignore", "ignore", "inherit"] },
+  );
+  if (status !== 0) {
+    throw new Error("npm ci failed in bench/rivals: see above");
+  }
+}

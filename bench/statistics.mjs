@@ -1,0 +1,17 @@
+// Medians and spreads.
+export const median = (values) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
+
+/** The median of a field of the runs with its smallest and largest value; null when no run has it. */
+export function spreadOf(runs, field) {
+  const values = runs
+    .map((run) => field.split(".").reduce((value, name) => value?.[name], run))
+    .filter((value) => typeof value === "number");
+  return values.length === 0
+    ? null
+    : {
+        median: median(values),
+        min: Math.min(...values),
+        max: Math.max(...values),
+      };
+}
