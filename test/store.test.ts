@@ -6,7 +6,7 @@ import type {
 } from "../src/store/records.ts";
 import type { ClaimedDelivery, DeliveryState } from "../src/domain/delivery.ts";
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { symlinkSync, writeFileSync } from "node:fs";
+import { statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import path from "node:path";
 import type { AuditDraft } from "../src/audit/entry.ts";
@@ -19,6 +19,7 @@ import { asStoreError } from "../src/store/sqlite/store-error.ts";
 import {
   SIGNING_KEY,
   WEBHOOK_REQUEST,
+  eventually,
   readTrail,
   sqliteUrl,
   temporaryFolder,
@@ -893,9 +894,28 @@ describe.each(KINDS)("$name", ({ open }) => {
     for (let n = 0; n < 400; n += 1) {
       await store.record(record(`e${n}`, { mac: n % 256, body }));
     }
-    const { statSync } = await import("node:fs");
     expect(statSync(`${file}-wal`).size).toBeLessThan(30_000_000);
     expect(statSync(file).size).toBeGreaterThan(10_000_000);
+    await store.close();
+    folder.remove();
+  });
+
+  it("shrinks its log again, also when nothing more is written, once a reader has gone that kept it from being used again", async () => {
+    const folder = temporaryFolder();
+    const file = path.join(folder.path, "hexhook.db");
+    const store = await open(folder.path, "w", () => 1);
+    await store.append(draft("server.started"));
+    const reader = openFile(file);
+    reader.exec("BEGIN");
+    reader.prepare("SELECT count(*) FROM event").get();
+    const body = "x".repeat(500_000);
+    const size = () => statSync(`${file}-wal`).size;
+    for (let n = 0; size() < 40_000_000; n += 1) {
+      await store.record(record(`e${n}`, { mac: n % 256, body }));
+    }
+    reader.close();
+    await eventually(() => size() < 34_000_000);
+    expect(size()).toBeLessThan(34_000_000);
     await store.close();
     folder.remove();
   });
