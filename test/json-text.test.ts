@@ -99,6 +99,23 @@ describe("reading members of a JSON text", () => {
     }
   });
 
+  it("finds every byte that is not plain in long strings, wherever it stands", () => {
+    const room = Buffer.alloc(1000);
+    for (let byte = 0; byte < 0x100; byte += 1) {
+      for (let place = 0; place < 9; place += 1) {
+        const value = Buffer.alloc(150, "x");
+        value[90 + place] = byte;
+        // The body begins anywhere in its memory, as one that was read does.
+        const body = room.subarray(place % 4);
+        let length = body.write('{"x":"', "latin1");
+        length += value.copy(body, length);
+        length += body.write('","id":"e"}', length, "latin1");
+        expectSame(body.subarray(0, length));
+        expectSame(body.subarray(0, 100));
+      }
+    }
+  });
+
   it("does not recurse on deeply nested bodies", () => {
     for (const [open, close] of [
       ["[", "]"],
