@@ -944,7 +944,7 @@ describe("a group commit", () => {
     createGroupCommit(
       {
         transact,
-        lockedOut: () =>
+        lockTimeout: () =>
           new StoreError("locked", { code: "SQLITE_BUSY", fatal: false }),
       },
       options,

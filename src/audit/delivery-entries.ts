@@ -39,7 +39,7 @@ export function outcomeEntry(outcome: {
   });
 }
 
-/** The audit entry for an attempt of which nobody knows how it ended. */
+/** The audit entry for an attempt whose outcome is unknown. */
 export function lostEntry(outcome: {
   lost: LostAttempt;
   next: DeliveryState;

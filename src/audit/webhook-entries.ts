@@ -1,4 +1,5 @@
 import type { RecordOutcome } from "../domain/event.ts";
+import { PROBLEMS } from "../errors.ts";
 import type { AuditAction, AuditDraft, AuditMetadata } from "./entry.ts";
 
 /** What the entries of a request to a source tell of it, whatever became of it. */
@@ -31,6 +32,18 @@ const ACTIONS = {
   replayed_conflict: "webhook.replayed",
 } as const satisfies Record<RecordOutcome, AuditAction>;
 
+/** The statuses of the responses whose entries are written with the record. */
+export const RECORDED_STATUSES = {
+  accepted: 200,
+  duplicate: 200,
+  conflict: PROBLEMS.event_id_conflict.status,
+} as const satisfies Partial<Record<RecordOutcome, number>>;
+
+/** Who a verified request of a source is, in its entries. */
+export function sourceUserId(source: string): string {
+  return `source:${source}`;
+}
+
 /** The entry of an event that was recorded, or known before. `deliveries`: how many were written with it. */
 export function recordedEntry(
   request: WebhookRequest,
@@ -46,7 +59,7 @@ export function recordedEntry(
   return webhookEntry(request, {
     at,
     action: ACTIONS[outcome],
-    userId: `source:${request.source}`,
+    userId: sourceUserId(request.source),
     metadata: {
       keyId,
       eventId,

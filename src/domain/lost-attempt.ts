@@ -1,7 +1,7 @@
 import type { DeliveryState } from "./delivery.ts";
 import type { Destination } from "./destination.ts";
 
-/** So many deaths of the process during attempts of one delivery are put down to it. */
+/** After this many process deaths during its attempts, a delivery is given up. */
 const MAX_CRASHES = 5;
 
 /**

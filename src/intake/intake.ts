@@ -6,6 +6,7 @@ import type { AuditDraft, AuditMetadata } from "../audit/entry.ts";
 import {
   recordedEntry,
   rejectedEntry,
+  sourceUserId,
   type WebhookRequest,
 } from "../audit/webhook-entries.ts";
 import { judgeWindow, skewSeconds } from "../domain/replay-window.ts";
@@ -90,7 +91,7 @@ export function createIntake(
       };
     }
     const { keyId, signedAt, id, type, replayKey } = verified;
-    const userId = `source:${source.name}`;
+    const userId = sourceUserId(source.name);
 
     const skew = signedAt === null ? undefined : skewSeconds(now, signedAt);
     if (skew !== undefined) {

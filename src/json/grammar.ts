@@ -32,7 +32,7 @@ const ESCAPES: readonly number[] = [...Buffer.from('"\\/bfnrt')];
 const UNICODE = 0x75;
 const HEX = /^[\da-f]{4}$/i;
 
-/** Only what lies behind so many bytes of a string is looked at in fours. */
+/** Bytes of a string that are scanned one by one, before four at a time. */
 const SHORT_STRING = 64;
 
 /** The position that stands for a syntax error. */
@@ -255,8 +255,8 @@ function wordsOf(text: Buffer): Words {
 }
 
 /**
- * Four bytes at a time, which takes a third of the time: the first position from `at` on that may not be plain text of a
- * string, or that is not at the beginning of four.
+ * Returns the first position from `at` that is unaligned or may not be plain string text. Four bytes at a time take a third
+ * of the time.
  */
 function skipPlainWords({ words, start }: Words, at: number): number {
   let i = (at - start) >> 2;

@@ -1,9 +1,9 @@
 import type { Commit } from "./port.ts";
 
-/** Those who are told what each transaction changed. */
+/** The listeners for commits. */
 export interface CommitListeners {
   readonly add: (listener: (commit: Commit) => void) => void;
-  readonly tell: (commit: Commit) => void;
+  readonly notify: (commit: Commit) => void;
 }
 
 export function createCommitListeners(): CommitListeners {
@@ -12,7 +12,7 @@ export function createCommitListeners(): CommitListeners {
     add(listener) {
       listeners.push(listener);
     },
-    tell(commit) {
+    notify(commit) {
       for (const listener of listeners) {
         try {
           listener(commit);
@@ -33,14 +33,21 @@ export interface CommitChanges {
   readonly appended: (position: number, line: string) => void;
   /** Inside a transaction: deliveries to this destination may be due once it commits. */
   readonly becomesDue: (destination: string) => void;
-  /** What was gathered since the last call; the next transaction begins. */
+  /** What was gathered; the next transaction begins. */
   readonly take: () => Commit;
+  /** The transaction was rolled back: the next one begins. */
+  readonly discard: () => void;
 }
 
 export function createCommitChanges(): CommitChanges {
   let position = 0;
   let lines: string[] = [];
   let due = new Set<string>();
+
+  function discard(): void {
+    lines = [];
+    due = new Set();
+  }
 
   return {
     appended(at, line) {
@@ -54,9 +61,9 @@ export function createCommitChanges(): CommitChanges {
     },
     take() {
       const commit = { entries: { position, lines }, due };
-      lines = [];
-      due = new Set();
+      discard();
       return commit;
     },
+    discard,
   };
 }

@@ -15,13 +15,13 @@ export interface GroupCommitDeps {
    * with nothing begun, while another process holds the lock.
    */
   readonly transact: (work: () => void) => boolean;
-  /** The error of jobs that have waited too long for the lock. */
-  readonly lockedOut: () => StoreError;
+  /** The error of jobs that have waited too long for the lock; called once for all of a retry. */
+  readonly lockTimeout: () => StoreError;
 }
 
 interface Job {
   readonly bytes: number;
-  readonly since: number;
+  readonly queuedAt: number;
   run(): void;
   committed(): void;
   failed(error: unknown): void;
@@ -30,7 +30,7 @@ interface Job {
 /** A job that writes more than this waits behind those that write less. */
 const LARGE_BYTES = 65_536;
 
-/** How long a job waits for the lock of another process, and how often it is asked for meanwhile, in milliseconds. */
+/** How long a job waits for another process's lock, and how often the lock is retried, in milliseconds. */
 const LOCK_WAIT_MS = 2000;
 const LOCK_RETRY_MS = 5;
 
@@ -44,11 +44,11 @@ export function createGroupCommit(
 ): GroupCommit {
   const small: Job[] = [];
   const large: Job[] = [];
-  let scheduled = false;
+  let isScheduled = false;
 
   function schedule(): void {
-    if (!scheduled) {
-      scheduled = true;
+    if (!isScheduled) {
+      isScheduled = true;
       setImmediate(flush);
     }
   }
@@ -77,10 +77,10 @@ export function createGroupCommit(
   }
 
   function flush(): void {
-    scheduled = false;
+    isScheduled = false;
     const batch = nextBatch();
     if (!commit(batch)) {
-      waitForLock(batch);
+      requeueUntilUnlocked(batch);
     } else if (hasJobs()) {
       schedule();
     }
@@ -113,24 +113,24 @@ export function createGroupCommit(
     return true;
   }
 
-  /** The event loop goes on meanwhile, and no job waits longer than its time, whichever batch it came with. */
-  function waitForLock(batch: readonly Job[]): void {
-    const since = performance.now() - LOCK_WAIT_MS;
+  /** The event loop keeps running, and each job has its own deadline. */
+  function requeueUntilUnlocked(batch: readonly Job[]): void {
+    const cutoff = performance.now() - LOCK_WAIT_MS;
     const all = [...batch, ...small.splice(0), ...large.splice(0)];
-    const late = all.filter((job) => job.since <= since);
+    const late = all.filter((job) => job.queuedAt <= cutoff);
     for (const job of all) {
-      if (job.since > since) {
+      if (job.queuedAt > cutoff) {
         queueOf(job).push(job);
       }
     }
     if (late.length > 0) {
-      const error = deps.lockedOut();
+      const error = deps.lockTimeout();
       for (const job of late) {
         job.failed(error);
       }
     }
     if (hasJobs()) {
-      scheduled = true;
+      isScheduled = true;
       setTimeout(flush, LOCK_RETRY_MS);
     }
   }
@@ -145,7 +145,7 @@ export function createGroupCommit(
         let result: T;
         const job: Job = {
           bytes,
-          since: performance.now(),
+          queuedAt: performance.now(),
           run: () => {
             result = work();
           },

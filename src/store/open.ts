@@ -21,7 +21,7 @@ export async function openStore(
   return openSqliteStore({ ...deps, file: url.file });
 }
 
-/** The same, with threads of its own: what it does holds up nothing in this thread. For a service. */
+/** Like `openStore`, but on two worker threads: the store never blocks the event loop of the caller. For services. */
 export function openStoreOnThreads(
   url: StoreUrl,
   deps: StoreDeps,

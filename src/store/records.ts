@@ -8,7 +8,7 @@ import type { NewEvent, ReplayClaim } from "../domain/event.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import type { WebhookRequest } from "../audit/webhook-entries.ts";
 
-/* Data alone: what a store is asked and says can be sent to another thread. */
+/* Everything a store takes and returns is plain data, so that it can be sent to another thread. */
 
 /** One verified message with everything that is written beside it. */
 export interface EventRecord {
@@ -72,7 +72,7 @@ export interface EventScan {
   readonly limit: number;
 }
 
-/** What a redelivery did, by delivery. `under_way`: an attempt is, or another of its key goes first. */
+/** What a redelivery did, by delivery. `under_way`: an attempt is in flight, or another delivery with its key goes first. */
 export type RedeliveryOutcome = "redelivered" | "under_way" | "unknown";
 
 /** How far a sink of the trail has come. */
@@ -94,7 +94,7 @@ export interface NotedSink extends Pick<SinkPosition, "position"> {
 export interface AuditPurgeRequest {
   /** Entries before this time (unix milliseconds) go, each writer's up to one of its checkpoints. */
   readonly before: number;
-  /** Nothing behind this position goes: a sink has not had it yet. */
+  /** Nothing after this position goes: a sink has not had it yet. */
   readonly upTo: number;
   /** Where the step before left off. */
   readonly from: number;

@@ -2,12 +2,12 @@ import type { Commit } from "../../store/port.ts";
 import type { SinkRow } from "./sink.ts";
 import type { ProgressStore } from "./sink-progress.ts";
 
-/** So many of the newest entries are kept in memory at most, and so many once there are more. */
+/** Above so many entries in memory, only the newest are kept. */
 const MAX_ROWS = 1500;
-const KEPT_ROWS = 1000;
+const ROWS_AFTER_TRIM = 1000;
 
 /** How often the store is asked for entries of other processes, in milliseconds. */
-const ASK_EVERY_MS = 1000;
+const STORE_POLL_MS = 1000;
 
 /** The newest entries of this process, so that a sink which keeps up has them without a query. */
 export interface RecentEntries {
@@ -29,14 +29,14 @@ export function createRecentEntries(
     add({ position, lines }) {
       const last = rows.at(-1);
       if (last !== undefined && last.position !== position - 1) {
-        // Between them is what another process has written.
+        // Another process wrote entries between them.
         rows = [];
       }
       for (const [i, line] of lines.entries()) {
         rows.push({ position: position + i, line });
       }
       if (rows.length > MAX_ROWS) {
-        rows = rows.slice(-KEPT_ROWS);
+        rows = rows.slice(-ROWS_AFTER_TRIM);
       }
     },
     reader() {
@@ -44,11 +44,11 @@ export function createRecentEntries(
       return {
         async readAudit(position, limit) {
           const first = rows[0]?.position ?? Number.POSITIVE_INFINITY;
-          const known = position + 1 - first;
-          if (known >= 0 && known < rows.length) {
-            return rows.slice(known, known + limit);
+          const index = position + 1 - first;
+          if (index >= 0 && index < rows.length) {
+            return rows.slice(index, index + limit);
           }
-          if (known === rows.length && now() - askedAt < ASK_EVERY_MS) {
+          if (index === rows.length && now() - askedAt < STORE_POLL_MS) {
             return [];
           }
           askedAt = now();

@@ -5,9 +5,9 @@ import { makeFolder } from "../make-folder.ts";
 import { type Database, openDatabase } from "./driver.ts";
 import { asStoreError } from "./store-error.ts";
 import { requireCurrentSchema } from "./migrate.ts";
-import { MAX_IDLE_LOG_BYTES } from "./write-ahead-log.ts";
+import { MAX_IDLE_LOG_BYTES } from "./wal-checkpointer.ts";
 
-/** How long a connection waits for another process's transaction, in milliseconds. */
+/** How long a connection waits for another process's transaction, in milliseconds. A store sets 0 once open: see group-commit.ts. */
 const BUSY_TIMEOUT_MS = 2000;
 
 /** Page cache of a connection, in KiB. With SQLite's 2,000, a large store reads the same pages again and again. */

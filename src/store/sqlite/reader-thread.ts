@@ -1,33 +1,34 @@
 import { type MessagePort, workerData } from "node:worker_threads";
 import { serveCalls } from "../thread/serve-calls.ts";
-import { answerMoveLog } from "./log-mover.ts";
 import { openForWriting } from "./open.ts";
-import { createReading } from "./reading.ts";
+import { createQueries } from "./queries.ts";
+import { serveWalCheckpoints } from "./remote-wal-checkpoint.ts";
 import { asStoreError } from "./store-error.ts";
-import { moveLog } from "./write-ahead-log.ts";
+import { checkpointWal } from "./wal-checkpointer.ts";
 
-/* The thread that reads, and moves the write-ahead log, beside the one that writes. */
+/* The thread that reads, and does most of each checkpoint, beside the one that writes. */
 
 interface ReaderData {
   readonly file: string;
   /** Leads to the writer's thread. */
-  readonly logPort: MessagePort;
+  readonly walPort: MessagePort;
 }
 
-const { file, logPort } = workerData as ReaderData;
+const { file, walPort } = workerData as ReaderData;
 
 serveCalls(({ now }) => {
+  // For writing, because checkpoints write.
   const db = openForWriting(file);
-  answerMoveLog(logPort, () => {
+  serveWalCheckpoints(walPort, () => {
     try {
-      moveLog(db);
+      checkpointWal(db);
     } catch (error) {
       throw asStoreError(error);
     }
   });
   return {
     methods: {
-      ...createReading(db, now),
+      ...createQueries(db, now),
       async close() {
         db.close();
       },

@@ -1,9 +1,11 @@
 import { hash as digest } from "node:crypto";
 import type { EventRecord } from "../records.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
-import { recordedEntry } from "../../audit/webhook-entries.ts";
+import {
+  RECORDED_STATUSES,
+  recordedEntry,
+} from "../../audit/webhook-entries.ts";
 import type { RecordOutcome } from "../../domain/event.ts";
-import { PROBLEMS } from "../../errors.ts";
 import { type Database, textAsBytes } from "./driver.ts";
 import type { Order } from "./order.ts";
 import type { ReplayClaims } from "./replay-claims.ts";
@@ -13,13 +15,6 @@ interface KnownEvent {
   body_sha256: Uint8Array;
   mac: Uint8Array;
 }
-
-/** Of the responses whose entries are written with the record. */
-const STATUSES = {
-  accepted: 200,
-  duplicate: 200,
-  conflict: PROBLEMS.event_id_conflict.status,
-} as const;
 
 /**
  * Writes claim, event, deliveries and entry inside the caller's transaction, and says what the unique keys decided. Of a
@@ -102,7 +97,7 @@ export function createRecorder(
       deps.append(
         recordedEntry(request, event.receivedAt, {
           outcome,
-          status: STATUSES[outcome],
+          status: RECORDED_STATUSES[outcome],
           keyId: request.keyId,
           eventId: event.id,
           eventType: event.type,

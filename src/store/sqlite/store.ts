@@ -5,8 +5,10 @@ import { createCommitChanges, createCommitListeners } from "../commits.ts";
 import { StoreError } from "../../errors.ts";
 import { createGroupCommit } from "../group-commit.ts";
 import { createAuditWriter } from "./audit-writer.ts";
-import type { MoveLog } from "./log-mover.ts";
-import { createWriteAheadLog } from "./write-ahead-log.ts";
+import {
+  type CheckpointWal,
+  createWalCheckpointer,
+} from "./wal-checkpointer.ts";
 import { createDeliveryTable } from "./deliveries.ts";
 import { createDestinationTable } from "./destinations.ts";
 import { migrate } from "./migrate.ts";
@@ -15,7 +17,7 @@ import { openForReading, openForWriting } from "./open.ts";
 import { createOrder } from "./order.ts";
 import { createPurger } from "./purge.ts";
 import { createAuditPurger } from "./purge-audit.ts";
-import { createReading } from "./reading.ts";
+import { createQueries } from "./queries.ts";
 import { createRecorder } from "./record.ts";
 import { createReplayClaims } from "./replay-claims.ts";
 import { createRedeliverer } from "./redeliver.ts";
@@ -29,8 +31,8 @@ const MAX_BATCH_BYTES = 2_097_152;
 
 export interface SqliteOptions extends StoreDeps {
   readonly file: string;
-  /** Moves most of the write-ahead log on another thread, before the rest of it is moved here; null = there is none. */
-  readonly moveLogFirst?: MoveLog;
+  /** Does most of each checkpoint on another thread; left out: there is none. */
+  readonly checkpointFirst?: CheckpointWal;
 }
 
 /**
@@ -80,8 +82,8 @@ export function openSqliteStore(options: SqliteOptions): Store {
     append,
     becomesDue: changes.becomesDue,
   });
-  const log = createWriteAheadLog(db, file, {
-    moveFirst: options.moveLogFirst ?? null,
+  const wal = createWalCheckpointer(db, file, {
+    checkpointFirst: options.checkpointFirst ?? null,
     onError: (error) => {
       transaction.fail(error);
     },
@@ -91,13 +93,13 @@ export function openSqliteStore(options: SqliteOptions): Store {
     chain,
     writer,
     now,
-    afterCommit: log.afterCommit,
+    afterCommit: wal.afterCommit,
     changes,
-    onCommit: listeners.tell,
+    onCommit: listeners.notify,
     onFatal: options.onFatal,
   });
   const group = createGroupCommit(
-    { transact: transaction.run, lockedOut: transaction.lockedOut },
+    { transact: transaction.run, lockTimeout: transaction.recordLockTimeout },
     { maxBatch: MAX_BATCH, maxBytes: MAX_BATCH_BYTES },
   );
 
@@ -106,14 +108,14 @@ export function openSqliteStore(options: SqliteOptions): Store {
       deliveries.endLeases(now());
     });
     if (!isDone) {
-      throw transaction.lockedOut();
+      throw transaction.recordLockTimeout();
     }
   }
   // From here on the group commit waits for a lock: SQLite would hold up all else meanwhile.
   db.exec("PRAGMA busy_timeout = 0");
 
   return {
-    ...createReading(db, now),
+    ...createQueries(db, now),
     ...withStoreErrors({
       isRepeatCrashDue: async (destination: string, at: number) =>
         deliveries.isRepeatCrashDue(destination, at),
@@ -158,8 +160,8 @@ export function openSqliteStore(options: SqliteOptions): Store {
     },
     onCommit: listeners.add,
     close: async () => {
-      log.close();
       db.close();
+      wal.close();
       lock?.release();
       sinkLease.release();
     },
@@ -179,7 +181,7 @@ export function openSqliteReader(
     db.exec("BEGIN");
   }
   return {
-    ...createReading(db, Date.now),
+    ...createQueries(db, Date.now),
     close: async () => {
       db.close();
     },

@@ -7,8 +7,8 @@ import { startThread, type Thread } from "../thread/thread.ts";
 import { asBuffer } from "./driver.ts";
 import type { SqliteOptions } from "./store.ts";
 
-/** Which thread does what. */
-const THREADS = {
+/** Which thread does what. What a claim follows, and the lease of sinks, is asked of the writer, which has just written it. */
+const THREAD_OF_METHOD = {
   append: "writer",
   checkpoint: "writer",
   claim: "writer",
@@ -44,7 +44,7 @@ type RemoteMethod = Exclude<keyof Store, "record" | "onCommit" | "close">;
  * neither this thread nor each other. Rejects with StoreError where `openSqliteStore` throws it.
  */
 export async function openThreadedSqliteStore(
-  options: Omit<SqliteOptions, "moveLogFirst">,
+  options: Omit<SqliteOptions, "checkpointFirst">,
 ): Promise<Store> {
   const { file, now, onFatal, ...rest } = options;
   const listeners = createCommitListeners();
@@ -59,12 +59,12 @@ export async function openThreadedSqliteStore(
     }
   }
 
-  const deps = { now, onCommit: listeners.tell, onFatal: die };
+  const deps = { now, onCommit: listeners.notify, onFatal: die };
   const { port1, port2 } = new MessageChannel();
-  const start = (module: string, data: object, logPort: MessagePort): Thread =>
+  const start = (module: string, data: object, walPort: MessagePort): Thread =>
     startThread(
       new URL(module, import.meta.url),
-      { workerData: { ...data, file, logPort }, transferList: [logPort] },
+      { workerData: { ...data, file, walPort }, transferList: [walPort] },
       deps,
     );
   const { writer, signingKey, delivers } = rest;
@@ -103,7 +103,7 @@ export async function openThreadedSqliteStore(
   }
 
   const methods = Object.fromEntries(
-    Object.entries(THREADS).map(([name, thread]) => [
+    Object.entries(THREAD_OF_METHOD).map(([name, thread]) => [
       name,
       (...args: unknown[]) => threads[thread].call(name, ...args),
     ]),
@@ -112,14 +112,14 @@ export async function openThreadedSqliteStore(
     ...methods,
     record: threads.writer.record,
     claim: async (request) =>
-      (await methods.claim(request)).map(withBufferedBody),
+      (await methods.claim(request)).map(withBodyAsBuffer),
     onCommit: listeners.add,
     close: () => (closing ??= close()),
   };
 }
 
 /** A message turns each Buffer into a Uint8Array. */
-function withBufferedBody(delivery: ClaimedDelivery): ClaimedDelivery {
+function withBodyAsBuffer(delivery: ClaimedDelivery): ClaimedDelivery {
   const { event } = delivery;
   return { ...delivery, event: { ...event, body: asBuffer(event.body) } };
 }

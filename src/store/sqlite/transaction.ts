@@ -12,13 +12,16 @@ interface TransactionDeps {
   readonly db: Database;
   readonly chain: AuditChain;
   readonly writer: AuditWriter;
-  readonly changes: Pick<CommitChanges, "take">;
+  readonly changes: Pick<CommitChanges, "take" | "discard">;
   readonly onCommit: (commit: Commit) => void;
   readonly now: () => number;
-  /** Moves the write-ahead log when that is due. */
+  /** Checkpoints the write-ahead log when that is due. */
   readonly afterCommit: () => void;
   readonly onFatal: (error: StoreError) => void;
 }
+
+/** How long the last transaction after a failed fsync waits for another process, in milliseconds. */
+const OVERWRITE_WAIT_MS = 2000;
 
 export interface Transaction {
   /**
@@ -27,7 +30,7 @@ export interface Transaction {
    */
   run: (work: () => void) => boolean;
   /** The error of work that another process's lock has kept waiting for too long; noted as an outage. */
-  lockedOut: () => StoreError;
+  recordLockTimeout: () => StoreError;
   /** Notes what went wrong outside a transaction, and gives it as StoreError. */
   fail: (thrown: unknown) => StoreError;
   /**
@@ -48,9 +51,9 @@ export function createTransaction(deps: TransactionDeps): Transaction {
   const commit = db.prepare("COMMIT");
   const outage = createOutage(now);
   let committed = chain.head();
-  let dead: StoreError | null = null;
+  let fatalError: StoreError | null = null;
   // Permanent: a trail that was changed from outside once proves nothing any more, whatever is written after it.
-  let changed = false;
+  let isTampered = false;
 
   /** False while another process holds the lock. */
   function tryBegin(): boolean {
@@ -75,14 +78,14 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       work();
       const head = chain.head();
       if (head.seq !== before.seq && !writer.moveHead(before, head)) {
-        changed = true;
+        isTampered = true;
       }
       commit.run();
       committed = head;
       return true;
     } catch (error) {
       chain.rewind(before);
-      changes.take();
+      changes.discard();
       db.rollback();
       throw error;
     }
@@ -102,6 +105,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
    */
   function overwriteLostFrames(): void {
     try {
+      db.exec(`PRAGMA busy_timeout = ${OVERWRITE_WAIT_MS}`);
       attempt(reportOutage);
     } catch {
       // The disk that failed once may fail again; the frames are overwritten all the same.
@@ -111,8 +115,8 @@ export function createTransaction(deps: TransactionDeps): Transaction {
   function fail(thrown: unknown): StoreError {
     const error = asStoreError(thrown);
     outage.failed(error);
-    if (error.fatal && dead === null) {
-      dead = error;
+    if (error.fatal && fatalError === null) {
+      fatalError = error;
       overwriteLostFrames();
       deps.onFatal(error);
     }
@@ -121,8 +125,8 @@ export function createTransaction(deps: TransactionDeps): Transaction {
 
   return {
     run(work: () => void): boolean {
-      if (dead !== null) {
-        throw dead;
+      if (fatalError !== null) {
+        throw fatalError;
       }
       try {
         const isCommitted = attempt(() => {
@@ -146,7 +150,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       return true;
     },
 
-    lockedOut() {
+    recordLockTimeout() {
       const code = "SQLITE_BUSY";
       const error = new StoreError(
         `another process holds the lock of the store (${code}): end its transaction`,
@@ -163,8 +167,8 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       const intact =
         committed.seq === 0 ||
         (writer.moveHead(committed, committed) && writer.endsIn(chain.head()));
-      changed ||= !intact;
-      return !changed;
+      isTampered ||= !intact;
+      return !isTampered;
     },
   };
 }

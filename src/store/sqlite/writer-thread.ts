@@ -1,10 +1,10 @@
 import { type MessagePort, workerData } from "node:worker_threads";
 import type { StoreDeps } from "../port.ts";
 import { serveCalls } from "../thread/serve-calls.ts";
-import { askToMoveLog } from "./log-mover.ts";
+import { requestWalCheckpoints } from "./remote-wal-checkpoint.ts";
 import { openSqliteStore } from "./store.ts";
 
-/* The thread that writes: the whole store, beside which the reader's thread reads. */
+/* The thread that writes: it has the whole store. The reader's thread reads beside it. */
 
 interface WriterData extends Pick<
   StoreDeps,
@@ -12,14 +12,14 @@ interface WriterData extends Pick<
 > {
   readonly file: string;
   /** Leads to the reader's thread. */
-  readonly logPort: MessagePort;
+  readonly walPort: MessagePort;
 }
 
-const { logPort, ...options } = workerData as WriterData;
+const { walPort, ...options } = workerData as WriterData;
 
 serveCalls(({ now, onCommit, onFatal }) => {
-  const moveLogFirst = askToMoveLog(logPort);
-  const store = openSqliteStore({ ...options, now, onFatal, moveLogFirst });
+  const checkpointFirst = requestWalCheckpoints(walPort);
+  const store = openSqliteStore({ ...options, now, onFatal, checkpointFirst });
   const { record, onCommit: listen, ...methods } = store;
   listen(onCommit);
   return { record, methods };

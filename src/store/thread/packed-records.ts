@@ -74,7 +74,7 @@ export function* unpackRecords({
 }: PackedRecords): Generator<{ id: number; record: EventRecord }> {
   let at = 0;
   let offset = 0;
-  // What each of them is says its place: they come in the order of `add`.
+  // A field is identified by its position: the order is that of `add`.
   const next = (): never => fields[at++] as never;
   const nextBytes = (length: number): Buffer => {
     const from = bytes.byteOffset + offset;

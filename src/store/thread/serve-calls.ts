@@ -1,12 +1,12 @@
 import { parentPort } from "node:worker_threads";
 import type { RecordOutcome } from "../../domain/event.ts";
-import type { StoreError } from "../../errors.ts";
 import type { Commit, EventStore } from "../port.ts";
-import { type Request, type Response, sendable } from "./messages.ts";
+import type { CallerDeps, ThreadRequest, ThreadResponse } from "./messages.ts";
 import { unpackRecords } from "./packed-records.ts";
+import { serializeError } from "./serialized-error.ts";
 
 /** What a thread does for the one that started it. */
-export interface Served {
+export interface ThreadMethods {
   readonly record?: EventStore["record"];
   /** By name. */
   readonly methods: Readonly<
@@ -14,48 +14,49 @@ export interface Served {
   >;
 }
 
-/** What a thread's store takes from the thread that uses it. */
-export interface Caller {
-  /** Its clock, as of its last message. Unix milliseconds. */
-  readonly now: () => number;
-  readonly onCommit: (commit: Commit) => void;
-  readonly onFatal: (error: StoreError) => void;
-}
-
-type Outgoing = { -readonly [Name in keyof Response]: Response[Name] } & {
+type Outgoing = {
+  -readonly [Name in keyof ThreadResponse]: ThreadResponse[Name];
+} & {
   commits: Commit[];
   outcomes: (number | RecordOutcome)[];
-  results: Response["results"][number][];
-  failures: Response["failures"][number][];
+  results: ThreadResponse["results"][number][];
+  failures: ThreadResponse["failures"][number][];
 };
 
 /**
  * Serves the thread that started this one, all answers of a turn in one message. The first call is `open`: it makes what is
  * served from then on.
  */
-export function serveCalls(open: (caller: Caller) => Served): void {
+export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
   const port = parentPort;
   if (port === null) {
     throw new Error("this module runs in a worker thread");
   }
-  let served: Served = { methods: {} };
+  let served: ThreadMethods = { methods: {} };
   let now = 0;
   let response = emptyResponse();
-  let scheduled = false;
+  let isScheduled = false;
 
-  /** Sends after all promises that a commit resolves were looked at, and before the next commit. */
+  /**
+   * Sends once every promise that a commit resolves has run its callbacks, and before the next commit. `nextTick` alone
+   * would run before them.
+   */
   function schedule(): void {
-    if (!scheduled) {
-      scheduled = true;
-      process.nextTick(() => {
-        scheduled = false;
-        port?.postMessage(response);
-        response = emptyResponse();
+    if (!isScheduled) {
+      isScheduled = true;
+      queueMicrotask(() => {
+        process.nextTick(send);
       });
     }
   }
 
-  const caller: Caller = {
+  function send(): void {
+    isScheduled = false;
+    port?.postMessage(response);
+    response = emptyResponse();
+  }
+
+  const caller: CallerDeps = {
     now: () => now,
     onCommit(commit) {
       if (commit.entries.lines.length > 0 || commit.due.size > 0) {
@@ -64,7 +65,7 @@ export function serveCalls(open: (caller: Caller) => Served): void {
       }
     },
     onFatal(error) {
-      response.fatal = sendable(error);
+      response.fatal = serializeError(error);
       schedule();
     },
   };
@@ -76,7 +77,7 @@ export function serveCalls(open: (caller: Caller) => Served): void {
   ): void {
     work
       .then(succeed, (error: unknown) => {
-        response.failures.push({ id, error: sendable(error) });
+        response.failures.push({ id, error: serializeError(error) });
       })
       .finally(schedule);
   }
@@ -93,7 +94,7 @@ export function serveCalls(open: (caller: Caller) => Served): void {
     return found(...(args as never[]));
   }
 
-  port.on("message", (request: Request) => {
+  port.on("message", (request: ThreadRequest) => {
     ({ now } = request);
     const { record } = served;
     if (request.records !== null && record !== undefined) {

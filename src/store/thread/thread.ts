@@ -1,33 +1,25 @@
 import { type Transferable, Worker } from "node:worker_threads";
 import type { RecordOutcome } from "../../domain/event.ts";
 import { asError, StoreError } from "../../errors.ts";
-import type { Commit, EventStore } from "../port.ts";
-import {
-  type Call,
-  received,
-  type Request,
-  type Response,
-  sendable,
+import type { EventStore } from "../port.ts";
+import type {
+  Call,
+  CallerDeps,
+  ThreadRequest,
+  ThreadResponse,
 } from "./messages.ts";
 import { type PackedRecords, RecordPacker } from "./packed-records.ts";
+import { deserializeError, serializeError } from "./serialized-error.ts";
 
 /** A thread that serves a store, as the thread that uses it sees it. Everything rejects with StoreError. */
 export interface Thread {
   /** Calls a method of what the thread serves. */
   readonly call: <T>(method: string, ...args: readonly unknown[]) => Promise<T>;
   readonly record: EventStore["record"];
-  /** Every call rejects with this from now on, those under way too. */
+  /** Every call rejects with this from now on, including calls in flight. */
   readonly fail: (error: StoreError) => void;
   /** Ends the thread, which should have nothing left to do. */
   readonly end: () => Promise<void>;
-}
-
-export interface ThreadDeps {
-  /** Unix milliseconds. */
-  readonly now: () => number;
-  readonly onCommit: (commit: Commit) => void;
-  /** Called when the store cannot be trusted any more, or the thread has died. */
-  readonly onFatal: (error: StoreError) => void;
 }
 
 interface Pending {
@@ -35,14 +27,14 @@ interface Pending {
   readonly reject: (error: StoreError) => void;
 }
 
-/** What these threads make lives for one batch. With Node's 48 MB each takes 10 MB more, and no less time. */
+/** Objects on these threads live for one batch. Node's default of 48 MB costs 10 MB more for each and is no faster. */
 const YOUNG_GENERATION_MB = 4;
 
 /** Starts a thread of a module that calls `serveCalls`. All calls of one turn go over in one message. */
 export function startThread(
   module: URL,
   options: { workerData: unknown; transferList: Transferable[] },
-  deps: ThreadDeps,
+  deps: CallerDeps,
 ): Thread {
   const worker = new Worker(module, {
     ...options,
@@ -64,20 +56,20 @@ export function startThread(
     try {
       send(records, sent);
     } catch {
-      // Nothing was sent. One of the calls has something that no message can have: the others must not fail with it.
+      // Nothing was sent: an argument of one call cannot be cloned. Send the calls one by one, so that only that one fails.
       send(records, []);
       for (const call of sent) {
         try {
           send(null, [call]);
         } catch (error) {
-          take(call.id)?.reject(received(sendable(error)));
+          takePending(call.id)?.reject(deserializeError(serializeError(error)));
         }
       }
     }
   }
 
   function send(records: PackedRecords | null, some: readonly Call[]): void {
-    const request: Request = { now: deps.now(), records, calls: some };
+    const request: ThreadRequest = { now: deps.now(), records, calls: some };
     worker.postMessage(request, records === null ? [] : [records.bytes.buffer]);
   }
 
@@ -97,7 +89,7 @@ export function startThread(
     });
   }
 
-  function take(id: number): Pending | undefined {
+  function takePending(id: number): Pending | undefined {
     const found = pending.get(id);
     pending.delete(id);
     return found;
@@ -122,22 +114,22 @@ export function startThread(
     }
   }
 
-  worker.on("message", (response: Response) => {
+  worker.on("message", (response: ThreadResponse) => {
     const { commits, outcomes, results, failures, fatal } = response;
     for (const commit of commits) {
       deps.onCommit(commit);
     }
     for (let i = 0; i < outcomes.length; i += 2) {
-      take(outcomes[i] as number)?.resolve(outcomes[i + 1] as never);
+      takePending(outcomes[i] as number)?.resolve(outcomes[i + 1] as never);
     }
     for (const { id, value } of results) {
-      take(id)?.resolve(value as never);
+      takePending(id)?.resolve(value as never);
     }
     for (const { id, error } of failures) {
-      take(id)?.reject(received(error));
+      takePending(id)?.reject(deserializeError(error));
     }
     if (fatal !== null) {
-      deps.onFatal(received(fatal));
+      deps.onFatal(deserializeError(fatal));
     }
   });
   worker.on("error", (error) => {

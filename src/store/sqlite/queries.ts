@@ -7,11 +7,11 @@ import { createSinkTable } from "./sinks.ts";
 import { withStoreErrors } from "./store-error.ts";
 
 /** What a store reads outside transactions, which may be done beside its writes. */
-export type Reading = Omit<StoreReader, "close"> &
+export type Queries = Omit<StoreReader, "close"> &
   Pick<DeliveryQueue, "countDeliveries"> &
   Pick<Control, "pausedDestinations" | "sinkPosition" | "notedSinks">;
 
-export function createReading(db: Database, now: () => number): Reading {
+export function createQueries(db: Database, now: () => number): Queries {
   const destinations = createDestinationTable(db);
   const sinks = createSinkTable(db, now);
   return withStoreErrors({

@@ -1,0 +1,121 @@
+import { closeSync, openSync, readSync, realpathSync } from "node:fs";
+import type { Database } from "./driver.ts";
+
+/** Where the wal-index header says how many frames the log holds (https://sqlite.org/walformat.html, section 2.1). */
+const FRAMES_OFFSET = 16;
+
+/** Pages (16 MB) after which the log is checkpointed: larger checkpoints cost less in total. */
+const CHECKPOINT_FRAMES = 4000;
+
+/** Once a reader that kept the log from being used again has gone, its file truncates to this. */
+export const MAX_IDLE_LOG_BYTES = 33_554_432;
+
+/** How long after a checkpoint, and how often, it is tried to cut off a log that is too long, in milliseconds. */
+const TRUNCATE_DELAY_MS = 1000;
+
+/** Checkpoints what is in the log now; resolves when that is in the database file. Rejects with StoreError. */
+export type CheckpointWal = () => Promise<void>;
+
+/** Checkpoints the write-ahead log of a database that is written here. */
+export interface WalCheckpointer {
+  /** To be called after each commit: checkpoints the log when it has grown enough. Throws driver errors. */
+  readonly afterCommit: () => void;
+  /** Call it only once the last connection to the file is closed. */
+  readonly close: () => void;
+}
+
+/**
+ * SQLite would checkpoint by itself, but then a failed fsync would pass unseen and the log would be used again all the same:
+ * here it is an error. `checkpointFirst` does most of a checkpoint beforehand, while commits go on. Errors outside
+ * `afterCommit` go to `onError`.
+ */
+export function createWalCheckpointer(
+  db: Database,
+  file: string,
+  deps: {
+    checkpointFirst: CheckpointWal | null;
+    onError: (error: unknown) => void;
+  },
+): WalCheckpointer {
+  let index: number | null = null;
+  const header = new Uint32Array(1);
+  /** A checkpoint is due when the log has more frames: a reader may keep it from being used again from its start. */
+  let checkpointAbove = CHECKPOINT_FRAMES;
+  let isCheckpointing = false;
+  let truncateTimer: NodeJS.Timeout | undefined;
+
+  function frames(): number {
+    // The index is there from the first write on, and stays the same file while a connection is open. To close any descriptor
+    // of it drops all locks that this process has on it, those of its connections too (POSIX, fcntl).
+    index ??= openSync(`${realpathSync(file)}-shm`, "r");
+    readSync(index, header, 0, 4, FRAMES_OFFSET);
+    return header[0] ?? 0;
+  }
+
+  function checkpoint(): void {
+    checkpointWal(db);
+    checkpointAbove = Math.max(
+      CHECKPOINT_FRAMES,
+      frames() + CHECKPOINT_FRAMES / 4,
+    );
+    truncateTimer ??= setTimeout(truncate, TRUNCATE_DELAY_MS).unref();
+  }
+
+  /** The next write uses a log that was checkpointed whole from its start. Until there is one, it is cut off here. */
+  function truncate(): void {
+    truncateTimer = undefined;
+    try {
+      if (frames() > 2 * CHECKPOINT_FRAMES) {
+        const isBusy = db.pragma("wal_checkpoint(TRUNCATE)") === 1;
+        truncateTimer = isBusy
+          ? setTimeout(truncate, TRUNCATE_DELAY_MS).unref()
+          : undefined;
+        checkpointAbove = isBusy ? checkpointAbove : CHECKPOINT_FRAMES;
+      }
+    } catch (error) {
+      deps.onError(error);
+    }
+  }
+
+  async function checkpointInTwoSteps(
+    checkpointFirst: CheckpointWal,
+  ): Promise<void> {
+    isCheckpointing = true;
+    try {
+      await checkpointFirst();
+      checkpoint();
+    } catch (error) {
+      deps.onError(error);
+    } finally {
+      isCheckpointing = false;
+    }
+  }
+
+  return {
+    afterCommit() {
+      const now = frames();
+      if (now < CHECKPOINT_FRAMES) {
+        checkpointAbove = CHECKPOINT_FRAMES;
+      }
+      if (now <= checkpointAbove || isCheckpointing) {
+        return;
+      }
+      if (deps.checkpointFirst === null) {
+        checkpoint();
+      } else {
+        void checkpointInTwoSteps(deps.checkpointFirst);
+      }
+    },
+    close() {
+      clearTimeout(truncateTimer);
+      if (index !== null) {
+        closeSync(index);
+      }
+    },
+  };
+}
+
+/** Checkpoints as much of the log as no reader needs any more. Throws driver errors. */
+export function checkpointWal(db: Database): void {
+  db.exec("PRAGMA wal_checkpoint(PASSIVE)");
+}
