@@ -41,8 +41,27 @@ interface Share {
   readonly holdings: Set<PoolHolding>;
 }
 
-interface PoolHolding extends Holding {
-  readonly since: number;
+/** A class, because one is made for each body: closures and accessors of its own would cost several times as much. */
+class PoolHolding implements Holding {
+  readonly network: string;
+  onEvict: Holding["onEvict"] = null;
+  /** What is held, in bytes. */
+  size = 0;
+  /** When it began to hold something. */
+  since = 0;
+  readonly #setSize: (holding: PoolHolding, bytes: number) => void;
+
+  constructor(
+    network: string,
+    setSize: (holding: PoolHolding, bytes: number) => void,
+  ) {
+    this.network = network;
+    this.#setSize = setSize;
+  }
+
+  resize(bytes: number): void {
+    this.#setSize(this, bytes);
+  }
 }
 
 /**
@@ -68,27 +87,27 @@ export function createMemoryPool(options: {
     return largest;
   }
 
-  /** The holding to evict for `network`; one of the same network only after EVICT_AFTER_MS. */
-  function victimFor(network: string, except: PoolHolding): PoolHolding | null {
+  /** The holding to evict for another one; one of the same network only after EVICT_AFTER_MS. */
+  function victimFor(asking: PoolHolding): PoolHolding | null {
     const share = largestShare();
     for (const holding of share?.holdings ?? []) {
       if (
-        share?.network === network &&
+        share?.network === asking.network &&
         now() - holding.since < EVICT_AFTER_MS
       ) {
         return null;
       }
-      if (holding !== except && holding.onEvict !== null) {
+      if (holding !== asking && holding.onEvict !== null) {
         return holding;
       }
     }
     return null;
   }
 
-  function makeRoom(bytes: number, network: string, asking: PoolHolding): void {
+  function makeRoom(bytes: number, asking: PoolHolding): void {
     const overloaded = new AppError("unavailable", "overloaded");
     while (held + bytes > maxBytes) {
-      const victim = victimFor(network, asking);
+      const victim = victimFor(asking);
       if (victim === null) {
         throw overloaded;
       }
@@ -106,42 +125,32 @@ export function createMemoryPool(options: {
     return share;
   }
 
+  function setSize(holding: PoolHolding, bytes: number): void {
+    const more = bytes - holding.size;
+    if (more === 0) {
+      return;
+    }
+    if (more > 0 && held + more > maxBytes) {
+      makeRoom(more, holding);
+    }
+    const share = shareOf(holding.network);
+    if (holding.size === 0) {
+      holding.since = now();
+      share.holdings.add(holding);
+    }
+    held += more;
+    share.bytes += more;
+    holding.size = bytes;
+    if (bytes === 0) {
+      share.holdings.delete(holding);
+    }
+    if (share.holdings.size === 0) {
+      shares.delete(holding.network);
+    }
+  }
+
   return {
     held: () => held,
-    hold(address) {
-      let size = 0;
-      let since = 0;
-      const network = networkOf(address);
-      const holding: PoolHolding = {
-        onEvict: null,
-        get since() {
-          return since;
-        },
-        resize(bytes) {
-          const more = bytes - size;
-          if (more === 0) {
-            return;
-          }
-          if (more > 0 && held + more > maxBytes) {
-            makeRoom(more, network, holding);
-          }
-          const share = shareOf(network);
-          if (size === 0) {
-            since = now();
-            share.holdings.add(holding);
-          }
-          held += more;
-          share.bytes += more;
-          size = bytes;
-          if (size === 0) {
-            share.holdings.delete(holding);
-          }
-          if (share.holdings.size === 0) {
-            shares.delete(network);
-          }
-        },
-      };
-      return holding;
-    },
+    hold: (address) => new PoolHolding(networkOf(address), setSize),
   };
 }

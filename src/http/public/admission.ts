@@ -1,5 +1,9 @@
 import { AppError } from "../../errors.ts";
-import { createMemoryPool, type Holding } from "../connection/memory-pool.ts";
+import {
+  createMemoryPool,
+  type Holding,
+  type MemoryPool,
+} from "../connection/memory-pool.ts";
 import type { Scheduler } from "../connection/scheduler.ts";
 
 /** Bounds what is in flight at once, so that overload gives a 503 instead of exhausting memory. */
@@ -33,8 +37,7 @@ export function createAdmission(
   let waiting = 0;
 
   return {
-    hold: (address) =>
-      new BodyHolding(small.hold(address), () => large.hold(address)),
+    hold: (address) => new BodyHolding(address, small, large),
     async work(bytes, work) {
       if (waiting >= maxWaiting) {
         throw new AppError("unavailable", "overloaded");
@@ -53,13 +56,15 @@ export function createAdmission(
 
 /** Moves to the pool of large bodies when it turns out to be one. */
 class BodyHolding implements Holding {
-  readonly #holdLarge: () => Holding;
+  readonly #address: string;
+  readonly #large: MemoryPool;
   #holding: Holding;
   #isLarge = false;
 
-  constructor(small: Holding, holdLarge: () => Holding) {
-    this.#holding = small;
-    this.#holdLarge = holdLarge;
+  constructor(address: string, small: MemoryPool, large: MemoryPool) {
+    this.#address = address;
+    this.#large = large;
+    this.#holding = small.hold(address);
   }
 
   resize(bytes: number): void {
@@ -67,7 +72,7 @@ class BodyHolding implements Holding {
       const { onEvict } = this.#holding;
       this.#holding.resize(0);
       this.#isLarge = true;
-      this.#holding = this.#holdLarge();
+      this.#holding = this.#large.hold(this.#address);
       this.#holding.onEvict = onEvict;
     }
     this.#holding.resize(bytes);
