@@ -6,7 +6,7 @@ import { AppError, asError, StoreError } from "../errors.ts";
 import { contextOf } from "./request-context.ts";
 import { createExpressApp, type PlainExpress } from "./express-app.ts";
 import { createHealth } from "./health.ts";
-import { createReceive, ENDPOINT, type ReceiveDeps } from "./public/receive.ts";
+import { createReceive, type ReceiveDeps } from "./public/receive.ts";
 import { respondProblem } from "./problem-response.ts";
 import type { Reject } from "./reject.ts";
 
@@ -26,7 +26,7 @@ export function createPublicApp(
   const plain = createExpressApp();
   const { app } = plain;
   begin(plain, deps);
-  app.all(ENDPOINT, createReceive(deps.receive, deps));
+  app.use(createReceive(deps.receive, deps));
   finish(plain, deps);
   return plain;
 }

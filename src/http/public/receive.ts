@@ -11,7 +11,7 @@ import { respondJson } from "../json-response.ts";
 import type { Admission } from "./admission.ts";
 
 /** Exact: matched against the path as it was sent, so that no decoding makes two paths one. */
-export const ENDPOINT = /^\/webhooks\/([a-z0-9][a-z0-9-]{0,63})$/;
+const ENDPOINT = /^\/webhooks\/([a-z0-9][a-z0-9-]{0,63})$/;
 
 export interface ReceiveDeps {
   readonly source: (name: string) => Source | undefined;
@@ -23,7 +23,10 @@ export interface ReceiveDeps {
   readonly storedHeaders: (req: IncomingMessage) => string;
 }
 
-/** `POST /webhooks/:source`: rejects what it can without the body, then reads the body, then calls the intake. */
+/**
+ * `POST /webhooks/:source`: rejects what it can without the body, then reads the body, then calls the intake. For
+ * `app.use`: as a route, Express would match and decode the path again, and walk a stack for this one handler.
+ */
 export function createReceive(
   deps: ReceiveDeps,
   options: { maxBodyBytes: number },
@@ -63,9 +66,9 @@ export function createReceive(
     }
   }
 
-  return async (req, res) => {
-    const context = contextOf(res);
-    const source = deps.source(ENDPOINT.exec(context.resource)?.[1] ?? "");
+  async function receive(context: RequestContext, name: string): Promise<void> {
+    const { req, res } = context;
+    const source = deps.source(name);
     if (source === undefined) {
       throw new AppError("not_found", "unknown_source");
     }
@@ -94,5 +97,15 @@ export function createReceive(
       const { status, eventId: id } = result;
       respondJson(res, 200, { received: true, status, id });
     }
+  }
+
+  return (_req, res, next) => {
+    const context = contextOf(res);
+    const name = ENDPOINT.exec(context.resource)?.[1];
+    if (name === undefined) {
+      next();
+      return;
+    }
+    return receive(context, name);
   };
 }
