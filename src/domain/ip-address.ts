@@ -8,6 +8,10 @@ const MAPPED = /^0:0:0:0:0:ffff:([\da-f]+):([\da-f]+)$/;
  * length.
  */
 export function canonicalAddress(address: string): string {
+  if (!address.includes(":")) {
+    // Asked for each connection: most addresses are IPv4.
+    return address;
+  }
   const [plain = ""] = address.split("%", 1);
   if (!isIPv6(plain)) {
     return plain;

@@ -7,7 +7,7 @@ import {
   type MemoryPool,
   resizeOrGiveUp,
 } from "./memory-pool.ts";
-import { RequestInput } from "./request-input.ts";
+import { type InputOwner, RequestInput } from "./request-input.ts";
 import { StuckClient } from "./stuck-client.ts";
 import type { Scheduler } from "./scheduler.ts";
 
@@ -57,7 +57,7 @@ export function connectionOf(socket: Socket): Connection {
  * One connection and its requests. At most 16 of them are in progress, none is processed after a response that says
  * `Connection: close`, and an exception ends this connection alone.
  */
-export class Connection {
+export class Connection implements InputOwner {
   /** The peer's address, read at accept because a reset socket has none. Null when the peer had already disconnected. */
   readonly peer: string | null;
   /** The newest request. A connection error is attributed to it while its body is incomplete. */
@@ -97,26 +97,7 @@ export class Connection {
       remoteAddress === undefined ? null : canonicalAddress(remoteAddress);
     (socket as AcceptedSocket)[CONNECTION] = this;
     this.#client = new StuckClient(socket, deps.now);
-    socket.on("data", (bytes: Buffer) => {
-      // Only between requests: a body may consist of newlines.
-      if (this.#isIdle()) {
-        this.#client.note(bytes);
-      }
-    });
-    this.#input = new RequestInput(socket, this.address, {
-      scheduler: deps.scheduler,
-      unparsed: deps.unparsed,
-      onOverflow: this.#overflow,
-      onError: (error) => {
-        this.fail(error);
-      },
-      hasRoom: () =>
-        this.#inProgress < MAX_IN_PROGRESS && this.#queued.length === 0,
-      isDone: () => this.#isDone(),
-      isLowPriority: () => this.#isRejection,
-      takeParsedRequest: () => this.#takeParsedRequest(),
-      isReadingBody: () => this.#newest?.complete === false,
-    });
+    this.#input = new RequestInput(socket, this, deps);
   }
 
   get address(): string {
@@ -134,10 +115,10 @@ export class Connection {
     if (this.#closing || !this.#socket.writable) {
       return;
     }
-    if (this.#inProgress >= MAX_IN_PROGRESS || this.#queued.length > 0) {
-      this.#queued.push([req, res]);
-    } else {
+    if (this.hasRoom()) {
       this.#dispatch(req, res);
+    } else {
+      this.#queued.push([req, res]);
     }
   }
 
@@ -188,15 +169,49 @@ export class Connection {
     return this.#client.isStuck(limitMs, this.#isIdle());
   }
 
+  onInput(bytes: Buffer): void {
+    // Only between requests: a body may consist of newlines.
+    if (this.#isIdle()) {
+      this.#client.note(bytes);
+    }
+  }
+
+  hasRoom(): boolean {
+    return this.#inProgress < MAX_IN_PROGRESS && this.#queued.length === 0;
+  }
+
+  /** After the last response only the rest of its own request is read. */
+  isDone(): boolean {
+    return (
+      this.#failed ||
+      !this.#socket.writable ||
+      (this.#closing && this.#newest?.complete !== false)
+    );
+  }
+
+  isLowPriority(): boolean {
+    return this.#isRejection;
+  }
+
+  takeParsedRequest(): IncomingMessage | null {
+    const parsed = this.#parsedRequest;
+    this.#parsedRequest = null;
+    return parsed;
+  }
+
+  isReadingBody(): boolean {
+    return this.#newest?.complete === false;
+  }
+
+  readonly overflow = (): void => {
+    this.#socket.destroy();
+    this.#deps.onOverflow();
+  };
+
   /** Whether no request of it is in the app, or still comes in. */
   #isIdle(): boolean {
     return this.#inProgress === 0 && this.#newest?.complete !== false;
   }
-
-  readonly #overflow = (): void => {
-    this.#socket.destroy();
-    this.#deps.onOverflow();
-  };
 
   #dispatch(req: IncomingMessage, res: ServerResponse): void {
     this.#inProgress += 1;
@@ -240,21 +255,6 @@ export class Connection {
     socket.end(last, () => socket.destroy());
   }
 
-  /** After the last response only the rest of its own request is read. */
-  #isDone(): boolean {
-    return (
-      this.#failed ||
-      !this.#socket.writable ||
-      (this.#closing && this.#newest?.complete !== false)
-    );
-  }
-
-  #takeParsedRequest(): IncomingMessage | null {
-    const parsed = this.#parsedRequest;
-    this.#parsedRequest = null;
-    return parsed;
-  }
-
   /** That of a single request is bounded anyway. */
   #countSize(): void {
     if (this.#released || (this.#inProgress <= 1 && this.#holding === null)) {
@@ -262,6 +262,6 @@ export class Connection {
     }
     this.#holding ??= this.#deps.unparsed.hold(this.address);
     const bytes = this.#inProgress > 1 ? this.#size : 0;
-    resizeOrGiveUp(this.#holding, bytes, this.#overflow);
+    resizeOrGiveUp(this.#holding, bytes, this.overflow);
   }
 }

@@ -19,20 +19,28 @@ export interface RequestInputDeps {
   readonly scheduler: Scheduler;
   /** Memory for unparsed input, shared by all connections. */
   readonly unparsed: MemoryPool;
+}
+
+/** What the input needs of its connection. An object, because a closure for each of these would be made for each connection. */
+export interface InputOwner {
+  /** The address of the peer. */
+  readonly address: string;
+  /** Called with input before it is parsed. */
+  onInput(bytes: Buffer): void;
   /** Called when there is no memory for the input. */
-  readonly onOverflow: () => void;
+  readonly overflow: () => void;
   /** The parser, or something that it called, threw. */
-  readonly onError: (error: unknown) => void;
+  fail(error: unknown): void;
   /** Whether the connection has room for one more request. */
-  readonly hasRoom: () => boolean;
+  hasRoom(): boolean;
   /** Whether further input is discarded. */
-  readonly isDone: () => boolean;
+  isDone(): boolean;
   /** Whether input of this connection is processed after that of others. */
-  readonly isLowPriority: () => boolean;
+  isLowPriority(): boolean;
   /** The request parsed since the last call. */
-  readonly takeParsedRequest: () => IncomingMessage | null;
+  takeParsedRequest(): IncomingMessage | null;
   /** Whether the body of a request in progress is incomplete. */
-  readonly isReadingBody: () => boolean;
+  isReadingBody(): boolean;
 }
 
 /**
@@ -42,6 +50,7 @@ export interface RequestInputDeps {
  */
 export class RequestInput {
   readonly #socket: Socket;
+  readonly #owner: InputOwner;
   readonly #deps: RequestInputDeps;
   readonly #parse: (bytes: Buffer) => void;
   /** Input that is not parsed yet. */
@@ -55,13 +64,11 @@ export class RequestInput {
   /** Whether Node wants to read on. */
   #flowing = true;
   readonly #task: Task = { step: () => this.#turn(), spent: 0 };
-  /** The address of the peer. */
-  readonly #address: string;
 
   /** To be called once the HTTP server has begun to listen to the socket. */
-  constructor(socket: Socket, address: string, deps: RequestInputDeps) {
+  constructor(socket: Socket, owner: InputOwner, deps: RequestInputDeps) {
     this.#socket = socket;
-    this.#address = address;
+    this.#owner = owner;
     this.#deps = deps;
     // Node's HTTP server takes the bytes of a socket by a `data` listener alone, as it does with any Duplex.
     const [parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
@@ -90,7 +97,7 @@ export class RequestInput {
       if (this.#isReady()) {
         this.#deps.scheduler.add(this.#task);
       }
-    } else if (!this.#deps.hasRoom()) {
+    } else if (!this.#owner.hasRoom()) {
       stopReading(this.#socket);
     } else if (this.#flowing) {
       Socket.prototype.resume.call(this.#socket);
@@ -115,10 +122,15 @@ export class RequestInput {
   }
 
   readonly #take = (bytes: Buffer): void => {
-    if (this.#deps.isDone()) {
+    this.#owner.onInput(bytes);
+    if (this.#owner.isDone()) {
       return;
     }
-    if (this.#rest === null && !this.#deps.isLowPriority() && this.#isReady()) {
+    if (
+      this.#rest === null &&
+      !this.#owner.isLowPriority() &&
+      this.#isReady()
+    ) {
       const head = this.#plainHead(bytes);
       if (head !== null) {
         this.#feed(bytes, head);
@@ -143,7 +155,7 @@ export class RequestInput {
 
   /** Parses the next piece. False when there is none, or no room. */
   #step(): boolean {
-    if (this.#deps.isDone()) {
+    if (this.#owner.isDone()) {
       this.#dropRest();
     }
     const rest = this.#rest;
@@ -177,9 +189,9 @@ export class RequestInput {
     try {
       this.#parse(bytes);
     } catch (error) {
-      this.#deps.onError(error);
+      this.#owner.fail(error);
     }
-    const parsed = this.#deps.takeParsedRequest();
+    const parsed = this.#owner.takeParsedRequest();
     if (parsed !== null) {
       this.#headBytes = 0;
       const declared = Number(parsed.headers["content-length"] ?? 0);
@@ -188,7 +200,7 @@ export class RequestInput {
       this.#bodyLeft -= bytes.length;
     }
     this.#bodyLeft = Math.max(0, this.#bodyLeft);
-    if (this.#deps.isReadingBody() || this.#deps.isDone()) {
+    if (this.#owner.isReadingBody() || this.#owner.isDone()) {
       this.#headBytes = 0;
     }
     if (this.#headBytes > 0 || this.#headHolding !== null) {
@@ -209,14 +221,14 @@ export class RequestInput {
   }
 
   #hold(before: Holding | null, bytes: number): Holding {
-    const holding = before ?? this.#deps.unparsed.hold(this.#address);
-    resizeOrGiveUp(holding, bytes, this.#deps.onOverflow);
+    const holding = before ?? this.#deps.unparsed.hold(this.#owner.address);
+    resizeOrGiveUp(holding, bytes, this.#owner.overflow);
     return holding;
   }
 
   /** Whether the parser may be given more. */
   #isReady(): boolean {
-    return this.#flowing && this.#deps.hasRoom();
+    return this.#flowing && this.#owner.hasRoom();
   }
 }
 
