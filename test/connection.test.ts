@@ -2,7 +2,7 @@ import { descriptorLimit } from "../src/cli/system.ts";
 import type { RejectedConnections } from "../src/telemetry/happening.ts";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { Request, Response } from "express";
-import { connect, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { createIsProxy, type TrustProxy } from "../src/http/client-address.ts";
 import {
@@ -11,6 +11,7 @@ import {
   publicLimits,
 } from "../src/http/connection/connection-limits.ts";
 import { createConnections } from "../src/http/connection/connections.ts";
+import { readIntoSharedBuffer } from "../src/http/connection/read-buffer.ts";
 import { BodyBuffer } from "../src/http/body-buffer.ts";
 import { connectionOf } from "../src/http/connection/connection.ts";
 import { respondJson, writeJson } from "../src/http/json-response.ts";
@@ -645,6 +646,36 @@ describe("what a connection throws", () => {
     expect(String(errors[0])).toContain("planted");
     other.socket.write(get("/1"));
     await eventually(() => bodiesIn(other.text).length === 2);
+  });
+});
+
+describe("the shared read buffer", () => {
+  it("takes what accepted sockets read, which rests on internals of Node", async () => {
+    const taken: Buffer[] = [];
+    const copies: string[] = [];
+    let emitted = 0;
+    const server = createServer((socket) => {
+      socket.on("data", () => {
+        emitted += 1;
+      });
+      readIntoSharedBuffer(socket, (bytes) => {
+        taken.push(bytes);
+        copies.push(bytes.toString());
+        socket.write(bytes);
+      });
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, "127.0.0.1", resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    for (const text of ["first", "other"]) {
+      await exchangeRaw(port, text, (answer) => answer === text);
+    }
+    await new Promise((resolve) => server.close(resolve));
+    expect(emitted).toBe(0);
+    expect(copies).toEqual(["first", "other"]);
+    expect(taken[0]?.buffer).toBe(taken[1]?.buffer);
+    expect(taken[0]?.toString()).toBe("other");
   });
 });
 

@@ -5,6 +5,7 @@ import {
   type MemoryPool,
   resizeOrGiveUp,
 } from "./memory-pool.ts";
+import { readIntoSharedBuffer } from "./read-buffer.ts";
 import type { Task, Scheduler } from "./scheduler.ts";
 
 /**
@@ -88,6 +89,7 @@ export class RequestInput {
       return socket;
     };
     socket.on("data", this.#take);
+    readIntoSharedBuffer(socket, this.#take);
   }
 
   /** Parses buffered input if a slot is free; resumes reading if none is buffered. */
@@ -209,8 +211,12 @@ export class RequestInput {
   }
 
   #keep(bytes: Buffer): void {
-    this.#rest =
-      this.#rest === null ? bytes : Buffer.concat([this.#rest, bytes]);
+    const before = this.#rest;
+    const held = before?.length ?? 0;
+    // Copied, since the next read overwrites the bytes; not into Node's pool, of which a short rest would hold a slab.
+    this.#rest = Buffer.allocUnsafeSlow(held + bytes.length);
+    before?.copy(this.#rest);
+    bytes.copy(this.#rest, held);
     // As long as any of it is left, all of it is held.
     this.#restHolding = this.#hold(this.#restHolding, this.#rest.length);
   }
