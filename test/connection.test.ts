@@ -2,6 +2,10 @@ import { descriptorLimit } from "../src/cli/system.ts";
 import type { RejectedConnections } from "../src/telemetry/happening.ts";
 import { afterEach, describe, expect, it } from "@jest/globals";
 import type { Request, Response } from "express";
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+} from "node:http";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { Duplex } from "node:stream";
 import { createIsProxy, type TrustProxy } from "../src/http/client-address.ts";
@@ -676,6 +680,45 @@ describe("the shared read buffer", () => {
     expect(copies).toEqual(["first", "other"]);
     expect(taken[0]?.buffer).toBe(taken[1]?.buffer);
     expect(taken[0]?.toString()).toBe("other");
+  });
+
+  it("is not what a request keeps of its body, so that the next read changes nothing there", async () => {
+    const bodies = ["a", "b", "c"].map((text) => text.repeat(3000));
+    const requests: IncomingMessage[] = [];
+    let received = 0;
+    const server = createHttpServer((req) => {
+      requests.push(req);
+    });
+    server.on("connection", (socket) => {
+      const [parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
+      readIntoSharedBuffer(socket, (bytes) => {
+        received += bytes.length;
+        parse!(bytes);
+      });
+    });
+    await new Promise<void>((resolve) => {
+      server.listen(0, "127.0.0.1", resolve);
+    });
+    const { port } = server.address() as AddressInfo;
+    let sent = 0;
+    const sockets = bodies.map((body) => {
+      const text = `POST / HTTP/1.1\r\nHost: h\r\nContent-Length: ${body.length}\r\n\r\n${body}`;
+      sent += text.length;
+      const socket = connect(port, "127.0.0.1");
+      socket.write(text);
+      return socket;
+    });
+    // All of them are in memory before any is looked at.
+    await eventually(() => received === sent);
+    const read = await Promise.all(
+      requests.map(async (req) =>
+        Buffer.concat(await req.toArray()).toString(),
+      ),
+    );
+    expect(read.sort()).toEqual(bodies);
+    sockets.forEach((socket) => socket.destroy());
+    server.closeAllConnections();
+    server.close();
   });
 });
 
