@@ -12,7 +12,7 @@ import { setPriority, tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { parseArgs } from "node:util";
-import { canPin, freePort, pinned } from "./machine.mjs";
+import { canPin, freePort, pinned, requireLinux } from "./machine.mjs";
 
 const LIMITS = { rssMb: 250, genuineMs: 250 };
 const ATTACK_MS = 8000;
@@ -569,6 +569,7 @@ async function main() {
   if (unknown.length > 0) {
     throw new Error(`no such attack: ${unknown.join(", ")}`);
   }
+  requireLinux("npm run bench:attacks");
   if (canPin) {
     spawnSync("taskset", ["-acp", "1", String(process.pid)]);
   }

@@ -11,8 +11,8 @@ const HEADING = 44;
 
 const PANELS = [
   {
-    title: "Deliveries a second, 64 kept connections",
-    scenario: "kept",
+    title: "Deliveries a second, 64 keep-alive connections",
+    scenario: "keep-alive",
     field: "perSecond",
   },
   {
@@ -27,7 +27,7 @@ const PANELS = [
   },
   {
     title: "CPU time a delivery, in µs (less is better)",
-    scenario: "kept",
+    scenario: "keep-alive",
     field: "cpuTotal",
   },
 ];

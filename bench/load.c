@@ -1,10 +1,10 @@
 // The load generator of `npm run bench`: one thread, epoll. It sends requests that were made and signed beforehand, so
 // that it costs little beside the server, and reports when it was the limit itself.
 //
-//   load FILE PORT CONNECTIONS SECONDS [fresh] [rate=R] [skip=N] [address=127.0.0.2] [addresses=N] [repeat]
+//   load FILE PORT CONNECTIONS SECONDS [new-connections] [rate=R] [skip=N] [address=127.0.0.2] [addresses=N] [repeat]
 //
 // FILE: requests, each with its length before it (32 bits, little endian).
-// fresh: a new connection for each request, closed when its answer is there. Otherwise connections are kept.
+// new-connections: a new connection for each request, closed when its answer is there. Otherwise connections are kept alive.
 // rate: requests a second (open loop). Latency counts from the time when a request was due, so waiting for a free
 //   connection is not hidden. Without it each connection sends its next request as soon as it has its answer.
 // skip: the first requests of FILE that were sent before. address: the first source address; addresses: how many, in turn.
@@ -61,7 +61,7 @@ static const uint8_t *file_start;
 static uint64_t *offsets; // of the length before each request
 static uint32_t count, next_request, first_request, repeat, rounds_sent;
 static struct connection *connections, **idle;
-static int connection_count, idle_count, epoll, fresh, stopping;
+static int connection_count, idle_count, epoll, new_connections, stopping;
 static struct sockaddr_in server, client;
 static int address_count = 0;
 static uint32_t next_address;
@@ -188,8 +188,8 @@ static void answered(struct connection *c) {
   latencies[latency_count++] = us > UINT32_MAX ? UINT32_MAX : (uint32_t)us;
   if (now <= ends_at) in_time += 1;
   in_flight -= 1;
-  if (fresh || c->closing) {
-    if (!fresh) reconnects += 1;
+  if (new_connections || c->closing) {
+    if (!new_connections) reconnects += 1;
     close_connection(c);
   }
   set_idle(c);
@@ -299,7 +299,7 @@ static double waited_seconds(void) {
 
 int main(int argc, char **argv) {
   if (argc < 5) {
-    fprintf(stderr, "load: usage: load FILE PORT CONNECTIONS SECONDS [fresh] [rate=R] [skip=N] [address=A] [addresses=N] [repeat]\n");
+    fprintf(stderr, "load: usage: load FILE PORT CONNECTIONS SECONDS [new-connections] [rate=R] [skip=N] [address=A] [addresses=N] [repeat]\n");
     return 64;
   }
   double rate = 0, seconds = atof(argv[4]);
@@ -307,7 +307,7 @@ int main(int argc, char **argv) {
   client.sin_family = AF_INET;
   client.sin_addr.s_addr = inet_addr("127.0.0.2");
   for (int i = 5; i < argc; i += 1) {
-    if (strcmp(argv[i], "fresh") == 0) fresh = 1;
+    if (strcmp(argv[i], "new-connections") == 0) new_connections = 1;
     else if (strcmp(argv[i], "repeat") == 0) repeat = 1;
     else if (strncmp(argv[i], "rate=", 5) == 0) rate = atof(argv[i] + 5);
     else if (strncmp(argv[i], "skip=", 5) == 0) first_request = strtoul(argv[i] + 5, NULL, 10);

@@ -10,6 +10,14 @@ export const canPin =
 export const pinned = (core, command) =>
   canPin ? ["taskset", "-c", String(core), ...command] : command;
 
+/** Ends outside Linux: CPU time is read from /proc, and the load uses epoll. */
+export function requireLinux(command) {
+  if (process.platform !== "linux") {
+    console.error(`${command} needs Linux (this is ${process.platform})`);
+    process.exit(1);
+  }
+}
+
 export async function freePort() {
   const server = createServer();
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));

@@ -7,15 +7,15 @@ import { ADMIN_TOKEN } from "./servers.mjs";
 const WARM_UP_SECONDS = 1;
 /** Until a server has answered this many requests, its code is not compiled yet: it is warmed up again. */
 const WARM_UP_REQUESTS = 10_000;
-const MOST_WARM_UPS = 4;
-/** A measurement during which others took more than this share of the server's core is in doubt. */
-export const STOLEN_LIMIT = 0.1;
+const MAX_WARM_UPS = 4;
+/** A measurement during which others took more than this share of the server's core is unreliable. */
+export const FOREIGN_CPU_LIMIT = 0.1;
 const PROBES_PER_SECOND = 20;
 const SETTLED_POLL_MS = 20;
-/** What new connections can reach at most. */
-const FRESH_PER_SECOND = 15_000;
+/** More than any server accepts, so that enough requests are made beforehand. */
+const MAX_NEW_CONNECTIONS_PER_SECOND = 15_000;
 /** Bytes a second that no server here reaches, so that large bodies do not need files of many GB. */
-const MOST_BYTES_PER_SECOND = 600e6;
+const MAX_BYTES_PER_SECOND = 600e6;
 
 export function createMeasure({ native, requests, seconds }) {
   async function runLoad(args, onStart) {
@@ -40,17 +40,17 @@ export function createMeasure({ native, requests, seconds }) {
     };
   }
 
-  /** The load alone. `options`: connections, seconds, rate, fresh, bodyBytes, forged, address. */
+  /** The load alone. `options`: connections, seconds, rate, newConnections, bodyBytes, forged, address. */
   async function load(server, options = {}) {
-    const { connections = 64, fresh = false, rate } = options;
+    const { connections = 64, newConnections = false, rate } = options;
     const { bodyBytes = 1024, forged = false } = options;
     const duration = options.seconds ?? seconds;
-    const most = Math.min(
-      server.mostPerSecond,
-      fresh ? FRESH_PER_SECOND : Infinity,
-      MOST_BYTES_PER_SECOND / bodyBytes,
+    const maxPerSecond = Math.min(
+      server.maxPerSecond,
+      newConnections ? MAX_NEW_CONNECTIONS_PER_SECOND : Infinity,
+      MAX_BYTES_PER_SECOND / bodyBytes,
     );
-    const perSecond = (rate ?? most) * 1.02;
+    const perSecond = (rate ?? maxPerSecond) * 1.02;
     const made = requests.take(server, {
       scheme: server.scheme,
       bodyBytes,
@@ -63,7 +63,7 @@ export function createMeasure({ native, requests, seconds }) {
       server.port,
       connections,
       duration,
-      ...(fresh ? ["fresh", "addresses=8"] : []),
+      ...(newConnections ? ["new-connections", "addresses=8"] : []),
       ...(rate === undefined ? [] : [`rate=${rate}`]),
       ...(options.address === undefined ? [] : [`address=${options.address}`]),
       `skip=${made.skip}`,
@@ -74,12 +74,12 @@ export function createMeasure({ native, requests, seconds }) {
 
   /** As fast as possible, whatever the rate of the measurement. */
   async function warmUp(server, options) {
-    const { bodyBytes, fresh, connections } = options;
-    const times = bodyBytes === undefined ? MOST_WARM_UPS : 1;
+    const { bodyBytes, newConnections, connections } = options;
+    const times = bodyBytes === undefined ? MAX_WARM_UPS : 1;
     let answers = 0;
     for (let i = 0; i < times && answers < WARM_UP_REQUESTS; i += 1) {
       const seconds = WARM_UP_SECONDS;
-      const same = { bodyBytes, fresh, connections };
+      const same = { bodyBytes, newConnections, connections };
       answers += (await load(server, { ...same, seconds })).answers;
     }
   }
@@ -114,14 +114,18 @@ export function createMeasure({ native, requests, seconds }) {
     const endCpu = countCpu(server.pids);
     const busyBefore = busyMsOf(SERVER_CORE);
     const startedAt = performance.now();
-    const result = await load(server, options);
-    if (options.settle) {
-      await settled(server);
+    let result, elapsedMs, cpu, busyMs, livez;
+    try {
+      result = await load(server, options);
+      if (options.settle) {
+        await settled(server);
+      }
+      elapsedMs = performance.now() - startedAt;
+      cpu = endCpu();
+      busyMs = busyMsOf(SERVER_CORE) - busyBefore;
+    } finally {
+      livez = await endProbe?.();
     }
-    const elapsedMs = performance.now() - startedAt;
-    const cpu = endCpu();
-    const busyMs = busyMsOf(SERVER_CORE) - busyBefore;
-    const livez = await endProbe?.();
     const { 200: ok = 0, ...others } = result.statuses;
     const perRequest = (us) => us / Math.max(1, result.answers);
     return {
@@ -134,7 +138,7 @@ export function createMeasure({ native, requests, seconds }) {
         Object.entries(cpu.threads).map(([name, us]) => [name, perRequest(us)]),
       ),
       // What other processes took of the server's core.
-      stolen: Math.max(0, busyMs - cpu.total / 1000) / elapsedMs,
+      foreignCpuShare: Math.max(0, busyMs - cpu.total / 1000) / elapsedMs,
       memoryMb: memoryOf(server.pids[0]),
       ...(options.settle ? { settledPerSecond: ok / (elapsedMs / 1000) } : {}),
       ...(livez === undefined ? {} : { livez }),

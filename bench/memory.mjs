@@ -11,21 +11,28 @@ export const memory = {
     const peak = await context.peak();
     await context.withServer("hexhook", {}, async (server) => {
       const samples = [];
-      const timer = setInterval(
-        () => samples.push(memoryOf(server.pids[0])),
-        SAMPLE_MS,
-      );
+      const timer = setInterval(() => {
+        try {
+          samples.push(memoryOf(server.pids[0]));
+        } catch {
+          // The server has ended: the load reports it.
+          clearInterval(timer);
+        }
+      }, SAMPLE_MS);
       const pieces = Math.ceil(context.memorySeconds / PIECE_SECONDS);
       const results = [];
-      for (let i = 0; i < pieces; i += 1) {
-        results.push(
-          await context.measure.load(server, {
-            rate: peak / 2,
-            seconds: PIECE_SECONDS,
-          }),
-        );
+      try {
+        for (let i = 0; i < pieces; i += 1) {
+          results.push(
+            await context.measure.load(server, {
+              rate: peak / 2,
+              seconds: PIECE_SECONDS,
+            }),
+          );
+        }
+      } finally {
+        clearInterval(timer);
       }
-      clearInterval(timer);
       const fifth = Math.ceil(samples.length / 5);
       context.record("memory", "Hexhook, half the peak", {
         memoryMax: Math.max(...samples),

@@ -1,14 +1,22 @@
-// What a run is told as: lines while it runs, tables at its end, JSON, and the tables and the chart of the documentation.
+// The reports of a run: lines while it runs, tables at its end, JSON, and the tables and the chart of the documentation.
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import path from "node:path";
 import { chartOf } from "./chart.mjs";
-import { goalCells, goalsOf } from "./goals.mjs";
+import { goalCells, goalsOf, isMeasured } from "./goals.mjs";
 import { canPin } from "./machine.mjs";
-import { STOLEN_LIMIT } from "./measure.mjs";
+import { FOREIGN_CPU_LIMIT } from "./measure.mjs";
+import { SCENARIOS } from "./scenarios.mjs";
 import { spreadOf } from "./statistics.mjs";
 
 const DOCS = path.join(import.meta.dirname, "../docs");
+/** Of the JSON file. */
+const FORMAT = 2;
+/** Figures of different machines must not stand in one table. */
+const SAME_IN_ALL_PARTS = ["node", "cpu", "cores", "pinned"];
+
+const SCRIPTS_RUN_ONCE =
+  "scenarios with a script of their own once (`start`: three times)";
 
 const ms = (value) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
 const count = (value) => Math.round(value).toLocaleString("en");
@@ -27,7 +35,7 @@ export function reportLine(label, result) {
     result.cpuTotal,
     (v) => `CPU ${v.toFixed(0)} µs (main ${result.cpuMain.toFixed(0)})`,
   );
-  add(result.memoryMax, (v) => `${v.toFixed(0)} MB at most`);
+  add(result.memoryMax, (v) => `max ${v.toFixed(0)} MB`);
   add(
     result.diskBytes,
     (v) =>
@@ -55,22 +63,64 @@ function warningsOf(result) {
       others.map(([code, number]) => `${number} × ${code}`).join(", "),
     errors > 0 && `${errors} errors: ${firstError}`,
     unanswered > 0 && `${unanswered} unanswered`,
-    result.stolen > STOLEN_LIMIT &&
-      `other processes had ${Math.round(result.stolen * 100)}% of the core`,
+    result.foreignCpuShare > FOREIGN_CPU_LIMIT &&
+      `other processes had ${Math.round(result.foreignCpuShare * 100)}% of the core`,
   ].filter((text) => typeof text === "string");
 }
 
 /** Everything that is known about a run, as it goes into the JSON file. */
-export function describeRun({ results, figures }, options) {
+export function describeRun({ results, figures }, { seconds, rounds }) {
+  const at = new Date().toISOString();
   return {
-    at: new Date().toISOString(),
+    format: FORMAT,
     node: process.version,
     cpu: cpus()[0]?.model.trim() ?? "unknown",
     cores: cpus().length,
     kernel: release(),
     pinned: canPin,
-    seconds: options.seconds,
-    rounds: options.rounds,
+    parts: [{ at, seconds, rounds }],
+    figures,
+    goals: goalsOf({ results, figures }),
+    results,
+  };
+}
+
+function readRun(file) {
+  let run;
+  try {
+    run = JSON.parse(readFileSync(file, "utf8"));
+  } catch (error) {
+    throw new Error(`cannot read ${file}: ${error.message}`, { cause: error });
+  }
+  if (run?.format !== FORMAT) {
+    throw new Error(`${file} was not written by --json of this version`);
+  }
+  return run;
+}
+
+/** One run of several JSON files, all of one machine. Of a scenario that several have, the last file counts. */
+export function mergeRuns(files) {
+  const runs = files.map(readRun);
+  const [first] = runs;
+  runs.forEach((run, index) => {
+    const other = SAME_IN_ALL_PARTS.find((name) => run[name] !== first[name]);
+    if (other !== undefined) {
+      throw new Error(
+        `${files[0]} and ${files[index]} have different machines or builds of Node (${other}: ${first[other]}, ${run[other]})`,
+      );
+    }
+  });
+  const measured = Object.assign({}, ...runs.map(({ results }) => results));
+  // The order of the scenarios, whatever the order of the files.
+  const results = Object.fromEntries(
+    Object.keys(SCENARIOS)
+      .filter((name) => Object.hasOwn(measured, name))
+      .map((name) => [name, measured[name]]),
+  );
+  const figures = Object.assign({}, ...runs.map((run) => run.figures));
+  return {
+    ...first,
+    parts: runs.flatMap(({ parts }) => parts),
     figures,
     goals: goalsOf({ results, figures }),
     results,
@@ -92,7 +142,7 @@ const COLUMNS = {
   "bytes in the store": { field: "diskBytes", format: count },
   "bytes in the trail": { field: "trailBytes", format: count },
   "bytes written": { field: "writtenBytes", format: count },
-  "MB at most": { field: "memoryMax", format: count },
+  "max MB": { field: "memoryMax", format: count },
 };
 
 const withSpread = ({ median, min, max }, format) =>
@@ -150,31 +200,76 @@ const goalRows = (goals) => [
   ...goals.map(goalCells),
 ];
 
-const settingOf = ({ node, cores, seconds, rounds, pinned }) =>
-  `${rounds === 1 ? `one round` : `medians of ${rounds} rounds`} of ${seconds} s${rounds === 1 ? "" : " (smallest–largest)"}, 1 KiB bodies, Node ${node.slice(1)}, ${cores} cores${pinned ? ", server on one core, load on another" : ", nothing pinned"}`;
+/** How a run was measured, in a sentence without its full stop. */
+function settingOf({ node, cores, pinned, parts, results }) {
+  const valuesOf = (field) =>
+    [...new Set(parts.map((part) => part[field]))]
+      .toSorted((a, b) => a - b)
+      .join(" or ");
+  const rounds = valuesOf("rounds");
+  const hasScripts = Object.keys(results).some(
+    (name) => SCENARIOS[name].run !== undefined,
+  );
+  return [
+    rounds === "1"
+      ? `One round of ${valuesOf("seconds")} s`
+      : `Medians of ${rounds} rounds of ${valuesOf("seconds")} s (smallest–largest)`,
+    hasScripts && SCRIPTS_RUN_ONCE,
+    parts.length > 1 && `in ${parts.length} parts`,
+    "1 KiB bodies",
+    `Node ${node.slice(1)}`,
+    `${cores} cores`,
+    pinned ? "server on one core, load on another" : "nothing pinned",
+  ]
+    .filter((text) => text !== false)
+    .join(", ");
+}
 
-/** Measurements that cannot be relied on. */
-function doubts({ results }) {
-  const lines = Object.entries(results).flatMap(([scenario, { variants }]) =>
+/** The failures of a run, each as one line. */
+export const failuresOf = ({ results }) =>
+  Object.entries(results).flatMap(([scenario, { failures }]) =>
+    [...new Set(failures.map((failure) => failure.split("\n")[0]))].map(
+      (failure) => `${scenario}: ${failure}`,
+    ),
+  );
+
+/** A heading and its lines; nothing without lines. */
+const block = (heading, lines) =>
+  lines.length === 0
+    ? ""
+    : `\n${heading}:\n${lines.map((line) => `  ${line}`).join("\n")}`;
+
+function unreliable({ results }) {
+  return Object.entries(results).flatMap(([scenario, { variants }]) =>
     Object.values(variants).flatMap(({ label, runs }) => {
       const found = new Set(runs.flatMap(warningsOf));
       return found.size === 0
         ? []
-        : [`  ${scenario}: ${label}: ${[...found].join("; ")}`];
+        : [`${scenario}: ${label}: ${[...found].join("; ")}`];
     }),
   );
-  return lines.length === 0 ? [] : ["to be doubted:", ...lines, ""];
 }
 
-export function printReport(run) {
+/** `allGoals`: those that were not measured too. */
+export function printReport(run, { allGoals }) {
   console.log(`\n${settingOf(run)}`);
   for (const [name, result] of Object.entries(run.results)) {
     if (Object.keys(result.variants).length > 0) {
       console.log(`\n${name}: ${result.title}\n${aligned(rowsOf(result))}`);
     }
   }
-  console.log(`\n${doubts(run).join("\n")}`);
-  console.log(aligned(goalRows(run.goals)));
+  const goals = allGoals ? run.goals : run.goals.filter(isMeasured);
+  if (goals.length > 0) {
+    console.log(`\n${aligned(goalRows(goals))}`);
+  }
+  for (const text of [
+    block("unreliable", unreliable(run)),
+    block("failed", failuresOf(run)),
+  ]) {
+    if (text !== "") {
+      console.log(text);
+    }
+  }
 }
 
 /** A table as prettier writes it. */
@@ -200,16 +295,24 @@ function replaced(text, name, content) {
   return `${text.slice(0, from + start.length)}\n\n${content}\n\n${text.slice(to)}`;
 }
 
-/** Said beside the figures when the machine had other work. */
-function noise({ results }) {
+/** Stands beside the figures when the machine had other work, or something was not measured. */
+function caveats(run) {
+  const { results } = run;
   const runs = Object.values(results)
     .flatMap(({ variants }) => Object.values(variants))
     .flatMap(({ runs }) => runs)
-    .filter(({ stolen }) => stolen !== undefined);
-  const noisy = runs.filter(({ stolen }) => stolen > STOLEN_LIMIT);
-  return noisy.length === 0
-    ? ""
-    : ` **In doubt:** during ${noisy.length} of ${runs.length} measurements other processes used the server's core.`;
+    .filter(({ foreignCpuShare }) => foreignCpuShare !== undefined);
+  const noisy = runs.filter(
+    ({ foreignCpuShare }) => foreignCpuShare > FOREIGN_CPU_LIMIT,
+  );
+  const failures = failuresOf(run);
+  return [
+    noisy.length > 0 &&
+      ` **Unreliable:** during ${noisy.length} of ${runs.length} measurements other processes used the server's core.`,
+    failures.length > 0 && ` **Failed:** ${failures.join("; ")}.`,
+  ]
+    .filter((text) => text !== false)
+    .join("");
 }
 
 export function writeDocs(run) {
@@ -217,12 +320,12 @@ export function writeDocs(run) {
   const tables = Object.values(run.results)
     .filter(({ variants }) => Object.keys(variants).length > 0)
     .map((result) => `**${result.title}**\n\n${markdown(rowsOf(result))}`);
-  const setting = `${settingOf(run)}.${noise(run)}`;
+  const setting = `${settingOf(run)}.${caveats(run)}`;
   let text = readFileSync(file, "utf8");
   text = replaced(
     text,
     "goals",
-    `${setting[0].toUpperCase()}${setting.slice(1)}\n\n${markdown(goalRows(run.goals))}`,
+    `${setting}\n\n${markdown(goalRows(run.goals))}`,
   );
   text = replaced(text, "tables", tables.join("\n\n"));
   writeFileSync(file, text);

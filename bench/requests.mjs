@@ -98,7 +98,7 @@ export function createRequests(folder) {
     return entry;
   }
 
-  /** Requests that a server has not got yet: \`count\` from \`skip\` on. A new file is made for \`room\` requests. */
+  /** Requests that a server has not got yet: `count` from `skip` on. A new file is made for `room` requests. */
   function take(server, { count, room, ...kind }) {
     const key = JSON.stringify(kind);
     const limit = Math.floor(MAX_FILE_BYTES / (kind.bodyBytes + 400));

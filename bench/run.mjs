@@ -6,31 +6,48 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { LOAD_CORE } from "./children.mjs";
-import { canPin } from "./machine.mjs";
-import { createMeasure, STOLEN_LIMIT } from "./measure.mjs";
+import { canPin, requireLinux } from "./machine.mjs";
+import { createMeasure, FOREIGN_CPU_LIMIT } from "./measure.mjs";
 import { buildNative } from "./native.mjs";
-import { describeRun, printReport, reportLine, writeDocs } from "./report.mjs";
+import {
+  describeRun,
+  failuresOf,
+  mergeRuns,
+  printReport,
+  reportLine,
+  writeDocs,
+} from "./report.mjs";
 import { createRequests } from "./requests.mjs";
-import { SCENARIOS } from "./scenarios.mjs";
+import { SCENARIOS, serversOf } from "./scenarios.mjs";
 import { createServers, installRivals } from "./servers.mjs";
 import { createStores } from "./stores.mjs";
 import { median } from "./statistics.mjs";
 
 const USAGE = `usage: npm run bench -- [options]
+  --list             print the names of the scenarios, and measure nothing
   --all              every scenario (about an hour; needs 5 GB in the temporary folder)
-  --only NAME,...    some scenarios; --list prints their names
+  --only NAME,...    some scenarios, with all their servers (the quick set has some of them)
   --seconds N        length of each measurement (2)
   --rounds N         rounds of each scenario (3)
   --memory-seconds N length of the scenario \`memory\` (600)
   --retries N        repeat a measurement that other processes disturbed (1)
   --cli PATH         dist/cli.js of another build
   --json FILE        write all results
-  --write-docs       write the tables and the chart of docs/performance.md`;
+  --from FILE,...    report the results of earlier --json files, and measure nothing;
+                     of a scenario that several files have, the last one counts
+  --write-docs       write the tables and the chart of docs/performance.md (quick set, --all or --from)
+  --help             print this text
+
+Without --all, --only or --from: the quick set. Scenarios with a script of their own run once
+(\`start\`: three times): --rounds and --retries do not apply to them.
+Set TMPDIR to a folder on the disk to measure: on tmpfs, fsync costs nothing.
+The exit code is 1 if a measurement failed.`;
 
 const OPTIONS = {
   all: { type: "boolean", default: false },
   only: { type: "string" },
   list: { type: "boolean", default: false },
+  help: { type: "boolean", default: false },
   seconds: { type: "string", default: "2" },
   rounds: { type: "string", default: "3" },
   retries: { type: "string", default: "1" },
@@ -40,11 +57,31 @@ const OPTIONS = {
     default: path.join(import.meta.dirname, "../dist/cli.js"),
   },
   json: { type: "string" },
+  from: { type: "string" },
   "write-docs": { type: "boolean", default: false },
 };
 
-function readOptions() {
-  const { values } = parseArgs({ options: OPTIONS });
+function parse() {
+  try {
+    return parseArgs({ options: OPTIONS }).values;
+  } catch (error) {
+    throw new Error(`${error.message}\n\n${USAGE}`, { cause: error });
+  }
+}
+
+/** Documentation of some scenarios would lose the figures of the others. */
+function requireQuickSet(names) {
+  const lacking = Object.keys(SCENARIOS).filter(
+    (name) => SCENARIOS[name].quick && !names.includes(name),
+  );
+  if (lacking.length > 0) {
+    throw new Error(
+      `--write-docs needs the quick set or --all (missing: ${lacking.join(", ")})`,
+    );
+  }
+}
+
+function readOptions(values) {
   const names = Object.keys(SCENARIOS);
   const chosen = values.only?.split(",");
   const unknown = chosen?.filter((name) => !names.includes(name)) ?? [];
@@ -62,6 +99,9 @@ function readOptions() {
     }
     return value;
   };
+  if (values.from !== undefined && (chosen !== undefined || values.all)) {
+    throw new Error("--from measures nothing: leave out --only and --all");
+  }
   const isQuick = chosen === undefined && !values.all;
   return {
     names:
@@ -73,6 +113,7 @@ function readOptions() {
     retries: number("retries", 0),
     cli: path.resolve(values.cli),
     json: values.json,
+    from: values.from?.split(","),
     writeDocs: values["write-docs"],
   };
 }
@@ -95,8 +136,9 @@ function createContext(options, folder) {
     console.log(reportLine(label, result));
   }
 
-  async function withServer(name, open, use) {
-    const server = { ...servers[name], ...(await servers[name].open(open)) };
+  async function withServer(name, serverOptions, use) {
+    const opened = await servers[name].open(serverOptions);
+    const server = { ...servers[name], ...opened };
     try {
       return await use(server);
     } finally {
@@ -107,9 +149,9 @@ function createContext(options, folder) {
   const present = (names) =>
     names.filter((name) => servers[name].missing === undefined);
 
-  /** What Hexhook accepts at most, by the scenario `kept` or measured now. */
+  /** The maximum that Hexhook accepts, by the scenario `keep-alive` or measured now. */
   async function peak() {
-    const runs = results.kept?.variants.hexhook?.runs ?? [
+    const runs = results["keep-alive"]?.variants.hexhook?.runs ?? [
       await withServer("hexhook", {}, (server) => measure.measure(server)),
     ];
     return median(runs.map(({ perSecond }) => perSecond));
@@ -121,22 +163,27 @@ function createContext(options, folder) {
   };
 
   async function runVariant(key, variant) {
-    const { server, suffix, open, load, around } = variant;
+    const { server, suffix, serverOptions, load, prepare } = variant;
     const { label } = servers[server];
     const once = async () => {
-      const more = await around?.(context);
+      const prepared = await prepare?.(context);
+      const options = { ...serverOptions, ...prepared?.serverOptions };
       try {
-        return await withServer(server, { ...open, ...more?.open }, (opened) =>
+        return await withServer(server, options, (opened) =>
           measure.measure(opened, load),
         );
       } finally {
-        await more?.close?.();
+        await prepared?.close?.();
       }
     };
     let result = await once();
-    for (let i = 0; i < retries && result.stolen > STOLEN_LIMIT; i += 1) {
+    for (
+      let i = 0;
+      i < retries && result.foreignCpuShare > FOREIGN_CPU_LIMIT;
+      i += 1
+    ) {
       const again = await once();
-      result = again.stolen < result.stolen ? again : result;
+      result = again.foreignCpuShare < result.foreignCpuShare ? again : result;
     }
     record(key, suffix === undefined ? label : `${label}, ${suffix}`, result);
   }
@@ -150,42 +197,40 @@ function createContext(options, folder) {
       try {
         await work();
       } catch (error) {
-        results[name].failures.push(`${what}: ${error.message}`);
-        console.log(`  not measured: ${what}: ${error.message}`);
+        const failure =
+          what === undefined ? error.message : `${what}: ${error.message}`;
+        results[name].failures.push(failure);
+        console.log(`  not measured: ${failure}`);
       }
     };
     if (scenario.run !== undefined) {
-      await guarded(name, () => scenario.run(context));
+      await guarded(undefined, () => scenario.run(context));
       return;
     }
-    const wanted = Object.entries(scenario.variants).filter(
-      ([, { server }]) =>
-        servers[server].missing === undefined &&
-        (!isQuick || (scenario.quickServers?.includes(server) ?? true)),
+    const chosen = present(serversOf(scenario, isQuick));
+    const wanted = Object.entries(scenario.variants).filter(([, { server }]) =>
+      chosen.includes(server),
     );
     for (let round = 1; round <= rounds; round += 1) {
       for (const [key, variant] of wanted) {
         await guarded(key, () => runVariant(key, variant));
       }
     }
-    await scenario.after?.(context);
+    await guarded("after the rounds", () => scenario.after?.(context));
   }
 
   return { ...context, runScenario };
 }
 
-async function main() {
-  if (process.argv.includes("--help")) {
-    console.log(USAGE);
-    return;
+function printList() {
+  for (const [name, { title, quick }] of Object.entries(SCENARIOS)) {
+    const note = quick ? "" : " (not in the quick set)";
+    console.log(`${name.padEnd(24)} ${title}${note}`);
   }
-  const options = readOptions();
-  if (process.argv.includes("--list")) {
-    for (const [name, { title, quick }] of Object.entries(SCENARIOS)) {
-      console.log(`${name.padEnd(24)} ${title}${quick ? "" : " (--all)"}`);
-    }
-    return;
-  }
+}
+
+/** Measures the chosen scenarios. */
+async function measureAll(options) {
   const folder = mkdtempSync(path.join(tmpdir(), "hexhook-bench-"));
   process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   process.once("SIGINT", () => process.exit(130));
@@ -197,21 +242,60 @@ async function main() {
     console.log("servers are not pinned: that needs taskset and two cores");
   }
   const context = createContext(options, folder);
-  installRivals();
-  const missing = Object.values(context.servers).filter((s) => s.missing);
-  for (const { label, missing: remedy } of missing) {
-    console.log(`${label} is not measured: ${remedy}`);
+  const chosen = Object.entries(context.servers)
+    .filter(([name]) =>
+      options.names.some((scenario) =>
+        serversOf(SCENARIOS[scenario], options.isQuick).includes(name),
+      ),
+    )
+    .map(([, server]) => server);
+  for (const { label, missing } of chosen) {
+    if (missing !== undefined) {
+      console.log(`${label} is not measured: ${missing}`);
+    }
+  }
+  if (chosen.some((s) => s.usesPackages && s.missing === undefined)) {
+    installRivals();
   }
   for (const name of options.names) {
     await context.runScenario(name);
   }
-  const run = describeRun(context, options);
-  printReport(run);
+  return describeRun(context, options);
+}
+
+async function main() {
+  const values = parse();
+  if (values.help) {
+    console.log(USAGE);
+    return;
+  }
+  if (values.list) {
+    printList();
+    return;
+  }
+  const options = readOptions(values);
+  if (options.writeDocs && options.from === undefined) {
+    requireQuickSet(options.names);
+  }
+  let run;
+  if (options.from === undefined) {
+    requireLinux("npm run bench");
+    run = await measureAll(options);
+  } else {
+    run = mergeRuns(options.from);
+    if (options.writeDocs) {
+      requireQuickSet(Object.keys(run.results));
+    }
+  }
+  printReport(run, { allGoals: options.writeDocs });
   if (options.json !== undefined) {
     writeFileSync(options.json, `${JSON.stringify(run, null, 2)}\n`);
   }
   if (options.writeDocs) {
     writeDocs(run);
+  }
+  if (failuresOf(run).length > 0) {
+    process.exitCode = 1;
   }
 }
 

@@ -1,5 +1,7 @@
-// The scenarios of the benchmark. Each has variants, which are measured in turns (interleaved rounds), or a `run` of its
-// own. `quick`: part of the set that runs when none is asked for. A variant: `server`, how to `open` it, its `load`.
+// The scenarios of the benchmark. Each has variants, which take turns in several rounds, or a script of its own (`run`), which
+// runs once and ignores --rounds and --retries; `servers`: those that the script starts (Hexhook alone if not given).
+// `quick`: part of the set that runs without --all and --only; `quickServers`: the servers it then has (all if not given).
+// A variant: `server`, its `serverOptions`, the options of its `load`, and what to `prepare` before the server starts.
 import { incidents, STORED_EVENTS } from "./incidents.mjs";
 import { memory } from "./memory.mjs";
 import { size } from "./size.mjs";
@@ -42,11 +44,11 @@ async function withDestination() {
   const config = `sources: { hex: { destinations: [there] } }
 destinations: { there: { url: "http://127.0.0.1:${port}/", concurrency: 32 } }
 `;
-  return { open: { config }, close: () => stop(child) };
+  return { serverOptions: { config }, close: () => stop(child) };
 }
 
 /** Genuine deliveries at a fixed rate, alone and beside forged ones as fast as they come from another address. */
-async function refusals(context) {
+async function forged(context) {
   const { record, servers, measure } = context;
   const genuine = { rate: 1000, connections: 16 };
   const flood = { forged: true, connections: 48, address: "127.0.0.2" };
@@ -59,47 +61,47 @@ async function refusals(context) {
         await measure.measure(server, genuine),
       );
       await measure.load(server, { ...flood, seconds: 1 });
-      const [beside, forged] = await Promise.all([
+      const [beside, forgery] = await Promise.all([
         measure.measure(server, { ...genuine, warmUp: false }),
         measure.load(server, flood),
       ]);
       record(`${name}, beside`, `${label}, beside forged`, {
         ...beside,
-        forgedPerSecond: forged.perSecond,
+        forgedPerSecond: forgery.perSecond,
       });
     });
   }
 }
 
 export const SCENARIOS = {
-  kept: {
-    title: "kept connections, 64",
+  "keep-alive": {
+    title: "64 keep-alive connections",
     quick: true,
     variants: each(RIVALS, () => ({})),
   },
-  "kept-16": {
-    title: "kept connections, 16",
+  "keep-alive-16": {
+    title: "16 keep-alive connections",
     variants: each(RIVALS, () => ({ load: { connections: 16 } })),
   },
-  "kept-256": {
-    title: "kept connections, 256",
+  "keep-alive-256": {
+    title: "256 keep-alive connections",
     variants: each(RIVALS, () => ({ load: { connections: 256 } })),
   },
   "new-connections": {
     title: "a new connection for each delivery, 64 at once",
-    variants: each(RIVALS, () => ({ load: { fresh: true } })),
+    variants: each(RIVALS, () => ({ load: { newConnections: true } })),
   },
   "new-connections-fsync-5": {
     title: "a new connection for each delivery, 64 at once, fsync + 5 ms",
     quick: true,
     quickServers: ["bare", "hexhook", "redis"],
     variants: each(RIVALS, () => ({
-      open: { fsyncMs: 5 },
-      load: { fresh: true },
+      serverOptions: { fsyncMs: 5 },
+      load: { newConnections: true },
     })),
   },
   fsync: {
-    title: "slow disk: kept connections, 256",
+    title: "slow disk: 256 keep-alive connections",
     quick: true,
     quickServers: ["hexhook"],
     variants: Object.fromEntries(
@@ -109,17 +111,19 @@ export const SCENARIOS = {
           {
             server,
             suffix: `fsync + ${ms} ms`,
-            open: { fsyncMs: ms },
+            serverOptions: { fsyncMs: ms },
             load: { connections: 256, livez: server === "hexhook" },
           },
         ]),
       ),
     ),
   },
-  "two-cores": {
-    title: "kept connections, 64, the server on all cores",
+  "all-cores": {
+    title: "64 keep-alive connections, the server on all cores",
     quick: true,
-    variants: each(["hexhook", "octokit"], () => ({ open: { anyCore: true } })),
+    variants: each(["hexhook", "octokit"], () => ({
+      serverOptions: { anyCore: true },
+    })),
   },
   handler: {
     title: "each event runs a no-op handler and is settled",
@@ -129,7 +133,7 @@ export const SCENARIOS = {
       handler: {
         server: "hexhook",
         suffix: "with a handler",
-        open: { handlers: NOOP_HANDLERS },
+        serverOptions: { handlers: NOOP_HANDLERS },
         load: { settle: true },
       },
     },
@@ -140,14 +144,15 @@ export const SCENARIOS = {
       destination: {
         server: "hexhook",
         suffix: "with an HTTP destination",
-        around: withDestination,
+        prepare: withDestination,
         load: { settle: true },
       },
     },
   },
-  refusals: {
+  forged: {
     title: "1,000 genuine deliveries a second beside forged ones",
-    run: refusals,
+    servers: RIVALS,
+    run: forged,
   },
   large: {
     title: "bodies of 256 KiB",
@@ -186,7 +191,7 @@ export const SCENARIOS = {
     variants: {
       hexhook: {
         server: "hexhook",
-        open: { fsyncMs: 20 },
+        serverOptions: { fsyncMs: 20 },
         load: { rate: 100, livez: true },
       },
     },
@@ -200,11 +205,23 @@ export const SCENARIOS = {
       stored: {
         server: "hexhook",
         suffix: "5,000,000 stored events",
-        async around({ stores }) {
-          return { open: { database: await stores.filled(STORED_EVENTS) } };
+        async prepare({ stores }) {
+          const database = await stores.filled(STORED_EVENTS);
+          return { serverOptions: { database } };
         },
       },
     },
   },
   memory,
 };
+
+/** The servers that a scenario starts. */
+export function serversOf(scenario, isQuick) {
+  if (scenario.run !== undefined) {
+    return scenario.servers ?? ["hexhook"];
+  }
+  const all = Object.values(scenario.variants).map(({ server }) => server);
+  return [...new Set(all)].filter(
+    (server) => !isQuick || (scenario.quickServers?.includes(server) ?? true),
+  );
+}

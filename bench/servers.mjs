@@ -1,6 +1,13 @@
 // How each server of the benchmark is started. `open` resolves to its port, its processes, and how to stop it.
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, openSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  writeFileSync,
+} from "node:fs";
 import { get } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
@@ -19,6 +26,8 @@ export const ADMIN_TOKEN = "bench-admin-token-bench-admin-token-bench";
 const RIVALS = path.join(import.meta.dirname, "rivals");
 const READY_POLL_MS = 4;
 const READY_TIMEOUT_MS = 300_000;
+/** How much of the log of a failed server an error shows. */
+const LOG_TAIL_CHARS = 2000;
 
 /** Whether a command of the system is there. */
 const has = (command) =>
@@ -36,14 +45,29 @@ function statusOf(port, target) {
   });
 }
 
-async function until(condition, child, what) {
+/** Starts a server that writes to a file: stderr, or all its output. */
+function startLogged(core, command, { log, onlyStderr = false, ...options }) {
+  const fd = openSync(log, "w");
+  const stdio = ["ignore", onlyStderr ? "ignore" : fd, fd];
+  const child = start(core, command, { ...options, stdio });
+  closeSync(fd);
+  return child;
+}
+
+/** Waits until a server that has just started is ready. `log`: its file, which an error shows the end of. */
+async function until(condition, { child, name, log }) {
   const endsAt = performance.now() + READY_TIMEOUT_MS;
+  const failure = (what) => {
+    const tail = readFileSync(log, "utf8").trim().slice(-LOG_TAIL_CHARS);
+    return new Error(`${name} ${what}\n${tail === "" ? "(no log)" : tail}`);
+  };
   while (!(await condition())) {
     if (child.exitCode !== null || child.signalCode !== null) {
-      throw new Error(`${what} ended before it was ready`);
+      throw failure("ended before it was ready");
     }
     if (performance.now() > endsAt) {
-      throw new Error(`${what} was not ready in time`);
+      await stop(child);
+      throw failure("was not ready in time");
     }
     await sleep(READY_POLL_MS);
   }
@@ -104,9 +128,12 @@ export function createServers({ folder, native, cli }) {
     if (options.config !== undefined) {
       writeFileSync(path.join(place, "hexhook.yaml"), options.config);
     }
-    const log = openSync(path.join(place, "stderr.log"), "w");
+    const log = path.join(place, "stderr.log");
     const startedAt = performance.now();
-    const child = start(coreOf(options), [process.execPath, cli, "serve"], {
+    const command = [process.execPath, cli, "serve"];
+    const child = startLogged(coreOf(options), command, {
+      log,
+      onlyStderr: true, // stdout has the audit trail
       cwd: place,
       env: {
         ...environment(options),
@@ -122,13 +149,10 @@ export function createServers({ folder, native, cli }) {
           : { HEXHOOK_CONFIG: path.join(place, "hexhook.yaml") }),
         ...options.env,
       },
-      stdio: ["ignore", "ignore", log],
     });
-    await until(
-      async () => (await statusOf(port, "/readyz")) === 200,
-      child,
-      `hexhook (see ${path.join(place, "stderr.log")})`,
-    );
+    await until(async () => (await statusOf(port, "/readyz")) === 200, {
+      ...{ child, name: "hexhook", log },
+    });
     const readyMs = performance.now() - startedAt;
     const pids = [child.pid];
     return {
@@ -144,16 +168,19 @@ export function createServers({ folder, native, cli }) {
   async function redisBullmq(options) {
     const place = newFolder();
     const port = await freePort();
-    const redis = start(
+    const log = path.join(place, "redis.log");
+    const redis = startLogged(
       coreOf(options),
       [
         "redis-server",
         ...["--bind", "127.0.0.1", "--port", String(port), "--dir", place],
         ...["--appendonly", "yes", "--appendfsync", "always", "--save", ""],
       ],
-      { env: environment(options), stdio: "ignore" },
+      { log, env: environment(options) },
     );
-    await until(() => isListening(port), redis, "redis-server");
+    await until(() => isListening(port), {
+      ...{ child: redis, name: "redis-server", log },
+    });
     const env = { REDIS_PORT: String(port) };
     const server = await rival("redis-bullmq")({ ...options, env });
     return {
@@ -187,62 +214,68 @@ export function createServers({ folder, native, cli }) {
         },
       ]),
     );
-    const child = start(
+    const log = path.join(place, "webhook.log");
+    const child = startLogged(
       coreOf(options),
       [
         "webhook",
         ...["-hooks", hooks, "-ip", "127.0.0.1", "-port", String(port)],
         ...["-urlprefix", "webhooks"],
       ],
-      { env: environment(options), stdio: "ignore" },
+      { log, env: environment(options) },
     );
-    await until(() => isListening(port), child, "webhook");
+    await until(() => isListening(port), { child, name: "webhook", log });
     return { port, pids: [child.pid], stop: () => stop(child) };
   }
 
-  /** `mostPerSecond`: what it can answer at most, so that enough requests are made beforehand. */
+  /**
+   * `maxPerSecond`: more than it answers, so that enough requests are made beforehand. `usesPackages`: those of bench/rivals.
+   */
   const servers = {
     bare: {
       label: "bare node:http, verifies",
       scheme: "hex",
-      mostPerSecond: 45_000,
+      maxPerSecond: 45_000,
       open: rival("bare"),
     },
     hexhook: {
       label: "Hexhook",
       scheme: "hex",
-      mostPerSecond: 25_000,
+      maxPerSecond: 25_000,
       open: hexhook,
     },
     octokit: {
       label: "@octokit/webhooks",
       scheme: "github",
-      mostPerSecond: 25_000,
+      maxPerSecond: 25_000,
       open: rival("octokit"),
+      usesPackages: true,
     },
     express: {
       label: "Express",
       scheme: "hex",
-      mostPerSecond: 15_000,
+      maxPerSecond: 15_000,
       open: rival("express"),
     },
     standardwebhooks: {
       label: "standardwebhooks in Express",
       scheme: "standard",
-      mostPerSecond: 12_000,
+      maxPerSecond: 12_000,
       open: rival("standardwebhooks"),
+      usesPackages: true,
     },
     redis: {
       label: "Express + Redis + BullMQ",
       scheme: "hex",
-      mostPerSecond: 10_000,
+      maxPerSecond: 10_000,
       open: redisBullmq,
+      usesPackages: true,
       missing: has("redis-server") ? undefined : "apt-get install redis-server",
     },
     webhook: {
       label: "webhook (Debian)",
       scheme: "github",
-      mostPerSecond: 10_000,
+      maxPerSecond: 10_000,
       open: debianWebhook,
       missing: has("webhook") ? undefined : "apt-get install webhook",
     },
@@ -250,7 +283,7 @@ export function createServers({ folder, native, cli }) {
   return servers;
 }
 
-/** Installs what the rivals need, once. */
+/** Installs the packages of the rivals, once. */
 export function installRivals() {
   if (existsSync(path.join(RIVALS, "node_modules", "bullmq"))) {
     return;
