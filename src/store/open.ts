@@ -6,6 +6,7 @@ import {
   openSqliteStore,
 } from "./sqlite/store.ts";
 import { openThreadedSqliteStore } from "./sqlite/threaded-store.ts";
+import { endThreads } from "./thread/thread.ts";
 import type { StoreUrl } from "./url.ts";
 
 /*
@@ -28,6 +29,9 @@ export function openStoreOnThreads(
 ): Promise<Store> {
   return openThreadedSqliteStore({ ...deps, file: url.file });
 }
+
+/** Ends the threads of all stores; to be awaited before `process.exit`. False when one hangs. */
+export const endStoreThreads = endThreads;
 
 /**
  * Opens an existing store for reading, beside a running service or not. `snapshot`: as it is at the first read, whatever is

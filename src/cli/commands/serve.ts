@@ -9,7 +9,7 @@ import type { Emit, Happening } from "../../telemetry/happening.ts";
 import { createLogger } from "../../telemetry/logger.ts";
 import { operationalLog } from "../../telemetry/operational-log.ts";
 import { createTelemetry } from "../../telemetry/telemetry.ts";
-import { openStoreOnThreads } from "../../store/open.ts";
+import { endStoreThreads, openStoreOnThreads } from "../../store/open.ts";
 import type { Service } from "../../app/service.ts";
 import { unblocked } from "../ui/output.ts";
 import { SYSTEM } from "../system.ts";
@@ -28,7 +28,9 @@ async function serve(): Promise<void> {
   const logger = createLogger(config.logLevel, unblocked(process.stderr));
   const emit = createTelemetry([operationalLog(logger)]);
   const end = (code: ExitCode): void => {
-    logger.flush(() => process.exit(code));
+    logger.flush(() => {
+      void exit(code);
+    });
   };
   const crash: Crash = (cause, error) => {
     emit({ type: "service.crashed", cause, error });
@@ -70,6 +72,14 @@ async function serve(): Promise<void> {
   announce(emit, config, await starting);
 }
 
+/** Exits at once, but for the calls of SQLite that are in progress. Where one hangs, only a signal ends the process. */
+async function exit(code: ExitCode): Promise<void> {
+  if (!(await endStoreThreads())) {
+    process.kill(process.pid, "SIGKILL");
+  }
+  process.exit(code);
+}
+
 type Crash = (
   cause: Extract<Happening, { type: "service.crashed" }>["cause"],
   error: unknown,
@@ -100,7 +110,7 @@ function stopOnSignals(
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stoppingSince !== null) {
       if (performance.now() - stoppingSince > SAME_SIGNAL_MS) {
-        process.exit(EXIT.checkFailed);
+        void exit(EXIT.checkFailed);
       }
       return;
     }

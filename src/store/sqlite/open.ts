@@ -72,7 +72,8 @@ function requireDurability(db: Database): void {
   }
 }
 
-function guarded(file: string, open: () => Database): Database {
+/** Errors of what `open` does are StoreErrors that name the file. */
+export function guarded<T>(file: string, open: () => T): T {
   try {
     return open();
   } catch (thrown) {

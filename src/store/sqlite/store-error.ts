@@ -28,9 +28,18 @@ function systemCode(thrown: unknown): string | undefined {
   return code?.startsWith("ERR_") === true ? undefined : code;
 }
 
+/** The error of what has waited too long for the lock of another process. */
+export function lockTimeout(): StoreError {
+  const code = "SQLITE_BUSY";
+  return new StoreError(describe(code, false), { code, fatal: false });
+}
+
 function describe(code: string, fatal: boolean): string {
   if (code.startsWith("SQLITE_FULL")) {
     return `the disk is full (${code}): make room`;
+  }
+  if (code.startsWith("SQLITE_BUSY")) {
+    return `another process holds its lock (${code}): end that transaction`;
   }
   if (code === "SQLITE_NOTADB") {
     return `that is not a SQLite database (${code}): check DATABASE_URL`;

@@ -13,7 +13,7 @@ import { createDeliveryTable } from "./deliveries.ts";
 import { createDestinationTable } from "./destinations.ts";
 import { migrate } from "./migrate.ts";
 import { createSinkLease, holdInstanceLock } from "./locks.ts";
-import { openForReading, openForWriting } from "./open.ts";
+import { guarded, openForReading, openForWriting } from "./open.ts";
 import { createOrder } from "./order.ts";
 import { createPurger } from "./purge.ts";
 import { createAuditPurger } from "./purge-audit.ts";
@@ -42,7 +42,7 @@ export interface SqliteOptions extends StoreDeps {
 export function openSqliteStore(options: SqliteOptions): Store {
   const { file, now } = options;
   const db = openForWriting(file);
-  migrate(db);
+  guarded(file, () => migrate(db));
   const lock = options.delivers ? holdInstanceLock(file) : null;
 
   const sinkLease = createSinkLease(file);
@@ -192,7 +192,7 @@ export function openSqliteReader(
 export function migrateSqlite(file: string): { from: number; to: number } {
   const db = openForWriting(file);
   try {
-    return migrate(db);
+    return guarded(file, () => migrate(db));
   } finally {
     db.close();
   }

@@ -1,12 +1,12 @@
 import type { Database } from "./driver.ts";
 import type { AuditChain } from "../../audit/chain.ts";
-import { StoreError } from "../../errors.ts";
+import type { StoreError } from "../../errors.ts";
 import type { CommitChanges } from "../commits.ts";
 import { createOutage } from "../outage.ts";
 import type { Commit } from "../port.ts";
 import type { AuditWriter } from "./audit-writer.ts";
 import { sqliteErrorName } from "./error-name.ts";
-import { asStoreError } from "./store-error.ts";
+import { asStoreError, lockTimeout } from "./store-error.ts";
 
 interface TransactionDeps {
   readonly db: Database;
@@ -151,11 +151,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
     },
 
     recordLockTimeout() {
-      const code = "SQLITE_BUSY";
-      const error = new StoreError(
-        `another process holds the lock of the store (${code}): end its transaction`,
-        { code, fatal: false },
-      );
+      const error = lockTimeout();
       outage.failed(error);
       return error;
     },

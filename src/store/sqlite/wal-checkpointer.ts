@@ -58,23 +58,38 @@ export function createWalCheckpointer(
       CHECKPOINT_FRAMES,
       frames() + CHECKPOINT_FRAMES / 4,
     );
-    truncateTimer ??= setTimeout(truncate, TRUNCATE_DELAY_MS).unref();
+    truncateLater();
   }
 
   /** The next write uses a log that was checkpointed whole from its start. Until there is one, it is cut off here. */
-  function truncate(): void {
+  async function truncate(): Promise<void> {
     truncateTimer = undefined;
+    if (isCheckpointing) {
+      truncateLater();
+      return;
+    }
+    isCheckpointing = true;
     try {
       if (frames() > 2 * CHECKPOINT_FRAMES) {
+        await deps.checkpointFirst?.();
         const isBusy = db.pragma("wal_checkpoint(TRUNCATE)") === 1;
-        truncateTimer = isBusy
-          ? setTimeout(truncate, TRUNCATE_DELAY_MS).unref()
-          : undefined;
-        checkpointAbove = isBusy ? checkpointAbove : CHECKPOINT_FRAMES;
+        if (isBusy) {
+          truncateLater();
+        } else {
+          checkpointAbove = CHECKPOINT_FRAMES;
+        }
       }
     } catch (error) {
       deps.onError(error);
+    } finally {
+      isCheckpointing = false;
     }
+  }
+
+  function truncateLater(): void {
+    truncateTimer ??= setTimeout(() => {
+      void truncate();
+    }, TRUNCATE_DELAY_MS).unref();
   }
 
   async function checkpointInTwoSteps(

@@ -13,6 +13,9 @@ export interface Call {
   readonly args: readonly unknown[];
 }
 
+/** A message instead of a request: the thread ends, whatever it has not begun. */
+export const END = "end";
+
 export interface ThreadRequest {
   /** The time of the caller's clock, for the whole message. Unix milliseconds. */
   readonly now: number;

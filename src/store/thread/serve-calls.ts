@@ -1,7 +1,12 @@
 import { parentPort } from "node:worker_threads";
 import type { RecordOutcome } from "../../domain/event.ts";
 import type { Commit, EventStore } from "../port.ts";
-import type { CallerDeps, ThreadRequest, ThreadResponse } from "./messages.ts";
+import {
+  type CallerDeps,
+  END,
+  type ThreadRequest,
+  type ThreadResponse,
+} from "./messages.ts";
 import { unpackRecords } from "./packed-records.ts";
 import { serializeError } from "./serialized-error.ts";
 
@@ -37,16 +42,11 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
   let response = emptyResponse();
   let isScheduled = false;
 
-  /**
-   * Sends once every promise that a commit resolves has run its callbacks, and before the next commit. `nextTick` alone
-   * would run before them.
-   */
+  /** Sends once every promise that a commit resolves has run its callbacks, and before the next commit. */
   function schedule(): void {
     if (!isScheduled) {
       isScheduled = true;
-      queueMicrotask(() => {
-        process.nextTick(send);
-      });
+      process.nextTick(send);
     }
   }
 
@@ -59,9 +59,9 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
   const caller: CallerDeps = {
     now: () => now,
     onCommit(commit) {
+      // Sent with the answers to what was committed.
       if (commit.entries.lines.length > 0 || commit.due.size > 0) {
         response.commits.push(commit);
-        schedule();
       }
     },
     onFatal(error) {
@@ -94,7 +94,11 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
     return found(...(args as never[]));
   }
 
-  port.on("message", (request: ThreadRequest) => {
+  port.on("message", (request: ThreadRequest | typeof END) => {
+    if (request === END) {
+      // Of this thread alone. No call of SQLite is in progress here.
+      process.exit();
+    }
     ({ now } = request);
     const { record } = served;
     if (request.records !== null && record !== undefined) {

@@ -1,12 +1,14 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { type Transferable, Worker } from "node:worker_threads";
 import type { RecordOutcome } from "../../domain/event.ts";
 import { asError, StoreError } from "../../errors.ts";
 import type { EventStore } from "../port.ts";
-import type {
-  Call,
-  CallerDeps,
-  ThreadRequest,
-  ThreadResponse,
+import {
+  type Call,
+  type CallerDeps,
+  END,
+  type ThreadRequest,
+  type ThreadResponse,
 } from "./messages.ts";
 import { type PackedRecords, RecordPacker } from "./packed-records.ts";
 import { deserializeError, serializeError } from "./serialized-error.ts";
@@ -16,9 +18,12 @@ export interface Thread {
   /** Calls a method of what the thread serves. */
   readonly call: <T>(method: string, ...args: readonly unknown[]) => Promise<T>;
   readonly record: EventStore["record"];
-  /** Every call rejects with this from now on, including calls in flight. */
+  /**
+   * Every call rejects with this from now on, and those that were not sent yet. What was sent may still be done: it gets the
+   * thread's answer, or none.
+   */
   readonly fail: (error: StoreError) => void;
-  /** Ends the thread, which should have nothing left to do. */
+  /** Ends the thread between two calls. */
   readonly end: () => Promise<void>;
 }
 
@@ -30,6 +35,21 @@ interface Pending {
 /** Objects on these threads live for one batch. Node's default of 48 MB costs 10 MB more for each and is no faster. */
 const YOUNG_GENERATION_MB = 4;
 
+/** How long a thread that is told to end may take, in milliseconds. */
+const END_MS = 1000;
+
+/** The threads that run, each by what ends it: true when it has ended. */
+const running = new Set<() => Promise<boolean>>();
+
+/**
+ * Ends all threads of stores; to be awaited before `process.exit`. That would end a thread in the middle of a call of SQLite,
+ * on which the package for Node 20 aborts the process. False when a thread does not end: a call of it hangs.
+ */
+export async function endThreads(): Promise<boolean> {
+  const ended = await Promise.all([...running].map((end) => end()));
+  return ended.every(Boolean);
+}
+
 /** Starts a thread of a module that calls `serveCalls`. All calls of one turn go over in one message. */
 export function startThread(
   module: URL,
@@ -40,8 +60,12 @@ export function startThread(
     ...options,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
   });
+  /** It keeps the process alive only while something is asked of it. */
+  worker.unref();
   const pending = new Map<number, Pending>();
-  const packer = new RecordPacker();
+  /** The ids of what is not sent yet. */
+  let unsent: number[] = [];
+  let packer = new RecordPacker();
   let calls: Call[] = [];
   let lastId = 0;
   let isScheduled = false;
@@ -50,9 +74,13 @@ export function startThread(
 
   function post(): void {
     isScheduled = false;
+    if (unsent.length === 0) {
+      return;
+    }
     const records = packer.isEmpty ? null : packer.pack();
     const sent = calls;
     calls = [];
+    unsent = [];
     try {
       send(records, sent);
     } catch {
@@ -80,7 +108,11 @@ export function startThread(
         return;
       }
       lastId += 1;
+      if (pending.size === 0) {
+        worker.ref();
+      }
       pending.set(lastId, { resolve, reject });
+      unsent.push(lastId);
       add(lastId);
       if (!isScheduled) {
         isScheduled = true;
@@ -92,15 +124,33 @@ export function startThread(
   function takePending(id: number): Pending | undefined {
     const found = pending.get(id);
     pending.delete(id);
+    if (pending.size === 0) {
+      worker.unref();
+    }
     return found;
   }
 
   function fail(error: StoreError): void {
     failure ??= error;
-    for (const { reject } of pending.values()) {
-      reject(failure);
+    for (const id of unsent) {
+      takePending(id)?.reject(failure);
     }
-    pending.clear();
+    unsent = [];
+    calls = [];
+    packer = new RecordPacker();
+  }
+
+  async function end(): Promise<boolean> {
+    isEnding = true;
+    fail(
+      new StoreError("the store is closed", {
+        code: "STORE_CLOSED",
+        fatal: true,
+      }),
+    );
+    worker.postMessage(END);
+    const late = delay(END_MS, false);
+    return Promise.race([exited.then(() => true), late]);
   }
 
   function die(reason: string): void {
@@ -135,9 +185,14 @@ export function startThread(
   worker.on("error", (error) => {
     die(asError(error).message);
   });
-  worker.on("exit", (code) => {
-    die(`exit code ${code}`);
+  const exited = new Promise<void>((resolve) => {
+    worker.on("exit", (code) => {
+      running.delete(end);
+      resolve();
+      die(`exit code ${code}`);
+    });
   });
+  running.add(end);
 
   return {
     call: (method, ...args) =>
@@ -150,14 +205,7 @@ export function startThread(
       }),
     fail,
     async end() {
-      isEnding = true;
-      fail(
-        new StoreError("the store is closed", {
-          code: "STORE_CLOSED",
-          fatal: true,
-        }),
-      );
-      await worker.terminate();
+      await end();
     },
   };
 }
