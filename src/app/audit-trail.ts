@@ -86,7 +86,7 @@ export function createAuditTrail(
   const onError = reportsFailures(emit);
   const sinks = configuredSinks(config, deps, append);
   const suppressed = createSuppressedEntries({ append: store.append, now });
-  const limiterDeps = { append: store.append, suppressed };
+  const limiterDeps = { append, suppressed };
 
   /** The health of a sink, in the trail and for telemetry. */
   function report(draft: AuditDraft): void {

@@ -1,4 +1,5 @@
 import type { AuditLimiters } from "../audit/audit-limiter.ts";
+import type { AuditDraft } from "../audit/entry.ts";
 import type { BackgroundService } from "../background/background-service.ts";
 import type { Config } from "../config/load-config.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
@@ -56,6 +57,8 @@ export interface ListenersDeps {
   readonly live: Readonly<LiveConfigHolder>;
   readonly intake: ReturnType<typeof createIntake>;
   readonly auditLimiters: AuditLimiters;
+  /** Writes entries that have no limit. */
+  readonly append: (draft: AuditDraft) => Promise<void>;
   readonly dispatcher: Dispatcher;
   readonly shutdown: Shutdown;
   /** For the request log at level `debug`. */
@@ -169,7 +172,7 @@ function createApps(
       singleHeaders,
     });
   const reject = createReject({
-    append: store.append,
+    append: deps.append,
     auditLimiters: deps.auditLimiters,
     rateLimiter: createRateLimiter(RATE_LIMIT),
     now,

@@ -150,6 +150,7 @@ export async function startService(
     live,
     intake,
     auditLimiters: trail.limiters,
+    append,
     dispatcher,
     shutdown,
   });

@@ -5,6 +5,7 @@ import {
   type ServerResponse,
 } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { errorCode, ConfigError } from "../errors.ts";
 import type { createClientErrorHandler } from "./connection/client-error.ts";
 import { connectionOf } from "./connection/connection.ts";
@@ -94,6 +95,8 @@ export async function listen(
     port: (server.address() as AddressInfo).port,
     close: async () => {
       await closeServer(server, connections.closeUnused);
+      // The requests of connections that were cut off learn of it in this turn, and have an entry each.
+      await nextTurn();
       clearInterval(sweep);
     },
     destroy: () => {
