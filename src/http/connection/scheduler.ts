@@ -26,7 +26,7 @@ export interface Task {
 export interface Scheduler {
   /** Runs `task` until it is done. Adding a waiting task has no effect. */
   readonly add: (task: Task) => void;
-  /** Shortens the next turn, if there is any, because more connections may be waiting to be accepted. */
+  /** Shortens the next turn, because more connections may be waiting to be accepted. */
   readonly shortenTurn: () => void;
   /** Calls `work`, which takes about `costMs`, when it is its turn. Settles as that does. */
   readonly run: <T>(costMs: number, work: () => Promise<T>) => Promise<T>;
@@ -79,7 +79,7 @@ export function createScheduler(now: () => number): Scheduler {
   }
 
   function schedule(): void {
-    if (!scheduled && waiting.size > 0) {
+    if (!scheduled && (waiting.size > 0 || isShortened)) {
       scheduled = true;
       setImmediate(turn);
     }
@@ -96,8 +96,8 @@ export function createScheduler(now: () => number): Scheduler {
   return {
     add,
     shortenTurn() {
-      // Schedules no turn: an empty one would cost each new connection another round of the event loop.
       isShortened = true;
+      schedule();
     },
     run: (costMs, work) =>
       new Promise((resolve) => {
