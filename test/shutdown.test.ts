@@ -171,6 +171,56 @@ describe("SIGTERM", () => {
     expect(await stopped).toEqual({ code: 0, signal: null });
   });
 
+  it("writes the entries of requests that it cuts off before server.stopped, so that the trail verifies", async () => {
+    const server = await serve(folder.path, { SHUTDOWN_SECONDS: "1" });
+    const head =
+      "POST /webhooks/hex HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n";
+    const sockets = Array.from({ length: 8 }, () => {
+      const socket = connect(server.port, "127.0.0.1");
+      socket.on("error", () => undefined);
+      socket.write(head);
+      return socket;
+    });
+    // Answered after them: they are being read.
+    await eventually(() => sockets.every(({ bytesWritten }) => bytesWritten));
+    const body = eventBody("evt_1");
+    expect((await server.post(body, signed(body))).status).toBe(200);
+    await server.stop();
+    sockets.forEach((socket) => socket.destroy());
+    const trail = await readTrail(path.join(folder.path, "hexhook.db"));
+    expect(trail.slice(-10).map(({ action }) => action)).toEqual([
+      ...sockets.map(() => "http.rejected"),
+      "server.stopped",
+      "audit.checkpoint",
+    ]);
+  });
+
+  it("twice under load ends with 1, and never in the middle of a call of SQLite", async () => {
+    for (let round = 0; round < 3; round += 1) {
+      const server = await serve(folder.path, { DRAIN_SECONDS: "60" });
+      let answered = 0;
+      const send = async (lane: number): Promise<void> => {
+        try {
+          for (let n = 0; ; n += 1) {
+            const body = eventBody(`evt_${round}_${lane}_${n}`);
+            await server.post(body, signed(body));
+            answered += 1;
+          }
+        } catch {
+          // The service has ended.
+        }
+      };
+      const lanes = Array.from({ length: 16 }, (_, lane) => send(lane));
+      await eventually(() => answered > 200);
+      await eventually(() => {
+        server.child.kill("SIGTERM");
+        return server.child.exitCode !== null || server.child.signalCode;
+      });
+      expect(await server.exited).toEqual({ code: 1, signal: null });
+      await Promise.all(lanes);
+    }
+  });
+
   it("twice ends at once with 1", async () => {
     const server = await serve(folder.path, { DRAIN_SECONDS: "60" });
     server.child.kill("SIGTERM");
