@@ -68,6 +68,10 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   setMaxListeners(0, cutOff.signal);
   /** Outcomes that could not be written so far. */
   const unsettled = new Set<Settlement>();
+  /** Whether to claim without asking first: something has become due, or the last claim was full. */
+  let mayBeDue = true;
+  /** When the store was last asked for deliveries that the process died over repeatedly. */
+  let repeatCrashAskedAt = Number.NEGATIVE_INFINITY;
   let paused = false;
   let stopping = false;
   let running: Promise<void> | null = null;
@@ -95,10 +99,14 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
         ? POLL_MS
         : Math.min(POLL_MS, probeAt - at);
     }
-    const dueAt = await store.nextDueAt(destination.name);
-    if (dueAt === null || dueAt > at) {
-      return dueAt === null ? POLL_MS : Math.min(POLL_MS, dueAt - at);
+    if (!mayBeDue) {
+      const dueAt = await store.nextDueAt(destination.name);
+      if (dueAt === null || dueAt > at) {
+        return dueAt === null ? POLL_MS : Math.min(POLL_MS, dueAt - at);
+      }
     }
+    const isCertain = !mayBeDue;
+    mayBeDue = false;
     // As it was when room was asked for: it may open while the claim is under way.
     const isOpen = breaker.status(at).state !== "closed";
     const claimed = await claim(room, at);
@@ -106,7 +114,9 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     for (const delivery of claimed) {
       start(delivery, isProbe);
     }
-    return claimed.length === 0 ? POLL_MS : 0;
+    mayBeDue ||= claimed.length === room;
+    // Due, and not to be had now: whatever changes that wakes.
+    return claimed.length === 0 && isCertain ? POLL_MS : 0;
   }
 
   async function claim(
@@ -130,10 +140,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     }
     let claimed: readonly ClaimedDelivery[] = [];
     try {
-      if (
-        pass !== "repeatedly" &&
-        (await store.isRepeatCrashDue(destination.name, at))
-      ) {
+      if (pass !== "repeatedly" && (await isRepeatCrashDue(at))) {
         quarantine.drain(sleep.wake);
         return [];
       }
@@ -143,6 +150,15 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       quarantine.claimed(pass, claimed.length, crashLevelOf(crashes));
     }
     return claimed;
+  }
+
+  /** A process that lives makes none of them, and no claim but one of its own takes one: so it is asked once a second. */
+  async function isRepeatCrashDue(at: number): Promise<boolean> {
+    if (Math.abs(at - repeatCrashAskedAt) < POLL_MS) {
+      return false;
+    }
+    repeatCrashAskedAt = at;
+    return store.isRepeatCrashDue(destination.name, at);
   }
 
   function start(delivery: ClaimedDelivery, isProbe: boolean): void {
@@ -205,7 +221,10 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     start() {
       running ??= run();
     },
-    wake: sleep.wake,
+    wake() {
+      mayBeDue = true;
+      sleep.wake();
+    },
     pause() {
       paused = true;
     },
