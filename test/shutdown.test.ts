@@ -188,11 +188,11 @@ describe("SIGTERM", () => {
     await server.stop();
     sockets.forEach((socket) => socket.destroy());
     const trail = await readTrail(path.join(folder.path, "hexhook.db"));
-    expect(trail.slice(-10).map(({ action }) => action)).toEqual([
-      ...sockets.map(() => "http.rejected"),
-      "server.stopped",
-      "audit.checkpoint",
-    ]);
+    const actions = trail.map(({ action }) => action);
+    expect(actions.slice(-2)).toEqual(["server.stopped", "audit.checkpoint"]);
+    expect(actions.filter((action) => action === "http.rejected")).toHaveLength(
+      sockets.length,
+    );
   });
 
   it("twice under load ends with 1, and never in the middle of a call of SQLite", async () => {
