@@ -95,7 +95,9 @@ export async function listen(
     port: (server.address() as AddressInfo).port,
     close: async () => {
       await closeServer(server, connections.closeUnused);
-      // The requests of connections that were cut off learn of it in this turn, and have an entry each.
+      // Requests of connections that were cut off have an entry each. They learn of it at the end of this turn of the event
+      // loop, after the server itself.
+      await nextTurn();
       await nextTurn();
       clearInterval(sweep);
     },
