@@ -3,7 +3,6 @@ import { serveCalls } from "../thread/serve-calls.ts";
 import { openForWriting } from "./open.ts";
 import { createQueries } from "./queries.ts";
 import { serveWalCheckpoints } from "./remote-wal-checkpoint.ts";
-import { asStoreError } from "./store-error.ts";
 import { checkpointWal } from "./wal-checkpointer.ts";
 
 /* The thread that reads, and does most of each checkpoint, beside the one that writes. */
@@ -20,11 +19,7 @@ serveCalls(({ now }) => {
   // For writing, because checkpoints write.
   const db = openForWriting(file);
   serveWalCheckpoints(walPort, () => {
-    try {
-      checkpointWal(db);
-    } catch (error) {
-      throw asStoreError(error);
-    }
+    checkpointWal(db);
   });
   return {
     methods: {

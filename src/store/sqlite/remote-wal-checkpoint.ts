@@ -4,6 +4,7 @@ import {
   type SerializedError,
   serializeError,
 } from "../thread/serialized-error.ts";
+import { asStoreError } from "./store-error.ts";
 import type { CheckpointWal } from "./wal-checkpointer.ts";
 
 /*
@@ -36,7 +37,7 @@ export function serveWalCheckpoints(
     try {
       checkpoint();
     } catch (thrown) {
-      error = serializeError(thrown);
+      error = serializeError(asStoreError(thrown));
     }
     port.postMessage(error);
   });

@@ -102,12 +102,12 @@ export async function openThreadedSqliteStore(
     throw error;
   }
 
-  const methods = Object.fromEntries(
+  const methods: Pick<Store, RemoteMethod> = Object.fromEntries(
     Object.entries(THREAD_OF_METHOD).map(([name, thread]) => [
       name,
-      (...args: unknown[]) => threads[thread].call(name, ...args),
+      (...args: unknown[]) => threads[thread].call<never>(name, ...args),
     ]),
-  ) as unknown as Pick<Store, RemoteMethod>;
+  ) as Record<RemoteMethod, (...args: unknown[]) => Promise<never>>;
   return {
     ...methods,
     record: threads.writer.record,

@@ -7,7 +7,7 @@ const FRAMES_OFFSET = 16;
 /** Pages (16 MB) after which the log is checkpointed: larger checkpoints cost less in total. */
 const CHECKPOINT_FRAMES = 4000;
 
-/** Once a reader that kept the log from being used again has gone, its file truncates to this. */
+/** Maximum size of the log file once no reader keeps it from being used again, in bytes. */
 export const MAX_IDLE_LOG_BYTES = 33_554_432;
 
 /** How long after a checkpoint, and how often, it is tried to cut off a log that is too long, in milliseconds. */
@@ -68,37 +68,31 @@ export function createWalCheckpointer(
       truncateLater();
       return;
     }
-    isCheckpointing = true;
-    try {
-      if (frames() > 2 * CHECKPOINT_FRAMES) {
-        await deps.checkpointFirst?.();
-        const isBusy = db.pragma("wal_checkpoint(TRUNCATE)") === 1;
-        if (isBusy) {
-          truncateLater();
-        } else {
-          checkpointAbove = CHECKPOINT_FRAMES;
-        }
-      }
-    } catch (error) {
-      deps.onError(error);
-    } finally {
-      isCheckpointing = false;
+    if (frames() <= 2 * CHECKPOINT_FRAMES) {
+      return;
     }
+    await finishAfterFirst(() => {
+      const isBusy = db.pragma("wal_checkpoint(TRUNCATE)") === 1;
+      if (isBusy) {
+        truncateLater();
+      } else {
+        checkpointAbove = CHECKPOINT_FRAMES;
+      }
+    });
   }
 
   function truncateLater(): void {
     truncateTimer ??= setTimeout(() => {
-      void truncate();
+      truncate().catch(deps.onError);
     }, TRUNCATE_DELAY_MS).unref();
   }
 
-  async function checkpointInTwoSteps(
-    checkpointFirst: CheckpointWal,
-  ): Promise<void> {
+  /** Two steps: most of a checkpoint elsewhere, while commits go on, then the rest here. */
+  async function finishAfterFirst(finish: () => void): Promise<void> {
     isCheckpointing = true;
     try {
-      await checkpointFirst();
-      checkpoint();
+      await deps.checkpointFirst?.();
+      finish();
     } catch (error) {
       deps.onError(error);
     } finally {
@@ -118,7 +112,7 @@ export function createWalCheckpointer(
       if (deps.checkpointFirst === null) {
         checkpoint();
       } else {
-        void checkpointInTwoSteps(deps.checkpointFirst);
+        void finishAfterFirst(checkpoint);
       }
     },
     close() {

@@ -148,8 +148,10 @@ export function startThread(
         fatal: true,
       }),
     );
+    worker.ref();
     worker.postMessage(END);
-    const late = delay(END_MS, false);
+    // The thread keeps the process alive, not the time that it is given.
+    const late = delay(END_MS, false, { ref: false });
     return Promise.race([exited.then(() => true), late]);
   }
 
