@@ -13,7 +13,7 @@ export interface PlainExpress {
  * An Express app whose requests and responses are created with its prototypes. Express sets the prototypes of both on
  * every request (`app.handle`), which makes each later property access slow: four times the work in all. Where
  * they are right already, setting them changes nothing. Mounted sub-applications would set them again: use
- * Routers. It rests on Express's internals, so test/http.test.ts guards it.
+ * Routers. It rests on Express's internals, so test/service/http.test.ts guards it.
  *
  * What a listener of one of them throws, Node's own included, is contained to the connection: it would end the process.
  */

@@ -1,0 +1,237 @@
+import { describe, expect, it } from "@jest/globals";
+import { readdirSync, readFileSync, statSync } from "node:fs";
+import path from "node:path";
+import { ROOT } from "../support/project.ts";
+import { loadConfig } from "../../src/config/load-config.ts";
+import { VARIABLES } from "../../src/config/variables.ts";
+import { AUDIT_ACTIONS } from "../../src/audit/entry.ts";
+import { CHECKS } from "../../src/doctor/check-result.ts";
+import { PROBLEMS } from "../../src/errors.ts";
+import { SCHEME_NAMES, SCHEMES } from "../../src/signature/scheme.ts";
+import { SECRET } from "../support/fixtures.ts";
+import { hexhook } from "../support/processes.ts";
+
+const read = (file: string): string =>
+  readFileSync(path.join(ROOT, file), "utf8");
+
+/** What stands in the first column of a table whose first cell begins with code, below a heading. */
+function firstColumn(text: string, heading: string): string[] {
+  const section = text.split(/^#+ /m).find((part) => part.startsWith(heading));
+  return [...(section ?? "").matchAll(/^\| (`[^|]*`) +\|/gm)].flatMap(
+    ([, cell]) => [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, t]) => t!),
+  );
+}
+
+const sorted = (names: Iterable<string>): string[] =>
+  [...new Set(names)].sort();
+
+/** Every name that a file of the sources reads or says, by a pattern. */
+function inSources(pattern: RegExp): Set<string> {
+  const found = new Set<string>();
+  const visit = (folder: string): void => {
+    for (const name of readdirSync(folder)) {
+      const place = path.join(folder, name);
+      if (statSync(place).isDirectory()) {
+        visit(place);
+      } else if (place.endsWith(".ts")) {
+        for (const [, word] of readFileSync(place, "utf8").matchAll(pattern)) {
+          found.add(word!);
+        }
+      }
+    }
+  };
+  visit(path.join(ROOT, "src"));
+  return found;
+}
+
+const variables = Object.entries(VARIABLES) as [
+  string,
+  { default?: string; secret?: true; reload?: true },
+][];
+
+const defaults = variables.flatMap(([name, definition]) =>
+  definition.default === undefined ? [] : [[name, definition.default] as const],
+);
+
+describe("the documents", () => {
+  it("list every variable in the README's table, and no other", () => {
+    expect(sorted(firstColumn(read("README.md"), "Configuration"))).toEqual(
+      sorted(Object.keys(VARIABLES)),
+    );
+  });
+
+  it("give every default in the README's table", () => {
+    const readme = read("README.md");
+    for (const [name, value] of defaults) {
+      const row = readme
+        .split("\n")
+        .find((line) => line.startsWith("|") && line.includes(`\`${name}\``));
+      expect(row).toContain(`\`${value}\``);
+    }
+  });
+
+  it("give the default of SHUTDOWN_SECONDS, which depends on another, in both", () => {
+    const { drainSeconds, shutdownSeconds } = loadConfig({
+      HEX_SECRET: SECRET,
+    });
+    const after = shutdownSeconds - drainSeconds;
+    expect(read("README.md")).toMatch(
+      new RegExp(
+        `^\\| \`SHUTDOWN_SECONDS\` +\\| \`DRAIN_SECONDS\` \\+ ${after} `,
+        "m",
+      ),
+    );
+    expect(read(".env.example")).toContain(
+      `\n#SHUTDOWN_SECONDS=${shutdownSeconds}\n`,
+    );
+  });
+
+  it("list every variable in .env.example, with _FILE for each secret, and no other", () => {
+    const names = [...read(".env.example").matchAll(/^#?([A-Z_]+)=/gm)].map(
+      ([, name]) => name!,
+    );
+    const expected = variables.flatMap(([name, definition]) =>
+      definition.secret ? [name, `${name}_FILE`] : [name],
+    );
+    expect(sorted(names)).toEqual(sorted(expected));
+  });
+
+  it("give every default in .env.example, commented out", () => {
+    const example = read(".env.example");
+    for (const [name, value] of defaults) {
+      expect(example).toContain(`\n#${name}=${value}\n`);
+    }
+  });
+
+  it("list every variable that a reload applies in docs/secrets.md, and no other", () => {
+    const [, list = ""] = read("docs/secrets.md").split("A reload applies:");
+    const [applied = ""] = list.split("Any other variable");
+    const names = [...applied.matchAll(/`([A-Z_]+)`/g)].map(([, n]) => n!);
+    expect(sorted(names)).toEqual(
+      sorted(variables.flatMap(([name, { reload }]) => (reload ? [name] : []))),
+    );
+  });
+
+  it("list every error code with its status, and no other", () => {
+    const errors = read("docs/errors.md");
+    expect(sorted(firstColumn(errors, "Error codes"))).toEqual(
+      sorted(Object.keys(PROBLEMS)),
+    );
+    for (const [code, { status }] of Object.entries(PROBLEMS)) {
+      expect(errors).toMatch(
+        new RegExp(`^\\| \`${code}\` +\\| ${status} `, "m"),
+      );
+    }
+  });
+
+  it("list every reason that the sources give a rejection", () => {
+    const errors = read("docs/errors.md");
+    const reasons = new Set([
+      ...inSources(/reason: "([a-z_]+)"/g),
+      ...inSources(/new AppError\([^)]*, "([a-z_]+)"\)/g),
+    ]);
+    expect(reasons.size).toBeGreaterThan(10);
+    for (const reason of reasons) {
+      expect(errors).toContain(`\`${reason}\``);
+    }
+  });
+
+  it("list every audit action, and no other; and the sources write each of them", () => {
+    expect(sorted(firstColumn(read("docs/audit.md"), "Audit entries"))).toEqual(
+      sorted(AUDIT_ACTIONS),
+    );
+    const written = inSources(/(?:[a-z]+: |\()"([a-z]+\.[a-z_.]+)"/g);
+    for (const action of AUDIT_ACTIONS) {
+      expect([...written, "webhook.rejected"]).toContain(action);
+    }
+  });
+
+  it("list every check of the doctor, and no other", () => {
+    expect(
+      sorted(firstColumn(read("docs/secrets.md"), "The checklist")),
+    ).toEqual(sorted(Object.keys(CHECKS)));
+  });
+
+  it("list every command, and no other", async () => {
+    const commandsOf = async (...parents: string[]): Promise<string[]> => {
+      const { stdout } = await hexhook([...parents, "--help"], { cwd: ROOT });
+      const list = stdout.split("Commands:\n")[1] ?? "";
+      const names = [...list.matchAll(/^ {2}([a-z]+)/gm)].map(([, n]) => n!);
+      const nested = await Promise.all(
+        names
+          .filter((name) => name !== "help")
+          .map(async (name) => {
+            const below =
+              parents.length === 0 &&
+              ["audit", "events", "secrets", "keys"].includes(name)
+                ? await commandsOf(...parents, name)
+                : [];
+            return below.length > 0
+              ? below
+              : [["hexhook", ...parents, name].join(" ")];
+          }),
+      );
+      return nested.flat();
+    };
+    expect(sorted(firstColumn(read("README.md"), "Command line"))).toEqual(
+      sorted(await commandsOf()),
+    );
+  });
+
+  it("list every path of the management API with its method, and no other", () => {
+    const routes = new Set<string>();
+    for (const file of ["event-routes", "destination-routes", "audit-routes"]) {
+      const source = read(`src/http/admin/${file}.ts`);
+      for (const [, place, method] of source.matchAll(
+        /add\("([^"]+)", \{\s*(get|post):/g,
+      )) {
+        const known = place!.replace("*reference", ":id");
+        routes.add(`${method!.toUpperCase()} /api${known}`);
+      }
+    }
+    expect(routes.size).toBeGreaterThan(5);
+    expect(sorted(firstColumn(read("docs/api.md"), "Paths"))).toEqual(
+      sorted(routes),
+    );
+  });
+
+  it("list every signature scheme, and no other", () => {
+    expect(sorted(firstColumn(read("docs/sources.md"), "Sources"))).toEqual(
+      sorted(SCHEME_NAMES),
+    );
+    for (const { name, onReplay } of Object.values(SCHEMES)) {
+      expect(read("docs/sources.md")).toMatch(
+        new RegExp(`^\\| \`${name}\` .*\\| \`${onReplay}\` +\\|$`, "m"),
+      );
+    }
+  });
+
+  it("name files that are there", () => {
+    const text = [
+      "docs/architecture.md",
+      "docs/audit.md",
+      "docs/operations.md",
+      "README.md",
+      "CONTRIBUTING.md",
+    ]
+      .map(read)
+      .join("\n");
+    const names = sorted(
+      [...text.matchAll(/`((?:src|test|docs)\/[\w./-]+)`/g)].map(([, n]) => n!),
+    );
+    expect(names.length).toBeGreaterThan(10);
+    for (const name of names) {
+      expect(statSync(path.join(ROOT, name))).toBeDefined();
+    }
+  });
+
+  it("open with what Hexhook is, then the two commands", () => {
+    const readme = read("README.md");
+    const what = readme.indexOf("Hexhook is a webhook receiver");
+    const demo = readme.indexOf("npm ci && npm run demo");
+    const tests = readme.indexOf("npm ci && npm test");
+    expect(what).toBeGreaterThan(0);
+    expect(demo).toBeGreaterThan(what);
+    expect(tests).toBeGreaterThan(demo);
+  });
+});

@@ -1,0 +1,786 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { openStore } from "../../src/store/open.ts";
+import {
+  hang,
+  reply,
+  startDestination,
+  type TestDestination,
+} from "../support/destinations.ts";
+import {
+  SIGNING_KEY,
+  eventBody,
+  SECRET,
+  signed,
+  sqliteUrl,
+} from "../support/fixtures.ts";
+import { eventually } from "../support/eventually.ts";
+import { exchangeRaw } from "../support/exchange-raw.ts";
+import { readTrail } from "../support/read-trail.ts";
+import { startTestService, type TestService } from "../support/service.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import { freePort, hexhook, serve } from "../support/processes.ts";
+
+const TOKEN = "test-admin-token-0123456789abcdef";
+
+interface Json {
+  readonly [name: string]: unknown;
+}
+
+let folder: ReturnType<typeof temporaryFolder>;
+let service: TestService | undefined;
+let destination: TestDestination;
+
+beforeEach(async () => {
+  folder = temporaryFolder();
+  destination = await startDestination(reply(500));
+  writeFileSync(path.join(folder.path, "none.mjs"), "export default {};");
+});
+
+afterEach(async () => {
+  await service?.stop();
+  service = undefined;
+  await destination.close();
+});
+
+/** A service that forwards to the destination and gives up after the second attempt. */
+async function start(env: Record<string, string> = {}): Promise<TestService> {
+  service = await startTestService(folder.path, {
+    env: {
+      FORWARD_URL: destination.url,
+      HANDLERS: path.join(folder.path, "none.mjs"),
+      RETRY_SCHEDULE: "10ms",
+      ADMIN_PORT: String(await freePort()),
+      ADMIN_TOKEN: TOKEN,
+      ...env,
+    },
+  });
+  return service;
+}
+
+async function api(
+  method: string,
+  target: string,
+  options: { body?: unknown; token?: string | null } = {},
+): Promise<{ status: number; headers: Headers; json: Json }> {
+  const { body, token = TOKEN } = options;
+  const response = await fetch(
+    `http://127.0.0.1:${service!.adminPort}${target}`,
+    {
+      method,
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { "content-type": "application/json" }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    },
+  );
+  const text = await response.text();
+  return {
+    status: response.status,
+    headers: response.headers,
+    json: (text === "" ? {} : JSON.parse(text)) as Json,
+  };
+}
+
+const post = async (id: string, type?: string): Promise<void> => {
+  expect((await service!.post(eventBody(id, type))).status).toBe(200);
+};
+
+const entriesOf = async (action: string) =>
+  (await service!.entries()).filter((entry) => entry.action === action);
+
+async function untilExhausted(count: number): Promise<void> {
+  await eventually(
+    async () => (await entriesOf("delivery.exhausted")).length >= count,
+  );
+}
+
+/** The delivery of an event, as the API tells of it. */
+async function deliveryOf(id: string): Promise<Json> {
+  const { json } = await api("GET", `/api/events/${encodeURIComponent(id)}`);
+  return (json["deliveries"] as Json[])[0]!;
+}
+
+describe("the management API", () => {
+  it("is not there without ADMIN_TOKEN, nor on the public listener", async () => {
+    await start({ ADMIN_TOKEN: "" });
+    for (const target of ["/api/events", "/api/destinations", "/api/nothing"]) {
+      expect(await api("GET", target)).toMatchObject({
+        status: 404,
+        json: { code: "not_found" },
+      });
+    }
+    await service!.stop();
+    await start();
+    const { status } = await service!.request("/api/events", {
+      headers: { authorization: `Bearer ${TOKEN}` },
+    });
+    expect(status).toBe(404);
+  });
+
+  it.each([
+    ["no token", null],
+    ["another token", "test-admin-token-0123456789abcdeF"],
+    ["a longer token", `${TOKEN}x`],
+    ["a shorter token", TOKEN.slice(0, -1)],
+    ["an empty token", ""],
+  ])(
+    "answers 401 to %s, whatever the path, with an entry that does not tell it",
+    async (_what, token) => {
+      await start();
+      for (const target of ["/api/events", "/api/nothing"]) {
+        const { status, headers, json } = await api("GET", target, { token });
+        expect([status, json["code"]]).toEqual([401, "unauthorized"]);
+        expect(headers.get("www-authenticate")).toContain("Bearer");
+      }
+      const entries = await entriesOf("http.rejected");
+      expect(entries).toHaveLength(2);
+      expect(JSON.stringify(entries)).not.toContain(TOKEN.slice(0, 20));
+    },
+  );
+
+  it("refuses an Authorization header that is there twice, other methods, and what it does not know", async () => {
+    await start();
+    const { adminPort } = service!;
+    const auth = `authorization: Bearer ${TOKEN}\r\n`;
+    const answer = await exchangeRaw(
+      adminPort!,
+      `GET /api/events HTTP/1.1\r\nhost: x\r\n${auth}${auth}connection: close\r\n\r\n`,
+    );
+    expect(answer).toMatch(/^HTTP\/1.1 400 /);
+    const wrong = await api("DELETE", "/api/events");
+    expect([wrong.status, wrong.headers.get("allow")]).toEqual([
+      405,
+      "GET, HEAD",
+    ]);
+    expect((await api("GET", "/api/nothing")).status).toBe(404);
+    expect((await api("GET", "/API/events")).status).toBe(404);
+    for (const [method, target] of [
+      ["GET", "/api/events/%ff"],
+      ["POST", "/api/deliveries/%/redeliver"],
+      ["POST", "/api/destinations/%zz/pause"],
+    ] as const) {
+      expect(await api(method, target)).toMatchObject({
+        status: 400,
+        json: { detail: expect.stringContaining("%") },
+      });
+    }
+  });
+
+  it("tells an operator what is wrong, also when others have used up the budget of refusals of the address", async () => {
+    await start();
+    // The budget fills up again while a slow machine asks: what counts is that it is used up at last.
+    let refused;
+    for (let n = 0; n < 6_000 && refused !== 429; n += 1) {
+      refused = (await api("GET", "/api/events", { token: "x" })).status;
+    }
+    expect(refused).toBe(429);
+    expect((await api("GET", "/api/events/nobody")).status).toBe(404);
+    expect((await service!.lastEntry())!.userId).toBe("operator:api");
+  });
+
+  it("lets a delivery be redelivered whose process died, though its destination is paused", async () => {
+    destination.answer(hang);
+    const running = await serve(folder.path, {
+      FORWARD_URL: destination.url,
+      HANDLERS: "none.mjs",
+    });
+    const body = eventBody("evt_1");
+    await running.post(body, signed(body));
+    await eventually(() => destination.attempts.length === 1);
+    await running.stop("SIGKILL");
+    const store = await openStore(
+      sqliteUrl(path.join(folder.path, "hexhook.db")),
+      {
+        signingKey: SIGNING_KEY,
+        writer: "cli-test",
+        now: Date.now,
+        onFatal: () => undefined,
+        delivers: false,
+      },
+    );
+    await store.setPaused(
+      "forward",
+      { at: 1, by: "alice" },
+      {
+        at: 1,
+        action: "destination.paused",
+        userId: "operator:alice",
+        resource: "/destinations/forward",
+        result: "success",
+        metadata: {},
+      },
+    );
+    await store.close();
+    await start();
+    expect(await deliveryOf("evt_1")).toMatchObject({
+      state: "pending",
+      underWay: false,
+    });
+    const { json } = await api("POST", "/api/events/redeliver", {
+      body: { ids: ["evt_1", "hex/evt_1"] },
+    });
+    expect(json).toMatchObject({ matched: 1, redelivered: 1 });
+    expect((await deliveryOf("evt_1"))["attempts"]).toMatchObject([
+      { attempt: 1, reason: "process_died", endedAt: null },
+    ]);
+  });
+
+  it.each([
+    ["GET", "/api/events?state=lost", undefined, "state"],
+    ["GET", "/api/events?since=yesterday", undefined, "since"],
+    ["GET", "/api/events?limit=0", undefined, "limit"],
+    ["GET", "/api/events?limit=1001", undefined, "limit"],
+    ["GET", "/api/events?cursor=x", undefined, "cursor"],
+    ["GET", "/api/events?colour=red", undefined, "colour"],
+    ["GET", "/api/events?type=a&type=b", undefined, "type"],
+    ["POST", "/api/events/redeliver", {}, "ids"],
+    ["POST", "/api/events/redeliver", [], "expected object"],
+    ["POST", "/api/events/redeliver", { ids: [] }, "ids"],
+    ["POST", "/api/events/redeliver", { ids: ["a"], all: true }, "ids"],
+    ["POST", "/api/events/redeliver", { all: true, as: "a b" }, "as"],
+    ["POST", "/api/events/redeliver", { all: true, dryrun: true }, "dryrun"],
+    ["POST", "/api/destinations/forward/pause", { as: "\n" }, "as"],
+  ])(
+    "answers 400 to %s %s %j and says what is wrong",
+    async (method, target, body, word) => {
+      await start();
+      const { status, json } = await api(method, target, { body });
+      expect([status, json["code"]]).toEqual([400, "bad_request"]);
+      expect(json["detail"]).toContain(word);
+    },
+  );
+
+  it("lists events by filter, newest first, from cursor to cursor, and shows one with its attempts and no body", async () => {
+    await start();
+    for (const id of ["evt_1", "evt_2", "evt/3 ü"]) {
+      await post(id, id === "evt_2" ? "invoice.paid" : "user.created");
+    }
+    await untilExhausted(3);
+
+    const idsOf = async (query: string) => {
+      const { json } = await api("GET", `/api/events?${query}`);
+      return (json["events"] as Json[]).map(({ id }) => id);
+    };
+    expect(await idsOf("")).toEqual(["evt/3 ü", "evt_2", "evt_1"]);
+    expect(await idsOf("state=exhausted&type=user.*")).toEqual([
+      "evt/3 ü",
+      "evt_1",
+    ]);
+    expect(await idsOf("source=hex&destination=forward&since=1h")).toHaveLength(
+      3,
+    );
+    expect(await idsOf("since=2999-01-01")).toEqual([]);
+    expect(await idsOf("state=pending")).toEqual([]);
+    const first = await api("GET", "/api/events?limit=2");
+    expect(first.json["next"]).toEqual(expect.any(String));
+    expect(await idsOf(`limit=2&cursor=${String(first.json["next"])}`)).toEqual(
+      ["evt_1"],
+    );
+
+    const shown = await api(
+      "GET",
+      `/api/events/${encodeURIComponent("evt/3 ü")}`,
+    );
+    expect(shown).toMatchObject({
+      status: 200,
+      json: {
+        id: "evt/3 ü",
+        source: "hex",
+        type: "user.created",
+        bodyBytes: eventBody("evt/3 ü", "user.created").length,
+        bodySha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+        deliveries: [
+          {
+            destination: "forward",
+            state: "exhausted",
+            attempt: 2,
+            nextAttemptAt: null,
+            attempts: [
+              {
+                attempt: 1,
+                result: "failure",
+                status: 500,
+                reason: "status",
+                startedAt: expect.stringMatching(/Z$/),
+              },
+              { attempt: 2, result: "failure", status: 500 },
+            ],
+          },
+        ],
+      },
+    });
+    expect(JSON.stringify(shown.json)).not.toContain('"n":1');
+    expect((await api("GET", "/api/events/hex/evt_1")).json["id"]).toBe(
+      "evt_1",
+    );
+    expect((await api("GET", "/api/events/other/evt_1")).status).toBe(404);
+    expect((await api("GET", "/api/events/evt_9")).json["detail"]).toContain(
+      "evt_9",
+    );
+  });
+
+  it("redelivers one delivery at once, on a new schedule, with the operator's name in the trail", async () => {
+    await start();
+    await post("evt_1");
+    await untilExhausted(1);
+    destination.answer(reply(204));
+    const { id } = await deliveryOf("evt_1");
+
+    const answer = await api(
+      "POST",
+      `/api/deliveries/${String(id)}/redeliver`,
+      {
+        body: { as: "alice" },
+      },
+    );
+
+    expect(answer.status).toBe(200);
+    await eventually(() => destination.attempts.length === 3);
+    expect(new Set(destination.ids())).toEqual(new Set(["evt_1"]));
+    expect(destination.attempts[2]!.headers["x-hexhook-attempt"]).toBe("3");
+    expect(await entriesOf("delivery.redelivered")).toMatchObject([
+      {
+        userId: "operator:alice",
+        resource: "/destinations/forward",
+        result: "success",
+        metadata: {
+          source: "hex",
+          eventId: "evt_1",
+          deliveryId: id,
+          state: "exhausted",
+          attempt: 2,
+        },
+      },
+    ]);
+    await eventually(
+      async () => (await deliveryOf("evt_1"))["state"] === "succeeded",
+    );
+    for (const unknown of ["999", "x", "1e1", "-1"]) {
+      expect(
+        (await api("POST", `/api/deliveries/${unknown}/redeliver`)).status,
+      ).toBe(404);
+    }
+  });
+
+  it("leaves a delivery alone whose attempt is under way", async () => {
+    destination.answer(hang);
+    await start({ SHUTDOWN_SECONDS: "1" });
+    await post("evt_1");
+    await eventually(() => destination.attempts.length === 1);
+    const { id } = await deliveryOf("evt_1");
+    expect(
+      await api("POST", `/api/deliveries/${String(id)}/redeliver`),
+    ).toMatchObject({
+      status: 409,
+      json: { code: "attempt_under_way" },
+    });
+    expect(
+      (await api("POST", "/api/events/redeliver", { body: { ids: ["evt_1"] } }))
+        .json,
+    ).toEqual({
+      dryRun: false,
+      matched: 1,
+      redelivered: 0,
+      underWay: 1,
+    });
+  });
+
+  it("redelivers many by filter or by id, after a dry run that changes nothing", async () => {
+    await start();
+    for (let n = 0; n < 5; n += 1) {
+      await post(`evt_${n}`, n < 3 ? "a.b" : "c.d");
+    }
+    await untilExhausted(5);
+    destination.answer(reply(200));
+    const body = { type: "a.*", as: "bob" };
+
+    const dry = await api("POST", "/api/events/redeliver", {
+      body: { ...body, dryRun: true },
+    });
+    expect(dry.json).toEqual({
+      dryRun: true,
+      matched: 3,
+      redelivered: 0,
+      underWay: 0,
+    });
+    expect(await entriesOf("delivery.redelivered")).toEqual([]);
+    expect(destination.attempts).toHaveLength(10);
+
+    const real = await api("POST", "/api/events/redeliver", { body });
+    expect(real.json).toEqual({
+      dryRun: false,
+      matched: 3,
+      redelivered: 3,
+      underWay: 0,
+    });
+    await eventually(() => destination.attempts.length === 13);
+    const ids = await api("POST", "/api/events/redeliver", {
+      body: { ids: ["evt_3", "hex/evt_4", "evt_0"], state: "exhausted" },
+    });
+    expect(ids.json).toMatchObject({ matched: 2, redelivered: 2 });
+    await eventually(() => destination.attempts.length === 15);
+    expect(
+      (await entriesOf("delivery.redelivered")).map(({ userId }) => userId),
+    ).toEqual([
+      ...Array.from({ length: 3 }, () => "operator:bob"),
+      ...Array.from({ length: 2 }, () => "operator:api"),
+    ]);
+    const missing = await api("POST", "/api/events/redeliver", {
+      body: { ids: ["evt_1", "nobody"] },
+    });
+    expect(missing).toMatchObject({
+      status: 404,
+      json: { detail: expect.stringContaining("nobody") },
+    });
+    expect(destination.attempts).toHaveLength(15);
+  });
+
+  it("shows each destination with its breaker, pauses it over a restart, and resumes it", async () => {
+    await start({ RETRY_SCHEDULE: "1h" });
+    const forward = async () => {
+      const { json } = await api("GET", "/api/destinations");
+      return (json["destinations"] as Json[]).find(
+        ({ name }) => name === "forward",
+      )!;
+    };
+    expect(await forward()).toMatchObject({
+      configured: true,
+      kind: "http",
+      place: new URL(destination.url).origin,
+      concurrency: 8,
+      events: ["*"],
+      paused: false,
+      breaker: { state: "closed", failures: 0, probeAt: null },
+      pending: 0,
+      exhausted: 0,
+    });
+    for (let n = 0; n < 6; n += 1) {
+      await post(`evt_${n}`);
+      await eventually(
+        async () =>
+          Number((await forward())["pending"]) === n + 1 &&
+          (await forward())["inFlight"] === 0,
+      );
+    }
+    expect(await forward()).toMatchObject({
+      breaker: { state: "open", failures: 5, probeAt: expect.any(String) },
+      pending: 6,
+    });
+    expect(destination.attempts).toHaveLength(5);
+    expect(service!.log.text).toMatch(
+      /"destination":"forward","msg":"circuit breaker opened"/,
+    );
+
+    const paused = await api("POST", "/api/destinations/forward/pause", {
+      body: { as: "carol" },
+    });
+    expect(paused).toMatchObject({
+      status: 200,
+      json: { paused: true, pausedBy: "carol" },
+    });
+    await service!.stop();
+    destination.answer(reply(200));
+    await start({ RETRY_SCHEDULE: "1h" });
+    expect(await forward()).toMatchObject({
+      paused: true,
+      pausedBy: "carol",
+      breaker: { state: "closed" },
+    });
+    await api("POST", "/api/events/redeliver", { body: { state: "pending" } });
+    expect(await forward()).toMatchObject({ inFlight: 0, pending: 6 });
+    expect(destination.attempts).toHaveLength(5);
+
+    const resumed = await api("POST", "/api/destinations/forward/resume", {
+      body: {},
+    });
+    expect(resumed).toMatchObject({
+      status: 200,
+      json: { paused: false, pausedBy: null },
+    });
+    await eventually(() => destination.attempts.length === 11);
+    expect(
+      (await service!.entries())
+        .filter(({ action }) => action.startsWith("destination."))
+        .map(({ action, userId, resource, result }) => [
+          action,
+          userId,
+          resource,
+          result,
+        ]),
+    ).toEqual([
+      [
+        "destination.paused",
+        "operator:carol",
+        "/destinations/forward",
+        "success",
+      ],
+      [
+        "destination.resumed",
+        "operator:api",
+        "/destinations/forward",
+        "success",
+      ],
+    ]);
+    expect(await entriesOf("config.reloaded")).toEqual([]);
+    expect((await api("POST", "/api/destinations/nobody/pause")).status).toBe(
+      404,
+    );
+  });
+
+  it("reads trails in which a pause is config.reloaded", async () => {
+    const file = path.join(folder.path, "hexhook.db");
+    await start();
+    await service!.stop();
+    const store = await openStore(sqliteUrl(file), {
+      signingKey: SIGNING_KEY,
+      writer: "older",
+      now: Date.now,
+      onFatal: () => undefined,
+      delivers: false,
+    });
+    const at = Date.now();
+    await store.setPaused(
+      "forward",
+      { at, by: "alice" },
+      {
+        at,
+        action: "config.reloaded",
+        userId: "operator:alice",
+        resource: "/destinations/forward",
+        result: "success",
+        metadata: { paused: true },
+      },
+    );
+    await store.close();
+
+    await start();
+    const found = await api("GET", "/api/audit?action=config.reloaded");
+    expect(found.json["entries"]).toMatchObject([
+      { userId: "operator:alice", metadata: { paused: true } },
+    ]);
+    const resumed = await api("POST", "/api/destinations/forward/resume", {
+      body: { as: "bob" },
+    });
+    expect(resumed.json["paused"]).toBe(false);
+    expect(await entriesOf("destination.resumed")).toMatchObject([
+      { userId: "operator:bob", resource: "/destinations/forward" },
+    ]);
+    const env = { HEX_SECRET: SECRET, DATABASE_URL: `sqlite:${file}` };
+    const tail = await hexhook(
+      ["audit", "tail", "--action", "config.reloaded"],
+      { cwd: folder.path, env },
+    );
+    expect(tail.stdout).toMatch(
+      /config\.reloaded\s+forward\s+paused\s+operator:alice/,
+    );
+    const verified = await hexhook(["audit", "verify"], {
+      cwd: folder.path,
+      env,
+    });
+    expect(verified.code).toBe(0);
+  });
+
+  it("pauses a destination for every process on the store", async () => {
+    destination.answer(reply(200));
+    const other = await start();
+    await start();
+    await api("POST", "/api/destinations/forward/pause");
+    // Noticed within a second; from then on neither makes an attempt.
+    await eventually(async () => {
+      const attempts = destination.attempts.length;
+      const body = eventBody(`evt_${attempts}`);
+      await other.post(body, signed(body));
+      const { deliveries } = (await api("GET", `/api/events/evt_${attempts}`))
+        .json as { deliveries: Json[] };
+      return (
+        deliveries[0]!["state"] === "pending" &&
+        other.log.text.includes("destination paused")
+      );
+    });
+    await api("POST", "/api/destinations/forward/resume");
+    const { events } = (await api("GET", "/api/events?limit=1000")).json as {
+      events: Json[];
+    };
+    await eventually(() => new Set(destination.ids()).size === events.length);
+    expect(other.log.text).toContain("destination paused");
+    await other.stop();
+  });
+
+  it("tells of deliveries that wait for a destination which is not configured any more", async () => {
+    await start({ RETRY_SCHEDULE: "1h" });
+    await post("evt_1");
+    await eventually(() => destination.attempts.length === 1);
+    await service!.stop();
+    await start({ FORWARD_URL: "" });
+    expect(service!.log.text).toContain("no longer configured");
+    const { json } = await api("GET", "/api/destinations");
+    expect(json["destinations"]).toMatchObject([
+      { name: "forward", configured: false, breaker: null, pending: 1 },
+    ]);
+  });
+});
+
+describe("hexhook events", () => {
+  /** A service in a process of its own, and the commands beside it. */
+  async function startProcess() {
+    const running = await serve(folder.path, {
+      FORWARD_URL: destination.url,
+      HANDLERS: "none.mjs",
+      RETRY_SCHEDULE: "10ms",
+    });
+    const file = path.join(folder.path, "hexhook.db");
+    return {
+      ...running,
+      send: async (id: string, type?: string) => {
+        const body = eventBody(id, type);
+        expect((await running.post(body, signed(body))).status).toBe(200);
+      },
+      entries: async (action: string) =>
+        (await readTrail(file)).filter((entry) => entry.action === action),
+    };
+  }
+
+  const run = (...args: string[]) =>
+    hexhook(["events", ...args], {
+      cwd: folder.path,
+      env: { DATABASE_URL: "sqlite:hexhook.db" },
+    });
+
+  it("list, show and redeliver while the service runs, which takes up what is redelivered", async () => {
+    const { send, entries, stop } = await startProcess();
+    for (const [id, type] of [
+      ["evt_1", "a.b"],
+      ["evt_2", "a.b"],
+      ["evt_3", "c.d"],
+    ] as const) {
+      await send(id, type);
+    }
+    await eventually(
+      async () => (await entries("delivery.exhausted")).length === 3,
+    );
+    destination.answer(reply(200));
+
+    const list = await run(
+      "list",
+      "--state",
+      "exhausted",
+      "--type",
+      "a.*",
+      "--json",
+    );
+    expect(list.code).toBe(0);
+    expect(
+      list.stdout
+        .trim()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as Json)["id"]),
+    ).toEqual(["evt_2", "evt_1"]);
+    const readable = await run("list", "--limit", "1");
+    expect(readable.stdout).toMatch(
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ hex evt_3 c\.d\n {2}forward: exhausted, 2 attempts\n$/,
+    );
+    const show = await run("show", "evt_1");
+    expect(show.stdout).toMatch(
+      /delivery \d+ to forward: exhausted, 2 attempts/,
+    );
+    expect(show.stdout).toMatch(/ 2\. .* FAIL status 500/);
+    expect(show.stdout.split("\n").every((line) => line.length <= 80)).toBe(
+      true,
+    );
+    expect(
+      JSON.parse((await run("show", "hex/evt_1", "--json")).stdout),
+    ).toMatchObject({ id: "evt_1", deliveries: [{ attempts: [{}, {}] }] });
+
+    const dry = await run("redeliver", "--all", "--type", "a.*", "--dry-run");
+    expect(dry).toMatchObject({ code: 0, stderr: "" });
+    expect(dry.stdout).toContain('would redeliver "evt_1" to forward');
+    expect(dry.stdout).toContain("2 deliveries meant; nothing was changed");
+    expect(await entries("delivery.redelivered")).toEqual([]);
+
+    const one = await run("redeliver", "evt_3", "--as", "alice");
+    expect(one).toMatchObject({ code: 0, stdout: "1 delivery redelivered\n" });
+    await eventually(() => destination.attempts.length === 7);
+    const all = await run("redeliver", "--all", "--as", "bob", "--json");
+    expect(JSON.parse(all.stdout)).toEqual({
+      matched: 2,
+      redelivered: 2,
+      underWay: 0,
+    });
+    await eventually(() => destination.attempts.length === 9);
+    expect(destination.ids().slice(6)).toEqual(["evt_3", "evt_1", "evt_2"]);
+
+    expect(
+      (await entries("delivery.redelivered")).map(({ userId, metadata }) => [
+        userId,
+        metadata["eventId"],
+      ]),
+    ).toEqual([
+      ["operator:alice", "evt_3"],
+      ["operator:bob", "evt_1"],
+      ["operator:bob", "evt_2"],
+    ]);
+    await stop();
+    const verified = await hexhook(["audit", "verify"], {
+      cwd: folder.path,
+      env: { DATABASE_URL: "sqlite:hexhook.db" },
+    });
+    expect(verified).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining("by 3 writers"),
+    });
+  });
+
+  it("redeliver works without a service too: the next start takes it up", async () => {
+    const first = await startProcess();
+    await first.send("evt_1");
+    await eventually(
+      async () => (await first.entries("delivery.exhausted")).length === 1,
+    );
+    await first.stop();
+    expect((await run("redeliver", "evt_1")).code).toBe(0);
+    expect((await run("list", "--state", "pending")).stdout).toContain("evt_1");
+    destination.answer(reply(200));
+    const second = await startProcess();
+    await eventually(() => destination.attempts.length === 3);
+    await second.stop();
+  });
+
+  it.each([
+    [["redeliver"], 64, /say which/],
+    [["redeliver", "a", "--all"], 64, /not both/],
+    [["redeliver", "a", "--type", "b"], 64, /--type/],
+    [["redeliver", "--all", "--as", "a b"], 64, /letters, digits/],
+    [["list", "--state", "lost"], 64, /pending, succeeded, exhausted/],
+    [["list", "--since", "yesterday"], 64, /15m/],
+    [["list", "--limit", "0"], 64, /from 1/],
+    [["show"], 64, /missing required argument/],
+    [["show", "nobody"], 70, /there is no store/],
+    [["redeliver", "--all"], 70, /there is no store/],
+  ])("%j ends with %d and says why", async (args, code, why) => {
+    const result = await run(...args);
+    expect(result.code).toBe(code);
+    expect(result.stderr).toMatch(why);
+  });
+
+  it("names an id that is not there and ends with 1, and changes nothing", async () => {
+    await start({ ADMIN_PORT: "0" });
+    await post("evt_1");
+    await untilExhausted(1);
+    for (const args of [
+      ["show", "nobody"],
+      ["redeliver", "evt_1", "nobody"],
+    ]) {
+      const result = await run(...args);
+      expect(result.code).toBe(1);
+      expect(result.stderr).toContain('there is no event "nobody"');
+    }
+    expect(await run("redeliver", "--all", "--source", "other")).toMatchObject({
+      code: 0,
+      stdout: "nothing to redeliver\n",
+    });
+    expect(await entriesOf("delivery.redelivered")).toEqual([]);
+  });
+});

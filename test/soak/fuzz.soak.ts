@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { randomInt } from "node:crypto";
+import { fuzz } from "../support/fuzzer.ts";
+import { eventually } from "../support/eventually.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import {
+  expectWell,
+  type ObservedService,
+  startObserved,
+} from "../support/observed-service.ts";
+
+/** Takes about a minute on two cores. */
+const CONNECTIONS = 50_000;
+const HOUR_MS = 3_600_000;
+
+let folder: ReturnType<typeof temporaryFolder>;
+let server: ObservedService;
+
+beforeAll(async () => {
+  folder = temporaryFolder();
+  server = await startObserved(folder.path);
+});
+
+afterAll(async () => {
+  await server.stop("SIGKILL");
+});
+
+const seed = randomInt(2 ** 31);
+it(
+  `${CONNECTIONS} hostile connections on both listeners leave nothing behind (seed ${seed})`,
+  async () => {
+    const before = server.openSockets();
+    const ports = [server.port, server.adminPort];
+    await fuzz(ports, { seed, connections: CONNECTIONS / 2, atOnce: 64 });
+    const halfway = server.peakMb();
+    await fuzz(ports, {
+      seed: seed + 1,
+      connections: CONNECTIONS / 2,
+      atOnce: 64,
+    });
+    await eventually(() => server.openSockets() <= before);
+    expect(server.peakMb()).toBeLessThan(250);
+    // What was not needed by the first half is not needed by the second one.
+    expect(server.peakMb()).toBeLessThan(halfway * 1.2);
+    await expectWell(folder.path, server);
+  },
+  HOUR_MS,
+);

@@ -1,0 +1,19 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+/** Waits until `condition` gives something true, and gives it back. */
+export async function eventually<T>(
+  condition: () => T | Promise<T>,
+  timeoutMs = 60_000,
+): Promise<NonNullable<T>> {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await condition();
+    if (value) {
+      return value;
+    }
+    if (Date.now() > deadline) {
+      throw new Error(`the condition never held: ${condition.toString()}`);
+    }
+    await delay(10);
+  }
+}

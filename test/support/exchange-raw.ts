@@ -1,0 +1,43 @@
+import { connect } from "node:net";
+
+/** What a raw connection got back until the other side closed it, or until `enough` says so. */
+export function exchangeRaw(
+  port: number,
+  bytes: string | Buffer | readonly (string | Buffer)[],
+  enough: (text: string) => boolean = () => false,
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(port, "127.0.0.1");
+    let text = "";
+    const end = (): void => {
+      socket.destroy();
+      resolve(text);
+    };
+    socket.setTimeout(15_000, () => {
+      socket.destroy();
+      reject(new Error(`no end in sight; so far: ${text}`));
+    });
+    socket.on("connect", () => {
+      const parts =
+        typeof bytes === "string" || Buffer.isBuffer(bytes) ? [bytes] : bytes;
+      for (const part of parts) {
+        socket.write(part);
+      }
+    });
+    socket.on("data", (chunk) => {
+      text += chunk.toString("latin1");
+      if (enough(text)) {
+        end();
+      }
+    });
+    socket.on("end", end);
+    socket.on("close", end);
+    socket.on("error", (error: NodeJS.ErrnoException) => {
+      if (error.code === "ECONNRESET" || error.code === "EPIPE") {
+        end();
+      } else {
+        reject(error);
+      }
+    });
+  });
+}

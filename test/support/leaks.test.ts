@@ -1,0 +1,40 @@
+import { describe, expect, it } from "@jest/globals";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import { cleanUp, enterTest, leaveTest } from "./cleanup.ts";
+import { expectNoLeak, killMarkedProcesses, openResources } from "./leaks.ts";
+import { environment } from "./processes.ts";
+
+describe("the check for leaks", () => {
+  it("fails while a server is open", async () => {
+    const before = openResources();
+    const server = createServer();
+    server.listen(0);
+    await once(server, "listening");
+    await expect(expectNoLeak(before, 0)).rejects.toThrow("TCPServerWrap (1)");
+    server.close();
+    await expectNoLeak(before);
+  });
+
+  it("finds and kills a child and what that has started", async () => {
+    const child = spawn("sh", ["-c", "sleep 600 & echo; sleep 600"], {
+      env: environment({}),
+    });
+    await once(child.stdout, "data");
+    const left = killMarkedProcesses();
+    expect(left.filter((one) => one.endsWith("sleep 600"))).toHaveLength(3);
+    expect(killMarkedProcesses()).toEqual([]);
+    await once(child, "close");
+  });
+});
+
+it("what a test registers is ended last first, all of it, and an error fails the test", async () => {
+  const ended: string[] = [];
+  enterTest();
+  cleanUp(() => ended.push("first"));
+  cleanUp(() => Promise.reject(new Error("the second cannot be ended")));
+  cleanUp(() => ended.push("third"));
+  await expect(leaveTest()).rejects.toThrow("the second cannot be ended");
+  expect(ended).toEqual(["third", "first"]);
+});

@@ -1,0 +1,172 @@
+import { describe, it } from "@jest/globals";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { createServer } from "node:net";
+import type { Environment } from "../../src/config/load-config.ts";
+import { cleanUp } from "./cleanup.ts";
+import { MARK, MARK_NAME } from "./leaks.ts";
+import { inProject } from "./project.ts";
+import { eventually } from "./eventually.ts";
+import { SECRET, TODAY } from "./fixtures.ts";
+
+/** The built program: what these tests run is what is shipped. */
+export const CLI = inProject("dist", "cli.js");
+
+export interface Result {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A clean environment: nothing of the one that the tests run in but what a process needs to run. */
+export function environment(env: Environment): NodeJS.ProcessEnv {
+  // eslint-disable-next-line no-restricted-properties -- a child process needs PATH, and the SQLite driver of this run
+  const { PATH, NODE_OPTIONS } = process.env;
+  return {
+    PATH,
+    ...(NODE_OPTIONS && { NODE_OPTIONS }),
+    [MARK_NAME]: MARK,
+    ...env,
+  };
+}
+
+/** A TCP port that was free just now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  server.close();
+  await once(server, "close");
+  if (address === null || typeof address === "string") {
+    throw new Error("no port");
+  }
+  return address.port;
+}
+
+/** Runs a command of the program to its end. */
+export async function hexhook(
+  args: readonly string[],
+  options: { cwd: string; env?: Environment; input?: string | Buffer },
+): Promise<Result> {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd: options.cwd,
+    env: environment(options.env ?? {}),
+  });
+  const out = collect(child);
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(options.input ?? "");
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout: out.stdout(), stderr: out.stderr() };
+}
+
+const hasPython = spawnSync("python3", ["--version"]).error === undefined;
+
+/** Python makes the pseudo-terminals, and runs the verifier of docs/. Without it these tests are skipped; CI installs it. */
+export const itWithPython = hasPython ? it : it.skip;
+export const describeWithPython = hasPython ? describe : describe.skip;
+
+/** Runs a command of the program on a terminal, and gives what that got to see. */
+export async function hexhookOnTerminal(
+  args: readonly string[],
+  options: { cwd: string; env?: Environment },
+): Promise<Result> {
+  const terminal =
+    "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+  const child = spawn(
+    "python3",
+    ["-c", terminal, process.execPath, CLI, ...args],
+    {
+      cwd: options.cwd,
+      env: environment(options.env ?? {}),
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  const out = collect(child);
+  const [code] = (await once(child, "close")) as [number | null];
+  return { code, stdout: out.stdout(), stderr: out.stderr() };
+}
+
+function collect(child: ChildProcess): {
+  stdout: () => string;
+  stderr: () => string;
+} {
+  const stdout: Buffer[] = [];
+  const stderr: Buffer[] = [];
+  child.stdout?.on("data", (chunk: Buffer) => stdout.push(chunk));
+  child.stderr?.on("data", (chunk: Buffer) => stderr.push(chunk));
+  return {
+    stdout: () => Buffer.concat(stdout).toString("utf8"),
+    stderr: () => Buffer.concat(stderr).toString("utf8"),
+  };
+}
+
+/**
+ * A real `hexhook serve` in a process of its own, ready to receive. `via` runs it under another program; `cli` is
+ * the program file, such as that of an installed package.
+ */
+export async function serve(
+  folder: string,
+  env: Environment = {},
+  via: readonly string[] = [],
+  cli = CLI,
+) {
+  const port = await freePort();
+  const [command, ...args] = [...via, process.execPath, cli, "serve"];
+  const child = spawn(command, args, {
+    cwd: folder,
+    env: environment({
+      HEX_SECRET: SECRET,
+      HEX_SECRET_CREATED_AT: TODAY,
+      HOST: "127.0.0.1",
+      PORT: String(port),
+      ADMIN_PORT: "0",
+      DRAIN_SECONDS: "0",
+      DATABASE_URL: "sqlite:hexhook.db",
+      ...env,
+    }),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  const out = collect(child);
+  let exit: { code: number | null; signal: NodeJS.Signals | null } | null =
+    null;
+  const exited = once(child, "close").then(([code, signal]) => {
+    exit = {
+      code: code as number | null,
+      signal: signal as NodeJS.Signals | null,
+    };
+    return exit;
+  });
+  cleanUp(async () => {
+    child.kill("SIGKILL");
+    await exited;
+  });
+  const url = `http://127.0.0.1:${port}`;
+  await eventually(async () => {
+    if (exit !== null) {
+      throw new Error(`serve ended early: ${out.stderr()}`);
+    }
+    return fetch(`${url}/readyz`).then(
+      ({ ok }) => ok,
+      () => false,
+    );
+  });
+  return {
+    port,
+    url,
+    child,
+    exited,
+    stdout: out.stdout,
+    stderr: out.stderr,
+    post: (body: Buffer, headers: Record<string, string>) =>
+      fetch(`${url}/webhooks/hex`, {
+        method: "POST",
+        headers,
+        body: new Uint8Array(body),
+      }),
+    stop: async (signal: NodeJS.Signals = "SIGTERM") => {
+      child.kill(signal);
+      return exited;
+    },
+  };
+}

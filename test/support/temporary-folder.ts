@@ -1,0 +1,36 @@
+import {
+  accessSync,
+  constants,
+  mkdtempSync,
+  rmSync,
+  statfsSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { cleanUp } from "./cleanup.ts";
+
+const SHARED_MEMORY = "/dev/shm";
+const ENOUGH_BYTES = 2 * 1024 ** 3;
+
+export interface TemporaryFolder {
+  readonly path: string;
+}
+
+/** A new folder, deleted when the test ends. It is in memory where the machine has room for that. */
+export function temporaryFolder(): TemporaryFolder {
+  const folder = mkdtempSync(path.join(parent(), "hexhook-test-"));
+  cleanUp(() => {
+    rmSync(folder, { recursive: true, force: true });
+  });
+  return { path: folder };
+}
+
+function parent(): string {
+  try {
+    accessSync(SHARED_MEMORY, constants.W_OK);
+    const { bavail, bsize } = statfsSync(SHARED_MEMORY);
+    return bavail * bsize >= ENOUGH_BYTES ? SHARED_MEMORY : tmpdir();
+  } catch {
+    return tmpdir();
+  }
+}

@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import path from "node:path";
+import type { AuditDraft } from "../../../../src/audit/entry.ts";
+import { createRecentEntries } from "../../../../src/audit/sinks/recent-entries.ts";
+import type { Store } from "../../../../src/store/port.ts";
+import { openStore } from "../../../../src/store/open.ts";
+import { SIGNING_KEY, sqliteUrl } from "../../../support/fixtures.ts";
+import { temporaryFolder } from "../../../support/temporary-folder.ts";
+
+let folder: ReturnType<typeof temporaryFolder>;
+let stores: Store[];
+let clock: number;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+  stores = [];
+  clock = 0;
+});
+
+afterEach(async () => {
+  await Promise.all(stores.map((store) => store.close()));
+});
+
+async function open(writer: string): Promise<Store> {
+  const store = await openStore(
+    sqliteUrl(path.join(folder.path, "hexhook.db")),
+    {
+      writer,
+      signingKey: SIGNING_KEY,
+      now: Date.now,
+      onFatal: () => undefined,
+      delivers: false,
+    },
+  );
+  stores.push(store);
+  return store;
+}
+
+const draft: AuditDraft = {
+  at: 1,
+  action: "server.started",
+  userId: "system",
+  resource: "test",
+  result: "success",
+  metadata: {},
+};
+
+describe("recent entries", () => {
+  it("are those of the store, in order, whoever wrote them, and mostly without asking it", async () => {
+    const [own, other] = [await open("own"), await open("other")];
+    let asked = 0;
+    const counted: Pick<Store, "readAudit"> = {
+      readAudit: (...args) => {
+        asked += 1;
+        return own.readAudit(...args);
+      },
+    };
+    const recent = createRecentEntries(counted, () => clock);
+    own.onCommit(({ entries }) => {
+      recent.add(entries);
+    });
+    const { readAudit } = recent.reader();
+    const taken: string[] = [];
+    let position = 0;
+    const takeAll = async (limit: number): Promise<void> => {
+      let rows: Awaited<ReturnType<typeof readAudit>>;
+      do {
+        rows = await readAudit(position, limit);
+        taken.push(...rows.map(({ line }) => line));
+        position = rows.at(-1)?.position ?? position;
+      } while (rows.length > 0);
+    };
+    const append = (store: Store, count: number): Promise<unknown> =>
+      Promise.all(Array.from({ length: count }, () => store.append(draft)));
+
+    await append(own, 5);
+    await takeAll(2);
+    expect(taken).toHaveLength(5);
+    const before = asked;
+    await append(own, 5);
+    await takeAll(2);
+    // At its end it is not asked again so soon.
+    expect([taken.length, asked]).toEqual([10, before]);
+
+    await append(other, 3);
+    await append(own, 2);
+    await append(other, 1);
+    clock += 1000;
+    await takeAll(2);
+    // More than are kept in memory.
+    await append(own, 2000);
+    clock += 1000;
+    await takeAll(500);
+    const all = (await own.readAudit(0, 10_000)).map(({ line }) => line);
+    expect(all.length).toBeGreaterThan(2010);
+    expect(taken).toEqual(all);
+  });
+});

@@ -1,0 +1,82 @@
+import { describe, expect, it } from "@jest/globals";
+import {
+  type BackgroundService,
+  createLifecycle,
+} from "../../../src/background/background-service.ts";
+import { createInterruptibleSleep } from "../../../src/background/interruptible-sleep.ts";
+import { createCommitChanges } from "../../../src/store/commits.ts";
+
+describe("a lifecycle", () => {
+  const services = (
+    log: string[],
+    failing: Readonly<Record<string, "start" | "stop">>,
+  ): BackgroundService[] =>
+    ["a", "b", "c"].map((name) => {
+      const step = (what: "start" | "stop") => async (): Promise<void> => {
+        log.push(`${what} ${name}`);
+        if (failing[name] === what) {
+          throw new Error(name);
+        }
+      };
+      return { start: step("start"), stop: step("stop") };
+    });
+
+  it("starts its services in order and stops them in reverse, once", async () => {
+    const log: string[] = [];
+    const lifecycle = createLifecycle(services(log, {}));
+    await lifecycle.start();
+    await lifecycle.stop();
+    await lifecycle.stop();
+    expect(log).toEqual([
+      ...["start a", "start b", "start c"],
+      ...["stop c", "stop b", "stop a"],
+    ]);
+  });
+
+  it("stops what has started when a start fails, and throws the error of the start", async () => {
+    const log: string[] = [];
+    const lifecycle = createLifecycle(services(log, { a: "stop", c: "start" }));
+    await expect(lifecycle.start()).rejects.toThrow("c");
+    expect(log).toEqual(["start a", "start b", "start c", "stop b", "stop a"]);
+  });
+
+  it("stops all services when one fails to stop, and throws the first error", async () => {
+    const log: string[] = [];
+    const lifecycle = createLifecycle(services(log, { b: "stop", a: "stop" }));
+    await lifecycle.start();
+    await expect(lifecycle.stop()).rejects.toThrow("b");
+    expect(log.slice(3)).toEqual(["stop c", "stop b", "stop a"]);
+  });
+});
+
+describe("an interruptible sleep", () => {
+  it("ends when it is woken, and at once when that was before", async () => {
+    const { wake, sleep } = createInterruptibleSleep();
+    const sleeping = sleep(3_600_000);
+    wake();
+    await sleeping;
+    wake();
+    await sleep(3_600_000);
+    const again = sleep(3_600_000);
+    wake();
+    await expect(again).resolves.toBeUndefined();
+  });
+});
+
+describe("the changes of a commit", () => {
+  it("are those of one transaction, and nothing of one that was rolled back", () => {
+    const changes = createCommitChanges();
+    changes.becomesDue("a");
+    changes.appended(7, "x");
+    changes.take();
+    changes.becomesDue("b");
+    changes.becomesDue("b");
+    changes.appended(7, "y");
+    changes.appended(8, "z");
+    expect(changes.take()).toEqual({
+      entries: { position: 7, lines: ["y", "z"] },
+      due: new Set(["b"]),
+    });
+    expect(changes.take()).toMatchObject({ entries: { lines: [] } });
+  });
+});
