@@ -10,10 +10,8 @@ import {
   createAnalyticsSink,
   type Track,
 } from "../audit/sinks/analytics-sink.ts";
-import { maybeAtWork } from "../audit/sinks/at-work.ts";
 import { createFileSink, requireAuditFile } from "../audit/sinks/file-sink.ts";
 import { createRecentEntries } from "../audit/sinks/recent-entries.ts";
-import { resumedAt } from "../audit/sinks/resumed.ts";
 import type { AuditSink, SinkName } from "../audit/sinks/sink.ts";
 import { notedPosition } from "../audit/sinks/sink-progress.ts";
 import { type SinkPump, startSinkPump } from "../audit/sinks/sink-pump.ts";
@@ -104,18 +102,14 @@ export function createAuditTrail(
       // A changed key is easily missed: otherwise the first to notice is the one who verifies the trail.
       emit({ type: "signing_key.changed", publicKey: deps.publicKey });
     }
-    // New sinks begin with this process. Where each resumes is decided once, so that `server.started` can say it.
-    const [from, heads] = await Promise.all([
-      store.lastPosition(),
-      store.heads(),
-    ]);
+    // New sinks begin with this process.
+    const from = await store.lastPosition();
     const beginnings = await Promise.all(
       sinks.map(async (sink) => ({
         sink,
         noted: await notedPosition(store, sink.name, from),
       })),
     );
-    const positions = beginnings.map(({ noted }) => noted.position);
     const started = serverStarted({
       at: now(),
       version: deps.version,
@@ -126,8 +120,6 @@ export function createAuditTrail(
       destinations: deps.destinations,
       publicKey: deps.publicKey,
       heads: await store.heads(),
-      resumed: await resumedAt(store, positions),
-      beside: await maybeAtWork(store, heads, from),
     });
     // Requested together, they share a transaction: no `server.started` is there without the checkpoint that anchors it,
     // and with it the heads of other writers, which may have no signature.

@@ -6,7 +6,7 @@ import {
   clipText,
   MAX_LINE_BYTES,
 } from "./entry.ts";
-import type { ChainHead, EntryPlace } from "./chain.ts";
+import type { ChainHead } from "./chain.ts";
 
 /** So much of an entry is left to its metadata, in bytes. */
 const MAX_METADATA = MAX_LINE_BYTES - 600;
@@ -29,13 +29,6 @@ export function serverStarted(facts: {
   publicKey: string;
   /** Newest first. */
   heads: readonly ChainHead[];
-  /**
-   * From where on sinks may be given entries of a writer for the second time: the process before had no time to note how far
-   * they had come.
-   */
-  resumed: readonly EntryPlace[];
-  /** The last entries of writers that may be at work beside this one, when it was decided where sinks go on. */
-  beside: readonly EntryPlace[];
 }): AuditDraft {
   const { at, version, nodeVersion, sources, destinations } = facts;
   return {
@@ -60,8 +53,6 @@ export function serverStarted(facts: {
       destinations: destinations.slice(0, MAX_DESTINATIONS).map(clipText),
       destinationsOmitted: omitted(destinations.length - MAX_DESTINATIONS),
       publicKey: facts.publicKey,
-      resumed: facts.resumed.length > 0 ? facts.resumed : undefined,
-      beside: besides(facts.beside),
     }),
   };
 }
@@ -122,15 +113,6 @@ function withHeads(
     heads: named,
     headsOmitted: omitted(heads.length - named.length),
   };
-}
-
-/** Where the entries of writers that are at work beside this one begin in its sinks: with the next of each. */
-function besides(
-  lasts: readonly EntryPlace[],
-): readonly EntryPlace[] | undefined {
-  return lasts.length === 0
-    ? undefined
-    : lasts.map(({ writer, seq }) => ({ writer, seq: seq + 1 }));
 }
 
 function omitted(count: number): number | undefined {

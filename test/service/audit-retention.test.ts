@@ -54,8 +54,6 @@ async function begin(writer: string): Promise<Store> {
     destinations: [],
     publicKey: CHECKPOINTS.publicKey,
     heads: await store.heads(),
-    resumed: [],
-    beside: [],
   });
   await Promise.all([store.append(started), store.checkpoint()]);
   return store;

@@ -94,8 +94,6 @@ describe("an entry", () => {
       destinations: Array.from({ length: 40 }, (_, n) => `destination-${n}`),
       publicKey: CHECKPOINTS.publicKey,
       heads,
-      resumed: [],
-      beside: [],
     });
     const { line } = new AuditChain("w", CHECKPOINTS).append(started);
     const { metadata } = parseEntry(line)!;

@@ -35,7 +35,7 @@ export function draft(n: number, metadata: object = {}): AuditDraft {
 
 export function started(
   heads: readonly ChainHead[],
-  options: { checkpoints?: Checkpoints; resumed?: ChainHead[] } = {},
+  options: { checkpoints?: Checkpoints } = {},
 ): AuditDraft {
   return serverStarted({
     environment: "development",
@@ -47,8 +47,6 @@ export function started(
     destinations: [],
     publicKey: (options.checkpoints ?? CHECKPOINTS).publicKey,
     heads,
-    resumed: options.resumed ?? [],
-    beside: heads,
   });
 }
 
@@ -66,7 +64,6 @@ export function run(
     heads?: readonly ChainHead[];
     every?: number;
     checkpoints?: Checkpoints;
-    resumed?: ChainHead[];
     /** Whether it ends in good order. */
     stops?: boolean;
   } = {},

@@ -10,7 +10,7 @@ const SAVE_EVERY_ROWS = 500;
 export const SEEN_EVERY_MS = 3_600_000;
 
 /** A killed process cannot have handed over more than this without noting it: what lies further on was not given before. */
-export const LOOK_AHEAD = 5000;
+const LOOK_AHEAD = 5000;
 
 export interface ProgressStore extends Pick<
   Control,

@@ -75,22 +75,25 @@ function parsed(text: string): unknown {
 
 /** What a changed line says of its place, as far as that can still be read. */
 export interface Claims {
+  /** The number of the line, from 1. */
+  readonly line: number;
   readonly writer: string | null;
   readonly seq: number | null;
   readonly prev: string | null;
   readonly hash: string | null;
 }
 
-export function claimsOf(line: string): Claims {
-  const chain = chainPart(line);
-  const text = (pattern: RegExp): string | null =>
+export function claimsOf(text: string, line: number): Claims {
+  const chain = chainPart(text);
+  const last = (pattern: RegExp): string | null =>
     [...chain.matchAll(pattern)].at(-1)?.[1] ?? null;
-  const seq = text(/"seq":(\d{1,15}),/g);
+  const seq = last(/"seq":(\d{1,15}),/g);
   return {
-    writer: text(/"writer":"([\w.-]{1,64})","seq"/g),
+    line,
+    writer: last(/"writer":"([\w.-]{1,64})","seq"/g),
     seq: seq === null ? null : Number(seq),
-    prev: text(/"prev":"([0-9a-f]{64})"/g),
-    hash: text(/"hash":"([0-9a-f]{64})"/g),
+    prev: last(/"prev":"([0-9a-f]{64})"/g),
+    hash: last(/"hash":"([0-9a-f]{64})"/g),
   };
 }
 

@@ -1,8 +1,8 @@
 import type { ChainHead } from "../chain.ts";
-import type { ChainFault } from "./chain-fault.ts";
+import type { Fault } from "./fault.ts";
 import type { WriterChain } from "./writer-chain.ts";
 
-/** What is known of one writer's chain. */
+/** What is known of the entries of one writer. */
 export interface WriterReport {
   readonly writer: string;
   /** Entries that are in their place, up to the first fault. */
@@ -11,15 +11,24 @@ export interface WriterReport {
   readonly firstSeq: number;
   readonly lastSeq: number;
   readonly lastHash: string;
-  /** Up to here a signed checkpoint vouches for them, its own or one behind a start that names it; 0 = none does. */
+  /** Up to here a signature vouches for them, its own or that of a start that names it; 0 = none does. */
   readonly anchoredTo: number;
+  /**
+   * Up to here a head, an anchor or a signed start of another writer confirms that they were there; 0 = none does. What
+   * follows is unproven: more entries could have been cut off after it.
+   */
+  readonly confirmedTo: number;
   /** The key of its checkpoints: base64 of the SPKI DER. */
   readonly publicKey: string | null;
-  /** Whether it ended in good order: what comes behind that is no entry of its own. */
+  /** Whether it has stopped: a checkpoint after `server.stopped` is its last entry. */
   readonly ended: boolean;
-  /** Whether some of its entries came again so far apart that nobody can tell whether they were the same. */
-  readonly untold: boolean;
-  readonly fault: ChainFault | null;
+  /** Entries that came again, identical. */
+  readonly repeats: number;
+  /** How many of them came again too late to be compared. */
+  readonly uncompared: number;
+  /** Whether it begins in the middle and nothing says that it may: what was before is not known. */
+  readonly beginsLate: boolean;
+  readonly fault: Fault | null;
 }
 
 export interface TrailReport {
@@ -27,27 +36,36 @@ export interface TrailReport {
   readonly entries: number;
   /** Lines that are no entries, such as those of another program in the same stream. */
   readonly skipped: number;
-  /** Lines that break off. What they were is there as well, or missed as any other. */
+  /** Lines that break off. What they were is there as well, or missing. */
   readonly torn: number;
-  /** Given heads of which nothing can be told, since the entries are purged, lie too far back, or before these lines. */
-  readonly untold: readonly ChainHead[];
-  /** The last entries of writers that these lines name and do not have: logs may begin after they had ended. */
+  /** Given heads of which nothing is known: deleted by the retention, too far back to be compared, or before these lines. */
+  readonly unknownHeads: readonly ChainHead[];
+  /** The last entries of writers that these lines name and do not have: the lines may begin after those had ended. */
   readonly absent: readonly ChainHead[];
+  /** Stored events that differ from the trail; empty for lines that come from elsewhere. */
+  readonly eventFaults: readonly Fault[];
 }
 
-/** What a chain as it was read amounts to. */
-export function reportOf(chain: WriterChain): WriterReport {
-  const { writer, entries, firstSeq, seq, hash, anchoredTo, publicKey } = chain;
+export function reportOf(
+  chain: WriterChain,
+  facts: { readonly beginsLate: boolean },
+): WriterReport {
+  const { writer, entries, repeats, confirmedTo, ended, fault } = chain;
+  const { first, last, uncompared } = chain.links;
+  const { anchoredTo, publicKey } = chain.signatures;
   return {
     writer,
     entries,
-    firstSeq,
-    lastSeq: seq,
-    lastHash: hash,
+    firstSeq: first.seq,
+    lastSeq: last.seq,
+    lastHash: last.hash,
     anchoredTo,
+    confirmedTo,
     publicKey,
-    ended: chain.ended,
-    untold: chain.untold,
-    fault: chain.fault,
+    ended,
+    repeats,
+    uncompared,
+    beginsLate: facts.beginsLate,
+    fault,
   };
 }

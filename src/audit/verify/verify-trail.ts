@@ -1,178 +1,131 @@
-import { type ChainHead, hashLine, splitHash } from "../chain.ts";
-import { MAX_LINE_BYTES } from "../entry.ts";
-import { isExactLine, parseEntry, type ParsedEntry } from "../parsed-entry.ts";
-import { createAttribution } from "./attribution.ts";
-import {
-  claimsOf,
-  isCorruptEntry,
-  isOtherObject,
-  isTorn,
-} from "./corrupt-lines.ts";
-import { createExpectedHeads } from "./expected-heads.ts";
-import { createRecent } from "./recent.ts";
-import { createStatements, type NamedHead } from "./statements.ts";
-import {
-  entriesIn,
-  isCorruptPrefix,
-  isMember,
-  streamLine,
-} from "./stream-line.ts";
+import type { ChainHead } from "../chain.ts";
+import type { ParsedEntry } from "../parsed-entry.ts";
+import { Attribution } from "./attribution.ts";
+import { claimsOf } from "./corrupt-lines.ts";
+import { ExpectedEntries } from "./expected-entries.ts";
+import { judgeEnd } from "./judge-end.ts";
+import { readEntry } from "./read-entry.ts";
+import { RecentHashes } from "./recent-hashes.ts";
+import { type NamedHead, Statements } from "./statements.ts";
+import { readStreamLine } from "./stream-entries.ts";
 import { reportOf, type TrailReport } from "./trail-report.ts";
 import { WriterChain } from "./writer-chain.ts";
 
 export interface VerifyOptions {
   /** Entries known from elsewhere that must be there. */
   readonly heads?: readonly ChainHead[];
+  /** The entries that an anchor file names, in its order: those that the trail may still have must be there. */
+  readonly anchors?: readonly ChainHead[];
   /** The keys that checkpoints may be signed with; none = those that the trail itself names. */
   readonly publicKeys?: readonly string[];
-  /**
-   * The lines are a part of the trail, or several streams in one: writers may begin late, what one stream has may come in
-   * another again, and an entry may come before one that it names.
-   */
-  readonly partial?: boolean;
 }
 
 export interface TrailVerifier {
   /** Takes the next line of a stream, whatever stands before an entry there; lines without one are counted and skipped. */
   line(text: string): void;
-  /** Takes the next line of a store, where every line must be an entry, behind those that it names. */
+  /** Takes the next line of a store, where every line must be an entry, after those that it names. */
   entry(line: string): void;
   /**
-   * Holds what was read against what else is known. `table` is a store's own table of heads, of the same moment as the
+   * Compares what was read with what else is known. `table` is a store's own table of heads, of the same moment as the
    * lines: with it the trail must be whole.
    */
   finish(table?: readonly ChainHead[]): TrailReport;
+  /** Up to which times signed entries say that the retention has deleted, in unix milliseconds. After `finish`. */
+  readonly deletedBefore: { readonly entries: number; readonly events: number };
 }
 
 /**
- * Verifies a trail line by line: hashes, links, signatures, and what entries that are vouched for say of other writers.
- * Memory grows with the number of writers alone, beside a fixed number of hashes.
+ * Verifies a trail line by line, in these steps: read the line (stream-entries), parse it and check its own hash
+ * (read-entry), its links to the other entries of its writer (links), signatures (writer-signatures), and what entries that
+ * a signature covers say of other writers (statements); at the end, what is expected to be there (expected-entries), and
+ * the report. The same entry again is counted. Time grows with the lines; memory with the number of writers and of given
+ * heads, beside a fixed number of hashes.
  */
 export function createTrailVerifier(
   options: VerifyOptions = {},
 ): TrailVerifier {
-  const { heads = [], publicKeys = [], partial = false } = options;
+  const { heads = [], anchors = [], publicKeys = [] } = options;
   const trusted = publicKeys.length === 0 ? null : new Set(publicKeys);
-  const recent = createRecent();
+  const recent = new RecentHashes();
   const chains = new Map<string, WriterChain>();
-  const statements = createStatements(chains);
-  const known = createExpectedHeads();
+  const statements = new Statements();
+  const expected = new ExpectedEntries();
   /** Writers that a start names between two others that are there. */
   const skippedOver = new Set<string>();
-  const attribution = createAttribution(chains, chainOf, recent);
+  const attribution = new Attribution(recent, chainOf);
   const counts = { entries: 0, skipped: 0, torn: 0 };
   let lines = 0;
 
-  for (const head of heads) {
-    known.expect(head, undefined);
+  for (const head of [...heads, ...anchors]) {
+    expected.expect(head);
   }
 
   function chainOf(writer: string): WriterChain {
     let chain = chains.get(writer);
     if (chain === undefined) {
-      chain = new WriterChain(writer, recent, { partial });
+      chain = new WriterChain(writer, recent);
       chains.set(writer, chain);
     }
     return chain;
   }
 
-  /** False, with nothing done, when the line is not an entry in its exact form. */
-  function takeEntry(line: string): boolean {
-    const split = splitHash(line);
-    const parsed = split === null ? null : parseEntry(line);
-    if (parsed === null || split === null) {
-      return false;
+  /** False, with nothing done, when the line has not the form of an entry. */
+  function takeLine(line: string): boolean {
+    const entry = readEntry(line);
+    if (entry === "corrupt") {
+      takeCorrupt(line);
+    } else if (entry !== null) {
+      takeEntry(entry);
     }
-    const isWhole =
-      line.length <= MAX_LINE_BYTES &&
-      hashLine(split.covered) === split.claimed &&
-      isExactLine(line, parsed);
-    if (!isWhole) {
-      takeChanged(line);
-      return true;
-    }
+    return entry !== null;
+  }
+
+  function takeCorrupt(line: string): void {
     counts.entries += 1;
-    const chain = chainOf(parsed.chain.writer);
-    attribution.claim(chain, parsed.chain);
-    if (
-      !partial &&
-      chain.entries === 0 &&
-      parsed.chain.seq <= statements.namedUpTo(chain.writer)
-    ) {
-      // Nothing comes behind an entry that names it.
-      chain.fail("reordered", parsed.chain.seq);
-    }
-    const before = chain.hash;
-    if (chain.take(parsed)) {
-      attribution.moved(chain, before);
-      learnFrom(chain, parsed);
-      known.check(chain, parsed.chain.seq);
-    }
-    return true;
+    attribution.corrupt(claimsOf(line, lines));
   }
 
-  /** A line that was an entry before somebody changed it. */
-  function takeChanged(line: string): void {
+  function takeEntry(entry: ParsedEntry): void {
     counts.entries += 1;
-    attribution.changed(claimsOf(line), lines);
-  }
-
-  /** Entries that broke off, or that were changed, in one line. */
-  function takeDamaged(rest: string): void {
-    let others = 0;
-    const entries = entriesIn(rest);
-    for (const entry of entries) {
-      if (entries.length > 1 && takeEntry(entry)) {
-        continue;
-      }
-      if (isTorn(entry)) {
-        counts.torn += 1;
-      } else if (isCorruptEntry(entry)) {
-        takeChanged(entry);
-      } else {
-        others += 1;
-      }
+    const { writer, seq } = entry.chain;
+    const chain = chainOf(writer);
+    attribution.entry(entry.chain);
+    const namedUpTo = statements.heads.get(writer)?.seq ?? 0;
+    if (chain.entries === 0 && seq <= namedUpTo) {
+      // An entry comes before those that name it.
+      chain.fail("reordered", seq);
     }
-    if (others === entries.length) {
-      counts.skipped += 1;
+    if (chain.take(entry)) {
+      takeSignature(chain, entry);
+      expected.check(chain, seq);
     }
   }
 
-  /** What an entry that is in its place says of its own writer and of others. */
-  function learnFrom(chain: WriterChain, parsed: ParsedEntry): void {
-    const { action, metadata } = parsed;
-    const { seq } = parsed.chain;
-    if (
-      action === "server.started" &&
-      seq === 1 &&
-      typeof metadata["publicKey"] === "string"
-    ) {
-      chain.declareKey(metadata["publicKey"]);
+  function takeSignature(chain: WriterChain, entry: ParsedEntry): void {
+    const { seq } = entry.chain;
+    const { first } = chain.links;
+    const code = chain.signatures.take(entry, first.seq, trusted);
+    if (code === "signature_mismatch") {
+      chain.failSignature(code, seq);
+    } else if (code !== null) {
+      chain.fail(code, seq);
     }
-    statements.hear(parsed, chain);
-    if (action === "audit.checkpoint") {
-      chain.anchor(parsed, trusted);
-      if (chain.fault === null) {
-        credit(parsed, chain);
-      }
-    } else {
-      chain.expectCheckpoint(seq);
+    statements.hear(entry, chain, chains);
+    if (entry.action === "audit.checkpoint" && chain.fault === null) {
+      credit(chain, seq);
     }
   }
 
-  /** What a writer has stated right before a checkpoint counts. */
-  function credit(checkpoint: ParsedEntry, by: WriterChain): void {
-    for (const named of statements.credit(checkpoint, by)) {
+  function credit(chain: WriterChain, upTo: number): void {
+    for (const named of statements.credit(chain, upTo)) {
       for (const head of named) {
-        known.expect(head, chains.get(head.writer));
+        expected.expect(head, chains.get(head.writer));
       }
-      if (!partial) {
-        expectNamed(named);
-      }
+      expectNamed(named);
     }
   }
 
-  /** What is named was there before; and between two writers none is left out. */
+  /** What a start names was there before it; and between two writers that are there none is left out. */
   function expectNamed(newestFirst: readonly NamedHead[]): void {
     let olderIsThere = false;
     for (const { writer, seq, reached } of newestFirst.toReversed()) {
@@ -183,139 +136,59 @@ export function createTrailVerifier(
         }
         continue;
       }
-      const goesOn = reached === 0 && chain.firstSeq > seq;
-      if (reached < seq && !goesOn) {
-        chain.fail(chain.seq > reached ? "reordered" : "cut off", reached + 1);
+      const beginsAfter = reached === 0 && chain.links.first.seq > seq;
+      if (reached < seq && !beginsAfter) {
+        chain.fail(chain.seq > reached ? "reordered" : "cut_off", reached + 1);
       }
-      // Behind one that begins late others may lie wholly before these lines.
+      // Before a writer that begins late, others may lie wholly before these lines.
       olderIsThere ||= chain.lateBeginning === null;
-    }
-  }
-
-  /** A start that counts vouches for the heads that it names. */
-  function spreadAnchors(): void {
-    for (const head of statements.heads()) {
-      if (known.isMet(head)) {
-        chains.get(head.writer)?.anchorUpTo(head.seq);
-      }
-    }
-  }
-
-  /** Judges each writer by what could not be judged before the end. `whole`: this is a store. */
-  function settle(whole: boolean): void {
-    const timesSigned = [...chains.values()].some(
-      ({ publicKey, firstUnsignedTime }) =>
-        publicKey !== null && firstUnsignedTime === null,
-    );
-    for (const chain of chains.values()) {
-      chain.settle({ late: mayBeginLate(chain, whole), whole, timesSigned });
-    }
-  }
-
-  function mayBeginLate(
-    { writer, lateBeginning: late }: WriterChain,
-    whole: boolean,
-  ): boolean {
-    return (
-      late !== null &&
-      (statements.isPurgedUpTo(writer, late) ||
-        (!whole && (partial || statements.mayBegin(writer, late.next))))
-    );
-  }
-
-  /** Holds what is there at the end against everything that is said to be there. */
-  function expectAll(whole: boolean, table: readonly ChainHead[]): void {
-    for (const head of heads) {
-      expectGiven(head);
-    }
-    const isThere = (writer: string): boolean =>
-      (chains.get(writer)?.entries ?? 0) > 0;
-    const said = [...statements.heads()].filter(
-      ({ writer }) => whole || isThere(writer) || skippedOver.has(writer),
-    );
-    for (const { writer, seq } of [...said, ...table]) {
-      if (!statements.isPurged(writer, seq)) {
-        chainOf(writer).mustReach(seq);
-      }
-    }
-    for (const head of table) {
-      known.expect(head, chains.get(head.writer));
-    }
-  }
-
-  function expectGiven({ writer, seq, hash }: ChainHead): void {
-    const purged = statements.purged(writer);
-    const isGone = statements.isPurged(writer, seq);
-    if (isGone && purged?.seq === seq && purged.hash !== hash) {
-      chainOf(writer).fail("edited", seq);
-    }
-    if (!isGone && !(partial && !chains.has(writer))) {
-      chainOf(writer).mustReach(seq);
-    }
-  }
-
-  /** Whether nothing can be told of a given head: its entry is purged, or lies too far back, or before these lines. */
-  function isUntold(head: ChainHead): boolean {
-    const { writer } = head;
-    return (
-      !known.isMet(head) &&
-      statements.purged(writer)?.hash !== head.hash &&
-      (chains.get(writer)?.fault ?? null) === null
-    );
-  }
-
-  /** Every writer of a store is in its table of heads. */
-  function expectInTable(table: readonly ChainHead[]): void {
-    const noted = new Set(table.map(({ writer }) => writer));
-    for (const chain of chains.values()) {
-      if (!noted.has(chain.writer)) {
-        chain.fail("without a head in the store", chain.seq);
-      }
     }
   }
 
   return {
     entry(line) {
       lines += 1;
-      if (!takeEntry(line)) {
-        takeChanged(line);
+      if (!takeLine(line)) {
+        takeCorrupt(line);
       }
     },
     line(text) {
       lines += 1;
-      const { before, rest } = streamLine(text);
-      const quoted = isMember(before);
-      const isEntry = rest !== null && !quoted && !isCorruptPrefix(before);
-      if (isEntry && takeEntry(rest)) {
-        return;
-      }
-      const isOther = quoted || isOtherObject(before + (rest ?? ""));
-      if (isEntry && !isOther) {
-        takeDamaged(rest);
-      } else if (!isOther && isCorruptEntry(rest ?? before)) {
-        takeChanged(rest ?? before);
-      } else {
-        counts.skipped += 1;
-      }
+      readStreamLine(text, {
+        entry: takeLine,
+        corrupt: takeCorrupt,
+        torn: () => {
+          counts.torn += 1;
+        },
+        other: () => {
+          counts.skipped += 1;
+        },
+      });
     },
     finish(table) {
-      const whole = table !== undefined;
-      spreadAnchors();
-      settle(whole);
-      expectAll(whole, table ?? []);
-      if (table !== undefined) {
-        expectInTable(table);
-      }
-      const present = [...chains.values()];
+      attribution.finish();
+      const read = {
+        chains,
+        chainOf,
+        statements,
+        expected,
+        skippedOver,
+        credit,
+      };
+      const { late, ...unknown } = judgeEnd(read, {
+        heads,
+        anchors,
+        table,
+      });
       return {
         ...counts,
-        untold: heads.filter(isUntold),
-        absent: [...statements.heads()].filter(
-          ({ writer, seq }) =>
-            !chains.has(writer) && !statements.isPurged(writer, seq),
+        ...unknown,
+        writers: [...chains.values()].map((chain) =>
+          reportOf(chain, { beginsLate: late.has(chain) }),
         ),
-        writers: present.map(reportOf),
+        eventFaults: [],
       };
     },
+    deletedBefore: statements.deletedBefore,
   };
 }

@@ -6,6 +6,7 @@ import {
   type VerifyOptions,
 } from "../../audit/verify/verify-trail.ts";
 import type { ChainHead } from "../../audit/chain.ts";
+import { readHead } from "../../audit/verify/anchors.ts";
 import { asError, UsageError } from "../../errors.ts";
 import { linesOf } from "../input/lines.ts";
 import { collect } from "../options/parse.ts";
@@ -18,7 +19,7 @@ interface Options {
   file?: readonly string[];
   publicKey?: readonly string[];
   head?: readonly ChainHead[];
-  partial?: true;
+  anchors?: readonly string[];
   json?: true;
 }
 
@@ -45,8 +46,9 @@ export function addAuditVerify(audit: Command): void {
       parseHead,
     )
     .option(
-      "--partial",
-      "the lines are a part of the trail, or several streams in one: writers may begin late",
+      "--anchors <file>",
+      "the file of AUDIT_ANCHOR_FILE (- = standard input): the entries that it names must be there; may be repeated",
+      collect,
     )
     .option("--json", "print one JSON object")
     .addHelpText(
@@ -55,13 +57,10 @@ export function addAuditVerify(audit: Command): void {
     )
     .action(async (files: readonly string[], options: Options) => {
       const read = [...(options.file ?? []), ...files];
-      if (options.partial && read.length === 0) {
-        throw new UsageError("--partial is for files and -; a store is whole");
-      }
       const given: VerifyOptions = {
         heads: options.head ?? [],
+        anchors: await readAnchors(options.anchors ?? []),
         publicKeys: options.publicKey ?? [],
-        partial: options.partial ?? false,
       };
       const report =
         read.length === 0
@@ -80,14 +79,33 @@ function parseHead(
   text: string,
   earlier: readonly ChainHead[] = [],
 ): ChainHead[] {
-  const match = /^([^:]+):(\d{1,15}):([0-9a-f]{64})$/i.exec(text);
-  const [, writer, seq, hash] = match ?? [];
-  if (writer === undefined || seq === undefined || hash === undefined) {
+  const head = readHead(text);
+  if (head === null) {
     throw new InvalidArgumentError(
       "It must be WRITER:SEQ:HASH, the hash in 64 hex digits.",
     );
   }
-  return [...earlier, { writer, seq: Number(seq), hash: hash.toLowerCase() }];
+  return [...earlier, head];
+}
+
+/** The entries that anchor files name. A line that breaks off, as a full disk leaves it, is skipped. */
+async function readAnchors(files: readonly string[]): Promise<ChainHead[]> {
+  const anchors: ChainHead[] = [];
+  for (const file of files) {
+    const before = anchors.length;
+    await forEachLine(file, (line) => {
+      const anchor = readHead(line);
+      if (anchor !== null) {
+        anchors.push(anchor);
+      }
+    });
+    if (anchors.length === before) {
+      throw new UsageError(
+        `--anchors ${file}: has no line WRITER:SEQ:HASH; name the file of AUDIT_ANCHOR_FILE`,
+      );
+    }
+  }
+  return anchors;
 }
 
 async function verifyFiles(
@@ -97,17 +115,25 @@ async function verifyFiles(
   const verifier = createTrailVerifier(options);
   const bar = createProgressBar(sizeOf(files), { unit: "bytes" });
   for (const file of files) {
-    const input = file === "-" ? process.stdin : createReadStream(file);
-    try {
-      for await (const line of linesOf(input, bar.advance)) {
-        verifier.line(line);
-      }
-    } catch (thrown) {
-      throw new UsageError(`cannot read ${file}: ${asError(thrown).message}`);
-    }
+    await forEachLine(file, verifier.line, bar.advance);
   }
   bar.done();
   return verifier.finish();
+}
+
+async function forEachLine(
+  file: string,
+  take: (line: string) => void,
+  onBytes?: (bytes: number) => void,
+): Promise<void> {
+  const input = file === "-" ? process.stdin : createReadStream(file);
+  try {
+    for await (const line of linesOf(input, onBytes)) {
+      take(line);
+    }
+  } catch (thrown) {
+    throw new UsageError(`cannot read ${file}: ${asError(thrown).message}`);
+  }
 }
 
 /** Null when that is not known. */

@@ -148,11 +148,7 @@ async function trailVerdict(): Promise<TrailVerdict | null> {
   if (!storeExists(configuredStore())) {
     return null;
   }
-  const report = await verifyStore({
-    heads: [],
-    publicKeys: [],
-    partial: false,
-  });
+  const report = await verifyStore({});
   const { exit, faults, doubts } = judge(report, configuredKey());
   return {
     intact: exit === EXIT.good,

@@ -3,74 +3,93 @@ import type {
   TrailReport,
   WriterReport,
 } from "../../audit/verify/trail-report.ts";
-import type { ChainFault } from "../../audit/verify/chain-fault.ts";
+import type { Fault, FaultCode } from "../../audit/verify/fault.ts";
 import { shown, TERMINAL_WIDTH, wrapText } from "./terminal-text.ts";
 import { EXIT, type ExitCode } from "../../errors.ts";
 
-/** So many writers are told of one by one, and so many heads: the newest. */
-const MAX_TOLD = 10;
+/** How many writers, heads and events are listed one by one: the newest. */
+const MAX_LISTED = 10;
 
 export interface Verdict {
   readonly exit: ExitCode;
   readonly verdict: "intact" | "tampered" | "cannot be told";
-  readonly faults: readonly ChainFault[];
-  /** What keeps it from being told, one line each. */
+  readonly faults: readonly Fault[];
+  /** Why it cannot be told, one line each. */
   readonly doubts: readonly string[];
-  /** Whether the keys were held against known ones. */
+  /** Whether the keys were compared with known ones. */
   readonly keysKnown: boolean;
 }
 
-/** What a report amounts to. `knownKeys`: those that checkpoints may be signed with; none = nothing is known of them. */
+/** What a report amounts to. `knownKeys`: those that checkpoints may be signed with; none = no key is known. */
 export function judge(
   report: TrailReport,
   knownKeys: readonly string[],
 ): Verdict {
-  const { writers, entries, untold } = report;
-  const faults = writers.flatMap(({ fault }) => fault ?? []);
+  const faults = [
+    ...report.writers.flatMap(({ fault }) => fault ?? []),
+    ...report.eventFaults,
+  ];
+  const doubts = doubtsOf(report, knownKeys);
+  const verdict =
+    faults.length > 0
+      ? "tampered"
+      : doubts.length > 0
+        ? "cannot be told"
+        : "intact";
+  return {
+    exit: EXIT_OF[verdict],
+    verdict,
+    faults,
+    doubts,
+    keysKnown: knownKeys.length > 0,
+  };
+}
+
+const EXIT_OF: Readonly<Record<Verdict["verdict"], ExitCode>> = {
+  intact: EXIT.good,
+  tampered: EXIT.checkFailed,
+  "cannot be told": EXIT.cannotTell,
+};
+
+function doubtsOf(
+  { writers, entries, unknownHeads }: TrailReport,
+  knownKeys: readonly string[],
+): string[] {
   const unsigned = writers.filter(
     ({ lastSeq, anchoredTo, fault }) =>
       lastSeq > 0 && anchoredTo === 0 && fault === null,
   );
-  const strange = keysOf(writers).filter(
+  const otherKeys = keysOf(writers).filter(
     (key) => knownKeys.length > 0 && !knownKeys.includes(key),
   );
-  const doubts = [
+  return [
     ...(entries === 0 ? ["there is no entry"] : []),
     ...(unsigned.length === 0
       ? []
       : [
           `nothing that ${count(unsigned.length, "writer", "writers")} wrote is signed: ${shown(unsigned[0]?.writer)}${unsigned.length > 1 ? ", …" : ""}`,
         ]),
-    ...untold.map(
+    ...writers
+      .filter(({ beginsLate, fault }) => beginsLate && fault === null)
+      .map(
+        ({ writer, firstSeq }) =>
+          `these lines begin in the middle of ${shown(writer)}: they are complete from seq ${firstSeq} on; give the lines before these first`,
+      ),
+    ...unknownHeads.map(
       ({ writer, seq }) =>
-        `${shown(writer)}:${seq} is not in these lines any more, or lies too far back`,
+        `${shown(writer)}:${seq} is not in these lines any more, or too far back`,
     ),
-    ...writers.flatMap(({ writer, untold: isUntold }) =>
-      isUntold
-        ? [
-            `entries of ${shown(writer)} come again too far behind the first time to be compared: verify each stream by itself`,
-          ]
-        : [],
-    ),
-    ...strange.map(
+    ...writers
+      .filter(({ uncompared }) => uncompared > 0)
+      .map(
+        ({ writer, uncompared }) =>
+          `${count(uncompared, "entry", "entries")} of ${shown(writer)} came again too late to be compared: verify each stream separately`,
+      ),
+    ...otherKeys.map(
       (key) =>
         `checkpoints are signed with another key than the one that is set here; if it was yours, give both with --public-key: ${key}`,
     ),
   ];
-  const keysKnown = knownKeys.length > 0;
-  if (faults.length > 0) {
-    const exit = EXIT.checkFailed;
-    return { exit, verdict: "tampered", faults, doubts, keysKnown };
-  }
-  return doubts.length > 0
-    ? {
-        exit: EXIT.cannotTell,
-        verdict: "cannot be told",
-        faults,
-        doubts,
-        keysKnown,
-      }
-    : { exit: EXIT.good, verdict: "intact", faults, doubts, keysKnown };
 }
 
 export function showReport(
@@ -84,102 +103,147 @@ export function showReport(
     console.log(asciiJson({ verdict: word, doubts, keysKnown, ...report }));
     return;
   }
-  for (const fault of verdict.faults) {
-    tell(faultLine(fault));
-  }
-  for (const doubt of verdict.doubts) {
-    tell(`cannot be told: ${doubt}`);
-  }
   const present = writers.filter(({ lastSeq }) => lastSeq > 0);
-  if (verdict.verdict === "intact") {
-    tell(
-      `intact: ${count(entries, "entry", "entries")} by ${count(present.length, "writer", "writers")}`,
-    );
-  }
-  for (const writer of present.slice(-MAX_TOLD)) {
-    tell(writerLine(writer));
-  }
-  if (isLoose(present)) {
-    tell(
-      "  (what is not signed yet can be changed or dropped by whoever can write there)",
-    );
-  }
-  if (present.length > MAX_TOLD) {
-    tell(earlierLine(present.slice(0, -MAX_TOLD)));
-  }
-  if (absent.length > 0) {
-    const { writer, seq } = absent.at(-1) ?? {};
-    tell(
-      `${count(absent.length, "writer that is", "writers that are")} named here ${absent.length === 1 ? "is" : "are"} not in these lines, the newest ${shown(writer)} up to seq ${seq}: what ${absent.length === 1 ? "it" : "they"} wrote must be in earlier ones`,
-    );
-  }
-  if (skipped > 0) {
-    tell(`${count(skipped, "other line was", "other lines were")} skipped`);
-  }
-  if (torn > 0) {
-    tell(
-      `${count(torn, "line breaks", "lines break")} off, as a process does that is killed while it writes`,
-    );
+  const repeats = writers.reduce((sum, writer) => sum + writer.repeats, 0);
+  const lines = [
+    ...listed(verdict.faults, faultLine, "faults"),
+    ...listed(verdict.doubts, (doubt) => `cannot be told: ${doubt}`, "doubts"),
+    ...(verdict.verdict === "intact"
+      ? [
+          `intact: ${count(entries, "entry", "entries")} by ${count(present.length, "writer", "writers")}`,
+        ]
+      : []),
+    ...writerLines(present),
+    ...absentLines(absent),
+    ...(repeats > 0
+      ? [`${count(repeats, "entry", "entries")} came again, identical`]
+      : []),
+    ...(skipped > 0
+      ? [`${count(skipped, "other line was", "other lines were")} skipped`]
+      : []),
+    ...(torn > 0
+      ? [
+          `${count(torn, "line breaks", "lines break")} off, as a process leaves one that is killed while it writes`,
+        ]
+      : []),
+  ];
+  for (const sentence of lines) {
+    // Long ids and keys stay whole, so that they can be copied.
+    for (const line of wrapText(sentence, TERMINAL_WIDTH)) {
+      console.log(line);
+    }
   }
   showKeysAndHeads(writers, verdict);
 }
 
-/** Long ids and keys stay whole, so that they can be copied. */
-function tell(sentence: string): void {
-  for (const line of wrapText(sentence, TERMINAL_WIDTH)) {
-    console.log(line);
-  }
+function listed<T>(
+  all: readonly T[],
+  text: (one: T) => string,
+  what: string,
+): string[] {
+  const more = all.length - MAX_LISTED;
+  return [
+    ...all.slice(0, MAX_LISTED).map(text),
+    ...(more > 0 ? [`and ${more} more ${what} (--json lists all)`] : []),
+  ];
 }
 
-/** What a fault may come of that is nobody's tampering. */
-const HINTS: Partial<Record<ChainFault["what"], string>> = {
-  missing: "give the lines before these first, or --partial",
-  reordered: "give older files first",
+/** What each fault means; {seq} and the writer come before it. */
+const WORDS: Readonly<Record<FaultCode, string>> = {
+  edited: "edited",
+  missing: "missing",
+  reordered: "reordered",
+  inserted: "inserted",
+  unlinked: "does not follow the entry before it; one of the two was changed",
+  signature_mismatch: "re-hashed but not re-signed",
+  unsigned: "not signed",
+  foreign_key: "signed with another key",
+  cut_off: "cut off",
+  writer_gone: "gone with all its entries",
+  unknown_writer: "without a head in the store",
+  unreadable: "unreadable",
+  event_missing: "the event was accepted, and is not stored any more",
+  event_without_entry:
+    "the event is stored, and no entry says that it was accepted",
+  body_changed: "the stored body is not the one that was accepted",
 };
 
-export function faultLine(fault: ChainFault): string {
-  const { writer, seq, what, from, line } = fault;
+export function faultLine(fault: Fault): string {
+  const { writer, seq, code, from, line, event } = fault;
   if (line !== undefined) {
-    return `TAMPERED: line ${line} was an entry, and nothing can be told of its place`;
+    return `TAMPERED: line ${line} was an entry, and its place is not known any more`;
   }
-  const hint = seq === 1 ? HINTS[what] : undefined;
-  const more =
-    hint !== undefined
-      ? ` (${hint})`
+  const place = seq > 0 ? `writer ${shown(writer)}, seq ${seq}: ` : "";
+  const about = event === undefined ? "" : `event ${shown(event)}: `;
+  const hint =
+    code === "reordered" && seq === 1
+      ? " (give older files first)"
       : from === undefined || from === seq
         ? ""
         : ` (something from seq ${from} on was changed)`;
-  return `TAMPERED: writer ${shown(writer)}, seq ${seq}: ${what}${more}`;
+  return `TAMPERED: ${place}${about}${WORDS[code]}${hint}`;
+}
+
+function writerLines(present: readonly WriterReport[]): string[] {
+  const newest = present.slice(-MAX_LISTED);
+  const earlier = present.slice(0, -MAX_LISTED);
+  const unproven = present.filter(isUnproven);
+  return [
+    ...newest.map(writerLine),
+    ...(unproven.length === 0
+      ? []
+      : [
+          "  (unproven: no --head, no anchor and no later writer confirms these entries, so entries after the signed ones could have been cut off or written anew)",
+        ]),
+    ...(earlier.length === 0 ? [] : [earlierLine(earlier)]),
+  ];
+}
+
+function isUnproven(report: WriterReport): boolean {
+  return report.fault === null && report.confirmedTo < report.lastSeq;
 }
 
 function writerLine(report: WriterReport): string {
-  const { writer, firstSeq, lastSeq, anchoredTo, fault } = report;
-  const anchor =
+  const { writer, firstSeq, lastSeq, anchoredTo, confirmedTo } = report;
+  const signed =
     anchoredTo === 0
       ? "not anchored by a checkpoint"
       : anchoredTo >= lastSeq
         ? "anchored to the end"
-        : fault !== null
-          ? `anchored up to seq ${anchoredTo}`
-          : `anchored up to ${anchoredTo}, ${anchoredTo + 1} to ${lastSeq} not signed yet`;
-  return `  ${shown(writer)}  seq ${firstSeq} to ${lastSeq}, ${anchor}`;
-}
-
-function isLoose(writers: readonly WriterReport[]): boolean {
-  return writers.some(
-    ({ anchoredTo, lastSeq, fault }) => fault === null && anchoredTo < lastSeq,
-  );
+        : `anchored up to ${anchoredTo}`;
+  const first = Math.max(firstSeq, confirmedTo + 1);
+  const unproven = isUnproven(report)
+    ? `, unproven: ${first} to ${lastSeq}`
+    : "";
+  return `  ${shown(writer)}  seq ${firstSeq} to ${lastSeq}, ${signed}${unproven}`;
 }
 
 function earlierLine(earlier: readonly WriterReport[]): string {
   const loose = earlier.filter(
     ({ anchoredTo, lastSeq }) => anchoredTo < lastSeq,
   );
-  const ends =
+  const unproven = earlier.filter(isUnproven);
+  const facts = [
     loose.length === 0
       ? "all anchored to the end"
-      : `${loose.length} not anchored to the end (--json tells which)`;
-  return `  and ${count(earlier.length, "earlier writer", "earlier writers")}, ${ends}`;
+      : `${loose.length} not anchored to the end`,
+    ...(unproven.length === 0
+      ? []
+      : [`${unproven.length} with unproven entries`]),
+  ].join(", ");
+  const hint = loose.length + unproven.length > 0 ? " (--json lists all)" : "";
+  return `  and ${count(earlier.length, "earlier writer", "earlier writers")}, ${facts}${hint}`;
+}
+
+function absentLines(absent: TrailReport["absent"]): string[] {
+  const newest = absent.at(-1);
+  if (newest === undefined) {
+    return [];
+  }
+  const { writer, seq } = newest;
+  return [
+    `${count(absent.length, "writer that is", "writers that are")} named here ${absent.length === 1 ? "is" : "are"} not in these lines, the newest ${shown(writer)} up to seq ${seq}: what ${absent.length === 1 ? "it" : "they"} wrote must be in earlier ones`,
+  ];
 }
 
 function showKeysAndHeads(
@@ -191,15 +255,14 @@ function showKeysAndHeads(
   }
   if (!keysKnown && verdict === "intact") {
     console.log(
-      "  which the trail itself names: hold it against yours with --public-key",
+      "  which the trail itself names: compare it with yours by --public-key",
     );
   }
-  // What has ended is named by those that came after it; what goes on could lose its end.
-  const open = writers.filter(({ ended }) => !ended);
-  const kept = open.length > 0 ? open : writers.slice(-1);
+  const unproven = writers.filter(isUnproven);
+  const kept = unproven.length > 0 ? unproven : writers.slice(-1);
   if (verdict === "intact") {
     console.log("keep elsewhere, to give with --head:");
-    for (const { writer, lastSeq, lastHash } of kept.slice(-MAX_TOLD)) {
+    for (const { writer, lastSeq, lastHash } of kept.slice(-MAX_LISTED)) {
       console.log(`  ${shown(writer)}:${lastSeq}:${lastHash}`);
     }
   }

@@ -1,0 +1,38 @@
+import type { ChainHead } from "../chain.ts";
+
+const HEAD = /^([^:]{1,64}):(\d{1,15}):([0-9a-f]{64})$/i;
+
+/** Reads `WRITER:SEQ:HASH`, the form of a head and of a line of an anchor file; null when it is not one. */
+export function readHead(text: string): ChainHead | null {
+  const [, writer, seq, hash] = HEAD.exec(text) ?? [];
+  return writer === undefined || seq === undefined || hash === undefined
+    ? null
+    : { writer, seq: Number(seq), hash: hash.toLowerCase() };
+}
+
+/** The line of an anchor file for an entry. */
+export function anchorLine({ writer, seq, hash }: ChainHead): string {
+  return `${writer}:${seq}:${hash}`;
+}
+
+/**
+ * Which anchors must be in the trail. An anchor file is in the order of time, and the trail loses its oldest entries first:
+ * a store those that the retention deletes, a stream those that were printed before it begins. So of a writer that is not
+ * there, anchors count only after the last one that is deleted, and in a stream after the first one that is found, if any.
+ */
+export function expectedAnchors(
+  anchors: readonly ChainHead[],
+  facts: {
+    readonly isStore: boolean;
+    readonly isMet: (anchor: ChainHead) => boolean;
+    readonly isPurged: (anchor: ChainHead) => boolean;
+    readonly isThere: (writer: string) => boolean;
+  },
+): ChainHead[] {
+  const { isStore, isMet, isPurged, isThere } = facts;
+  const firstFound = isStore ? 0 : Math.max(0, anchors.findIndex(isMet));
+  const from = Math.max(firstFound, anchors.findLastIndex(isPurged) + 1);
+  return anchors.filter(
+    (anchor, n) => !isPurged(anchor) && (n >= from || isThere(anchor.writer)),
+  );
+}

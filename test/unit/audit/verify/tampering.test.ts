@@ -1,0 +1,442 @@
+import { describe, expect, it } from "@jest/globals";
+import { AuditChain } from "../../../../src/audit/chain.ts";
+import type { AuditDraft } from "../../../../src/audit/entry.ts";
+import { parseEntry } from "../../../../src/audit/parsed-entry.ts";
+import type { TrailReport } from "../../../../src/audit/verify/trail-report.ts";
+import { CHECKPOINTS } from "../../../support/fixtures.ts";
+import { seededRandom } from "../../../support/seeded-random.ts";
+import {
+  AT,
+  draft,
+  faultsOf,
+  headOf,
+  OTHER_KEY,
+  rehashed,
+  run,
+  started,
+  verify,
+  verifyAsStore,
+} from "../../../support/trails.ts";
+
+/** 120 entries over two writers, one after the other, as two runs of a service leave them. */
+const ONE = run("1111aaaa", 60, { every: 20 });
+const TWO = run("2222bbbb", 60, { every: 20, heads: [headOf(ONE)] });
+const TRAIL = [...ONE, ...TWO];
+const LAST = TRAIL.length - 1;
+const HEADS = [headOf(ONE), headOf(TWO)];
+const KEY = { publicKeys: [CHECKPOINTS.publicKey] };
+
+const verifyStore = (lines: readonly string[]): TrailReport =>
+  verifyAsStore(lines, HEADS);
+
+/** Where an entry of the trail is, counted over both writers from 0. */
+function placeOf(at: number): { writer: string; seq: number } {
+  const { writer, seq } = parseEntry(TRAIL[at]!)!.chain;
+  return { writer, seq };
+}
+
+const laterTime = (covered: string): string =>
+  covered.replace(/"timestamp":"2027/, '"timestamp":"2028');
+
+/** The trail with one entry changed, and everything after it of its writer, and of those that name it, hashed again. */
+function rehashedFrom(at: number): string[] {
+  const now = new Map<string, string>();
+  return TRAIL.map((line, n) => {
+    if (n < at) {
+      return line;
+    }
+    const changed = rehashed(line, (covered) => {
+      let text = n === at ? laterTime(covered) : covered;
+      for (const [before, after] of now) {
+        text = text.replaceAll(before, after);
+      }
+      return text;
+    });
+    now.set(parseEntry(line)!.hash, parseEntry(changed)!.hash);
+    return changed;
+  });
+}
+
+describe("a trail of two writers, one after the other", () => {
+  it("is intact as it is, anchored to the end of each, with and without the prefix, beside other lines", () => {
+    const report = verify([
+      "something else",
+      ...TRAIL.map((line, n) => (n % 2 === 0 ? line : `[AUDIT] ${line}`)),
+      "",
+      '{"level":"info","hash":"abc"}',
+    ]);
+    expect(report).toMatchObject({ entries: 120, skipped: 3, torn: 0 });
+    expect(report.writers).toMatchObject([
+      { writer: "1111aaaa", entries: 60, anchoredTo: 60, fault: null },
+      { writer: "2222bbbb", entries: 60, anchoredTo: 60, fault: null },
+    ]);
+    expect(faultsOf(verifyStore(TRAIL))).toEqual([]);
+  });
+
+  /** Two short runs: signatures take most of the time. */
+  const first = run("1111aaaa", 6, { stops: true });
+  const short = [...first, ...run("2222bbbb", 6, { heads: [headOf(first)] })];
+  const shortHeads = [headOf(first), headOf(short)];
+
+  /** The lines with one bit flipped, and those of a store, where a newline ends no line. */
+  function flipped(n: number, at: number, bit: number) {
+    const bytes = Buffer.from(`${short[n]!}\n`);
+    bytes[at]! ^= 1 << bit;
+    const text = bytes.toString("utf8");
+    const rest = short.slice(n + 1).join("\n");
+    return {
+      stream: [...short.slice(0, n), ...(text + rest).split("\n")],
+      stored: short.with(n, text.slice(0, -1)),
+    };
+  }
+
+  const isAttributed = (report: TrailReport, n: number): boolean => {
+    const { writer, seq } = parseEntry(short[n]!)!.chain;
+    const faults = faultsOf(report);
+    return (
+      faults.length === 1 &&
+      faults[0]?.writer === writer &&
+      faults[0].seq === seq
+    );
+  };
+
+  it("has every flipped byte of an entry found, and attributed to its writer and seq alone", () => {
+    const wrong: string[] = [];
+    // All entries of the first writer, the first one of the second, and the last of all.
+    [...first.keys(), first.length, short.length - 1].forEach((n) => {
+      // With the newline, except that of the last line, which is no part of an entry.
+      const bytes = short[n]!.length + (n < short.length - 1 ? 1 : 0);
+      for (let at = 0; at < bytes; at += 1) {
+        // Each bit somewhere: a bit matters to the syntax only by the character that it makes.
+        const { stream } = flipped(n, at, (at + n) % 8);
+        if (!isAttributed(verify(stream), n)) {
+          wrong.push(`entry ${n}, byte ${at}`);
+        }
+      }
+    });
+    expect(wrong.slice(0, 5)).toEqual([]);
+  });
+
+  it("has 500 random flipped bits found, in a stream and in a store", () => {
+    const seed = Math.floor(Math.random() * 2 ** 32);
+    const random = seededRandom(seed);
+    const below = (limit: number): number => Math.floor(random() * limit);
+    const missed: string[] = [];
+    for (let round = 0; round < 500; round += 1) {
+      const n = below(short.length);
+      const [at, bit] = [below(short[n]!.length), below(8)];
+      const { stream, stored } = flipped(n, at, bit);
+      const found = [
+        isAttributed(verify(stream), n),
+        isAttributed(verifyAsStore(stored, shortHeads), n),
+      ];
+      if (found.includes(false)) {
+        missed.push(`seed ${seed}: entry ${n}, byte ${at}, bit ${bit}`);
+      }
+    }
+    expect(missed).toEqual([]);
+  });
+
+  it("has every deleted entry found, and named", () => {
+    for (let n = 0; n < LAST; n += 1) {
+      const lines = TRAIL.toSpliced(n, 1);
+      const place = placeOf(n);
+      const stored = faultsOf(verifyStore(lines));
+      const cut = n === ONE.length - 1;
+      const code = cut ? "cut_off" : "missing";
+      expect(stored[0]).toEqual({ ...place, code });
+      // A stream that lost the beginning of a writer may have begun there.
+      const report = verify(lines);
+      const isLate = place.seq === 1;
+      expect(report.writers.map(({ beginsLate }) => beginsLate)).toEqual(
+        HEADS.map(({ writer }) => isLate && writer === place.writer),
+      );
+      expect(faultsOf(report)).toEqual(isLate ? [] : [{ ...place, code }]);
+    }
+  });
+
+  it("has its deleted last entry found by a head, and by a store", () => {
+    const cut = TRAIL.slice(0, -1);
+    const fault = [{ ...placeOf(LAST), code: "cut_off" }];
+    const report = verify(cut);
+    expect(faultsOf(report)).toEqual([]);
+    expect(report.writers[1]).toMatchObject({ confirmedTo: 0, lastSeq: 59 });
+    expect(faultsOf(verify(cut, { heads: HEADS }))).toEqual(fault);
+    expect(faultsOf(verify(cut, { anchors: HEADS }))).toEqual(fault);
+    expect(faultsOf(verifyStore(cut))).toEqual(fault);
+  });
+
+  it("has every two swapped entries found, and named", () => {
+    for (let n = 0; n < LAST; n += 1) {
+      const lines = TRAIL.with(n, TRAIL[n + 1]!).with(n + 1, TRAIL[n]!);
+      const expected = { ...placeOf(n), code: "reordered" };
+      // A writer's second entry before its first looks like a late beginning, until the first one comes.
+      expect(faultsOf(verify(lines))[0]).toEqual(expected);
+      expect(faultsOf(verifyStore(lines))).toContainEqual(
+        placeOf(n).seq === 1 ? { ...expected, code: "missing" } : expected,
+      );
+    }
+  });
+
+  it("has every inserted entry found, whether it is linked well or not", () => {
+    for (let n = 1; n < LAST; n += 1) {
+      const { writer, seq } = placeOf(n);
+      if (seq === 1) {
+        continue;
+      }
+      const chain = new AuditChain(writer, CHECKPOINTS);
+      const before = parseEntry(TRAIL[n - 1]!)!;
+      for (const hash of ["f".repeat(64), before.hash]) {
+        chain.rewind({ writer, seq: seq - 1, hash, checkpointSeq: 0 });
+        const forged = chain.append(draft(999)).line;
+        const [fault] = faultsOf(verify(TRAIL.toSpliced(n, 0, forged)));
+        expect(fault).toMatchObject({
+          writer,
+          seq,
+          code:
+            hash === before.hash
+              ? expect.stringMatching(/inserted|unsigned/)
+              : "unlinked",
+        });
+      }
+    }
+  });
+
+  it("has an entry that alone was changed and hashed again found, at it or at the one after it", () => {
+    for (let n = 0; n < TRAIL.length; n += 1) {
+      const lines = TRAIL.with(n, rehashed(TRAIL[n]!, laterTime));
+      const [fault] = faultsOf(verify(lines));
+      const { writer, seq } = placeOf(n);
+      expect(fault?.writer).toBe(writer);
+      expect([fault?.seq, fault?.from]).toContain(seq);
+    }
+  });
+
+  it("hashed again from any entry on without the key is found at the next checkpoint, which says from where on", () => {
+    for (let n = 0; n < TRAIL.length; n += 1) {
+      const { writer, seq } = placeOf(n);
+      const [fault] = faultsOf(verify(rehashedFrom(n)));
+      expect(fault).toMatchObject({ writer, code: "signature_mismatch" });
+      expect(fault!.seq).toBeGreaterThanOrEqual(seq);
+      expect(fault!.from).toBeLessThanOrEqual(seq);
+      expect(fault!.seq - fault!.from!).toBeLessThanOrEqual(20);
+    }
+  });
+
+  it("hashed and signed again with another key is found by the key, and within one writer without it", () => {
+    const other = run("1111aaaa", 60, { checkpoints: OTHER_KEY });
+    expect(faultsOf(verify(other))).toEqual([]);
+    expect(verify(other).writers[0]?.publicKey).toBe(OTHER_KEY.publicKey);
+    expect(faultsOf(verify(other, KEY))).toMatchObject([
+      { seq: 2, code: "foreign_key" },
+    ]);
+    const chain = new AuditChain("1111aaaa", OTHER_KEY);
+    chain.rewind({ ...headOf(ONE.slice(0, 50)), checkpointSeq: 0 });
+    const mixed = [...ONE.slice(0, 50), chain.checkpoint(AT)!.line];
+    expect(faultsOf(verify(mixed))).toMatchObject([
+      { seq: 51, code: "foreign_key" },
+    ]);
+  });
+
+  it("that lost its tail says up to where it is anchored, and that the end is not confirmed", () => {
+    const { writers } = verify(TRAIL.slice(0, 115));
+    expect(writers).toMatchObject([
+      { lastSeq: 60, anchoredTo: 60, confirmedTo: 60, fault: null },
+      { lastSeq: 55, anchoredTo: 41, confirmedTo: 0, fault: null },
+    ]);
+  });
+
+  it("is found to be another one by a head that has another hash, or an unknown writer", () => {
+    const head = { writer: "1111aaaa", seq: 60, hash: "0".repeat(64) };
+    expect(faultsOf(verify(TRAIL, { heads: [head] }))).toEqual([
+      { writer: "1111aaaa", seq: 60, code: "edited" },
+    ]);
+    const unknown = { writer: "3333cccc", seq: 7, hash: "0".repeat(64) };
+    expect(faultsOf(verify(TRAIL, { heads: [unknown] }))).toEqual([
+      { writer: "3333cccc", seq: 1, code: "writer_gone" },
+    ]);
+  });
+});
+
+describe("a trail of two writers at once", () => {
+  const one = run("1111aaaa", 60);
+  const two = run("2222bbbb", 60);
+  const both = one.flatMap((line, n) => [line, two[n]!]);
+
+  it("is intact, and what is wrong with one is no fault of the other", () => {
+    expect(faultsOf(verify(both))).toEqual([]);
+    expect(faultsOf(verify(both.toSpliced(71, 1)))).toEqual([
+      { writer: "2222bbbb", seq: 36, code: "missing" },
+    ]);
+  });
+});
+
+describe("a forger without the key who may write everything", () => {
+  /** The chain of a writer with some entries left out, hashed again from the first to the last. */
+  function without(lines: readonly string[], action: string): string[] {
+    const chain = new AuditChain(headOf(lines).writer, CHECKPOINTS);
+    return lines.flatMap((line) => {
+      const { timestamp, ...entry } = parseEntry(line)!;
+      const at = Date.parse(timestamp);
+      return entry.action === action
+        ? []
+        : [chain.append({ ...(entry as unknown as AuditDraft), at }).line];
+    });
+  }
+
+  it("is found when the checkpoints are left out, or come too seldom", () => {
+    expect(faultsOf(verify(without(ONE, "audit.checkpoint")))).toEqual([
+      { writer: "1111aaaa", seq: 2, code: "unsigned" },
+    ]);
+    const chain = new AuditChain("w", CHECKPOINTS);
+    const seldom = [chain.append(started([])).line, chain.checkpoint(AT)!.line];
+    while (seldom.length < 1003) {
+      seldom.push(chain.append(draft(seldom.length)).line);
+    }
+    expect(faultsOf(verify(seldom.slice(0, 1002)))).toEqual([]);
+    expect(faultsOf(verify(seldom))).toEqual([
+      { writer: "w", seq: 1003, code: "unsigned" },
+    ]);
+  });
+
+  it("is found when the end of an older writer is written anew, which the next start names", () => {
+    const killed = ONE.slice(0, 50);
+    const next = run("2222bbbb", 20, { heads: [headOf(killed)] });
+    const chain = new AuditChain("1111aaaa", CHECKPOINTS);
+    chain.rewind({ ...headOf(killed.slice(0, 45)), checkpointSeq: 41 });
+    const anew = Array.from(
+      { length: 5 },
+      (_, n) => chain.append(draft(n)).line,
+    );
+    expect(
+      faultsOf(verify([...killed.slice(0, 45), ...anew, ...next])),
+    ).toEqual([
+      { writer: "1111aaaa", seq: 50, code: "signature_mismatch", from: 42 },
+    ]);
+  });
+
+  it("is found when a whole run between two others is left out", () => {
+    const three = run("3333cccc", 20, { heads: [headOf(TWO), headOf(ONE)] });
+    expect(faultsOf(verify([...TRAIL, ...three]))).toEqual([]);
+    expect(faultsOf(verify([...ONE, ...three]))).toEqual([
+      { writer: "2222bbbb", seq: 1, code: "writer_gone" },
+    ]);
+  });
+
+  it("is found when the newest run is left out, or cut back to a checkpoint, by an anchor alone", () => {
+    const anchors = [headOf(ONE), headOf(TWO.slice(0, 41)), headOf(TWO)];
+    for (const lines of [ONE, [...ONE, ...TWO.slice(0, 41)]]) {
+      const [head] = [headOf(lines)];
+      const table = head.writer === "1111aaaa" ? [head] : [headOf(ONE), head];
+      for (const verified of [
+        (options: object) => verify(lines, options),
+        (options: object) => verifyAsStore(lines, table, options),
+      ]) {
+        const silent = verified({});
+        expect(faultsOf(silent)).toEqual([]);
+        expect(silent.writers.at(-1)).toMatchObject({ confirmedTo: 0 });
+        expect(faultsOf(verified({ anchors }))).toEqual([
+          lines === ONE
+            ? { writer: "2222bbbb", seq: 1, code: "writer_gone" }
+            : { writer: "2222bbbb", seq: 42, code: "cut_off" },
+        ]);
+      }
+    }
+  });
+
+  it("is found when lines that are no entries are put in, in a store whatever they are", () => {
+    const { chain, hash, ...rest } = parseEntry(ONE[5]!)!;
+    expect([chain.seq, hash.length]).toEqual([6, 64]);
+    for (const line of [JSON.stringify(rest), "hello", ""]) {
+      const lines = TRAIL.toSpliced(5, 0, line);
+      expect(faultsOf(verifyStore(lines))).not.toEqual([]);
+    }
+    // A stream has other lines: without a place in the chain it is one of them.
+    const shaped = verify(ONE.toSpliced(5, 0, JSON.stringify(rest)));
+    expect(shaped).toMatchObject({ entries: 60, skipped: 1 });
+    expect(faultsOf(shaped)).toEqual([]);
+  });
+
+  it("is found when the time of a checkpoint is changed whose writer signs times, also without its start", () => {
+    const at = ONE.length - 1;
+    const lax = rehashed(ONE[at]!, (covered) =>
+      covered
+        .replace(/"timestampSignature":"[^"]*",/, "")
+        .replace('"timestamp":"2027', '"timestamp":"2026'),
+    );
+    expect(lax).not.toBe(ONE[at]);
+    for (const from of [0, 30]) {
+      expect(faultsOf(verify([...ONE.slice(from, at), lax]))).toMatchObject([
+        { writer: "1111aaaa", seq: 60, code: "signature_mismatch" },
+      ]);
+    }
+  });
+
+  it("is found in a store when a writer has no head there", () => {
+    const other = run("9999ffff", 20);
+    expect(faultsOf(verifyStore([...TRAIL, ...other]))).toEqual([
+      { writer: "9999ffff", seq: 20, code: "unknown_writer" },
+    ]);
+  });
+});
+
+describe("an entry in another spelling", () => {
+  it.each<[string, (covered: string) => string]>([
+    [
+      "a member twice",
+      (text) =>
+        text.replace(
+          '{"timestamp":',
+          '{"timestamp":"1999-01-01T00:00:00.000Z","timestamp":',
+        ),
+    ],
+    [
+      "a member more",
+      (text) => text.replace(',"action":', ',"note":"","action":'),
+    ],
+    [
+      "a member more in its place",
+      (text) => text.replace('"seq":', '"x":1,"seq":'),
+    ],
+    ["a space", (text) => text.replace('"result":', '"result": ')],
+    ["an escape", (text) => text.replace('"system"', '"s\\u0079stem"')],
+    ["another number", (text) => text.replace('"seq":60', '"seq":6.0e1')],
+    [
+      "another order",
+      (text) =>
+        text.replace(
+          /("userId":"[^"]*"),("resource":"[^"]*")/,
+          (_all, user: string, resource: string) => `${resource},${user}`,
+        ),
+    ],
+    [
+      "a line over the limit",
+      (text) => text.replace('"resource":"', `"resource":"${"r".repeat(8192)}`),
+    ],
+  ])("such as %s is edited, although its hash fits", (_what, change) => {
+    const line = rehashed(TRAIL[LAST]!, change);
+    expect(line).not.toBe(TRAIL[LAST]);
+    expect(faultsOf(verify(TRAIL.with(LAST, line), KEY))).toMatchObject([
+      { writer: "2222bbbb", seq: 60, code: "edited" },
+    ]);
+  });
+});
+
+describe("what a forger may write after the last checkpoint", () => {
+  it("does not confuse the verifier", () => {
+    const chain = new AuditChain("1111aaaa", CHECKPOINTS);
+    chain.rewind({ ...headOf(ONE), checkpointSeq: 60 });
+    const odd = [
+      { heads: [null, 7, { writer: 3 }], writers: [null], before: {} },
+      { heads: "x", writers: {}, publicKey: {}, receivedBefore: "x" },
+    ];
+    const lines = odd.flatMap((metadata) => [
+      chain.append({ ...draft(1, metadata), action: "server.started" }).line,
+      chain.append({ ...draft(1, metadata), action: "retention.purged" }).line,
+      chain.append({ ...draft(1, metadata), action: "audit.checkpoint" }).line,
+    ]);
+    expect(faultsOf(verify([...ONE, ...lines]))).toMatchObject([
+      { seq: 63, code: "signature_mismatch" },
+    ]);
+  });
+});
