@@ -72,7 +72,7 @@ describe("a stream", () => {
       for (const after of [
         other,
         `[AUDIT] ${ONE[0]!.slice(0, 9)}`,
-        TWO[35]!,
+        TWO[1]!,
         "",
       ]) {
         const report = verify([...TWO.slice(0, 2), broken + after, torn]);
