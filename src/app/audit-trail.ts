@@ -10,7 +10,9 @@ import {
   createAnalyticsSink,
   type Track,
 } from "../audit/sinks/analytics-sink.ts";
-import { createFileSink, requireAuditFile } from "../audit/sinks/file-sink.ts";
+import { createAnchorSink } from "../audit/sinks/anchor-sink.ts";
+import { requireAppendable } from "../audit/sinks/append-file.ts";
+import { createFileSink } from "../audit/sinks/file-sink.ts";
 import { createRecentEntries } from "../audit/sinks/recent-entries.ts";
 import type { AuditSink, SinkName } from "../audit/sinks/sink.ts";
 import { notedPosition } from "../audit/sinks/sink-progress.ts";
@@ -54,7 +56,7 @@ export interface AuditTrailDeps {
 
 /**
  * This process's part of the audit trail. It starts with `server.started`, feeds the sinks, and stops with
- * `server.stopped` and a checkpoint. Its start throws ConfigError when AUDIT_FILE cannot be used.
+ * `server.stopped` and a checkpoint. Its start throws ConfigError when AUDIT_FILE or AUDIT_ANCHOR_FILE cannot be used.
  */
 export interface AuditTrail extends Required<BackgroundService> {
   /** Appends an entry of the service itself. After `server.stopped` nothing is written any more. */
@@ -96,7 +98,10 @@ export function createAuditTrail(
 
   async function start(): Promise<void> {
     if (config.auditFile !== null) {
-      await requireAuditFile(config.auditFile);
+      await requireAppendable("AUDIT_FILE", config.auditFile);
+    }
+    if (config.auditAnchorFile !== null) {
+      await requireAppendable("AUDIT_ANCHOR_FILE", config.auditAnchorFile);
     }
     if (!(await isSignedWith(store, deps.publicKey))) {
       // A changed key is easily missed: otherwise the first to notice is the one who verifies the trail.
@@ -172,7 +177,7 @@ export function createAuditTrail(
 }
 
 function configuredSinks(
-  { auditStdout, auditFile, auditAnalytics }: Config,
+  { auditStdout, auditFile, auditAnchorFile, auditAnalytics }: Config,
   { stdout, createTrack }: Pick<AuditTrailDeps, "stdout" | "createTrack">,
   append: AuditTrail["append"],
 ): AuditSink[] {
@@ -181,6 +186,7 @@ function configuredSinks(
       ? []
       : [createStdoutSink(stdout, { format: auditStdout })]),
     ...(auditFile === null ? [] : [createFileSink(auditFile)]),
+    ...(auditAnchorFile === null ? [] : [createAnchorSink(auditAnchorFile)]),
     ...(auditAnalytics ? [createAnalyticsSink(createTrack(append))] : []),
   ];
 }

@@ -65,6 +65,7 @@ export interface Config {
   readonly trustProxy: ValueOf<"TRUST_PROXY">;
   readonly auditStdout: ValueOf<"AUDIT_STDOUT">;
   readonly auditFile: string | null;
+  readonly auditAnchorFile: string | null;
   /** Null = the one beside the store. */
   readonly auditSigningKey: KeyObject | null;
   readonly auditRetentionDays: number;
@@ -153,6 +154,7 @@ export function loadConfig(env: Environment): Config {
     trustProxy: values.TRUST_PROXY,
     auditStdout: values.AUDIT_STDOUT,
     auditFile: values.AUDIT_FILE,
+    auditAnchorFile: values.AUDIT_ANCHOR_FILE,
     auditSigningKey: values.AUDIT_SIGNING_KEY,
     auditRetentionDays: values.AUDIT_RETENTION_DAYS,
     hexApi,

@@ -69,6 +69,7 @@ export const VARIABLES = {
     default: "prefixed",
   },
   AUDIT_FILE: { kind: text },
+  AUDIT_ANCHOR_FILE: { kind: text },
   AUDIT_SIGNING_KEY: { kind: auditSigningKey, secret: true },
   AUDIT_ANALYTICS: { kind: oneOf(["on", "off"]) },
   LOG_LEVEL: {

@@ -59,8 +59,35 @@ export interface EventReader {
   findEvents: (id: string) => Promise<readonly EventDetail[]>;
 }
 
+/** What an audit compares the trail with. */
+export interface EventDigests {
+  /** For each of the keys the stored event, with the SHA-256 of its stored bytes in hex; null = it is not stored. */
+  digestEvents: (
+    keys: readonly { readonly source: string; readonly id: string }[],
+  ) => Promise<
+    readonly ({
+      readonly seq: number;
+      /** Unix milliseconds. */
+      readonly receivedAt: number;
+      readonly bodySha256: string;
+    } | null)[]
+  >;
+  /** Up to `limit` events after the one with this number, in order. */
+  listEvents: (
+    after: number,
+    limit: number,
+  ) => Promise<
+    readonly {
+      readonly seq: number;
+      readonly source: string;
+      readonly id: string;
+      readonly receivedAt: number;
+    }[]
+  >;
+}
+
 /** Reads a store, beside a running service or without one. */
-export interface StoreReader extends AuditReader, EventReader {
+export interface StoreReader extends AuditReader, EventReader, EventDigests {
   close: () => Promise<void>;
 }
 

@@ -1,7 +1,7 @@
-import type { Stats } from "node:fs";
-import { type FileHandle, open, stat } from "node:fs/promises";
+import type { FileHandle } from "node:fs/promises";
 import { LINE_START, MAX_LINE_BYTES } from "../entry.ts";
-import { ConfigError, errorCode } from "../../errors.ts";
+import { errorCode } from "../../errors.ts";
+import { createAppendFile } from "./append-file.ts";
 import { type AuditSink, SinkFault } from "./sink.ts";
 
 const LINE_END = 0x0a;
@@ -11,25 +11,7 @@ const LINE_END = 0x0a;
  * again at the next entry. What a full disk cut off in the middle is taken back, so that no line is torn.
  */
 export function createFileSink(file: string): AuditSink {
-  let handle: FileHandle | null = null;
-
-  async function current(): Promise<FileHandle> {
-    if (handle !== null && !(await isStill(file, handle))) {
-      await close();
-    }
-    if (handle === null) {
-      handle = await openFile(file);
-      await repairEnd(handle);
-    }
-    return handle;
-  }
-
-  async function close(): Promise<void> {
-    const closing = handle;
-    handle = null;
-    await closing?.close();
-  }
-
+  const output = createAppendFile(file, repairEnd);
   return {
     name: "file",
     maxRows: 500,
@@ -39,7 +21,7 @@ export function createFileSink(file: string): AuditSink {
     exact: false,
     lastLine: async () => {
       try {
-        return (await endOf(await current())).lastLine;
+        return (await endOf(await output.current())).lastLine;
       } catch {
         // What is wrong with the file shows when it is written.
         return null;
@@ -48,47 +30,14 @@ export function createFileSink(file: string): AuditSink {
     async write(rows) {
       try {
         const lines = rows.map(({ line }) => `${line}\n`);
-        await append(await current(), lines.join(""));
+        await append(await output.current(), lines.join(""));
       } catch (error) {
-        await close().catch(() => undefined);
+        await output.close().catch(() => undefined);
         throw new SinkFault(errorCode(error) ?? "unknown");
       }
     },
-    close,
+    close: output.close,
   };
-}
-
-/** Throws ConfigError when the file cannot be one that is appended to; makes it when it is not there. */
-export async function requireAuditFile(file: string): Promise<void> {
-  try {
-    await (await openFile(file)).close();
-  } catch (error) {
-    const code = errorCode(error) ?? "unknown";
-    // A disk that is full now may not be for long.
-    if (code !== "ENOSPC" && code !== "EDQUOT") {
-      throw new ConfigError([
-        `AUDIT_FILE: cannot be opened to append to (${code}); name a file in a folder that is there and can be written`,
-      ]);
-    }
-  }
-}
-
-async function openFile(file: string): Promise<FileHandle> {
-  const there = await stat(file).catch(() => null);
-  if (there !== null && !there.isFile()) {
-    // Opening a pipe would wait for its reader.
-    throw Object.assign(new Error("not a file"), { code: "not a file" });
-  }
-  return open(file, "a+", 0o600);
-}
-
-/** Whether the name still leads to the file that is open. */
-async function isStill(file: string, handle: FileHandle): Promise<boolean> {
-  const [named, opened]: (Stats | null)[] = await Promise.all([
-    stat(file).catch(() => null),
-    handle.stat(),
-  ]);
-  return named?.ino === opened?.ino && named?.dev === opened?.dev;
 }
 
 async function append(to: FileHandle, text: string): Promise<void> {

@@ -1,7 +1,7 @@
 import type { AuditRow } from "../../store/records.ts";
 
 /** Where the trail goes besides the store. */
-export type SinkName = "stdout" | "file" | "analytics";
+export type SinkName = "stdout" | "file" | "anchors" | "analytics";
 
 /** An entry on its way to a sink. */
 export type SinkRow = Pick<AuditRow, "position" | "line">;

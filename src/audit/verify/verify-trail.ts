@@ -23,8 +23,8 @@ export interface VerifyOptions {
 export interface TrailVerifier {
   /** Takes the next line of a stream, whatever stands before an entry there; lines without one are counted and skipped. */
   line(text: string): void;
-  /** Takes the next line of a store, where every line must be an entry, after those that it names. */
-  entry(line: string): void;
+  /** Takes the next line of a store, where every line must be an entry, after those that it names. Returns the entry, if it is one. */
+  entry(line: string): ParsedEntry | null;
   /**
    * Compares what was read with what else is known. `table` is a store's own table of heads, of the same moment as the
    * lines: with it the trail must be whole.
@@ -69,15 +69,15 @@ export function createTrailVerifier(
     return chain;
   }
 
-  /** False, with nothing done, when the line has not the form of an entry. */
-  function takeLine(line: string): boolean {
+  /** "none", with nothing done, when the line has not the form of an entry. */
+  function takeLine(line: string): ParsedEntry | "corrupt" | "none" {
     const entry = readEntry(line);
     if (entry === "corrupt") {
       takeCorrupt(line);
-    } else if (entry !== null) {
+    } else if (entry !== "none") {
       takeEntry(entry);
     }
-    return entry !== null;
+    return entry;
   }
 
   function takeCorrupt(line: string): void {
@@ -148,14 +148,16 @@ export function createTrailVerifier(
   return {
     entry(line) {
       lines += 1;
-      if (!takeLine(line)) {
+      const entry = takeLine(line);
+      if (entry === "none") {
         takeCorrupt(line);
       }
+      return typeof entry === "string" ? null : entry;
     },
     line(text) {
       lines += 1;
       readStreamLine(text, {
-        entry: takeLine,
+        entry: (line) => takeLine(line) !== "none",
         corrupt: takeCorrupt,
         torn: () => {
           counts.torn += 1;

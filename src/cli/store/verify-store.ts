@@ -4,9 +4,10 @@ import {
   createTrailVerifier,
   type VerifyOptions,
 } from "../../audit/verify/verify-trail.ts";
+import { StoredEvents } from "../../audit/verify/stored-events.ts";
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
 import { publicKeyOf } from "../../audit/checkpoint.ts";
-import type { AuditReader } from "../../store/port.ts";
+import type { StoreReader } from "../../store/port.ts";
 import { errorCode } from "../../errors.ts";
 import { signingKeyFile } from "../../store/open.ts";
 import { readSigningKey } from "../../store/signing-key-file.ts";
@@ -36,22 +37,28 @@ function mayRead(file: string): boolean {
   }
 }
 
-/** Verifies the trail of the configured store, with a progress bar. */
+/** Verifies the trail of the configured store, and compares its events with it, with a progress bar. */
 export async function verifyStore(
   options: VerifyOptions,
 ): Promise<TrailReport> {
-  const verify = async (trail: AuditReader): Promise<TrailReport> => {
+  const verify = async (store: StoreReader): Promise<TrailReport> => {
     const verifier = createTrailVerifier(options);
-    const heads = await trail.heads();
-    const bar = createProgressBar(await trail.lastPosition());
+    const events = new StoredEvents(store);
+    const heads = await store.heads();
+    const bar = createProgressBar(await store.lastPosition());
     let position = 0;
-    for await (const row of rowsOf(trail)) {
-      verifier.entry(row.line);
+    for await (const row of rowsOf(store)) {
+      const entry = verifier.entry(row.line);
+      if (entry !== null) {
+        await events.take(entry);
+      }
       bar.advance(row.position - position);
       position = row.position;
     }
+    const report = verifier.finish(heads);
+    const eventFaults = await events.finish(verifier.deletedBefore);
     bar.done();
-    return verifier.finish(heads);
+    return { ...report, eventFaults };
   };
   // What a running service appends or purges meanwhile is no fault.
   return withReader(verify, { snapshot: true });

@@ -22,6 +22,7 @@ export function createPurger(
   deps: {
     claims: Pick<ReplayClaims, "forgetTimeless">;
     append: (entry: AuditDraft) => void;
+    checkpoint: () => void;
   },
 ) {
   // The newest event and the newest delivery stay: their numbers would be given a second time.
@@ -67,6 +68,8 @@ export function createPurger(
     deps.claims.forgetTimeless(receivedBefore, STEP);
     if (purged.events > 0) {
       deps.append(eventsPurged(purged, { at: now, receivedBefore }));
+      // Until it is signed, it does not excuse an entry whose event is deleted.
+      deps.checkpoint();
     }
     // Events come in the order of time. Those from the future say nothing: the clock was wrong.
     const done = found.every(

@@ -2,6 +2,7 @@ import type { Control, DeliveryQueue, StoreReader } from "../port.ts";
 import { createAuditReader } from "./audit-reader.ts";
 import { createDestinationTable } from "./destinations.ts";
 import type { Database } from "./driver.ts";
+import { createEventDigests } from "./event-digests.ts";
 import { createEventReader } from "./events.ts";
 import { createSinkTable } from "./sinks.ts";
 import { withStoreErrors } from "./store-error.ts";
@@ -17,6 +18,7 @@ export function createQueries(db: Database, now: () => number): Queries {
   return withStoreErrors({
     ...createAuditReader(db),
     ...createEventReader(db, now),
+    ...createEventDigests(db),
     countDeliveries: async () => destinations.counts(),
     pausedDestinations: async () => destinations.paused(),
     sinkPosition: async (name: string) => sinks.read(name),

@@ -67,7 +67,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
     append,
     becomesDue: changes.becomesDue,
   });
-  const purge = createPurger(db, { claims, append });
+  const purge = createPurger(db, { claims, append, checkpoint });
   const purgeAudit = createAuditPurger(db, {
     writer: options.writer,
     append,

@@ -1,0 +1,58 @@
+import type { FileHandle } from "node:fs/promises";
+import { errorCode } from "../../errors.ts";
+import { parseEntry } from "../parsed-entry.ts";
+import { hasAction } from "../retention-plan.ts";
+import { anchorLine } from "../verify/anchors.ts";
+import { createAppendFile } from "./append-file.ts";
+import { type AuditSink, SinkFault, type SinkRow } from "./sink.ts";
+
+const NEWLINE = "\n";
+
+/**
+ * A line `WRITER:SEQ:HASH` for each checkpoint in a file that is only ever appended to, on disk before it counts as
+ * taken. A line that a full disk cut off stays, and the next one begins on a line of its own.
+ */
+export function createAnchorSink(file: string): AuditSink {
+  const output = createAppendFile(file, endLastLine);
+  return {
+    name: "anchors",
+    maxRows: 500,
+    maxBytes: 1_048_576,
+    lingerMs: 0,
+    shared: true,
+    exact: false,
+    async write(rows) {
+      const anchors = rows.flatMap(anchorOf);
+      if (anchors.length === 0) {
+        return;
+      }
+      try {
+        const handle = await output.current();
+        await handle.writeFile(anchors.join(""));
+        await handle.datasync();
+      } catch (error) {
+        await output.close().catch(() => undefined);
+        throw new SinkFault(errorCode(error) ?? "unknown");
+      }
+    },
+    close: output.close,
+  };
+}
+
+function anchorOf({ line }: SinkRow): string[] {
+  const entry = hasAction(line, "audit.checkpoint") ? parseEntry(line) : null;
+  return entry === null
+    ? []
+    : [anchorLine({ ...entry.chain, hash: entry.hash }) + NEWLINE];
+}
+
+async function endLastLine(handle: FileHandle): Promise<void> {
+  const { size } = await handle.stat();
+  const last = Buffer.from(NEWLINE);
+  if (size > 0) {
+    await handle.read(last, 0, 1, size - 1);
+  }
+  if (last.toString("latin1") !== NEWLINE) {
+    await handle.writeFile(NEWLINE);
+  }
+}
