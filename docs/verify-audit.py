@@ -1,4 +1,5 @@
-"""Checks an audit trail (lines on standard input) from its documented format alone: hashes, links, Ed25519 signatures."""
+"""Checks an audit trail (lines on standard input) from its documented format alone: hashes, links, Ed25519 signatures.
+python3 verify-audit.py [KEY...] < audit.log: with keys, checkpoints must be signed with one of them. Exits 0, 1 or 2."""
 import base64, hashlib, json, re, sys
 # Ed25519 as in RFC 8032, section 5.1: points are (X, Y, Z, T).
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
@@ -22,18 +23,33 @@ def signed(text, signature, key):
     return len(s) == 32 and (p[0] * q[2] - q[0] * p[2]) % P == (p[1] * q[2] - q[1] * p[2]) % P == 0
 
 ENTRY = re.compile(r'("chain":{"writer":"([^"]*)","seq":(\d+),"prev":"([0-9a-f]{64})"}),"hash":"([0-9a-f]{64})"}$')
-heads, anchored, keys, broken = {}, {}, set(), []
-for raw in sys.stdin:
-    line = raw[max(raw.find('{"timestamp":"'), 0):].strip()
-    if not (found := ENTRY.search(line)): broken += [line] if '"chain":' in line else []; continue
+trusted, heads, hashes, anchored, keys, ends, late, broken = set(sys.argv[1:]), {}, {}, {}, set(), {}, {}, 0
+def tampered(writer, seq): sys.exit(f"TAMPERED: writer {writer}, seq {seq}")
+for raw in sys.stdin.buffer:
+    line = raw[max(raw.find(b'{"timestamp":"'), 0):].strip().decode("latin-1")
+    if not (found := ENTRY.search(line, max(0, len(line) - 9000))):
+        broken += '"chain":' in line
+        continue
     writer, seq, prev, claimed = found[2], int(found[3]), found[4], found[5]
-    hashed = hashlib.sha256((line[:found.end(1)] + "}").encode()).hexdigest()
-    good = hashed == claimed and heads.get(writer, (0, "0" * 64)) == (seq - 1, prev)
-    entry = json.loads(line) if good else {"action": ""}
-    meta = entry["metadata"] if entry["action"] == "audit.checkpoint" else {}
-    if not good or (meta and not signed(f"{writer}:{seq}:{prev}", meta["signature"], meta["publicKey"])):
-        sys.exit(f"TAMPERED: writer {writer}, seq {seq}")
-    heads[writer], anchored[writer] = (seq, claimed), seq if meta else anchored.get(writer, 0)
-    keys |= {meta["publicKey"]} if meta else set()
-print(*(f"{w}: intact to seq {n}, anchored to seq {anchored[w]}, head {h}" for w, (n, h) in heads.items()), *keys, sep="\n")
-sys.exit(2 if broken and not print(f"{len(broken)} lines cannot be read", file=sys.stderr) or not heads else 0)
+    last, head = heads.get(writer, (0, "0" * 64))
+    if hashlib.sha256((line[:found.end(1)] + "}").encode("latin-1")).hexdigest() != claimed: tampered(writer, seq)
+    if hashes.get((writer, seq)) == claimed: continue  # it was printed before
+    if last == 0 and seq > 1: late[writer], last, head = seq, seq - 1, prev
+    if (seq, prev) != (last + 1, head): tampered(writer, min(seq, last + 1) if seq > last else seq)
+    entry = json.loads(line)
+    if ends.get(writer) == "ended": tampered(writer, seq)
+    if entry["action"] == "audit.checkpoint":
+        meta = entry["metadata"]
+        if trusted and meta["publicKey"] not in trusted or not signed(f"{writer}:{seq}:{prev}", meta["signature"], meta["publicKey"]):
+            tampered(writer, seq)
+        anchored[writer], ends[writer] = seq, "ended" if ends.get(writer) == "stopped" else ""
+        keys.add(meta["publicKey"])
+    else: ends[writer] = "stopped" if entry["action"] == "server.stopped" else ""
+    heads[writer], hashes[writer, seq] = (seq, claimed), claimed
+for writer, (seq, head) in heads.items():
+    print(f"{writer}: intact from seq {late.get(writer, 1)} to {seq}, anchored to seq {anchored.get(writer, 0)}, head {head}")
+print(*keys, sep="\n")
+doubts = [f"{broken} lines cannot be read"] * (broken > 0) + ["there is no entry"] * (not heads)
+doubts += [f"nothing of writer {w} is signed" for w in heads if w not in anchored] + [f"writer {w} begins at seq {n}" for w, n in late.items()]
+print(*(f"cannot be told: {doubt}" for doubt in doubts), sep="\n", end="\n" * bool(doubts), file=sys.stderr)
+sys.exit(2 if doubts else 0)

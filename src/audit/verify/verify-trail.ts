@@ -22,14 +22,14 @@ export interface VerifyOptions {
 
 export interface TrailVerifier {
   /** Takes the next line of a stream, whatever stands before an entry there; lines without one are counted and skipped. */
-  line(text: string): void;
+  readonly line: (text: string) => void;
   /** Takes the next line of a store, where every line must be an entry, after those that it names. Returns the entry, if it is one. */
-  entry(line: string): ParsedEntry | null;
+  readonly entry: (line: string) => ParsedEntry | null;
   /**
    * Compares what was read with what else is known. `table` is a store's own table of heads, of the same moment as the
    * lines: with it the trail must be whole.
    */
-  finish(table?: readonly ChainHead[]): TrailReport;
+  readonly finish: (table?: readonly ChainHead[]) => TrailReport;
   /** Up to which times signed entries say that the retention has deleted, in unix milliseconds. After `finish`. */
   readonly deletedBefore: { readonly entries: number; readonly events: number };
 }
