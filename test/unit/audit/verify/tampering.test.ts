@@ -186,18 +186,15 @@ describe("a trail of two writers, one after the other", () => {
       }
       const chain = new AuditChain(writer, CHECKPOINTS);
       const before = parseEntry(TRAIL[n - 1]!)!;
-      for (const hash of ["f".repeat(64), before.hash]) {
+      for (const [hash, codes] of [
+        ["f".repeat(64), ["unlinked"]],
+        [before.hash, ["inserted", "unsigned"]],
+      ] as const) {
         chain.rewind({ writer, seq: seq - 1, hash, checkpointSeq: 0 });
         const forged = chain.append(draft(999)).line;
         const [fault] = faultsOf(verify(TRAIL.toSpliced(n, 0, forged)));
-        expect(fault).toMatchObject({
-          writer,
-          seq,
-          code:
-            hash === before.hash
-              ? expect.stringMatching(/inserted|unsigned/)
-              : "unlinked",
-        });
+        expect(fault).toMatchObject({ writer, seq });
+        expect(codes).toContain(fault?.code);
       }
     }
   });
