@@ -3,4 +3,4 @@
 if (process.argv[2] === "serve") {
   process.on("SIGHUP", () => undefined);
 }
-await import("./cli/program.ts");
+await import("./cli/main.ts");

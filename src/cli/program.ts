@@ -10,62 +10,77 @@ import { addEventsShow } from "./commands/events-show.ts";
 import { addKeysCheck } from "./commands/keys-check.ts";
 import { addKeysRotate } from "./commands/keys-rotate.ts";
 import { addMigrate } from "./commands/migrate.ts";
-import { endWhenReaderLeaves, report } from "./ui/report.ts";
 import { addSecretsCheck } from "./commands/secrets-check.ts";
 import { addSecretsGenerate } from "./commands/secrets-generate.ts";
 import { addSend } from "./commands/send.ts";
 import { addServe } from "./commands/serve.ts";
 import { addSign } from "./commands/sign.ts";
 import { addVerify } from "./commands/verify.ts";
+import type { Io, Output } from "./io.ts";
+import { report } from "./ui/report.ts";
+import { TERMINAL_WIDTH } from "./ui/terminal-text.ts";
 import { VERSION } from "../version.ts";
 
-const program = new Command("hexhook")
-  .description(
-    "A webhook receiver: signed, replay-safe, durable before it answers, audited.",
-  )
-  .version(VERSION)
-  .addHelpText(
-    "after",
-    "\nThe configuration comes from the environment and from .env in this folder;\nREADME.md lists the variables.\nExit codes: 0 good, 1 a check failed, 64 usage, 70 internal, 78 configuration.",
-  )
-  .showHelpAfterError("(hexhook --help lists the commands and options)")
-  .exitOverride();
-
-addServe(program);
-addSend(program);
-addSign(program);
-addVerify(program);
-const audit = program
-  .command("audit")
-  .description("the audit trail: tail, verify, scopes");
-addAuditTail(audit);
-addAuditVerify(audit);
-addAuditScopes(audit);
-const events = program
-  .command("events")
-  .description("stored events: list, show, redeliver");
-addEventsList(events);
-addEventsShow(events);
-addEventsRedeliver(events);
-const secrets = program
-  .command("secrets")
-  .description("signing secrets: generate, check");
-addSecretsGenerate(secrets);
-addSecretsCheck(secrets);
-const keys = program
-  .command("keys")
-  .description("keys of the Hex API: check, rotate");
-addKeysCheck(keys);
-addKeysRotate(keys);
-addMigrate(program);
-addDoctor(program);
-addDemo(program);
-
-if (process.argv[2] !== "serve") {
-  endWhenReaderLeaves();
+/** Runs a command to its end, and sets its exit code. A service that was started goes on. */
+export async function run(args: readonly string[], io: Io): Promise<void> {
+  try {
+    await createProgram(io).parseAsync(args, { from: "user" });
+  } catch (thrown) {
+    io.setExitCode(report(io, thrown));
+  }
 }
-try {
-  await program.parseAsync();
-} catch (thrown) {
-  process.exitCode = report(thrown);
+
+/** All commands. Parsing throws what a command throws, and a CommanderError for wrong words, help and version. */
+export function createProgram(io: Io): Command {
+  const program = new Command("hexhook")
+    .description(
+      "A webhook receiver: signed, replay-safe, durable before it answers, audited.",
+    )
+    .version(VERSION)
+    .addHelpText(
+      "after",
+      "\nThe configuration comes from the environment and from .env in this folder;\nREADME.md lists the variables.\nExit codes: 0 good, 1 a check failed, 64 usage, 70 internal, 78 configuration.",
+    )
+    .showHelpAfterError("(hexhook --help lists the commands and options)")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => io.stdout.write(text),
+      writeErr: (text) => io.stderr.write(text),
+      getOutHelpWidth: () => widthOf(io.stdout),
+      getErrHelpWidth: () => widthOf(io.stderr),
+    });
+
+  addServe(program, io);
+  addSend(program, io);
+  addSign(program, io);
+  addVerify(program, io);
+  const audit = program
+    .command("audit")
+    .description("the audit trail: tail, verify, scopes");
+  addAuditTail(audit, io);
+  addAuditVerify(audit, io);
+  addAuditScopes(audit, io);
+  const events = program
+    .command("events")
+    .description("stored events: list, show, redeliver");
+  addEventsList(events, io);
+  addEventsShow(events, io);
+  addEventsRedeliver(events, io);
+  const secrets = program
+    .command("secrets")
+    .description("signing secrets: generate, check");
+  addSecretsGenerate(secrets, io);
+  addSecretsCheck(secrets, io);
+  const keys = program
+    .command("keys")
+    .description("keys of the Hex API: check, rotate");
+  addKeysCheck(keys, io);
+  addKeysRotate(keys, io);
+  addMigrate(program, io);
+  addDoctor(program, io);
+  addDemo(program, io);
+  return program;
 }
+
+const widthOf = ({ isTTY, columns = TERMINAL_WIDTH }: Output): number =>
+  isTTY ? columns : TERMINAL_WIDTH;

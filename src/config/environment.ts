@@ -29,18 +29,18 @@ export const RELOADED_VARIABLES: ReadonlySet<string> = new Set(
   VARIABLE_NAMES.filter((name) => DEFINITIONS[name].reload),
 );
 
-/** The process's environment, with `.env` of the working folder behind it; real variables win. */
-export function readEnvironment(): Environment {
+/** An environment, with `.env` of the working folder behind it; real variables win. */
+export function readEnvironment(env: Environment): Environment {
   let file: string;
   try {
     file = readFileSync(".env", "utf8");
   } catch (thrown) {
     if (errorCode(thrown) === "ENOENT") {
-      return process.env;
+      return env;
     }
     throw new ConfigError([`.env: cannot be read: ${asError(thrown).message}`]);
   }
-  return mergeEnvironments(process.env, parseEnv(file));
+  return mergeEnvironments(env, parseEnv(file));
 }
 
 /** `real` over `fallback`. A real NAME also wins over a fallback's NAME_FILE, and the other way round. */

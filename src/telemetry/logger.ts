@@ -12,10 +12,7 @@ const FLUSH_MS = 500;
  * The operational log: pino's JSON lines on stderr. stdout belongs to the audit trail. The stream of the process and
  * not pino's own: that one writes synchronously at `fatal` and at the exit, where a stuck reader would hang the process.
  */
-export function createLogger(
-  level: LevelWithSilent,
-  stderr: Writable = process.stderr,
-): Logger {
+export function createLogger(level: LevelWithSilent, stderr: Writable): Logger {
   // A reader that is gone is no reason to end, and there is nowhere left to say so.
   stderr.on("error", () => undefined);
   const stream = {

@@ -9,7 +9,7 @@ import { CHECKS } from "../../src/doctor/check-result.ts";
 import { PROBLEMS } from "../../src/errors.ts";
 import { SCHEME_NAMES, SCHEMES } from "../../src/signature/scheme.ts";
 import { SECRET } from "../support/fixtures.ts";
-import { hexhook } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
 
 const read = (file: string): string =>
   readFileSync(path.join(ROOT, file), "utf8");

@@ -6,7 +6,8 @@ import { eventBody, OTHER_SECRET, signed } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { freePort, hexhook } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { freePort } from "../support/processes.ts";
 
 const TOKEN = "test-admin-token-0123456789abcdef";
 

@@ -17,7 +17,8 @@ import { eventBody, SECRET, sqliteUrl } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
 import { startTestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { hexhook, serve } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { serve } from "../support/processes.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 

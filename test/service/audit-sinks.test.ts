@@ -35,11 +35,11 @@ import { readTrail } from "../support/read-trail.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type Behaviour, startHexApi, status } from "../support/hex-api.ts";
+import { hexhook } from "../support/hexhook.ts";
 import {
   CLI,
   environment,
   freePort,
-  hexhook,
   serve,
   describeWithPython,
 } from "../support/processes.ts";

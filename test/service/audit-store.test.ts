@@ -3,7 +3,7 @@ import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { eventBody, SECRET, signed, TODAY } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
-import { hexhook, type Result } from "../support/processes.ts";
+import { hexhook, type Result } from "../support/hexhook.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { openFile } from "../support/store-file.ts";
 import {

@@ -4,11 +4,8 @@ import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { AuditChain, hashLine } from "../../src/audit/chain.ts";
 import { CHECKPOINTS, SECRET, TODAY } from "../support/fixtures.ts";
-import {
-  hexhook,
-  hexhookOnTerminal,
-  itWithPython,
-} from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { hexhookOnTerminal, itWithPython } from "../support/processes.ts";
 import { startTestService } from "../support/service.ts";
 import {
   temporaryFolder,

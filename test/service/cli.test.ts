@@ -6,11 +6,12 @@ import path from "node:path";
 import { eventually } from "../support/eventually.ts";
 import { OTHER_SECRET, SECRET } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { hexhook } from "../support/hexhook.ts";
 import {
   CLI,
   environment,
-  hexhook,
   hexhookOnTerminal,
+  hexhookProcess,
   itWithPython,
   serve,
 } from "../support/processes.ts";
@@ -84,7 +85,7 @@ describe("hexhook", () => {
   });
 
   it("ends with 78 and a line for each fault when the configuration is wrong", async () => {
-    const { code, stderr, stdout } = await hexhook(["serve"], {
+    const { code, stderr, stdout } = await hexhookProcess(["serve"], {
       cwd: folder.path,
       env: { HEX_SECRET: "short-geheim", PORT: "x" },
     });
@@ -115,10 +116,9 @@ describe("hexhook", () => {
     db.close();
     const newer = { DATABASE_URL: "sqlite:newer.db" };
     for (const command of [["migrate"], ["serve"], ["audit", "verify"]]) {
-      const { code, stderr } = await run(command, "", {
-        ...newer,
-        PORT: "0",
-        ADMIN_PORT: "0",
+      const { code, stderr } = await hexhookProcess(command, {
+        cwd: folder.path,
+        env: { ...ENV, ...newer, PORT: "0", ADMIN_PORT: "0" },
       });
       expect(code).toBe(70);
       expect(stderr).toMatch(/newer than this program's/);

@@ -12,7 +12,8 @@ import type { CheckName, CheckResult } from "../../src/doctor/check-result.ts";
 import { eventBody, signed, TODAY } from "../support/fixtures.ts";
 import { startTestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { environment, hexhook } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { environment } from "../support/processes.ts";
 import { openFile } from "../support/store-file.ts";
 
 /** Keys that are none, put together so that nobody finds them here. */

@@ -20,7 +20,7 @@ import { eventually } from "../support/eventually.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { type Behaviour, startHexApi, status } from "../support/hex-api.ts";
-import { hexhook } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
 import { writeFileSync } from "node:fs";
 
 const READ_KEY = "read-key-0123456789abcdef";

@@ -23,7 +23,8 @@ import { readTrail } from "../support/read-trail.ts";
 import { SECRET, TODAY } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { startHexApi } from "../support/hex-api.ts";
-import { CLI, environment, hexhook, serve } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { CLI, environment, serve } from "../support/processes.ts";
 
 const OLD_KEY = "old-write-key-0123456789";
 const NEW_KEY = "new-write-key-9876543210";

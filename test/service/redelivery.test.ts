@@ -20,7 +20,8 @@ import { exchangeRaw } from "../support/exchange-raw.ts";
 import { readTrail } from "../support/read-trail.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { freePort, hexhook, serve } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { freePort, serve } from "../support/processes.ts";
 
 const TOKEN = "test-admin-token-0123456789abcdef";
 

@@ -30,7 +30,8 @@ import {
 import { eventually } from "../support/eventually.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { CLI, environment, hexhook, serve } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { CLI, environment, serve } from "../support/processes.ts";
 
 const THIRD_SECRET = "third-signing-secret-0123456789abcdef";
 

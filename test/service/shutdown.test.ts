@@ -14,7 +14,7 @@ import {
   CLI,
   environment,
   freePort,
-  hexhook,
+  hexhookProcess,
   serve,
 } from "../support/processes.ts";
 import { openFile } from "../support/store-file.ts";
@@ -307,7 +307,7 @@ describe("a start that fails half way", () => {
     bytes.fill(0xff, (index!.rootpage - 1) * size, index!.rootpage * size);
     writeFileSync(file, bytes);
     const port = String(await freePort());
-    const { code, stderr } = await hexhook(["serve"], {
+    const { code, stderr } = await hexhookProcess(["serve"], {
       cwd: folder.path,
       env: {
         HEX_SECRET: SECRET,

@@ -3,7 +3,8 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { AuditChain } from "../../src/audit/chain.ts";
 import { CHECKPOINTS } from "../support/fixtures.ts";
-import { describeWithPython, hexhook } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { describeWithPython } from "../support/processes.ts";
 import { inProject, ROOT } from "../support/project.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import {

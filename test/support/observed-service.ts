@@ -9,7 +9,8 @@ import {
 import path from "node:path";
 import type { Environment } from "../../src/config/load-config.ts";
 import { eventBody, SECRET, signed } from "./fixtures.ts";
-import { freePort, hexhook, serve } from "./processes.ts";
+import { hexhook } from "./hexhook.ts";
+import { freePort, serve } from "./processes.ts";
 
 /** A real service in a process of its own, with both of its listeners, and what it costs the machine. */
 export interface ObservedService extends Awaited<ReturnType<typeof serve>> {

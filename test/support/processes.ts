@@ -7,16 +7,11 @@ import { cleanUp } from "./cleanup.ts";
 import { MARK, MARK_NAME } from "./leaks.ts";
 import { inProject } from "./project.ts";
 import { eventually } from "./eventually.ts";
+import type { Result, RunOptions } from "./hexhook.ts";
 import { SECRET, TODAY } from "./fixtures.ts";
 
 /** The built program: what these tests run is what is shipped. */
 export const CLI = inProject("dist", "cli.js");
-
-export interface Result {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
 
 /** A clean environment: nothing of the one that the tests run in but what a process needs to run. */
 export function environment(env: Environment): NodeJS.ProcessEnv {
@@ -44,10 +39,10 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Runs a command of the program to its end. */
-export async function hexhook(
+/** Runs a command of the built program to its end, in a process of its own. `hexhook` runs it in this one. */
+export async function hexhookProcess(
   args: readonly string[],
-  options: { cwd: string; env?: Environment; input?: string | Buffer },
+  options: RunOptions,
 ): Promise<Result> {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd: options.cwd,

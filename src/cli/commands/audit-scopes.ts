@@ -6,6 +6,7 @@ import type { AuditReader } from "../../store/port.ts";
 import { parseSinceOption } from "../options/parse.ts";
 import { print } from "../ui/print.ts";
 import { withReader } from "../store/reader.ts";
+import { type Io, writeLine } from "../io.ts";
 
 const STEP = 1000;
 
@@ -14,7 +15,7 @@ interface Options {
   readonly json?: true;
 }
 
-export function addAuditScopes(audit: Command): void {
+export function addAuditScopes(audit: Command, io: Io): void {
   audit
     .command("scopes")
     .description("the scopes granted against those used, and which to drop")
@@ -29,19 +30,23 @@ export function addAuditScopes(audit: Command): void {
       "\nGranted is what HEX_SCOPES lists; used is what calls of the Hex API in the audit\ntrail needed.",
     )
     .action(async (options: Options) => {
-      const { granted } = loadHexApi(readEnvironment());
-      const judged = await withReader((trail) =>
+      const { granted } = loadHexApi(readEnvironment(io.env));
+      const judged = await withReader(io, (trail) =>
         scopeUse(trail, options.since, granted ?? []),
       );
       for (const use of judged) {
-        await print(options.json ? JSON.stringify(use) : textOf(use));
+        await print(
+          io.stdout,
+          options.json ? JSON.stringify(use) : textOf(use),
+        );
       }
       if (granted === null) {
-        console.error(
+        writeLine(
+          io.stderr,
           "HEX_SCOPES is not set, so nothing is known to be granted: list the scopes of the keys there",
         );
       } else if (judged.length === 0 && !options.json) {
-        console.log("no scope is granted, and none was used");
+        writeLine(io.stdout, "no scope is granted, and none was used");
       }
     });
 }

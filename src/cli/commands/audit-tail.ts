@@ -17,6 +17,7 @@ import {
 } from "../options/parse.ts";
 import { print } from "../ui/print.ts";
 import { rowsOf, withReader } from "../store/reader.ts";
+import { type Io, writeLine } from "../io.ts";
 
 interface Options extends EntryFilter {
   follow?: true;
@@ -32,7 +33,7 @@ const SCREENFUL = 50;
 
 const STEP = 1000;
 
-export function addAuditTail(audit: Command): void {
+export function addAuditTail(audit: Command, io: Io): void {
   audit
     .command("tail")
     .description("show the audit trail from the store")
@@ -61,18 +62,22 @@ export function addAuditTail(audit: Command): void {
       if (options.follow && options.until !== undefined) {
         throw new UsageError("--follow goes on for ever: leave out --until");
       }
-      await withReader((trail) => tail(trail, options));
+      await withReader(io, (trail) => tail(io, trail, options));
     });
 }
 
-async function tail(trail: AuditReader, options: Options): Promise<void> {
+async function tail(
+  io: Io,
+  trail: AuditReader,
+  options: Options,
+): Promise<void> {
   const { since, event, lines, json } = options;
   const search = await createTrailSearch(trail, options);
-  const look = { colours: process.stdout.isTTY, width: TERMINAL_WIDTH };
+  const look = { colours: io.stdout.isTTY, width: TERMINAL_WIDTH };
   const show = ({ row, entry }: FoundEntry): Promise<void> =>
-    print(json ? row.line : formatEntry(entry, look));
+    print(io.stdout, json ? row.line : formatEntry(entry, look));
   const screenful =
-    process.stdout.isTTY && since === undefined && event === undefined;
+    io.stdout.isTTY && since === undefined && event === undefined;
   const limit = lines ?? (screenful ? SCREENFUL : null);
 
   let position = await trail.lastPosition();
@@ -85,7 +90,7 @@ async function tail(trail: AuditReader, options: Options): Promise<void> {
     position = Math.max(position, found.row.position);
   }
   if (!some && !options.follow) {
-    await sayNothingFits(trail, options);
+    await sayNothingFits(io, trail, options);
   }
   while (options.follow) {
     for await (const row of rowsOf(trail, position)) {
@@ -100,6 +105,7 @@ async function tail(trail: AuditReader, options: Options): Promise<void> {
 
 /** On stderr, so that whoever counts lines still counts none. */
 async function sayNothingFits(
+  io: Io,
   trail: AuditReader,
   { event }: Options,
 ): Promise<void> {
@@ -107,7 +113,8 @@ async function sayNothingFits(
     event === undefined
       ? ""
       : "; what nobody signed has no event id: look for --result failure at that time";
-  console.error(
+  writeLine(
+    io.stderr,
     (await trail.lastPosition()) === 0
       ? "hexhook: there is no entry yet"
       : `hexhook: no entry fits${hint}`,

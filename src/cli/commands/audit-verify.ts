@@ -14,6 +14,7 @@ import { createProgressBar } from "../ui/progress-bar.ts";
 import { readPublicKeyOption } from "../options/public-key.ts";
 import { judge, showReport } from "../ui/verify-report.ts";
 import { configuredKey, verifyStore } from "../store/verify-store.ts";
+import type { Input, Io } from "../io.ts";
 
 interface Options {
   file?: readonly string[];
@@ -23,7 +24,7 @@ interface Options {
   json?: true;
 }
 
-export function addAuditVerify(audit: Command): void {
+export function addAuditVerify(audit: Command, io: Io): void {
   audit
     .command("verify")
     .description(
@@ -59,19 +60,19 @@ export function addAuditVerify(audit: Command): void {
       const read = [...(options.file ?? []), ...files];
       const given: VerifyOptions = {
         heads: options.head ?? [],
-        anchors: await readAnchors(options.anchors ?? []),
+        anchors: await readAnchors(io.stdin, options.anchors ?? []),
         publicKeys: options.publicKey ?? [],
       };
       const report =
         read.length === 0
-          ? await verifyStore(given)
-          : await verifyFiles(read, given);
+          ? await verifyStore(io, given)
+          : await verifyFiles(io, read, given);
       // Of files from elsewhere the key that signs here says nothing.
       const knownKeys =
-        options.publicKey ?? (read.length === 0 ? configuredKey() : []);
+        options.publicKey ?? (read.length === 0 ? configuredKey(io) : []);
       const verdict = judge(report, knownKeys);
-      showReport(report, verdict, { json: options.json ?? false });
-      process.exitCode = verdict.exit;
+      showReport(io, report, verdict, { json: options.json ?? false });
+      io.setExitCode(verdict.exit);
     });
 }
 
@@ -89,11 +90,14 @@ function parseHead(
 }
 
 /** The entries that anchor files name. A line that breaks off, as a full disk leaves it, is skipped. */
-async function readAnchors(files: readonly string[]): Promise<ChainHead[]> {
+async function readAnchors(
+  stdin: Input,
+  files: readonly string[],
+): Promise<ChainHead[]> {
   const anchors: ChainHead[] = [];
   for (const file of files) {
     const before = anchors.length;
-    await forEachLine(file, (line) => {
+    await forEachLine(stdin, file, (line) => {
       const anchor = readHead(line);
       if (anchor !== null) {
         anchors.push(anchor);
@@ -109,24 +113,26 @@ async function readAnchors(files: readonly string[]): Promise<ChainHead[]> {
 }
 
 async function verifyFiles(
+  io: Io,
   files: readonly string[],
   options: VerifyOptions,
 ): Promise<TrailReport> {
   const verifier = createTrailVerifier(options);
-  const bar = createProgressBar(sizeOf(files), { unit: "bytes" });
+  const bar = createProgressBar(io.stderr, sizeOf(files), { unit: "bytes" });
   for (const file of files) {
-    await forEachLine(file, verifier.line, bar.advance);
+    await forEachLine(io.stdin, file, verifier.line, bar.advance);
   }
   bar.done();
   return verifier.finish();
 }
 
 async function forEachLine(
+  stdin: Input,
   file: string,
   take: (line: string) => void,
   onBytes?: (bytes: number) => void,
 ): Promise<void> {
-  const input = file === "-" ? process.stdin : createReadStream(file);
+  const input = file === "-" ? stdin : createReadStream(file);
   try {
     for await (const line of linesOf(input, onBytes)) {
       take(line);

@@ -28,10 +28,11 @@ import {
 import { SYSTEM } from "../system.ts";
 import { rowsOf } from "../store/reader.ts";
 import { until } from "../until.ts";
+import { type Io, writeLine } from "../io.ts";
 
 const STALE_SECONDS = 3600;
 
-export function addDemo(program: Command): void {
+export function addDemo(program: Command, io: Io): void {
   program
     .command("demo")
     .description(
@@ -44,18 +45,18 @@ export function addDemo(program: Command): void {
       parsePort,
     )
     .action(async (options: { keep?: true; port?: number }) => {
-      const passed = await runDemo(options);
-      process.exitCode = passed ? EXIT.good : EXIT.checkFailed;
+      const passed = await runDemo(io, options);
+      io.setExitCode(passed ? EXIT.good : EXIT.checkFailed);
     });
 }
 
 /** One thing that the demo shows, and whether it came out as it should. */
 type Check = (what: string, right: boolean, found: string) => void;
 
-async function runDemo(options: {
-  keep?: true;
-  port?: number;
-}): Promise<boolean> {
+async function runDemo(
+  io: Io,
+  options: { keep?: true; port?: number },
+): Promise<boolean> {
   const folder = mkdtempSync(path.join(tmpdir(), "hexhook-demo-"));
   const secret = randomBytes(32).toString("hex");
   const env = {
@@ -69,7 +70,7 @@ async function runDemo(options: {
     LOG_LEVEL: "warn",
   };
   const config = loadConfig(env);
-  const logger = createLogger(config.logLevel);
+  const logger = createLogger(config.logLevel, io.stderr);
   const auditOutput = collectLines();
   // As in serve.ts.
   const { startService } = await import("../../app/service.ts");
@@ -88,30 +89,41 @@ async function runDemo(options: {
     if (!passed) {
       failed.push(what);
     }
-    console.log(`  ${passed ? "ok  " : "FAIL"} ${what.padEnd(46)} ${found}`);
+    writeLine(
+      io.stdout,
+      `  ${passed ? "ok  " : "FAIL"} ${what.padEnd(46)} ${found}`,
+    );
   };
   try {
-    console.log(
+    writeLine(
+      io.stdout,
       `\nHexhook ${VERSION} listens on http://127.0.0.1:${service.port}/webhooks/hex`,
     );
-    console.log(`with a secret made just now and a store in ${folder}\n`);
-    await sendDeliveries(config, service, check);
-    await showHandler(trail, check);
+    writeLine(
+      io.stdout,
+      `with a secret made just now and a store in ${folder}\n`,
+    );
+    await sendDeliveries(io, config, service, check);
+    await showHandler(io, trail, check);
     if (options.keep) {
-      await stayUntilStopped(service, secret);
+      await stayUntilStopped(io, service, secret);
     }
   } finally {
     await service.stop("demo");
   }
-  await showTrail(trail, auditOutput.lines, check);
+  await showTrail(io, trail, auditOutput.lines, check);
   await trail.close();
   rmSync(folder, { recursive: true, force: true });
   const right = failed.length === 0;
-  console.log(right ? howToGoOn() : "\nSomething did not go as it should.");
+  writeLine(
+    io.stdout,
+    right ? howToGoOn() : "\nSomething did not go as it should.",
+  );
   return right;
 }
 
 async function sendDeliveries(
+  io: Io,
   config: ReturnType<typeof loadConfig>,
   service: Service,
   check: Check,
@@ -141,7 +153,7 @@ async function sendDeliveries(
     check(what, found === `${status} ${verdict}`, found);
   };
 
-  console.log("Deliveries, each sent over HTTP, and what each got:");
+  writeLine(io.stdout, "Deliveries, each sent over HTTP, and what each got:");
   await expect(
     "forged: the body changed after signing",
     tamper(source, valid, "body"),
@@ -181,13 +193,17 @@ async function sendDeliveries(
 }
 
 /** The forged ones came first, so that what ran once was run for the valid one. */
-async function showHandler(trail: AuditReader, check: Check): Promise<void> {
+async function showHandler(
+  io: Io,
+  trail: AuditReader,
+  check: Check,
+): Promise<void> {
   const handled = async (): Promise<number> =>
     (await entriesOf(trail)).filter(
       ({ action }) => action === "delivery.succeeded",
     ).length;
   const ran = await until(async () => (await handled()) > 0);
-  console.log("\nThe built-in handler:");
+  writeLine(io.stdout, "\nThe built-in handler:");
   check(
     "ran once, for the valid delivery alone",
     ran && (await handled()) === 1,
@@ -207,16 +223,17 @@ async function entriesOf(trail: AuditReader) {
 }
 
 async function showTrail(
+  io: Io,
   trail: AuditReader,
   printed: readonly string[],
   check: Check,
 ): Promise<void> {
-  console.log("\nThe audit trail, as `hexhook audit tail` shows it:");
-  const look = { colours: process.stdout.isTTY, width: TERMINAL_WIDTH };
+  writeLine(io.stdout, "\nThe audit trail, as `hexhook audit tail` shows it:");
+  const look = { colours: io.stdout.isTTY, width: TERMINAL_WIDTH };
   for (const entry of await entriesOf(trail)) {
-    console.log(formatEntry(entry, look));
+    writeLine(io.stdout, formatEntry(entry, look));
   }
-  console.log("\nIts chain, as `hexhook audit verify` checks it:");
+  writeLine(io.stdout, "\nIts chain, as `hexhook audit verify` checks it:");
   const verifier = createTrailVerifier();
   const stored: string[] = [];
   for await (const { line } of rowsOf(trail)) {
@@ -257,15 +274,19 @@ function collectLines(): { stream: Writable; lines: string[] } {
 }
 
 async function stayUntilStopped(
+  io: Io,
   service: Service,
   secret: string,
 ): Promise<void> {
-  console.log(`
+  writeLine(
+    io.stdout,
+    `
 It stays until Ctrl-C. In another terminal:
-  HEX_SECRET=${secret} npx hexhook send --url http://127.0.0.1:${service.port}`);
+  HEX_SECRET=${secret} npx hexhook send --url http://127.0.0.1:${service.port}`,
+  );
   await new Promise<void>((resolve) => {
-    process.once("SIGINT", resolve);
-    process.once("SIGTERM", resolve);
+    io.signals.once("SIGINT", resolve);
+    io.signals.once("SIGTERM", resolve);
   });
 }
 

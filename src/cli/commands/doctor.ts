@@ -29,6 +29,7 @@ import { configuredStore } from "../store/reader.ts";
 import { configuredSecrets } from "../configured-secrets.ts";
 import { faultLine, judge } from "../ui/verify-report.ts";
 import { configuredKey, verifyStore } from "../store/verify-store.ts";
+import { type Io, writeLine } from "../io.ts";
 
 /** So many findings are shown one by one; --json gives all. */
 const MAX_SHOWN = 50;
@@ -38,7 +39,7 @@ interface Options {
   readonly json?: true;
 }
 
-export function addDoctor(program: Command): void {
+export function addDoctor(program: Command, io: Io): void {
   program
     .command("doctor")
     .description("go through the security checklist, here and in git's history")
@@ -56,24 +57,27 @@ told of again.
 Exit status: 0 nothing failed, 1 a check failed.`,
     )
     .action(async (options: Options) => {
-      const results = await examine(options.allow);
+      const results = await examine(io, options.allow);
       for (const result of results) {
-        await print(options.json ? asciiJson(asJson(result)) : textOf(result));
+        await print(
+          io.stdout,
+          options.json ? asciiJson(asJson(result)) : textOf(result),
+        );
       }
       if (!options.json) {
-        console.log(summaryOf(results));
+        writeLine(io.stdout, summaryOf(results));
       }
       if (results.some(({ status }) => status === "fail")) {
-        process.exitCode = EXIT.checkFailed;
+        io.setExitCode(EXIT.checkFailed);
       }
     });
 }
 
-async function examine(allowListFile: string): Promise<CheckResult[]> {
+async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
   // Only here: no other command needs secretlint's rules, which take a while to load.
   const { runChecklist } = await import("../../doctor/checklist.ts");
-  const env = readEnvironment();
-  let bar = createProgressBar(null);
+  const env = readEnvironment(io.env);
+  let bar = createProgressBar(io.stderr, null);
   const results = await runChecklist({
     folder: process.cwd(),
     allowListFile,
@@ -84,16 +88,18 @@ async function examine(allowListFile: string): Promise<CheckResult[]> {
     },
     verifies,
     auditSinks: () => sinksOf(env),
-    trail: trailVerdict,
+    trail: () => trailVerdict(io),
     configured: () => configuredSecrets(env),
     ownFiles: () =>
-      [...secretFilesOf(env), signingKeyFile(configuredStore())].map((file) =>
+      [...secretFilesOf(env), signingKeyFile(configuredStore(io))].map((file) =>
         path.resolve(file),
       ),
     now: Date.now,
     progress: {
       total: (count) => {
-        bar = createProgressBar(count, { unit: "files and versions" });
+        bar = createProgressBar(io.stderr, count, {
+          unit: "files and versions",
+        });
       },
       done: () => {
         bar.advance();
@@ -144,12 +150,12 @@ function sinksOf(env: Environment): string[] {
   ];
 }
 
-async function trailVerdict(): Promise<TrailVerdict | null> {
-  if (!storeExists(configuredStore())) {
+async function trailVerdict(io: Io): Promise<TrailVerdict | null> {
+  if (!storeExists(configuredStore(io))) {
     return null;
   }
-  const report = await verifyStore({});
-  const { exit, faults, doubts } = judge(report, configuredKey());
+  const report = await verifyStore(io, {});
+  const { exit, faults, doubts } = judge(report, configuredKey(io));
   return {
     intact: exit === EXIT.good,
     faults: faults.map(faultLine),

@@ -11,6 +11,7 @@ import { eventText } from "../ui/event-text.ts";
 import { parseCount } from "../options/parse.ts";
 import { print } from "../ui/print.ts";
 import { withReader } from "../store/reader.ts";
+import { type Io, writeLine } from "../io.ts";
 
 const DEFAULT_LIMIT = 50;
 
@@ -19,7 +20,7 @@ interface Options extends FilterOptions {
   readonly json?: true;
 }
 
-export function addEventsList(events: Command): void {
+export function addEventsList(events: Command, io: Io): void {
   addFilterOptions(
     events
       .command("list")
@@ -28,7 +29,7 @@ export function addEventsList(events: Command): void {
     .option("--limit <n>", "show so many", parseCount, DEFAULT_LIMIT)
     .option("--json", "print one JSON object a line")
     .action(async (options: Options) => {
-      await withReader(async (store) => {
+      await withReader(io, async (store) => {
         const scan = {
           filter: createEventFilter(options),
           order: "newest",
@@ -37,6 +38,7 @@ export function addEventsList(events: Command): void {
         let shown = 0;
         for await (const event of paginateEvents(store, scan)) {
           await print(
+            io.stdout,
             options.json ? asciiJson(eventJson(event)) : eventText(event),
           );
           shown += 1;
@@ -45,7 +47,7 @@ export function addEventsList(events: Command): void {
           }
         }
         if (shown === 0 && !options.json) {
-          console.error("no event fits");
+          writeLine(io.stderr, "no event fits");
         }
       });
     });

@@ -21,6 +21,7 @@ import { print } from "../ui/print.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";
 import { withReader } from "../store/reader.ts";
 import { withOperatorStore } from "../store/operator-store.ts";
+import { type Io, writeLine } from "../io.ts";
 
 interface Options extends FilterOptions {
   readonly all?: true;
@@ -32,7 +33,7 @@ interface Options extends FilterOptions {
 /** Between batches the service has the store to itself for a moment. */
 const REST_MS = 20;
 
-export function addEventsRedeliver(events: Command): void {
+export function addEventsRedeliver(events: Command, io: Io): void {
   addFilterOptions(
     events
       .command("redeliver")
@@ -58,22 +59,24 @@ them up within a second.
 Exit status: 0 done, 1 an id is not there.`,
     )
     .action(async (ids: string[], options: Options) => {
-      const choose = chooser(ids, options);
-      const matched = await withReader((store) =>
-        preview(store, choose, options),
+      const choose = chooser(io, ids, options);
+      const matched = await withReader(io, (store) =>
+        preview(io, store, choose, options),
       );
       if (matched === null) {
-        process.exitCode = EXIT.checkFailed;
+        io.setExitCode(EXIT.checkFailed);
       } else if (!options.dryRun && matched > 0) {
-        await redeliverAll(choose, matched, options);
+        await redeliverAll(io, choose, matched, options);
       } else if (!options.json) {
-        console.log(
+        writeLine(
+          io.stdout,
           options.dryRun
             ? `${counted(matched)} meant; nothing was changed`
             : "nothing to redeliver",
         );
       } else if (!options.dryRun) {
-        console.log(
+        writeLine(
+          io.stdout,
           JSON.stringify({ matched: 0, redelivered: 0, underWay: 0 }),
         );
       }
@@ -85,7 +88,7 @@ type Choose = (
   store: EventReader,
 ) => Promise<Iterable<Redeliverable> | AsyncIterable<Redeliverable> | null>;
 
-function chooser(ids: readonly string[], options: Options): Choose {
+function chooser(io: Io, ids: readonly string[], options: Options): Choose {
   const filter = createEventFilter(options);
   if (options.all) {
     if (ids.length > 0) {
@@ -105,13 +108,14 @@ function chooser(ids: readonly string[], options: Options): Choose {
     );
   }
   return async (store) => {
-    const events = await lookUpEvents(store, ids);
+    const events = await lookUpEvents(io, store, ids);
     return events?.flatMap((event) => redeliverables(event, filter)) ?? null;
   };
 }
 
 /** Counts what is meant, and shows it when nothing else is wanted. Null when an id is not there. */
 async function preview(
+  io: Io,
   store: EventReader,
   choose: Choose,
   options: Options,
@@ -129,6 +133,7 @@ async function preview(
       const { id: eventId, source } = event;
       const { id: deliveryId, destination, state, attempt } = delivery;
       await print(
+        io.stdout,
         options.json
           ? asciiJson({
               eventId,
@@ -146,13 +151,15 @@ async function preview(
 }
 
 async function redeliverAll(
+  io: Io,
   choose: Choose,
   matched: number,
   options: Options,
 ): Promise<void> {
   const operator = options.as ?? thisUser();
-  const bar = createProgressBar(matched);
+  const bar = createProgressBar(io.stderr, matched);
   const count = await withOperatorStore(
+    io,
     { command: "events redeliver", operator },
     async (store) =>
       redeliver(store, (await choose(store)) ?? [], {
@@ -170,7 +177,8 @@ async function redeliverAll(
     count.underWay === 0
       ? ""
       : `; ${count.underWay} left alone: an attempt is under way, or another of the key goes first`;
-  console.log(
+  writeLine(
+    io.stdout,
     options.json
       ? JSON.stringify(count)
       : `${counted(count.redelivered)} redelivered${left}`,

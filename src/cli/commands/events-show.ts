@@ -6,8 +6,9 @@ import { eventDetailText } from "../ui/event-text.ts";
 import { lookUpEvents } from "../store/look-up-events.ts";
 import { print } from "../ui/print.ts";
 import { withReader } from "../store/reader.ts";
+import type { Io } from "../io.ts";
 
-export function addEventsShow(events: Command): void {
+export function addEventsShow(events: Command, io: Io): void {
   events
     .command("show")
     .description("one event with its deliveries and every attempt")
@@ -17,13 +18,14 @@ export function addEventsShow(events: Command): void {
     )
     .option("--json", "print one JSON object")
     .action(async (id: string, options: { json?: true }) => {
-      await withReader(async (store) => {
-        const [event] = (await lookUpEvents(store, [id])) ?? [];
+      await withReader(io, async (store) => {
+        const [event] = (await lookUpEvents(io, store, [id])) ?? [];
         if (event === undefined) {
-          process.exitCode = EXIT.checkFailed;
+          io.setExitCode(EXIT.checkFailed);
           return;
         }
         await print(
+          io.stdout,
           options.json
             ? asciiJson(eventDetailJson(event))
             : eventDetailText(event),

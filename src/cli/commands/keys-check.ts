@@ -9,6 +9,7 @@ import { proveKey } from "../../hex-api/prove-key.ts";
 import { commandClientOptions } from "../hex-client.ts";
 import { operatorOption, thisUser } from "../options/operator.ts";
 import { withOperatorStore } from "../store/operator-store.ts";
+import { type Io, writeLine } from "../io.ts";
 
 interface Options {
   readonly as?: string;
@@ -21,7 +22,7 @@ interface Verdict {
   readonly fault: HexApiError | null;
 }
 
-export function addKeysCheck(keys: Command): void {
+export function addKeysCheck(keys: Command, io: Io): void {
   keys
     .command("check")
     .description("ask the Hex API (/health) with each key whether it takes it")
@@ -32,7 +33,7 @@ export function addKeysCheck(keys: Command): void {
       "\nEach call needs the scope read:health and is audited.\nExit status: 0 all are taken, 1 one is not, 78 no key is set.",
     )
     .action(async (options: Options) => {
-      const config = loadHexApi(readEnvironment());
+      const config = loadHexApi(readEnvironment(io.env));
       if (config.keys.length === 0) {
         throw new ConfigError([
           "HEX_READ_KEY: no key of the Hex API is set (HEX_API_KEY, HEX_READ_KEY, HEX_WRITE_KEY)",
@@ -40,12 +41,14 @@ export function addKeysCheck(keys: Command): void {
       }
       const operator = options.as ?? thisUser();
       const verdicts = await withOperatorStore(
+        io,
         { command: "keys check", operator },
         (store) => check(config, store, operator),
         { create: true },
       );
       for (const verdict of verdicts) {
-        console.log(
+        writeLine(
+          io.stdout,
           options.json
             ? JSON.stringify(asJson(verdict))
             : wrapText(asText(verdict, config.apiUrl), TERMINAL_WIDTH).join(
@@ -54,7 +57,7 @@ export function addKeysCheck(keys: Command): void {
         );
       }
       if (verdicts.some(({ fault }) => fault !== null)) {
-        process.exitCode = EXIT.checkFailed;
+        io.setExitCode(EXIT.checkFailed);
       }
     });
 }

@@ -26,6 +26,7 @@ import { operatorOption, thisUser } from "../options/operator.ts";
 import { withOperatorStore } from "../store/operator-store.ts";
 import { parseCount } from "../options/parse.ts";
 import { outliveReader } from "../ui/report.ts";
+import { type Io, type Output, writeLine } from "../io.ts";
 
 interface Options {
   readonly key?: HexKeyVariable;
@@ -42,7 +43,7 @@ interface KeyInFile {
   readonly file: string;
 }
 
-export function addKeysRotate(keys: Command): void {
+export function addKeysRotate(keys: Command, io: Io): void {
   keys
     .command("rotate")
     .description("bring a new key of the Hex API into force, step by step")
@@ -75,20 +76,20 @@ step fails or is interrupted, the old key stays in force, or is put back.
 Exit status: 0 the new key is in force, 1 a step failed, 64 no usable new key was
 given, 78 the key has no file.`,
     )
-    .action(rotate);
+    .action((options: Options) => rotate(io, options));
 }
 
-async function rotate(options: Options): Promise<void> {
-  const env = readEnvironment();
+async function rotate(io: Io, options: Options): Promise<void> {
+  const env = readEnvironment(io.env);
   const config = loadHexApi(env);
   const rotated = keyInFile(config, env, options.key);
   const { key } = rotated;
-  const say = speaker(options.json ?? false);
+  const say = speaker(io.stdout, options.json ?? false);
   say(
     { variable: key.variable, keyId: key.keyId },
     `${key.variable} ${key.keyId} is to be replaced`,
   );
-  const newKey = await obtainNewKey(options.from, key.variable);
+  const newKey = await obtainNewKey(io, options.from, key.variable);
   requireNewKey(newKey, config, key.variable);
   const newKeyId = keyIdOf(newKey);
   const operator = options.as ?? thisUser();
@@ -97,10 +98,11 @@ async function rotate(options: Options): Promise<void> {
     stop.abort();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    process.on(signal, interrupt);
+    io.signals.on(signal, interrupt);
   }
-  outliveReader();
+  outliveReader(io);
   const result = await withOperatorStore(
+    io,
     { command: "keys rotate", operator },
     (store) =>
       run(store, {
@@ -117,6 +119,9 @@ async function rotate(options: Options): Promise<void> {
     { create: true },
   );
   conclude(result, { key, newKeyId, say });
+  if (!result.ok) {
+    io.setExitCode(EXIT.checkFailed);
+  }
 }
 
 interface Run {
@@ -211,10 +216,10 @@ const STEP_NAMES: Readonly<Record<RotationStep, string>> = {
 
 type Say = (facts: object, text: string) => void;
 
-function speaker(json: boolean): Say {
+function speaker(stdout: Output, json: boolean): Say {
   return (facts, text) => {
     const lines = wrapText(text, TERMINAL_WIDTH);
-    console.log(json ? JSON.stringify(facts) : lines.join("\n"));
+    writeLine(stdout, json ? JSON.stringify(facts) : lines.join("\n"));
   };
 }
 
@@ -241,5 +246,4 @@ function conclude(
       `kept    ${variable} ${keyId} is in force as before; do not revoke it`,
     );
   }
-  process.exitCode = EXIT.checkFailed;
 }

@@ -1,18 +1,20 @@
 import type { Command } from "commander";
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
 import { migrateStore } from "../../store/open.ts";
+import { type Io, writeLine } from "../io.ts";
 
-export function addMigrate(program: Command): void {
+export function addMigrate(program: Command, io: Io): void {
   program
     .command("migrate")
     .description("bring the store's schema up to date")
     .action(() => {
       process.umask(0o077);
-      const { DATABASE_URL: url } = readVariables(readEnvironment(), [
+      const { DATABASE_URL: url } = readVariables(readEnvironment(io.env), [
         "DATABASE_URL",
       ]);
       const { from, to } = migrateStore(url);
-      console.log(
+      writeLine(
+        io.stdout,
         from === to
           ? `the schema of ${url.file} is up to date (version ${to})`
           : `the schema of ${url.file} went from version ${from} to ${to}`,

@@ -12,6 +12,7 @@ import { EXIT } from "../../errors.ts";
 import { print } from "../ui/print.ts";
 import { storeExists } from "../../store/open.ts";
 import { configuredStore, withReader } from "../store/reader.ts";
+import type { Io } from "../io.ts";
 
 interface Options {
   readonly json?: true;
@@ -35,7 +36,7 @@ interface SecretStatus {
   readonly lastUsedAt: string | null;
 }
 
-export function addSecretsCheck(secrets: Command): void {
+export function addSecretsCheck(secrets: Command, io: Io): void {
   secrets
     .command("check")
     .description("the secrets in force: how old they are, when last used")
@@ -45,21 +46,24 @@ export function addSecretsCheck(secrets: Command): void {
       "\nAn old secret that is not used any more can go.\nExit status: 0 good, 1 a secret is 90 days old or nobody has said how old (warns\nfrom 75 days), 78 a secret is missing or weak.",
     )
     .action(async (options: Options) => {
-      const statuses = await secretStatuses();
+      const statuses = await secretStatuses(io);
       for (const status of statuses) {
-        await print(options.json ? JSON.stringify(status) : textOf(status));
+        await print(
+          io.stdout,
+          options.json ? JSON.stringify(status) : textOf(status),
+        );
       }
       const failed = statuses.some(
         ({ age }) => age === "overdue" || age === "unknown",
       );
       if (failed) {
-        process.exitCode = EXIT.checkFailed;
+        io.setExitCode(EXIT.checkFailed);
       }
     });
 }
 
-async function secretStatuses(): Promise<SecretStatus[]> {
-  const env = readEnvironment();
+async function secretStatuses(io: Io): Promise<SecretStatus[]> {
+  const env = readEnvironment(io.env);
   const sources = loadSources(env);
   const { keys } = loadHexApi(env);
   const now = Date.now();
@@ -92,7 +96,7 @@ async function secretStatuses(): Promise<SecretStatus[]> {
     return Promise.all([...signing, ...api]);
   };
   // Before the first start there is no trail yet, and nothing was used.
-  return storeExists(configuredStore()) ? withReader(read) : read(null);
+  return storeExists(configuredStore(io)) ? withReader(io, read) : read(null);
 }
 
 function statusOf(

@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import type { Command } from "commander";
 import { keyIdOf } from "../../domain/key-id.ts";
 import { errorCode, UsageError } from "../../errors.ts";
+import { type Io, writeLine } from "../io.ts";
 
 const SECRET_BYTES = 32;
 
@@ -11,7 +12,7 @@ interface Options {
   readonly json?: true;
 }
 
-export function addSecretsGenerate(secrets: Command): void {
+export function addSecretsGenerate(secrets: Command, io: Io): void {
   secrets
     .command("generate")
     .description("make a new signing secret: 32 random bytes as 64 hex digits")
@@ -30,13 +31,15 @@ export function addSecretsGenerate(secrets: Command): void {
         writeNew(file, `${secret}\n`);
       }
       const shown = file === undefined ? { secret } : { file };
-      console.log(
+      writeLine(
+        io.stdout,
         options.json
           ? JSON.stringify({ ...shown, keyId, createdAt })
           : (shown.secret ?? keyId),
       );
       if (!options.json) {
-        console.error(
+        writeLine(
+          io.stderr,
           `key id ${keyId}; set ${file === undefined ? "HEX_SECRET" : `HEX_SECRET_FILE=${file}`} and HEX_SECRET_CREATED_AT=${createdAt}`,
         );
       }

@@ -20,6 +20,7 @@ import {
   verdictOf,
 } from "../sender.ts";
 import { requireSource } from "../source.ts";
+import { type Io, writeLine } from "../io.ts";
 
 interface Options {
   url?: string;
@@ -44,7 +45,7 @@ const LONG_RUN = 20;
 /** More at once than this no sender needs, and no socket table bears. */
 const MAX_LANES = 1000;
 
-export function addSend(program: Command): void {
+export function addSend(program: Command, io: Io): void {
   program
     .command("send")
     .description("sign and send test deliveries, and print what each one got")
@@ -84,15 +85,15 @@ tampered with; 409 or "duplicate" for the second of a repeat), else 1.`,
           "--file is the whole body: it goes without --data, --id and --type",
         );
       }
-      const env = readEnvironment();
+      const env = readEnvironment(io.env);
       const source = requireSource(loadSources(env), options.source);
       const { PORT: port } = readVariables(env, ["PORT"]);
       const url = endpointUrl(
         options.url ?? `http://127.0.0.1:${port}`,
         source,
       );
-      const good = await sendAll(url, source, options);
-      process.exitCode = good ? EXIT.good : EXIT.checkFailed;
+      const good = await sendAll(io, url, source, options);
+      io.setExitCode(good ? EXIT.good : EXIT.checkFailed);
     });
 }
 
@@ -108,13 +109,14 @@ function endpointUrl(base: string, source: Source): string {
 }
 
 async function sendAll(
+  io: Io,
   url: string,
   source: Source,
   options: Options,
 ): Promise<boolean> {
   const { count, concurrency, json } = options;
-  const quiet = !json && count > LONG_RUN && process.stdout.isTTY;
-  const bar = count > LONG_RUN ? createProgressBar(count) : null;
+  const quiet = !json && count > LONG_RUN && io.stdout.isTTY;
+  const bar = count > LONG_RUN ? createProgressBar(io.stderr, count) : null;
   const tally = new Map<string, number>();
   let next = 0;
   let good = true;
@@ -141,13 +143,19 @@ async function sendAll(
     const key = `${status} ${verdict}`;
     tally.set(key, (tally.get(key) ?? 0) + 1);
     if (json) {
-      console.log(JSON.stringify({ n, id, status, verdict, durationMs }));
+      writeLine(
+        io.stdout,
+        JSON.stringify({ n, id, status, verdict, durationMs }),
+      );
     } else if (!quiet) {
       const what =
         status === 0
           ? `no answer (${verdict}): is the service running at ${url}?`
           : `${key} (${durationMs} ms)`;
-      console.log([`${n}:`, ...(id === null ? [] : [id]), what].join(" "));
+      writeLine(
+        io.stdout,
+        [`${n}:`, ...(id === null ? [] : [id]), what].join(" "),
+      );
     }
   }
 
@@ -165,7 +173,7 @@ async function sendAll(
     bar.done();
     if (!json) {
       for (const [key, times] of tally) {
-        console.log(`${times} x ${key}`);
+        writeLine(io.stdout, `${times} x ${key}`);
       }
     }
   }

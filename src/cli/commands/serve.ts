@@ -13,18 +13,22 @@ import { endStoreThreads, openStoreOnThreads } from "../../store/open.ts";
 import type { Service } from "../../app/service.ts";
 import { unblocked } from "../ui/output.ts";
 import { SYSTEM } from "../system.ts";
+import type { Io } from "../io.ts";
 
 /** A signal sent to a process and to its group arrives twice at once, and is one request to stop. */
 const SAME_SIGNAL_MS = 100;
 
-export function addServe(program: Command): void {
-  program.command("serve").description("run the service").action(serve);
+export function addServe(program: Command, io: Io): void {
+  program
+    .command("serve")
+    .description("run the service")
+    .action(() => serve(io));
 }
 
-async function serve(): Promise<void> {
+async function serve(io: Io): Promise<void> {
   // Events and keys are private: files are made readable by this user alone.
   process.umask(0o077);
-  const config = loadConfig(readEnvironment());
+  const config = loadConfig(readEnvironment(io.env));
   const logger = createLogger(config.logLevel, unblocked(process.stderr));
   const emit = createTelemetry([operationalLog(logger)]);
   const end = (code: ExitCode): void => {
@@ -54,7 +58,7 @@ async function serve(): Promise<void> {
     stdout: unblocked(process.stdout),
     ...SYSTEM,
     openStore: openStoreOnThreads,
-    readConfig: () => loadConfig(readEnvironment()),
+    readConfig: () => loadConfig(readEnvironment(io.env)),
     onFatal: (error) => {
       crash("store failed", error);
     },

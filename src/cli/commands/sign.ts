@@ -3,10 +3,11 @@ import { loadSources, readEnvironment } from "../../config/load-config.ts";
 import { schemeOf } from "../../signature/scheme.ts";
 import { signHeaders } from "../../signature/sign.ts";
 import { parseTimestampOption } from "../options/parse.ts";
-import { readStdin } from "../input/stdin.ts";
+import { readAll } from "../input/read-all.ts";
 import { currentKey, requireSource } from "../source.ts";
+import { type Io, writeLine } from "../io.ts";
 
-export function addSign(program: Command): void {
+export function addSign(program: Command, io: Io): void {
   program
     .command("sign")
     .description("print the headers that sign a body on standard input")
@@ -20,21 +21,21 @@ export function addSign(program: Command): void {
     .action(
       async (options: { source: string; timestamp?: number; json?: true }) => {
         const source = requireSource(
-          loadSources(readEnvironment()),
+          loadSources(readEnvironment(io.env)),
           options.source,
         );
         const headers = signHeaders(
           schemeOf(source.scheme),
           currentKey(source),
-          await readStdin(),
+          await readAll(io.stdin),
           options.timestamp ?? Math.floor(Date.now() / 1000),
         );
         if (options.json) {
-          console.log(JSON.stringify(headers));
+          writeLine(io.stdout, JSON.stringify(headers));
           return;
         }
         for (const [name, value] of Object.entries(headers)) {
-          console.log(`${name}: ${value}`);
+          writeLine(io.stdout, `${name}: ${value}`);
         }
       },
     );

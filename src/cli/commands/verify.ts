@@ -10,8 +10,9 @@ import { asError, EXIT, UsageError } from "../../errors.ts";
 import { explain } from "../../signature/explain.ts";
 import { verify } from "../../signature/verify.ts";
 import { collect, parseTimestampOption } from "../options/parse.ts";
-import { readStdin } from "../input/stdin.ts";
+import { readAll } from "../input/read-all.ts";
 import { requireSource } from "../source.ts";
+import { type Input, type Io, writeLine } from "../io.ts";
 
 interface Options {
   source: string;
@@ -22,7 +23,7 @@ interface Options {
   json?: true;
 }
 
-export function addVerify(program: Command): void {
+export function addVerify(program: Command, io: Io): void {
   program
     .command("verify")
     .description("check headers and body offline and say why they fail")
@@ -40,12 +41,12 @@ Without -H, standard input is the headers, an empty line and the body:
 Exit status: 0 verified, 1 not.`,
     )
     .action(async (options: Options) => {
-      const env = readEnvironment();
+      const env = readEnvironment(io.env);
       const source = requireSource(loadSources(env), options.source);
       const { REPLAY_WINDOW_SECONDS: window } = readVariables(env, [
         "REPLAY_WINDOW_SECONDS",
       ]);
-      const { headers, body } = await readMessage(options);
+      const { headers, body } = await readMessage(io.stdin, options);
       // The schemes read no method and no URL.
       const message = {
         method: "POST",
@@ -70,24 +71,27 @@ Exit status: 0 verified, 1 not.`,
           : [];
       if (options.json) {
         const { keyId } = verified;
-        console.log(
+        writeLine(
+          io.stdout,
           JSON.stringify({ ok: reason === null, reason, keyId, hints }),
         );
       } else {
-        console.log(
+        writeLine(
+          io.stdout,
           reason === null
             ? `verified (key ${verified.keyId ?? ""})`
             : `not verified: ${reason}`,
         );
         for (const hint of hints) {
-          console.log(`  ${hint}`);
+          writeLine(io.stdout, `  ${hint}`);
         }
       }
-      process.exitCode = reason === null ? EXIT.good : EXIT.checkFailed;
+      io.setExitCode(reason === null ? EXIT.good : EXIT.checkFailed);
     });
 }
 
 async function readMessage(
+  stdin: Input,
   options: Options,
 ): Promise<{ headers: Map<string, string>; body: Buffer }> {
   if (options.header !== undefined) {
@@ -96,11 +100,11 @@ async function readMessage(
       headers,
       body:
         options.body === undefined
-          ? await readStdin()
+          ? await readAll(stdin)
           : readBodyFile(options.body),
     };
   }
-  const input = await readStdin();
+  const input = await readAll(stdin);
   if (options.body !== undefined) {
     return {
       headers: parseHeaders(input.toString("latin1").split(/\r?\n/)),

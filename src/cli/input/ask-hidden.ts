@@ -1,17 +1,21 @@
 import { createInterface } from "node:readline/promises";
 import { Writable } from "node:stream";
 import { UsageError } from "../../errors.ts";
+import type { Io } from "../io.ts";
 
 /** Asks on the terminal for something that is not to be seen there. */
-export async function askHidden(question: string): Promise<string> {
-  process.stderr.write(question);
+export async function askHidden(
+  { stdin, stderr }: Io,
+  question: string,
+): Promise<string> {
+  stderr.write(question);
   const nowhere = new Writable({
     write(_chunk, _encoding, callback) {
       callback();
     },
   });
   const lines = createInterface({
-    input: process.stdin,
+    input: stdin,
     output: nowhere,
     terminal: true,
   });
@@ -25,6 +29,6 @@ export async function askHidden(question: string): Promise<string> {
     throw new UsageError("nothing was given; nothing was changed");
   } finally {
     lines.close();
-    process.stderr.write("\n");
+    stderr.write("\n");
   }
 }

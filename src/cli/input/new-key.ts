@@ -7,23 +7,25 @@ import {
 import { headerSecretFault, readSecretFile } from "../../config/secret.ts";
 import { UsageError } from "../../errors.ts";
 import { askHidden } from "./ask-hidden.ts";
-import { readStdin } from "./stdin.ts";
+import { readAll } from "./read-all.ts";
+import type { Io } from "../io.ts";
 
 /** A new key, from a file, from standard input (`-`), or asked for on the terminal. Throws UsageError. */
 export async function obtainNewKey(
+  io: Io,
   from: string | undefined,
   variable: string,
 ): Promise<string> {
   if (from === undefined) {
-    if (!process.stdin.isTTY) {
+    if (!io.stdin.isTTY) {
       throw new UsageError(
         "give the new key with --from FILE, or --from - for standard input",
       );
     }
-    return askHidden(`New key for ${variable} (it is not shown): `);
+    return askHidden(io, `New key for ${variable} (it is not shown): `);
   }
   if (from === "-") {
-    return (await readStdin()).toString("utf8").replace(/\r?\n$/, "");
+    return (await readAll(io.stdin)).toString("utf8").replace(/\r?\n$/, "");
   }
   if (statSync(from, { throwIfNoEntry: false })?.isFIFO()) {
     // Of a shell: `--from <(command)`.

@@ -3,12 +3,14 @@ import { asciiJson } from "../../json/ascii.ts";
 import { findEvent } from "../../events/event-reference.ts";
 import type { EventReader } from "../../store/port.ts";
 import { UsageError } from "../../errors.ts";
+import { type Io, writeLine } from "../io.ts";
 
 /**
  * The events of these ids; null, with a line on stderr for each that is missing, when one is not there. Throws
  * UsageError when an id alone does not tell which event is meant.
  */
 export async function lookUpEvents(
+  io: Io,
   store: EventReader,
   ids: readonly string[],
 ): Promise<readonly EventDetail[] | null> {
@@ -32,7 +34,8 @@ export async function lookUpEvents(
     }
   }
   for (const id of missing) {
-    console.error(
+    writeLine(
+      io.stderr,
       `hexhook: there is no event ${asciiJson(id)} in the store; \`hexhook events list\` shows what is there`,
     );
   }

@@ -18,6 +18,7 @@ import {
 } from "../../store/signing-key-file.ts";
 import { VERSION } from "../../version.ts";
 import { SYSTEM } from "../system.ts";
+import type { Io } from "../io.ts";
 
 /**
  * Opens the configured store for a command that writes, beside a running service or without one. The command is a writer
@@ -25,13 +26,14 @@ import { SYSTEM } from "../system.ts";
  * made where there is none.
  */
 export async function withOperatorStore<T>(
+  io: Io,
   facts: { command: string; operator: string },
   use: (store: Store) => Promise<T>,
   options: { create: boolean } = { create: false },
 ): Promise<T> {
   process.umask(0o077);
   const { DATABASE_URL: url, AUDIT_SIGNING_KEY: key } = readVariables(
-    readEnvironment(),
+    readEnvironment(io.env),
     ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
   );
   if (options.create && !storeExists(url)) {

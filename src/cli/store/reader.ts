@@ -3,20 +3,22 @@ import { readEnvironment, readVariables } from "../../config/load-config.ts";
 import type { AuditReader, StoreReader } from "../../store/port.ts";
 import { openStoreReader } from "../../store/open.ts";
 import type { StoreUrl } from "../../store/url.ts";
+import type { Io } from "../io.ts";
 
 const BATCH = 1000;
 
 /** Where the configured store is. Needs only DATABASE_URL. */
-export function configuredStore(): StoreUrl {
-  return readVariables(readEnvironment(), ["DATABASE_URL"]).DATABASE_URL;
+export function configuredStore(io: Io): StoreUrl {
+  return readVariables(readEnvironment(io.env), ["DATABASE_URL"]).DATABASE_URL;
 }
 
 /** Opens the configured store for reading for as long as `use` takes. */
 export async function withReader<T>(
+  io: Io,
   use: (store: StoreReader) => Promise<T>,
   options: { snapshot: boolean } = { snapshot: false },
 ): Promise<T> {
-  const store = openStoreReader(configuredStore(), options);
+  const store = openStoreReader(configuredStore(io), options);
   try {
     return await use(store);
   } finally {

@@ -13,14 +13,15 @@ import { signingKeyFile } from "../../store/open.ts";
 import { readSigningKey } from "../../store/signing-key-file.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";
 import { rowsOf, withReader } from "./reader.ts";
+import type { Io } from "../io.ts";
 
 /**
  * The public key of the one that signs here; none when there is none yet, or this user may not read it. Throws ConfigError
  * when something else is wrong with it: a mistake there must not make a verification say less.
  */
-export function configuredKey(): string[] {
+export function configuredKey(io: Io): string[] {
   const { DATABASE_URL: url, AUDIT_SIGNING_KEY: key } = readVariables(
-    readEnvironment(),
+    readEnvironment(io.env),
     ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
   );
   const file = signingKeyFile(url);
@@ -39,13 +40,14 @@ function mayRead(file: string): boolean {
 
 /** Verifies the trail of the configured store, and compares its events with it, with a progress bar. */
 export async function verifyStore(
+  io: Io,
   options: VerifyOptions,
 ): Promise<TrailReport> {
   const verify = async (store: StoreReader): Promise<TrailReport> => {
     const verifier = createTrailVerifier(options);
     const events = new StoredEvents(store);
     const heads = await store.heads();
-    const bar = createProgressBar(await store.lastPosition());
+    const bar = createProgressBar(io.stderr, await store.lastPosition());
     let position = 0;
     for await (const row of rowsOf(store)) {
       const entry = verifier.entry(row.line);
@@ -61,5 +63,5 @@ export async function verifyStore(
     return { ...report, eventFaults };
   };
   // What a running service appends or purges meanwhile is no fault.
-  return withReader(verify, { snapshot: true });
+  return withReader(io, verify, { snapshot: true });
 }

@@ -1,3 +1,5 @@
+import type { Output } from "../io.ts";
+
 const WIDTH = 30;
 const REDRAW_MS = 100;
 
@@ -6,10 +8,11 @@ const REDRAW_MS = 100;
  * it counts.
  */
 export function createProgressBar(
+  stream: Output,
   total: number | null,
-  options: { unit?: string; stream?: NodeJS.WriteStream } = {},
+  options: { unit?: string } = {},
 ): { advance: (count?: number) => void; done: () => void } {
-  const { unit = "", stream = process.stderr } = options;
+  const { unit = "" } = options;
   let count = 0;
   let drawnAt = performance.now();
   let drawn = false;

@@ -3,40 +3,46 @@ import {
   asError,
   ConfigError,
   EXIT,
+  type ExitCode,
   StoreError,
   UsageError,
 } from "../../errors.ts";
+import { type Io, writeLine } from "../io.ts";
 
 /** Says on stderr what went wrong, one line for each fault, and gives the exit code. */
-export function report(thrown: unknown): number {
+export function report({ stderr }: Io, thrown: unknown): ExitCode {
+  // A reader that is gone does not change the exit code.
+  stderr.on("error", () => undefined);
   if (thrown instanceof CommanderError) {
     // Commander has printed its own line; help and version are no faults.
     return thrown.exitCode === 0 ? EXIT.good : EXIT.usage;
   }
   if (thrown instanceof ConfigError) {
     for (const fault of thrown.faults) {
-      console.error(`hexhook: ${fault}`);
+      writeLine(stderr, `hexhook: ${fault}`);
     }
     return EXIT.config;
   }
   const error = asError(thrown);
-  console.error(`hexhook: ${error.message}`);
+  writeLine(stderr, `hexhook: ${error.message}`);
   if (error instanceof UsageError) {
     return EXIT.usage;
   }
   if (!(error instanceof StoreError)) {
-    console.error(error.stack);
+    writeLine(stderr, String(error.stack));
   }
   return EXIT.internal;
 }
 
 /** A reader of our output that has seen enough (`| head`) is no fault; output that cannot be written is. */
-export function endWhenReaderLeaves(): void {
-  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+export function endWhenReaderLeaves({ stdout, stderr }: Io): void {
+  stderr.on("error", () => undefined);
+  stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") {
       process.exit(EXIT.good);
     }
-    console.error(
+    writeLine(
+      stderr,
       `hexhook: cannot write its output (${error.code ?? error.message})`,
     );
     process.exit(EXIT.internal);
@@ -44,8 +50,8 @@ export function endWhenReaderLeaves(): void {
 }
 
 /** For what must come to its end, and to its exit code, whether or not anybody reads what it says. */
-export function outliveReader(): void {
-  for (const stream of [process.stdout, process.stderr]) {
+export function outliveReader({ stdout, stderr }: Io): void {
+  for (const stream of [stdout, stderr]) {
     stream.removeAllListeners("error");
     stream.on("error", () => undefined);
   }

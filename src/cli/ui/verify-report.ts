@@ -6,6 +6,7 @@ import type {
 import type { Fault, FaultCode } from "../../audit/verify/fault.ts";
 import { shown, TERMINAL_WIDTH, wrapText } from "./terminal-text.ts";
 import { EXIT, type ExitCode } from "../../errors.ts";
+import { type Io, type Output, writeLine } from "../io.ts";
 
 /** How many writers, heads and events are listed one by one: the newest. */
 const MAX_LISTED = 10;
@@ -93,6 +94,7 @@ function doubtsOf(
 }
 
 export function showReport(
+  { stdout }: Io,
   report: TrailReport,
   verdict: Verdict,
   options: { json: boolean },
@@ -100,7 +102,10 @@ export function showReport(
   const { writers, entries, skipped, torn, absent } = report;
   if (options.json) {
     const { verdict: word, doubts, keysKnown } = verdict;
-    console.log(asciiJson({ verdict: word, doubts, keysKnown, ...report }));
+    writeLine(
+      stdout,
+      asciiJson({ verdict: word, doubts, keysKnown, ...report }),
+    );
     return;
   }
   const present = writers.filter(({ lastSeq }) => lastSeq > 0);
@@ -130,10 +135,10 @@ export function showReport(
   for (const sentence of lines) {
     // Long ids and keys stay whole, so that they can be copied.
     for (const line of wrapText(sentence, TERMINAL_WIDTH)) {
-      console.log(line);
+      writeLine(stdout, line);
     }
   }
-  showKeysAndHeads(writers, verdict);
+  showKeysAndHeads(stdout, writers, verdict);
 }
 
 function listed<T>(
@@ -247,23 +252,25 @@ function absentLines(absent: TrailReport["absent"]): string[] {
 }
 
 function showKeysAndHeads(
+  stdout: Output,
   writers: readonly WriterReport[],
   { verdict, keysKnown }: Verdict,
 ): void {
   for (const key of keysOf(writers)) {
-    console.log(`signed with the key ${key}`);
+    writeLine(stdout, `signed with the key ${key}`);
   }
   if (!keysKnown && verdict === "intact") {
-    console.log(
+    writeLine(
+      stdout,
       "  which the trail itself names: compare it with yours by --public-key",
     );
   }
   const unproven = writers.filter(isUnproven);
   const kept = unproven.length > 0 ? unproven : writers.slice(-1);
   if (verdict === "intact") {
-    console.log("keep elsewhere, to give with --head:");
+    writeLine(stdout, "keep elsewhere, to give with --head:");
     for (const { writer, lastSeq, lastHash } of kept.slice(-MAX_LISTED)) {
-      console.log(`  ${shown(writer)}:${lastSeq}:${lastHash}`);
+      writeLine(stdout, `  ${shown(writer)}:${lastSeq}:${lastHash}`);
     }
   }
 }

@@ -1,0 +1,10 @@
+import type { Input } from "../io.ts";
+
+/** The whole of standard input, as bytes. */
+export async function readAll(stdin: Input): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stdin as AsyncIterable<Buffer>) {
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

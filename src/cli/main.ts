@@ -1,0 +1,10 @@
+import { processIo } from "./process-io.ts";
+import { run } from "./program.ts";
+import { endWhenReaderLeaves } from "./ui/report.ts";
+
+const args = process.argv.slice(2);
+const io = processIo();
+if (args[0] !== "serve") {
+  endWhenReaderLeaves(io);
+}
+await run(args, io);

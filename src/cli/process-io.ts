@@ -1,0 +1,15 @@
+import type { Io } from "./io.ts";
+
+/** The real process. */
+export function processIo(): Io {
+  return {
+    stdin: process.stdin,
+    stdout: process.stdout,
+    stderr: process.stderr,
+    env: process.env,
+    signals: process,
+    setExitCode: (code) => {
+      process.exitCode = code;
+    },
+  };
+}
