@@ -8,7 +8,7 @@ import { gitStateOf } from "./git-state.ts";
 
 /** Goes through the security checklist. Nothing that it gives holds a key. */
 export async function runChecklist(deps: DoctorDeps): Promise<CheckResult[]> {
-  const git = await gitStateOf(deps.folder);
+  const git = await gitStateOf(deps);
   return [
     await keysInEnvironment(deps),
     await envFilesIgnored(git),

@@ -1,5 +1,6 @@
 import type { Source } from "../domain/source.ts";
 import type { HexApiConfig } from "../config/hex-api.ts";
+import type { GitPlace } from "./git.ts";
 import type { ScanProgress } from "./scan.ts";
 
 /** What the audit trail of the store amounts to. */
@@ -12,8 +13,7 @@ export interface TrailVerdict {
 }
 
 /** What the checklist is gone through with. What throws ConfigError fails the checks that need it, and no other. */
-export interface DoctorDeps {
-  readonly folder: string;
+export interface DoctorDeps extends GitPlace {
   /** Of the repository's top; keys that somebody has answered for. */
   readonly allowListFile: string;
   readonly hexApi: () => HexApiConfig;

@@ -56,10 +56,18 @@ const NOT_FOUND = 127;
 /** Messages in English, and no fetching behind our back. */
 const VARIABLES = ["LC_ALL=C", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0"];
 
+/** Where git runs, and with which environment. */
+export interface GitPlace {
+  readonly folder: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
 /** The repository that a folder is in; null = in none. Throws GitError when that cannot be told. */
-export async function openGit(folder: string): Promise<Git | null> {
+export async function openGit({ folder, env }: GitPlace): Promise<Git | null> {
   const ask = async (what: string): Promise<string> =>
-    (await run(folder, ["rev-parse", what])).toString("utf8").trimEnd();
+    (await run({ folder, env }, ["rev-parse", what]))
+      .toString("utf8")
+      .trimEnd();
   let bare: boolean;
   try {
     bare = (await ask("--is-bare-repository")) === "true";
@@ -77,8 +85,9 @@ export async function openGit(folder: string): Promise<Git | null> {
   if (below.startsWith("..")) {
     throw new GitError("the working tree of this repository is elsewhere");
   }
+  const place = { folder: top, env };
   const output = (...args: readonly string[]): Promise<Buffer> =>
-    run(top, args);
+    run(place, args);
   return {
     top,
     bare,
@@ -86,14 +95,14 @@ export async function openGit(folder: string): Promise<Git | null> {
     list: async (...args) => partsOf(await output(...args)),
     async sizes(ids) {
       const lines = (
-        await run(top, ["cat-file", "--batch-check"], ids)
+        await run(place, ["cat-file", "--batch-check"], ids)
       ).toString("utf8");
       return lines.split("\n").flatMap((line): GitObject[] => {
         const [id, type, bytes] = line.split(" ");
         return id && type && bytes ? [{ id, type, bytes: Number(bytes) }] : [];
       });
     },
-    contents: (ids) => contents(top, ids),
+    contents: (ids) => contents(place, ids),
   };
 }
 
@@ -111,12 +120,13 @@ function partsOf(bytes: Buffer): Buffer[] {
 }
 
 function start(
-  folder: string,
+  { folder, env }: GitPlace,
   args: readonly string[],
   input: readonly string[],
 ) {
   const child = spawn("env", [...VARIABLES, "git", ...SAFE, ...args], {
     cwd: folder,
+    env,
     stdio: ["pipe", "pipe", "pipe"],
   });
   const errors: Buffer[] = [];
@@ -138,11 +148,11 @@ function start(
 }
 
 async function run(
-  folder: string,
+  place: GitPlace,
   args: readonly string[],
   input: readonly string[] = [],
 ): Promise<Buffer> {
-  const { stdout, ended } = start(folder, args, input);
+  const { stdout, ended } = start(place, args, input);
   const chunks: Buffer[] = [];
   for await (const chunk of stdout as AsyncIterable<Buffer>) {
     chunks.push(chunk);
@@ -152,8 +162,8 @@ async function run(
 }
 
 /** `ID TYPE SIZE\n`, so many bytes, `\n`, and so on. */
-async function* contents(folder: string, ids: readonly string[]) {
-  const { stdout, ended } = start(folder, ["cat-file", "--batch"], ids);
+async function* contents(place: GitPlace, ids: readonly string[]) {
+  const { stdout, ended } = start(place, ["cat-file", "--batch"], ids);
   let pending: Buffer[] = [];
   let length = 0;
   let header: { id: string; bytes: number } | null = null;

@@ -3,6 +3,7 @@ import { Readable, Writable } from "node:stream";
 import type { Environment } from "../../src/config/load-config.ts";
 import type { Io } from "../../src/cli/io.ts";
 import { run } from "../../src/cli/program.ts";
+import { environment } from "./processes.ts";
 
 export interface Result {
   readonly code: number | null;
@@ -43,7 +44,7 @@ async function runHere(
     stdin: Object.assign(Readable.from([Buffer.from(input)]), { isTTY: false }),
     stdout: stdout.stream,
     stderr: stderr.stream,
-    env,
+    env: environment(env),
     signals: new EventEmitter(),
     setExitCode: (given) => {
       code = given;

@@ -80,6 +80,7 @@ async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
   let bar = createProgressBar(io.stderr, null);
   const results = await runChecklist({
     folder: process.cwd(),
+    env: io.env,
     allowListFile,
     hexApi: () => loadHexApi(env),
     sources: () => loadSources(env),
