@@ -1,0 +1,56 @@
+import { describe, expect, it } from "@jest/globals";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cpSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { hexhook } from "../../support/hexhook.ts";
+import { environment } from "../../support/processes.ts";
+import { inProject } from "../../support/project.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+describe("hexhook demo", () => {
+  it("shows each delivery get what it should, and ends with 0", async () => {
+    const { code, stdout } = await hexhook(["demo"], {
+      cwd: temporaryFolder().path,
+    });
+    expect(stdout).toContain("All went as it should");
+    expect(stdout).not.toContain("FAIL ran");
+    expect(stdout.match(/^ {2}ok {3}/gm)).toHaveLength(10);
+    expect(stdout).not.toMatch(/^ {2}FAIL (?!webhook)/m);
+    expect(code).toBe(0);
+  });
+
+  it("fails when verification is broken", async () => {
+    const place = temporaryFolder();
+    cpSync(inProject("dist"), path.join(place.path, "dist"), {
+      recursive: true,
+    });
+    cpSync(inProject("package.json"), path.join(place.path, "package.json"));
+    symlinkSync(
+      inProject("node_modules"),
+      path.join(place.path, "node_modules"),
+    );
+    const verify = path.join(place.path, "dist/signature/verify.js");
+    const source = readFileSync(verify, "utf8");
+    const broken = source.replace(/timingSafeEqual\(.*\)/, "true");
+    expect(broken).not.toBe(source);
+    writeFileSync(verify, broken);
+
+    const child = spawn(
+      process.execPath,
+      [path.join(place.path, "dist/cli.js"), "demo"],
+      {
+        cwd: place.path,
+        env: environment({}),
+        stdio: ["ignore", "pipe", "inherit"],
+      },
+    );
+    let text = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    const [code] = (await once(child, "close")) as [number];
+    expect(code).toBe(1);
+    expect(text).toContain("Something did not go as it should");
+  });
+});
