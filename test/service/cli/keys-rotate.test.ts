@@ -1,0 +1,382 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import {
+  chmodSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+import {
+  type Environment,
+  loadConfig,
+} from "../../../src/config/load-config.ts";
+import { keyIdOf } from "../../../src/domain/key-id.ts";
+import { cleanUp } from "../../support/cleanup.ts";
+import { SECRET, TODAY } from "../../support/fixtures.ts";
+import { startHexApi, status } from "../../support/hex-api.ts";
+import { hexhook } from "../../support/hexhook.ts";
+import { CLI, environment, serve } from "../../support/processes.ts";
+import { inProject } from "../../support/project.ts";
+import { readTrail } from "../../support/read-trail.ts";
+import { startTestService } from "../../support/service.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { itUnprivileged, UNPRIVILEGED } from "../../support/unprivileged.ts";
+
+const OLD_KEY = "old-write-key-0123456789";
+const NEW_KEY = "new-write-key-9876543210";
+
+let api: Awaited<ReturnType<typeof startHexApi>>;
+let folder: ReturnType<typeof temporaryFolder>;
+/** Keys that the API takes. */
+let good: Set<string>;
+/** Each proof that the API was asked for: the key, and what the key's file held at that moment. */
+let proofs: { readonly key: string; readonly inFile: string }[];
+
+beforeEach(async () => {
+  folder = temporaryFolder();
+  good = new Set([OLD_KEY, NEW_KEY]);
+  proofs = [];
+  api = await startHexApi();
+  api.otherwise((res, call, take) => {
+    const key = call.key.replace("Bearer ", "");
+    if (call.path === "/health") {
+      proofs.push({ key, inFile: readFileSync(keyFile(), "utf8").trim() });
+    }
+    if (good.has(key)) {
+      take();
+    }
+    status(good.has(key) ? 200 : 401)(res, call, take);
+  });
+});
+
+const inFolder = (name: string): string => path.join(folder.path, name);
+const keyFile = (): string => inFolder("write-key");
+const keyFiles = (): string[] =>
+  readdirSync(folder.path).filter((name) => name.startsWith("write-key"));
+
+const env = (more: Environment = {}): Environment => ({
+  HEX_API_URL: api.url,
+  DATABASE_URL: "sqlite:hexhook.db",
+  HEX_WRITE_KEY_FILE: keyFile(),
+  ...more,
+});
+
+const run = (args: readonly string[], more: Environment = {}, input = "") =>
+  hexhook(args, { cwd: folder.path, env: env(more), input });
+
+const rotate = (input: string, ...more: readonly string[]) =>
+  run(["keys", "rotate", "--from", "-", ...more], {}, input);
+
+/** The command in a process of its own, with the new key on its standard input. */
+function rotateInProcess(command: string, ...args: readonly string[]) {
+  const child = spawn(command, args, {
+    cwd: folder.path,
+    env: environment(env()),
+  });
+  cleanUp(() => child.kill("SIGKILL"));
+  const printed = { stdout: "", stderr: "" };
+  child.stdout.on("data", (chunk: Buffer) => {
+    printed.stdout += chunk.toString();
+  });
+  child.stderr.on("data", (chunk: Buffer) => {
+    printed.stderr += chunk.toString();
+  });
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(NEW_KEY);
+  return { child, printed };
+}
+
+const ROTATE: readonly string[] = [
+  process.execPath,
+  CLI,
+  "keys",
+  "rotate",
+  "--from",
+  "-",
+];
+
+/** A service in this process whose write key is in the file, and whose environment can be changed. */
+async function startService() {
+  const given: Record<string, string | undefined> = {
+    HEX_SECRET: SECRET,
+    HEX_SECRET_CREATED_AT: TODAY,
+    ...env({ DATABASE_URL: `sqlite:${inFolder("hexhook.db")}` }),
+  };
+  await startTestService(folder.path, {
+    env: given,
+    deps: {
+      readConfig: () => loadConfig(given),
+      intervals: { fileWatch: 20 },
+    },
+  });
+  return given;
+}
+
+/** Without the line ends that fit it into 80 columns. */
+const plain = (text: string): string => text.replace(/\s+/g, " ");
+
+const trail = () => readTrail(inFolder("hexhook.db"));
+
+/** The key that the running service has last sent audit entries with. */
+const lastTrackKey = (): string | undefined =>
+  api.calls.filter(({ path: at }) => at === "/v1/track").at(-1)?.key;
+
+describe("hexhook keys rotate", () => {
+  it("proves the new key, writes it, has the service take it, and proves it again", async () => {
+    writeFileSync(keyFile(), `${OLD_KEY}\n`, { mode: 0o640 });
+    const running = await serve(folder.path, env());
+    const { code, stdout, stderr } = await rotate(
+      `${NEW_KEY}\n`,
+      "--as",
+      "eve",
+    );
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(plain(stdout)).toContain(
+      `now revoke ${keyIdOf(OLD_KEY)} in the Hex dashboard`,
+    );
+    expect(readFileSync(keyFile(), "utf8")).toBe(`${NEW_KEY}\n`);
+    expect(statSync(keyFile()).mode & 0o777).toBe(0o640);
+    expect(keyFiles()).toEqual(["write-key"]);
+    // Until the API has taken the new key, the old one is in the file, where the service would read it.
+    expect(proofs).toEqual([
+      { key: NEW_KEY, inFile: OLD_KEY },
+      { key: NEW_KEY, inFile: NEW_KEY },
+    ]);
+    const entries = await trail();
+    expect(entries).toContainEqual(
+      expect.objectContaining({
+        action: "secret.reloaded",
+        result: "success",
+        metadata: expect.objectContaining({
+          variable: "HEX_WRITE_KEY",
+          keyId: keyIdOf(NEW_KEY),
+        }),
+      }),
+    );
+    expect(
+      entries.filter(({ userId }) => userId === "operator:eve").length,
+    ).toBeGreaterThan(3);
+    await running.stop();
+    expect(lastTrackKey()).toBe(`Bearer ${NEW_KEY}`);
+    expect(stdout + running.stdout() + running.stderr()).not.toMatch(
+      /write-key-\d/,
+    );
+  });
+
+  it("never puts a key into the file that the API refuses", async () => {
+    writeFileSync(keyFile(), `${OLD_KEY}\n`);
+    await startService();
+    good.delete(NEW_KEY);
+    const { code, stdout } = await rotate(NEW_KEY);
+    expect(code).toBe(1);
+    expect(plain(stdout)).toMatch(/FAILED proving the new key: .*401/);
+    expect(plain(stdout)).toMatch(/kept .*in force as before/);
+    expect(proofs).toEqual([{ key: NEW_KEY, inFile: OLD_KEY }]);
+    expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
+    expect(keyFiles()).toEqual(["write-key"]);
+    expect(
+      (await trail()).filter(({ action }) => action === "secret.reloaded"),
+    ).toEqual([]);
+  });
+
+  it("leaves the old key when no file can be made beside it", async () => {
+    // A longer name than this one no file can have.
+    const file = inFolder("k".repeat(250));
+    writeFileSync(file, OLD_KEY);
+    symlinkSync(file, keyFile());
+    const { code, stdout } = await rotate(NEW_KEY, "--offline");
+    expect(code).toBe(1);
+    expect(plain(stdout)).toMatch(
+      /FAILED writing it to its file: ENAMETOOLONG/,
+    );
+    expect(plain(stdout)).toMatch(/kept/);
+    expect(readFileSync(file, "utf8")).toBe(OLD_KEY);
+    expect(readdirSync(folder.path).sort()).toEqual(
+      expect.arrayContaining([path.basename(file), "write-key"]),
+    );
+    expect(
+      readdirSync(folder.path).filter((name) => /^k+\./.test(name)),
+    ).toEqual([]);
+  });
+
+  itUnprivileged(
+    "leaves the old key when its folder cannot be written to",
+    async () => {
+      mkdirSync(inFolder("secrets"));
+      const file = inFolder("secrets/key");
+      writeFileSync(file, OLD_KEY);
+      symlinkSync(file, keyFile());
+      chmodSync(inFolder("secrets"), 0o555);
+      const [command, ...args] = [...UNPRIVILEGED, ...ROTATE, "--offline"];
+      const { child, printed } = rotateInProcess(command, ...args);
+      const [code] = (await once(child, "close")) as [number];
+      chmodSync(inFolder("secrets"), 0o755);
+      expect(plain(printed.stdout)).toMatch(
+        /FAILED writing it to its file: this user may not write there \(EACCES\)/,
+      );
+      expect(plain(printed.stdout)).toMatch(/kept/);
+      expect(code).toBe(1);
+      expect(readFileSync(file, "utf8")).toBe(OLD_KEY);
+      expect(readdirSync(inFolder("secrets"))).toEqual(["key"]);
+    },
+  );
+
+  it("puts the old key back when no service takes the new one", async () => {
+    writeFileSync(keyFile(), `${OLD_KEY}\n`);
+    const { code, stdout } = await rotate(NEW_KEY, "--within", "1");
+    expect(code).toBe(1);
+    expect(plain(stdout)).toMatch(/FAILED .*has not said that it took it/);
+    expect(proofs).toEqual([{ key: NEW_KEY, inFile: OLD_KEY }]);
+    expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
+    expect(keyFiles()).toEqual(["write-key"]);
+  });
+
+  it("puts the old key back when the service refuses its configuration", async () => {
+    writeFileSync(keyFile(), `${OLD_KEY}\n`);
+    const given = await startService();
+    // An operator has broken another part of it meanwhile.
+    given["HEX_SCOPES"] = "all";
+    const { code, stdout } = await rotate(NEW_KEY);
+    expect(code).toBe(1);
+    expect(plain(stdout)).toMatch(
+      /FAILED .*the service refused it: HEX_SCOPES/,
+    );
+    expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
+  });
+
+  it("comes to its end and its exit code though nobody reads what it says", async () => {
+    writeFileSync(keyFile(), `${OLD_KEY}\n`);
+    await startService();
+    const { child, printed } = rotateInProcess(
+      "bash",
+      "-c",
+      '("$0" "$@"; echo "exit $?" >&2) | head -c 1',
+      ...ROTATE,
+    );
+    await once(child, "close");
+    expect(printed.stderr).toContain("exit 0\n");
+    expect(readFileSync(keyFile(), "utf8")).toBe(`${NEW_KEY}\n`);
+    expect(keyFiles()).toEqual(["write-key"]);
+  });
+
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "puts the old key back when it is interrupted by %s",
+    async (signal) => {
+      // No service runs: the command waits for one until the signal comes.
+      writeFileSync(keyFile(), `${OLD_KEY}\n`);
+      const [command, ...args] = ROTATE;
+      const { child, printed } = rotateInProcess(command!, ...args);
+      let isSent = false;
+      child.stdout.on("data", () => {
+        // Once: a second signal could reach the process after it has removed its handlers.
+        if (!isSent && printed.stdout.includes("the new key is in its file")) {
+          isSent = true;
+          child.kill(signal);
+        }
+      });
+      const [code] = (await once(child, "close")) as [number];
+      expect(isSent).toBe(true);
+      expect(code).toBe(1);
+      expect(plain(printed.stdout)).toMatch(/kept/);
+      expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
+    },
+  );
+
+  it("needs no service with --offline, and follows a link without replacing it", async () => {
+    writeFileSync(inFolder("real"), OLD_KEY);
+    symlinkSync("real", keyFile());
+    const { code, stdout } = await rotate(NEW_KEY, "--offline", "--json");
+    expect(code).toBe(0);
+    const lines = stdout
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line) as object);
+    expect(lines.at(-1)).toEqual({
+      ok: true,
+      variable: "HEX_WRITE_KEY",
+      keyId: keyIdOf(NEW_KEY),
+      revoke: keyIdOf(OLD_KEY),
+    });
+    expect(readFileSync(inFolder("real"), "utf8")).toBe(NEW_KEY);
+  });
+
+  it.each([
+    ["the old key", OLD_KEY, 64, /is the old one/],
+    ["nothing", "", 64, /is blank/],
+    ["a placeholder", "changeme", 64, /placeholder/],
+    ["two words", "two words", 64, /visible ASCII/],
+    [
+      "a live key outside production",
+      "sk_live_" + "4f9Qz7Lm2Xw8Rt5Y",
+      64,
+      /live key/,
+    ],
+  ])(
+    "refuses %s in one line, before anything is sent",
+    async (_what, given, exit, line) => {
+      writeFileSync(keyFile(), OLD_KEY);
+      const { code, stderr } = await rotate(given, "--offline");
+      expect(code).toBe(exit);
+      expect(stderr).toMatch(line);
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+      expect(api.calls).toEqual([]);
+    },
+  );
+
+  it("says what to do where a key has no file, several have one, or nobody can be asked", async () => {
+    const direct = await run(["keys", "rotate"], {
+      HEX_WRITE_KEY: OLD_KEY,
+      HEX_WRITE_KEY_FILE: undefined,
+    });
+    expect([direct.code, direct.stderr]).toEqual([
+      78,
+      expect.stringMatching(/HEX_WRITE_KEY_FILE/),
+    ]);
+    writeFileSync(keyFile(), OLD_KEY);
+    writeFileSync(inFolder("read-key"), NEW_KEY);
+    const files = {
+      HEX_WRITE_KEY_FILE: keyFile(),
+      HEX_READ_KEY_FILE: inFolder("read-key"),
+    };
+    const several = await run(["keys", "rotate"], files);
+    expect([several.code, several.stderr]).toEqual([
+      64,
+      expect.stringMatching(/--key/),
+    ]);
+    const silent = await run(
+      ["keys", "rotate", "--key", "HEX_READ_KEY"],
+      files,
+    );
+    expect([silent.code, silent.stderr]).toEqual([
+      64,
+      expect.stringMatching(/--from/),
+    ]);
+  });
+
+  it("leaves the file as it was when the disk is full", async () => {
+    // A file size limit of no bytes stands in for a disk without room.
+    writeFileSync(keyFile(), OLD_KEY);
+    const child = spawn(
+      "bash",
+      [
+        "-c",
+        `trap '' XFSZ; ulimit -f 0; exec "$0" "$@"`,
+        process.execPath,
+        "--input-type=module",
+        "-e",
+        `import { replaceFile } from ${JSON.stringify(inProject("dist/key-rotation/replace-file.js"))};
+         await replaceFile(${JSON.stringify(keyFile())}, "new").then(() => process.exit(0), (error) => { process.exit(error.code === "EFBIG" ? 9 : 8); });`,
+      ],
+      { env: environment({}) },
+    );
+    const [code] = (await once(child, "close")) as [number];
+    expect(code).toBe(9);
+    expect(readFileSync(keyFile(), "utf8")).toBe(OLD_KEY);
+    expect(readdirSync(folder.path)).toEqual(["write-key"]);
+  });
+});
