@@ -5,6 +5,7 @@ import { ROOT } from "../support/project.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { VARIABLES } from "../../src/config/variables.ts";
 import { AUDIT_ACTIONS } from "../../src/audit/entry.ts";
+import { FAULT_CODES } from "../../src/audit/verify/fault.ts";
 import { CHECKS } from "../../src/doctor/check-result.ts";
 import { PROBLEMS } from "../../src/errors.ts";
 import { SCHEME_NAMES, SCHEMES } from "../../src/signature/scheme.ts";
@@ -122,6 +123,12 @@ describe("the documents", () => {
         new RegExp(`^\\| \`${code}\` +\\| ${status} `, "m"),
       );
     }
+  });
+
+  it("list every fault that audit verify finds, and no other", () => {
+    expect(firstColumn(read("docs/audit.md"), "Verifying").sort()).toEqual(
+      sorted(FAULT_CODES),
+    );
   });
 
   it("list every reason that the sources give a rejection", () => {
