@@ -16,7 +16,11 @@ import { createFileSink } from "../audit/sinks/file-sink.ts";
 import { createRecentEntries } from "../audit/sinks/recent-entries.ts";
 import type { AuditSink, SinkName } from "../audit/sinks/sink.ts";
 import { notedPosition } from "../audit/sinks/sink-progress.ts";
-import { type SinkPump, startSinkPump } from "../audit/sinks/sink-pump.ts";
+import {
+  type SinkPump,
+  type SinkTimes,
+  startSinkPump,
+} from "../audit/sinks/sink-pump.ts";
 import { createStdoutSink } from "../audit/sinks/stdout-sink.ts";
 import { takenPosition } from "../audit/sinks/taken-position.ts";
 import { createSuppressedEntries } from "../audit/suppressed-entries.ts";
@@ -52,6 +56,8 @@ export interface AuditTrailDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly emit: Emit;
+  /** How long sinks wait; those left out have their defaults. */
+  readonly sinkTimes?: Partial<SinkTimes>;
 }
 
 /**
@@ -138,6 +144,7 @@ export function createAuditTrail(
         noted,
         report,
         onError,
+        times: deps.sinkTimes ?? {},
       }),
     );
     store.onCommit(({ entries }) => {

@@ -16,12 +16,14 @@ export interface HexClientDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly version: string;
+  /** Of one try of a call, in milliseconds; that of the client when left out. */
+  readonly hexTimeoutMs?: number;
 }
 
 /** What clients of the configured Hex API have in common. */
 export function hexClientOptions(
   config: HexApiConfig,
-  { append, fetch, now, random, version }: HexClientDeps,
+  { append, fetch, now, random, version, hexTimeoutMs }: HexClientDeps,
 ): HexClientOptions {
   return {
     apiUrl: config.apiUrl,
@@ -31,6 +33,7 @@ export function hexClientOptions(
     fetch,
     now,
     random,
+    ...(hexTimeoutMs === undefined ? {} : { timeoutMs: hexTimeoutMs }),
   };
 }
 

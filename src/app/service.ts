@@ -2,6 +2,7 @@ import type { Destination } from "../domain/destination.ts";
 import type { KeyObject } from "node:crypto";
 import type { Writable } from "node:stream";
 import { publicKeyOf } from "../audit/checkpoint.ts";
+import type { SinkTimes } from "../audit/sinks/sink-pump.ts";
 import { createInterval } from "../background/interval.ts";
 import {
   type BackgroundService,
@@ -70,6 +71,9 @@ export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
   readonly descriptorLimit: () => number;
   readonly limits?: Partial<ServerLimits>;
   readonly intervals?: Partial<Intervals>;
+  readonly sinkTimes?: Partial<SinkTimes>;
+  /** Of one try of a call of the Hex API, in milliseconds. */
+  readonly hexTimeoutMs?: number;
 }
 
 export interface Service {

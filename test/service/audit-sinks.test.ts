@@ -1,8 +1,4 @@
-import type { AuditRow } from "../../src/store/records.ts";
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import { spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
-import { once } from "node:events";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import {
   appendFileSync,
   existsSync,
@@ -15,50 +11,31 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { Writable } from "node:stream";
-import { startSinkPump } from "../../src/audit/sinks/sink-pump.ts";
-import { createFileSink } from "../../src/audit/sinks/file-sink.ts";
-import { SinkFault } from "../../src/audit/sinks/sink.ts";
-import { createSinkHealth } from "../../src/audit/sinks/sink-health.ts";
-import type { AuditDraft } from "../../src/audit/entry.ts";
+import type { ServiceDeps } from "../../src/app/service.ts";
 import type { ParsedEntry } from "../../src/audit/parsed-entry.ts";
-import { openStore } from "../../src/store/open.ts";
-import {
-  SIGNING_KEY,
-  eventBody,
-  SECRET,
-  signed,
-  sqliteUrl,
-} from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
-import { readTrail } from "../support/read-trail.ts";
-import { startTestService, type TestService } from "../support/service.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { type Behaviour, startHexApi, status } from "../support/hex-api.ts";
+import { eventBody, signed } from "../support/fixtures.ts";
 import { hexhook } from "../support/hexhook.ts";
+import { type Behaviour, startHexApi, status } from "../support/hex-api.ts";
+import { withSeed } from "../support/kill-rounds.ts";
+import { expectKillsMissNoSink } from "../support/kill-with-sinks.ts";
+import { noHandlers } from "../support/no-handlers.ts";
+import { freePort, serve } from "../support/processes.ts";
+import { startTestService, type TestService } from "../support/service.ts";
+import { openFile, readColumn } from "../support/store-file.ts";
 import {
-  CLI,
-  environment,
-  freePort,
-  serve,
-  describeWithPython,
-} from "../support/processes.ts";
-import { readColumn } from "../support/store-file.ts";
+  attachStrace,
+  describeUnderStrace,
+  underStrace,
+} from "../support/strace.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const WRITE_KEY = "write-key-0123456789abcdef";
 
 let folder: ReturnType<typeof temporaryFolder>;
-let ends: (() => Promise<unknown>)[];
 
 beforeEach(() => {
   folder = temporaryFolder();
-  ends = [];
-});
-
-afterEach(async () => {
-  for (const end of ends.reverse()) {
-    await end();
-  }
 });
 
 const inFolder = (name: string): string => path.join(folder.path, name);
@@ -79,14 +56,15 @@ const ofSinks = (entries: readonly ParsedEntry[], sink: string): string[] =>
     .filter(({ metadata }) => metadata["sink"] === sink)
     .map(({ action }) => action);
 
-async function start(
+/** A service whose sinks try again at once. */
+const start = (
   env: Record<string, string>,
-  deps = {},
-): Promise<TestService> {
-  const service = await startTestService(folder.path, { env, deps });
-  ends.push(() => service.stop());
-  return service;
-}
+  deps: Partial<ServiceDeps> = {},
+): Promise<TestService> =>
+  startTestService(folder.path, {
+    env,
+    deps: { sinkTimes: { poll: 20, retryWaits: [20] }, ...deps },
+  });
 
 async function post(service: TestService, id: string): Promise<void> {
   expect((await service.post(eventBody(id))).status).toBe(200);
@@ -95,14 +73,12 @@ async function post(service: TestService, id: string): Promise<void> {
 describe("Hex analytics", () => {
   it("gets the trail in order, none lost, whatever the API does, and the same again only under the same key", async () => {
     const api = await startHexApi();
-    ends.push(() => api.stop());
     const takenThenReset: Behaviour = (res, _call, take) => {
       take();
       res.destroy();
     };
     const elsewhere = await startHexApi();
-    ends.push(() => elsewhere.stop());
-    // A failure, then it works: so that the waits between stay short.
+    // A failure, then it works: one that lasts is another test.
     const failures: Behaviour[] = [
       status(500),
       takenThenReset,
@@ -185,7 +161,6 @@ describe("Hex analytics", () => {
       async () => ofSinks(await service.entries(), "analytics").length === 1,
     );
     const api = await startHexApi(port);
-    ends.push(() => api.stop());
     await eventually(
       async () => ofSinks(await service.entries(), "analytics").length === 2,
     );
@@ -205,8 +180,14 @@ describe("Hex analytics", () => {
 
   it("that refuses the key is told of at once, and gets everything once it takes it", async () => {
     const api = await startHexApi();
-    ends.push(() => api.stop());
-    api.otherwise(status(401));
+    const held: (() => void)[] = [];
+    api.plan.push(status(401));
+    api.otherwise((res, _call, take) => {
+      held.push(() => {
+        take();
+        res.end();
+      });
+    });
     const service = await start({
       HEX_API_URL: `${api.url}/`,
       HEX_API_KEY: WRITE_KEY,
@@ -217,8 +198,11 @@ describe("Hex analytics", () => {
         ({ action }) => action === "audit.sink_degraded",
       ),
     );
-    expect(api.calls).toHaveLength(1);
+    // One failure was enough: the second call is not answered yet.
+    await eventually(() => held.length > 0);
+    expect(api.calls).toHaveLength(2);
     api.otherwise(null);
+    held[0]!();
     await eventually(() => api.entries.length > 0);
     await service.stop();
     expect(api.entries).toEqual(
@@ -233,7 +217,6 @@ describe("Hex analytics", () => {
 
   it("that is out of order over a restart is told of once, and once when it is back", async () => {
     const api = await startHexApi();
-    ends.push(() => api.stop());
     api.otherwise(status(401));
     const env = { HEX_API_URL: api.url, HEX_WRITE_KEY: WRITE_KEY };
     const first = await start(env);
@@ -257,7 +240,6 @@ describe("Hex analytics", () => {
 
   it("that finds a call too large gets smaller ones, each under a key of its own entries", async () => {
     const api = await startHexApi();
-    ends.push(() => api.stop());
     const service = await start({
       HEX_API_URL: api.url,
       HEX_WRITE_KEY: WRITE_KEY,
@@ -284,13 +266,15 @@ describe("Hex analytics", () => {
 
   it("that hangs is given up after a while and asked again, and does not hold up a stop", async () => {
     const api = await startHexApi();
-    ends.push(() => api.stop());
     api.otherwise(() => undefined);
-    const service = await start({
-      HEX_API_URL: api.url,
-      HEX_WRITE_KEY: WRITE_KEY,
-      SHUTDOWN_SECONDS: "1",
-    });
+    const service = await start(
+      {
+        HEX_API_URL: api.url,
+        HEX_WRITE_KEY: WRITE_KEY,
+        SHUTDOWN_SECONDS: "1",
+      },
+      { hexTimeoutMs: 200 },
+    );
     await post(service, "evt_1");
     await eventually(() => api.calls.length === 2);
     await service.stop();
@@ -320,7 +304,6 @@ describe("Hex analytics", () => {
     await before.stop();
     const { length } = storedLines();
     const api = await startHexApi();
-    ends.push(() => api.stop());
     const service = await start({
       HEX_API_URL: api.url,
       HEX_WRITE_KEY: WRITE_KEY,
@@ -332,128 +315,6 @@ describe("Hex analytics", () => {
         .slice(length)
         .map((line): unknown => JSON.parse(line)),
     );
-  });
-});
-
-describe("what is told of a sink", () => {
-  it("is each time that it fails, also when it comes too soon to be told at once", () => {
-    let now = 1_000_000;
-    const told: AuditDraft[] = [];
-    const health = createSinkHealth("stdout", {
-      report: (draft) => told.push(draft),
-      now: () => now,
-    });
-    const fail = (kind: SinkFault["kind"], retryAfterMs = 0): void => {
-      const fault = new SinkFault("stuck", { kind, retryAfterMs });
-      health.failed(fault, { position: 7, since: now - 10_000 });
-    };
-    const actions = (): string[] =>
-      told.splice(0).map(({ action }) => action.slice("audit.sink_".length));
-    fail("passing");
-    expect(actions()).toEqual([]);
-    health.worked(8);
-    fail("blocked");
-    now += 5000;
-    health.worked(9);
-    expect(actions()).toEqual(["degraded", "recovered"]);
-    fail("blocked");
-    now += 10_000;
-    health.remind();
-    expect(actions()).toEqual([]);
-    now += 50_000;
-    health.remind();
-    health.remind();
-    expect(actions()).toEqual(["degraded"]);
-    expect(health.degradedSince()).toBe(995_000);
-    health.worked(10);
-    expect(health.degradedSince()).toBeNull();
-    // What asks to be left alone for long takes nothing meanwhile.
-    now += 60_000;
-    fail("passing", 3_600_000);
-    health.worked(11);
-    expect(actions()).toEqual(["recovered", "degraded", "recovered"]);
-    // What never works again is told of at once.
-    fail("final");
-    expect(actions()).toEqual(["degraded"]);
-  });
-});
-
-describe("the process that feeds a sink", () => {
-  it("notes that it is there also while the sink fails, so that nothing is purged that it has not had", async () => {
-    let now = 1_000_000;
-    const store = await openStore(sqliteUrl(inFolder("hexhook.db")), {
-      writer: "w",
-      signingKey: SIGNING_KEY,
-      now: () => now,
-      onFatal: () => undefined,
-      delivers: false,
-    });
-    ends.push(() => store.close());
-    const position = { position: 0, sending: 0, degradedSince: null };
-    await store.saveSinkPosition("file", position);
-    await store.append({
-      at: now,
-      action: "store.failed",
-      userId: "system",
-      resource: "store",
-      result: "failure",
-      metadata: {},
-    });
-    now += 30 * 3_600_000;
-    const feeder = startSinkPump({
-      store,
-      sink: {
-        ...createFileSink(inFolder("none/audit.log")),
-        shared: true,
-      },
-      noted: position,
-      report: () => undefined,
-      now: () => now,
-      random: () => 0,
-      onError: () => undefined,
-    });
-    ends.push(() => feeder.stop(0));
-    const seen = await eventually(async () =>
-      (await store.notedSinks()).find(({ savedAt }) => savedAt === now),
-    );
-    expect(seen).toMatchObject({ name: "file", position: 0 });
-  });
-});
-
-describe("a process that waits for its turn at a sink", () => {
-  it("leaves what the one that feeds it has noted as it is, also when it stops", async () => {
-    const store = await openStore(sqliteUrl(inFolder("hexhook.db")), {
-      writer: "w",
-      signingKey: SIGNING_KEY,
-      now: Date.now,
-      onFatal: () => undefined,
-      delivers: false,
-    });
-    ends.push(() => store.close());
-    const noted = { position: 7, sending: 9, degradedSince: 1_000_000 };
-    await store.saveSinkPosition("file", noted);
-    let asked = 0;
-    const feeder = startSinkPump({
-      store: {
-        ...store,
-        tryLeaseSinks: async () => {
-          asked += 1;
-          return false;
-        },
-      },
-      sink: createFileSink(inFolder("audit.log")),
-      // From when it came: the other has gone on since.
-      noted: { position: 0, sending: 0, degradedSince: null },
-      report: () => undefined,
-      now: Date.now,
-      random: () => 0,
-      onError: () => undefined,
-    });
-    ends.push(() => feeder.stop(0));
-    await eventually(() => asked === 2);
-    expect(await store.sinkPosition("file")).toEqual(noted);
-    await feeder.stop(0);
-    expect(await store.sinkPosition("file")).toEqual(noted);
   });
 });
 
@@ -505,7 +366,6 @@ describe("AUDIT_FILE", () => {
       `ulimit -f ${limit / 1024}; exec "$@"`,
       "bash",
     ]);
-    ends.push(() => server.stop());
     const degraded = (): boolean =>
       server.stdout().includes("audit.sink_degraded");
     for (let n = 0; n < 40 || !degraded(); n += 1) {
@@ -587,237 +447,61 @@ describe("AUDIT_FILE", () => {
       message: expect.stringMatching(/^AUDIT_FILE: cannot be opened/),
     });
   });
-
-  it("that ends in a torn line of ours loses it, and one that somebody else left is kept", async () => {
-    const row = (n: number): AuditRow => ({
-      position: n,
-      writer: "w",
-      line: `{"timestamp":"2026-11-23T18:00:00.000Z","n":${n}}`,
-    });
-    const file = inFolder("audit.log");
-    const { signal } = new AbortController();
-    writeFileSync(file, `${row(1).line}\n${row(2).line.slice(0, 30)}`);
-    let sink = createFileSink(file);
-    expect(await sink.lastLine?.()).toBe(row(1).line);
-    await sink.write([row(2)], signal);
-    await sink.close?.();
-    expect(readFileSync(file, "utf8")).toBe(`${row(1).line}\n${row(2).line}\n`);
-    writeFileSync(file, "somebody else's");
-    sink = createFileSink(file);
-    await sink.write([row(1)], signal);
-    await sink.close?.();
-    expect(readFileSync(file, "utf8")).toBe(
-      `somebody else's\n${row(1).line}\n`,
-    );
-  });
 });
 
-describe("stdout", () => {
-  /** The memory that a process holds, in bytes. */
-  const memoryOf = (pid: number): number =>
-    Number(
-      /^VmRSS:\s+(\d+) kB$/m.exec(
-        readFileSync(`/proc/${pid}/status`, "utf8"),
-      )![1],
-    ) * 1024;
-
-  it("whose reader is stuck, and then gone, holds up no answer, takes no memory, and is caught up with by the next start", async () => {
-    const port = await freePort();
-    writeFileSync(inFolder("none.mjs"), "export default {};\n");
-    const child = spawn(process.execPath, [CLI, "serve"], {
-      cwd: folder.path,
-      env: {
-        HEX_SECRET: SECRET,
-        PORT: String(port),
-        HOST: "127.0.0.1",
-        ADMIN_PORT: "0",
-        HANDLERS: "none.mjs",
-        DRAIN_SECONDS: "0",
-        DATABASE_URL: "sqlite:hexhook.db",
-      },
-      stdio: ["ignore", "pipe", "ignore"],
-    });
-    ends.push(async () => child.kill("SIGKILL"));
-    const url = `http://127.0.0.1:${port}`;
-    await eventually(() =>
-      fetch(`${url}/readyz`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    );
-    let sent = 0;
-    const load = async (count: number): Promise<void> => {
-      const until = sent + count;
-      const send = async (): Promise<void> => {
-        while (sent < until) {
-          const body = eventBody(`evt_${(sent += 1)}`);
-          const { status: code } = await fetch(`${url}/webhooks/hex`, {
-            method: "POST",
-            headers: signed(body),
-            body: new Uint8Array(body),
-          });
-          expect(code).toBe(200);
+describeUnderStrace(
+  underStrace("AUDIT_FILE on a disk that does not sync"),
+  () => {
+    it("has not taken what was not synced: that is not noted as taken, and written again", async () => {
+      const AUDIT_FILE = inFolder("audit.log");
+      const server = await serve(folder.path, {
+        AUDIT_FILE,
+        HANDLERS: noHandlers(folder.path),
+      });
+      await eventually(() =>
+        readFileSync(AUDIT_FILE, "utf8").includes("audit.checkpoint"),
+      );
+      const { letGo } = await attachStrace(server.child.pid!, [
+        ...["-e", "trace=fsync,fdatasync"],
+        ...["-e", "inject=fsync,fdatasync:error=EIO", "-P", AUDIT_FILE],
+      ]);
+      const body = eventBody("evt_unsynced");
+      expect((await server.post(body, signed(body))).status).toBe(200);
+      const noted = (): { position: number; degraded_since: number | null } => {
+        const db = openFile(inFolder("hexhook.db"), { readOnly: true });
+        try {
+          return db
+            .prepare<[], ReturnType<typeof noted>>(
+              "SELECT position, degraded_since FROM audit_sink WHERE name = 'file'",
+            )
+            .get()!;
+        } finally {
+          db.close();
         }
       };
-      await Promise.all(Array.from({ length: 16 }, send));
-    };
-    // Nobody reads: the pipe is full soon. What comes then is warm, and what comes after that would heap up.
-    await load(3000);
-    const before = memoryOf(child.pid!);
-    await load(9000);
-    expect(memoryOf(child.pid!) - before).toBeLessThan(40_000_000);
-
-    const printed: Buffer[] = [];
-    child.stdout.destroy();
-    await load(500);
-    expect((await fetch(`${url}/readyz`)).status).toBe(200);
-    const tail = await hexhook(["audit", "tail", "--json"], {
-      cwd: folder.path,
-      env: { DATABASE_URL: "sqlite:hexhook.db" },
-    });
-    const told = linesOf(tail.stdout);
-    expect(told.filter((l) => l.includes("webhook.accepted"))).toHaveLength(
-      sent,
-    );
-    child.kill("SIGTERM");
-    await once(child, "close");
-    const entries = await readTrail(inFolder("hexhook.db"));
-    expect(ofSinks(entries, "stdout")).toEqual(["audit.sink_degraded"]);
-
-    // The next start prints what nobody has read: all but what went into the pipe.
-    const stdout = new Writable({
-      write(chunk: Buffer, _encoding, callback) {
-        printed.push(chunk);
-        callback();
-      },
-    });
-    const next = await start({}, { stdout });
-    await next.stop();
-    const lines = linesOf(Buffer.concat(printed).toString());
-    const stored = storedLines().map((line) => `[AUDIT] ${line}`);
-    expect(lines.length).toBeGreaterThan(12_000);
-    expect(lines).toEqual(stored.slice(-lines.length));
-  });
-});
-
-describeWithPython("a terminal without a reader", () => {
-  it("holds up no answer", async () => {
-    const port = await freePort();
-    // A pseudo-terminal, as `docker run -t` has it, whose other side is left alone.
-    const terminal =
-      "import os, pty, signal, sys\n" +
-      "pid, fd = pty.fork()\n" +
-      "if pid == 0: os.execv(sys.argv[1], sys.argv[1:])\n" +
-      "signal.signal(signal.SIGTERM, lambda *_: os.kill(pid, signal.SIGTERM))\n" +
-      "sys.exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))\n";
-    const child = spawn(
-      "python3",
-      ["-c", terminal, process.execPath, CLI, "serve"],
-      {
-        cwd: folder.path,
-        env: environment({
-          HEX_SECRET: SECRET,
-          PORT: String(port),
-          HOST: "127.0.0.1",
-          ADMIN_PORT: "0",
-          DRAIN_SECONDS: "0",
-          DATABASE_URL: "sqlite:hexhook.db",
-        }),
-        stdio: "ignore",
-      },
-    );
-    const exited = once(child, "exit");
-    const url = `http://127.0.0.1:${port}`;
-    await eventually(() =>
-      fetch(`${url}/readyz`).then(
-        ({ ok }) => ok,
-        () => false,
-      ),
-    );
-    for (let round = 0; round < 20; round += 1) {
-      const answers = await Promise.all(
-        Array.from({ length: 20 }, async (_, n) => {
-          const body = eventBody(`evt_${round}_${n}`);
-          const answer = await fetch(`${url}/webhooks/hex`, {
-            method: "POST",
-            headers: signed(body),
-            body: new Uint8Array(body),
-            signal: AbortSignal.timeout(5000),
-          });
-          return answer.status;
-        }),
+      // The position was noted again after the failures.
+      await eventually(() => noted().degraded_since !== null);
+      const [position] = readColumn(
+        inFolder("hexhook.db"),
+        "SELECT position FROM audit_entry WHERE line LIKE '%evt_unsynced%'",
       );
-      expect(new Set(answers)).toEqual(new Set([200]));
-    }
-    child.kill("SIGTERM");
-    expect(await exited).toEqual([0, null]);
-  });
-});
+      expect(noted().position).toBeLessThan(Number(position));
+      expect(server.stdout()).toMatch(
+        /audit\.sink_degraded.*"sink":"file".*"reason":"EIO"/,
+      );
+
+      await letGo();
+      await eventually(() => server.stdout().includes("audit.sink_recovered"));
+      expect(await server.stop()).toMatchObject({ code: 0 });
+      expect(linesOf(readFileSync(AUDIT_FILE, "utf8"))).toEqual(storedLines());
+    });
+  },
+);
 
 describe("a service that is killed again and again", () => {
   it("has an entry for each event and an event for each entry, its chain goes on, and every sink is told everything", async () => {
-    const api = await startHexApi();
-    ends.push(() => api.stop());
-    const env = {
-      AUDIT_FILE: "audit.log",
-      HEX_API_URL: api.url,
-      HEX_WRITE_KEY: WRITE_KEY,
-    };
-    const outputs: string[] = [];
-    let n = 0;
-    for (let round = 0; round < 12; round += 1) {
-      const server = await serve(folder.path, env);
-      const killAfter = n + randomInt(5, 150);
-      const send = async (): Promise<void> => {
-        for (;;) {
-          const body = eventBody(`evt_${(n += 1)}`);
-          if (n >= killAfter) {
-            server.child.kill("SIGKILL");
-          }
-          try {
-            await server.post(body, signed(body));
-          } catch {
-            return;
-          }
-        }
-      };
-      await Promise.all(Array.from({ length: 8 }, send));
-      await server.exited;
-      outputs.push(server.stdout());
-    }
-    const last = await serve(folder.path, env);
-    await last.stop();
-    outputs.push(last.stdout());
-
-    const entries = await readTrail(inFolder("hexhook.db"));
-    const events = readColumn(
-      inFolder("hexhook.db"),
-      "SELECT id FROM event ORDER BY seq",
+    await withSeed((random) =>
+      expectKillsMissNoSink(folder.path, { rounds: 3, random }),
     );
-    expect(events.length).toBeGreaterThan(50);
-    expect(
-      entries
-        .filter(({ action }) => action === "webhook.accepted")
-        .map(({ metadata }) => metadata["eventId"]),
-    ).toEqual(events);
-
-    const stored = storedLines();
-    expect(linesOf(readFileSync(inFolder("audit.log"), "utf8"))).toEqual(
-      stored,
-    );
-    expect(api.entries).toEqual(
-      stored.map((line): unknown => JSON.parse(line)),
-    );
-    expect(api.conflicts).toEqual([]);
-    // stdout may have had some twice, and torn ones: its verifier knows why, and everything is there.
-    const printed = outputs.join("");
-    const verdict = await hexhook(["audit", "verify", "--json", "-"], {
-      cwd: folder.path,
-      input: printed,
-    });
-    expect(JSON.parse(verdict.stdout)).toMatchObject({ verdict: "intact" });
-    expect(verdict.code).toBe(0);
-    const missing = stored.filter((line) => !printed.includes(line));
-    expect(missing).toEqual([]);
   });
 });

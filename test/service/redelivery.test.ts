@@ -1,22 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { openStore } from "../../src/store/open.ts";
 import {
   hang,
   reply,
   startDestination,
   type TestDestination,
 } from "../support/destinations.ts";
-import {
-  SIGNING_KEY,
-  eventBody,
-  SECRET,
-  signed,
-  sqliteUrl,
-} from "../support/fixtures.ts";
+import { eventBody, SECRET, signed } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
 import { exchangeRaw } from "../support/exchange-raw.ts";
+import { openTestStore, storeFileIn } from "../support/open-test-store.ts";
 import { readTrail } from "../support/read-trail.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -192,16 +186,7 @@ describe("the management API", () => {
     await running.post(body, signed(body));
     await eventually(() => destination.attempts.length === 1);
     await running.stop("SIGKILL");
-    const store = await openStore(
-      sqliteUrl(path.join(folder.path, "hexhook.db")),
-      {
-        signingKey: SIGNING_KEY,
-        writer: "cli-test",
-        now: Date.now,
-        onFatal: () => undefined,
-        delivers: false,
-      },
-    );
+    const store = await openTestStore(folder.path);
     await store.setPaused(
       "forward",
       { at: 1, by: "alice" },
@@ -532,16 +517,9 @@ describe("the management API", () => {
   });
 
   it("reads trails in which a pause is config.reloaded", async () => {
-    const file = path.join(folder.path, "hexhook.db");
     await start();
     await service!.stop();
-    const store = await openStore(sqliteUrl(file), {
-      signingKey: SIGNING_KEY,
-      writer: "older",
-      now: Date.now,
-      onFatal: () => undefined,
-      delivers: false,
-    });
+    const store = await openTestStore(folder.path);
     const at = Date.now();
     await store.setPaused(
       "forward",
@@ -569,7 +547,7 @@ describe("the management API", () => {
     expect(await entriesOf("destination.resumed")).toMatchObject([
       { userId: "operator:bob", resource: "/destinations/forward" },
     ]);
-    const env = { HEX_SECRET: SECRET, DATABASE_URL: `sqlite:${file}` };
+    const env = { HEX_SECRET: SECRET, DATABASE_URL: `sqlite:${storeFileIn(folder.path)}` };
     const tail = await hexhook(
       ["audit", "tail", "--action", "config.reloaded"],
       { cwd: folder.path, env },

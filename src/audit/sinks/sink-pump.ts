@@ -8,18 +8,25 @@ import { type AuditSink, SinkFault, type SinkRow } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
 import { createSinkProgress, type ProgressStore } from "./sink-progress.ts";
 
-/** How often the store is looked at for what others have written there, in milliseconds. */
-const POLL_MS = 1000;
+/** How long a pump waits, in milliseconds. */
+export interface SinkTimes {
+  /** How often it looks for entries that other processes have written. */
+  readonly poll: number;
+  /** After failures, ±20 %; the last one is repeated. Not empty. */
+  readonly retryWaits: readonly number[];
+  /** A sink that has not taken a batch for this long is stuck. */
+  readonly stuck: number;
+}
 
-/** Waits after failures, ±20 %; the last one is that of all further ones. */
-const WAITS_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
+const TIMES: SinkTimes = {
+  poll: 1000,
+  retryWaits: [500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000],
+  stuck: 10_000,
+};
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** After so many batches in a row that a sink has taken it may well take larger ones again. */
 const GROW_AFTER = 10;
-
-/** A sink that has not taken what it was handed for so long is stuck, in milliseconds. */
-const STUCK_MS = 10_000;
 
 export interface SinkPumpDeps {
   readonly store: ProgressStore & Pick<Control, "tryLeaseSinks">;
@@ -33,6 +40,8 @@ export interface SinkPumpDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly onError: (error: unknown) => void;
+  /** Those left out have their defaults. */
+  readonly times?: Partial<SinkTimes>;
 }
 
 export interface SinkPump {
@@ -51,6 +60,7 @@ export interface SinkPump {
  */
 export function startSinkPump(deps: SinkPumpDeps): SinkPump {
   const { store, sink, now, random, onError } = deps;
+  const times = { ...TIMES, ...deps.times };
   const health = createSinkHealth(sink.name, deps);
   // Where each process feeds its own, its health ends with it.
   const progress = createSinkProgress(store, sink, deps.noted, () =>
@@ -82,7 +92,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
         }
         told = true;
         going = !ending.signal.aborted;
-        await pause(POLL_MS);
+        await pause(times.poll);
       }
     }
   }
@@ -105,7 +115,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
         await progress.saveNowAndThen();
       }
       if (!ending.signal.aborted) {
-        await (turn ? sleep.sleep(POLL_MS) : pause(POLL_MS));
+        await (turn ? sleep.sleep(times.poll) : pause(times.poll));
         return true;
       }
       return false;
@@ -175,7 +185,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
         const fault = new SinkFault("stuck", { kind: "blocked" });
         health.failed(fault, { position: progress.position(), since });
       }
-    }, STUCK_MS).unref();
+    }, times.stuck).unref();
     try {
       await sink.write(rows, over.signal);
       return null;
@@ -191,8 +201,9 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
   }
 
   function waitAfter({ retryAfterMs }: SinkFault): number {
-    const step = Math.min(failures, WAITS_MS.length);
-    const wait = waitAfterAttempt(step, WAITS_MS, random()) ?? POLL_MS;
+    const { retryWaits } = times;
+    const step = Math.min(failures, retryWaits.length);
+    const wait = waitAfterAttempt(step, retryWaits, random()) ?? times.poll;
     return Math.max(wait, Math.min(retryAfterMs, MAX_RETRY_AFTER_MS));
   }
 

@@ -1,40 +1,20 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
-import path from "node:path";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import type { AuditDraft } from "../../../../src/audit/entry.ts";
 import { createRecentEntries } from "../../../../src/audit/sinks/recent-entries.ts";
 import type { Store } from "../../../../src/store/port.ts";
-import { openStore } from "../../../../src/store/open.ts";
-import { SIGNING_KEY, sqliteUrl } from "../../../support/fixtures.ts";
+import { openTestStore } from "../../../support/open-test-store.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
-let stores: Store[];
 let clock: number;
 
 beforeEach(() => {
   folder = temporaryFolder();
-  stores = [];
   clock = 0;
 });
 
-afterEach(async () => {
-  await Promise.all(stores.map((store) => store.close()));
-});
-
-async function open(writer: string): Promise<Store> {
-  const store = await openStore(
-    sqliteUrl(path.join(folder.path, "hexhook.db")),
-    {
-      writer,
-      signingKey: SIGNING_KEY,
-      now: Date.now,
-      onFatal: () => undefined,
-      delivers: false,
-    },
-  );
-  stores.push(store);
-  return store;
-}
+const open = (writer: string): Promise<Store> =>
+  openTestStore(folder.path, { writer });
 
 const draft: AuditDraft = {
   at: 1,

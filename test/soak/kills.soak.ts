@@ -1,0 +1,31 @@
+import { beforeEach, it } from "@jest/globals";
+import { withSeed } from "../support/kill-rounds.ts";
+import { expectKillsLoseNothing } from "../support/kill-under-load.ts";
+import { expectKillsMissNoSink } from "../support/kill-with-sinks.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const HOUR_MS = 3_600_000;
+
+let folder: ReturnType<typeof temporaryFolder>;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+it(
+  "20 kills under load lose nothing that was acknowledged",
+  () =>
+    withSeed((random) =>
+      expectKillsLoseNothing(folder.path, { rounds: 20, random }),
+    ),
+  HOUR_MS,
+);
+
+it(
+  "20 kills with every sink under load lose no entry at any of them",
+  () =>
+    withSeed((random) =>
+      expectKillsMissNoSink(folder.path, { rounds: 20, random }),
+    ),
+  HOUR_MS,
+);

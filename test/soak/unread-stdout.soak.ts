@@ -1,0 +1,34 @@
+import { beforeEach, expect, it } from "@jest/globals";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+import {
+  expectUnreadStdoutHarmless,
+  throughPipe,
+  throughSocket,
+} from "../support/unread-stdout.ts";
+
+const HOUR_MS = 3_600_000;
+
+/** What a heap may gain in any case; lines that heap up would take some 110 MiB here. */
+const MAX_GROWTH_MIB = 64;
+
+let folder: ReturnType<typeof temporaryFolder>;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+it.each([
+  { kind: "a pair of sockets", open: throughSocket },
+  { kind: "a pipe", open: throughPipe },
+])(
+  "standard output that nobody reads takes no memory: $kind",
+  async ({ open }) => {
+    const grown = await expectUnreadStdoutHarmless(folder.path, open, {
+      warmUp: 1000,
+      stuck: 5000,
+      closed: 300,
+    });
+    expect(grown).toBeLessThan(MAX_GROWTH_MIB);
+  },
+  HOUR_MS,
+);

@@ -1,0 +1,102 @@
+import { describe } from "@jest/globals";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { asError } from "../../src/errors.ts";
+import { cleanUp } from "./cleanup.ts";
+import { eventually } from "./eventually.ts";
+
+interface Tracer {
+  readonly letGo: () => Promise<void>;
+}
+
+/** Has a running process traced, with faults injected, until `letGo()`. Rejects when strace cannot do it. */
+export async function attachStrace(
+  pid: number,
+  options: readonly string[],
+): Promise<Tracer> {
+  const tracer = await attach(pid, options);
+  cleanUp(tracer.letGo);
+  return tracer;
+}
+
+async function attach(
+  pid: number,
+  options: readonly string[],
+): Promise<Tracer> {
+  const tracer = spawn(
+    "strace",
+    ["-f", "-o", "/dev/null", "-p", String(pid), ...options],
+    { stdio: ["ignore", "ignore", "pipe"] },
+  );
+  const ended = new Promise((resolve) => tracer.once("close", resolve));
+  let said = "";
+  tracer.stderr.on("data", (chunk: Buffer) => {
+    said += chunk.toString();
+  });
+  await once(tracer, "spawn");
+  await eventually(() => {
+    if (tracer.exitCode !== null) {
+      throw new Error(said);
+    }
+    return said.includes("attached");
+  });
+  return {
+    async letGo() {
+      tracer.kill("SIGTERM");
+      await ended;
+    },
+  };
+}
+
+/** Why strace cannot attach to another process here; null when it can. */
+async function whyNoStrace(): Promise<string | null> {
+  const target = spawn("sleep", ["60"], { stdio: "ignore" });
+  const ended = once(target, "exit");
+  try {
+    await once(target, "spawn");
+    const { letGo } = await attach(target.pid!, ["-e", "trace=none"]);
+    await letGo();
+    return null;
+  } catch (error) {
+    return asError(error).message.trim();
+  } finally {
+    target.kill("SIGKILL");
+    await ended;
+  }
+}
+
+const noStrace = await whyNoStrace();
+
+/** A group of tests that need strace: skipped where it cannot be used. */
+export const describeUnderStrace = noStrace === null ? describe : describe.skip;
+
+/** The name of such a group, with the reason why it is skipped, if it is. */
+export const underStrace = (name: string): string =>
+  noStrace === null
+    ? name
+    : `${name} (skipped, strace cannot be used: ${noStrace})`;
+
+/** The command line that runs a program under strace and notes its system calls, and those of its threads, in `file`. */
+export const straced = (
+  file: string,
+  calls: readonly string[],
+): readonly string[] => [
+  // -D: the process that was started is the program, and strace is its grandchild.
+  ...["strace", "-D", "-f", "-y", "-q", "-s", "4096", "-o", file],
+  ...["-e", `trace=${calls.join(",")}`, "-e", "signal=none"],
+];
+
+/**
+ * What strace has noted, once the process has ended with 0. Every line begins with the id of a thread; a call that another
+ * thread's interrupts has two.
+ */
+export async function traceOf(file: string, pid: number): Promise<string[]> {
+  const lines = (): string[] => readFileSync(file, "utf8").split("\n");
+  await eventually(() =>
+    lines().some(
+      (line) => line.startsWith(`${pid} `) && line.includes("exited with 0"),
+    ),
+  );
+  return lines();
+}
