@@ -59,7 +59,7 @@ async function auditedActions(): Promise<string[]> {
 describe("a process that is killed at any instant", () => {
   it("loses nothing that it acknowledged, forwards it byte for byte, and leaves an intact trail", async () => {
     await withSeed((random) =>
-      expectKillsLoseNothing(folder.path, { rounds: 4, random }),
+      expectKillsLoseNothing(folder.path, { rounds: 3, random }),
     );
   });
 });

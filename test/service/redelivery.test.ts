@@ -547,7 +547,10 @@ describe("the management API", () => {
     expect(await entriesOf("destination.resumed")).toMatchObject([
       { userId: "operator:bob", resource: "/destinations/forward" },
     ]);
-    const env = { HEX_SECRET: SECRET, DATABASE_URL: `sqlite:${storeFileIn(folder.path)}` };
+    const env = {
+      HEX_SECRET: SECRET,
+      DATABASE_URL: `sqlite:${storeFileIn(folder.path)}`,
+    };
     const tail = await hexhook(
       ["audit", "tail", "--action", "config.reloaded"],
       { cwd: folder.path, env },

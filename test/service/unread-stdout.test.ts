@@ -5,6 +5,7 @@ import { Writable } from "node:stream";
 import { cleanUp } from "../support/cleanup.ts";
 import { eventually } from "../support/eventually.ts";
 import { eventBody, SECRET, signed } from "../support/fixtures.ts";
+import { markedProcesses } from "../support/leaks.ts";
 import { noHandlers } from "../support/no-handlers.ts";
 import { storeFileIn } from "../support/open-test-store.ts";
 import {
@@ -162,5 +163,7 @@ describeWithPython("a terminal without a reader", () => {
     }
     child.kill("SIGTERM");
     expect(await exited).toEqual([0, null]);
+    // What copied to the terminal ends once that is gone.
+    await eventually(() => markedProcesses().length === 0);
   });
 });

@@ -48,7 +48,8 @@ export function killMarkedProcesses(): string[] {
   return [...killed.values()];
 }
 
-function markedProcesses(): number[] {
+/** The marked processes that are there. Linux only: elsewhere it sees none. */
+export function markedProcesses(): number[] {
   return processIds().filter(
     (pid) => pid !== process.pid && readProc(pid, "environ").includes(MARK),
   );

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "@jest/globals";
+import { createAuditLimiter } from "../../../src/audit/audit-limiter.ts";
+
+/** A limiter of audit entries, asked by address and time. */
+function auditLimiter(limits: Parameters<typeof createAuditLimiter>[1]): {
+  take: (address: string, at: number) => boolean;
+} {
+  const limiter = createAuditLimiter(
+    {
+      append: async () => undefined,
+      suppressed: { count: () => undefined },
+    },
+    limits,
+  );
+  return {
+    take: (ip, at) =>
+      limiter.admits({
+        at,
+        action: "http.rejected",
+        userId: "anonymous",
+        resource: "/",
+        result: "failure",
+        metadata: { ip },
+      }),
+  };
+}
+
+describe("the limiter of audit entries", () => {
+  const options = { perAddress: 3, total: 5, windowMs: 1000 };
+
+  it("holds within every window, for an address and in all, and no longer", () => {
+    const limiter = auditLimiter(options);
+    const taken: { address: string; at: number }[] = [];
+    for (let at = 0; at < 5000; at += 37) {
+      for (const address of ["a", "a", "b", "c"]) {
+        if (limiter.take(address, at)) {
+          taken.push({ address, at });
+        }
+      }
+    }
+    for (const { at } of taken) {
+      const within = taken.filter((t) => t.at >= at && t.at < at + 1000);
+      expect(within.length).toBeLessThanOrEqual(5);
+      const mostOf = (address: string): number =>
+        within.filter((t) => t.address === address).length;
+      expect(Math.max(...["a", "b", "c"].map(mostOf))).toBeLessThanOrEqual(3);
+    }
+    expect(taken.length).toBeGreaterThanOrEqual(5 * 4);
+  });
+
+  it("is one for all addresses of an IPv6 /64", () => {
+    const limiter = auditLimiter({ perAddress: 1, total: 9, windowMs: 9 });
+    expect(limiter.take("2001:db8::1", 0)).toBe(true);
+    expect(limiter.take("2001:db8:0:0:ffff::2", 0)).toBe(false);
+    expect(limiter.take("2001:db8:0:1::1", 0)).toBe(true);
+  });
+
+  it("is not held for ever by a clock that was set back", () => {
+    const limiter = auditLimiter(options);
+    for (let n = 0; n < 3; n += 1) {
+      expect(limiter.take("a", 1_000_000)).toBe(true);
+    }
+    expect(limiter.take("a", 999_500)).toBe(false);
+    expect(limiter.take("a", 900_000)).toBe(true);
+  });
+});

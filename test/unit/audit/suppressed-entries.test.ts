@@ -1,0 +1,45 @@
+import { describe, expect, it } from "@jest/globals";
+import type { AuditDraft } from "../../../src/audit/entry.ts";
+import { createSuppressedEntries } from "../../../src/audit/suppressed-entries.ts";
+
+describe("what is suppressed", () => {
+  const draft = (reason: string, ip: string): AuditDraft => ({
+    at: 1,
+    action: "webhook.rejected",
+    userId: "anonymous",
+    resource: "/webhooks/hex",
+    result: "failure",
+    metadata: { reason, ip },
+  });
+
+  it("is counted by reason and address in bounded memory, and told of once it can be written", async () => {
+    const written: AuditDraft[] = [];
+    let broken = true;
+    const suppressed = createSuppressedEntries({
+      append: async (entry) => {
+        if (broken) {
+          throw new Error("full");
+        }
+        written.push(entry);
+      },
+      now: () => 5,
+    });
+    await suppressed.flush();
+    for (let n = 0; n < 1000; n += 1) {
+      suppressed.count(draft(n % 2 ? "bad_signature" : "x", `10.0.0.${n}`));
+    }
+    await expect(suppressed.flush()).rejects.toThrow("full");
+    suppressed.count(draft("x", "10.0.0.0"));
+    broken = false;
+    await suppressed.flush();
+    await suppressed.flush();
+    expect(written).toHaveLength(1);
+    expect(written[0]).toMatchObject({
+      action: "audit.suppressed",
+      metadata: { count: 1001, reasons: { bad_signature: 500, x: 501 } },
+    });
+    const addresses = written[0]!.metadata["addresses"] as object;
+    expect(Object.keys(addresses)).toHaveLength(21);
+    expect(addresses).toMatchObject({ "10.0.0.0": 2, others: 980 });
+  });
+});
