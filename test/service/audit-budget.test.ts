@@ -88,14 +88,14 @@ describe("a flood of forged deliveries", () => {
       const { port, stop } = await startTestService(folder.path, {
         env: { TRUST_PROXY: "1" },
       });
-      // With an entry for each, it would have 2 MB.
+      // With an entry for each, it would have 1.6 MB.
       await expectFloodWithinBudget(folder.path, {
         port,
         stop,
         addresses,
         budget,
         forged: 2500,
-        maxBytes: 1_200_000,
+        maxBytes: 800_000,
       });
     },
   );
