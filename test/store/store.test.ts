@@ -8,23 +8,18 @@ import type {
   ClaimedDelivery,
   DeliveryState,
 } from "../../src/domain/delivery.ts";
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import { statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import path from "node:path";
 import type { AuditDraft } from "../../src/audit/entry.ts";
 import type { Store } from "../../src/store/port.ts";
-import { StoreError } from "../../src/errors.ts";
-import { createGroupCommit } from "../../src/store/group-commit.ts";
 import type * as open from "../../src/store/open.ts";
 import { openStore } from "../../src/store/open.ts";
-import { asStoreError } from "../../src/store/sqlite/store-error.ts";
-import {
-  SIGNING_KEY,
-  WEBHOOK_REQUEST,
-  sqliteUrl,
-} from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
+import { WEBHOOK_REQUEST } from "../support/fixtures.ts";
+import { observeCommits } from "../support/observe-commits.ts";
+import { openTestStore } from "../support/open-test-store.ts";
 import { readTrail } from "../support/read-trail.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { openFile } from "../support/store-file.ts";
@@ -36,6 +31,8 @@ const { openStoreOnThreads } = (await import(BUILT)) as typeof open;
 /** What every store must do, whatever it is made of; each kind opens its own. */
 interface Kind {
   readonly name: string;
+  /** Of `src/store/open.ts`. */
+  readonly openName: "openStore" | "openStoreOnThreads";
   readonly open: (
     folder: string,
     writer: string,
@@ -43,23 +40,20 @@ interface Kind {
   ) => Promise<Store>;
 }
 
-const kind = (name: string, openKind: typeof openStore): Kind => ({
+const kind = (
+  name: string,
+  openName: Kind["openName"],
+  openKind: typeof openStore,
+): Kind => ({
   name,
+  openName,
   open: (folder, writer, now) =>
-    openKind(sqliteUrl(path.join(folder, "hexhook.db")), {
-      signingKey: SIGNING_KEY,
-      writer,
-      now,
-      onFatal: (error) => {
-        throw error;
-      },
-      delivers: true,
-    }),
+    openTestStore(folder, { open: openKind, writer, now, delivers: true }),
 });
 
 const KINDS: readonly Kind[] = [
-  kind("SQLite", openStore),
-  kind("SQLite on threads", openStoreOnThreads),
+  kind("SQLite", "openStore", openStore),
+  kind("SQLite on threads", "openStoreOnThreads", openStoreOnThreads),
 ];
 
 function sha256(data: string | Buffer): string {
@@ -124,10 +118,6 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     clock = 5000;
     folder = temporaryFolder();
     store = await open(folder.path, "one", () => clock);
-  });
-
-  afterEach(async () => {
-    await store.close();
   });
 
   const claim = (
@@ -300,18 +290,8 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await store.record(record("a"));
     await claim(1, clock + 60_000);
     await store.close();
-    const command = await openStore(
-      sqliteUrl(path.join(folder.path, "hexhook.db")),
-      {
-        signingKey: SIGNING_KEY,
-        writer: "cli-1",
-        now: () => clock,
-        onFatal: () => undefined,
-        delivers: false,
-      },
-    );
+    const command = await openTestStore(folder.path, { now: () => clock });
     expect(await command.nextDueAt("d")).toBe(clock + 60_000);
-    store = command;
   });
 
   it("counts a death of the process, but not against the schedule, and has it end where it is told", async () => {
@@ -857,7 +837,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 });
 
-describe.each(KINDS)("$name", ({ open }) => {
+describe.each(KINDS)("$name", ({ open, openName }) => {
   it("may be behind a link", async () => {
     const folder = temporaryFolder();
     symlinkSync(
@@ -886,7 +866,12 @@ describe.each(KINDS)("$name", ({ open }) => {
     await store.close();
   });
 
-  it("is opened with WAL and synchronous=FULL, and moves its log on before it grows without end", async () => {
+  it("commits with WAL and synchronous=FULL on the connection that writes", async () => {
+    const committed = await observeCommits(temporaryFolder().path, openName);
+    expect(committed).toEqual([{ journalMode: "wal", synchronous: 2 }]);
+  });
+
+  it("moves its log on before it grows without end", async () => {
     const folder = temporaryFolder();
     const file = path.join(folder.path, "hexhook.db");
     const store = await open(folder.path, "w", () => 1);
@@ -916,104 +901,5 @@ describe.each(KINDS)("$name", ({ open }) => {
     await eventually(() => size() < 34_000_000);
     expect(size()).toBeLessThan(34_000_000);
     await store.close();
-  });
-
-  it.each([
-    ["SQLITE_IOERR_FSYNC", true],
-    ["SQLITE_IOERR_WRITE", false],
-    ["SQLITE_CORRUPT", true],
-    ["SQLITE_NOTADB", true],
-    ["SQLITE_FULL", false],
-    ["SQLITE_BUSY", false],
-    ["SQLITE_IOERR_SHMSIZE", false],
-    ["SQLITE_READONLY", false],
-  ])("%s is fatal: %s", (code, fatal) => {
-    expect(asStoreError(Object.assign(new Error("x"), { code }))).toMatchObject(
-      { code, fatal },
-    );
-  });
-});
-
-describe("a group commit", () => {
-  const groupCommit = (
-    transact: (work: () => void) => boolean,
-    options: { maxBatch: number; maxBytes: number },
-  ) =>
-    createGroupCommit(
-      {
-        transact,
-        lockTimeout: () =>
-          new StoreError("locked", { code: "SQLITE_BUSY", fatal: false }),
-      },
-      options,
-    );
-
-  it("puts what waits in one turn into one transaction, and no more than its batch", async () => {
-    const batches: number[] = [];
-    let inside = 0;
-    const group = groupCommit(
-      (work) => {
-        inside = 0;
-        work();
-        batches.push(inside);
-        return true;
-      },
-      { maxBatch: 3, maxBytes: 100 },
-    );
-    const jobs = Array.from({ length: 7 }, (_, n) =>
-      group.submit(() => {
-        inside += 1;
-        return n;
-      }),
-    );
-    expect(await Promise.all(jobs)).toEqual([0, 1, 2, 3, 4, 5, 6]);
-    expect(batches).toEqual([3, 3, 1]);
-  });
-
-  it("takes small jobs before large ones, one of those each time, and no more bytes than it may otherwise", async () => {
-    const batches: number[][] = [];
-    const group = groupCommit(
-      (work) => {
-        batches.push([]);
-        work();
-        return true;
-      },
-      { maxBatch: 4, maxBytes: 500_000 },
-    );
-    const sizes = [600_000, 1, 200_000, 300_000, 2, 100_000, 3, 4, 5];
-    await Promise.all(
-      sizes.map((bytes) =>
-        group.submit(() => batches.at(-1)?.push(bytes), bytes),
-      ),
-    );
-    expect(batches).toEqual([
-      [1, 2, 3, 4, 600_000],
-      [5, 200_000],
-      [300_000, 100_000],
-    ]);
-  });
-
-  it("resolves nothing before the commit, and rejects all of a transaction that fails", async () => {
-    let fail = true;
-    const group = groupCommit(
-      (work) => {
-        work();
-        if (fail) {
-          throw new Error("no commit");
-        }
-        return true;
-      },
-      { maxBatch: 10, maxBytes: 100 },
-    );
-    const results = await Promise.allSettled([
-      group.submit(() => 1),
-      group.submit(() => 2),
-    ]);
-    expect(results.map(({ status }) => status)).toEqual([
-      "rejected",
-      "rejected",
-    ]);
-    fail = false;
-    expect(await group.submit(() => 3)).toBe(3);
   });
 });
