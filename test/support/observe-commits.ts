@@ -60,11 +60,13 @@ export async function observeCommits(
     await store.close();
     await endStoreThreads();
     clearInterval(alive);`;
-  const child = spawn(
-    process.execPath,
-    ["--import", preload, "--input-type=module", "--eval", script],
-    { env: environment({}), stdio: ["ignore", "pipe", "pipe"] },
-  );
+  // Threads inherit the flags of the process, so there is no --eval.
+  const main = path.join(folder, "main.mjs");
+  writeFileSync(main, script);
+  const child = spawn(process.execPath, ["--import", preload, main], {
+    env: environment({}),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let stdout = "";
   let stderr = "";
   child.stdout.on("data", (chunk: Buffer) => (stdout += chunk.toString()));
