@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import { once } from "node:events";
 import { connect } from "node:net";
 import { type ParsedEntry, parseEntry } from "../../src/audit/parsed-entry.ts";
@@ -17,10 +17,6 @@ let service: TestService;
 beforeEach(async () => {
   folder = temporaryFolder();
   service = await start();
-});
-
-afterEach(async () => {
-  await service.stop();
 });
 
 async function start(): Promise<TestService> {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import { generateKeyPairSync } from "node:crypto";
 import {
   chmodSync,
@@ -25,8 +25,6 @@ let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {
   folder = temporaryFolder();
 });
-
-afterEach(() => {});
 
 const keyFile = (): string =>
   signingKeyFile(sqliteUrl(path.join(folder.path, "hexhook.db")));

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import path from "node:path";
 import { serverStarted } from "../../src/audit/server-entries.ts";
 import type { TrailReport } from "../../src/audit/verify/trail-report.ts";
@@ -8,42 +8,39 @@ import type { AuditDraft } from "../../src/audit/entry.ts";
 import { parseEntry } from "../../src/audit/parsed-entry.ts";
 import type { Store } from "../../src/store/port.ts";
 import { purgeOldEntries } from "../../src/maintenance/audit-retention.ts";
-import { openStore, openStoreReader } from "../../src/store/open.ts";
-import { CHECKPOINTS, SIGNING_KEY, sqliteUrl } from "../support/fixtures.ts";
+import { openStoreReader } from "../../src/store/open.ts";
+import { eventually } from "../support/eventually.ts";
+import {
+  CHECKPOINTS,
+  eventBody,
+  signed,
+  sqliteUrl,
+} from "../support/fixtures.ts";
+import { between, withSeed } from "../support/kill-rounds.ts";
+import { noHandlers } from "../support/no-handlers.ts";
+import { openTestStore, storeFileIn } from "../support/open-test-store.ts";
+import { startTestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { openFile, readColumn } from "../support/store-file.ts";
 
 const DAY = 86_400_000;
+/** Some five times what is kept. 400 take half a minute. */
+const DAYS = 100;
 const BEGIN = 1_800_000_000_000;
 
 let folder: ReturnType<typeof temporaryFolder>;
 let now: number;
-let open: Store[];
 
 beforeEach(() => {
   folder = temporaryFolder();
   now = BEGIN;
-  open = [];
 });
 
-afterEach(async () => {
-  for (const store of open) {
-    await store.close();
-  }
-});
-
-const file = (): string => path.join(folder.path, "hexhook.db");
+const file = (): string => storeFileIn(folder.path);
 
 /** A process run: a store with a writer of its own that has begun as a service does. */
 async function begin(writer: string): Promise<Store> {
-  const store = await openStore(sqliteUrl(file()), {
-    writer,
-    signingKey: SIGNING_KEY,
-    now: () => now,
-    onFatal: () => undefined,
-    delivers: false,
-  });
-  open.push(store);
+  const store = await openTestStore(folder.path, { writer, now: () => now });
   const started = serverStarted({
     environment: "development",
     hexKeys: [],
@@ -57,11 +54,6 @@ async function begin(writer: string): Promise<Store> {
   });
   await Promise.all([store.append(started), store.checkpoint()]);
   return store;
-}
-
-async function end(store: Store): Promise<void> {
-  open = open.filter((one) => one !== store);
-  await store.close();
 }
 
 const draft = (): AuditDraft => ({
@@ -116,6 +108,53 @@ async function stored() {
   return entries;
 }
 
+describe("a service", () => {
+  it("purges the entries that are past AUDIT_RETENTION_DAYS, and keeps the others", async () => {
+    const options = {
+      env: {
+        AUDIT_RETENTION_DAYS: "10",
+        HANDLERS: noHandlers(folder.path),
+        AUDIT_FILE: path.join(folder.path, "audit.log"),
+      },
+      deps: { now: () => now },
+    };
+    const accept = async (
+      service: Awaited<ReturnType<typeof startTestService>>,
+      id: string,
+    ): Promise<void> => {
+      const body = eventBody(id);
+      const headers = signed(body, { at: now });
+      expect((await service.post(body, headers)).status).toBe(200);
+    };
+    const eventIds = async (): Promise<unknown[]> =>
+      (await stored())
+        .filter(({ action }) => action === "webhook.accepted")
+        .map(({ metadata }) => metadata["eventId"]);
+    const purges = async () =>
+      (await stored()).filter(
+        ({ action, resource }) =>
+          action === "retention.purged" && resource === "/audit",
+      );
+
+    const first = await startTestService(folder.path, options);
+    await accept(first, "evt_old");
+    await first.stop();
+    now += 9 * DAY;
+    const second = await startTestService(folder.path, options);
+    await accept(second, "evt_young");
+    expect(await eventIds()).toEqual(["evt_old", "evt_young"]);
+    expect(await purges()).toEqual([]);
+    await second.stop();
+
+    now += 2 * DAY;
+    const third = await startTestService(folder.path, options);
+    await eventually(async () => (await purges()).length > 0);
+    expect(await eventIds()).toEqual(["evt_young"]);
+    await third.stop();
+    await expectIntact();
+  });
+});
+
 describe("the retention of the trail", () => {
   it("keeps what is young, begins what it keeps of a writer with a signed checkpoint, and says what is gone", async () => {
     const store = await begin("1111");
@@ -164,7 +203,7 @@ describe("the retention of the trail", () => {
   it("purges to the end what a dead writer left, and never what a living one may go on from", async () => {
     const dead = await begin("dead");
     await write(dead, 30);
-    await end(dead);
+    await dead.close();
     const living = await begin("living");
     now += 1 * DAY;
     const purger = await begin("purger");
@@ -193,46 +232,50 @@ describe("the retention of the trail", () => {
     expect((await stored())[0]).toMatchObject({ chain: { seq: 2002 } });
   });
 
-  it("stays verifiable over years of restarts, kills, idle and busy writers beside each other", async () => {
-    let seed = 7;
-    const random = (below: number): number => {
-      seed = (seed * 1_103_515_245 + 12_345) % 2 ** 31;
-      return Math.floor((seed / 2 ** 31) * below);
-    };
-    let names = 0;
-    const next = () => begin(`w${(names += 1)}`);
-    let stores = [await next(), await next()];
-    let most = 0;
-    for (let day = 0; day < 400; day += 1) {
-      now += DAY;
-      for (const store of stores) {
-        await store.probe();
-        if (random(3) === 0) {
-          await write(store, random(4) === 0 ? 600 : random(40));
-          await store.checkpoint();
-          // What comes behind the last checkpoint is unsigned when it is killed.
-          await write(store, random(3));
-        }
-      }
-      if (random(5) === 0) {
-        const at = random(2);
-        await end(stores[at]!);
-        stores = stores.with(at, await next());
-      }
-      await sweep(stores[0]!, 20);
-      if (day % 10 === 0) {
-        await expectIntact();
-        most = Math.max(most, (await stored()).length);
-      }
-    }
-    await expectIntact();
-    expect(most).toBeLessThan(10_000);
-    // What vouches for what is gone is not what fills the trail.
-    const told = (await stored()).filter(
-      ({ action }) => action === "retention.purged",
-    );
-    expect(told.length).toBeLessThan(80);
-    const [writers] = readColumn(file(), "SELECT count(*) FROM audit_writer");
-    expect(writers).toBeLessThan(names / 2);
+  it("stays verifiable over restarts, kills, idle and busy writers beside each other", async () => {
+    await withSeed((random) => expectVerifiableOver(DAYS, random));
   });
 });
+
+/** Writers start, end, idle and write over so many days, while all but the last 20 days are purged. */
+async function expectVerifiableOver(
+  days: number,
+  random: () => number,
+): Promise<void> {
+  const below = (limit: number): number => between(random, 0, limit);
+  let names = 0;
+  const next = () => begin(`w${(names += 1)}`);
+  let stores = [await next(), await next()];
+  let most = 0;
+  for (let day = 0; day < days; day += 1) {
+    now += DAY;
+    for (const store of stores) {
+      await store.probe();
+      if (below(3) === 0) {
+        await write(store, below(4) === 0 ? 600 : below(40));
+        await store.checkpoint();
+        // What comes behind the last checkpoint is unsigned when it is killed.
+        await write(store, below(3));
+      }
+    }
+    if (below(5) === 0) {
+      const at = below(2);
+      await stores[at]!.close();
+      stores = stores.with(at, await next());
+    }
+    await sweep(stores[0]!, 20);
+    if (day % 10 === 0) {
+      await expectIntact();
+      most = Math.max(most, (await stored()).length);
+    }
+  }
+  await expectIntact();
+  expect(most).toBeLessThan(10_000);
+  // What vouches for what is gone is not what fills the trail.
+  const told = (await stored()).filter(
+    ({ action }) => action === "retention.purged",
+  );
+  expect(told.length).toBeLessThan(80);
+  const [writers] = readColumn(file(), "SELECT count(*) FROM audit_writer");
+  expect(writers).toBeLessThan(names / 2);
+}

@@ -22,7 +22,6 @@ const DRIVERS: Readonly<Record<string, string>> = {
 };
 
 const folder = temporaryFolder();
-afterAll(() => {});
 
 let files = 0;
 function newFile(): string {
