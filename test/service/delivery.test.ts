@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { Webhook } from "standardwebhooks";
@@ -31,26 +31,13 @@ import { freePort } from "../support/processes.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
 let service: TestService | undefined;
-let closers: (() => Promise<void>)[];
 
 beforeEach(() => {
   folder = temporaryFolder();
-  closers = [];
-});
-
-afterEach(async () => {
-  await service?.stop();
   service = undefined;
-  for (const close of closers) {
-    await close();
-  }
 });
 
-async function destination(answer: Reply) {
-  const made = await startDestination(answer);
-  closers.push(made.close);
-  return made;
-}
+const destination = (answer: Reply) => startDestination(answer);
 
 let handlersFiles = 0;
 

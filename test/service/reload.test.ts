@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import { spawn } from "node:child_process";
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
@@ -38,20 +38,9 @@ const THIRD_SECRET = "third-signing-secret-0123456789abcdef";
 let folder: ReturnType<typeof temporaryFolder>;
 let service: TestService | null = null;
 let running: Awaited<ReturnType<typeof serve>> | null = null;
-let destinations: TestDestination[] = [];
 
 beforeEach(() => {
   folder = temporaryFolder();
-});
-
-afterEach(async () => {
-  await service?.stop();
-  service = null;
-  running?.child.kill("SIGKILL");
-  await running?.exited;
-  running = null;
-  await Promise.all(destinations.map((one) => one.close()));
-  destinations = [];
 });
 
 const inFolder = (name: string): string => path.join(folder.path, name);
@@ -76,6 +65,7 @@ async function start(env: Environment, now?: () => number) {
     env: { HEX_SECRET: undefined, ...fixed, ...given },
     deps: {
       readConfig: () => loadConfig({ ...fixed, ...given }),
+      intervals: { fileWatch: 20 },
       ...(now === undefined ? {} : { now }),
     },
   });
@@ -495,11 +485,8 @@ describe("a reload", () => {
 });
 
 describe("the configuration file, read again", () => {
-  async function destination(): Promise<TestDestination> {
-    const one = await startDestination(reply(200));
-    destinations.push(one);
-    return one;
-  }
+  const destination = (): Promise<TestDestination> =>
+    startDestination(reply(200));
 
   it("adds, changes and takes away destinations while deliveries go on", async () => {
     const [first, second, third] = [

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import { eventBody, signed } from "../support/fixtures.ts";
@@ -6,6 +6,7 @@ import { eventually } from "../support/eventually.ts";
 import { readTrail } from "../support/read-trail.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { serve } from "../support/processes.ts";
+import { startTestService } from "../support/service.ts";
 import { openFile } from "../support/store-file.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -14,10 +15,6 @@ let service: Awaited<ReturnType<typeof serve>> | null;
 beforeEach(() => {
   folder = temporaryFolder();
   service = null;
-});
-
-afterEach(async () => {
-  await service?.stop("SIGKILL");
 });
 
 const file = (): string => path.join(folder.path, "hexhook.db");
@@ -108,11 +105,11 @@ describe("a thread of the store that dies", () => {
         "a thread of the store died (made to die)",
       );
 
-      service = await serve(folder.path);
+      const next = await startTestService(folder.path);
       for (const [body, headers] of rejected) {
-        expect((await service.post(body, headers)).status).toBe(200);
+        expect((await next.post(body, headers)).status).toBe(200);
       }
-      await service.stop();
+      await next.stop();
       await readTrail(file());
     },
   );
