@@ -196,7 +196,7 @@ describe("the retention of the trail", () => {
     db.close();
     const { writers } = await verifyAll();
     expect(writers.flatMap(({ fault }) => fault ?? [])).toEqual([
-      { writer: "1111", seq: 1, what: "missing" },
+      { code: "missing", writer: "1111", seq: 1 },
     ]);
   });
 
