@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { spawnSync } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import {
   readdirSync,
   readFileSync,
@@ -10,6 +11,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { migrateStore, openStoreReader } from "../../src/store/open.ts";
+import { cleanUp } from "../support/cleanup.ts";
 import {
   reply,
   startDestination,
@@ -21,6 +23,7 @@ import {
   createOldStore,
   dump,
   LATEST,
+  MIGRATIONS,
   OLDER_VERSIONS,
   schemaOf,
 } from "../support/old-store.ts";
@@ -264,6 +267,12 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
   });
 });
 
+/** How often a process has waited: SQLite sleeps between two tries to get a lock, for 100 ms at most. */
+function sleepsOf(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, "utf8");
+  return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1]);
+}
+
 /** How many processes have a file open, this one among them. */
 function holdersOf(name: string): number {
   const pids = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
@@ -468,4 +477,33 @@ describe("a store of a newer schema version", () => {
       );
     },
   );
+
+  it("is refused also when it has become newer while a start waited for its lock", async () => {
+    createOldStore(file, OLDER_VERSIONS.at(-1)!);
+    const db = openFile(file);
+    db.exec("BEGIN IMMEDIATE");
+    const child = spawn(process.execPath, [CLI, "migrate"], {
+      cwd: folder,
+      env: environment({ DATABASE_URL: "sqlite:hexhook.db" }),
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    cleanUp(() => child.kill("SIGKILL"));
+    const ended = once(child, "close");
+    let stderr = "";
+    child.stderr.on("data", (chunk: Buffer) => {
+      stderr += chunk.toString();
+    });
+    const ends = (): boolean => child.exitCode !== null;
+    await eventually(() => ends() || holdersOf(`${file}-wal`) >= 2);
+    // It is not in a hurry: another process may have a large store to migrate.
+    const slept = sleepsOf(child.pid!);
+    await eventually(() => ends() || sleepsOf(child.pid!) >= slept + 40);
+    db.exec(MIGRATIONS.at(-1)!.sql);
+    db.exec(`PRAGMA user_version = ${NEWER}`);
+    db.exec("COMMIT");
+    db.close();
+    expect(await ended).toEqual([70, null]);
+    expect(stderr).toContain("use the newer hexhook");
+    expect(schemaOf(file)[0]).toBe(NEWER);
+  });
 });

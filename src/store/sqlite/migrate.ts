@@ -4,6 +4,9 @@ import { StoreError } from "../../errors.ts";
 
 const FOLDER = new URL("./migrations/", import.meta.url);
 
+/** How long a start waits for another process that is migrating, in milliseconds: that takes its time on a large store. */
+const MIGRATION_WAIT_MS = 60_000;
+
 interface Migration {
   readonly version: number;
   readonly file: string;
@@ -49,16 +52,24 @@ function refuseNewer(found: number, latest: number): void {
 
 /**
  * Brings the schema up to date, each migration in a transaction that also notes its version. Safe when two
- * processes start at once: the second waits, looks again and finds nothing to do. Says what it found and left.
+ * processes start at once: the second waits, looks again and finds nothing to do, or a schema that is too new for it.
+ * Returns the versions before and after.
  */
 export function migrate(db: Database): { from: number; to: number } {
   const latest = latestSchemaVersion();
   const from = versionOf(db);
   refuseNewer(from, latest);
+  if (from === latest) {
+    return { from, to: latest };
+  }
+  const busyTimeoutMs = Number(db.pragma("busy_timeout"));
+  db.exec(`PRAGMA busy_timeout = ${MIGRATION_WAIT_MS}`);
   for (const { version, file } of listMigrations()) {
     db.exec("BEGIN EXCLUSIVE");
     try {
-      if (versionOf(db) < version) {
+      const found = versionOf(db);
+      refuseNewer(found, latest);
+      if (found < version) {
         db.exec(readFileSync(new URL(file, FOLDER), "utf8"));
         db.exec(`PRAGMA user_version = ${version}`);
       }
@@ -68,5 +79,6 @@ export function migrate(db: Database): { from: number; to: number } {
       throw error;
     }
   }
+  db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   return { from, to: versionOf(db) };
 }
