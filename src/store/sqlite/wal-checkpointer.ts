@@ -119,6 +119,7 @@ export function createWalCheckpointer(
       clearTimeout(truncateTimer);
       if (index !== null) {
         closeSync(index);
+        index = null;
       }
     },
   };

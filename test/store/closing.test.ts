@@ -1,0 +1,18 @@
+import { describe, expect, it } from "@jest/globals";
+import { closeSync, fstatSync, openSync } from "node:fs";
+import { KINDS, openTestStore } from "../support/stores.ts";
+
+describe.each(KINDS)("closing a $name store", ({ openKind }) => {
+  it("twice closes nothing that is not its own", async () => {
+    const test = await openTestStore(openKind);
+    await test.record("a");
+    await test.store().close();
+    // It gets the descriptor that the store had last.
+    const others = Array.from({ length: 8 }, () => openSync("/dev/null", "r"));
+    await test.store().close();
+    for (const other of others) {
+      expect(fstatSync(other).isCharacterDevice()).toBe(true);
+      closeSync(other);
+    }
+  });
+});
