@@ -1,0 +1,144 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import { readTrail } from "../support/read-trail.ts";
+import {
+  idsOf,
+  KINDS,
+  openTestStore,
+  type TestStore,
+} from "../support/stores.ts";
+
+describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
+  let test: TestStore;
+
+  beforeEach(async () => {
+    test = await openTestStore(openKind);
+  });
+
+  it("are never more than was asked for, also when some are found lost", async () => {
+    for (let n = 1; n <= 4; n += 1) {
+      await test.record(`e${n}`, { mac: n });
+    }
+    await test.claim({ limit: 2 });
+    test.setClock(6000);
+    // The two that were lost, which are given once more.
+    const claimed = await test.claim({ limit: 2 });
+    expect(claimed).toHaveLength(2);
+    expect(await test.claim()).toHaveLength(2);
+  });
+
+  it("have no result any more once they are released", async () => {
+    await test.record("a");
+    const [first] = await test.claim();
+    await test.store().release(first!.id, first!.attempt, test.now());
+    expect(await test.settle(first!)).toBe(false);
+    expect(await test.claim()).toMatchObject([{ attempt: 2 }]);
+  });
+
+  it("have no result any more once an operator has made them due again", async () => {
+    await test.record("a");
+    const [first] = await test.claim();
+    test.setClock(6000);
+    expect(await test.redeliver(first!.id)).toEqual(["redelivered"]);
+    expect(await test.settle(first!)).toBe(false);
+    const [second] = await test.claim();
+    expect(second).toMatchObject({ attempt: 2, scheduledAttempt: 1 });
+    expect(await test.settle(second!)).toBe(true);
+    const [event] = await test.store().findEvents("a");
+    // The one that had no end is on record, too.
+    expect(event!.deliveries[0]!.attempts).toMatchObject([
+      { attempt: 1, ok: false, reason: "process_died", endedAt: null },
+      { attempt: 2, ok: true },
+    ]);
+  });
+
+  it("that wait for their next attempt, or their turn, wait over a restart", async () => {
+    await test.record("retried");
+    const [first] = await test.claim();
+    await test.settle(first!, { state: "pending", dueAt: 90_000 });
+    await test.record("first", { mac: 2, orderKey: "k", destinations: ["o"] });
+    await test.record("second", { mac: 3, orderKey: "k", destinations: ["o"] });
+    await test.restart();
+    expect(await test.store().nextDueAt("d")).toBe(90_000);
+    expect(await test.claim()).toEqual([]);
+    expect(idsOf(await test.claim({ destination: "o" }))).toEqual(["first"]);
+  });
+
+  it("are made again after a restart without a wait, whatever is left of their lease", async () => {
+    await test.record("a");
+    await test.claim({ leaseUntil: 900_000 });
+    await test.restart();
+    expect(await test.claim()).toMatchObject([{ attempt: 2, crashes: 1 }]);
+  });
+
+  it("that are given up for the deaths of the process let the next of their key begin", async () => {
+    await test.record("fatal", { orderKey: "k" });
+    await test.record("next", { mac: 2, orderKey: "k" });
+    for (let deaths = 0; deaths < 5; deaths += 1) {
+      expect(idsOf(await test.claim())).toEqual(["fatal"]);
+      test.setClock(test.now() + 1000);
+    }
+    // The fifth death is found by this claim.
+    expect(idsOf(await test.claim())).toEqual(["next"]);
+    await readTrail(test.file);
+  });
+
+  it("of an HTTP destination are never given up for the deaths of the process", async () => {
+    await test.record("a");
+    for (let attempt = 1; attempt <= 8; attempt += 1) {
+      expect(await test.claim({ kind: "http" })).toMatchObject([
+        { attempt, scheduledAttempt: 1 },
+      ]);
+      test.setClock(test.now() + 1000);
+    }
+  });
+
+  it("keep an order of their own at each destination, also when the keys are the same", async () => {
+    const both = { orderKey: "k", destinations: ["d", "e"] };
+    await test.record("one", { mac: 1, ...both });
+    await test.record("two", { mac: 2, ...both });
+    const [atD] = await test.claim();
+    const [atE] = await test.claim({ destination: "e" });
+    expect([atD, atE].map((claimed) => claimed!.event.id)).toEqual([
+      "one",
+      "one",
+    ]);
+    // An end at one is none at the other.
+    await test.settle(atD!);
+    expect(await test.claim({ destination: "e" })).toEqual([]);
+    expect(idsOf(await test.claim())).toEqual(["two"]);
+    await test.settle(atE!);
+    expect(idsOf(await test.claim({ destination: "e" }))).toEqual(["two"]);
+  });
+
+  it("that wait for a retry are made at once when an operator says so, also in their order", async () => {
+    await test.record("one", { mac: 1, orderKey: "k" });
+    await test.record("two", { mac: 2, orderKey: "k" });
+    const [first] = await test.claim();
+    await test.settle(first!, { state: "pending", dueAt: 90_000 });
+    const [two] = await test.store().findEvents("two");
+    // The other one has to wait all the same.
+    expect(await test.redeliver(first!.id, two!.deliveries[0]!.id)).toEqual([
+      "redelivered",
+      "under_way",
+    ]);
+    const again = await test.claim();
+    expect(idsOf(again)).toEqual(["one"]);
+    await test.settle(again[0]!);
+    expect(idsOf(await test.claim())).toEqual(["two"]);
+  });
+
+  it("begin with no deaths counted once an operator has made them due again", async () => {
+    await test.record("a");
+    for (let deaths = 0; deaths < 5; deaths += 1) {
+      await test.claim();
+      test.setClock(test.now() + 1000);
+    }
+    expect(await test.claim()).toEqual([]);
+    const [event] = await test.store().findEvents("a");
+    expect(event!.deliveries[0]).toMatchObject({ state: "exhausted" });
+    await test.redeliver(event!.deliveries[0]!.id);
+    expect(await test.claim()).toMatchObject([{ attempt: 6, crashes: 0 }]);
+    test.setClock(test.now() + 1000);
+    expect(await test.claim()).toMatchObject([{ attempt: 7, crashes: 1 }]);
+  });
+});

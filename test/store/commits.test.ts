@@ -1,0 +1,206 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { createCheckpoints } from "../../src/audit/checkpoint.ts";
+import type { Commit } from "../../src/store/port.ts";
+import { SIGNING_KEY } from "../support/fixtures.ts";
+import { readTrail } from "../support/read-trail.ts";
+import { openFile } from "../support/store-file.ts";
+import {
+  draftOf,
+  KINDS,
+  openTestStore,
+  recordOf,
+  type TestStore,
+} from "../support/stores.ts";
+
+/** An entry that has no JSON, so that its transaction fails. */
+const BROKEN = {
+  ...draftOf("config.reloaded"),
+  metadata: { broken: 1n },
+};
+
+describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
+  let test: TestStore;
+  let commits: Commit[];
+
+  beforeEach(async () => {
+    test = await openTestStore(openKind);
+    commits = [];
+    test.store().onCommit((commit) => {
+      commits.push(commit);
+    });
+  });
+
+  const actionsIn = ({ entries }: Commit): string[] =>
+    entries.lines.map(
+      (line) => (JSON.parse(line) as { action: string }).action,
+    );
+
+  /** Resolves when what was asked of the store before has had turns of its event loop, in which it tries to write. */
+  async function hasTried(): Promise<void> {
+    for (let turn = 0; turn < 5; turn += 1) {
+      await test.store().nextDueAt("d");
+      await nextTurn();
+    }
+  }
+
+  /** Jobs of one transaction, one of which fails. */
+  async function failTogether(...jobs: (() => Promise<unknown>)[]) {
+    const all = [...jobs, () => test.store().append(BROKEN)];
+    const results = await Promise.allSettled(all.map((job) => job()));
+    expect(results.map(({ status }) => status)).toEqual(
+      all.map(() => "rejected"),
+    );
+  }
+
+  it("says which entries it has, where they are, and which destinations have something due", async () => {
+    await test.record("a", { destinations: ["d", "e"] });
+    expect(commits).toHaveLength(1);
+    const [{ entries, due }] = commits as [Commit];
+    const rows = await test.store().readAudit(0, 10);
+    expect(entries.lines).toEqual(rows.map(({ line }) => line));
+    expect(entries.position).toBe(rows[0]!.position);
+    expect([...due].sort()).toEqual(["d", "e"]);
+
+    const [claimed] = await test.claim();
+    await test.settle(claimed!, { state: "exhausted" });
+    commits.length = 0;
+    await test.redeliver(claimed!.id);
+    expect(commits.map((commit) => [...commit.due])).toEqual([["d"]]);
+    expect(commits[0]!.entries.position).toBe(
+      await test.store().lastPosition(),
+    );
+  });
+
+  it("is told of before what it writes resolves", async () => {
+    let told: number | null = null;
+    await test
+      .store()
+      .append(draftOf("server.started"))
+      .then(() => {
+        told = commits.length;
+      });
+    expect(told).toBe(1);
+  });
+
+  it("that fails leaves nothing in the chain, to listeners, or in what is due", async () => {
+    await test.store().append(draftOf("server.started"));
+    commits.length = 0;
+    await failTogether(
+      () => test.store().append(draftOf("secret.overdue")),
+      () => test.record("lost", { destinations: ["lost"] }),
+    );
+    expect(commits.flatMap(actionsIn)).toEqual([]);
+
+    await test.record("kept", { mac: 2 });
+    await test.store().append(draftOf("server.stopped"));
+
+    expect(commits.flatMap(actionsIn)).toEqual([
+      "store.failed",
+      "webhook.accepted",
+      "server.stopped",
+    ]);
+    expect(commits.flatMap(({ due }) => [...due])).toEqual(["d"]);
+    expect((await readTrail(test.file)).map(({ action }) => action)).toEqual([
+      "server.started",
+      "store.failed",
+      "webhook.accepted",
+      "server.stopped",
+    ]);
+    await test.store().probe();
+  });
+
+  it("after failed ones reports them once, also when the one that would have done so failed too", async () => {
+    test.setClock(7000);
+    await failTogether();
+    test.setClock(8000);
+    await failTogether();
+    await test.store().append(draftOf("server.started"));
+    await test.store().append(draftOf("server.stopped"));
+    const entries = await test.entries();
+    expect(entries.map(({ action }) => action)).toEqual([
+      "store.failed",
+      "server.started",
+      "server.stopped",
+    ]);
+    expect(entries[0]!.metadata).toMatchObject({
+      failures: 2,
+      since: new Date(7000).toISOString(),
+    });
+  });
+
+  it("that fails takes its checkpoint back, so that the next one anchors", async () => {
+    await test.store().append(draftOf("server.started"));
+    await failTogether(() => test.store().checkpoint());
+    await test.store().checkpoint();
+    const entries = await test.entries();
+    expect(entries.map(({ action }) => action)).toEqual([
+      "server.started",
+      "store.failed",
+      "audit.checkpoint",
+    ]);
+    expect(entries[2]!.metadata["publicKey"]).toBe(
+      createCheckpoints(SIGNING_KEY).publicKey,
+    );
+  });
+
+  it("waits for the lock of another process, in order", async () => {
+    const other = openFile(test.file);
+    other.exec("BEGIN IMMEDIATE");
+    const outcomes = [test.record("a"), test.record("a")];
+    await hasTried();
+    outcomes.push(test.record("a"), test.record("b", { mac: 2 }));
+    await hasTried();
+    other.exec("COMMIT");
+    other.close();
+    expect(await Promise.all(outcomes)).toEqual([
+      "accepted",
+      "replayed",
+      "replayed",
+      "accepted",
+    ]);
+    expect(
+      (await test.entries()).filter(({ action }) => action === "store.failed"),
+    ).toEqual([]);
+  });
+
+  it("that waits too long fails, has written nothing, and is reported by the next", async () => {
+    const other = openFile(test.file);
+    other.exec("BEGIN IMMEDIATE");
+    const record = recordOf("a");
+    const results = await Promise.allSettled([
+      test.store().record(record),
+      test.store().append(draftOf("server.started")),
+    ]);
+    other.exec("COMMIT");
+    other.close();
+    expect(results).toMatchObject([
+      { status: "rejected", reason: { code: "SQLITE_BUSY", fatal: false } },
+      { status: "rejected", reason: { code: "SQLITE_BUSY", fatal: false } },
+    ]);
+    expect(await test.store().record(record)).toBe("accepted");
+    expect(await test.entries()).toMatchObject([
+      {
+        action: "store.failed",
+        metadata: { code: "SQLITE_BUSY", failures: 1 },
+      },
+      { action: "webhook.accepted" },
+    ]);
+    await readTrail(test.file);
+  });
+
+  it("over a head that was changed from outside is found by every later probe", async () => {
+    await test.store().append(draftOf("server.started"));
+    const other = openFile(test.file);
+    other.exec("UPDATE audit_writer SET seq = 7, hash = 'x'");
+    other.close();
+    // This one does not find its head; what comes after it leaves no trace of that.
+    await test.store().append(draftOf("server.stopped"));
+    const db = openFile(test.file);
+    db.exec("DELETE FROM audit_writer");
+    db.close();
+    await expect(test.store().probe()).rejects.toMatchObject({
+      code: "AUDIT_CHANGED",
+    });
+  });
+});

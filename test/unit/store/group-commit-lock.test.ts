@@ -1,0 +1,104 @@
+import { describe, expect, it } from "@jest/globals";
+import { StoreError } from "../../../src/errors.ts";
+import { createGroupCommit } from "../../../src/store/group-commit.ts";
+import { eventually } from "../../support/eventually.ts";
+
+/** A group commit whose transactions find the lock taken while `isLocked` says so. */
+function groupCommit(
+  isLocked: (transaction: number) => boolean,
+  options: { maxBatch: number; maxBytes: number },
+) {
+  let transactions = 0;
+  let timeouts = 0;
+  const group = createGroupCommit(
+    {
+      transact: (work) => {
+        transactions += 1;
+        if (isLocked(transactions)) {
+          return false;
+        }
+        work();
+        return true;
+      },
+      lockTimeout: () => {
+        timeouts += 1;
+        return new StoreError(`timeout ${timeouts}`, {
+          code: "SQLITE_BUSY",
+          fatal: false,
+        });
+      },
+    },
+    options,
+  );
+  return {
+    ...group,
+    transactions: () => transactions,
+    timeouts: () => timeouts,
+  };
+}
+
+describe("a group commit that finds the lock taken", () => {
+  it("does its jobs in the order in which they came, once the lock is free", async () => {
+    const group = groupCommit((n) => n === 2, { maxBatch: 1, maxBytes: 100 });
+    const done: number[] = [];
+    await Promise.all(
+      [1, 2, 3, 4].map((n) => group.submit(() => done.push(n))),
+    );
+    expect(done).toEqual([1, 2, 3, 4]);
+    expect(group.timeouts()).toBe(0);
+  });
+
+  it("takes jobs that come meanwhile after those that wait", async () => {
+    let isLocked = true;
+    const group = groupCommit(() => isLocked, { maxBatch: 1, maxBytes: 100 });
+    const done: number[] = [];
+    const jobs = [1, 2].map((n) => group.submit(() => done.push(n)));
+    await eventually(() => group.transactions() >= 2);
+    jobs.push(group.submit(() => done.push(3)));
+    isLocked = false;
+    await Promise.all(jobs);
+    expect(done).toEqual([1, 2, 3]);
+  });
+
+  it("fails all that have waited too long, whichever batch they would be in, with one error for all, and goes on", async () => {
+    let isLocked = true;
+    const group = groupCommit(() => isLocked, { maxBatch: 2, maxBytes: 100 });
+    const jobs = [1, 2, 3, 4, 5].map((n) => group.submit(() => n, n * 40_000));
+    const results = await Promise.allSettled(jobs);
+    const reasons = results.map((result) =>
+      result.status === "rejected" ? (result.reason as Error).message : null,
+    );
+    expect(reasons).toEqual(Array.from({ length: 5 }, () => "timeout 1"));
+    isLocked = false;
+    expect(await group.submit(() => "after")).toBe("after");
+    expect(group.timeouts()).toBe(1);
+  });
+
+  it("runs no job before it has the lock, and each once", async () => {
+    const group = groupCommit((n) => n <= 3, { maxBatch: 10, maxBytes: 100 });
+    const ranIn: number[] = [];
+    await Promise.all([
+      group.submit(() => ranIn.push(group.transactions())),
+      group.submit(() => ranIn.push(group.transactions()), 70_000),
+    ]);
+    expect(ranIn).toEqual([4, 4]);
+  });
+});
+
+describe("a group commit", () => {
+  it("gives a job that throws to nobody but those of its transaction", async () => {
+    const group = groupCommit(() => false, { maxBatch: 2, maxBytes: 100 });
+    const results = await Promise.allSettled([
+      group.submit(() => 1),
+      group.submit(() => {
+        throw new Error("no");
+      }),
+      group.submit(() => 3),
+    ]);
+    expect(results.map(({ status }) => status)).toEqual([
+      "rejected",
+      "rejected",
+      "fulfilled",
+    ]);
+  });
+});
