@@ -15,15 +15,30 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
   });
 
   it("are never more than was asked for, also when some are found lost", async () => {
-    for (let n = 1; n <= 4; n += 1) {
-      await test.record(`e${n}`, { mac: n });
+    await test.record("e1", { mac: 1 });
+    await test.record("e2", { mac: 2 });
+    await test.claim();
+    await test.record("e3", { mac: 3, receivedAt: 6500 });
+    await test.record("e4", { mac: 4, receivedAt: 6500 });
+    test.setClock(7000);
+    // The first two are due longest; they are found lost, and given once more.
+    expect(idsOf(await test.claim({ limit: 2 }))).toEqual(["e1", "e2"]);
+    expect(idsOf(await test.claim({ limit: 2 }))).toEqual(["e3", "e4"]);
+  });
+
+  it("of a delivery that has crashed leave it to the claimant that holds it, however late that is", async () => {
+    await test.record("a");
+    for (let crashes = 1; crashes <= 3; crashes += 1) {
+      const [held] = await test.claim();
+      expect(held).toMatchObject({ attempt: crashes, crashes: crashes - 1 });
+      test.setClock(test.now() + 5000);
+      const holding = new Set([held!.id]);
+      for (const asked of ["any", "none", "once", "repeatedly"] as const) {
+        expect(await test.claim({ crashed: asked, holding })).toEqual([]);
+      }
+      const [event] = await test.store().findEvents("a");
+      expect(event!.deliveries[0]!.attempts).toHaveLength(crashes - 1);
     }
-    await test.claim({ limit: 2 });
-    test.setClock(6000);
-    // The two that were lost, which are given once more.
-    const claimed = await test.claim({ limit: 2 });
-    expect(claimed).toHaveLength(2);
-    expect(await test.claim()).toHaveLength(2);
   });
 
   it("have no result any more once they are released", async () => {

@@ -1,0 +1,347 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import {
+  type CircuitBreaker,
+  createCircuitBreaker,
+} from "../../../src/delivery/circuit-breaker.ts";
+import { createQuarantine } from "../../../src/delivery/quarantine.ts";
+import {
+  createWorker,
+  type Worker,
+  type WorkerDeps,
+} from "../../../src/delivery/worker.ts";
+import type {
+  AttemptResult,
+  ClaimedDelivery,
+} from "../../../src/domain/delivery.ts";
+import type { Destination } from "../../../src/domain/destination.ts";
+import { StoreError } from "../../../src/errors.ts";
+import { openStore } from "../../../src/store/open.ts";
+import { cleanUp } from "../../support/cleanup.ts";
+import { eventually } from "../../support/eventually.ts";
+import { readColumn } from "../../support/store-file.ts";
+import { openTestStore, type TestStore } from "../../support/stores.ts";
+
+const OK: AttemptResult = { ok: true, status: 200 };
+const failed = (status: number): AttemptResult => ({
+  ok: false,
+  reason: "status",
+  status,
+});
+const FULL = new StoreError("no room", { code: "SQLITE_FULL", fatal: false });
+
+/** An attempt that has begun, and what ends it. */
+interface Begun {
+  readonly id: string;
+  readonly attempt: number;
+  readonly signal: AbortSignal;
+  readonly end: (result: AttemptResult) => void;
+}
+
+describe("a worker", () => {
+  let test: TestStore;
+  let begun: Begun[];
+  let errors: unknown[];
+  let worker: Worker;
+  let breaker: CircuitBreaker;
+
+  beforeEach(async () => {
+    test = await openTestStore(openStore);
+    begun = [];
+    errors = [];
+  });
+
+  /** Starts it. `answer` ends each attempt at once; without it a test does. */
+  function start(
+    options: {
+      answer?: (delivery: ClaimedDelivery) => AttemptResult;
+      kind?: Destination["kind"];
+      concurrency?: number;
+      attemptTimeoutMs?: number;
+      scheduleMs?: readonly number[];
+      store?: Partial<WorkerDeps["store"]>;
+    } = {},
+  ): void {
+    const { answer, kind = "http", scheduleMs = [20, 20, 20, 20] } = options;
+    const destination: Destination = {
+      name: "d",
+      sources: ["hex"],
+      events: ["*"],
+      orderBy: null,
+      kind,
+      place: "test",
+      concurrency: options.concurrency ?? 8,
+      attempt: (delivery, signal) =>
+        new Promise((resolve) => {
+          const { attempt, event } = delivery;
+          begun.push({ id: event.id, attempt, signal, end: resolve });
+          if (answer !== undefined) {
+            resolve(answer(delivery));
+          }
+        }),
+    };
+    breaker = createCircuitBreaker({
+      threshold: 3,
+      waitsMs: [1000],
+      onChange: () => undefined,
+    });
+    const own = test.store();
+    worker = createWorker(
+      {
+        store: { ...own, ...options.store },
+        destination,
+        breaker,
+        quarantine: kind === "handler" ? createQuarantine() : null,
+        now: test.now,
+        random: () => 0.5,
+        onError: (error) => errors.push(error),
+      },
+      { scheduleMs, attemptTimeoutMs: options.attemptTimeoutMs ?? 60_000 },
+    );
+    cleanUp(() => worker.stop(0));
+    own.onCommit(({ due }) => {
+      if (due.has("d")) {
+        worker.wake();
+      }
+    });
+    worker.start();
+  }
+
+  const attemptsOf = async (id: string) => {
+    const [event] = await test.store().findEvents(id);
+    return event!.deliveries[0]!;
+  };
+  const settled = (id: string, state: string) =>
+    eventually(async () => (await attemptsOf(id)).state === state);
+  const has = (id: string, attempt = 1): boolean =>
+    begun.some((one) => one.id === id && one.attempt === attempt);
+
+  it("holds what it is attempting, however far the clock jumps", async () => {
+    start();
+    await test.record("slow");
+    await eventually(() => has("slow"));
+    test.setClock(test.now() + 86_400_000);
+    await test.record("other", { mac: 2, receivedAt: test.now() });
+    await eventually(() => has("other"));
+    expect(begun.map(({ id }) => id)).toEqual(["slow", "other"]);
+    for (const { end } of begun) {
+      end(OK);
+    }
+    await settled("slow", "succeeded");
+    expect(await attemptsOf("slow")).toMatchObject({
+      attempt: 1,
+      attempts: [{ attempt: 1, ok: true }],
+    });
+  });
+
+  it("takes a lease that outlives the attempt, so that its outcome can be written", async () => {
+    start({ attemptTimeoutMs: 30_000 });
+    await test.record("a");
+    await eventually(() => has("a"));
+    const [leaseMs] = readColumn(
+      test.file,
+      "SELECT due_at - claimed_at FROM delivery WHERE leased = 1",
+    );
+    expect(leaseMs).toBeGreaterThanOrEqual(30_000 + 1000);
+  });
+
+  it("claims nothing while an outcome cannot be written, and goes on once it is", async () => {
+    let isFull = true;
+    let tries = 0;
+    const { settle } = test.store();
+    start({
+      answer: () => OK,
+      store: {
+        settle: async (settlement) => {
+          tries += 1;
+          if (isFull) {
+            throw FULL;
+          }
+          return settle(settlement);
+        },
+      },
+    });
+    await test.record("a");
+    await eventually(() => tries >= 1);
+    await test.record("b", { mac: 2 });
+    await eventually(() => tries >= 3);
+    expect(begun.map(({ id }) => id)).toEqual(["a"]);
+    // Told of once, however often it is tried.
+    expect(errors).toEqual([FULL]);
+    isFull = false;
+    await settled("a", "succeeded");
+    await settled("b", "succeeded");
+    expect(await attemptsOf("a")).toMatchObject({ attempt: 1 });
+  });
+
+  it("goes on after errors of a claim", async () => {
+    const { claim } = test.store();
+    let left = 2;
+    start({
+      answer: () => OK,
+      store: {
+        claim: async (request) => {
+          left -= 1;
+          if (left >= 0) {
+            throw FULL;
+          }
+          return claim(request);
+        },
+      },
+    });
+    await test.record("a");
+    await settled("a", "succeeded");
+    expect(errors).toEqual([FULL, FULL]);
+  });
+
+  it("goes on after errors of a claim of handlers, too, with everything allowed again", async () => {
+    const { claim } = test.store();
+    let left = 2;
+    start({
+      kind: "handler",
+      answer: () => OK,
+      store: {
+        claim: async (request) => {
+          left -= 1;
+          if (left >= 0) {
+            throw FULL;
+          }
+          return claim(request);
+        },
+      },
+    });
+    await test.record("a");
+    await test.record("b", { mac: 2 });
+    await settled("a", "succeeded");
+    await settled("b", "succeeded");
+    expect(errors).toEqual([FULL, FULL]);
+  });
+
+  it("releases at its stop what does not end in time, off the schedule's count", async () => {
+    start();
+    await test.record("a");
+    await eventually(() => has("a"));
+    await worker.stop(0);
+    expect(begun[0]!.signal.aborted).toBe(true);
+    expect(await attemptsOf("a")).toMatchObject({
+      state: "pending",
+      attempts: [{ attempt: 1, ok: false, reason: "released" }],
+    });
+    expect(await test.claim({ kind: "http" })).toMatchObject([
+      { attempt: 2, scheduledAttempt: 1, crashes: 0 },
+    ]);
+  });
+
+  it("has no more in flight than its concurrency, and fills what becomes free", async () => {
+    start({ concurrency: 2 });
+    for (let n = 1; n <= 4; n += 1) {
+      await test.record(`e${n}`, { mac: n });
+    }
+    await eventually(() => begun.length === 2);
+    worker.wake();
+    await test.record("e5", { mac: 5 });
+    await eventually(() => worker.status().inFlight === 2);
+    begun[0]!.end(OK);
+    await eventually(() => begun.length === 3);
+    await settled("e1", "succeeded");
+    expect(begun.map(({ id }) => id)).toEqual(["e1", "e2", "e3"]);
+    const [leased] = readColumn(
+      test.file,
+      "SELECT count(*) FROM delivery WHERE leased = 1",
+    );
+    expect(leased).toBe(2);
+  });
+
+  it("counts by the schedule alone, not what was released or lost", async () => {
+    await test.record("a");
+    for (let lost = 1; lost <= 3; lost += 1) {
+      await test.claim({ kind: "http" });
+      test.setClock(test.now() + 1000);
+    }
+    start({ answer: () => failed(500), scheduleMs: [0, 0] });
+    await settled("a", "exhausted");
+    // Three that were lost, and those of the schedule.
+    expect(begun.map(({ attempt }) => attempt)).toEqual([4, 5, 6]);
+  });
+
+  it("claims nothing after its stop, which waits for what is in flight", async () => {
+    start();
+    await test.record("a");
+    await eventually(() => has("a"));
+    let hasStopped = false;
+    const stopping = worker.stop(60_000).then(() => {
+      hasStopped = true;
+    });
+    await test.record("b", { mac: 2 });
+    await test.store().nextDueAt("d");
+    expect(hasStopped).toBe(false);
+    begun[0]!.end(OK);
+    await stopping;
+    expect(await attemptsOf("a")).toMatchObject({ state: "succeeded" });
+    expect(begun).toHaveLength(1);
+    expect(await attemptsOf("b")).toMatchObject({ attempt: 0 });
+  });
+
+  it("is not stopped by answers that judge the event alone", async () => {
+    start({
+      answer: ({ event }) => (event.id === "last" ? OK : failed(422)),
+      scheduleMs: [],
+    });
+    for (let n = 1; n <= 6; n += 1) {
+      await test.record(`e${n}`, { mac: n });
+      await settled(`e${n}`, "exhausted");
+    }
+    expect(worker.status().breaker).toMatchObject({
+      state: "closed",
+      failures: 0,
+    });
+    await test.record("last", { mac: 9 });
+    await settled("last", "succeeded");
+  });
+
+  it("makes no attempt while its breaker is open, one as a probe, and all at once when it is resumed", async () => {
+    let result: AttemptResult = failed(500);
+    start({ answer: () => result, scheduleMs: [] });
+    for (let n = 1; n <= 3; n += 1) {
+      await test.record(`e${n}`, { mac: n });
+      await settled(`e${n}`, "exhausted");
+    }
+    expect(worker.status().breaker).toMatchObject({ state: "open" });
+    for (const [n, id] of ["w1", "w2", "w3"].entries()) {
+      await test.record(id, { mac: 10 + n });
+    }
+    test.setClock(test.now() + 1000);
+    worker.wake();
+    await settled("w1", "exhausted");
+    // The probe failed: it waits again, however often it is woken.
+    worker.wake();
+    await test.store().nextDueAt("d");
+    expect(begun.map(({ id }) => id)).toEqual(["e1", "e2", "e3", "w1"]);
+    expect(worker.status().breaker).toMatchObject({ state: "open" });
+    result = OK;
+    worker.pause();
+    worker.resume();
+    await settled("w2", "succeeded");
+    await settled("w3", "succeeded");
+  });
+
+  it("probes again when there was nothing to probe with", async () => {
+    let result: AttemptResult = failed(500);
+    start({ answer: () => result, scheduleMs: [] });
+    for (let n = 1; n <= 3; n += 1) {
+      await test.record(`e${n}`, { mac: n });
+      await settled(`e${n}`, "exhausted");
+    }
+    test.setClock(test.now() + 1000);
+    worker.wake();
+    // Woken with nothing due, it asks the store and finds nothing.
+    await eventually(() => worker.status().breaker.state === "half-open");
+    for (let turn = 0; turn < 20; turn += 1) {
+      await test.store().nextDueAt("d");
+      await new Promise(setImmediate);
+    }
+    result = OK;
+    await test.record("after", { mac: 8 });
+    await settled("after", "succeeded");
+    expect(worker.status().breaker.state).toBe("closed");
+  });
+});
