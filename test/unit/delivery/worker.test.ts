@@ -18,7 +18,7 @@ import { StoreError } from "../../../src/errors.ts";
 import { openStore } from "../../../src/store/open.ts";
 import { cleanUp } from "../../support/cleanup.ts";
 import { eventually } from "../../support/eventually.ts";
-import { readColumn } from "../../support/store-file.ts";
+import { openFile, readColumn } from "../../support/store-file.ts";
 import { openTestStore, type TestStore } from "../../support/stores.ts";
 
 const OK: AttemptResult = { ok: true, status: 200 };
@@ -343,5 +343,72 @@ describe("a worker", () => {
     await test.record("after", { mac: 8 });
     await settled("after", "succeeded");
     expect(worker.status().breaker.state).toBe("closed");
+  });
+
+  it("waits at its stop for a claim that is under way, and releases what that brings", async () => {
+    const { claim } = test.store();
+    let letGo: () => void = () => undefined;
+    const stopped = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let isClaiming = false;
+    start({
+      store: {
+        claim: async (request) => {
+          isClaiming = true;
+          await stopped;
+          return claim(request);
+        },
+      },
+    });
+    await test.record("a");
+    await eventually(() => isClaiming);
+    const stopping = worker.stop(0);
+    letGo();
+    await stopping;
+    expect(begun.map(({ id }) => id)).toEqual(["a"]);
+    expect(await attemptsOf("a")).toMatchObject({
+      state: "pending",
+      underWay: false,
+      attempts: [{ reason: "released" }],
+    });
+  });
+
+  it("tries once more at its stop to write an outcome", async () => {
+    const { settle } = test.store();
+    let isFull = true;
+    const stops: Promise<void>[] = [];
+    start({
+      answer: () => OK,
+      store: {
+        settle: async (settlement) => {
+          if (isFull) {
+            isFull = false;
+            stops.push(worker.stop(0));
+            throw FULL;
+          }
+          return settle(settlement);
+        },
+      },
+    });
+    await test.record("a");
+    await eventually(() => stops.length === 1);
+    await stops[0];
+    expect(await attemptsOf("a")).toMatchObject({ state: "succeeded" });
+  });
+
+  it("gives one that the process died over twice its turn, once the others have ended", async () => {
+    start({ kind: "handler", answer: () => OK });
+    await test.record("before");
+    await settled("before", "succeeded");
+    const later = test.now() + 3_600_000;
+    await test.record("grave", { mac: 2, receivedAt: later });
+    const db = openFile(test.file);
+    db.exec("UPDATE delivery SET crashes = 2 WHERE state = 'pending'");
+    db.close();
+    test.setClock(later);
+    worker.wake();
+    await settled("grave", "succeeded");
+    expect(begun.map(({ id }) => id)).toEqual(["before", "grave"]);
   });
 });

@@ -1,0 +1,141 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import {
+  type AuditSink,
+  SinkFault,
+  type SinkRow,
+} from "../../../../src/audit/sinks/sink.ts";
+import { notedPosition } from "../../../../src/audit/sinks/sink-progress.ts";
+import {
+  type SinkPump,
+  type SinkPumpDeps,
+  startSinkPump,
+} from "../../../../src/audit/sinks/sink-pump.ts";
+import { StoreError } from "../../../../src/errors.ts";
+import { openStore } from "../../../../src/store/open.ts";
+import { cleanUp } from "../../../support/cleanup.ts";
+import { eventually } from "../../../support/eventually.ts";
+import {
+  draftOf,
+  openTestStore,
+  type TestStore,
+} from "../../../support/stores.ts";
+
+const BUSY = new StoreError("locked", { code: "SQLITE_BUSY", fatal: false });
+
+describe("what feeds a sink", () => {
+  let test: TestStore;
+  let taken: number[];
+  let batches: number[][];
+  let errors: unknown[];
+  let pump: SinkPump;
+
+  beforeEach(async () => {
+    test = await openTestStore(openStore);
+    taken = [];
+    batches = [];
+    errors = [];
+  });
+
+  async function start(
+    options: {
+      sink?: Partial<AuditSink>;
+      store?: Partial<SinkPumpDeps["store"]>;
+      take?: (rows: readonly SinkRow[]) => void;
+    } = {},
+  ): Promise<void> {
+    const store = { ...test.store(), ...options.store };
+    pump = startSinkPump({
+      store,
+      sink: {
+        name: "file",
+        maxRows: 3,
+        maxBytes: 1_000_000,
+        lingerMs: 0,
+        shared: true,
+        exact: false,
+        write: async (rows) => {
+          batches.push(rows.map(({ position }) => position));
+          options.take?.(rows);
+          taken.push(...rows.map(({ position }) => position));
+        },
+        ...options.sink,
+      },
+      noted: await notedPosition(test.store(), "file", 0),
+      report: () => undefined,
+      now: Date.now,
+      random: () => 0,
+      onError: (error) => errors.push(error),
+    });
+    cleanUp(() => pump.stop(0));
+  }
+
+  const append = async (count: number) => {
+    for (let n = 0; n < count; n += 1) {
+      await test.store().append(draftOf("config.reloaded"));
+    }
+    pump.wake();
+  };
+  const noted = async () => (await test.store().sinkPosition("file"))!.position;
+
+  it("goes on after errors of the store, which it tells of once, and leaves nothing out", async () => {
+    const { readAudit } = test.store();
+    let failures = 2;
+    await start({
+      store: {
+        readAudit: async (position, limit) => {
+          failures -= 1;
+          if (failures >= 0) {
+            throw BUSY;
+          }
+          return readAudit(position, limit);
+        },
+      },
+    });
+    await append(5);
+    await eventually(() => taken.length === 5);
+    expect(taken).toEqual([1, 2, 3, 4, 5]);
+    expect(errors).toEqual([BUSY]);
+  });
+
+  it("hands over again what was not taken, in order, and notes nothing of it before", async () => {
+    const meanwhile: Promise<number>[] = [];
+    await start({
+      take: () => {
+        if (meanwhile.length === 0) {
+          meanwhile.push(noted());
+          throw new SinkFault("no");
+        }
+      },
+    });
+    await append(5);
+    await eventually(() => taken.length === 5);
+    expect(await Promise.all(meanwhile)).toEqual([0]);
+    expect(taken).toEqual([1, 2, 3, 4, 5]);
+    await pump.stop(10_000);
+    expect(await noted()).toBe(5);
+  });
+
+  it("hands over what is left at its stop", async () => {
+    await start();
+    await append(2);
+    await eventually(() => taken.length === 2);
+    for (let n = 0; n < 7; n += 1) {
+      await test.store().append(draftOf("config.reloaded"));
+    }
+    await pump.stop(60_000);
+    expect(taken).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(await noted()).toBe(9);
+    expect(batches.every(({ length }) => length <= 3)).toBe(true);
+  });
+
+  it("begins after the last line that the sink has, when a process was killed before it noted that", async () => {
+    for (let n = 0; n < 4; n += 1) {
+      await test.store().append(draftOf("config.reloaded"));
+    }
+    const [, second] = await test.store().readAudit(0, 10);
+    await start({ sink: { lastLine: async () => second!.line } });
+    await append(1);
+    await eventually(() => taken.length === 3);
+    expect(taken).toEqual([3, 4, 5]);
+  });
+});
