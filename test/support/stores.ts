@@ -140,6 +140,7 @@ export async function openTestStore(openKind: OpenKind) {
         ({ line }) =>
           JSON.parse(line) as {
             action: string;
+            userId: string;
             metadata: Record<string, unknown>;
           },
       ),

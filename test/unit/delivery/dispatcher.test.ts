@@ -1,0 +1,132 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import {
+  createDispatcher,
+  type Dispatcher,
+} from "../../../src/delivery/dispatcher.ts";
+import type { AttemptResult } from "../../../src/domain/delivery.ts";
+import type { Destination } from "../../../src/domain/destination.ts";
+import { openStore } from "../../../src/store/open.ts";
+import { cleanUp } from "../../support/cleanup.ts";
+import { eventually } from "../../support/eventually.ts";
+import { openTestStore, type TestStore } from "../../support/stores.ts";
+
+const OK: AttemptResult = { ok: true, status: 200 };
+
+describe("a dispatcher", () => {
+  let test: TestStore;
+  let dispatcher: Dispatcher;
+  /** The attempts that have begun: at which generation of the destination, and what ends them. */
+  let begun: { at: string; end: (result: AttemptResult) => void }[];
+
+  beforeEach(async () => {
+    test = await openTestStore(openStore);
+    begun = [];
+  });
+
+  /** The destination `d`; `at` tells its generations apart. */
+  const destination = (at: string): Destination => ({
+    name: "d",
+    sources: ["hex"],
+    events: ["*"],
+    orderBy: null,
+    kind: "http",
+    place: "test",
+    concurrency: 1,
+    attempt: () =>
+      new Promise((resolve) => {
+        begun.push({ at, end: resolve });
+      }),
+  });
+
+  async function start(destinations: readonly Destination[]): Promise<void> {
+    dispatcher = createDispatcher(
+      {
+        store: test.store(),
+        destinations,
+        now: test.now,
+        random: () => 0.5,
+        emit: () => undefined,
+      },
+      { retryScheduleMs: [20], attemptTimeoutMs: 60_000 },
+    );
+    cleanUp(() => dispatcher.stop(0));
+    test.store().onCommit(({ due }) => {
+      dispatcher.wake(due);
+    });
+    await dispatcher.load();
+    dispatcher.start();
+  }
+
+  it("begins with a destination of the same name once the last attempt there has ended", async () => {
+    await start([destination("old")]);
+    await test.record("a");
+    await test.record("b", { mac: 2 });
+    await eventually(() => begun.length === 1);
+    dispatcher.replace({ removed: ["d"], added: [destination("new")] });
+    dispatcher.wake(["d"]);
+    // Another look at which destinations are paused: the new one could have begun by then.
+    await dispatcher.status();
+    await test.store().nextDueAt("d");
+    await new Promise(setImmediate);
+    expect(begun.map(({ at }) => at)).toEqual(["old"]);
+    begun[0]!.end(OK);
+    await eventually(() => begun.length === 2);
+    begun[1]!.end(OK);
+    expect(begun.map(({ at }) => at)).toEqual(["old", "new"]);
+  });
+
+  it("makes no attempt at a destination that is added while it is paused", async () => {
+    await start([destination("old")]);
+    await dispatcher.pause("d", "alice");
+    dispatcher.replace({ removed: ["d"], added: [] });
+    expect(await dispatcher.status()).toMatchObject([]);
+    await test.record("a");
+    dispatcher.replace({ removed: [], added: [destination("new")] });
+    await eventually(
+      async () => (await dispatcher.status())[0]!.worker?.paused,
+    );
+    expect(begun).toEqual([]);
+    await dispatcher.resume("d", "alice");
+    await eventually(() => begun.length === 1);
+    begun[0]!.end(OK);
+  });
+
+  it("shows no worker for a destination that is removed", async () => {
+    await start([destination("old")]);
+    await test.record("a");
+    await eventually(() => begun.length === 1);
+    dispatcher.replace({ removed: ["d"], added: [] });
+    expect(await dispatcher.status()).toMatchObject([
+      { name: "d", worker: null, destination: null, pending: 1 },
+    ]);
+    expect(await dispatcher.pause("d", "alice")).toBe(false);
+  });
+
+  it("releases at its stop what is in flight at a destination that was removed", async () => {
+    await start([destination("old")]);
+    await test.record("a");
+    await eventually(() => begun.length === 1);
+    dispatcher.replace({ removed: ["d"], added: [] });
+    await dispatcher.stop(0);
+    const [event] = await test.store().findEvents("a");
+    expect(event!.deliveries).toMatchObject([
+      { state: "pending", underWay: false, attempts: [{ reason: "released" }] },
+    ]);
+  });
+
+  it("writes one entry for a pause, however often it is asked for", async () => {
+    await start([destination("old")]);
+    for (const operator of ["alice", "bob"]) {
+      expect(await dispatcher.pause("d", operator)).toBe(true);
+    }
+    for (const operator of ["carol", "dave"]) {
+      expect(await dispatcher.resume("d", operator)).toBe(true);
+    }
+    expect(
+      (await test.entries()).map(({ action, userId }) => [action, userId]),
+    ).toEqual([
+      ["destination.paused", "operator:alice"],
+      ["destination.resumed", "operator:carol"],
+    ]);
+  });
+});
