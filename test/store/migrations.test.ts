@@ -27,7 +27,12 @@ import {
   OLDER_VERSIONS,
   schemaOf,
 } from "../support/old-store.ts";
-import { CLI, environment, hexhook, serve } from "../support/processes.ts";
+import {
+  CLI,
+  environment,
+  hexhookProcess,
+  serve,
+} from "../support/processes.ts";
 import { inProject } from "../support/project.ts";
 import { readTrail } from "../support/read-trail.ts";
 import { startTestService } from "../support/service.ts";
@@ -211,7 +216,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
       lines.slice(from).join("\n"),
     );
     await readTrail(file);
-    const verified = await hexhook(["audit", "verify"], {
+    const verified = await hexhookProcess(["audit", "verify"], {
       cwd: folder,
       env: { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" },
     });
@@ -221,7 +226,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
   it("is refused by commands that only read, and left as it is", async () => {
     createOldStore(file, version);
     const before = [dump(file), schemaOf(file)];
-    const found = await hexhook(["events", "list"], {
+    const found = await hexhookProcess(["events", "list"], {
       cwd: folder,
       env: { DATABASE_URL: "sqlite:hexhook.db" },
     });
@@ -330,7 +335,7 @@ describe("a migration that fails in the middle", () => {
         reached > version || schema.slice(1),
       );
       // A service does not start on it either, and says so.
-      const { code, stderr } = await hexhook(["serve"], {
+      const { code, stderr } = await hexhookProcess(["serve"], {
         cwd: folder,
         env: { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" },
       });
@@ -452,7 +457,7 @@ describe("a store of a newer schema version", () => {
       spawnSync("git", ["init", "-q"], { cwd: folder });
       const before = [dump(file), schemaOf(file)];
 
-      const { code, stderr } = await hexhook(command.split(" "), {
+      const { code, stderr } = await hexhookProcess(command.split(" "), {
         cwd: folder,
         env: {
           HEX_SECRET: SECRET,
