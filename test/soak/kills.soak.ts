@@ -1,5 +1,9 @@
 import { beforeEach, it } from "@jest/globals";
 import { withSeed } from "../support/kill-rounds.ts";
+import {
+  expectLostAttemptsInOrder,
+  expectLostAttemptsMadeAgain,
+} from "../support/kill-in-attempts.ts";
 import { expectKillsLoseNothing } from "../support/kill-under-load.ts";
 import { expectKillsMissNoSink } from "../support/kill-with-sinks.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -26,6 +30,24 @@ it(
   () =>
     withSeed((random) =>
       expectKillsMissNoSink(folder.path, { rounds: 20, random }),
+    ),
+  HOUR_MS,
+);
+
+it(
+  "20 kills during attempts lose none, and each lost attempt is made again",
+  () =>
+    withSeed((random) =>
+      expectLostAttemptsMadeAgain(folder.path, { rounds: 20, random }),
+    ),
+  HOUR_MS,
+);
+
+it(
+  "20 kills during attempts keep the order of each key",
+  () =>
+    withSeed((random) =>
+      expectLostAttemptsInOrder(folder.path, { rounds: 20, random }),
     ),
   HOUR_MS,
 );
