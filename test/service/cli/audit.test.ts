@@ -154,7 +154,7 @@ describe("hexhook audit", () => {
     );
     expect(JSON.parse(json.stdout)).toMatchObject({
       verdict: "tampered",
-      writers: [{ fault: { seq: 2, what: "missing" } }],
+      writers: [{ fault: { seq: 2, code: "missing" } }],
     });
     expect(await run(["audit", "verify", "-"], "nothing here\n")).toMatchObject(
       { code: 2, stdout: expect.stringContaining("cannot be told") },

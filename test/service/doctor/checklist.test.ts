@@ -199,6 +199,7 @@ describe("hexhook doctor", () => {
         expect.stringMatching(
           new RegExp(`^TAMPERED: writer ${writer}, seq ${seq}: `),
         ),
+        expect.stringMatching(/^TAMPERED: event hex\/evt_2: /),
       ],
     });
   });
