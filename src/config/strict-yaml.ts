@@ -1,8 +1,11 @@
 import { type ErrorCode, LineCounter, parseDocument } from "yaml";
+import { tooDeepAt } from "./yaml-depth.ts";
 import { MAX_ALIASES, treeFaults, type YamlFault } from "./yaml-tree.ts";
 
 /** One slip makes many faults after it, which help nobody. */
 const MAX_FAULTS = 20;
+
+const TOO_DEEP = "is nested too deeply";
 
 /** In words of our own: those of the parser quote the text, which may hold what must not be shown. */
 const MEANINGS: Partial<Record<ErrorCode, string>> = {
@@ -16,7 +19,7 @@ const MEANINGS: Partial<Record<ErrorCode, string>> = {
   MULTILINE_IMPLICIT_KEY: "a key and its colon must stand on one line",
   MULTIPLE_DOCS: "a second document begins here; keep one",
   NON_STRING_KEY: "a key must be plain text",
-  RESOURCE_EXHAUSTION: "is nested too deeply",
+  RESOURCE_EXHAUSTION: TOO_DEEP,
   TAB_AS_INDENT: "a tab is used to indent; use blanks",
   TAG_RESOLVE_FAILED: "tags are not known here; take this one away",
 };
@@ -31,6 +34,14 @@ export function parseStrictYaml(
   text: string,
 ): { value: unknown } | { faults: readonly string[] } {
   const lines = new LineCounter();
+  const deep = tooDeepAt(text);
+  if (deep !== null) {
+    const line = text.slice(0, deep).split("\n").length;
+    const column = deep - text.lastIndexOf("\n", deep);
+    return {
+      faults: [`line ${line}, column ${column}: ${TOO_DEEP}`],
+    };
+  }
   const document = parseDocument(text, {
     version: "1.2",
     schema: "core",

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { ROOT } from "../support/project.ts";
@@ -9,7 +9,9 @@ import { FAULT_CODES } from "../../src/audit/verify/fault.ts";
 import { CHECKS } from "../../src/doctor/check-result.ts";
 import { PROBLEMS } from "../../src/errors.ts";
 import { SCHEME_NAMES, SCHEMES } from "../../src/signature/scheme.ts";
-import { SECRET } from "../support/fixtures.ts";
+import { configFiles } from "../support/config-file.ts";
+import { OTHER_SECRET, SECRET } from "../support/fixtures.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
 import { hexhook } from "../support/hexhook.ts";
 
 const read = (file: string): string =>
@@ -240,5 +242,43 @@ describe("the documents", () => {
     expect(what).toBeGreaterThan(0);
     expect(demo).toBeGreaterThan(what);
     expect(tests).toBeGreaterThan(demo);
+  });
+});
+
+describe("the documents on the configuration file", () => {
+  let folder: ReturnType<typeof temporaryFolder>;
+
+  beforeEach(() => {
+    folder = temporaryFolder();
+  });
+
+  const { secretFile, withFile, fileFaults } = configFiles(() => folder.path);
+
+  it.each(["README.md", "docs/destinations.md"])(
+    "give an example of a configuration file that is good: %s",
+    (file) => {
+      const old = JSON.stringify(secretFile(OTHER_SECRET));
+      const example = /```yaml\n(sources:\n.*?)```/s.exec(read(file))?.[1];
+      const { destinations, warnings } = withFile(
+        (example ?? "").replace("/run/secrets/hex-old", old),
+        { BILLING_SECRET: "outbound" },
+      );
+      expect(destinations.map(({ name }) => name)).toEqual(["billing", "ci"]);
+      expect(warnings).toEqual([]);
+    },
+  );
+
+  it("list every key of the file, and no other", () => {
+    const [, sources = "", destinations = ""] = read(
+      "docs/destinations.md",
+    ).split(/^### (?:Sources|Destinations)$/m);
+    const keysOf = (section: string): string[] =>
+      [...section.matchAll(/^\| `(\w+)`/gm)].map(([, key]) => key!).sort();
+    const known = (content: string): string[] =>
+      fileFaults(content)[0]!.split("known are ")[1]!.split(", ").sort();
+    expect(keysOf(sources)).toEqual(known("sources: { hex: { x: 1 } }"));
+    expect(keysOf(destinations.split("###", 1)[0]!)).toEqual(
+      known("destinations: { a: { url: 'http://a/', x: 1 } }"),
+    );
   });
 });

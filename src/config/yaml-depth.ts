@@ -1,0 +1,36 @@
+import { Lexer } from "yaml";
+
+/** More than any configuration needs. */
+const MAX_DEPTH = 64;
+
+/** What the lexer adds to the text: the starts of a document, of a scalar and of flow errors. */
+const MARKS = new Set(["\u0002", "\u001f", "\u0018"]);
+
+/**
+ * Where brackets, or list items on one line, are nested too deeply; null = nowhere. The parser itself recurses, and notices
+ * only that the stack has overflowed: V8 aborts the process when it compiles a regular expression just then.
+ */
+export function tooDeepAt(text: string): number | null {
+  let offset = 0;
+  let brackets = 0;
+  let items = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (MARKS.has(token)) {
+      continue;
+    }
+    if (token === "[" || token === "{") {
+      brackets += 1;
+    } else if (token === "]" || token === "}") {
+      brackets = Math.max(0, brackets - 1);
+    } else if (token === "-" || token === "?") {
+      items += 1;
+    } else if (token.includes("\n")) {
+      items = 0;
+    }
+    if (brackets + items > MAX_DEPTH) {
+      return offset;
+    }
+    offset += token.length;
+  }
+  return null;
+}

@@ -1,0 +1,60 @@
+import { expect } from "@jest/globals";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import {
+  type Config,
+  type Environment,
+  loadConfig,
+} from "../../src/config/load-config.ts";
+import { ConfigError } from "../../src/errors.ts";
+import { SECRET } from "./fixtures.ts";
+
+/** What each fault of a configuration file begins with. */
+export const WHERE = "HEXHOOK_CONFIG: ";
+
+/** What is wrong with an environment, a line each. */
+export function faultsOf(env: Environment): readonly string[] {
+  try {
+    loadConfig(env);
+  } catch (error) {
+    if (error instanceof ConfigError) {
+      return error.faults;
+    }
+    throw error;
+  }
+  return [];
+}
+
+/** Makes files of secrets and configuration files in the folder of the test, and loads them. */
+export function configFiles(folder: () => string) {
+  const write = (name: string, content: string | Buffer): string => {
+    const file = path.join(folder(), name);
+    writeFileSync(file, content);
+    return file;
+  };
+  const configFile = (content: string | Buffer): string =>
+    write("hexhook.yaml", content);
+  const envWith = (
+    content: string | Buffer,
+    env: Environment,
+  ): Environment => ({
+    HEX_SECRET: SECRET,
+    HEXHOOK_CONFIG: configFile(content),
+    ...env,
+  });
+  return {
+    configFile,
+    secretFile: (content: string | Buffer): string => write("secret", content),
+    withFile: (content: string | Buffer, env: Environment = {}): Config =>
+      loadConfig(envWith(content, env)),
+    /** The faults of a file, without what all of them begin with. */
+    fileFaults: (
+      content: string | Buffer,
+      env: Environment = {},
+    ): readonly string[] =>
+      faultsOf(envWith(content, env)).map((fault) => {
+        expect(fault).toMatch(/^HEXHOOK_CONFIG: [\x20-\x7e…]+$/);
+        return fault.slice(WHERE.length);
+      }),
+  };
+}

@@ -1,0 +1,406 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import path from "node:path";
+import { configFiles, faultsOf, WHERE } from "../../support/config-file.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+let folder: ReturnType<typeof temporaryFolder>;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+const { configFile, withFile, fileFaults } = configFiles(() => folder.path);
+
+describe("a configuration file that cannot be used", () => {
+  const EMPTY =
+    "names a file that is empty; write sources: or destinations: into it, or unset HEXHOOK_CONFIG";
+
+  it.each<[string, () => string, string]>([
+    [
+      "is missing",
+      () => path.join(folder.path, "none"),
+      "names a file that cannot be read (ENOENT)",
+    ],
+    ["is a folder", () => folder.path, "names something that is not a file"],
+    [
+      "is huge",
+      () => configFile("#".repeat(1_048_577)),
+      "names a file that is too large (more than 1048576 bytes)",
+    ],
+    [
+      "is not text",
+      () => configFile(Buffer.from([0x61, 0xff])),
+      "names a file that is not UTF-8 text",
+    ],
+    ["is empty", () => configFile(""), EMPTY],
+    ["is comments alone", () => configFile("# nothing\n---\n"), EMPTY],
+    ["is null", () => configFile("~"), EMPTY],
+  ])("because it %s is one fault", (_what, file, fault) => {
+    // Without HEX_SECRET: it may be in the file, and is not asked for as long as that is not known.
+    expect(faultsOf({ HEXHOOK_CONFIG: file() })).toEqual([`${WHERE}${fault}`]);
+  });
+
+  const ONE_OF_EACH = Array.from({ length: 9 }, (_, i) => `k${i}`);
+
+  it.each<[string, string, string[]]>([
+    [
+      "a key twice",
+      "destinations:\n  a: { handler: x }\n  a: { handler: geheim }",
+      ["line 3, column 3: this key is there twice; keep one"],
+    ],
+    [
+      "the key __proto__ twice",
+      "__proto__: {}\n__proto__: {}",
+      ["line 2, column 1: this key is there twice; keep one"],
+    ],
+    [
+      "the same key spelt otherwise",
+      "destinations: {}\n'destinations': {}",
+      ["line 2, column 1: this key is there twice; keep one"],
+    ],
+    [
+      "two documents",
+      "{}\n---\n{}",
+      ["line 2, column 1: a second document begins here; keep one"],
+    ],
+    [
+      "custom tags",
+      "sources: !geheim {}\ndestinations: !!set {}",
+      [
+        "line 1, column 10: tags are not known here; take this one away",
+        "line 2, column 15: tags are not known here; take this one away",
+      ],
+    ],
+    [
+      "another version of YAML",
+      "# no\n%YAML 1.1\n---\nsources: {}",
+      ["line 2, column 1: only YAML 1.2 is read; take this line away"],
+    ],
+    [
+      "keys that are no text",
+      "[geheim]: 1",
+      ["line 1, column 1: a key must be plain text"],
+    ],
+    [
+      "a quote that is not closed",
+      "a:\n  'geheim",
+      ["line 2, column 10: a quote, bracket, comma or blank is missing"],
+    ],
+    [
+      "two colons",
+      "a: geheim: x",
+      ["line 1, column 4: a second colon is here; put quotes around the value"],
+    ],
+    [
+      "tabs",
+      "a:\n\tb: 1",
+      ["line 2, column 1: a tab is used to indent; use blanks"],
+    ],
+    [
+      "a strange escape",
+      'a: "\\q geheim"',
+      [
+        "line 1, column 5: a backslash means something in double quotes; use single ones",
+      ],
+    ],
+    [
+      "an alias of nothing",
+      "destinations: *geheim",
+      ["line 1, column 15: this alias has no anchor before it"],
+    ],
+    [
+      "many aliases",
+      `a: &e 1\nb: [${Array(101).fill("*e").join(", ")}]`,
+      ["line 2, column 405: more than 100 aliases; write the values out"],
+    ],
+    [
+      "aliases of aliases that stand for a billion values",
+      ONE_OF_EACH.map((key, i) =>
+        i === 0
+          ? `${key}: &${key} [x, x, x, x, x, x, x, x, x]`
+          : `${key}: &${key} [${Array(9)
+              .fill(`*k${i - 1}`)
+              .join(", ")}]`,
+      ).join("\n"),
+      ["aliases multiply; write the values out"],
+    ],
+    ["text alone", "geheim", ["must be a map (of sources, destinations)"]],
+    ["a list", "- geheim", ["must be a map (of sources, destinations)"]],
+    [
+      "merge keys",
+      "<<: { sources: {} }",
+      ['"<<": is not known here; known are sources, destinations'],
+    ],
+    [
+      "keys that would break the line",
+      `"a\\nb\\u2028\\e[31m": 1\n? ${"x".repeat(80)}\n: 1`,
+      [
+        '"a\\nb\\u2028\\u001b[31m": is not known here; known are sources, destinations',
+        `"${"x".repeat(64)}…": is not known here; known are sources, destinations`,
+      ],
+    ],
+  ])("because it has %s is told", (_what, content, faults) => {
+    expect(fileFaults(content)).toEqual(faults);
+  });
+
+  it.each([
+    ["deep lists", "[".repeat(200_000)],
+    ["deep maps", "{ a: ".repeat(100_000)],
+    ["deep lists of dashes", "- ".repeat(200_000)],
+    ["nothing but quotes", "'".repeat(100_001)],
+  ])(
+    "because it is %s is told in no more than a few lines",
+    (_what, content) => {
+      const faults = fileFaults(content);
+      expect(faults.length).toBeGreaterThan(0);
+      expect(faults.length).toBeLessThan(22);
+    },
+  );
+
+  it("says where it is nested too deeply", () => {
+    expect(fileFaults(`\na: ${"[".repeat(65)}`)).toEqual([
+      "line 2, column 68: is nested too deeply",
+    ]);
+    const shallow = `a: ${"[".repeat(64)}${"]".repeat(64)}`;
+    expect(fileFaults(shallow).join()).not.toContain("deeply");
+  });
+
+  it.each([
+    ["keys", Array.from({ length: 100_000 }, (_, i) => `k${i}:`).join("\n")],
+    ["values", `destinations: { a: { events: [${"1,".repeat(400_000)}] } }`],
+  ])("because it has very many %s is told in one line", (_what, content) => {
+    expect(fileFaults(content)).toEqual([
+      expect.stringMatching(
+        /^line \d+, column \d+: more than 20000 keys and values; /,
+      ),
+    ]);
+  });
+});
+
+describe("a part of the configuration file", () => {
+  const KNOWN =
+    "is not known here; known are url, handler, events, concurrency, orderBy, secret, allowPrivate";
+  const MAP =
+    "must be a map (of url, handler, events, concurrency, orderBy, secret, allowPrivate)";
+  const NAME = "a name is 1 to 64 of a-z, 0-9 and -, and does not begin with -";
+  const URL_FAULT =
+    "must be an http:// or https:// URL without a user name or password";
+  const PATTERN = "must be an event type, prefix.* or *";
+  const CONCURRENCY = "must be a whole number from 1 to 1000";
+  const POINTER =
+    "must be a JSON pointer such as /data/customer (~ as ~0, / in a name as ~1)";
+  const HANDLER =
+    "must be a key of the handlers module: an event type, prefix.* or *";
+
+  it.each<[string, string, string]>([
+    ["a", "5", `a: ${MAP}`],
+    ["a", "", `a: ${MAP}`],
+    ["a", "[ x ]", `a: ${MAP}`],
+    ["a", "geheim", `a: ${MAP}`],
+    ["a", "{}", "a.url: is missing; a destination has url or handler"],
+    [
+      "a",
+      "{ url: 'http://a/', handler: x }",
+      "a.handler: stands beside url; keep one of them",
+    ],
+    ["a", "{ url: 'http://a/', sekret: geheim }", `a.sekret: ${KNOWN}`],
+    ["a", "{ url: 'http://a/', __proto__: {} }", `a.__proto__: ${KNOWN}`],
+    ["a", "{ url: 'http://a/', constructor: {} }", `a.constructor: ${KNOWN}`],
+    ...["ftp://a/", "geheim", "http://u:geheim@a/", "//a", ""].map(
+      (url): [string, string, string] => [
+        "a",
+        `{ url: '${url}' }`,
+        `a.url: ${URL_FAULT}`,
+      ],
+    ),
+    ...["5", "~", "{ a: b }", "[ 'http://a/' ]"].map(
+      (url): [string, string, string] => [
+        "a",
+        `{ url: ${url} }`,
+        `a.url: ${URL_FAULT}`,
+      ],
+    ),
+    ...["5", "~", "''", "'a*b'", "{}"].map(
+      (handler): [string, string, string] => [
+        "a",
+        `{ handler: ${handler} }`,
+        `a.handler: ${HANDLER}`,
+      ],
+    ),
+    [
+      "a",
+      "{ handler: x, secret: { env: A } }",
+      "a.secret: goes with url alone; take it away",
+    ],
+    [
+      "a",
+      "{ handler: x, allowPrivate: true }",
+      "a.allowPrivate: goes with url alone; take it away",
+    ],
+    ...["0", "1001", "1.5", "'8'", "~", "true", ".inf", ".nan", "[ 8 ]"].map(
+      (concurrency): [string, string, string] => [
+        "a",
+        `{ handler: x, concurrency: ${concurrency} }`,
+        `a.concurrency: ${CONCURRENCY}`,
+      ],
+    ),
+    ...["''", "a", "/a~", "/a~2", "'#/a'", "5", "~", "[ /a ]"].map(
+      (orderBy): [string, string, string] => [
+        "a",
+        `{ handler: x, orderBy: ${orderBy} }`,
+        `a.orderBy: ${POINTER}`,
+      ],
+    ),
+    ...["'true'", "yes", "1", "~"].map((value): [string, string, string] => [
+      "a",
+      `{ url: 'http://a/', allowPrivate: ${value} }`,
+      "a.allowPrivate: must be true or false",
+    ]),
+    ["a", "{ handler: x, events: [] }", "a.events: must not be empty"],
+    ...["'*'", "~", "{ a: b }", "5"].map((events): [string, string, string] => [
+      "a",
+      `{ handler: x, events: ${events} }`,
+      "a.events: must be a list of event types",
+    ]),
+    ...["''", "'**'", "'*.a'", "'a*'", "5", "~", "[ a ]"].map(
+      (event): [string, string, string] => [
+        "a",
+        `{ handler: x, events: [ ok, ${event} ] }`,
+        `a.events[1]: ${PATTERN}`,
+      ],
+    ),
+    [
+      "a",
+      "{ handler: x, events: [ a, b, a ] }",
+      "a.events[2]: is there twice; keep one",
+    ],
+    ["a", "{ handler: x, events: &e [ *e ] }", `a.events[0]: ${PATTERN}`],
+    ["A", "{ handler: x }", `A: ${NAME}`],
+    ["-a", "{ handler: x }", `-a: ${NAME}`],
+    ["a_b", "{ handler: x }", `a_b: ${NAME}`],
+    ["a.b", "{ handler: x }", `"a.b": ${NAME}`],
+    ["''", "{ handler: x }", `"": ${NAME}`],
+    ["'handler:*'", "{ handler: x }", `"handler:*": ${NAME}`],
+    ["__proto__", "{ handler: x }", `__proto__: ${NAME}`],
+    ["ä", "{ handler: x }", `"\\u00e4": ${NAME}`],
+    ["a".repeat(65), "{ handler: x }", `"${"a".repeat(64)}…": ${NAME}`],
+  ])("destinations: { %s: %s } is told: %s", (name, value, fault) => {
+    expect(fileFaults(`destinations: { ${name}: ${value} }`)).toEqual([
+      `destinations.${fault}`,
+    ]);
+  });
+
+  it.each([
+    ["destinations:", "destinations: must be a map of names"],
+    ["destinations: [ a ]", "destinations: must be a map of names"],
+    ["sources: hex", "sources: must be a map (of hex)"],
+    ["sources: ~", "sources: must be a map (of hex)"],
+    [
+      "destination: {}",
+      "destination: is not known here; known are sources, destinations",
+    ],
+    [
+      "sources: { github: {} }",
+      "sources.github: is no source that this version knows; there is hex alone",
+    ],
+    [
+      "sources: { constructor: {} }",
+      "sources.constructor: is no source that this version knows; there is hex alone",
+    ],
+    [
+      "sources: { __proto__: {} }",
+      "sources.__proto__: is no source that this version knows; there is hex alone",
+    ],
+  ])("%s is told: %s", (content, fault) => {
+    expect(fileFaults(content)).toEqual([fault]);
+  });
+
+  const LIST = "must be the name of a destination of this file";
+
+  it.each([
+    ["5", "hex: must be a map (of scheme, secrets, onReplay, destinations)"],
+    ["", "hex: must be a map (of scheme, secrets, onReplay, destinations)"],
+    [
+      "{ secret: { env: A } }",
+      "hex.secret: is not known here; known are scheme, secrets, onReplay, destinations",
+    ],
+    ["{ scheme: auto }", "hex.scheme: must be one of hex, hex-body"],
+    ["{ scheme: __proto__ }", "hex.scheme: must be one of hex, hex-body"],
+    ["{ scheme: ~ }", "hex.scheme: must be one of hex, hex-body"],
+    ["{ onReplay: 200 }", "hex.onReplay: must be one of reject, acknowledge"],
+    [
+      "{ destinations: a }",
+      "hex.destinations: must be a list of names of destinations",
+    ],
+    ["{ destinations: [ b ] }", `hex.destinations[0]: ${LIST} (a, 1)`],
+    ["{ destinations: [ 1 ] }", `hex.destinations[0]: ${LIST} (a, 1)`],
+    ["{ destinations: [ ~ ] }", `hex.destinations[0]: ${LIST} (a, 1)`],
+    [
+      "{ destinations: [ constructor ] }",
+      `hex.destinations[0]: ${LIST} (a, 1)`,
+    ],
+    [
+      "{ destinations: [ a, '1', a ] }",
+      "hex.destinations[2]: is there twice; keep one",
+    ],
+    ["{ secrets: [] }", "hex.secrets: must not be empty"],
+  ])("sources: { hex: %s } is told: %s", (value, fault) => {
+    expect(
+      fileFaults(
+        `sources: { hex: ${value} }\ndestinations: { a: { handler: x }, 1: { handler: x } }`,
+      ),
+    ).toEqual([`sources.${fault}`]);
+  });
+
+  it("names a few of the destinations that there are, or says that there is none", () => {
+    const names = Array.from({ length: 11 }, (_, i) => `d${i}`);
+    const list = "sources: { hex: { destinations: [ x ] } }\n";
+    expect(fileFaults(list)).toEqual([
+      `sources.hex.destinations[0]: ${LIST} (it has none)`,
+    ]);
+    const entries = names.map((name) => `${name}: { handler: x }`).join(", ");
+    expect(fileFaults(`${list}destinations: { ${entries} }`)).toEqual([
+      `sources.hex.destinations[0]: ${LIST} (${names.slice(0, 10).join(", ")}, …)`,
+    ]);
+  });
+
+  it("has the name of what FORWARD_URL makes only where that is not set", () => {
+    const content = "destinations: { forward: { handler: x } }";
+    expect(withFile(content).destinations).toHaveLength(1);
+    expect(fileFaults(content, { FORWARD_URL: "http://a/" })).toEqual([
+      "destinations.forward: is the name of what FORWARD_URL makes; rename this one, or unset FORWARD_URL",
+    ]);
+  });
+
+  it("that is wrong does not hide the others, nor the faults of variables", () => {
+    expect(
+      faultsOf({
+        HEXHOOK_CONFIG: configFile(`
+sources: { hex: { scheme: auto, destinations: [ b ] }, stripe: {} }
+destinations:
+  a: { url: x, events: [ '', a, a ], concurrency: 0, secret: { env: A_SECRET } }
+  B: { handler: 5, secret: x }
+extra: 1
+`),
+        PORT: "x",
+        ADMIN_TOKEN: "changeme",
+      }),
+    ).toEqual([
+      "PORT: must be a whole number from 0 to 65535",
+      "ADMIN_TOKEN: is a placeholder; `hexhook secrets generate` makes one",
+      `${WHERE}sources.stripe: is no source that this version knows; there is hex alone`,
+      `${WHERE}extra: is not known here; known are sources, destinations`,
+      `${WHERE}sources.hex.scheme: must be one of hex, hex-body`,
+      `${WHERE}sources.hex.destinations[0]: ${LIST} (a)`,
+      `${WHERE}destinations.a.url: ${URL_FAULT}`,
+      `${WHERE}destinations.a.events[0]: ${PATTERN}`,
+      `${WHERE}destinations.a.events[2]: is there twice; keep one`,
+      `${WHERE}destinations.a.concurrency: ${CONCURRENCY}`,
+      `${WHERE}destinations.a.secret: A_SECRET is not set`,
+      `${WHERE}destinations.B: ${NAME}`,
+      `${WHERE}destinations.B.handler: ${HANDLER}`,
+      `${WHERE}destinations.B.secret: goes with url alone; take it away`,
+      "HEX_SECRET: must be set (or HEX_SECRET_FILE, the path of a file)",
+    ]);
+  });
+});

@@ -1,0 +1,456 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import {
+  type Environment,
+  loadConfig,
+  loadSources,
+} from "../../../src/config/load-config.ts";
+import { keyIdOf } from "../../../src/domain/key-id.ts";
+import { ConfigError } from "../../../src/errors.ts";
+import { configFiles, WHERE } from "../../support/config-file.ts";
+import { OTHER_SECRET, SECRET } from "../../support/fixtures.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+const NOT_HERE = "a secret does not belong into this file";
+const REFERENCE = `must be { env: NAME } or { file: PATH }; ${NOT_HERE}`;
+const DATED_REFERENCE = `must be { env: NAME } or { file: PATH }, with createdAt and expiresAt at most; ${NOT_HERE}`;
+const THIRD_SECRET = "a-third-signing-secret-0123456789abcd";
+
+let folder: ReturnType<typeof temporaryFolder>;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+const { configFile, secretFile, withFile, fileFaults } = configFiles(
+  () => folder.path,
+);
+
+describe("the configuration file", () => {
+  it("gives destinations in its order, with their defaults, frozen", () => {
+    const { destinations, handlers, sources, warnings } = withFile(
+      `
+destinations:
+  "2": { url: "https://Billing.internal", events: [ "invoice.*", "ping" ], secret: { env: BILLING_SECRET }, concurrency: 1, orderBy: /data/customer, allowPrivate: false }
+  "1": { url: "http://127.0.0.1:8080/x" }
+  ci: { handler: "ci.*", concurrency: 1000, orderBy: "/a~1b/~0" }
+  constructor: { handler: "*" }
+`,
+      { BILLING_SECRET: "outbound" },
+    );
+    expect(destinations).toEqual([
+      {
+        kind: "http",
+        name: "2",
+        sources: ["hex"],
+        events: ["invoice.*", "ping"],
+        orderBy: "/data/customer",
+        url: "https://billing.internal/",
+        secret: "outbound",
+        concurrency: 1,
+        allowPrivate: false,
+      },
+      {
+        kind: "http",
+        name: "1",
+        sources: ["hex"],
+        events: ["*"],
+        orderBy: null,
+        url: "http://127.0.0.1:8080/x",
+        secret: null,
+        concurrency: 8,
+        allowPrivate: true,
+      },
+      {
+        kind: "handler",
+        name: "ci",
+        sources: ["hex"],
+        events: ["*"],
+        orderBy: "/a~1b/~0",
+        handler: "ci.*",
+        concurrency: 1000,
+      },
+      {
+        kind: "handler",
+        name: "constructor",
+        sources: ["hex"],
+        events: ["*"],
+        orderBy: null,
+        handler: "*",
+        concurrency: 64,
+      },
+    ]);
+    expect(handlers).toEqual({ file: null, sources: ["hex"] });
+    expect(sources[0]).toMatchObject({ scheme: "hex", onReplay: "reject" });
+    expect(warnings).toEqual([]);
+    for (const part of [
+      destinations,
+      handlers,
+      ...destinations,
+      ...destinations.map(({ events }) => events),
+    ]) {
+      expect(Object.isFrozen(part)).toBe(true);
+    }
+  });
+
+  it.each([
+    ["an empty map", "{}"],
+    ["maps without entries", "sources: {}\ndestinations: {}"],
+    ["a source without keys", "sources: { hex: {} }"],
+    ["a byte order mark and Windows' line ends", "\ufeffsources: {}\r\n"],
+    ["a standard tag", "sources: !!map {}"],
+  ])("may be %s, and changes nothing then", (_what, content) => {
+    const { settings } = withFile(content);
+    expect({ ...withFile(content), settings }).toEqual({
+      ...loadConfig({ HEX_SECRET: SECRET }),
+      settings,
+    });
+  });
+
+  it("says of the source what the environment left open", () => {
+    const { sources, warnings } = withFile(
+      `
+sources:
+  hex:
+    scheme: hex-body
+    onReplay: acknowledge
+    secrets:
+      - { env: HEX_NEXT, createdAt: 2026-11-01 }
+      - { file: ${JSON.stringify(secretFile(`${OTHER_SECRET}\n`))}, createdAt: 2026-10-01, expiresAt: 2026-12-01T12:00:00Z }
+`,
+      { HEX_SECRET: undefined, HEX_NEXT: THIRD_SECRET },
+    );
+    expect(sources).toEqual([
+      {
+        name: "hex",
+        scheme: "hex-body",
+        onReplay: "acknowledge",
+        secrets: [
+          {
+            name: "secrets[0]",
+            keyId: keyIdOf(THIRD_SECRET),
+            key: Buffer.from(THIRD_SECRET),
+            createdAt: Date.UTC(2026, 10, 1),
+            expiresAt: null,
+          },
+          {
+            name: "secrets[1]",
+            createdAt: Date.UTC(2026, 9, 1),
+            keyId: keyIdOf(OTHER_SECRET),
+            key: Buffer.from(OTHER_SECRET),
+            expiresAt: Date.UTC(2026, 11, 1, 12),
+          },
+        ],
+      },
+    ]);
+    expect(warnings).toEqual([]);
+  });
+
+  it("falls back on the variables of the source where it says nothing", () => {
+    const { sources } = withFile(
+      "sources: { hex: { onReplay: acknowledge } }",
+      {
+        HEX_SECRET_PREVIOUS: OTHER_SECRET,
+        HEX_SIGNATURE_SCHEME: "hex-body",
+      },
+    );
+    expect(sources).toMatchObject([
+      {
+        scheme: "hex-body",
+        onReplay: "acknowledge",
+        secrets: [
+          { keyId: keyIdOf(SECRET) },
+          { keyId: keyIdOf(OTHER_SECRET), expiresAt: null },
+        ],
+      },
+    ]);
+  });
+
+  it("is honoured by what signs and verifies by hand, whatever its destinations are like", () => {
+    const HEXHOOK_CONFIG = configFile(`
+sources: { hex: { scheme: hex-body, secrets: [ { env: HEX_NEXT } ], destinations: [ a ] } }
+destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
+`);
+    expect(
+      loadSources({ HEXHOOK_CONFIG, HEX_NEXT: THIRD_SECRET }),
+    ).toMatchObject([
+      {
+        scheme: "hex-body",
+        secrets: [{ keyId: keyIdOf(THIRD_SECRET) }],
+      },
+    ]);
+    expect(() => loadSources({ HEXHOOK_CONFIG })).toThrow(
+      new ConfigError([`${WHERE}sources.hex.secrets[0]: HEX_NEXT is not set`]),
+    );
+  });
+
+  describe("says where events go:", () => {
+    const destinations =
+      'destinations: { a: { url: "http://a/" }, b: { handler: "*" } }';
+
+    it.each<[string, string, Environment, object]>([
+      [
+        "without a list, to all",
+        destinations,
+        {},
+        { a: ["hex"], b: ["hex"], handlers: ["hex"] },
+      ],
+      [
+        "without a list of the source, to all",
+        `sources: { hex: {} }\n${destinations}`,
+        {},
+        { a: ["hex"], b: ["hex"], handlers: ["hex"] },
+      ],
+      [
+        "by a list, to those alone",
+        `sources: { hex: { destinations: [ b ] } }\n${destinations}`,
+        {},
+        { a: [], b: ["hex"], handlers: [] },
+      ],
+      [
+        "by an empty list, to nobody",
+        `sources: { hex: { destinations: [] } }\n${destinations}`,
+        {},
+        { a: [], b: [], handlers: [] },
+      ],
+      [
+        "by a list, and to what the environment names in any case",
+        `sources: { hex: { destinations: [ a ] } }\n${destinations}`,
+        { HANDLERS: "h.mjs", FORWARD_URL: "http://f/" },
+        { a: ["hex"], b: [], forward: ["hex"], handlers: ["hex"] },
+      ],
+    ])("%s", (_what, content, env, expected) => {
+      const config = withFile(content, env);
+      expect({
+        ...Object.fromEntries(
+          config.destinations.map(({ name, sources }) => [name, sources]),
+        ),
+        handlers: config.handlers.sources,
+      }).toEqual(expected);
+      expect(config.warnings).toEqual(
+        config.destinations
+          .filter(({ sources }) => sources.length === 0)
+          .map(
+            ({ name }) =>
+              `${WHERE}destinations.${name}: no source lists it; nothing is brought there`,
+          ),
+      );
+    });
+  });
+
+  it("warns of what it makes useless, and not of what it refers to", () => {
+    const { warnings } = withFile(
+      `
+sources: { hex: { scheme: hex, secrets: [ { env: HEX_NEXT }, { env: HEX_SECRET_PREVIOUS } ] } }
+destinations: { a: { url: "http://a/", secret: { env: HEXHOOK_A_SECRET } } }
+`,
+      {
+        // Not even looked at.
+        HEX_SECRET: "changeme",
+        HEX_SECRET_PREVIOUS: OTHER_SECRET,
+        HEX_SECRET_PREVIOUS_EXPIRES_AT: "someday",
+        HEX_SIGNATURE_SCHEME: "hex-body",
+        HEX_NEXT_FILE: secretFile(THIRD_SECRET),
+        HEXHOOK_A_SECRET: "outbound",
+        HEX_SERCET: "x",
+      },
+    );
+    const without =
+      "is set, but HEXHOOK_CONFIG gives the secrets of hex without it; ignored";
+    expect(warnings).toEqual([
+      `HEX_SECRET: ${without}`,
+      `HEX_SECRET_PREVIOUS_EXPIRES_AT: ${without}`,
+      "HEX_SIGNATURE_SCHEME: is set, but HEXHOOK_CONFIG says another scheme; ignored",
+      `${WHERE}sources.hex.secrets[1]: is accepted without end; give it expiresAt`,
+      "HEX_SERCET: this version knows no such variable; ignored",
+    ]);
+  });
+
+  it("takes a secret that it refers to from NAME_FILE, too", () => {
+    const { destinations } = withFile(
+      'destinations: { a: { url: "http://a/", secret: { env: A_SECRET } } }',
+      { A_SECRET_FILE: secretFile("from-a-file\n") },
+    );
+    expect(destinations).toMatchObject([{ secret: "from-a-file" }]);
+  });
+
+  it("may repeat itself by a few aliases", () => {
+    const { destinations } = withFile(
+      'destinations: { a: { url: "http://a/", events: &e [ "a.*" ] }, b: { handler: "*", events: *e } }',
+    );
+    expect(destinations.map(({ events }) => events)).toEqual([
+      ["a.*"],
+      ["a.*"],
+    ]);
+  });
+});
+
+describe("a secret that the configuration file refers to", () => {
+  const VARIABLE = `must be the name of a variable in capitals, such as BILLING_SECRET; ${NOT_HERE}`;
+  /** What no fault may repeat, wherever it stands. */
+  const LITERAL = "geheim-geheim-geheim-0123456789abcdef";
+
+  const destination = (reference: string): string =>
+    `destinations: { a: { url: "http://a/", secret: ${reference} } }`;
+  const source = (...references: string[]): string =>
+    `sources: { hex: { secrets: [ ${references.join(", ")} ] } }`;
+
+  it.each([
+    [LITERAL, "", REFERENCE],
+    [`whsec_${LITERAL}`, "", REFERENCE],
+    ["5", "", REFERENCE],
+    ["~", "", REFERENCE],
+    ["", "", REFERENCE],
+    [`[ ${LITERAL} ]`, "", REFERENCE],
+    [`{ ${LITERAL} }`, "", REFERENCE],
+    [`{ env: A, ${LITERAL}: x }`, "", REFERENCE],
+    [`{ value: ${LITERAL} }`, "", REFERENCE],
+    ["{ __proto__: { env: A } }", "", REFERENCE],
+    ["{}", "", "must have env or file, one of the two"],
+    ["{ env: A, file: b }", "", "must have env or file, one of the two"],
+    [`{ env: ${LITERAL} }`, ".env", VARIABLE],
+    ["{ env: lower_case }", ".env", VARIABLE],
+    ["{ env: __proto__ }", ".env", VARIABLE],
+    ["{ env: constructor }", ".env", VARIABLE],
+    ["{ env: '' }", ".env", VARIABLE],
+    ["{ env: 5 }", ".env", VARIABLE],
+    ["{ env: ~ }", ".env", VARIABLE],
+    ["{ env: { a: b } }", ".env", VARIABLE],
+    [
+      "{ env: A_SECRET_FILE }",
+      ".env",
+      "must be NAME without _FILE; NAME_FILE is looked for too",
+    ],
+    ["{ env: NOT_SET }", "", "NOT_SET is not set"],
+    ["{ env: SECRET }", "", "SECRET is not set"],
+    ["{ env: EMPTY_ONE }", "", "EMPTY_ONE is not set"],
+    // It could be a key in base32.
+    [
+      "{ env: GEHEIM7GEHEIM2GEHEIM }",
+      "",
+      "the variable that env names is not set",
+    ],
+    ["{ env: BOTH }", "", "BOTH is set, and so is BOTH_FILE; keep one of them"],
+    [
+      "{ env: LOST }",
+      "",
+      "LOST_FILE names a file that cannot be read (ENOENT)",
+    ],
+    [
+      "{ env: PLACEHOLDER }",
+      "",
+      "PLACEHOLDER is a placeholder; `hexhook secrets generate` makes one",
+    ],
+    [
+      `{ file: ${LITERAL} }`,
+      ".file",
+      "names a file that cannot be read (ENOENT)",
+    ],
+    ["{ file: / }", ".file", "names something that is not a file"],
+    ["{ file: '' }", ".file", "must be the path of a file"],
+    ["{ file: 5 }", ".file", "must be the path of a file"],
+    ["{ file: ~ }", ".file", "must be the path of a file"],
+  ])("as %s is told at the place%s: %s", (reference, below, fault) => {
+    const env = {
+      EMPTY_ONE: "",
+      BOTH: LITERAL,
+      BOTH_FILE: "/geheim",
+      LOST_FILE: "/geheim/geheim",
+      PLACEHOLDER: "changeme",
+    };
+    const faults = fileFaults(destination(reference), env);
+    expect(faults).toEqual([`destinations.a.secret${below}: ${fault}`]);
+    expect(faults.join("")).not.toMatch(/geheim/i);
+    const listed = reference === "" ? "''" : reference;
+    expect(fileFaults(source(listed), env)).toEqual([
+      `sources.hex.secrets[0]${below}: ${fault === REFERENCE ? DATED_REFERENCE : fault}`,
+    ]);
+  });
+
+  it("has dates in the source alone", () => {
+    expect(
+      fileFaults(destination("{ env: HEX_SECRET, expiresAt: 2026-12-01 }")),
+    ).toEqual([`destinations.a.secret: ${REFERENCE}`]);
+  });
+
+  it("must be of the kind that its place asks for", () => {
+    const env = { SHORT_ONE: "short", BROKEN_ONE: "whsec_***" };
+    expect(withFile(destination("{ env: SHORT_ONE }"), env).warnings).toEqual(
+      [],
+    );
+    expect(fileFaults(source("{ env: SHORT_ONE }"), env)).toEqual([
+      "sources.hex.secrets[0]: SHORT_ONE is shorter than 24 bytes; `hexhook secrets generate` makes one",
+    ]);
+    expect(fileFaults(destination("{ env: BROKEN_ONE }"), env)).toEqual([
+      "destinations.a.secret: BROKEN_ONE must be base64 behind whsec_",
+    ]);
+    const file = JSON.stringify(secretFile("short"));
+    expect(fileFaults(source(`{ file: ${file} }`))).toEqual([
+      "sources.hex.secrets[0].file: is shorter than 24 bytes; `hexhook secrets generate` makes one",
+    ]);
+  });
+
+  it.each([LITERAL, `{ env: ${LITERAL} }`, "HEX_SECRET", "~", ""])(
+    "stands in a list: %j instead is told",
+    (value) => {
+      expect(fileFaults(`sources: { hex: { secrets: ${value} } }`)).toEqual([
+        `sources.hex.secrets: must be a list of { env: NAME } or { file: PATH }; ${NOT_HERE}`,
+      ]);
+    },
+  );
+
+  const DATE = "must be an ISO date such as 2026-11-30 or 2026-11-30T18:00:00Z";
+
+  it.each([
+    ["createdAt: tomorrow", `createdAt: ${DATE}`],
+    ["createdAt: 5", `createdAt: ${DATE}`],
+    ["expiresAt: ~", `expiresAt: ${DATE}`],
+    ["expiresAt: 2026-13-01", `expiresAt: ${DATE}`],
+    [
+      "createdAt: 2026-12-01, expiresAt: 2026-12-01",
+      "expiresAt: must be later than createdAt",
+    ],
+  ])("with %s is told", (dates, fault) => {
+    expect(
+      fileFaults(source("{ env: HEX_SECRET }", `{ env: HEX_OLD, ${dates} }`), {
+        HEX_OLD: OTHER_SECRET,
+      }),
+    ).toEqual([`sources.hex.secrets[1].${fault}`]);
+  });
+
+  it("has no end where it is the one in force", () => {
+    expect(
+      fileFaults(source("{ env: HEX_SECRET, expiresAt: 2026-12-01 }")),
+    ).toEqual([
+      "sources.hex.secrets[0].expiresAt: the first secret is the one in force and has no end; put the new one before it",
+    ]);
+  });
+
+  it("is there once, and is not a destination's secret too", () => {
+    const encoded = Buffer.from(OTHER_SECRET).toString("base64");
+    const repeated = "a rotation needs a new one";
+    const shared = "is a signing secret of hex too; give each its own";
+    expect(
+      fileFaults(
+        `
+${source("{ env: HEX_SECRET }", "{ env: HEX_OLD }", "{ env: HEX_AGAIN }", "{ env: HEX_OLD }")}
+destinations:
+  a: { url: "http://a/", secret: { env: HEX_SECRET } }
+  b: { url: "http://b/", secret: { env: ENCODED } }
+  c: { url: "http://c/", secret: { env: OWN } }
+  d: { url: "http://d/", secret: { env: OWN } }
+`,
+        {
+          HEX_OLD: OTHER_SECRET,
+          HEX_AGAIN: SECRET,
+          ENCODED: `whsec_${encoded}`,
+          OWN: THIRD_SECRET,
+        },
+      ),
+    ).toEqual([
+      `sources.hex.secrets[2]: is the same as secrets[0]; ${repeated}`,
+      `sources.hex.secrets[3]: is the same as secrets[1]; ${repeated}`,
+      `destinations.a.secret: ${shared}`,
+      `destinations.b.secret: ${shared}`,
+    ]);
+  });
+});
