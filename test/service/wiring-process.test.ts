@@ -1,0 +1,228 @@
+import { describe, expect, it } from "@jest/globals";
+import { writeFileSync } from "node:fs";
+import type { ServerResponse } from "node:http";
+import { connect } from "node:net";
+import path from "node:path";
+import { reply, startDestination } from "../support/destinations.ts";
+import { eventually } from "../support/eventually.ts";
+import { eventBody, signed } from "../support/fixtures.ts";
+import { freePort, serve } from "../support/processes.ts";
+import { readTrail } from "../support/read-trail.ts";
+import { openFile } from "../support/store-file.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+/* What `hexhook serve` gives the service of the machine and of its configuration, seen from outside of the process. */
+
+type Serving = Awaited<ReturnType<typeof serve>>;
+
+const HOUR_MS = 3_600_000;
+
+function rows<T>(folder: string, sql: string): T[] {
+  const db = openFile(path.join(folder, "hexhook.db"), { readOnly: true });
+  try {
+    return db.prepare<[], T>(sql).all();
+  } finally {
+    db.close();
+  }
+}
+
+function noHandlers(folder: string): string {
+  writeFileSync(path.join(folder, "none.mjs"), "export default {};\n");
+  return "none.mjs";
+}
+
+async function deliver(serving: Serving, id: string): Promise<void> {
+  const body = eventBody(id);
+  expect((await serving.post(body, signed(body))).status).toBe(200);
+}
+
+const isRefused = async (port: number): Promise<boolean> => {
+  const socket = connect(port, "127.0.0.1");
+  const refused = await new Promise<boolean>((resolve) => {
+    socket.on("error", () => {
+      resolve(true);
+    });
+    socket.on("connect", () => {
+      resolve(false);
+    });
+  });
+  socket.destroy();
+  return refused;
+};
+
+describe("the randomness of a process", () => {
+  it("spreads retries over ±20 % of the wait, and gives every process and attempt ids of its own", async () => {
+    const folder = temporaryFolder().path;
+    // An answer that says nothing of the destination, so that its breaker stays closed.
+    const destination = await startDestination(reply(422));
+    const env = {
+      FORWARD_URL: destination.url,
+      HANDLERS: noHandlers(folder),
+      RETRY_SCHEDULE: "1h",
+    };
+    const first = await serve(folder, env);
+    const many = 24;
+    for (let n = 0; n < many; n += 1) {
+      await deliver(first, `evt_${n}`);
+    }
+    await eventually(
+      () => rows(folder, "SELECT 1 FROM attempt WHERE ok = 0").length === many,
+    );
+    const waits = rows<{ wait: number }>(
+      folder,
+      "SELECT due_at - ended_at AS wait FROM delivery JOIN attempt ON delivery_id = id WHERE state = 'pending'",
+    ).map(({ wait }) => wait / HOUR_MS);
+    expect(waits).toHaveLength(many);
+    const [least, most] = [Math.min(...waits), Math.max(...waits)];
+    expect(least).toBeGreaterThanOrEqual(0.8);
+    expect(most).toBeLessThanOrEqual(1.2);
+    // By chance all are within a quarter of the range once in 10^12 runs.
+    expect(most - least).toBeGreaterThan(0.1);
+    await first.stop();
+
+    const second = await serve(folder, env);
+    await deliver(second, "evt_of_another_process");
+    await eventually(() => destination.attempts.length === many + 1);
+    await second.stop();
+
+    const entries = await readTrail(path.join(folder, "hexhook.db"));
+    const writers = new Set(entries.map(({ chain }) => chain.writer));
+    expect(writers.size).toBe(2);
+    for (const writer of writers) {
+      expect(writer).toMatch(/^[0-9a-f]{16}$/);
+    }
+    const accepted = entries.filter(
+      ({ action }) => action === "webhook.accepted",
+    );
+    const requestIds = accepted.map(({ metadata }) => metadata["requestId"]);
+    expect(new Set(requestIds).size).toBe(many + 1);
+    const boots = requestIds.map((id) => String(id).split("-")[0]);
+    expect(new Set(boots).size).toBe(2);
+    const spans = destination.attempts.map(({ headers }) =>
+      String(headers["traceparent"]).slice(36, 52),
+    );
+    expect(new Set(spans).size).toBe(many + 1);
+  });
+});
+
+describe("LOG_LEVEL", () => {
+  it("decides what is written to stderr", async () => {
+    const messages = async (level: string): Promise<string[]> => {
+      const folder = temporaryFolder().path;
+      const serving = await serve(folder, { LOG_LEVEL: level });
+      await deliver(serving, "evt_1");
+      expect(await serving.stop()).toEqual({ code: 0, signal: null });
+      expect(serving.stdout()).toContain("webhook.accepted");
+      return serving
+        .stderr()
+        .split("\n")
+        .filter((line) => line !== "")
+        .map((line) => (JSON.parse(line) as { level: string }).level);
+    };
+    const [error, debug] = await Promise.all(["error", "debug"].map(messages));
+    expect(error).toEqual([]);
+    expect(debug).toContain("debug");
+  });
+});
+
+describe("an exception that no code catches", () => {
+  it.each([
+    [
+      "is thrown",
+      'setImmediate(() => { throw new Error("no code catches this"); })',
+      "uncaught exception",
+    ],
+    [
+      "is a rejection",
+      'Promise.reject(new Error("no code catches this"))',
+      "unhandled rejection",
+    ],
+  ])(
+    "ends serve with 70 and is logged, and nothing is lost: it %s",
+    async (_what, statement, cause) => {
+      const folder = temporaryFolder().path;
+      writeFileSync(
+        path.join(folder, "handlers.mjs"),
+        `export default { "*": async () => { ${statement}; await new Promise(() => undefined); } };`,
+      );
+      const serving = await serve(folder, { HANDLERS: "handlers.mjs" });
+      const body = eventBody("evt_1");
+      // The process may end before the response is read.
+      await serving.post(body, signed(body)).catch(() => undefined);
+      expect(await serving.exited).toEqual({ code: 70, signal: null });
+      const fatal = serving
+        .stderr()
+        .split("\n")
+        .filter((line) => line.includes('"level":"fatal"'));
+      expect(fatal).toHaveLength(1);
+      expect(fatal[0]).toContain(cause);
+      expect(fatal[0]).toContain("no code catches this");
+      expect(rows(folder, "SELECT state, leased FROM delivery")).toEqual([
+        { state: "pending", leased: 1 },
+      ]);
+    },
+  );
+});
+
+describe("SIGTERM while an attempt is in flight", () => {
+  async function startWithAttempt(env: Record<string, string>) {
+    const folder = temporaryFolder().path;
+    const held: ServerResponse[] = [];
+    const destination = await startDestination((res) => {
+      held.push(res);
+    });
+    const adminPort = await freePort();
+    const serving = await serve(folder, {
+      ADMIN_PORT: String(adminPort),
+      FORWARD_URL: destination.url,
+      HANDLERS: noHandlers(folder),
+      ATTEMPT_TIMEOUT: "1h",
+      ...env,
+    });
+    await deliver(serving, "evt_1");
+    const response = await eventually(() => held[0]);
+    serving.child.kill("SIGTERM");
+    // The management listener closes last, and then the attempts are waited for.
+    await eventually(() => isRefused(adminPort));
+    return { folder, serving, response };
+  }
+
+  it("waits for its end, which counts", async () => {
+    const { folder, serving, response } = await startWithAttempt({
+      SHUTDOWN_SECONDS: "600",
+    });
+    response.writeHead(200).end();
+    expect(await serving.exited).toEqual({ code: 0, signal: null });
+    expect(
+      rows(folder, "SELECT state, attempt, leased, uncounted FROM delivery"),
+    ).toEqual([{ state: "succeeded", attempt: 1, leased: 0, uncounted: 0 }]);
+    const entries = await readTrail(path.join(folder, "hexhook.db"));
+    expect(entries.map(({ action }) => action).slice(-3)).toEqual([
+      "delivery.succeeded",
+      "server.stopped",
+      "audit.checkpoint",
+    ]);
+  });
+
+  it("releases it when the time is up, uncounted and due at once", async () => {
+    const { folder, serving } = await startWithAttempt({
+      SHUTDOWN_SECONDS: "1",
+    });
+    expect(await serving.exited).toEqual({ code: 0, signal: null });
+    const [delivery] = rows<{ due_at: number }>(
+      folder,
+      "SELECT state, attempt, leased, uncounted, crashes, due_at FROM delivery",
+    );
+    expect(delivery).toMatchObject({
+      state: "pending",
+      attempt: 1,
+      leased: 0,
+      uncounted: 1,
+      crashes: 0,
+    });
+    expect(delivery?.due_at).toBeLessThanOrEqual(Date.now());
+    expect(rows(folder, "SELECT ok, reason FROM attempt")).toEqual([
+      { ok: 0, reason: "released" },
+    ]);
+  });
+});
