@@ -28,10 +28,11 @@ import {
   signed,
 } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
+import { startHexApi } from "../support/hex-api.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { hexhook } from "../support/hexhook.ts";
-import { CLI, environment, serve } from "../support/processes.ts";
+import { CLI, environment, freePort, serve } from "../support/processes.ts";
 
 const THIRD_SECRET = "third-signing-secret-0123456789abcdef";
 
@@ -281,15 +282,42 @@ describe("SIGHUP", () => {
       "a".repeat(20) + "1234",
       "b".repeat(20) + "5678",
     ];
+    const api = await startHexApi();
     const { given } = await start({
       HEX_SECRET: SECRET,
-      ADMIN_PORT: "0",
+      ADMIN_PORT: String(await freePort()),
       ADMIN_TOKEN: oldToken,
+      HEX_API_URL: api.url,
       HEX_READ_KEY: "read-key-0123456789",
+      HANDLERS: write(
+        "reads.mjs",
+        `export default { "*": async (_event, { hex }) => { await hex.reader.health(); } };`,
+      ),
     });
+    const statusWith = async (token: string): Promise<number> => {
+      const response = await fetch(
+        `http://127.0.0.1:${service!.adminPort}/api/events`,
+        { headers: { authorization: `Bearer ${token}` } },
+      );
+      await response.text();
+      return response.status;
+    };
+    /** The key of the next call. */
+    const keyInUse = async (): Promise<string | undefined> => {
+      const before = api.calls.length;
+      expect(await statusUnder(SECRET)).toBe(200);
+      await eventually(() => api.calls.length > before);
+      return api.calls.at(-1)?.key;
+    };
+    expect(await statusWith(oldToken)).toBe(200);
+    expect(await statusWith(newToken)).toBe(401);
+    expect(await keyInUse()).toBe("Bearer read-key-0123456789");
     given["ADMIN_TOKEN"] = newToken;
     given["HEX_READ_KEY"] = "read-key-9876543210";
     await service!.reload();
+    expect(await statusWith(newToken)).toBe(200);
+    expect(await statusWith(oldToken)).toBe(401);
+    expect(await keyInUse()).toBe("Bearer read-key-9876543210");
     const told = (await reloads()).map(({ metadata }) => metadata);
     expect(told).toContainEqual(
       expect.objectContaining({
