@@ -10,7 +10,8 @@ import {
 import { eventually } from "../support/eventually.ts";
 import { exchangeRaw } from "../support/exchange-raw.ts";
 import { startHexApi, status } from "../support/hex-api.ts";
-import { freePort, hexhook, serve } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { freePort, serve } from "../support/processes.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /*

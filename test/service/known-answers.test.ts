@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { createHash, createHmac } from "node:crypto";
-import { hexhook } from "../support/processes.ts";
+import { hexhook } from "../support/hexhook.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
