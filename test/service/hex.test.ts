@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import path from "node:path";
 import { inspect } from "node:util";
 import type { AuditDraft } from "../../src/audit/entry.ts";
@@ -35,12 +35,6 @@ beforeEach(async () => {
   api = await startHexApi();
   audit = [];
   folder = temporaryFolder();
-});
-
-afterEach(async () => {
-  await service?.stop();
-  service = null;
-  await api.stop();
 });
 
 const staging = (...granted: string[]) =>

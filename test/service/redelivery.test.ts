@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 import {
@@ -30,12 +30,6 @@ beforeEach(async () => {
   folder = temporaryFolder();
   destination = await startDestination(reply(500));
   writeFileSync(path.join(folder.path, "none.mjs"), "export default {};");
-});
-
-afterEach(async () => {
-  await service?.stop();
-  service = undefined;
-  await destination.close();
 });
 
 /** A service that forwards to the destination and gives up after the second attempt. */

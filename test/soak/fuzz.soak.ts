@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, it } from "@jest/globals";
+import { beforeAll, expect, it } from "@jest/globals";
 import { randomInt } from "node:crypto";
 import { fuzz } from "../support/fuzzer.ts";
 import { eventually } from "../support/eventually.ts";
@@ -19,10 +19,6 @@ let server: ObservedService;
 beforeAll(async () => {
   folder = temporaryFolder();
   server = await startObserved(folder.path);
-});
-
-afterAll(async () => {
-  await server.stop("SIGKILL");
 });
 
 const seed = randomInt(2 ** 31);

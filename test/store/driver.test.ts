@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, describe, expect, it } from "@jest/globals";
+import { beforeAll, describe, expect, it } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { cleanUp } from "../support/cleanup.ts";
 import path from "node:path";
 import { ROOT } from "../support/project.ts";
 import { pathToFileURL } from "node:url";
@@ -189,10 +190,10 @@ describe("the driver of this run", () => {
   let db: Database;
   beforeAll(() => {
     db = openForWriting(newFile());
+    cleanUp(() => {
+      db.close();
+    });
     db.exec("CREATE TABLE t (number INTEGER, bytes BLOB) STRICT");
-  });
-  afterAll(() => {
-    db.close();
   });
 
   it("writes with WAL, synchronous=FULL and foreign keys", () => {

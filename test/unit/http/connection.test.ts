@@ -1,6 +1,6 @@
 import { descriptorLimit } from "../../../src/cli/system.ts";
 import type { RejectedConnections } from "../../../src/telemetry/happening.ts";
-import { afterEach, describe, expect, it } from "@jest/globals";
+import { describe, expect, it } from "@jest/globals";
 import type { Request, Response } from "express";
 import {
   createServer as createHttpServer,
@@ -38,6 +38,7 @@ import {
   type Task,
   type Scheduler,
 } from "../../../src/http/connection/scheduler.ts";
+import { cleanUp } from "../../support/cleanup.ts";
 import { eventually } from "../../support/eventually.ts";
 import { exchangeRaw } from "../../support/exchange-raw.ts";
 
@@ -55,19 +56,6 @@ interface Listening {
   readonly errors: unknown[];
   readonly rejected: Readonly<RejectedConnections>[];
 }
-
-let listening: Listening | undefined;
-let clients: Socket[] = [];
-
-afterEach(async () => {
-  for (const socket of clients) {
-    socket.destroy();
-  }
-  clients = [];
-  listening?.listener.destroy();
-  await listening?.listener.close();
-  listening = undefined;
-});
 
 /** A real listener with an app of the test's own, and what it reported. */
 async function open(
@@ -113,7 +101,11 @@ async function open(
       },
     },
   );
-  listening = {
+  cleanUp(async () => {
+    listener.destroy();
+    await listener.close();
+  });
+  return {
     scheduler,
     unparsed,
     listener,
@@ -121,7 +113,6 @@ async function open(
     errors,
     rejected,
   };
-  return listening;
 }
 
 /** A client that has written `bytes`; `text` is what it got so far. */
@@ -132,7 +123,7 @@ function client(port: number, bytes: string | Buffer, localAddress?: string) {
     ...(localAddress === undefined ? {} : { localAddress }),
   });
   const state = { socket, text: "", closed: false };
-  clients.push(socket);
+  cleanUp(() => socket.destroy());
   socket.on("error", () => undefined);
   socket.on("data", (chunk) => {
     state.text += chunk.toString("latin1");
@@ -321,7 +312,7 @@ describe("a connection that makes no progress", () => {
       { limits: { stuckTimeout: 1000 } },
     );
     const socket = connect(port, "127.0.0.1");
-    clients.push(socket);
+    cleanUp(() => socket.destroy());
     let received = 0;
     socket.on("error", () => undefined);
     socket.on("data", (chunk: Buffer) => {
@@ -488,7 +479,7 @@ describe("memory for unparsed input", () => {
     ["end", (socket: Socket) => socket.end()],
     ["reset", (socket: Socket) => socket.resetAndDestroy()],
   ])("is given back however connections %s", async (_how, leave) => {
-    const { port, unparsed } = await open((req, res) => {
+    const { listener, port, unparsed } = await open((req, res) => {
       if (req.url !== "/hang") {
         respondJson(res, 200, { n: 1 });
       }
@@ -508,7 +499,7 @@ describe("memory for unparsed input", () => {
       leave(socket);
     }
     // The service reads nothing of those that wait, and learns of their end by writing or by its own limits.
-    listening?.listener.destroy();
+    listener.destroy();
     await eventually(() => unparsed.held() === 0);
     // The clients learn of it later than the service.
     await eventually(() => hostile.every(({ socket }) => socket.destroyed));
@@ -538,11 +529,14 @@ describe("connections over the limit", () => {
 
   it("are closed, reported once, and those that are there stay; one that ends makes room", async () => {
     const { port, rejected } = await open(answer, { limits: { max: 5 } });
-    expect(await opened(port, 8)).toBe(5);
+    const clients = Array.from({ length: 8 }, () => client(port, get("/")));
+    const areOpen = await Promise.all(clients.map(isOpen));
+    expect(areOpen.filter(Boolean)).toHaveLength(5);
     expect(rejected).toEqual([{ ...NONE, overLimit: 1 }]);
-    clients[0]?.destroy();
+    const [first, ...others] = clients.filter((_, n) => areOpen[n]);
+    first?.socket.destroy();
     await eventually(async () => isOpen(client(port, get("/"))));
-    expect(clients.slice(1, 5).every(({ destroyed }) => !destroyed)).toBe(true);
+    expect(others.every(({ socket }) => !socket.destroyed)).toBe(true);
   });
 
   it("are counted for each address", async () => {

@@ -2,7 +2,7 @@ import type {
   AttemptResult,
   ClaimedDelivery,
 } from "../../../../src/domain/delivery.ts";
-import { afterEach, describe, expect, it } from "@jest/globals";
+import { beforeEach, describe, expect, it } from "@jest/globals";
 import { generateKeyPairSync, sign } from "node:crypto";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { getEventListeners, once } from "node:events";
@@ -32,6 +32,7 @@ import {
 } from "../../../../src/delivery/http/http-destination.ts";
 import { createSharedLookup } from "../../../../src/delivery/http/shared-lookup.ts";
 import { networkFault } from "../../../../src/errors.ts";
+import { cleanUp } from "../../../support/cleanup.ts";
 import { eventually } from "../../../support/eventually.ts";
 
 const KIB = 1024;
@@ -44,16 +45,18 @@ let open: { destinations: { close(): void }[]; servers: Server[] } = {
   servers: [],
 };
 
-afterEach(async () => {
-  const { destinations, servers } = open;
-  open = { destinations: [], servers: [] };
-  for (const destination of destinations) {
-    destination.close();
-  }
-  for (const server of servers) {
-    server.close();
-    await once(server, "close");
-  }
+beforeEach(() => {
+  cleanUp(async () => {
+    const { destinations, servers } = open;
+    open = { destinations: [], servers: [] };
+    for (const destination of destinations) {
+      destination.close();
+    }
+    for (const server of servers) {
+      server.close();
+      await once(server, "close");
+    }
+  });
 });
 
 async function listen(server: Server) {
