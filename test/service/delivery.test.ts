@@ -294,7 +294,7 @@ describe("a restart", () => {
   it("takes up what a stopped service had not delivered", async () => {
     const port = await freePort();
     const first = await forwardTo(`http://127.0.0.1:${port}/hooks`, {
-      RETRY_SCHEDULE: "100ms,100ms,100ms,100ms,100ms,100ms",
+      RETRY_SCHEDULE: Array(1000).fill("100ms").join(),
     });
     await first.post(eventBody("evt_later"));
     await deliveryEntries(1);
@@ -303,8 +303,11 @@ describe("a restart", () => {
 
     await forwardTo(url);
 
-    const entries = await deliveryEntries(2);
-    expect(entries.at(-1)).toMatchObject({ action: "delivery.succeeded" });
+    await eventually(async () =>
+      (await deliveryEntries(2)).some(
+        ({ action }) => action === "delivery.succeeded",
+      ),
+    );
     expect(attempts[0]!.headers["webhook-id"]).toBe("evt_later");
   });
 

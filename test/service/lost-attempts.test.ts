@@ -132,7 +132,7 @@ describe("a function that others end the process beside", () => {
       poison: () => { process.exit(9); },
       innocent: () => new Promise((resolve) => {
         writeFileSync("running", "");
-        if (!existsSync("hold")) setTimeout(resolve, 500);
+        if (!existsSync("hold")) setTimeout(resolve, 100);
       }),
     }`;
     const done = (): Promise<boolean> =>

@@ -144,7 +144,7 @@ describe("reading members of a JSON text", () => {
       Buffer.from([0xe2, 0x82]),
     ];
     let valid = 0;
-    for (let n = 0; n < 20_000; n += 1) {
+    for (let n = 0; n < 5_000; n += 1) {
       const wrapped = random() < 0.6;
       const inner = Array.from({ length: Math.floor(random() * 9) }, () =>
         pick(parts),
@@ -160,6 +160,6 @@ describe("reading members of a JSON text", () => {
       expectSame(body);
       valid += parsedMembers(body) === null ? 0 : 1;
     }
-    expect(valid).toBeGreaterThan(500);
+    expect(valid).toBeGreaterThan(100);
   });
 });
