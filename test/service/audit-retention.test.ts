@@ -16,7 +16,7 @@ import {
   signed,
   sqliteUrl,
 } from "../support/fixtures.ts";
-import { between, withSeed } from "../support/kill-rounds.ts";
+import { between, withSeed } from "../support/seeded-random.ts";
 import { noHandlers } from "../support/no-handlers.ts";
 import { openTestStore, storeFileIn } from "../support/open-test-store.ts";
 import { startTestService } from "../support/service.ts";

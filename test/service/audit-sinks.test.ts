@@ -17,7 +17,7 @@ import { eventually } from "../support/eventually.ts";
 import { eventBody, signed } from "../support/fixtures.ts";
 import { hexhook } from "../support/hexhook.ts";
 import { type Behaviour, startHexApi, status } from "../support/hex-api.ts";
-import { withSeed } from "../support/kill-rounds.ts";
+import { withSeed } from "../support/seeded-random.ts";
 import { expectKillsMissNoSink } from "../support/kill-with-sinks.ts";
 import { noHandlers } from "../support/no-handlers.ts";
 import { freePort, serve } from "../support/processes.ts";

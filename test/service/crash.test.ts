@@ -3,7 +3,7 @@ import { realpathSync } from "node:fs";
 import path from "node:path";
 import { eventually } from "../support/eventually.ts";
 import { eventBody, signed } from "../support/fixtures.ts";
-import { withSeed } from "../support/kill-rounds.ts";
+import { withSeed } from "../support/seeded-random.ts";
 import { expectKillsLoseNothing } from "../support/kill-under-load.ts";
 import { noHandlers } from "../support/no-handlers.ts";
 import { storeFileIn } from "../support/open-test-store.ts";

@@ -9,7 +9,7 @@ import {
   expectLostAttemptsMadeAgain,
   statesOf,
 } from "../support/kill-in-attempts.ts";
-import { withSeed } from "../support/kill-rounds.ts";
+import { withSeed } from "../support/seeded-random.ts";
 import { serve } from "../support/processes.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 

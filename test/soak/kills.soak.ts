@@ -1,5 +1,5 @@
 import { beforeEach, it } from "@jest/globals";
-import { withSeed } from "../support/kill-rounds.ts";
+import { withSeed } from "../support/seeded-random.ts";
 import {
   expectLostAttemptsInOrder,
   expectLostAttemptsMadeAgain,

@@ -1,3 +1,5 @@
+import { randomInt } from "node:crypto";
+
 /** Numbers in [0, 1) that follow from the seed alone (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed;
@@ -8,3 +10,22 @@ export function seededRandom(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+/** Runs a test whose numbers follow from a seed, and names the seed when it fails. */
+export async function withSeed(
+  test: (random: () => number) => Promise<void>,
+  seed = randomInt(2 ** 31),
+): Promise<void> {
+  try {
+    await test(seededRandom(seed));
+  } catch (cause) {
+    throw new Error(`failed with seed ${seed}: ${String(cause)}`, { cause });
+  }
+}
+
+/** A whole number from `from` up to but not including `below`. */
+export const between = (
+  random: () => number,
+  from: number,
+  below: number,
+): number => from + Math.floor(random() * (below - from));
