@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeEach } from "@jest/globals";
+import { afterAll, afterEach, beforeAll, beforeEach } from "@jest/globals";
 import { enterTest, hasFileScope, leaveFile, leaveTest } from "./cleanup.ts";
 import {
   expectNoLeak,
@@ -10,6 +10,11 @@ import {
 /* Around every test: ends what it has started, and fails it when something is left. */
 
 let before: Resources = new Map();
+let beforeFile: Resources = new Map();
+
+beforeAll(() => {
+  beforeFile = openResources();
+});
 
 beforeEach(() => {
   enterTest();
@@ -28,6 +33,7 @@ afterEach(async () => {
 afterAll(async () => {
   await leaveFile();
   expectNoProcess();
+  await expectNoLeak(beforeFile);
 });
 
 function expectNoProcess(): void {

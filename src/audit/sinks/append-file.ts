@@ -9,7 +9,7 @@ export interface AppendFile {
   readonly close: () => Promise<void>;
 }
 
-/** `repairEnd`: makes an end of the file good that a process or a full disk has left, after each time it is opened. */
+/** `repairEnd` runs after each open: it fixes a line that a killed process or a full disk left incomplete. */
 export function createAppendFile(
   file: string,
   repairEnd: (handle: FileHandle) => Promise<void>,

@@ -3,10 +3,10 @@ import type { Claims } from "./corrupt-lines.ts";
 import type { RecentHashes } from "./recent-hashes.ts";
 import type { WriterChain } from "./writer-chain.ts";
 
-/** Of a line that was an entry and does not say any more whose. */
+/** Stands for the writer of a corrupt line when it cannot be read. */
 const UNKNOWN_WRITER = "(unreadable)";
 
-/** More corrupt lines than this wait for the entry after them; of further ones what they say is taken for true. */
+/** At most this many corrupt lines wait for the next entry; further ones are attributed to the place that they claim. */
 const MAX_WAITING = 1000;
 
 /**

@@ -6,6 +6,7 @@ export const FAULT_CODES = [
   "inserted",
   "unlinked",
   "signature_mismatch",
+  "head_mismatch",
   "unsigned",
   "foreign_key",
   "cut_off",

@@ -116,7 +116,7 @@ function expectHeads(read: ReadTrail, known: Known): void {
     if (!isPurged(head)) {
       chainOf(head.writer).mustReach(head.seq);
     } else if (isOtherThan(statements.purged(head.writer), head)) {
-      chainOf(head.writer).fail("edited", head.seq);
+      chainOf(head.writer).fail("head_mismatch", head.seq);
     }
   }
   for (const head of table ?? []) {

@@ -9,8 +9,8 @@ import type { ParsedEntry } from "../parsed-entry.ts";
 export type Link = "new" | "repeat" | "gap" | "early" | "unlinked" | "other";
 
 /**
- * The links of one writer's entries, which come in order. Entries may come again at any distance: those that repeat in a
- * row are linked to each other, so comparing the last one compares all of them.
+ * The links of one writer's entries, which come in order. Entries may come again at any distance: those of a run are
+ * linked by `prev`, so comparing the last one compares all of them.
  */
 export class Links {
   /** The first entry, and the hash that it names; 0 = none yet. */

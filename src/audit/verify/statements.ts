@@ -20,7 +20,7 @@ interface Statement {
   readonly eventsBefore: number;
 }
 
-/** More than waits for a checkpoint in the trail of any process. */
+/** Limit of statements that wait for a checkpoint, more than any process writes. Beyond it, all waiting ones are dropped. */
 const MAX_PENDING = 2000;
 
 /**

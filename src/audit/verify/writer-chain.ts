@@ -94,9 +94,9 @@ export class WriterChain {
   hasHash(seq: number, hash: string): boolean {
     const has = this.links.has(seq, hash, this.#recent.get(this.writer, seq));
     if (has === false && seq > this.signatures.anchoredTo) {
-      this.failSignature("signature_mismatch", seq);
+      this.failSignature("head_mismatch", seq);
     } else if (has === false) {
-      this.fail("edited", seq);
+      this.fail("head_mismatch", seq);
     }
     return has === true;
   }

@@ -153,7 +153,7 @@ function listed<T>(
   ];
 }
 
-/** What each fault means; {seq} and the writer come before it. */
+/** The words for each fault, after the writer and seq. */
 const WORDS: Readonly<Record<FaultCode, string>> = {
   edited: "edited",
   missing: "missing",
@@ -161,6 +161,8 @@ const WORDS: Readonly<Record<FaultCode, string>> = {
   inserted: "inserted",
   unlinked: "does not follow the entry before it; one of the two was changed",
   signature_mismatch: "re-hashed but not re-signed",
+  head_mismatch:
+    "is not the entry that a head, an anchor or a later start names",
   unsigned: "not signed",
   foreign_key: "signed with another key",
   cut_off: "cut off",

@@ -227,7 +227,7 @@ describe("what the retention has deleted", () => {
     expect(report.unknownHeads).toEqual([old]);
     const wrong = { ...last, hash: "b".repeat(64) };
     expect(faultsOf(verify(lines, { heads: [wrong] }))).toEqual([
-      { writer: "1111aaaa", seq: 60, code: "edited" },
+      { writer: "1111aaaa", seq: 60, code: "head_mismatch" },
     ]);
   });
 

@@ -241,7 +241,7 @@ describe("a trail of two writers, one after the other", () => {
   it("is found to be another one by a head that has another hash, or an unknown writer", () => {
     const head = { writer: "1111aaaa", seq: 60, hash: "0".repeat(64) };
     expect(faultsOf(verify(TRAIL, { heads: [head] }))).toEqual([
-      { writer: "1111aaaa", seq: 60, code: "edited" },
+      { writer: "1111aaaa", seq: 60, code: "head_mismatch" },
     ]);
     const unknown = { writer: "3333cccc", seq: 7, hash: "0".repeat(64) };
     expect(faultsOf(verify(TRAIL, { heads: [unknown] }))).toEqual([
@@ -303,7 +303,7 @@ describe("a forger without the key who may write everything", () => {
     expect(
       faultsOf(verify([...killed.slice(0, 45), ...anew, ...next])),
     ).toEqual([
-      { writer: "1111aaaa", seq: 50, code: "signature_mismatch", from: 42 },
+      { writer: "1111aaaa", seq: 50, code: "head_mismatch", from: 42 },
     ]);
   });
 
