@@ -88,6 +88,7 @@ describe("hexhook audit verify", () => {
     const whole = await verify(["-", "--anchors", "anchors.log"], TRAIL);
     expect(whole.code).toBe(0);
     expect(whole.stdout).not.toContain("unproven");
+    expect(whole.stdout).toContain("2 of 2 anchors found in the trail\n");
     const dropped = await verify(["-", "--anchors", "anchors.log"], ONE);
     expect(dropped.code).toBe(1);
     expect(dropped.stdout).toContain(

@@ -2,6 +2,7 @@ import type { ChainHead } from "../chain.ts";
 import { expectedAnchors } from "./anchors.ts";
 import type { ExpectedEntries } from "./expected-entries.ts";
 import type { Statements } from "./statements.ts";
+import type { TrailReport } from "./trail-report.ts";
 import type { WriterChain } from "./writer-chain.ts";
 
 /** What was read of a trail. */
@@ -28,6 +29,7 @@ interface Known {
 interface Unknown {
   readonly late: ReadonlySet<WriterChain>;
   readonly unknownHeads: readonly ChainHead[];
+  readonly anchors: TrailReport["anchors"];
   readonly absent: readonly ChainHead[];
 }
 
@@ -44,6 +46,10 @@ export function judgeEnd(read: ReadTrail, known: Known): Unknown {
   return {
     late,
     unknownHeads: known.heads.filter(isUnknown),
+    anchors: {
+      given: known.anchors.length,
+      found: known.anchors.filter((head) => expected.isMet(head)).length,
+    },
     absent: [...statements.heads.values()].filter(
       ({ writer, seq }) =>
         !chains.has(writer) && !statements.isPurged(writer, seq),

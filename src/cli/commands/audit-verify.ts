@@ -48,7 +48,7 @@ export function addAuditVerify(audit: Command, io: Io): void {
     )
     .option(
       "--anchors <file>",
-      "the file of AUDIT_ANCHOR_FILE (- = standard input): the entries that it names must be there; may be repeated",
+      "the file of AUDIT_ANCHOR_FILE (- = standard input): the entries that it names must be there; several oldest first",
       collect,
     )
     .option("--json", "print one JSON object")

@@ -99,7 +99,7 @@ export function showReport(
   verdict: Verdict,
   options: { json: boolean },
 ): void {
-  const { writers, entries, skipped, torn, absent } = report;
+  const { writers, entries, skipped, torn, absent, anchors } = report;
   if (options.json) {
     const { verdict: word, doubts, keysKnown } = verdict;
     writeLine(
@@ -120,6 +120,11 @@ export function showReport(
       : []),
     ...writerLines(present),
     ...absentLines(absent),
+    ...(anchors.given === 0
+      ? []
+      : [
+          `${anchors.found} of ${count(anchors.given, "anchor", "anchors")} found in the trail`,
+        ]),
     ...(repeats > 0
       ? [`${count(repeats, "entry", "entries")} came again, identical`]
       : []),
