@@ -3,7 +3,7 @@ import { readTrail } from "../support/read-trail.ts";
 import {
   idsOf,
   KINDS,
-  openTestStore,
+  openStoreOfKind,
   type TestStore,
 } from "../support/stores.ts";
 
@@ -11,7 +11,7 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
   let test: TestStore;
 
   beforeEach(async () => {
-    test = await openTestStore(openKind);
+    test = await openStoreOfKind(openKind);
   });
 
   it("are never more than was asked for, also when some are found lost", async () => {

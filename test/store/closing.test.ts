@@ -1,10 +1,10 @@
 import { describe, expect, it } from "@jest/globals";
 import { closeSync, fstatSync, openSync } from "node:fs";
-import { KINDS, openTestStore } from "../support/stores.ts";
+import { KINDS, openStoreOfKind } from "../support/stores.ts";
 
 describe.each(KINDS)("closing a $name store", ({ openKind }) => {
   it("twice closes nothing that is not its own", async () => {
-    const test = await openTestStore(openKind);
+    const test = await openStoreOfKind(openKind);
     await test.record("a");
     await test.store().close();
     // It gets the descriptor that the store had last.

@@ -8,7 +8,7 @@ import { openFile } from "../support/store-file.ts";
 import {
   draftOf,
   KINDS,
-  openTestStore,
+  openStoreOfKind,
   recordOf,
   type TestStore,
 } from "../support/stores.ts";
@@ -24,7 +24,7 @@ describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
   let commits: Commit[];
 
   beforeEach(async () => {
-    test = await openTestStore(openKind);
+    test = await openStoreOfKind(openKind);
     commits = [];
     test.store().onCommit((commit) => {
       commits.push(commit);

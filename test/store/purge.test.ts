@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { readColumn } from "../support/store-file.ts";
-import { KINDS, openTestStore, type TestStore } from "../support/stores.ts";
+import { KINDS, openStoreOfKind, type TestStore } from "../support/stores.ts";
 
 describe.each(KINDS)("the purge of a $name store", ({ openKind }) => {
   let test: TestStore;
 
   beforeEach(async () => {
-    test = await openTestStore(openKind);
+    test = await openStoreOfKind(openKind);
   });
 
   const purge = (receivedBefore: number, from: number | null = null) =>

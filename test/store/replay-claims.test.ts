@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import {
   KINDS,
-  openTestStore,
+  openStoreOfKind,
   recordOf,
   type TestStore,
 } from "../support/stores.ts";
@@ -11,7 +11,7 @@ describe.each(KINDS)("the replay guard of a $name store", ({ openKind }) => {
   let test: TestStore;
 
   beforeEach(async () => {
-    test = await openTestStore(openKind);
+    test = await openStoreOfKind(openKind);
   });
 
   const claims = () =>

@@ -1,32 +1,27 @@
 import type {
   ClaimRequest,
   EventFilter,
-  EventRecord,
   EventScan,
 } from "../../src/store/records.ts";
-import type {
-  ClaimedDelivery,
-  DeliveryState,
-} from "../../src/domain/delivery.ts";
+import type { DeliveryState } from "../../src/domain/delivery.ts";
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { statSync, symlinkSync, writeFileSync } from "node:fs";
 import { createHash } from "node:crypto";
 import path from "node:path";
-import type { AuditDraft } from "../../src/audit/entry.ts";
 import type { Store } from "../../src/store/port.ts";
-import type * as open from "../../src/store/open.ts";
 import { openStore } from "../../src/store/open.ts";
 import { eventually } from "../support/eventually.ts";
-import { WEBHOOK_REQUEST } from "../support/fixtures.ts";
 import { observeCommits } from "../support/observe-commits.ts";
 import { openTestStore } from "../support/open-test-store.ts";
+import {
+  draftOf,
+  idsOf,
+  openStoreOnThreads,
+  recordOf,
+} from "../support/stores.ts";
 import { readTrail } from "../support/read-trail.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { openFile } from "../support/store-file.ts";
-
-/** As built: the threads of a store are JavaScript files. */
-const BUILT: string = "../../dist/store/open.js";
-const { openStoreOnThreads } = (await import(BUILT)) as typeof open;
 
 /** What every store must do, whatever it is made of; each kind opens its own. */
 interface Kind {
@@ -60,55 +55,6 @@ function sha256(data: string | Buffer): string {
   return createHash("sha256").update(data).digest("hex");
 }
 
-function draft(action: AuditDraft["action"]): AuditDraft {
-  return {
-    at: 1,
-    action,
-    userId: "system",
-    resource: "test",
-    result: "success",
-    metadata: {},
-  };
-}
-
-function record(
-  id: string,
-  options: {
-    mac?: number;
-    body?: string;
-    signedAt?: number | null;
-    destinations?: string[];
-    orderKey?: string;
-    receivedAt?: number;
-    type?: string;
-    source?: string;
-  } = {},
-): EventRecord {
-  const {
-    mac = 1,
-    body = "{}",
-    signedAt = 1000,
-    destinations = ["d"],
-  } = options;
-  return {
-    event: {
-      source: options.source ?? "hex",
-      id,
-      type: options.type ?? "t",
-      receivedAt: options.receivedAt ?? 5000,
-      contentType: "application/json",
-      headers: "{}",
-      body: Buffer.from(body),
-    },
-    deliveries: destinations.map((destination) => ({
-      destination,
-      orderKey: options.orderKey ?? null,
-    })),
-    claim: { signedAt, replayKey: Buffer.alloc(32, mac) },
-    request: WEBHOOK_REQUEST,
-  };
-}
-
 describe.each(KINDS)("a $name store", ({ open }) => {
   let folder: ReturnType<typeof temporaryFolder>;
   let store: Store;
@@ -136,9 +82,6 @@ describe.each(KINDS)("a $name store", ({ open }) => {
       ...further,
     });
 
-  const idsOf = (claimed: readonly ClaimedDelivery[]) =>
-    claimed.map(({ event }) => event.id);
-
   const settle = (
     { id, attempt }: { id: number; attempt: number },
     next: DeliveryState = { state: "succeeded" },
@@ -152,7 +95,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
           ? { ok: true, status: 204 }
           : { ok: false, reason: "status", status: 500 },
       next,
-      entry: draft("delivery.succeeded"),
+      entry: draftOf("delivery.succeeded"),
     });
 
   const everyEvent = {
@@ -186,11 +129,11 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 
   it("decides by its unique keys, in the order of the calls, within one turn and over many", async () => {
     const outcomes = await Promise.all([
-      store.record(record("a", { mac: 1 })),
-      store.record(record("a", { mac: 1 })),
-      store.record(record("a", { mac: 2 })),
-      store.record(record("a", { mac: 3, body: "{ }" })),
-      store.record(record("b", { mac: 4 })),
+      store.record(recordOf("a", { mac: 1 })),
+      store.record(recordOf("a", { mac: 1 })),
+      store.record(recordOf("a", { mac: 2 })),
+      store.record(recordOf("a", { mac: 3, body: "{ }" })),
+      store.record(recordOf("b", { mac: 4 })),
     ]);
     expect(outcomes).toEqual([
       "accepted",
@@ -199,20 +142,20 @@ describe.each(KINDS)("a $name store", ({ open }) => {
       "conflict",
       "accepted",
     ]);
-    expect(await store.record(record("a", { mac: 1 }))).toBe("replayed");
-    expect(await store.record(record("a", { mac: 2 }))).toBe("replayed");
-    expect(await store.record(record("a", { mac: 3, body: "{ }" }))).toBe(
+    expect(await store.record(recordOf("a", { mac: 1 }))).toBe("replayed");
+    expect(await store.record(recordOf("a", { mac: 2 }))).toBe("replayed");
+    expect(await store.record(recordOf("a", { mac: 3, body: "{ }" }))).toBe(
       "replayed_conflict",
     );
-    expect(await store.record(record("a", { mac: 9, source: "other" }))).toBe(
+    expect(await store.record(recordOf("a", { mac: 9, source: "other" }))).toBe(
       "accepted",
     );
-    expect(await store.record(record("a", { mac: 5 }))).toBe("duplicate");
+    expect(await store.record(recordOf("a", { mac: 5 }))).toBe("duplicate");
   });
 
   it("keeps an event, byte for byte, and gives it with its delivery under a lease", async () => {
     const body = Buffer.from('{"x":"\u0000\xff"}', "latin1");
-    const given = record("a");
+    const given = recordOf("a");
     await store.record({ ...given, event: { ...given.event, body } });
 
     const [delivery, ...more] = await claim();
@@ -229,7 +172,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 
   it("gives a delivery again when its lease has ended, and drops the late result", async () => {
-    await store.record(record("a"));
+    await store.record(recordOf("a"));
     const [first] = await claim();
     clock += 1000;
     const [second] = await claim();
@@ -247,7 +190,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 
   it("keeps what failed for its time, and what was released for now", async () => {
-    await store.record(record("a"));
+    await store.record(recordOf("a"));
     const [first] = await claim();
     await settle(first!, { state: "pending", dueAt: 9000 });
     expect(await claim()).toEqual([]);
@@ -266,7 +209,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 
   it("never gives more than was asked for, the ones due longest first", async () => {
     for (let n = 1; n <= 5; n += 1) {
-      await store.record(record(`e${n}`, { mac: n }));
+      await store.record(recordOf(`e${n}`, { mac: n }));
     }
     const taken = await claim(2);
     expect(taken.map(({ event }) => event.id)).toEqual(["e1", "e2"]);
@@ -275,7 +218,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 
   it("ends the leases of the dead at a start, and not those of the living", async () => {
-    await store.record(record("a"));
+    await store.record(recordOf("a"));
     await claim(1, clock + 60_000);
     const second = await open(folder.path, "two", () => clock);
     expect(await second.nextDueAt("d")).toBe(clock + 60_000);
@@ -287,7 +230,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 
   it("leaves the leases alone when a command opens it, however dead their holder", async () => {
-    await store.record(record("a"));
+    await store.record(recordOf("a"));
     await claim(1, clock + 60_000);
     await store.close();
     const command = await openTestStore(folder.path, { now: () => clock });
@@ -295,7 +238,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 
   it("counts a death of the process, but not against the schedule, and has it end where it is told", async () => {
-    await store.record(record("a"));
+    await store.record(recordOf("a"));
     for (const [attempt, crashes] of [
       [1, 0],
       [2, 1],
@@ -331,7 +274,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 
   it("takes no lease from the claimant itself, however late it is", async () => {
     for (let n = 1; n <= 3; n += 1) {
-      await store.record(record(`e${n}`, { mac: n }));
+      await store.record(recordOf(`e${n}`, { mac: n }));
     }
     const [first] = await claim(1);
     clock += 60_000;
@@ -346,7 +289,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 
   it("gives crashed one at a time, or not at all, and the others meanwhile", async () => {
     for (let n = 1; n <= 4; n += 1) {
-      await store.record(record(`e${n}`, { mac: n }));
+      await store.record(recordOf(`e${n}`, { mac: n }));
     }
     await claim(3);
     clock += 1000;
@@ -358,13 +301,13 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     const [first, ...others] = await claim(10, clock + 1000, one);
     expect(first).toMatchObject({ crashes: 1 });
     expect(others).toEqual([]);
-    await store.record(record("e5", { mac: 5 }));
+    await store.record(recordOf("e5", { mac: 5 }));
     expect(idsOf(await claim(1, clock + 1000, one))).not.toContain("e5");
     expect(idsOf(await claim(1, clock + 1000, none))).toEqual(["e5"]);
   });
 
   it("finds a suspect at once where all that is due was lost", async () => {
-    await store.record(record("a"));
+    await store.record(recordOf("a"));
     await claim();
     clock += 1000;
     expect(await claim(1, clock + 1000, { crashed: "once" })).toMatchObject([
@@ -374,7 +317,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 
   it("gives one that the process died over twice to nobody but who has nothing else, and then alone", async () => {
     for (let n = 1; n <= 3; n += 1) {
-      await store.record(record(`e${n}`, { mac: n }));
+      await store.record(recordOf(`e${n}`, { mac: n }));
     }
     const once = { crashed: "once" } as const;
     await claim(1);
@@ -386,11 +329,11 @@ describe.each(KINDS)("a $name store", ({ open }) => {
       { crashes: 1, event: { id: "e1" } },
     ]);
     clock += 1000;
-    await store.record(record("e4", { mac: 4 }));
+    await store.record(recordOf("e4", { mac: 4 }));
     expect(await store.isRepeatCrashDue("d", clock)).toBe(false);
     expect(idsOf(await claim(1, clock + 1000, once))).toEqual(["e4"]);
     expect(await store.isRepeatCrashDue("d", clock)).toBe(true);
-    await store.record(record("e5", { mac: 5 }));
+    await store.record(recordOf("e5", { mac: 5 }));
     const repeatedly = { crashed: "repeatedly" } as const;
     expect(await claim(9, clock + 1000, repeatedly)).toMatchObject([
       { crashes: 2, event: { id: "e1" } },
@@ -401,9 +344,9 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 
   it("gives those of one key one after another, in the order of acceptance, and others beside them", async () => {
     for (const [n, key] of ["k", "k", "other", "k"].entries()) {
-      await store.record(record(`e${n}`, { mac: n + 1, orderKey: key }));
+      await store.record(recordOf(`e${n}`, { mac: n + 1, orderKey: key }));
     }
-    await store.record(record("free", { mac: 9 }));
+    await store.record(recordOf("free", { mac: 9 }));
 
     const first = await claim();
     expect(idsOf(first)).toEqual(["e0", "e2", "free"]);
@@ -432,7 +375,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 
   it("makes deliveries due again on a new schedule, with an entry each, unless an attempt is under way", async () => {
-    await store.record(record("a", { destinations: ["d", "e"] }));
+    await store.record(recordOf("a", { destinations: ["d", "e"] }));
     const [first] = await claim();
     expect(await redeliver(first!.id, 999)).toEqual(["under_way", "unknown"]);
     await settle(first!, { state: "exhausted" });
@@ -452,8 +395,8 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 
   it("shows an event with its deliveries and attempts, once for each source that has it", async () => {
-    await store.record(record("a", { body: '{"x":1}' }));
-    await store.record(record("a", { source: "other", mac: 2 }));
+    await store.record(recordOf("a", { body: '{"x":1}' }));
+    await store.record(recordOf("a", { source: "other", mac: 2 }));
     const [first] = await claim(1);
     clock += 7;
     await settle(first!, { state: "pending", dueAt: 9000 });
@@ -496,7 +439,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await Promise.all(
       Array.from({ length: total }, (_, n) =>
         store.record(
-          record(`e${n}`, {
+          recordOf(`e${n}`, {
             mac: n % 256,
             type: n % 2 === 0 ? "even" : "odd",
             destinations: n % 100 === 0 ? ["rare"] : ["d"],
@@ -560,7 +503,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   it("claims no more than a few large bodies at a time, and the rest the next time", async () => {
     const body = "x".repeat(1_500_000);
     for (let n = 1; n <= 5; n += 1) {
-      await store.record(record(`e${n}`, { mac: n, body }));
+      await store.record(recordOf(`e${n}`, { mac: n, body }));
     }
     expect(idsOf(await claim())).toEqual(["e1", "e2"]);
     expect(idsOf(await claim())).toEqual(["e3", "e4"]);
@@ -568,13 +511,13 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 
   it("counts what is exhausted for each destination, however many others there are", async () => {
-    await store.record(record("old", { mac: 1, destinations: ["quiet"] }));
+    await store.record(recordOf("old", { mac: 1, destinations: ["quiet"] }));
     const one = { destination: "quiet" };
     const [quiet] = await claim(1, clock + 1, one);
     await settle(quiet!, { state: "exhausted" });
     await Promise.all(
       Array.from({ length: 10_050 }, (_, n) =>
-        store.record(record(`e${n}`, { mac: n % 256 })),
+        store.record(recordOf(`e${n}`, { mac: n % 256 })),
       ),
     );
     const busy = await claim(20_000);
@@ -590,7 +533,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   it("purges behind events that a wrong clock has put into the future", async () => {
     for (let n = 0; n < 450; n += 1) {
       await store.record(
-        record(`e${n}`, {
+        recordOf(`e${n}`, {
           mac: n % 256,
           destinations: [],
           receivedAt: n < 300 ? 9_000_000 : 1000,
@@ -613,7 +556,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 
   it("remembers which destinations are paused, by whom, also after a restart", async () => {
-    const entry = draft("config.reloaded");
+    const entry = draftOf("config.reloaded");
     await store.setPaused("d", { at: 7000, by: "alice" }, entry);
     await store.setPaused("d", { at: 8000, by: "bob" }, entry);
     await store.setPaused("e", { at: 7000, by: "alice" }, entry);
@@ -628,10 +571,10 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 
   it("purges what is old with all that belongs to it, nothing undelivered, and never gives a number twice", async () => {
     for (let n = 1; n <= 6; n += 1) {
-      await store.record(record(`e${n}`, { mac: n, receivedAt: 1000 * n }));
+      await store.record(recordOf(`e${n}`, { mac: n, receivedAt: 1000 * n }));
     }
     await store.record(
-      record("e1", { mac: 11, signedAt: null, receivedAt: 1500 }),
+      recordOf("e1", { mac: 11, signedAt: null, receivedAt: 1500 }),
     );
     clock = 10_000;
     for (const delivery of await claim()) {
@@ -659,13 +602,13 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     const { events } = await scan({ order: "oldest" });
     expect(events.map(({ id }) => id)).toEqual(["e2", "e5", "e6"]);
     // As if it had never been: a purged id is new again, with the claims of its requests.
-    expect(await store.record(record("e1", { mac: 11, signedAt: null }))).toBe(
-      "accepted",
-    );
+    expect(
+      await store.record(recordOf("e1", { mac: 11, signedAt: null })),
+    ).toBe("accepted");
 
     await claim().then((all) => Promise.all(all.map((one) => settle(one))));
     await purge(1_000_000);
-    await store.record(record("last", { mac: 99 }));
+    await store.record(recordOf("last", { mac: 99 }));
     const numbers = (await scan({ order: "oldest" })).events;
     expect(numbers.map(({ id, seq }) => [id, seq])).toEqual([
       ["e2", 2],
@@ -678,7 +621,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   it("walks over old events that are undelivered, and ends where none is old", async () => {
     await Promise.all(
       Array.from({ length: 450 }, (_, n) =>
-        store.record(record(`e${n}`, { mac: n % 256, receivedAt: n })),
+        store.record(recordOf(`e${n}`, { mac: n % 256, receivedAt: n })),
       ),
     );
     const steps: (number | null)[] = [];
@@ -706,36 +649,36 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 
   it("forgets old claims of signed times, in batches, and never timeless ones", async () => {
-    await store.record(record("a", { mac: 1 }));
-    await store.record(record("a", { mac: 2, signedAt: 1000 }));
-    await store.record(record("a", { mac: 3, signedAt: 1001 }));
-    await store.record(record("a", { mac: 4, signedAt: 2000 }));
-    await store.record(record("a", { mac: 5, signedAt: null }));
+    await store.record(recordOf("a", { mac: 1 }));
+    await store.record(recordOf("a", { mac: 2, signedAt: 1000 }));
+    await store.record(recordOf("a", { mac: 3, signedAt: 1001 }));
+    await store.record(recordOf("a", { mac: 4, signedAt: 2000 }));
+    await store.record(recordOf("a", { mac: 5, signedAt: null }));
 
     expect(await store.forgetReplays(2000, 1)).toBe(1);
     expect(await store.forgetReplays(2000, 10)).toBe(1);
     expect(await store.forgetReplays(2000, 10)).toBe(0);
 
-    expect(await store.record(record("a", { mac: 4, signedAt: 2000 }))).toBe(
+    expect(await store.record(recordOf("a", { mac: 4, signedAt: 2000 }))).toBe(
       "replayed",
     );
-    expect(await store.record(record("a", { mac: 5, signedAt: null }))).toBe(
+    expect(await store.record(recordOf("a", { mac: 5, signedAt: null }))).toBe(
       "replayed",
     );
   });
 
   it("writes nothing at all of what did not get through, and goes on with the chain", async () => {
-    await store.append(draft("server.started"));
+    await store.append(draftOf("server.started"));
     const broken = store.append({
-      ...draft("server.started"),
+      ...draftOf("server.started"),
       // Has no JSON.
       metadata: { boom: 1n },
     });
-    const beside = store.record(record("a"));
+    const beside = store.record(recordOf("a"));
     await expect(broken).rejects.toMatchObject({ name: "StoreError" });
     await expect(beside).rejects.toMatchObject({ name: "StoreError" });
 
-    expect(await store.record(record("a"))).toBe("accepted");
+    expect(await store.record(recordOf("a"))).toBe("accepted");
     const lines = (await store.readAudit(0, 10)).map(
       ({ line }) => JSON.parse(line) as { action: string; metadata: object },
     );
@@ -754,17 +697,17 @@ describe.each(KINDS)("a $name store", ({ open }) => {
         throw new Error("boom");
       },
     };
-    const broken = store.append({ ...draft("server.started"), metadata });
+    const broken = store.append({ ...draftOf("server.started"), metadata });
     await expect(broken).rejects.toMatchObject({ name: "StoreError" });
-    await store.append(draft("server.started"));
+    await store.append(draftOf("server.started"));
     expect((await actions()).at(-1)).toBe("server.started");
   });
 
   it("anchors with a checkpoint what is not anchored yet, and nothing twice", async () => {
-    await store.append(draft("server.started"));
+    await store.append(draftOf("server.started"));
     await store.checkpoint();
     await store.checkpoint();
-    await store.append(draft("server.stopped"));
+    await store.append(draftOf("server.stopped"));
     await store.checkpoint();
     const rows = await store.readAudit(0, 10);
     expect(
@@ -779,10 +722,10 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 
   it("notes the last entry of each writer, newest first, and its position", async () => {
     expect(await store.lastPosition()).toBe(0);
-    await store.append(draft("server.started"));
-    await store.append(draft("server.stopped"));
+    await store.append(draftOf("server.started"));
+    await store.append(draftOf("server.stopped"));
     const second = await open(folder.path, "two", () => clock);
-    await second.append(draft("server.started"));
+    await second.append(draftOf("server.started"));
     expect(
       (await store.heads()).map(({ writer, seq }) => [writer, seq]),
     ).toEqual([
@@ -796,9 +739,11 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   it("gives back body, id and type of an event byte for byte", async () => {
     const body = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
     const [id, type] = ["e\0\u{1f600}x", "t\0.y"];
-    const { event, ...rest } = record(id, { type });
+    const { event, ...rest } = recordOf(id, { type });
     await store.record({ ...rest, event: { ...event, body } });
-    expect(await store.record(record("e\0other", { mac: 2 }))).toBe("accepted");
+    expect(await store.record(recordOf("e\0other", { mac: 2 }))).toBe(
+      "accepted",
+    );
     expect(await store.record({ ...rest, event: { ...event, body } })).toBe(
       "replayed",
     );
@@ -824,7 +769,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
 
   it("probes with a write, and finds a trail that was changed from outside", async () => {
     await store.probe();
-    await store.append(draft("server.started"));
+    await store.append(draftOf("server.started"));
     await store.probe();
     const db = openFile(path.join(folder.path, "hexhook.db"));
     db.exec("DELETE FROM audit_writer");
@@ -832,7 +777,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     const changed = { code: "AUDIT_CHANGED" };
     await expect(store.probe()).rejects.toMatchObject(changed);
     // Whatever is written behind it: what was changed once proves nothing any more.
-    await store.append(draft("server.stopped"));
+    await store.append(draftOf("server.stopped"));
     await expect(store.probe()).rejects.toMatchObject(changed);
   });
 });
@@ -846,8 +791,8 @@ describe.each(KINDS)("$name", ({ open, openName }) => {
     );
     writeFileSync(path.join(folder.path, "real.db"), "");
     const store = await open(folder.path, "w", () => 1);
-    await store.append(draft("server.started"));
-    await store.append(draft("server.stopped"));
+    await store.append(draftOf("server.started"));
+    await store.append(draftOf("server.stopped"));
     expect(await store.lastPosition()).toBe(2);
     await store.close();
   });
@@ -855,8 +800,8 @@ describe.each(KINDS)("$name", ({ open, openName }) => {
   it("finds that the last line is not the one it wrote", async () => {
     const folder = temporaryFolder();
     const store = await open(folder.path, "w", () => 1);
-    await store.append(draft("server.started"));
-    await Promise.all([store.append(draft("server.stopped")), store.probe()]);
+    await store.append(draftOf("server.started"));
+    await Promise.all([store.append(draftOf("server.stopped")), store.probe()]);
     const db = openFile(path.join(folder.path, "hexhook.db"));
     db.exec("DELETE FROM audit_entry WHERE position = 2");
     db.close();
@@ -877,7 +822,7 @@ describe.each(KINDS)("$name", ({ open, openName }) => {
     const store = await open(folder.path, "w", () => 1);
     const body = "x".repeat(100_000);
     for (let n = 0; n < 400; n += 1) {
-      await store.record(record(`e${n}`, { mac: n % 256, body }));
+      await store.record(recordOf(`e${n}`, { mac: n % 256, body }));
     }
     expect(statSync(`${file}-wal`).size).toBeLessThan(30_000_000);
     expect(statSync(file).size).toBeGreaterThan(10_000_000);
@@ -888,14 +833,14 @@ describe.each(KINDS)("$name", ({ open, openName }) => {
     const folder = temporaryFolder();
     const file = path.join(folder.path, "hexhook.db");
     const store = await open(folder.path, "w", () => 1);
-    await store.append(draft("server.started"));
+    await store.append(draftOf("server.started"));
     const reader = openFile(file);
     reader.exec("BEGIN");
     reader.prepare("SELECT count(*) FROM event").get();
     const body = "x".repeat(500_000);
     const size = () => statSync(`${file}-wal`).size;
     for (let n = 0; size() < 40_000_000; n += 1) {
-      await store.record(record(`e${n}`, { mac: n % 256, body }));
+      await store.record(recordOf(`e${n}`, { mac: n % 256, body }));
     }
     reader.close();
     await eventually(() => size() < 34_000_000);

@@ -14,7 +14,7 @@ import { temporaryFolder } from "./temporary-folder.ts";
 
 /** As built: the threads of a store are JavaScript files. */
 const BUILT: string = "../../dist/store/open.js";
-const { openStoreOnThreads } = (await import(BUILT)) as typeof open;
+export const { openStoreOnThreads } = (await import(BUILT)) as typeof open;
 
 /** The kinds of stores, all of which do the same. */
 export const KINDS = [
@@ -33,6 +33,7 @@ export interface RecordOptions {
   readonly orderKey?: string;
   readonly receivedAt?: number;
   readonly source?: string;
+  readonly type?: string;
 }
 
 export function recordOf(id: string, options: RecordOptions = {}): EventRecord {
@@ -42,7 +43,7 @@ export function recordOf(id: string, options: RecordOptions = {}): EventRecord {
     event: {
       source: options.source ?? "hex",
       id,
-      type: "t",
+      type: options.type ?? "t",
       receivedAt: options.receivedAt ?? 5000,
       contentType: "application/json",
       headers: "{}",
@@ -65,10 +66,10 @@ export function draftOf(action: AuditDraft["action"]): AuditDraft {
   };
 }
 
-export type TestStore = Awaited<ReturnType<typeof openTestStore>>;
+export type TestStore = Awaited<ReturnType<typeof openStoreOfKind>>;
 
 /** A store in a folder of its own, whose clock stands at 5000 until it is set. Closed when the test ends. */
-export async function openTestStore(openKind: OpenKind) {
+export async function openStoreOfKind(openKind: OpenKind) {
   const folder = temporaryFolder().path;
   const file = path.join(folder, "hexhook.db");
   let clock = 5000;

@@ -8,7 +8,7 @@ import type { Destination } from "../../../src/domain/destination.ts";
 import { openStore } from "../../../src/store/open.ts";
 import { cleanUp } from "../../support/cleanup.ts";
 import { eventually } from "../../support/eventually.ts";
-import { openTestStore, type TestStore } from "../../support/stores.ts";
+import { openStoreOfKind, type TestStore } from "../../support/stores.ts";
 
 const OK: AttemptResult = { ok: true, status: 200 };
 
@@ -19,7 +19,7 @@ describe("a dispatcher", () => {
   let begun: { at: string; end: (result: AttemptResult) => void }[];
 
   beforeEach(async () => {
-    test = await openTestStore(openStore);
+    test = await openStoreOfKind(openStore);
     begun = [];
   });
 

@@ -19,7 +19,7 @@ import { openStore } from "../../../src/store/open.ts";
 import { cleanUp } from "../../support/cleanup.ts";
 import { eventually } from "../../support/eventually.ts";
 import { openFile, readColumn } from "../../support/store-file.ts";
-import { openTestStore, type TestStore } from "../../support/stores.ts";
+import { openStoreOfKind, type TestStore } from "../../support/stores.ts";
 
 const OK: AttemptResult = { ok: true, status: 200 };
 const failed = (status: number): AttemptResult => ({
@@ -45,7 +45,7 @@ describe("a worker", () => {
   let breaker: CircuitBreaker;
 
   beforeEach(async () => {
-    test = await openTestStore(openStore);
+    test = await openStoreOfKind(openStore);
     begun = [];
     errors = [];
   });

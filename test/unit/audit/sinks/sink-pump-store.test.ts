@@ -16,7 +16,7 @@ import { cleanUp } from "../../../support/cleanup.ts";
 import { eventually } from "../../../support/eventually.ts";
 import {
   draftOf,
-  openTestStore,
+  openStoreOfKind,
   type TestStore,
 } from "../../../support/stores.ts";
 
@@ -30,7 +30,7 @@ describe("what feeds a sink", () => {
   let pump: SinkPump;
 
   beforeEach(async () => {
-    test = await openTestStore(openStore);
+    test = await openStoreOfKind(openStore);
     taken = [];
     batches = [];
     errors = [];
