@@ -97,6 +97,20 @@ describe("hexhook audit verify on a store", () => {
       ],
       "event hex/evt_9: the event is stored, and no entry",
     ],
+    ...[0, -5, 65_536 * 3].map((seq): [string, string[], string] => [
+      `an event that was put in with the number ${seq}`,
+      [
+        `INSERT INTO event (seq, source, id, type, received_at, content_type, headers, body_sha256, mac, body) SELECT ${seq}, source, 'evt_9', type, received_at, content_type, headers, body_sha256, zeroblob(32), body FROM event WHERE id = 'evt_2'`,
+      ],
+      "event hex/evt_9: the event is stored, and no entry",
+    ]),
+    [
+      "an entry that was put before the first one",
+      [
+        "INSERT INTO audit_entry (position, writer, line) SELECT -1, writer, replace(line, 'server', 'sarver') FROM audit_entry ORDER BY position LIMIT 1",
+      ],
+      "TAMPERED",
+    ],
     [
       "an event that was moved in time",
       ["UPDATE event SET received_at = received_at + 1 WHERE id = 'evt_2'"],

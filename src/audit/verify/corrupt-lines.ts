@@ -45,7 +45,9 @@ export function isOtherObject(text: string): boolean {
  * another program may go on there.
  */
 export function isTorn(text: string): boolean {
-  const at = text.lastIndexOf(HASH_START);
+  const hash = text.lastIndexOf(HASH_START);
+  // An entry may name the hashes of others before its own place.
+  const at = hash < text.lastIndexOf('"chain":{') ? -1 : hash;
   const hasHash =
     at === -1
       ? WHOLE_HASH.test(text)

@@ -21,7 +21,7 @@ interface ReadTrail {
 /** What is known besides. `table`: a store's own table of heads; then the trail must be whole. */
 interface Known {
   readonly heads: readonly ChainHead[];
-  readonly anchors: readonly ChainHead[];
+  readonly anchors: readonly (readonly ChainHead[])[];
   readonly table: readonly ChainHead[] | undefined;
 }
 
@@ -29,6 +29,7 @@ interface Known {
 interface Unknown {
   readonly late: ReadonlySet<WriterChain>;
   readonly unknownHeads: readonly ChainHead[];
+  readonly hasDroppedStatements: boolean;
   readonly anchors: TrailReport["anchors"];
   readonly absent: readonly ChainHead[];
 }
@@ -46,9 +47,10 @@ export function judgeEnd(read: ReadTrail, known: Known): Unknown {
   return {
     late,
     unknownHeads: known.heads.filter(isUnknown),
+    hasDroppedStatements: statements.hasDropped,
     anchors: {
-      given: known.anchors.length,
-      found: known.anchors.filter((head) => expected.isMet(head)).length,
+      given: known.anchors.flat().length,
+      found: known.anchors.flat().filter((head) => expected.isMet(head)).length,
     },
     absent: [...statements.heads.values()].filter(
       ({ writer, seq }) =>
@@ -67,7 +69,7 @@ function confirm(read: ReadTrail, { heads, anchors }: Known): void {
     chain?.confirmUpTo(head.seq);
     chain?.signatures.anchorUpTo(head.seq);
   }
-  for (const head of [...heads, ...anchors]) {
+  for (const head of [...heads, ...anchors.flat()]) {
     meets(head)?.confirmUpTo(head.seq);
   }
   for (const chain of chains.values()) {
@@ -105,14 +107,18 @@ function expectHeads(read: ReadTrail, known: Known): void {
     (chains.get(writer)?.entries ?? 0) > 0;
   const isPurged = ({ writer, seq }: ChainHead): boolean =>
     statements.isPurged(writer, seq);
+  // Where a stream begins is one place for all files, which are given oldest first.
+  const anchorsInOrder = isStore ? anchors : [anchors.flat()];
   const mustBeThere = [
     ...heads,
-    ...expectedAnchors(anchors, {
-      isStore,
-      isMet: (anchor) => expected.isMet(anchor),
-      isPurged,
-      isThere,
-    }),
+    ...anchorsInOrder.flatMap((file) =>
+      expectedAnchors(file, {
+        isStore,
+        isMet: (anchor) => expected.isMet(anchor),
+        isPurged,
+        isThere,
+      }),
+    ),
     ...[...statements.heads.values()].filter(
       ({ writer }) => isStore || isThere(writer) || skippedOver.has(writer),
     ),

@@ -20,7 +20,7 @@ interface Statement {
   readonly eventsBefore: number;
 }
 
-/** Limit of statements that wait for a checkpoint, more than any process writes. Beyond it, all waiting ones are dropped. */
+/** Limit of statements that wait for a checkpoint, more than any processes write. Further ones are dropped, and that is reported. */
 const MAX_PENDING = 2000;
 
 /**
@@ -33,6 +33,8 @@ export class Statements {
   readonly #purged = new Map<string, ChainHead>();
   /** Up to which times the retention says that it has deleted, in unix milliseconds. */
   readonly deletedBefore = { entries: 0, events: 0 };
+  /** Whether statements were dropped: one that a signature covers may be among them. */
+  hasDropped = false;
   readonly #pending = new Map<WriterChain, Statement[]>();
   #pendingCount = 0;
 
@@ -43,8 +45,8 @@ export class Statements {
       return;
     }
     if (this.#pendingCount === MAX_PENDING) {
-      this.#pending.clear();
-      this.#pendingCount = 0;
+      this.hasDropped = true;
+      return;
     }
     const pending = this.#pending.get(by) ?? [];
     this.#pending.set(by, pending);

@@ -87,7 +87,7 @@ export class StoredEvents {
 
   async #withoutEntry(deletedBefore: number): Promise<Fault[]> {
     const faults: Fault[] = [];
-    let events = await this.#store.listEvents(0, BATCH);
+    let events = await this.#store.listEvents(Number.MIN_SAFE_INTEGER, BATCH);
     while (events.length > 0) {
       for (const { seq, source, id, receivedAt } of events) {
         if (!this.#seen.has(seq) && receivedAt >= deletedBefore) {
@@ -122,21 +122,24 @@ function faultOf(code: FaultCode, accepted: Accepted): Fault {
   return { code, writer, seq, event: `${source}/${id}` };
 }
 
-/** A set of natural numbers, a bit each. */
+/** A set of whole numbers, a bit each. */
 class SeenNumbers {
   readonly #pages = new Map<number, Uint8Array>();
 
   add(n: number): void {
-    const key = Math.floor(n / PAGE_BITS);
-    const page = this.#pages.get(key) ?? new Uint8Array(PAGE_BITS / 8);
-    this.#pages.set(key, page);
-    const bit = n % PAGE_BITS;
-    page[bit >> 3] = (page[bit >> 3] ?? 0) | (1 << (bit & 7));
+    const { page, bit } = placeOf(n);
+    const bits = this.#pages.get(page) ?? new Uint8Array(PAGE_BITS / 8);
+    this.#pages.set(page, bits);
+    bits[bit >> 3] = (bits[bit >> 3] ?? 0) | (1 << (bit & 7));
   }
 
   has(n: number): boolean {
-    const page = this.#pages.get(Math.floor(n / PAGE_BITS));
-    const bit = n % PAGE_BITS;
-    return ((page?.[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
+    const { page, bit } = placeOf(n);
+    return ((this.#pages.get(page)?.[bit >> 3] ?? 0) & (1 << (bit & 7))) !== 0;
   }
+}
+
+function placeOf(n: number): { page: number; bit: number } {
+  const page = Math.floor(n / PAGE_BITS);
+  return { page, bit: n - page * PAGE_BITS };
 }

@@ -40,6 +40,8 @@ export interface TrailReport {
   readonly torn: number;
   /** Given heads of which nothing is known: deleted by the retention, too far back to be compared, or before these lines. */
   readonly unknownHeads: readonly ChainHead[];
+  /** Whether more unsigned statements came than are kept: what a signed one of them says is not known. */
+  readonly hasDroppedStatements: boolean;
   /** How many anchors were given, and how many of them are in the trail. */
   readonly anchors: { readonly given: number; readonly found: number };
   /** The last entries of writers that these lines name and do not have: the lines may begin after those had ended. */

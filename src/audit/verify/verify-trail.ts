@@ -14,8 +14,8 @@ import { WriterChain } from "./writer-chain.ts";
 export interface VerifyOptions {
   /** Entries known from elsewhere that must be there. */
   readonly heads?: readonly ChainHead[];
-  /** The entries that an anchor file names, in its order: those that the trail may still have must be there. */
-  readonly anchors?: readonly ChainHead[];
+  /** The entries that each anchor file names, in its order: those that the trail may still have must be there. */
+  readonly anchors?: readonly (readonly ChainHead[])[];
   /** The keys that checkpoints may be signed with; none = those that the trail itself names. */
   readonly publicKeys?: readonly string[];
 }
@@ -56,7 +56,7 @@ export function createTrailVerifier(
   const counts = { entries: 0, skipped: 0, torn: 0 };
   let lines = 0;
 
-  for (const head of [...heads, ...anchors]) {
+  for (const head of [...heads, ...anchors.flat()]) {
     expected.expect(head);
   }
 

@@ -71,8 +71,8 @@ export function addAuditVerify(audit: Command, io: Io): void {
       const knownKeys =
         options.publicKey ?? (read.length === 0 ? configuredKey(io) : []);
       const verdict = judge(report, knownKeys);
-      showReport(io, report, verdict, { json: options.json ?? false });
       io.setExitCode(verdict.exit);
+      showReport(io, report, verdict, { json: options.json ?? false });
     });
 }
 
@@ -93,23 +93,24 @@ function parseHead(
 async function readAnchors(
   stdin: Input,
   files: readonly string[],
-): Promise<ChainHead[]> {
-  const anchors: ChainHead[] = [];
+): Promise<ChainHead[][]> {
+  const all: ChainHead[][] = [];
   for (const file of files) {
-    const before = anchors.length;
+    const anchors: ChainHead[] = [];
     await forEachLine(stdin, file, (line) => {
       const anchor = readHead(line);
       if (anchor !== null) {
         anchors.push(anchor);
       }
     });
-    if (anchors.length === before) {
+    if (anchors.length === 0) {
       throw new UsageError(
         `--anchors ${file}: has no line WRITER:SEQ:HASH; name the file of AUDIT_ANCHOR_FILE`,
       );
     }
+    all.push(anchors);
   }
-  return anchors;
+  return all;
 }
 
 async function verifyFiles(
@@ -134,8 +135,8 @@ async function forEachLine(
 ): Promise<void> {
   const input = file === "-" ? stdin : createReadStream(file);
   try {
-    for await (const line of linesOf(input, onBytes)) {
-      take(line);
+    for await (const lines of linesOf(input, onBytes)) {
+      lines.forEach(take);
     }
   } catch (thrown) {
     throw new UsageError(`cannot read ${file}: ${asError(thrown).message}`);

@@ -58,6 +58,9 @@ Exit status: 0 nothing failed, 1 a check failed.`,
     )
     .action(async (options: Options) => {
       const results = await examine(io, options.allow);
+      if (results.some(({ status }) => status === "fail")) {
+        io.setExitCode(EXIT.checkFailed);
+      }
       for (const result of results) {
         await print(
           io.stdout,
@@ -66,9 +69,6 @@ Exit status: 0 nothing failed, 1 a check failed.`,
       }
       if (!options.json) {
         writeLine(io.stdout, summaryOf(results));
-      }
-      if (results.some(({ status }) => status === "fail")) {
-        io.setExitCode(EXIT.checkFailed);
       }
     });
 }

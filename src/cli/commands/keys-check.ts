@@ -46,6 +46,9 @@ export function addKeysCheck(keys: Command, io: Io): void {
         (store) => check(config, store, operator),
         { create: true },
       );
+      if (verdicts.some(({ fault }) => fault !== null)) {
+        io.setExitCode(EXIT.checkFailed);
+      }
       for (const verdict of verdicts) {
         writeLine(
           io.stdout,
@@ -55,9 +58,6 @@ export function addKeysCheck(keys: Command, io: Io): void {
                 "\n",
               ),
         );
-      }
-      if (verdicts.some(({ fault }) => fault !== null)) {
-        io.setExitCode(EXIT.checkFailed);
       }
     });
 }

@@ -47,17 +47,17 @@ export function addSecretsCheck(secrets: Command, io: Io): void {
     )
     .action(async (options: Options) => {
       const statuses = await secretStatuses(io);
-      for (const status of statuses) {
-        await print(
-          io.stdout,
-          options.json ? JSON.stringify(status) : textOf(status),
-        );
-      }
       const failed = statuses.some(
         ({ age }) => age === "overdue" || age === "unknown",
       );
       if (failed) {
         io.setExitCode(EXIT.checkFailed);
+      }
+      for (const status of statuses) {
+        await print(
+          io.stdout,
+          options.json ? JSON.stringify(status) : textOf(status),
+        );
       }
     });
 }

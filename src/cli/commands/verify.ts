@@ -69,6 +69,7 @@ Exit status: 0 verified, 1 not.`,
         options.explain && reason !== null
           ? explain(source, message, { now, reason, window })
           : [];
+      io.setExitCode(reason === null ? EXIT.good : EXIT.checkFailed);
       if (options.json) {
         const { keyId } = verified;
         writeLine(
@@ -86,7 +87,6 @@ Exit status: 0 verified, 1 not.`,
           writeLine(io.stdout, `  ${hint}`);
         }
       }
-      io.setExitCode(reason === null ? EXIT.good : EXIT.checkFailed);
     });
 }
 

@@ -6,13 +6,13 @@ const LINE_END = 0x0a;
 const MAX_BYTES = 65_536;
 
 /**
- * The lines of a stream of bytes, without their ends: only `\n` ends one, and `\r` before it goes. `onBytes` is told how
+ * The lines of a stream of bytes, as many at once as a chunk has, without their ends: only `\n` ends one, and `\r` before it goes. `onBytes` is told how
  * many were read.
  */
 export async function* linesOf(
   input: Readable,
   onBytes: (bytes: number) => void = () => undefined,
-): AsyncGenerator<string> {
+): AsyncGenerator<readonly string[]> {
   let parts: Buffer[] = [];
   let length = 0;
   const keep = (part: Buffer): void => {
@@ -29,6 +29,7 @@ export async function* linesOf(
     return line.endsWith("\r") ? line.slice(0, -1) : line;
   };
   for await (const chunk of input as AsyncIterable<Buffer>) {
+    const lines: string[] = [];
     let from = 0;
     for (
       let end = chunk.indexOf(LINE_END);
@@ -36,13 +37,14 @@ export async function* linesOf(
       end = chunk.indexOf(LINE_END, from)
     ) {
       keep(chunk.subarray(from, end));
-      yield take();
+      lines.push(take());
       from = end + 1;
     }
     keep(chunk.subarray(from));
+    yield lines;
     onBytes(chunk.length);
   }
   if (length > 0) {
-    yield take();
+    yield [take()];
   }
 }

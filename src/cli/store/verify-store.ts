@@ -49,7 +49,8 @@ export async function verifyStore(
     const heads = await store.heads();
     const bar = createProgressBar(io.stderr, await store.lastPosition());
     let position = 0;
-    for await (const row of rowsOf(store)) {
+    // A row that was put before the first one is read too.
+    for await (const row of rowsOf(store, Number.MIN_SAFE_INTEGER)) {
       const entry = verifier.entry(row.line);
       if (entry !== null) {
         await events.take(entry);

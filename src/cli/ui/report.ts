@@ -34,12 +34,15 @@ export function report({ stderr }: Io, thrown: unknown): ExitCode {
   return EXIT.internal;
 }
 
-/** A reader of our output that has seen enough (`| head`) is no fault; output that cannot be written is. */
+/**
+ * A reader of our output that has seen enough (`| head`) is no fault; output that cannot be written is. A check that has
+ * failed sets its exit code before it prints, so that the code outlives the reader.
+ */
 export function endWhenReaderLeaves({ stdout, stderr }: Io): void {
   stderr.on("error", () => undefined);
   stdout.on("error", (error: NodeJS.ErrnoException) => {
     if (error.code === "EPIPE") {
-      process.exit(EXIT.good);
+      process.exit();
     }
     writeLine(
       stderr,

@@ -53,7 +53,7 @@ const EXIT_OF: Readonly<Record<Verdict["verdict"], ExitCode>> = {
 };
 
 function doubtsOf(
-  { writers, entries, unknownHeads }: TrailReport,
+  { writers, entries, unknownHeads, hasDroppedStatements }: TrailReport,
   knownKeys: readonly string[],
 ): string[] {
   const unsigned = writers.filter(
@@ -76,6 +76,9 @@ function doubtsOf(
         ({ writer, firstSeq }) =>
           `these lines begin in the middle of ${shown(writer)}: they are complete from seq ${firstSeq} on; give the lines before these first`,
       ),
+    ...(hasDroppedStatements
+      ? ["too many entries without a signature state what other writers wrote"]
+      : []),
     ...unknownHeads.map(
       ({ writer, seq }) =>
         `${shown(writer)}:${seq} is not in these lines any more, or too far back`,

@@ -120,14 +120,14 @@ describe("in a process of its own", () => {
   });
 
   it("ends with 0 when the reader of its output has seen enough, and with 70 when that cannot be written", async () => {
-    const ends = async (where: string) => {
+    const ends = async (where: string, ...args: string[]) => {
       const child = spawn(
         "/bin/bash",
         [
           "-c",
           `("$0" "$@"; echo "exit $?" >&2) ${where}`,
           process.execPath,
-        ].concat([CLI, "audit", "tail"]),
+        ].concat([CLI, "audit", ...args]),
         {
           cwd: folder.path,
           env: environment({ DATABASE_URL: "sqlite:hexhook.db" }),
@@ -141,9 +141,12 @@ describe("in a process of its own", () => {
       await once(child, "close");
       return stderr;
     };
-    expect(await ends("> /dev/full")).toBe(
+    expect(await ends("> /dev/full", "tail")).toBe(
       "hexhook: cannot write its output (ENOSPC)\nexit 70\n",
     );
-    expect(await ends("| true")).toBe("exit 0\n");
+    expect(await ends("| true", "tail")).toBe("exit 0\n");
+    // A check that failed has failed, whoever reads what it says.
+    writeFileSync(path.join(folder.path, "none.log"), "nothing\n");
+    expect(await ends("| true", "verify", "none.log")).toBe("exit 2\n");
   });
 });

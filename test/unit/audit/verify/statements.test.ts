@@ -108,6 +108,30 @@ describe("an entry that no signature vouches for", () => {
   });
 });
 
+describe("a flood of unsigned statements", () => {
+  it("makes no signed one forgotten without a word", () => {
+    const flood = unsignedRun("feed", 1);
+    const chain = new AuditChain("feed", CHECKPOINTS);
+    chain.rewind({ ...headOf(flood), checkpointSeq: 0 });
+    while (flood.length < 2100) {
+      const action = "retention.purged";
+      flood.push(chain.append({ ...draft(1), action }).line);
+    }
+    const [start, ...rest] = THREE;
+    // The one in the middle was dropped, and the start that names it is followed by the flood before its checkpoint.
+    const lines = [...ONE, ...flood, start!, ...rest];
+    expect(verify(lines).hasDroppedStatements).toBe(true);
+    const before = verify([...ONE, start!, ...flood, ...rest]);
+    expect(before.hasDroppedStatements).toBe(true);
+    expect(faultsOf(before)).toContainEqual({
+      writer: "2222bbbb",
+      seq: 1,
+      code: "writer_gone",
+    });
+    expect(verify(TRAIL).hasDroppedStatements).toBe(false);
+  });
+});
+
 describe("a writer that begins in the middle", () => {
   it("in a stream cannot be told, and says from where on it is complete", () => {
     const report = verify([...TWO.slice(25), ...THREE], KEY);
@@ -283,8 +307,8 @@ describe("anchors", () => {
 
   it("confirm each writer up to its last one", () => {
     for (const report of [
-      verify(TRAIL, { anchors }),
-      verifyAsStore(TRAIL, HEADS, { anchors }),
+      verify(TRAIL, { anchors: [anchors] }),
+      verifyAsStore(TRAIL, HEADS, { anchors: [anchors] }),
     ]) {
       expect(faultsOf(report)).toEqual([]);
       expect(report.writers).toMatchObject([
@@ -297,20 +321,47 @@ describe("anchors", () => {
 
   it("that differ from the trail show that it was written anew", () => {
     const other = { ...anchors[3]!, hash: "a".repeat(64) };
-    expect(faultsOf(verify(TRAIL, { anchors: [other] }))).toMatchObject([
+    expect(faultsOf(verify(TRAIL, { anchors: [[other]] }))).toMatchObject([
       { writer: other.writer, seq: other.seq },
     ]);
   });
 
   it("from before a stream begins are no fault, nor unknown; those after it are missing", () => {
-    const report = verify([...TWO, ...THREE], { anchors });
+    const report = verify([...TWO, ...THREE], { anchors: [anchors] });
     expect(faultsOf(report)).toEqual([]);
     expect(report.unknownHeads).toEqual([]);
-    expect(faultsOf(verify(ONE, { anchors }))).toEqual([
+    expect(faultsOf(verify(ONE, { anchors: [anchors] }))).toEqual([
       { writer: "2222bbbb", seq: 1, code: "writer_gone" },
       { writer: "3333cccc", seq: 1, code: "writer_gone" },
     ]);
-    expect(faultsOf(verify(run("other", 5), { anchors }))).toHaveLength(3);
+    expect(
+      faultsOf(verify(run("other", 5), { anchors: [anchors] })),
+    ).toHaveLength(3);
+  });
+
+  it("of a store are judged by each file on its own, in whatever order the files are given", () => {
+    const chain = new AuditChain("9999ffff", CHECKPOINTS);
+    const lines = [
+      chain.append(started([])).line,
+      chain.checkpoint(AT)!.line,
+      chain.append({
+        ...draft(1),
+        action: "retention.purged",
+        metadata: { writers: [headOf(ONE)] },
+      }).line,
+      chain.checkpoint(AT)!.line,
+    ];
+    const older = anchorsOf(ONE);
+    const newer = [headOf(run("dropped", 20))];
+    for (const files of [
+      [older, newer],
+      [newer, older],
+    ]) {
+      const report = verifyAsStore(lines, [headOf(lines)], { anchors: files });
+      expect(faultsOf(report)).toEqual([
+        { writer: "dropped", seq: 1, code: "writer_gone" },
+      ]);
+    }
   });
 
   it("of a store are excused up to the last one that the retention has deleted, and no further", () => {
@@ -330,10 +381,14 @@ describe("anchors", () => {
     ];
     const table = [headOf(lines), headOf(three)];
     // The first writer is forgotten: no entry names it any more.
-    expect(faultsOf(verifyAsStore(lines, table, { anchors: all }))).toEqual([]);
+    expect(faultsOf(verifyAsStore(lines, table, { anchors: [all] }))).toEqual(
+      [],
+    );
     const dropped = [headOf(run("dropped", 20))];
     expect(
-      faultsOf(verifyAsStore(lines, table, { anchors: [...all, ...dropped] })),
+      faultsOf(
+        verifyAsStore(lines, table, { anchors: [[...all, ...dropped]] }),
+      ),
     ).toEqual([{ writer: "dropped", seq: 1, code: "writer_gone" }]);
   });
 });

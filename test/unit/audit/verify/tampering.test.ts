@@ -157,7 +157,7 @@ describe("a trail of two writers, one after the other", () => {
     expect(faultsOf(report)).toEqual([]);
     expect(report.writers[1]).toMatchObject({ confirmedTo: 0, lastSeq: 59 });
     expect(faultsOf(verify(cut, { heads: HEADS }))).toEqual(fault);
-    expect(faultsOf(verify(cut, { anchors: HEADS }))).toEqual(fault);
+    expect(faultsOf(verify(cut, { anchors: [HEADS] }))).toEqual(fault);
     expect(faultsOf(verifyStore(cut))).toEqual(fault);
   });
 
@@ -327,7 +327,7 @@ describe("a forger without the key who may write everything", () => {
         const silent = verified({});
         expect(faultsOf(silent)).toEqual([]);
         expect(silent.writers.at(-1)).toMatchObject({ confirmedTo: 0 });
-        expect(faultsOf(verified({ anchors }))).toEqual([
+        expect(faultsOf(verified({ anchors: [anchors] }))).toEqual([
           lines === ONE
             ? { writer: "2222bbbb", seq: 1, code: "writer_gone" }
             : { writer: "2222bbbb", seq: 42, code: "cut_off" },
