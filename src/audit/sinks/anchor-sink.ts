@@ -1,10 +1,9 @@
 import type { FileHandle } from "node:fs/promises";
-import { errorCode } from "../../errors.ts";
 import { parseEntry } from "../parsed-entry.ts";
 import { hasAction } from "../retention-plan.ts";
 import { anchorLine } from "../verify/anchors.ts";
 import { createAppendFile } from "./append-file.ts";
-import { type AuditSink, SinkFault, type SinkRow } from "./sink.ts";
+import type { AuditSink, SinkRow } from "./sink.ts";
 
 const NEWLINE = "\n";
 
@@ -23,16 +22,11 @@ export function createAnchorSink(file: string): AuditSink {
     exact: false,
     async write(rows) {
       const anchors = rows.flatMap(anchorOf);
-      if (anchors.length === 0) {
-        return;
-      }
-      try {
-        const handle = await output.current();
-        await handle.writeFile(anchors.join(""));
-        await handle.datasync();
-      } catch (error) {
-        await output.close().catch(() => undefined);
-        throw new SinkFault(errorCode(error) ?? "unknown");
+      if (anchors.length > 0) {
+        await output.write(async (handle) => {
+          await handle.writeFile(anchors.join(""));
+          await handle.datasync();
+        });
       }
     },
     close: output.close,

@@ -1,11 +1,16 @@
 import type { Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { ConfigError, errorCode } from "../../errors.ts";
+import { SinkFault } from "./sink.ts";
 
 /** A file that is appended to, opened again when it was moved away (logrotate). */
 export interface AppendFile {
   /** The open file, at its end. */
   readonly current: () => Promise<FileHandle>;
+  /** Writes by `append`. When that fails, the file is opened again next time, and it rejects with SinkFault. */
+  readonly write: (
+    append: (handle: FileHandle) => Promise<void>,
+  ) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
@@ -22,16 +27,26 @@ export function createAppendFile(
     await closing?.close();
   }
 
+  async function current(): Promise<FileHandle> {
+    if (handle !== null && !(await isStill(file, handle))) {
+      await close();
+    }
+    if (handle === null) {
+      handle = await openFile(file);
+      await repairEnd(handle);
+    }
+    return handle;
+  }
+
   return {
-    async current() {
-      if (handle !== null && !(await isStill(file, handle))) {
-        await close();
+    current,
+    async write(append) {
+      try {
+        await append(await current());
+      } catch (error) {
+        await close().catch(() => undefined);
+        throw new SinkFault(errorCode(error) ?? "unknown");
       }
-      if (handle === null) {
-        handle = await openFile(file);
-        await repairEnd(handle);
-      }
-      return handle;
     },
     close,
   };

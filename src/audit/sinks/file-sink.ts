@@ -1,8 +1,7 @@
 import type { FileHandle } from "node:fs/promises";
 import { LINE_START, MAX_LINE_BYTES } from "../entry.ts";
-import { errorCode } from "../../errors.ts";
 import { createAppendFile } from "./append-file.ts";
-import { type AuditSink, SinkFault } from "./sink.ts";
+import type { AuditSink } from "./sink.ts";
 
 const LINE_END = 0x0a;
 
@@ -27,14 +26,9 @@ export function createFileSink(file: string): AuditSink {
         return null;
       }
     },
-    async write(rows) {
-      try {
-        const lines = rows.map(({ line }) => `${line}\n`);
-        await append(await output.current(), lines.join(""));
-      } catch (error) {
-        await output.close().catch(() => undefined);
-        throw new SinkFault(errorCode(error) ?? "unknown");
-      }
+    write: (rows) => {
+      const lines = rows.map(({ line }) => `${line}\n`);
+      return output.write((handle) => append(handle, lines.join("")));
     },
     close: output.close,
   };

@@ -19,12 +19,10 @@ export class ExpectedEntries {
 
   /** Compares an entry that was taken with what is expected of it. */
   check(chain: WriterChain, seq: number): void {
-    const hashes = this.#expected.get(`${chain.writer}:${seq}`) ?? [];
-    for (const [hash, isMet] of hashes) {
-      if (!isMet && chain.hasHash(seq, hash)) {
-        this.#expected.get(`${chain.writer}:${seq}`)?.set(hash, true);
-      }
-    }
+    const hashes = this.#expected.get(`${chain.writer}:${seq}`);
+    hashes?.forEach((isMet, hash) => {
+      hashes.set(hash, isMet || chain.hasHash(seq, hash));
+    });
   }
 
   /** Whether the entry was there, with its hash. */

@@ -37,7 +37,8 @@ interface Unknown {
 /** Judges what cannot be judged before the last line. Faults go into the chains. */
 export function judgeEnd(read: ReadTrail, known: Known): Unknown {
   const { chains, statements, expected } = read;
-  confirm(read, known);
+  const anchors = known.anchors.flat();
+  confirm(read, [...known.heads, ...anchors]);
   const late = judgeBeginnings(read, known);
   expectHeads(read, known);
   const isUnknown = (head: ChainHead): boolean =>
@@ -49,8 +50,8 @@ export function judgeEnd(read: ReadTrail, known: Known): Unknown {
     unknownHeads: known.heads.filter(isUnknown),
     hasDroppedStatements: statements.hasDropped,
     anchors: {
-      given: known.anchors.flat().length,
-      found: known.anchors.flat().filter((head) => expected.isMet(head)).length,
+      given: anchors.length,
+      found: anchors.filter((head) => expected.isMet(head)).length,
     },
     absent: [...statements.heads.values()].filter(
       ({ writer, seq }) =>
@@ -60,7 +61,7 @@ export function judgeEnd(read: ReadTrail, known: Known): Unknown {
 }
 
 /** What a signed start names is anchored and confirmed up to there; what the caller gives is confirmed. */
-function confirm(read: ReadTrail, { heads, anchors }: Known): void {
+function confirm(read: ReadTrail, given: readonly ChainHead[]): void {
   const { chains, statements, expected, credit } = read;
   const meets = (head: ChainHead): WriterChain | undefined =>
     expected.isMet(head) ? chains.get(head.writer) : undefined;
@@ -69,7 +70,7 @@ function confirm(read: ReadTrail, { heads, anchors }: Known): void {
     chain?.confirmUpTo(head.seq);
     chain?.signatures.anchorUpTo(head.seq);
   }
-  for (const head of [...heads, ...anchors.flat()]) {
+  for (const head of given) {
     meets(head)?.confirmUpTo(head.seq);
   }
   for (const chain of chains.values()) {
