@@ -49,6 +49,14 @@ export const LINE_START = '{"timestamp":"';
 export const TIMESTAMP_AT = LINE_START.length;
 export const TIMESTAMP_LENGTH = "2026-11-23T18:00:00.000Z".length;
 
+/** Whether a line is an entry of this action. */
+export function hasAction(line: string, action: AuditAction): boolean {
+  return line.startsWith(
+    `","action":"${action}"`,
+    TIMESTAMP_AT + TIMESTAMP_LENGTH,
+  );
+}
+
 /** What stands before an entry on stdout, so that it is told from what else a container prints. */
 export const STDOUT_PREFIX = "[AUDIT] ";
 

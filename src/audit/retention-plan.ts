@@ -1,5 +1,5 @@
 import type { ChainHead } from "./chain.ts";
-import { type AuditAction, TIMESTAMP_AT, TIMESTAMP_LENGTH } from "./entry.ts";
+import { hasAction, TIMESTAMP_AT, TIMESTAMP_LENGTH } from "./entry.ts";
 
 /*
  * Which old entries of a trail may be deleted. What is kept of each writer must begin with a checkpoint, which names the
@@ -119,14 +119,6 @@ function deletableOf(
     entries: entries.slice(0, checkpoint),
     head: { writer, seq: seq - 1, hash: prev },
   };
-}
-
-/** Whether a line is an entry of this action. */
-export function hasAction(line: string, action: AuditAction): boolean {
-  return line.startsWith(
-    `","action":"${action}"`,
-    TIMESTAMP_AT + TIMESTAMP_LENGTH,
-  );
 }
 
 function timeOf(line: string): number {

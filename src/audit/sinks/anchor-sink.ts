@@ -1,7 +1,8 @@
 import type { FileHandle } from "node:fs/promises";
+import { hasAction } from "../entry.ts";
+import { headText } from "../head-text.ts";
 import { parseEntry } from "../parsed-entry.ts";
-import { hasAction } from "../retention-plan.ts";
-import { anchorLine } from "../verify/anchors.ts";
+
 import { createAppendFile } from "./append-file.ts";
 import type { AuditSink, SinkRow } from "./sink.ts";
 
@@ -37,7 +38,7 @@ function anchorOf({ line }: SinkRow): string[] {
   const entry = hasAction(line, "audit.checkpoint") ? parseEntry(line) : null;
   return entry === null
     ? []
-    : [anchorLine({ ...entry.chain, hash: entry.hash }) + NEWLINE];
+    : [headText({ ...entry.chain, hash: entry.hash }) + NEWLINE];
 }
 
 async function endLastLine(handle: FileHandle): Promise<void> {

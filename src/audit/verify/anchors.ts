@@ -1,20 +1,5 @@
 import type { ChainHead } from "../chain.ts";
 
-const HEAD = /^([^:]{1,64}):(\d{1,15}):([0-9a-f]{64})$/i;
-
-/** Reads `WRITER:SEQ:HASH`, the form of a head and of a line of an anchor file; null when it is not one. */
-export function readHead(text: string): ChainHead | null {
-  const [, writer, seq, hash] = HEAD.exec(text) ?? [];
-  return writer === undefined || seq === undefined || hash === undefined
-    ? null
-    : { writer, seq: Number(seq), hash: hash.toLowerCase() };
-}
-
-/** The line of an anchor file for an entry. */
-export function anchorLine({ writer, seq, hash }: ChainHead): string {
-  return `${writer}:${seq}:${hash}`;
-}
-
 /**
  * Which anchors must be in the trail. An anchor file is in the order of time, and the trail loses its oldest entries first:
  * a store those that the retention deletes, a stream those that were printed before it begins. So of a writer that is not

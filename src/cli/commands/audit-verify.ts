@@ -6,7 +6,7 @@ import {
   type VerifyOptions,
 } from "../../audit/verify/verify-trail.ts";
 import type { ChainHead } from "../../audit/chain.ts";
-import { readHead } from "../../audit/verify/anchors.ts";
+import { readHead } from "../../audit/head-text.ts";
 import { asError, UsageError } from "../../errors.ts";
 import { linesOf } from "../input/lines.ts";
 import { collect } from "../options/parse.ts";

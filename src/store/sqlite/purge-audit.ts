@@ -1,9 +1,9 @@
 import type { AuditPurgeRequest, AuditRow } from "../records.ts";
 import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
-import type { AuditDraft } from "../../audit/entry.ts";
+import { type AuditDraft, hasAction } from "../../audit/entry.ts";
 import { entriesPurged } from "../../audit/retention-entries.ts";
-import { hasAction, planRetention } from "../../audit/retention-plan.ts";
+import { planRetention } from "../../audit/retention-plan.ts";
 import type { AuditLog } from "../port.ts";
 
 /** Writers that fit into the entry that names what was deleted. */

@@ -1,0 +1,16 @@
+import type { ChainHead } from "./chain.ts";
+
+const HEAD = /^([^:]{1,64}):(\d{1,15}):([0-9a-f]{64})$/i;
+
+/** Reads `WRITER:SEQ:HASH`, the form of a head and of a line of an anchor file; null when it is not one. */
+export function readHead(text: string): ChainHead | null {
+  const [, writer, seq, hash] = HEAD.exec(text) ?? [];
+  return writer === undefined || seq === undefined || hash === undefined
+    ? null
+    : { writer, seq: Number(seq), hash: hash.toLowerCase() };
+}
+
+/** The same text for an entry. */
+export function headText({ writer, seq, hash }: ChainHead): string {
+  return `${writer}:${seq}:${hash}`;
+}
