@@ -63,6 +63,7 @@ export async function startObserved(
 export async function expectWell(
   folder: string,
   serving: ObservedService,
+  verifyOptions: readonly string[] = [],
 ): Promise<void> {
   const body = eventBody(`evt_well_${randomInt(2 ** 32)}`);
   expect((await serving.post(body, signed(body))).status).toBe(200);
@@ -70,7 +71,7 @@ export async function expectWell(
   expect(serving.stderr()).not.toMatch(/"level":"(?:error|fatal)"/);
   expect(serving.stderr()).not.toMatch(/assert/i);
   expect(await serving.stop()).toEqual({ code: 0, signal: null });
-  const verified = await hexhook(["audit", "verify"], {
+  const verified = await hexhook(["audit", "verify", ...verifyOptions], {
     cwd: folder,
     env: { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" },
   });
