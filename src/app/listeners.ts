@@ -219,6 +219,7 @@ function createApps(
       token: () => live.current.config.adminToken,
       store,
       dispatcher: deps.dispatcher,
+      routes: () => live.current.destinations,
       now,
       ending: endOfStreams,
     }),

@@ -11,6 +11,7 @@ import {
 import type { DestinationConfig } from "../config/destinations.ts";
 import type { Config } from "../config/load-config.ts";
 import { createDispatcher, type Dispatcher } from "../delivery/dispatcher.ts";
+import { createStatusPublisher } from "../delivery/status-publisher.ts";
 import type { StoreError } from "../errors.ts";
 import type { ServerLimits } from "../http/server.ts";
 import { createIntake } from "../intake/intake.ts";
@@ -45,6 +46,8 @@ export interface Intervals {
   readonly keyAge: number;
   /** Files with secrets are polled. */
   readonly fileWatch: number;
+  /** What is published of destinations is compared with what they are. */
+  readonly status: number;
 }
 
 const INTERVALS: Intervals = {
@@ -52,6 +55,7 @@ const INTERVALS: Intervals = {
   checkpoint: 60_000,
   keyAge: 86_400_000,
   fileWatch: 500,
+  status: 2000,
 };
 
 /** What the service takes from the world around it. */
@@ -145,6 +149,7 @@ export async function startService(
       replayEntries: trail.limiters.verified,
       route: (event) => live.current.route(event),
       now,
+      emit,
     },
     config,
   );
@@ -191,6 +196,10 @@ export async function startService(
       stop: () => dispatcher.stop(shutdown.remainingMs()),
     },
     { start: () => reportDestinations(dispatcher, emit) },
+    every(
+      intervals.status,
+      createStatusPublisher({ store, served: dispatcher.served, now }),
+    ),
     ...listeners.services,
     createFileWatcher(
       {

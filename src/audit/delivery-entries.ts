@@ -58,10 +58,38 @@ export function redelivered(
   operator: string,
   at: number,
 ): AuditDraft {
+  return operatorEntry("delivery.redelivered", delivery, { operator, at });
+}
+
+/** The audit entry of a delivery that an operator has had made for an event that was stored before. */
+export function created(
+  delivery: Omit<DeliveryFacts, "state" | "attempt">,
+  operator: string,
+  at: number,
+): AuditDraft {
+  const facts = { ...delivery, state: "pending", attempt: 0 } as const;
+  const entry = operatorEntry("delivery.redelivered", facts, { operator, at });
+  return { ...entry, metadata: { ...entry.metadata, created: true } };
+}
+
+/** The audit entry of a delivery that an operator has discarded; its state is the one before. */
+export function discarded(
+  delivery: DeliveryFacts,
+  operator: string,
+  at: number,
+): AuditDraft {
+  return operatorEntry("delivery.discarded", delivery, { operator, at });
+}
+
+function operatorEntry(
+  action: AuditAction,
+  delivery: DeliveryFacts,
+  { operator, at }: { operator: string; at: number },
+): AuditDraft {
   const { id, destination, state, attempt, event } = delivery;
   return {
     at,
-    action: "delivery.redelivered",
+    action,
     userId: `operator:${operator}`,
     resource: clipText(`/destinations/${destination}`),
     result: "success",

@@ -12,6 +12,7 @@ export const AUDIT_ACTIONS = [
   "delivery.failed",
   "delivery.exhausted",
   "delivery.redelivered",
+  "delivery.discarded",
   "destination.paused",
   "destination.resumed",
   "secret.reloaded",

@@ -4,6 +4,7 @@ import { addAuditTail } from "./commands/audit-tail.ts";
 import { addAuditVerify } from "./commands/audit-verify.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
+import { addEventsDiscard } from "./commands/events-discard.ts";
 import { addEventsList } from "./commands/events-list.ts";
 import { addEventsRedeliver } from "./commands/events-redeliver.ts";
 import { addEventsShow } from "./commands/events-show.ts";
@@ -62,10 +63,11 @@ export function createProgram(io: Io): Command {
   addAuditScopes(audit, io);
   const events = program
     .command("events")
-    .description("stored events: list, show, redeliver");
+    .description("stored events: list, show, redeliver, discard");
   addEventsList(events, io);
   addEventsShow(events, io);
   addEventsRedeliver(events, io);
+  addEventsDiscard(events, io);
   const secrets = program
     .command("secrets")
     .description("signing secrets: generate, check");

@@ -187,6 +187,36 @@ export function loadSources(env: Environment): readonly Source[] {
   return [source];
 }
 
+/** Whether an environment says anything of destinations. */
+export function configuresDestinations(env: Environment): boolean {
+  return ["HEXHOOK_CONFIG", "HANDLERS", "FORWARD_URL"].some(
+    (name) => (env[name] ?? "") !== "",
+  );
+}
+
+/** The destinations alone, as `loadConfig` gives them, for commands. Throws ConfigError. */
+export function loadDestinations(
+  env: Environment,
+): Pick<Config, "destinations" | "handlers"> {
+  const faults: string[] = [];
+  const values = collecting(faults, () =>
+    readVariables(env, ["FORWARD_URL", "FORWARD_SECRET", "HANDLERS"]),
+  );
+  const file = openConfigFile(env, faults);
+  const hex = readHexEntry(file, env, faults);
+  const entries = readDestinationEntries(file, env, faults);
+  if (values === null || faults.length > 0) {
+    throw new ConfigError(faults);
+  }
+  return {
+    destinations: [
+      ...fileDestinations(entries, hex, []),
+      ...forwardDestination(values, []),
+    ],
+    handlers: handlersOf(values.HANDLERS, hex),
+  };
+}
+
 /** The Hex API alone, for calls by hand. Throws ConfigError. */
 export function loadHexApi(env: Environment): HexApiConfig {
   const faults: string[] = [];

@@ -17,6 +17,14 @@ export interface WorkerStatus {
   readonly inFlight: number;
   readonly paused: boolean;
   readonly breaker: BreakerStatus;
+  /** Whether its rate limit holds attempts back now; left out: it has none. */
+  readonly isRateLimited?: boolean;
+}
+
+/** A destination that is served, with its worker. */
+export interface ServedDestination {
+  readonly destination: Destination;
+  readonly worker: WorkerStatus;
 }
 
 /** A destination as an operator sees it. One that is not configured any more has no worker. */

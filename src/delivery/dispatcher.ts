@@ -1,6 +1,9 @@
 import type { Destination } from "../domain/destination.ts";
 import { type AuditAction, type AuditDraft, clipText } from "../audit/entry.ts";
-import type { DestinationStatus } from "./destination-status.ts";
+import type {
+  DestinationStatus,
+  ServedDestination,
+} from "./destination-status.ts";
 import type { Control, DeliveryQueue } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import { reportsFailures } from "../telemetry/telemetry.ts";
@@ -27,6 +30,8 @@ export interface Dispatcher {
   /** Deliveries to these destinations may be due. */
   wake: (destinations: Iterable<string>) => void;
   status: () => Promise<readonly DestinationStatus[]>;
+  /** Those that are served now, without a look into the store. */
+  served: () => readonly ServedDestination[];
   /** Starts no further attempts, over restarts too, until it is resumed. False when there is no such destination. */
   pause: (name: string, operator: string) => Promise<boolean>;
   /** Resumes, with the breaker closed. False when there is no such destination. */
@@ -194,6 +199,11 @@ export function createDispatcher(
         };
       });
     },
+    served: () =>
+      [...workers.values()].map(({ destination, worker }) => ({
+        destination,
+        worker: worker.status(),
+      })),
     pause: (name, operator) => setPaused(name, operator, true),
     resume: (name, operator) => setPaused(name, operator, false),
     replace({ removed, added }) {

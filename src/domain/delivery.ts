@@ -37,11 +37,14 @@ export interface LostAttempt extends Pick<
   readonly crashes: number;
 }
 
+/** The states that a delivery can be in; `discarded` by an operator alone. */
+export type DeliveryStateName = DeliveryState["state"] | "discarded";
+
 /** A delivery with what its audit entry tells of its event. */
 export interface DeliveryFacts {
   readonly id: number;
   readonly destination: string;
-  readonly state: DeliveryState["state"];
+  readonly state: DeliveryStateName;
   readonly attempt: number;
   readonly event: Pick<StoredEvent, "source" | "id" | "type">;
 }
@@ -83,7 +86,7 @@ export interface AttemptRecord {
 export interface DeliveryStatus {
   readonly id: number;
   readonly destination: string;
-  readonly state: DeliveryState["state"];
+  readonly state: DeliveryStateName;
   /** Number of attempts started. */
   readonly attempt: number;
   /** Whether an attempt is in flight. */

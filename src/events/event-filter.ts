@@ -1,21 +1,24 @@
 import type { EventFilter } from "../store/records.ts";
-import type { DeliveryState } from "../domain/delivery.ts";
+import type { DeliveryStateName } from "../domain/delivery.ts";
 
 /** The states of a delivery, as operators name them. */
 export const DELIVERY_STATES = [
   "pending",
   "succeeded",
   "exhausted",
-] as const satisfies readonly DeliveryState["state"][];
+  "discarded",
+] as const satisfies readonly DeliveryStateName[];
 
 /** The filter of what an operator asks for; what is left out does not restrict. In `type`, `*` stands for any characters. */
 export function createEventFilter(wanted: {
-  state?: DeliveryState["state"] | undefined;
+  state?: DeliveryStateName | undefined;
   source?: string | undefined;
   destination?: string | undefined;
   type?: string | undefined;
   /** Unix milliseconds. */
   since?: number | undefined;
+  /** Only events without any delivery. */
+  unrouted?: boolean | undefined;
 }): EventFilter {
   return {
     state: wanted.state ?? null,
@@ -23,5 +26,6 @@ export function createEventFilter(wanted: {
     destination: wanted.destination ?? null,
     type: wanted.type ?? null,
     since: wanted.since ?? null,
+    unrouted: wanted.unrouted ?? false,
   };
 }

@@ -1,13 +1,18 @@
 import type { EventDetail, EventStatus } from "../domain/event-status.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
+import type { WaitReason } from "./waits.ts";
 
 /** Events as the management API and `--json` show them: times in ISO 8601, and never a body. */
 
-export function eventJson(event: EventStatus) {
-  return { ...headOf(event), deliveries: event.deliveries.map(deliveryJson) };
+/** Why a delivery waits; null for one that is not pending. */
+type Waits = (delivery: DeliveryStatus) => WaitReason | null;
+
+export function eventJson(event: EventStatus, waits: Waits) {
+  const deliveries = event.deliveries.map((one) => deliveryJson(one, waits));
+  return { ...headOf(event), deliveries };
 }
 
-export function eventDetailJson(event: EventDetail) {
+export function eventDetailJson(event: EventDetail, waits: Waits) {
   const { contentType, headers, bodySha256, deliveries } = event;
   return {
     ...headOf(event),
@@ -15,7 +20,7 @@ export function eventDetailJson(event: EventDetail) {
     bodySha256,
     headers,
     deliveries: deliveries.map(({ attempts, ...delivery }) => ({
-      ...deliveryJson(delivery),
+      ...deliveryJson(delivery, waits),
       attempts: attempts.map(({ startedAt, endedAt, ok, ...how }) => ({
         attempt: how.attempt,
         result: ok ? "success" : "failure",
@@ -37,7 +42,7 @@ function headOf({ source, id, type, receivedAt, bodyBytes }: EventStatus) {
   return { id, source, type, receivedAt: isoTime(receivedAt), bodyBytes };
 }
 
-function deliveryJson(delivery: DeliveryStatus) {
+function deliveryJson(delivery: DeliveryStatus, waits: Waits) {
   const { id, destination, state, attempt, underWay, nextAttemptAt } = delivery;
   return {
     id,
@@ -46,5 +51,6 @@ function deliveryJson(delivery: DeliveryStatus) {
     attempt,
     underWay,
     nextAttemptAt: isoTime(nextAttemptAt),
+    waitsFor: waits(delivery),
   };
 }

@@ -14,6 +14,7 @@ import { PROBLEMS, type ProblemCode } from "../errors.ts";
 import { headerOf, type SignedMessage } from "../signature/message.ts";
 import { verify } from "../signature/verify.ts";
 import type { EventStore } from "../store/port.ts";
+import type { Emit } from "../telemetry/happening.ts";
 import type { createRouter } from "./routing.ts";
 
 /** A request for a known source whose body was read whole. */
@@ -53,6 +54,7 @@ export interface IntakeDeps {
   readonly route: ReturnType<typeof createRouter>;
   /** Unix milliseconds. */
   readonly now: () => number;
+  readonly emit: Emit;
 }
 
 /**
@@ -132,6 +134,7 @@ export function createIntake(
       };
     }
 
+    const deliveries = route({ source: source.name, type, body });
     const outcome = await store.record({
       event: {
         source: source.name,
@@ -142,10 +145,17 @@ export function createIntake(
         headers: message.storedHeaders(),
         body,
       },
-      deliveries: route({ source: source.name, type, body }),
+      deliveries,
       claim: { signedAt, replayKey },
       request: { ...request, keyId, skewSeconds: skew },
     });
+    if (outcome === "accepted" && deliveries.length === 0) {
+      deps.emit({
+        type: "event.unrouted",
+        source: source.name,
+        eventType: type,
+      });
+    }
     const response = respondTo(outcome, source);
     if (outcome === "replayed" || outcome === "replayed_conflict") {
       await replayEntries.append(

@@ -20,6 +20,10 @@ import type {
   PausedDestination,
   AuditRow,
   AuditSearch,
+  AddedDelivery,
+  DiscardOutcome,
+  ProcessStatus,
+  PublishedDestination,
 } from "./records.ts";
 
 /** Reads the trail. */
@@ -57,6 +61,16 @@ export interface EventReader {
   }>;
   /** The events with that id, one for each source that has it. */
   findEvents: (id: string) => Promise<readonly EventDetail[]>;
+  /** The exact bytes of an event's body; null when there is no event with this number. */
+  readBody: (seq: number) => Promise<Buffer | null>;
+}
+
+/** What the store knows of destinations as a whole. */
+export interface DestinationReader {
+  countDeliveries: () => Promise<readonly DeliveryCounts[]>;
+  pausedDestinations: () => Promise<readonly PausedDestination[]>;
+  /** What each process run last published, newest first. */
+  processStatuses: () => Promise<readonly ProcessStatus[]>;
 }
 
 /** What an audit compares the trail with. */
@@ -87,7 +101,8 @@ export interface EventDigests {
 }
 
 /** Reads a store, beside a running service or without one. */
-export interface StoreReader extends AuditReader, EventReader, EventDigests {
+export interface StoreReader
+  extends AuditReader, EventReader, DestinationReader, EventDigests {
   close: () => Promise<void>;
 }
 
@@ -123,14 +138,36 @@ export interface DeliveryQueue {
   isRepeatCrashDue: (destination: string, now: number) => Promise<boolean>;
   /** When the next delivery of a destination is due or its lease ends; null when none is pending. */
   nextDueAt: (destination: string) => Promise<number | null>;
-  countDeliveries: () => Promise<readonly DeliveryCounts[]>;
+  countDeliveries: DestinationReader["countDeliveries"];
   /** ATOMIC: the deliveries are due at once, on a new schedule, and each that is has an audit entry. */
-  redeliver: (request: {
-    readonly deliveryIds: readonly number[];
-    readonly now: number;
-    /** Who did it, for the entries. */
-    readonly operator: string;
-  }) => Promise<readonly RedeliveryOutcome[]>;
+  redeliver: (
+    request: OperatorRequest & {
+      /** The destinations that are configured; left out: deliveries to any are meant. */
+      readonly destinations?: readonly string[];
+    },
+  ) => Promise<readonly RedeliveryOutcome[]>;
+  /**
+   * ATOMIC: makes deliveries for events that are stored, due at once or after others of their key, each with an audit entry.
+   * False for one that exists already, or whose event is gone.
+   */
+  addDeliveries: (
+    request: Omit<OperatorRequest, "deliveryIds"> & {
+      readonly deliveries: readonly AddedDelivery[];
+    },
+  ) => Promise<readonly boolean[]>;
+  /**
+   * ATOMIC: pending and exhausted deliveries are not attempted any more, the next of their keys are due, and each has an audit
+   * entry. One whose attempt is in flight is left alone.
+   */
+  discard: (request: OperatorRequest) => Promise<readonly DiscardOutcome[]>;
+}
+
+/** What an operator asks for some deliveries. */
+interface OperatorRequest {
+  readonly deliveryIds: readonly number[];
+  readonly now: number;
+  /** Who did it, for the entries. */
+  readonly operator: string;
 }
 
 /** The audit trail of this writer, and of all that share the store. */
@@ -153,13 +190,19 @@ export interface AuditLog extends AuditReader {
 }
 
 /** What processes on one store agree on: paused destinations, positions of sinks, leases. */
-export interface Control {
-  pausedDestinations: () => Promise<readonly PausedDestination[]>;
+export interface Control extends Pick<
+  DestinationReader,
+  "pausedDestinations" | "processStatuses"
+> {
   /** ATOMIC: notes that a destination is paused, or is not any more, and the audit entry. */
   setPaused: (
     destination: string,
     paused: { readonly at: number; readonly by: string } | null,
     entry: AuditDraft,
+  ) => Promise<void>;
+  /** Notes what this process says of the destinations that it serves, in place of what it said before. */
+  publishStatus: (
+    destinations: readonly PublishedDestination[],
   ) => Promise<void>;
   /** How far a sink has come; null for one that is new. */
   sinkPosition: (name: string) => Promise<SinkPosition | null>;

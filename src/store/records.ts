@@ -1,9 +1,10 @@
 import type {
   AttemptResult,
   DeliveryState,
+  DeliveryStateName,
   NewDelivery,
 } from "../domain/delivery.ts";
-import type { Destination } from "../domain/destination.ts";
+import type { Destination, Route } from "../domain/destination.ts";
 import type { NewEvent, ReplayClaim } from "../domain/event.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import type { WebhookRequest } from "../audit/webhook-entries.ts";
@@ -54,7 +55,7 @@ export interface ClaimRequest {
 /** Which events; what is null does not restrict. */
 export interface EventFilter {
   /** With a delivery in this state. */
-  readonly state: DeliveryState["state"] | null;
+  readonly state: DeliveryStateName | null;
   /** With a delivery to this destination. With `state`: with one to it in that state. */
   readonly destination: string | null;
   readonly source: string | null;
@@ -62,6 +63,8 @@ export interface EventFilter {
   readonly type: string | null;
   /** Received at this time or later. */
   readonly since: number | null;
+  /** Whether only events without any delivery are meant. */
+  readonly unrouted?: boolean;
 }
 
 export interface EventScan {
@@ -72,8 +75,37 @@ export interface EventScan {
   readonly limit: number;
 }
 
-/** What a redelivery did, by delivery. `under_way`: an attempt is in flight, or another delivery with its key goes first. */
-export type RedeliveryOutcome = "redelivered" | "under_way" | "unknown";
+/**
+ * What a redelivery did, by delivery. `under_way`: an attempt is in flight, or another delivery with its key goes first;
+ * `destination_gone`: its destination is not one of those given.
+ */
+export type RedeliveryOutcome =
+  "redelivered" | "under_way" | "destination_gone" | "unknown";
+
+/** A delivery to make for an event that is stored. */
+export interface AddedDelivery extends NewDelivery {
+  readonly eventSeq: number;
+}
+
+/** What discarding did, by delivery. `ended`: it is neither pending nor exhausted. */
+export type DiscardOutcome = "discarded" | "in_flight" | "ended" | "unknown";
+
+/** What a process run says of a destination that it serves. */
+export interface PublishedDestination extends Route {
+  readonly kind: Destination["kind"];
+  readonly breaker: "closed" | "open" | "half-open";
+  /** Unix milliseconds of the next probe while the breaker is not closed. */
+  readonly probeAt: number | null;
+  /** Whether its rate limit holds attempts back now. */
+  readonly isRateLimited: boolean;
+}
+
+/** What a process run last said of all of them. */
+export interface ProcessStatus {
+  readonly writer: string;
+  readonly publishedAt: number;
+  readonly destinations: readonly PublishedDestination[];
+}
 
 /** How far a sink of the trail has come. */
 export interface SinkPosition {

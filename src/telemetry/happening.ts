@@ -90,6 +90,12 @@ export type Happening =
       readonly requestId: string;
       readonly error: unknown;
     }
+  | {
+      /** An event was stored that no destination matches. */
+      readonly type: "event.unrouted";
+      readonly source: string;
+      readonly eventType: string;
+    }
   | { readonly type: "destinations.none" }
   | {
       readonly type: "destination.forbidden";

@@ -1,6 +1,7 @@
 import type { Logger } from "pino";
 import { asError } from "../errors.ts";
 import type { Happening } from "./happening.ts";
+import { createUnroutedTypes } from "./unrouted-types.ts";
 
 type Level = "debug" | "info" | "warn" | "error" | "fatal";
 
@@ -11,9 +12,18 @@ interface Line {
   readonly fields: object;
 }
 
-/** Subscribes the operational log: one line for each happening. */
+/** Subscribes the operational log: one line for each happening, but for unrouted events one for each type. */
 export function operationalLog(logger: Logger): (happening: Happening) => void {
+  const unrouted = createUnroutedTypes();
   return (happening) => {
+    if (happening.type === "event.unrouted") {
+      const { source, eventType } = happening;
+      const warning = unrouted.note(source, eventType);
+      if (warning !== null) {
+        logger.warn(warning.fields, warning.message);
+      }
+      return;
+    }
     const { level, message, fields } = lineOf(happening);
     logger[level](fields, message);
   };
@@ -26,7 +36,9 @@ const AGE_MESSAGES = {
     "signing secret has no creation date: set HEX_SECRET_CREATED_AT, or createdAt in the file",
 } as const;
 
-function lineOf(happening: Happening): Line {
+function lineOf(
+  happening: Exclude<Happening, { type: "event.unrouted" }>,
+): Line {
   const facts = factsOf(happening);
   switch (happening.type) {
     case "service.ready":

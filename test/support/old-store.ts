@@ -199,6 +199,9 @@ function fill(db: Database, file: string, version: number): OldStore {
       paused_by: "alice",
     });
   }
+  if (version >= 5) {
+    add("evt_discarded", { state: "discarded", attempt: 3 });
+  }
   add("evt_elsewhere", {
     destination: "paused",
     state: "pending",
@@ -229,6 +232,13 @@ function fill(db: Database, file: string, version: number): OldStore {
       sending: taken,
       saved_at: now - HOUR,
       ...(version >= 4 ? { degraded_since: null } : {}),
+    });
+  }
+  if (version >= 5) {
+    insert(db, "process_status", {
+      writer: "bbbbbbbbbbbbbbbb",
+      published_at: now - HOUR,
+      destinations: "[]",
     });
   }
   writer.append({

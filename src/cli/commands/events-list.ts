@@ -11,6 +11,11 @@ import { eventText } from "../ui/event-text.ts";
 import { parseCount } from "../options/parse.ts";
 import { print } from "../ui/print.ts";
 import { withReader } from "../store/reader.ts";
+import {
+  knownDestinations,
+  requireDestination,
+} from "../store/known-routes.ts";
+import { readWaits } from "../store/read-waits.ts";
 import { type Io, writeLine } from "../io.ts";
 
 const DEFAULT_LIMIT = 50;
@@ -24,7 +29,9 @@ export function addEventsList(events: Command, io: Io): void {
   addFilterOptions(
     events
       .command("list")
-      .description("events with their deliveries, newest first"),
+      .description(
+        "events with their deliveries and what these wait for, newest first",
+      ),
   )
     .option("--limit <n>", "show so many", parseCount, DEFAULT_LIMIT)
     .option("--json", "print one JSON object a line")
@@ -35,11 +42,16 @@ export function addEventsList(events: Command, io: Io): void {
           order: "newest",
           from: null,
         } as const;
+        const known = await knownDestinations(io, store);
+        await requireDestination(store, options.destination, known);
+        const waits = await readWaits(store, known);
         let shown = 0;
         for await (const event of paginateEvents(store, scan)) {
           await print(
             io.stdout,
-            options.json ? asciiJson(eventJson(event)) : eventText(event),
+            options.json
+              ? asciiJson(eventJson(event, waits))
+              : eventText(event, waits),
           );
           shown += 1;
           if (shown === options.limit) {

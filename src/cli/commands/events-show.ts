@@ -6,6 +6,8 @@ import { eventDetailText } from "../ui/event-text.ts";
 import { lookUpEvents } from "../store/look-up-events.ts";
 import { print } from "../ui/print.ts";
 import { withReader } from "../store/reader.ts";
+import { knownDestinations } from "../store/known-routes.ts";
+import { readWaits } from "../store/read-waits.ts";
 import type { Io } from "../io.ts";
 
 export function addEventsShow(events: Command, io: Io): void {
@@ -24,11 +26,13 @@ export function addEventsShow(events: Command, io: Io): void {
           io.setExitCode(EXIT.checkFailed);
           return;
         }
+        const known = await knownDestinations(io, store);
+        const waits = await readWaits(store, known);
         await print(
           io.stdout,
           options.json
-            ? asciiJson(eventDetailJson(event))
-            : eventDetailText(event),
+            ? asciiJson(eventDetailJson(event, waits))
+            : eventDetailText(event, waits),
         );
       });
     });

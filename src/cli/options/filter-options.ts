@@ -1,15 +1,16 @@
-import type { DeliveryState } from "../../domain/delivery.ts";
+import type { DeliveryStateName } from "../../domain/delivery.ts";
 import { type Command, Option } from "commander";
 import { DELIVERY_STATES } from "../../events/event-filter.ts";
 import { parseSinceOption } from "./parse.ts";
 
 /** The options that choose events, for the commands that share them. */
 export interface FilterOptions {
-  readonly state?: DeliveryState["state"];
+  readonly state?: DeliveryStateName;
   readonly source?: string;
   readonly type?: string;
   readonly destination?: string;
   readonly since?: number;
+  readonly unrouted?: true;
 }
 
 export function addFilterOptions(command: Command): Command {
@@ -22,6 +23,7 @@ export function addFilterOptions(command: Command): Command {
     .option("--source <name>", "of one source")
     .option("--type <glob>", "such as invoice.paid or 'invoice.*'")
     .option("--destination <name>", "with a delivery to this destination")
+    .option("--unrouted", "that no destination matched: without any delivery")
     .option(
       "--since <when>",
       "15m, 2h, 3d ago, or an ISO time",

@@ -1,11 +1,15 @@
 import type { EventDetail, EventStatus } from "../../domain/event-status.ts";
 import type { DeliveryStatus } from "../../domain/delivery.ts";
+import type { WaitReason } from "../../events/waits.ts";
 import { shown, shownTime, TERMINAL_WIDTH, wrap } from "./terminal-text.ts";
 
 /** Events for a person, in the width of a terminal. */
 
+/** Why a delivery waits; null for one that is not pending. */
+type Waits = (delivery: DeliveryStatus) => WaitReason | null;
+
 /** An event and its deliveries, a line each. */
-export function eventText(event: EventStatus): string {
+export function eventText(event: EventStatus, waits: Waits): string {
   const { receivedAt, source, id, type, deliveries } = event;
   return [
     ...wrap(
@@ -13,12 +17,15 @@ export function eventText(event: EventStatus): string {
       TERMINAL_WIDTH,
       { whole: true },
     ),
-    ...deliveries.flatMap((delivery) => line(deliveryText(delivery))),
+    ...deliveries.flatMap((delivery) => line(deliveryText(delivery, waits))),
+    ...(deliveries.length === 0
+      ? line("unrouted: no destination matched")
+      : []),
   ].join("\n");
 }
 
 /** All that is known of an event but its body. */
-export function eventDetailText(event: EventDetail): string {
+export function eventDetailText(event: EventDetail, waits: Waits): string {
   const { receivedAt, source, id, type, bodyBytes, bodySha256 } = event;
   return [
     shown(id),
@@ -28,7 +35,7 @@ export function eventDetailText(event: EventDetail): string {
     ),
     ...line(`sha256 ${bodySha256}`),
     ...event.deliveries.flatMap((delivery) => [
-      ...line(`delivery ${delivery.id} to ${deliveryText(delivery)}`),
+      ...line(`delivery ${delivery.id} to ${deliveryText(delivery, waits)}`),
       ...delivery.attempts.flatMap((attempt) => {
         const { startedAt, endedAt, ok, status, reason, detail } = attempt;
         const took =
@@ -51,16 +58,26 @@ export function eventDetailText(event: EventDetail): string {
   ].join("\n");
 }
 
-function deliveryText(delivery: DeliveryStatus): string {
-  const { destination, state, attempt, underWay, nextAttemptAt } = delivery;
+const WAIT_TEXTS: Readonly<Record<WaitReason, string>> = {
+  in_flight: "attempt in flight",
+  destination_gone: "destination not configured any more",
+  paused: "destination paused",
+  order: "waits for another of its key",
+  retry: "next",
+  breaker_open: "circuit breaker open",
+  rate_limit: "rate limit reached",
+  due: "due",
+};
+
+function deliveryText(delivery: DeliveryStatus, waits: Waits): string {
+  const { destination, state, attempt, nextAttemptAt } = delivery;
   const attempts = `${attempt} ${attempt === 1 ? "attempt" : "attempts"}`;
-  const next = underWay
-    ? ", one under way"
-    : state !== "pending"
-      ? ""
-      : nextAttemptAt === null
-        ? ", waits for another of its key"
-        : `, next ${shownTime(nextAttemptAt)}`;
+  const reason = waits(delivery);
+  const when =
+    reason === "retry" && nextAttemptAt !== null
+      ? ` ${shownTime(nextAttemptAt)}`
+      : "";
+  const next = reason === null ? "" : `, ${WAIT_TEXTS[reason]}${when}`;
   return `${shown(destination)}: ${state}, ${attempts}${next}`;
 }
 

@@ -13,28 +13,32 @@ const LOAD_MS = 30_000;
 export async function loadHandlers(file: string): Promise<Handlers> {
   const absolute = path.resolve(file);
   try {
-    const module = (await within(
-      LOAD_MS,
-      import(pathToFileURL(absolute).href),
-    )) as { default?: unknown };
+    const module = (await within(import(pathToFileURL(absolute).href))) as {
+      default?: unknown;
+    };
     return checkHandlers(module.default, absolute);
   } catch (thrown) {
-    if (thrown instanceof ConfigError) {
-      throw thrown;
-    }
-    const lines = asError(thrown).message.split(/\n| imported from /);
-    const why = lines.find((line) => line.trim() !== "") ?? "it threw";
-    throw new ConfigError([`HANDLERS: cannot load ${absolute}: ${why}`]);
+    throw loadFault(asError(thrown), absolute);
   }
 }
 
-/** Rejects when it takes longer: a module may wait at its top level for something that never comes. */
-async function within<T>(milliseconds: number, work: Promise<T>): Promise<T> {
+/** What an error of loading a module is as a fault of the configuration. */
+export function loadFault(error: Error, file: string): ConfigError {
+  if (error instanceof ConfigError) {
+    return error;
+  }
+  const lines = error.message.split(/\n| imported from /);
+  const why = lines.find((line) => line.trim() !== "") ?? "it threw";
+  return new ConfigError([`HANDLERS: cannot load ${file}: ${why}`]);
+}
+
+/** Rejects when it takes too long: a module may wait at its top level for something that never comes. */
+export async function within<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`it takes longer than ${milliseconds / 1000} s`));
-    }, milliseconds);
+      reject(new Error(`it takes longer than ${LOAD_MS / 1000} s`));
+    }, LOAD_MS);
   });
   try {
     return await Promise.race([work, late]);
@@ -52,7 +56,8 @@ function isPlainObject(value: unknown): value is object {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-function checkHandlers(exported: unknown, file: string): Handlers {
+/** The handlers that a module exports. Throws ConfigError when they are something else. */
+export function checkHandlers(exported: unknown, file: string): Handlers {
   if (!isPlainObject(exported)) {
     throw new ConfigError([
       `HANDLERS: the default export of ${file} must be a plain object that maps event types to functions`,

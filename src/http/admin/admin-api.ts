@@ -7,10 +7,22 @@ import {
 import { addEventRoutes, type EventRoutesDeps } from "./event-routes.ts";
 import { createAddRoute } from "./admin-route.ts";
 import { requireBearer } from "./bearer.ts";
+import {
+  addRedeliveryRoutes,
+  type RedeliveryRoutesDeps,
+} from "./redelivery-routes.ts";
 
 export interface AdminApiDeps
-  extends EventRoutesDeps, DestinationRoutesDeps, AuditRoutesDeps {
-  readonly store: EventRoutesDeps["store"] & AuditRoutesDeps["store"];
+  extends
+    EventRoutesDeps,
+    RedeliveryRoutesDeps,
+    DestinationRoutesDeps,
+    AuditRoutesDeps {
+  readonly store: EventRoutesDeps["store"] &
+    RedeliveryRoutesDeps["store"] &
+    AuditRoutesDeps["store"];
+  readonly dispatcher: EventRoutesDeps["dispatcher"] &
+    DestinationRoutesDeps["dispatcher"];
   /** The bearer token in force; null = every path is 404. */
   readonly token: () => string | null;
 }
@@ -20,6 +32,8 @@ export function createAdminApi(deps: AdminApiDeps): Router {
   const router = Router({ caseSensitive: true, strict: true });
   router.use(requireBearer(deps.token));
   const add = createAddRoute(router);
+  // Before the path of one event, which any rest of a path fits.
+  addRedeliveryRoutes(add, deps);
   addEventRoutes(add, deps);
   addDestinationRoutes(add, deps);
   addAuditRoutes(add, deps);

@@ -1,7 +1,10 @@
 import type { EventFilter, EventScan } from "../records.ts";
 import { createGlob } from "../../domain/glob.ts";
 import type { EventStatus } from "../../domain/event-status.ts";
-import type { DeliveryState, DeliveryStatus } from "../../domain/delivery.ts";
+import type {
+  DeliveryStateName,
+  DeliveryStatus,
+} from "../../domain/delivery.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EventReader } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
@@ -35,7 +38,7 @@ interface DetailRow extends HeadRow {
 interface DeliveryRow {
   readonly id: number;
   readonly destination: string;
-  readonly state: DeliveryState["state"];
+  readonly state: DeliveryStateName;
   readonly attempt: number;
   readonly leased: number;
   readonly due_at: number;
@@ -54,20 +57,28 @@ export function createEventReader(
       `SELECT ${HEAD} FROM event WHERE seq ${compare} ? ORDER BY seq ${direction} LIMIT ?`,
     );
   // The few that an operator looks for most often are found without walking past all others.
-  const exhausted = (compare: string, direction: string) =>
+  const inState = (state: string, compare: string, direction: string) =>
     db.prepare<[number, number], HeadRow>(
       `SELECT ${HEAD} FROM event WHERE seq IN (
-         SELECT DISTINCT event_seq FROM delivery WHERE state = 'exhausted' AND event_seq ${compare} ?
+         SELECT DISTINCT event_seq FROM delivery WHERE state = '${state}' AND event_seq ${compare} ?
          ORDER BY event_seq ${direction} LIMIT ?)
        ORDER BY seq ${direction}`,
     );
+  const selectIn = (compare: string, direction: string) => ({
+    all: everyEvent(compare, direction),
+    exhausted: inState("exhausted", compare, direction),
+    discarded: inState("discarded", compare, direction),
+  });
   const select = {
-    newest: { all: everyEvent("<", "DESC"), exhausted: exhausted("<", "DESC") },
-    oldest: { all: everyEvent(">", "ASC"), exhausted: exhausted(">", "ASC") },
+    newest: selectIn("<", "DESC"),
+    oldest: selectIn(">", "ASC"),
   };
   const byId = db.prepare<[Buffer], DetailRow>(
     `SELECT ${HEAD}, content_type, headers, body_sha256 FROM event
      WHERE source IN (SELECT DISTINCT source FROM (${distinctSources()})) AND id = CAST(? AS TEXT)`,
+  );
+  const body = db.prepare<[number], { body: Uint8Array }>(
+    "SELECT body FROM event WHERE seq = ?",
   );
   const deliveriesOf = db.prepare<[number], DeliveryRow>(
     "SELECT id, destination, state, attempt, leased, due_at FROM delivery WHERE event_seq = ? ORDER BY id",
@@ -92,8 +103,9 @@ export function createEventReader(
     scanEvents: async ({ filter, order, from, limit }: EventScan) => {
       // Each step in a turn of its own: whoever walks over millions holds up nobody.
       await nextTurn();
-      const statement =
-        select[order][filter.state === "exhausted" ? "exhausted" : "all"];
+      const { state } = filter;
+      const isRare = state === "exhausted" || state === "discarded";
+      const statement = select[order][isRare ? state : "all"];
       const start = order === "newest" ? Number.MAX_SAFE_INTEGER : 0;
       const rows = statement.all(from ?? start, STEP);
       const typeFits = createGlob(filter.type ?? "*");
@@ -132,6 +144,10 @@ export function createEventReader(
           })),
         };
       }),
+    readBody: async (seq) => {
+      const row = body.get(seq);
+      return row === undefined ? null : asBuffer(row.body);
+    },
   };
 }
 
@@ -159,8 +175,11 @@ function headFits(
 
 function deliveriesFit(
   deliveries: readonly DeliveryStatus[],
-  { state, destination }: EventFilter,
+  { state, destination, unrouted }: EventFilter,
 ): boolean {
+  if (unrouted === true) {
+    return deliveries.length === 0;
+  }
   return (
     (state === null && destination === null) ||
     deliveries.some(

@@ -5,7 +5,7 @@ export const AFTER_ANOTHER = Number.MAX_SAFE_INTEGER;
 
 /**
  * Deliveries of one destination and key go one after another: of the pending ones at most one has a time, and when it
- * comes to its end, the oldest of the others gets one.
+ * comes to its end, that of the oldest event among the others gets one.
  */
 export function createOrder(db: Database) {
   const active = db.prepare<[string, string, number]>(
@@ -14,7 +14,8 @@ export function createOrder(db: Database) {
   );
   const advance = db.prepare<[number, string, string]>(
     `UPDATE delivery SET due_at = min(due_at, ?) WHERE id = (
-       SELECT min(id) FROM delivery WHERE destination = ? AND order_key = ? AND state = 'pending')`,
+       SELECT id FROM delivery WHERE destination = ? AND order_key = ? AND state = 'pending'
+       ORDER BY event_seq LIMIT 1)`,
   );
   return {
     /** When a delivery may go that would be due at `dueAt`. `id`: its own, 0 when it has none yet. */

@@ -1,19 +1,20 @@
-import type { Control, DeliveryQueue, StoreReader } from "../port.ts";
+import type { Control, StoreReader } from "../port.ts";
 import { createAuditReader } from "./audit-reader.ts";
 import { createDestinationTable } from "./destinations.ts";
 import type { Database } from "./driver.ts";
 import { createEventDigests } from "./event-digests.ts";
 import { createEventReader } from "./events.ts";
+import { createProcessStatusTable } from "./process-status.ts";
 import { createSinkTable } from "./sinks.ts";
 import { withStoreErrors } from "./store-error.ts";
 
 /** What a store reads outside transactions, which may be done beside its writes. */
 export type Queries = Omit<StoreReader, "close"> &
-  Pick<DeliveryQueue, "countDeliveries"> &
-  Pick<Control, "pausedDestinations" | "sinkPosition" | "notedSinks">;
+  Pick<Control, "sinkPosition" | "notedSinks">;
 
 export function createQueries(db: Database, now: () => number): Queries {
   const destinations = createDestinationTable(db);
+  const processStatus = createProcessStatusTable(db);
   const sinks = createSinkTable(db, now);
   return withStoreErrors({
     ...createAuditReader(db),
@@ -21,6 +22,7 @@ export function createQueries(db: Database, now: () => number): Queries {
     ...createEventDigests(db),
     countDeliveries: async () => destinations.counts(),
     pausedDestinations: async () => destinations.paused(),
+    processStatuses: async () => processStatus.all(),
     sinkPosition: async (name: string) => sinks.read(name),
     notedSinks: async () => sinks.all(),
   });

@@ -4,17 +4,21 @@ import type { Store, StoreDeps, StoreReader } from "../port.ts";
 import { createCommitChanges, createCommitListeners } from "../commits.ts";
 import { StoreError } from "../../errors.ts";
 import { createGroupCommit } from "../group-commit.ts";
+import { createDeliveryAdder } from "./add-deliveries.ts";
 import { createAuditWriter } from "./audit-writer.ts";
 import {
   type CheckpointWal,
   createWalCheckpointer,
 } from "./wal-checkpointer.ts";
 import { createDeliveryTable } from "./deliveries.ts";
+import { createDeliveryRows } from "./delivery-rows.ts";
 import { createDestinationTable } from "./destinations.ts";
+import { createDiscarder } from "./discard.ts";
 import { migrate } from "./migrate.ts";
 import { createSinkLease, holdInstanceLock } from "./locks.ts";
 import { guarded, openForReading, openForWriting } from "./open.ts";
 import { createOrder } from "./order.ts";
+import { createProcessStatusTable } from "./process-status.ts";
 import { createPurger } from "./purge.ts";
 import { createAuditPurger } from "./purge-audit.ts";
 import { createQueries } from "./queries.ts";
@@ -62,11 +66,11 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const order = createOrder(db);
   const claims = createReplayClaims(db);
   const deliveries = createDeliveryTable(db, { order, append });
-  const redeliver = createRedeliverer(db, {
-    order,
-    append,
-    becomesDue: changes.becomesDue,
-  });
+  const { becomesDue } = changes;
+  const rows = createDeliveryRows(db);
+  const redeliver = createRedeliverer(db, { rows, order, append, becomesDue });
+  const discard = createDiscarder(db, { rows, order, append, becomesDue });
+  const addDeliveries = createDeliveryAdder(db, { order, append, becomesDue });
   const purge = createPurger(db, { claims, append, checkpoint });
   const purgeAudit = createAuditPurger(db, {
     writer: options.writer,
@@ -80,8 +84,9 @@ export function openSqliteStore(options: SqliteOptions): Store {
     order,
     claims,
     append,
-    becomesDue: changes.becomesDue,
+    becomesDue,
   });
+  const processStatus = createProcessStatusTable(db);
   const wal = createWalCheckpointer(db, file, {
     checkpointFirst: options.checkpointFirst ?? null,
     onError: (error) => {
@@ -136,6 +141,12 @@ export function openSqliteStore(options: SqliteOptions): Store {
         deliveries.release(deliveryId, attempt, at);
       }),
     redeliver: (request) => group.submit(() => redeliver(request)),
+    addDeliveries: (request) => group.submit(() => addDeliveries(request)),
+    discard: (request) => group.submit(() => discard(request)),
+    publishStatus: (served) =>
+      group.submit(() => {
+        processStatus.publish(options.writer, served, now());
+      }),
     setPaused: (destination, paused, entry) =>
       group.submit(() => {
         destinations.setPaused(destination, paused);

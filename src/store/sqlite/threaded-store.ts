@@ -9,13 +9,16 @@ import type { SqliteOptions } from "./store.ts";
 
 /** Which thread does what. What a claim follows, and the lease of sinks, is asked of the writer, which has just written it. */
 const THREAD_OF_METHOD = {
+  addDeliveries: "writer",
   append: "writer",
   checkpoint: "writer",
   claim: "writer",
+  discard: "writer",
   forgetReplays: "writer",
   isRepeatCrashDue: "writer",
   nextDueAt: "writer",
   probe: "writer",
+  publishStatus: "writer",
   purge: "writer",
   purgeAudit: "writer",
   redeliver: "writer",
@@ -31,7 +34,9 @@ const THREAD_OF_METHOD = {
   notedSinks: "reader",
   pausedDestinations: "reader",
   positionBefore: "reader",
+  processStatuses: "reader",
   readAudit: "reader",
+  readBody: "reader",
   scanEvents: "reader",
   searchAudit: "reader",
   sinkPosition: "reader",
@@ -113,6 +118,10 @@ export async function openThreadedSqliteStore(
     record: threads.writer.record,
     claim: async (request) =>
       (await methods.claim(request)).map(withBodyAsBuffer),
+    readBody: async (seq) => {
+      const body = await methods.readBody(seq);
+      return body === null ? null : asBuffer(body);
+    },
     onCommit: listeners.add,
     close: () => (closing ??= close()),
   };

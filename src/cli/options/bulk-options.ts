@@ -1,0 +1,34 @@
+import { UsageError } from "../../errors.ts";
+import type { FilterOptions } from "./filter-options.ts";
+
+/** The options of commands that change many deliveries. */
+export interface BulkOptions extends FilterOptions {
+  readonly all?: true;
+  readonly dryRun?: true;
+  readonly as?: string;
+  readonly json?: true;
+}
+
+/** Throws UsageError unless either ids or --all are given, and with ids no more than goes with them. */
+export function requireChoice(
+  ids: readonly string[],
+  options: BulkOptions,
+): void {
+  const { all, source, type, since, unrouted } = options;
+  if (all && ids.length > 0) {
+    throw new UsageError("give ids or --all, not both");
+  }
+  if (!all && ids.length === 0) {
+    throw new UsageError(
+      "say which: ids, or --all with filters; add --dry-run to see what they mean",
+    );
+  }
+  if (!all && (source ?? type ?? since ?? unrouted) !== undefined) {
+    throw new UsageError(
+      "--source, --type, --since and --unrouted go with --all; ids go with --state and --destination",
+    );
+  }
+}
+
+export const deliveriesCounted = (n: number): string =>
+  `${n} ${n === 1 ? "delivery" : "deliveries"}`;

@@ -1,0 +1,49 @@
+import type { NewDelivery } from "../domain/delivery.ts";
+import type { Route } from "../domain/destination.ts";
+import type { EventStatus } from "../domain/event-status.ts";
+import { createRouter } from "../intake/routing.ts";
+import type { EventReader } from "../store/port.ts";
+
+/** A delivery that today's routing asks for, to an event that has none to this destination. */
+export interface MissingDelivery {
+  readonly event: EventStatus;
+  readonly missing: NewDelivery;
+}
+
+export type FindMissing = (
+  store: Pick<EventReader, "readBody">,
+  event: EventStatus,
+) => Promise<readonly MissingDelivery[]>;
+
+const NO_BODY = Buffer.alloc(0);
+
+/**
+ * Returns what finds the missing deliveries of an event, routed as the intake routes new ones. The body, which an order key
+ * is read from, is read only when a delivery is missing. `destination`: only to this one; null = to all.
+ */
+export function createFindMissing(
+  routes: readonly Route[],
+  destination: string | null,
+): FindMissing {
+  const wanted = routes.filter(
+    ({ name }) => destination === null || name === destination,
+  );
+  const route = createRouter(wanted);
+  const match = createRouter(wanted.map((one) => ({ ...one, orderBy: null })));
+
+  return async (store, event) => {
+    const { seq, source, type, deliveries } = event;
+    const isMissing = (candidate: NewDelivery): boolean =>
+      deliveries.every((one) => one.destination !== candidate.destination);
+    if (!match({ source, type, body: NO_BODY }).some(isMissing)) {
+      return [];
+    }
+    const body = await store.readBody(seq);
+    // It may have been purged meanwhile.
+    return body === null
+      ? []
+      : route({ source, type, body })
+          .filter(isMissing)
+          .map((missing) => ({ event, missing }));
+  };
+}

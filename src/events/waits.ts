@@ -1,0 +1,96 @@
+import type { DeliveryStatus } from "../domain/delivery.ts";
+import type { DestinationReader } from "../store/port.ts";
+import type { PublishedDestination } from "../store/records.ts";
+
+/** Why a pending delivery is not attempted now. */
+export const WAIT_REASONS = [
+  "in_flight",
+  "destination_gone",
+  "paused",
+  "order",
+  "retry",
+  "breaker_open",
+  "rate_limit",
+  "due",
+] as const;
+
+export type WaitReason = (typeof WAIT_REASONS)[number];
+
+/** What a process publishes about its breakers and rate limits says nothing any more after this time, in milliseconds. */
+const STALE_MS = 10_000;
+
+/** What holds attempts back from destinations as a whole: their names. */
+export interface HeldBack {
+  /** Null = unknown. */
+  readonly configured: ReadonlySet<string> | null;
+  readonly paused: ReadonlySet<string>;
+  readonly breakerOpen: ReadonlySet<string>;
+  readonly rateLimited: ReadonlySet<string>;
+}
+
+/** As a running service sees it, or as services have published it. */
+export async function readHeldBack(
+  store: Pick<DestinationReader, "pausedDestinations">,
+  known: {
+    /** Names; null = unknown. */
+    configured: readonly string[] | null;
+    served: readonly Pick<
+      PublishedDestination,
+      "name" | "breaker" | "isRateLimited"
+    >[];
+  },
+): Promise<HeldBack> {
+  const { configured, served } = known;
+  const paused = await store.pausedDestinations();
+  return {
+    configured: configured === null ? null : new Set(configured),
+    paused: namesOf(paused),
+    breakerOpen: namesOf(served.filter((one) => one.breaker !== "closed")),
+    rateLimited: namesOf(served.filter((one) => one.isRateLimited)),
+  };
+}
+
+/** What services have published so recently that it still holds. */
+export async function recentlyPublished(
+  store: Pick<DestinationReader, "processStatuses">,
+  now: number,
+): Promise<readonly PublishedDestination[]> {
+  return (await store.processStatuses())
+    .filter(({ publishedAt }) => Math.abs(now - publishedAt) <= STALE_MS)
+    .flatMap(({ destinations }) => destinations);
+}
+
+/** Why a delivery waits; null for one that is not pending. What comes first in the list above is said. */
+export function waitReason(
+  delivery: DeliveryStatus,
+  heldBack: HeldBack,
+  now: number,
+): WaitReason | null {
+  const { destination, state, underWay, nextAttemptAt } = delivery;
+  if (state !== "pending") {
+    return null;
+  }
+  if (underWay) {
+    return "in_flight";
+  }
+  if (heldBack.configured?.has(destination) === false) {
+    return "destination_gone";
+  }
+  if (heldBack.paused.has(destination)) {
+    return "paused";
+  }
+  if (nextAttemptAt === null) {
+    return "order";
+  }
+  if (nextAttemptAt > now) {
+    return "retry";
+  }
+  if (heldBack.breakerOpen.has(destination)) {
+    return "breaker_open";
+  }
+  return heldBack.rateLimited.has(destination) ? "rate_limit" : "due";
+}
+
+function namesOf(named: readonly { readonly name: string }[]): Set<string> {
+  return new Set(named.map(({ name }) => name));
+}

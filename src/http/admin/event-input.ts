@@ -1,0 +1,94 @@
+import { z } from "zod";
+import type { EventDetail } from "../../domain/event-status.ts";
+import { AppError } from "../../errors.ts";
+import {
+  createEventFilter,
+  DELIVERY_STATES,
+} from "../../events/event-filter.ts";
+import { findEvent } from "../../events/event-reference.ts";
+import type { EventReader } from "../../store/port.ts";
+import type { EventFilter } from "../../store/records.ts";
+import { timeOf } from "./list-input.ts";
+import { operatorName } from "./operator-input.ts";
+import { badInput } from "./read-input.ts";
+
+const MAX_IDS = 1000;
+
+/** What chooses events, in a query or in a body. */
+export const filterMembers = {
+  state: z.enum(DELIVERY_STATES).optional(),
+  source: z.string().optional(),
+  destination: z.string().optional(),
+  type: z.string().max(256).optional(),
+  since: z.string().optional(),
+};
+
+/** What changes many deliveries: by ids of events, or by a filter. */
+export const bulkMembers = {
+  ...filterMembers,
+  ids: z.array(z.string()).min(1).max(MAX_IDS).optional(),
+  all: z.boolean().default(false),
+  dryRun: z.boolean().default(false),
+  as: operatorName,
+};
+
+type FilterInput = z.infer<z.ZodObject<typeof filterMembers>> & {
+  readonly unrouted?: boolean | undefined;
+};
+
+export function filterOf(input: FilterInput, now: number): EventFilter {
+  return createEventFilter({ ...input, since: timeOf("since", input, now) });
+}
+
+/** Throws AppError `bad_request` unless the input has either ids or a filter, and with ids no more than goes with them. */
+export function requireChoice(
+  input: z.infer<z.ZodObject<typeof bulkMembers>> & {
+    readonly unrouted?: boolean | undefined;
+  },
+): void {
+  const { ids, all, state, source, destination, type, since, unrouted } = input;
+  const others = source ?? type ?? since ?? unrouted;
+  if (
+    ids === undefined &&
+    !all &&
+    (state ?? destination ?? others) === undefined
+  ) {
+    throw badInput("give ids, or all: true, or a filter");
+  }
+  if (ids !== undefined && (all || others !== undefined)) {
+    throw badInput("ids go with state and destination alone");
+  }
+}
+
+/** The event of a reference. Throws AppError when there is none, or several. */
+export async function requireEvent(
+  store: EventReader,
+  reference: string,
+): Promise<EventDetail> {
+  const found = await findEvent(store, reference);
+  switch (found.found) {
+    case "one":
+      return found.event;
+    case "none":
+      throw new AppError("not_found", "unknown_event", {
+        detail: `there is no event ${JSON.stringify(reference)}`,
+      });
+    case "several":
+      throw badInput(
+        `several sources have that id; say SOURCE/ID, with one of ${found.sources.join(", ")}`,
+      );
+  }
+}
+
+/** The events of some references, each once. Throws AppError as `requireEvent`. */
+export async function requireEvents(
+  store: EventReader,
+  references: readonly string[],
+): Promise<EventDetail[]> {
+  const events = new Map<number, EventDetail>();
+  for (const reference of new Set(references)) {
+    const event = await requireEvent(store, reference);
+    events.set(event.seq, event);
+  }
+  return [...events.values()];
+}

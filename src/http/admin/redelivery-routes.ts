@@ -1,0 +1,167 @@
+import type { RequestHandler } from "express";
+import { z } from "zod";
+import type { Route } from "../../domain/destination.ts";
+import { AppError } from "../../errors.ts";
+import { discard, discardables, discardablesOf } from "../../events/discard.ts";
+import {
+  goneDestinations,
+  hasDeliveries,
+  unknownDestination,
+} from "../../events/known-destination.ts";
+import { createFindMissing } from "../../events/missing-deliveries.ts";
+import {
+  plannedFor,
+  plannedForAll,
+  redeliver,
+  redeliveryJson,
+  redeliverables,
+} from "../../events/redelivery.ts";
+import type {
+  DeliveryQueue,
+  DestinationReader,
+  EventReader,
+} from "../../store/port.ts";
+import type { EventFilter } from "../../store/records.ts";
+import { respondJson } from "../json-response.ts";
+import type { AddRoute } from "./admin-route.ts";
+import {
+  bulkMembers,
+  filterOf,
+  requireChoice,
+  requireEvents,
+} from "./event-input.ts";
+import { operatorInput } from "./operator-input.ts";
+import { badInput, readInput } from "./read-input.ts";
+
+export interface RedeliveryRoutesDeps {
+  readonly store: EventReader &
+    Pick<DestinationReader, "countDeliveries"> &
+    Pick<DeliveryQueue, "redeliver" | "addDeliveries" | "discard">;
+  /** The routes in force. */
+  readonly routes: () => readonly Route[];
+  readonly now: () => number;
+}
+
+const redeliverInput = z.strictObject({
+  ...bulkMembers,
+  unrouted: z.boolean().optional(),
+  route: z.boolean().default(false),
+});
+
+const discardInput = z.strictObject(bulkMembers);
+
+/** What an operator asks for deliveries: make them again, create those that are missing, discard them. */
+export function addRedeliveryRoutes(
+  add: AddRoute,
+  deps: RedeliveryRoutesDeps,
+): void {
+  const { store, now } = deps;
+  const configured = (): string[] => deps.routes().map(({ name }) => name);
+
+  const redeliverOne: RequestHandler = async (req, res) => {
+    const { id } = req.params as { id: string };
+    const { as } = await readInput(res, operatorInput);
+    const destinations = configured();
+    const [outcome] = /^\d{1,15}$/.test(id)
+      ? await store.redeliver({
+          deliveryIds: [Number(id)],
+          now: now(),
+          operator: as,
+          destinations,
+        })
+      : [];
+    if (outcome === "under_way") {
+      throw new AppError("attempt_under_way");
+    }
+    if (outcome === "destination_gone") {
+      throw new AppError("not_found", "unknown_destination", {
+        detail: `the destination of this delivery is not configured any more; configured are: ${destinations.join(", ") || "none"}`,
+      });
+    }
+    if (outcome !== "redelivered") {
+      throw new AppError("not_found", "unknown_delivery", {
+        detail: "there is no such delivery; GET /api/events/:id shows them",
+      });
+    }
+    respondJson(res, 200, { redelivered: 1 });
+  };
+
+  const redeliverMany: RequestHandler = async (_req, res) => {
+    const input = await readInput(res, redeliverInput);
+    requireChoice(input);
+    const { ids, dryRun, as: operator, route } = input;
+    const filter = filterOf(input, now());
+    const destinations = configured();
+    const { destination } = filter;
+    if (destination !== null && !destinations.includes(destination)) {
+      throw badInput(unknownDestination(destination, destinations));
+    }
+    if (filter.unrouted === true && !route) {
+      throw badInput("unrouted events have no deliveries: add route: true");
+    }
+    if (ids === undefined && filter.state === "discarded") {
+      throw badInput("discarded deliveries are redelivered by ids alone");
+    }
+    const findMissing = route
+      ? createFindMissing(deps.routes(), destination)
+      : null;
+    const options = { operator, dryRun, now, destinations };
+    if (ids === undefined) {
+      const state = filter.state ?? "exhausted";
+      const all = plannedForAll(store, { ...filter, state }, findMissing);
+      const count = await redeliver(store, all, options);
+      respondJson(res, 200, { dryRun, ...redeliveryJson(count, route) });
+      return;
+    }
+    const events = await requireEvents(store, ids);
+    const gone = events
+      .flatMap((event) => redeliverables(event, filter))
+      .map(({ delivery }) => delivery.destination)
+      .filter((name) => !destinations.includes(name));
+    if (gone.length > 0) {
+      throw badInput(goneDestinations(gone, destinations));
+    }
+    const planned = plannedFor(store, events, filter, findMissing);
+    const count = await redeliver(store, planned, options);
+    respondJson(res, 200, { dryRun, ...redeliveryJson(count, route) });
+  };
+
+  async function requireDestination({
+    destination,
+  }: EventFilter): Promise<void> {
+    const destinations = configured();
+    if (
+      destination !== null &&
+      !destinations.includes(destination) &&
+      !(await hasDeliveries(store, destination))
+    ) {
+      throw badInput(unknownDestination(destination, destinations));
+    }
+  }
+
+  const discardMany: RequestHandler = async (_req, res) => {
+    const input = await readInput(res, discardInput);
+    requireChoice(input);
+    const { ids, dryRun, as: operator } = input;
+    const filter = filterOf(input, now());
+    const { state } = filter;
+    if (state === "succeeded" || state === "discarded") {
+      throw badInput(
+        "state: only pending and exhausted deliveries can be discarded",
+      );
+    }
+    await requireDestination(filter);
+    const meant =
+      ids === undefined
+        ? discardablesOf(store, filter)
+        : (await requireEvents(store, ids)).flatMap((event) =>
+            discardables(event, filter),
+          );
+    const count = await discard(store, meant, { operator, dryRun, now });
+    respondJson(res, 200, { dryRun, ...count });
+  };
+
+  add("/events/redeliver", { post: redeliverMany });
+  add("/events/discard", { post: discardMany });
+  add("/deliveries/:id/redeliver", { post: redeliverOne });
+}

@@ -1,0 +1,57 @@
+import type { DiscardOutcome } from "../records.ts";
+import { discarded } from "../../audit/delivery-entries.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
+import type { DeliveryQueue } from "../port.ts";
+import type { DeliveryRows } from "./delivery-rows.ts";
+import type { Database } from "./driver.ts";
+import { AFTER_ANOTHER, type Order } from "./order.ts";
+
+/**
+ * Discards pending and exhausted deliveries, inside the caller's transaction. An attempt in flight may yet succeed, and its
+ * result must be recorded: such a delivery is left alone.
+ */
+export function createDiscarder(
+  db: Database,
+  deps: {
+    rows: DeliveryRows;
+    order: Order;
+    append: (entry: AuditDraft) => void;
+    becomesDue: (destination: string) => void;
+  },
+) {
+  const { rows, order, append, becomesDue } = deps;
+  // The state fences a late result as well.
+  const discard = db.prepare<[number]>(
+    "UPDATE delivery SET state = 'discarded', leased = 0 WHERE id = ?",
+  );
+
+  return ({
+    deliveryIds,
+    now,
+    operator,
+  }: Parameters<DeliveryQueue["discard"]>[0]): DiscardOutcome[] =>
+    deliveryIds.map((id) => {
+      const found = rows.find(id, now);
+      if (found === undefined) {
+        return "unknown";
+      }
+      const { destination, state, lease, orderKey } = found;
+      if (state !== "pending" && state !== "exhausted") {
+        return "ended";
+      }
+      if (lease === "in_flight") {
+        return "in_flight";
+      }
+      if (lease === "lost") {
+        rows.noteLost(found);
+      }
+      discard.run(id);
+      // Only if it was the first of its key: else the first may be in flight, and its lease must not end.
+      if (state === "pending" && found.dueAt !== AFTER_ANOTHER) {
+        order.advance(destination, orderKey, now);
+        becomesDue(destination);
+      }
+      append(discarded(found, operator, now));
+      return "discarded";
+    });
+}

@@ -1,0 +1,42 @@
+import type { ProcessStatus, PublishedDestination } from "../records.ts";
+import type { Database } from "./driver.ts";
+
+/** What a process run said is dropped when another one publishes and it has said nothing for this time, in milliseconds. */
+const KEEP_MS = 86_400_000;
+
+interface Row {
+  readonly writer: string;
+  readonly published_at: number;
+  readonly destinations: string;
+}
+
+/** What process runs say of the destinations that they serve. */
+export function createProcessStatusTable(db: Database) {
+  const all = db.prepare<[], Row>(
+    "SELECT writer, published_at, destinations FROM process_status ORDER BY published_at DESC",
+  );
+  const publish = db.prepare<[string, number, string]>(
+    `INSERT INTO process_status (writer, published_at, destinations) VALUES (?, ?, ?)
+     ON CONFLICT (writer) DO UPDATE SET
+       published_at = excluded.published_at, destinations = excluded.destinations`,
+  );
+  const drop = db.prepare<[number]>(
+    "DELETE FROM process_status WHERE published_at < ?",
+  );
+  return {
+    all: (): ProcessStatus[] =>
+      all.all().map(({ writer, published_at, destinations }) => ({
+        writer,
+        publishedAt: published_at,
+        destinations: JSON.parse(destinations) as PublishedDestination[],
+      })),
+    publish(
+      writer: string,
+      destinations: readonly PublishedDestination[],
+      now: number,
+    ): void {
+      publish.run(writer, now, JSON.stringify(destinations));
+      drop.run(now - KEEP_MS);
+    },
+  };
+}
