@@ -143,6 +143,12 @@ export async function startService(
     dispatcher.wake(due);
   });
 
+  const publishStatus = createStatusPublisher({
+    store,
+    served: dispatcher.served,
+    now,
+  });
+
   const intake = createIntake(
     {
       store,
@@ -196,10 +202,9 @@ export async function startService(
       stop: () => dispatcher.stop(shutdown.remainingMs()),
     },
     { start: () => reportDestinations(dispatcher, emit) },
-    every(
-      intervals.status,
-      createStatusPublisher({ store, served: dispatcher.served, now }),
-    ),
+    // Commands know the destinations of a service that is ready.
+    { start: publishStatus },
+    every(intervals.status, publishStatus),
     ...listeners.services,
     createFileWatcher(
       {

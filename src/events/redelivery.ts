@@ -41,6 +41,11 @@ export function redeliverables(
     .map((delivery) => ({ event, delivery }));
 }
 
+/** Events in the order of their acceptance, in which those of one key are to go. */
+export function inOrder<T extends EventStatus>(events: readonly T[]): T[] {
+  return events.toSorted((a, b) => a.seq - b.seq);
+}
+
 /**
  * What a redelivery of events does, one after another. `findMissing`: also creates what it finds, whatever the state that the
  * filter restricts redeliveries to; null = creates nothing.

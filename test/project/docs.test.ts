@@ -7,6 +7,7 @@ import { VARIABLES } from "../../src/config/variables.ts";
 import { AUDIT_ACTIONS } from "../../src/audit/entry.ts";
 import { FAULT_CODES } from "../../src/audit/verify/fault.ts";
 import { CHECKS } from "../../src/doctor/check-result.ts";
+import { WAIT_REASONS } from "../../src/events/waits.ts";
 import { PROBLEMS } from "../../src/errors.ts";
 import { SCHEME_NAMES, SCHEMES } from "../../src/signature/scheme.ts";
 import { configFiles } from "../support/config-file.ts";
@@ -189,7 +190,12 @@ describe("the documents", () => {
 
   it("list every path of the management API with its method, and no other", () => {
     const routes = new Set<string>();
-    for (const file of ["event-routes", "destination-routes", "audit-routes"]) {
+    for (const file of [
+      "event-routes",
+      "redelivery-routes",
+      "destination-routes",
+      "audit-routes",
+    ]) {
       const source = read(`src/http/admin/${file}.ts`);
       for (const [, place, method] of source.matchAll(
         /add\("([^"]+)", \{\s*(get|post):/g,
@@ -202,6 +208,12 @@ describe("the documents", () => {
     expect(sorted(firstColumn(read("docs/api.md"), "Paths"))).toEqual(
       sorted(routes),
     );
+  });
+
+  it("list every reason why a delivery waits, and no other", () => {
+    expect(
+      sorted(firstColumn(read("docs/api.md"), "What a delivery waits for")),
+    ).toEqual(sorted(WAIT_REASONS));
   });
 
   it("list every signature scheme, and no other", () => {

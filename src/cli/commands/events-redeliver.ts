@@ -11,6 +11,7 @@ import {
   type FindMissing,
 } from "../../events/missing-deliveries.ts";
 import {
+  inOrder,
   isMissing,
   isUnderWay,
   NOTHING_REDELIVERED,
@@ -171,7 +172,7 @@ async function createChoice(
       }
       return events === null
         ? null
-        : plannedFor(store, events, filter, findMissing);
+        : plannedFor(store, inOrder(events), filter, findMissing);
     },
   };
 }

@@ -10,6 +10,7 @@ import {
 } from "../../events/known-destination.ts";
 import { createFindMissing } from "../../events/missing-deliveries.ts";
 import {
+  inOrder,
   plannedFor,
   plannedForAll,
   redeliver,
@@ -113,7 +114,7 @@ export function addRedeliveryRoutes(
       respondJson(res, 200, { dryRun, ...redeliveryJson(count, route) });
       return;
     }
-    const events = await requireEvents(store, ids);
+    const events = inOrder(await requireEvents(store, ids));
     const gone = events
       .flatMap((event) => redeliverables(event, filter))
       .map(({ delivery }) => delivery.destination)
