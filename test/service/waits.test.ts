@@ -11,8 +11,10 @@ import { eventually } from "../support/eventually.ts";
 import { eventBody } from "../support/fixtures.ts";
 import { hexhook } from "../support/hexhook.ts";
 import { noHandlers } from "../support/no-handlers.ts";
+import { openTestStore } from "../support/open-test-store.ts";
 import { freePort } from "../support/processes.ts";
 import { startTestService, type TestService } from "../support/service.ts";
+import { recordOf } from "../support/stores.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 let folder: string;
@@ -112,6 +114,40 @@ describe("a pending delivery", () => {
     expect(await waitsFor("evt_2")).toEqual(["paused", "destination paused"]);
     expect((await show("evt_2"))["waitsFor"]).toBe("paused");
   });
+
+  it.each([
+    ["rate limit reached", { isRateLimited: true }, 0],
+    ["circuit breaker open", { breaker: "half-open" }, 9_000],
+    ["due", { isRateLimited: true, breaker: "open" }, 11_000],
+    ["due", {}, 0],
+  ] as const)(
+    "waits, as a service has published it: %s by %j, %d ms ago",
+    async (text, published, ageMs) => {
+      const store = await openTestStore(folder, {
+        now: () => Date.now() - ageMs,
+      });
+      await store.record(recordOf("evt_1", { destinations: ["ci"] }));
+      await store.publishStatus([
+        {
+          name: "ci",
+          kind: "http",
+          sources: ["hex"],
+          events: ["*"],
+          orderBy: null,
+          breaker: "closed",
+          probeAt: null,
+          isRateLimited: false,
+          ...published,
+        },
+      ]);
+      await store.close();
+      const { stdout } = await hexhook(["events", "list"], {
+        cwd: folder,
+        env: { DATABASE_URL: "sqlite:hexhook.db" },
+      });
+      expect(stdout).toContain(`ci: pending, 0 attempts, ${text}\n`);
+    },
+  );
 
   it("waits for a destination that is not configured any more", async () => {
     await start();
