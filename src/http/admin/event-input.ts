@@ -6,7 +6,11 @@ import {
   DELIVERY_STATES,
 } from "../../events/event-filter.ts";
 import { findEvent } from "../../events/event-reference.ts";
-import type { EventReader } from "../../store/port.ts";
+import {
+  hasDeliveries,
+  unknownDestination,
+} from "../../events/known-destination.ts";
+import type { DestinationReader, EventReader } from "../../store/port.ts";
 import type { EventFilter } from "../../store/records.ts";
 import { timeOf } from "./list-input.ts";
 import { operatorName } from "./operator-input.ts";
@@ -57,6 +61,21 @@ export function requireChoice(
   }
   if (ids !== undefined && (all || others !== undefined)) {
     throw badInput("ids go with state and destination alone");
+  }
+}
+
+/** Throws AppError `bad_request` when a destination is neither configured nor has deliveries. */
+export async function requireDestination(
+  store: EventReader & Pick<DestinationReader, "countDeliveries">,
+  { destination }: EventFilter,
+  configured: readonly string[],
+): Promise<void> {
+  if (
+    destination !== null &&
+    !configured.includes(destination) &&
+    !(await hasDeliveries(store, destination))
+  ) {
+    throw badInput(unknownDestination(destination, configured));
   }
 }
 

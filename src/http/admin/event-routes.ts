@@ -4,17 +4,18 @@ import type { Request, RequestHandler } from "express";
 import { z } from "zod";
 import type { ServedDestination } from "../../delivery/destination-status.ts";
 import { eventDetailJson, eventJson } from "../../events/event-json.ts";
-import {
-  hasDeliveries,
-  unknownDestination,
-} from "../../events/known-destination.ts";
 import { readHeldBack, waitReason } from "../../events/waits.ts";
 import type { DestinationReader, EventReader } from "../../store/port.ts";
 import type { AddRoute } from "./admin-route.ts";
 import { respondJson } from "../json-response.ts";
-import { filterMembers, filterOf, requireEvent } from "./event-input.ts";
+import {
+  filterMembers,
+  filterOf,
+  requireDestination,
+  requireEvent,
+} from "./event-input.ts";
 import { listMembers } from "./list-input.ts";
-import { badInput, checkInput } from "./read-input.ts";
+import { checkInput } from "./read-input.ts";
 
 export interface EventRoutesDeps {
   readonly store: EventReader &
@@ -63,14 +64,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
   const list: RequestHandler = async (req, res) => {
     const { limit, cursor, ...input } = checkInput(req.query, listInput);
     const filter = filterOf(input, now());
-    const { destination } = filter;
-    if (
-      destination !== null &&
-      !configured().includes(destination) &&
-      !(await hasDeliveries(store, destination))
-    ) {
-      throw badInput(unknownDestination(destination, configured()));
-    }
+    await requireDestination(store, filter, configured());
     const events: EventStatus[] = [];
     let from = cursor ?? null;
     let steps = 0;

@@ -5,7 +5,6 @@ import { AppError } from "../../errors.ts";
 import { discard, discardables, discardablesOf } from "../../events/discard.ts";
 import {
   goneDestinations,
-  hasDeliveries,
   unknownDestination,
 } from "../../events/known-destination.ts";
 import { createFindMissing } from "../../events/missing-deliveries.ts";
@@ -22,13 +21,13 @@ import type {
   DestinationReader,
   EventReader,
 } from "../../store/port.ts";
-import type { EventFilter } from "../../store/records.ts";
 import { respondJson } from "../json-response.ts";
 import type { AddRoute } from "./admin-route.ts";
 import {
   bulkMembers,
   filterOf,
   requireChoice,
+  requireDestination,
   requireEvents,
 } from "./event-input.ts";
 import { operatorInput } from "./operator-input.ts";
@@ -127,19 +126,6 @@ export function addRedeliveryRoutes(
     respondJson(res, 200, { dryRun, ...redeliveryJson(count, route) });
   };
 
-  async function requireDestination({
-    destination,
-  }: EventFilter): Promise<void> {
-    const destinations = configured();
-    if (
-      destination !== null &&
-      !destinations.includes(destination) &&
-      !(await hasDeliveries(store, destination))
-    ) {
-      throw badInput(unknownDestination(destination, destinations));
-    }
-  }
-
   const discardMany: RequestHandler = async (_req, res) => {
     const input = await readInput(res, discardInput);
     requireChoice(input);
@@ -151,7 +137,7 @@ export function addRedeliveryRoutes(
         "state: only pending and exhausted deliveries can be discarded",
       );
     }
-    await requireDestination(filter);
+    await requireDestination(store, filter, configured());
     const meant =
       ids === undefined
         ? discardablesOf(store, filter)
