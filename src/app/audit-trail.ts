@@ -53,6 +53,8 @@ export interface AuditTrailDeps {
   readonly version: string;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly emit: Emit;
@@ -78,7 +80,7 @@ export function createAuditTrail(
   config: Config,
   deps: AuditTrailDeps,
 ): AuditTrail {
-  const { store, shutdown, now, emit } = deps;
+  const { store, shutdown, now, monotonic, emit } = deps;
   let pumps: readonly SinkPump[] = [];
   let hasStopped = false;
 
@@ -92,7 +94,7 @@ export function createAuditTrail(
   const onError = reportsFailures(emit);
   const sinks = configuredSinks(config, deps, append);
   const suppressed = createSuppressedEntries({ append: store.append, now });
-  const limiterDeps = { append, suppressed };
+  const limiterDeps = { append, suppressed, monotonic };
 
   /** The health of a sink, in the trail and for telemetry. */
   function report(draft: AuditDraft): void {
@@ -135,7 +137,7 @@ export function createAuditTrail(
     // Requested together, they share a transaction: no `server.started` is there without the checkpoint that anchors it,
     // and with it the heads of other writers, which may have no signature.
     await Promise.all([store.append(started), store.checkpoint()]);
-    const recent = createRecentEntries(store, () => performance.now());
+    const recent = createRecentEntries(store, monotonic);
     pumps = beginnings.map(({ sink, noted }) =>
       startSinkPump({
         ...deps,

@@ -66,6 +66,8 @@ export interface ListenersDeps {
   readonly emit: Emit;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
   /** Returns this number of random bytes, in hex. */
   readonly randomHex: (bytes: number) => string;
   /** How many files and sockets this process may have open at once. */
@@ -158,7 +160,7 @@ function createApps(
   deps: ListenersDeps,
   endOfStreams: AbortSignal,
 ) {
-  const { store, live, shutdown, logger, emit, now } = deps;
+  const { store, live, shutdown, logger, emit, now, monotonic } = deps;
   // The headers of all schemes: a reload may change the scheme of a source.
   const schemes = Object.values(SCHEMES);
   const boot = deps.randomHex(4);
@@ -176,18 +178,18 @@ function createApps(
     auditLimiters: deps.auditLimiters,
     rateLimiter: createRateLimiter(RATE_LIMIT),
     now,
+    monotonic,
   });
   const ready = createReadiness({
     probe: store.probe,
     isDraining: shutdown.isDraining,
-    now,
+    now: monotonic,
   });
   const shared = { reject, ready, logger, emit };
-  const monotonicNow = (): number => performance.now();
-  const scheduler = createScheduler(monotonicNow);
+  const scheduler = createScheduler(monotonic);
   const unparsed = createMemoryPool({
     maxBytes: MAX_UNPARSED_BYTES,
-    now: monotonicNow,
+    now: monotonic,
   });
 
   const publicApp = createPublicApp({
@@ -198,7 +200,7 @@ function createApps(
       source: (name) => live.current.sources.get(name),
       intake: deps.intake,
       admission: createAdmission(
-        { scheduler, now: monotonicNow },
+        { scheduler, now: monotonic },
         {
           maxWaiting: MAX_WAITING,
           maxBytes: Math.max(MAX_HELD_BYTES, 8 * config.maxBodyBytes),
@@ -248,7 +250,7 @@ function createApps(
         unparsed,
         isProxy,
         onClientError,
-        now: monotonicNow,
+        now: monotonic,
         onError: (error) => {
           emit({ type: "connection.failed", error });
         },

@@ -18,6 +18,7 @@ import { createIntake } from "../intake/intake.ts";
 import { createAuditRetention } from "../maintenance/audit-retention.ts";
 import { createEventRetention } from "../maintenance/event-retention.ts";
 import { createKeyAgeChecks } from "../maintenance/key-age.ts";
+import { createPurgeGuard } from "../maintenance/purge-guard.ts";
 import { createReplayClaimExpiry } from "../maintenance/replay-claims.ts";
 import { openStore, signingKeyFile } from "../store/open.ts";
 import { obtainSigningKey } from "../store/signing-key-file.ts";
@@ -65,6 +66,8 @@ export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
   readonly fetch: typeof fetch;
   /** `openStore` when left out. */
   readonly openStore?: typeof openStore;
+  /** Milliseconds of a monotonic clock, since any moment: for waits, budgets and deadlines. */
+  readonly monotonic: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   /** The store cannot be trusted any more: nothing is acknowledged from now on, and the process should end. */
@@ -98,10 +101,10 @@ export async function startService(
   config: Config,
   deps: ServiceDeps,
 ): Promise<Service> {
-  const { emit, now } = deps;
+  const { emit, now, monotonic } = deps;
   const onError = reportsFailures(emit);
   const intervals = { ...INTERVALS, ...deps.intervals };
-  const shutdown = createShutdown(config, now);
+  const shutdown = createShutdown(config, monotonic);
   const handlers = await loadConfiguredHandlers(config);
   const live: LiveConfigHolder = {
     current: deriveLiveConfig(config, handlers),
@@ -185,9 +188,12 @@ export async function startService(
     everyMs: number,
     work: () => Promise<void>,
   ): BackgroundService => createInterval(work, { everyMs, onError });
-  const maintenance = { store, now, onError };
+  const guard = createPurgeGuard({ store, now, monotonic, emit });
+  const maintenance = { store, guard, now, monotonic, onError };
   const lifecycle = createLifecycle([
     { stop: store.close },
+    // Before the first entry: that has the time of the clock that is judged.
+    { start: guard.start },
     trail,
     every(intervals.suppressed, trail.reportSuppressed),
     every(intervals.checkpoint, store.checkpoint),

@@ -22,7 +22,7 @@ export interface Shutdown {
 /** Time reserved for what is stopped after the listeners: attempts in flight, the last entry. */
 const RESERVE_MS = 2000;
 
-/** The deadlines of a stop. `now` is in unix milliseconds. */
+/** The deadlines of a stop. `now` is in milliseconds of a monotonic clock. */
 export function createShutdown(
   options: { drainSeconds: number; shutdownSeconds: number },
   now: () => number,

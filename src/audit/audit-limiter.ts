@@ -26,6 +26,8 @@ export function createAuditLimiter(
   deps: {
     append: (draft: AuditDraft) => Promise<void>;
     suppressed: Pick<SuppressedEntries, "count">;
+    /** Milliseconds of a monotonic clock. */
+    monotonic: () => number;
   },
   limits: { perAddress: number; total: number; windowMs: number },
 ): AuditLimiter {
@@ -35,8 +37,7 @@ export function createAuditLimiter(
   const counts = new Map<string, number>();
 
   function forgetOld(now: number): void {
-    // Both ways: after a clock was set back, entries far ahead must not count indefinitely.
-    const kept = admitted.findIndex(({ at }) => Math.abs(now - at) < windowMs);
+    const kept = admitted.findIndex(({ at }) => now - at < windowMs);
     for (const { network } of admitted.splice(
       0,
       kept === -1 ? admitted.length : kept,
@@ -50,7 +51,8 @@ export function createAuditLimiter(
     }
   }
 
-  function isWithinLimits({ at, metadata }: AuditDraft): boolean {
+  function isWithinLimits({ metadata }: AuditDraft): boolean {
+    const at = deps.monotonic();
     forgetOld(at);
     const network = networkOf(String(metadata["ip"]));
     const count = counts.get(network) ?? 0;

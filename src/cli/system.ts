@@ -6,6 +6,7 @@ import { VERSION } from "../version.ts";
 /** The clock, the randomness, the network and the limits of this machine, for the service. */
 export const SYSTEM = {
   now: Date.now,
+  monotonic: () => performance.now(),
   random: Math.random,
   randomHex: (bytes) => randomBytes(bytes).toString("hex"),
   lookup,

@@ -5,8 +5,8 @@ export async function until(
   condition: () => Promise<boolean>,
   timeoutMs = 10_000,
 ): Promise<boolean> {
-  const deadline = Date.now() + timeoutMs;
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + timeoutMs;
+  while (performance.now() < deadline) {
     if (await condition()) {
       return true;
     }

@@ -7,7 +7,7 @@ export interface BreakerStatus {
   readonly state: "closed" | "open" | "half-open";
   /** Failed attempts since the last that succeeded. */
   readonly failures: number;
-  /** Unix milliseconds of the next probe while it is not closed. */
+  /** When the next probe is made while it is not closed; in a `WorkerStatus` unix milliseconds. */
   readonly probeAt: number | null;
 }
 

@@ -8,11 +8,13 @@ import type { Control, DeliveryQueue } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import { reportsFailures } from "../telemetry/telemetry.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
+import { createDueClock } from "./due-clock.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { createWorker, type Worker } from "./worker.ts";
 
-/** Failures in a row after which a breaker opens, and how long its probes are apart at most. */
+/** Failures in a row after which a breaker opens, the events that they are of at least, and the longest wait for a probe. */
 const BREAKER_THRESHOLD = 5;
+const BREAKER_MIN_EVENTS = 3;
 const MAX_PROBE_WAIT_MS = 60_000;
 
 /** An attempt ends by its timeout; its outcome may take this much longer to be written. */
@@ -51,7 +53,10 @@ export interface DispatcherDeps {
   readonly store: DeliveryQueue &
     Pick<Control, "pausedDestinations" | "setPaused">;
   readonly destinations: readonly Destination[];
+  /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly emit: Emit;
@@ -62,8 +67,9 @@ export function createDispatcher(
   deps: DispatcherDeps,
   options: { retryScheduleMs: readonly number[]; attemptTimeoutMs: number },
 ): Dispatcher {
-  const { store, now, random, emit } = deps;
+  const { store, now, monotonic, random, emit } = deps;
   const onError = reportsFailures(emit);
+  const dueNow = createDueClock(deps);
   const quarantine = createQuarantine();
   // A breaker's probes keep to the schedule of retries, so that there is one thing to set.
   const waitsMs = options.retryScheduleMs.map((wait) =>
@@ -89,6 +95,7 @@ export function createDispatcher(
         destination,
         breaker: createCircuitBreaker({
           threshold: BREAKER_THRESHOLD,
+          minEvents: BREAKER_MIN_EVENTS,
           waitsMs,
           onChange: (state) => {
             const type = state === "open" ? "breaker.opened" : "breaker.closed";
@@ -97,6 +104,8 @@ export function createDispatcher(
         }),
         quarantine: destination.kind === "handler" ? quarantine : null,
         now,
+        monotonic,
+        dueNow,
         random,
         onError,
       },

@@ -1,8 +1,13 @@
 import type { AttemptResult, DeliveryState } from "../domain/delivery.ts";
-import { waitAfterAttempt } from "../domain/backoff.ts";
+import { maxWait, waitAfterAttempt } from "../domain/backoff.ts";
 
 /** No destination puts an attempt off for longer by `Retry-After`: a schedule that waits longer still does. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
+
+/** The longest time that `settle` puts an attempt off, in milliseconds. */
+export function longestWait(scheduleMs: readonly number[]): number {
+  return Math.max(MAX_RETRY_AFTER_MS, maxWait(scheduleMs));
+}
 
 /**
  * The next state of a delivery after an attempt: pure, so that it can be tested as a table. `scheduledAttempt` is the

@@ -1,9 +1,9 @@
-import type { Settlement } from "../store/records.ts";
+import type { ClaimRequest, Settlement } from "../store/records.ts";
 import type { Destination } from "../domain/destination.ts";
 import type { AttemptResult, ClaimedDelivery } from "../domain/delivery.ts";
 import { setMaxListeners } from "node:events";
 import type { WorkerStatus } from "./destination-status.ts";
-import { settle } from "./settle.ts";
+import { longestWait, settle } from "./settle.ts";
 import type { DeliveryQueue } from "../store/port.ts";
 import { createInterruptibleSleep } from "../background/interruptible-sleep.ts";
 import { withAttemptTimeout } from "./attempt-timeout.ts";
@@ -35,13 +35,23 @@ export interface Worker {
 export interface WorkerDeps {
   readonly store: Pick<
     DeliveryQueue,
-    "claim" | "isRepeatCrashDue" | "settle" | "release" | "nextDueAt"
+    | "claim"
+    | "isRepeatCrashDue"
+    | "limitDueTimes"
+    | "settle"
+    | "release"
+    | "nextDueAt"
   >;
   readonly destination: Destination;
   readonly breaker: CircuitBreaker;
   /** Limits attempts of deliveries that have crashed; null for a destination that cannot end the process. */
   readonly quarantine: Quarantine | null;
+  /** Unix milliseconds: for what is shown. */
   readonly now: () => number;
+  /** Milliseconds of a monotonic clock: for the breaker. */
+  readonly monotonic: () => number;
+  /** The time that due times are judged by (`due-clock.ts`). */
+  readonly dueNow: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   /** Told of faults of the store; the worker goes on. */
@@ -58,7 +68,8 @@ export interface WorkerOptions {
  * its own, so that one which is slow or down delays no other.
  */
 export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
-  const { store, destination, breaker, quarantine, now, random } = deps;
+  const { store, destination, breaker, quarantine, random } = deps;
+  const { now, monotonic, dueNow } = deps;
   const { scheduleMs, attemptTimeoutMs } = options;
   const sleep = createInterruptibleSleep();
   /** By the delivery's id. */
@@ -68,6 +79,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   setMaxListeners(0, cutOff.signal);
   /** Outcomes that could not be written so far. */
   const unsettled = new Set<Settlement>();
+  /** Whether the due times were checked that processes before this one have stored. */
+  let areDueTimesLimited = false;
   /** Whether to claim without asking first: something has become due, or the last claim was full. */
   let mayBeDue = true;
   /** When the store was last asked for deliveries that the process died over repeatedly. */
@@ -79,6 +92,10 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   async function run(): Promise<void> {
     while (!stopping) {
       try {
+        if (!areDueTimesLimited) {
+          await limitDueTimes();
+          areDueTimesLimited = true;
+        }
         await sleep.sleep(await claimAndStart());
       } catch (error) {
         deps.onError(error);
@@ -87,9 +104,20 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     }
   }
 
+  /** A process whose clock was ahead of this one's has left due times that nothing justifies. */
+  async function limitDueTimes(): Promise<void> {
+    const at = dueNow();
+    await store.limitDueTimes({
+      destination: destination.name,
+      now: at,
+      retryUntil: at + longestWait(scheduleMs),
+      leaseUntil: at + attemptTimeoutMs + LEASE_MARGIN_MS,
+    });
+  }
+
   /** Starts what is due and there is room for; says how long there is nothing to do, in milliseconds. */
   async function claimAndStart(): Promise<number> {
-    const at = now();
+    const at = monotonic();
     const free = destination.concurrency - inFlight.size;
     const room = paused || unsettled.size > 0 ? 0 : breaker.room(free, at);
     if (room <= 0) {
@@ -101,16 +129,21 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     }
     if (!mayBeDue) {
       const dueAt = await store.nextDueAt(destination.name);
-      if (dueAt === null || dueAt > at) {
-        return dueAt === null ? POLL_MS : Math.min(POLL_MS, dueAt - at);
+      const waitMs = dueAt === null ? POLL_MS : dueAt - dueNow();
+      if (waitMs > 0) {
+        return Math.min(POLL_MS, waitMs);
       }
     }
     const isCertain = !mayBeDue;
     mayBeDue = false;
     // As it was when room was asked for: it may open while the claim is under way.
-    const isOpen = breaker.status(at).state !== "closed";
-    const claimed = await claim(room, at);
-    const isProbe = isOpen && claimed.length > 0 && breaker.started();
+    const probed = breaker.probed();
+    const claimed = await claim(room, probed);
+    const [first] = claimed;
+    const isProbe =
+      probed !== null &&
+      first !== undefined &&
+      breaker.probeStarted(first.event.seq);
     for (const delivery of claimed) {
       start(delivery, isProbe);
     }
@@ -121,13 +154,16 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
 
   async function claim(
     limit: number,
-    at: number,
+    probed: ClaimRequest["probed"],
   ): Promise<readonly ClaimedDelivery[]> {
+    const at = dueNow();
     const request = {
       destination: destination.name,
-      now: at,
+      now: now(),
+      dueUntil: at,
       limit,
       leaseUntil: at + attemptTimeoutMs + LEASE_MARGIN_MS,
+      probed,
       holding: new Set(inFlight.keys()),
       kind: destination.kind,
     };
@@ -140,7 +176,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     }
     let claimed: readonly ClaimedDelivery[] = [];
     try {
-      if (pass !== "repeatedly" && (await isRepeatCrashDue(at))) {
+      if (pass !== "repeatedly" && (await isRepeatCrashDue(request))) {
         quarantine.drain(sleep.wake);
         return [];
       }
@@ -153,12 +189,19 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   }
 
   /** A process that lives makes none of them, and no claim but one of its own takes one: so it is asked once a second. */
-  async function isRepeatCrashDue(at: number): Promise<boolean> {
-    if (Math.abs(at - repeatCrashAskedAt) < POLL_MS) {
+  async function isRepeatCrashDue(
+    request: Parameters<WorkerDeps["store"]["isRepeatCrashDue"]>[0],
+  ): Promise<boolean> {
+    const askedAt = monotonic();
+    if (askedAt - repeatCrashAskedAt < POLL_MS) {
       return false;
     }
-    repeatCrashAskedAt = at;
-    return store.isRepeatCrashDue(destination.name, at);
+    repeatCrashAskedAt = askedAt;
+    return store.isRepeatCrashDue({
+      destination: destination.name,
+      now: request.now,
+      dueUntil: request.dueUntil,
+    });
   }
 
   function start(delivery: ClaimedDelivery, isProbe: boolean): void {
@@ -180,12 +223,13 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       { timeoutMs: attemptTimeoutMs, cutOff: cutOff.signal },
     );
     const endedAt = now();
+    const ended = { event: delivery.event.seq, now: monotonic(), isProbe };
     if (!result.ok && cutOff.signal.aborted) {
-      breaker.ended("neutral", endedAt, isProbe);
+      breaker.ended("neutral", ended);
       await store.release(delivery.id, delivery.attempt, endedAt);
       return;
     }
-    breaker.ended(verdictOf(result), endedAt, isProbe);
+    breaker.ended(verdictOf(result), ended);
     const next = settle({
       scheduledAttempt: delivery.scheduledAttempt,
       result,
@@ -193,12 +237,16 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       now: endedAt,
       random: random(),
     });
+    const stepped = dueNow() - endedAt;
     await write({
       deliveryId: delivery.id,
       attempt: delivery.attempt,
       endedAt,
       result,
-      next,
+      next:
+        next.state === "pending"
+          ? { ...next, dueAt: next.dueAt + stepped }
+          : next,
       entry: outcomeEntry({ delivery, result, next, at: endedAt }),
     });
   }
@@ -233,11 +281,18 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       breaker.reset();
       sleep.wake();
     },
-    status: () => ({
-      inFlight: inFlight.size,
-      paused,
-      breaker: breaker.status(now()),
-    }),
+    status() {
+      const at = monotonic();
+      const { probeAt, ...status } = breaker.status(at);
+      return {
+        inFlight: inFlight.size,
+        paused,
+        breaker: {
+          ...status,
+          probeAt: probeAt === null ? null : Math.round(now() + probeAt - at),
+        },
+      };
+    },
     async stop(graceMs) {
       stopping = true;
       sleep.wake();

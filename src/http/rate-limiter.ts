@@ -5,7 +5,7 @@ import type { ProblemCode } from "../errors.ts";
 export interface RateLimiter {
   /**
    * Charges one rejection to `address`, and returns `code`, or `too_many_requests` when the limit is used up.
-   * `unavailable` is not the sender's doing and costs nothing. `now` is in unix milliseconds.
+   * `unavailable` is not the sender's doing and costs nothing. `now` is in milliseconds of a monotonic clock.
    */
   charge(code: ProblemCode, address: string, now: number): ProblemCode;
 }
@@ -32,7 +32,7 @@ export function createRateLimiter(options: {
   /** False when the bucket is empty. */
   function take(network: string, now: number): boolean {
     const known = recent.get(network) ?? older.get(network);
-    const elapsed = known ? Math.max(0, now - known.at) / 1000 : 0;
+    const elapsed = known ? (now - known.at) / 1000 : 0;
     const tokens = known
       ? Math.min(burst, known.tokens + elapsed * perSecond)
       : burst;

@@ -7,6 +7,7 @@ const FRESH_MS = 1000;
 export function createReadiness(deps: {
   probe: () => Promise<void>;
   isDraining: () => boolean;
+  /** Milliseconds of a monotonic clock. */
   now: () => number;
 }): () => Promise<void> {
   let latest: { at: number; probe: Promise<void> } | null = null;
@@ -15,7 +16,7 @@ export function createReadiness(deps: {
       throw new AppError("unavailable", "draining");
     }
     const now = deps.now();
-    if (latest === null || Math.abs(now - latest.at) >= FRESH_MS) {
+    if (latest === null || now - latest.at >= FRESH_MS) {
       latest = { at: now, probe: deps.probe() };
     }
     await latest.probe;

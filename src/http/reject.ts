@@ -31,17 +31,19 @@ export interface RejectDeps {
   readonly rateLimiter: RateLimiter;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
 }
 
 export function createReject(deps: RejectDeps): Reject {
-  const { auditLimiters, rateLimiter } = deps;
+  const { auditLimiters, rateLimiter, now, monotonic } = deps;
 
   async function rejectMessage(
     context: RequestContext,
     { code: cause, isCharged, isVerified, entry }: IntakeRejection,
   ): Promise<void> {
     const code = isCharged
-      ? rateLimiter.charge(cause, context.ip, deps.now())
+      ? rateLimiter.charge(cause, context.ip, monotonic())
       : cause;
     if (entry !== null) {
       const limiter = isVerified
@@ -57,11 +59,10 @@ export function createReject(deps: RejectDeps): Reject {
     { code: cause, reason, extras }: AppError,
   ): Promise<void> {
     const { req, requestId, ip, resource, source, operator } = context;
-    const at = deps.now();
-    const code = operator ? cause : rateLimiter.charge(cause, ip, at);
+    const code = operator ? cause : rateLimiter.charge(cause, ip, monotonic());
     const { append } = operator ? deps : auditLimiters.unverified;
     await append(
-      httpRejected(at, {
+      httpRejected(now(), {
         userId: operator ? "operator:api" : "anonymous",
         resource: clipText(resource),
         metadata: {
@@ -78,10 +79,9 @@ export function createReject(deps: RejectDeps): Reject {
   }
 
   function unread(ip: string, { code: cause, reason }: AppError): ProblemCode {
-    const at = deps.now();
-    const code = rateLimiter.charge(cause, ip, at);
+    const code = rateLimiter.charge(cause, ip, monotonic());
     const { status } = PROBLEMS[code];
-    const entry = httpRejected(at, {
+    const entry = httpRejected(now(), {
       userId: "anonymous",
       resource: "(unread)",
       metadata: { ip, status, reason },

@@ -20,7 +20,12 @@ export type ReloadOutcome =
 export async function awaitReload(
   trail: Pick<AuditReader, "readAudit">,
   expected: { position: number; variable: string; keyId: string },
-  options: { withinMs: number; now: () => number; signal: AbortSignal },
+  options: {
+    withinMs: number;
+    /** Milliseconds of a monotonic clock. */
+    now: () => number;
+    signal: AbortSignal;
+  },
 ): Promise<ReloadOutcome> {
   const { withinMs, now, signal } = options;
   const deadline = now() + withinMs;

@@ -1,6 +1,7 @@
 import type { AuditLog } from "../store/port.ts";
 import { inBatches } from "../background/batches.ts";
 import { createInterval } from "../background/interval.ts";
+import type { PurgeGuard } from "./purge-guard.ts";
 import type { BackgroundService } from "../background/background-service.ts";
 
 const EVERY_MS = 60_000;
@@ -14,7 +15,9 @@ interface RetentionDeps {
   readonly store: Pick<AuditLog, "purgeAudit" | "probe">;
   /** The position up to which every sink has taken the trail. */
   readonly taken: () => Promise<number>;
-  readonly now: () => number;
+  readonly guard: Pick<PurgeGuard, "purgeTime">;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -26,21 +29,24 @@ export function createAuditRetention(
   deps: RetentionDeps,
   options: { auditRetentionDays: number },
 ): BackgroundService {
-  const { store, now, onError } = deps;
-  let seenAt = now();
+  const { store, guard, monotonic, onError } = deps;
+  let seenAt = monotonic();
   const sweep = async (stopping: AbortSignal): Promise<void> => {
-    if (Math.abs(now() - seenAt) >= HOUR_MS) {
-      seenAt = now();
+    if (monotonic() - seenAt >= HOUR_MS) {
+      seenAt = monotonic();
       await store.probe();
     }
-    await purgeOldEntries(deps, options, stopping);
+    const at = guard.purgeTime();
+    if (at !== null) {
+      await purgeOldEntries({ ...deps, now: () => at }, options, stopping);
+    }
   };
   return createInterval(sweep, { everyMs: EVERY_MS, onError });
 }
 
 /** Purges what is past its days now, in batches, until nothing is left or `stopping` aborts. */
 export async function purgeOldEntries(
-  deps: Pick<RetentionDeps, "store" | "taken" | "now">,
+  deps: Pick<RetentionDeps, "store" | "taken"> & { now: () => number },
   options: { auditRetentionDays: number },
   stopping: AbortSignal,
 ): Promise<void> {

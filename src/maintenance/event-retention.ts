@@ -1,6 +1,7 @@
 import type { EventStore } from "../store/port.ts";
 import { inBatches } from "../background/batches.ts";
 import { createInterval } from "../background/interval.ts";
+import type { PurgeGuard } from "./purge-guard.ts";
 import type { BackgroundService } from "../background/background-service.ts";
 
 const EVERY_MS = 60_000;
@@ -10,15 +11,20 @@ const DAY_MS = 86_400_000;
 export function createEventRetention(
   deps: {
     store: Pick<EventStore, "purge">;
+    guard: Pick<PurgeGuard, "purgeTime">;
     now: () => number;
     onError: (error: unknown) => void;
   },
   options: { eventRetentionDays: number },
 ): BackgroundService {
-  const { store, now, onError } = deps;
+  const { store, guard, now, onError } = deps;
 
   async function sweep(stopping: AbortSignal): Promise<void> {
-    const receivedBefore = now() - options.eventRetentionDays * DAY_MS;
+    const at = guard.purgeTime();
+    if (at === null) {
+      return;
+    }
+    const receivedBefore = at - options.eventRetentionDays * DAY_MS;
     const batch = async (from: number): Promise<number | null> => {
       const { next } = await store.purge({
         now: now(),

@@ -1,5 +1,6 @@
 import { createInterval } from "../background/interval.ts";
 import type { BackgroundService } from "../background/background-service.ts";
+import type { PurgeGuard } from "./purge-guard.ts";
 import type { EventStore } from "../store/port.ts";
 
 const EVERY_MS = 1000;
@@ -12,16 +13,20 @@ const MARGIN_SECONDS = 900;
 export function createReplayClaimExpiry(
   deps: {
     store: Pick<EventStore, "forgetReplays">;
-    now: () => number;
+    guard: Pick<PurgeGuard, "purgeTime">;
     onError: (error: unknown) => void;
   },
   options: { replayWindowSeconds: number },
 ): BackgroundService {
-  const { store, now, onError } = deps;
+  const { store, guard, onError } = deps;
   const keepSeconds = options.replayWindowSeconds + MARGIN_SECONDS;
 
   async function forget(stopping: AbortSignal): Promise<void> {
-    const before = Math.floor(now() / 1000) - keepSeconds;
+    const at = guard.purgeTime();
+    if (at === null) {
+      return;
+    }
+    const before = Math.floor(at / 1000) - keepSeconds;
     let dropped: number;
     do {
       dropped = await store.forgetReplays(before, BATCH);

@@ -10,6 +10,7 @@ import type {
   EventRecord,
   Settlement,
   ClaimRequest,
+  DueTimeLimits,
   EventScan,
   RedeliveryOutcome,
   SinkPosition,
@@ -130,12 +131,16 @@ export interface DeliveryQueue {
    * delivery whose lease has ended is due again; its lost attempt is noted, with an audit entry.
    */
   claim: (request: ClaimRequest) => Promise<readonly ClaimedDelivery[]>;
+  /** Brings forward what is due, or leased, for longer than these limits: a clock that was ahead has stored it. */
+  limitDueTimes: (limits: DueTimeLimits) => Promise<void>;
   /** ATOMIC: attempt, next state and audit entry. False, with nothing written, when the lease was lost. */
   settle: (settlement: Settlement) => Promise<boolean>;
   /** Returns a claimed delivery unsettled, due at once and off the schedule's count, unless the lease was lost. */
   release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
   /** Whether a delivery is due during whose attempts the process has died at least twice. */
-  isRepeatCrashDue: (destination: string, now: number) => Promise<boolean>;
+  isRepeatCrashDue: (
+    request: Pick<ClaimRequest, "destination" | "now" | "dueUntil">,
+  ) => Promise<boolean>;
   /** When the next delivery of a destination is due or its lease ends; null when none is pending. */
   nextDueAt: (destination: string) => Promise<number | null>;
   countDeliveries: DestinationReader["countDeliveries"];
@@ -204,6 +209,11 @@ export interface Control extends Pick<
   publishStatus: (
     destinations: readonly PublishedDestination[],
   ) => Promise<void>;
+  /**
+   * When something was stored last (unix milliseconds), as far as that is not after `now`: such a time is of a clock that
+   * was wrong. Null for an empty store.
+   */
+  newestTime: (now: number) => Promise<number | null>;
   /** How far a sink has come; null for one that is new. */
   sinkPosition: (name: string) => Promise<SinkPosition | null>;
   notedSinks: () => Promise<readonly NotedSink[]>;

@@ -37,7 +37,10 @@ export interface Settlement {
 
 export interface ClaimRequest {
   readonly destination: string;
+  /** When the attempts start, and until when a lease must have ended, by the wall clock. */
   readonly now: number;
+  /** What is due until then is taken: `now`, or later in a process whose wall clock has stepped back. */
+  readonly dueUntil: number;
   readonly limit: number;
   readonly leaseUntil: number;
   /** Deliveries that the claimant is attempting right now: their leases may lapse while it is held up, but it lives. */
@@ -48,8 +51,22 @@ export interface ClaimRequest {
    * if there is none, as `once`.
    */
   readonly crashed: "any" | "none" | "once" | "repeatedly";
+  /**
+   * The numbers of events that were probes of the circuit breaker before: the newest due event that was none is taken,
+   * preferably of another source or type than they are. Null for a claim that is no probe: the oldest due ones are taken.
+   */
+  readonly probed: readonly number[] | null;
   /** Of the destination: it decides what becomes of a delivery whose attempt was lost. */
   readonly kind: Destination["kind"];
+}
+
+/** Until when what is pending for a destination may have to wait at most. Times in unix milliseconds. */
+export interface DueTimeLimits {
+  readonly destination: string;
+  /** What waits for no retry is due by now. */
+  readonly now: number;
+  readonly retryUntil: number;
+  readonly leaseUntil: number;
 }
 
 /** Which events; what is null does not restrict. */

@@ -69,6 +69,13 @@ export type Happening =
     }
   | { readonly type: "signing_key.readable"; readonly file: string }
   | { readonly type: "signing_key.changed"; readonly publicKey: string }
+  | {
+      readonly type: "purge.held";
+      /** What the clock shows. */
+      readonly clock: string;
+      /** How far it is ahead of the newest stored time, or of the time that has passed. */
+      readonly aheadMs: number;
+    }
   | { readonly type: "sink.degraded"; readonly facts: Facts }
   | { readonly type: "sink.recovered"; readonly facts: Facts }
   | {

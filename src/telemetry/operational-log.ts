@@ -91,6 +91,12 @@ function lineOf(
         "audit signing key changed: verify the trail with both public keys",
         facts,
       );
+    case "purge.held":
+      return line(
+        "warn",
+        "clock jumped ahead: nothing is purged for 24 h of uptime",
+        facts,
+      );
     case "sink.degraded":
       return line("warn", "audit sink degraded", happening.facts);
     case "sink.recovered":

@@ -4,6 +4,7 @@ import path from "node:path";
 import { eventBody, SECRET, signed, TODAY } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
 import { hexhook, type Result } from "../support/hexhook.ts";
+import { manualTime } from "../support/manual-time.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { openFile } from "../support/store-file.ts";
 import {
@@ -171,6 +172,7 @@ describe("hexhook audit verify on a store", () => {
   });
 
   it("excuses what the retention has deleted by a signed entry: events, then their entries", async () => {
+    const time = manualTime();
     let clock = Date.now() - 100 * DAY_MS;
     const now = (): number => clock;
     const env = { EVENT_RETENTION_DAYS: "10", AUDIT_RETENTION_DAYS: "50" };
@@ -201,11 +203,13 @@ describe("hexhook audit verify on a store", () => {
     ] as const) {
       clock += days * DAY_MS;
       const service = await start();
+      // A start so long after the last one purges nothing for a day.
+      clock += DAY_MS;
       const body = eventBody(`evt_${resource}`);
       expect(
         (await service.post(body, signed(body, { at: clock }))).status,
       ).toBe(200);
-      await eventually(async () =>
+      await time.passMinutesUntil(async () =>
         (await service.entries()).some(
           (entry) =>
             entry.action === "retention.purged" && entry.resource === resource,

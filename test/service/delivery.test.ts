@@ -667,13 +667,17 @@ describe("a circuit breaker", () => {
     changes = [];
     return createCircuitBreaker({
       threshold: 3,
+      minEvents: 2,
       waitsMs: [1000, 5000],
       onChange: (state) => changes.push(state),
     });
   };
+  let event = 0;
+  /** Each of another event. */
   const failed = (breaker: CircuitBreaker, now: number, times = 1) => {
     for (let n = 0; n < times; n += 1) {
-      breaker.ended("failed", now, false);
+      event += 1;
+      breaker.ended("failed", { event, now, isProbe: false });
     }
   };
   const probe = (
@@ -681,13 +685,15 @@ describe("a circuit breaker", () => {
     result: "succeeded" | "failed" | "neutral",
     now: number,
   ) => {
-    breaker.ended(result, now, breaker.started());
+    event += 1;
+    const isProbe = breaker.probeStarted(event);
+    breaker.ended(result, { event, now, isProbe });
   };
 
   it("opens after so many failures in a row, and a success begins the count again", () => {
     const breaker = make();
     failed(breaker, 0, 2);
-    breaker.ended("succeeded", 0, false);
+    breaker.ended("succeeded", { event: 1, now: 0, isProbe: false });
     failed(breaker, 0, 2);
     expect([breaker.room(8, 0), breaker.status(0)]).toEqual([
       8,
@@ -705,14 +711,14 @@ describe("a circuit breaker", () => {
     failed(breaker, 0, 3);
     expect(breaker.room(8, 1000)).toBe(1);
     expect(breaker.status(1000).state).toBe("half-open");
-    expect(breaker.started()).toBe(true);
+    expect(breaker.probeStarted(1)).toBe(true);
     expect(breaker.room(8, 1000)).toBe(0);
     // One that was under way before: neither opens it again nor makes room for another probe.
     failed(breaker, 1500);
     expect([breaker.room(8, 1500), breaker.status(1500).probeAt]).toEqual([
       0, 1000,
     ]);
-    breaker.ended("failed", 2000, true);
+    breaker.ended("failed", { event: 1, now: 2000, isProbe: true });
     expect([breaker.room(8, 6999), breaker.room(8, 7000)]).toEqual([0, 1]);
     probe(breaker, "failed", 7000);
     // The last wait again and again.

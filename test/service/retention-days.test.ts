@@ -2,6 +2,7 @@ import { expect, it } from "@jest/globals";
 import path from "node:path";
 import { eventBody, signed } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
+import { manualTime } from "../support/manual-time.ts";
 import { readTrail } from "../support/read-trail.ts";
 import { startTestService } from "../support/service.ts";
 import { readColumn } from "../support/store-file.ts";
@@ -12,6 +13,7 @@ const DAY_MS = 86_400_000;
 it("events and entries are kept for the days that are configured, and no longer", async () => {
   const folder = temporaryFolder().path;
   const file = path.join(folder, "hexhook.db");
+  const time = manualTime();
   const begin = Date.now();
   let at = begin;
   const start = () =>
@@ -43,16 +45,27 @@ it("events and entries are kept for the days that are configured, and no longer"
   await run(2);
   await run(4);
 
-  at = begin + 31 * DAY_MS;
-  const second = await start();
-  await eventually(() => !ids().includes("evt_day_0"));
+  /** A start so long after the last one purges nothing for a day. */
+  async function startAndPurge(day: number, isPurged: () => Promise<boolean>) {
+    at = begin + (day - 1) * DAY_MS;
+    const service = await start();
+    at += DAY_MS;
+    await time.passMinutesUntil(isPurged);
+    return service;
+  }
+
+  const second = await startAndPurge(
+    31,
+    async () => !ids().includes("evt_day_0"),
+  );
   expect(ids()).toEqual(["evt_day_2", "evt_day_4"]);
   await second.stop();
   expect(await acceptedIn()).toEqual(["evt_day_0", "evt_day_2", "evt_day_4"]);
 
-  at = begin + 61 * DAY_MS;
-  const third = await start();
-  await eventually(async () => !(await acceptedIn()).includes("evt_day_0"));
+  const third = await startAndPurge(
+    61,
+    async () => !(await acceptedIn()).includes("evt_day_0"),
+  );
   expect(await acceptedIn()).toEqual(["evt_day_2", "evt_day_4"]);
   await third.stop();
 });

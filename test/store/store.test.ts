@@ -74,13 +74,18 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     store.claim({
       destination: "d",
       now: clock,
+      dueUntil: clock,
       limit,
       leaseUntil,
       holding: new Set<number>(),
       crashed: "any",
+      probed: null,
       kind: "handler",
       ...further,
     });
+
+  const isRepeatCrashDue = () =>
+    store.isRepeatCrashDue({ destination: "d", now: clock, dueUntil: clock });
 
   const settle = (
     { id, attempt }: { id: number; attempt: number },
@@ -330,15 +335,15 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     ]);
     clock += 1000;
     await store.record(recordOf("e4", { mac: 4 }));
-    expect(await store.isRepeatCrashDue("d", clock)).toBe(false);
+    expect(await isRepeatCrashDue()).toBe(false);
     expect(idsOf(await claim(1, clock + 1000, once))).toEqual(["e4"]);
-    expect(await store.isRepeatCrashDue("d", clock)).toBe(true);
+    expect(await isRepeatCrashDue()).toBe(true);
     await store.record(recordOf("e5", { mac: 5 }));
     const repeatedly = { crashed: "repeatedly" } as const;
     expect(await claim(9, clock + 1000, repeatedly)).toMatchObject([
       { crashes: 2, event: { id: "e1" } },
     ]);
-    expect(await store.isRepeatCrashDue("d", clock)).toBe(false);
+    expect(await isRepeatCrashDue()).toBe(false);
     expect(idsOf(await claim(9, clock + 1000, repeatedly))).toEqual(["e5"]);
   });
 

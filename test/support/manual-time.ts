@@ -1,4 +1,5 @@
 import { cleanUp } from "./cleanup.ts";
+import { eventually } from "./eventually.ts";
 
 /** Shorter intervals keep to real time: a stop waits with them. */
 const MIN_MS = 500;
@@ -12,15 +13,15 @@ interface ManualInterval {
 export interface ManualTime {
   /** Moves the time. An interval that is due more than once in a move runs once, as one does after a delay. */
   readonly advance: (ms: number) => void;
-  /** The same, with `performance.now()`: what measures how long it takes finds that it took this long. */
-  readonly advanceAll: (ms: number) => void;
+  /** Moves it by a minute again and again until `condition` holds: work that is in progress is not begun again. */
+  readonly passMinutesUntil: (
+    condition: () => boolean | Promise<boolean>,
+  ) => Promise<void>;
 }
 
 /** The time of the intervals that are begun from now on in this test: it stands still unless it is moved. */
 export function manualTime(): ManualTime {
-  const { setInterval, clearInterval, performance } = globalThis;
-  const realNow = performance.now.bind(performance);
-  let skipped = 0;
+  const { setInterval, clearInterval } = globalThis;
   const intervals = new Set<ManualInterval>();
   let elapsed = 0;
 
@@ -42,10 +43,8 @@ export function manualTime(): ManualTime {
       clearInterval(handle);
     }
   };
-  performance.now = () => realNow() + skipped;
   cleanUp(() => {
     Object.assign(globalThis, { setInterval, clearInterval });
-    performance.now = realNow;
   });
 
   function advance(ms: number): void {
@@ -60,9 +59,11 @@ export function manualTime(): ManualTime {
 
   return {
     advance,
-    advanceAll(ms) {
-      skipped += ms;
-      advance(ms);
+    async passMinutesUntil(condition) {
+      await eventually(() => {
+        advance(60_000);
+        return condition();
+      });
     },
   };
 }

@@ -62,6 +62,8 @@ export async function startTestService(
     emit: createTelemetry([operationalLog(logger)]),
     stdout,
     now: Date.now,
+    // A test that sets the time means both clocks, unless it gives another for this one.
+    monotonic: options.deps?.now ?? (() => performance.now()),
     random: Math.random,
     randomHex: (bytes) => randomBytes(bytes).toString("hex"),
     lookup,

@@ -111,10 +111,12 @@ export async function openStoreOfKind(openKind: OpenKind) {
       store.claim({
         destination: "d",
         now: clock,
+        dueUntil: further.now ?? clock,
         limit: 10,
         leaseUntil: clock + 1000,
         holding: new Set<number>(),
         crashed: "any",
+        probed: null,
         kind: "handler",
         ...further,
       }),

@@ -37,10 +37,13 @@ export function createSinkHealth(
   sink: SinkName,
   deps: {
     report: (draft: AuditDraft) => void;
+    /** Unix milliseconds. */
     now: () => number;
+    /** Milliseconds of a monotonic clock. */
+    monotonic: () => number;
   },
 ): SinkHealth {
-  const { report, now } = deps;
+  const { report, now, monotonic } = deps;
   let failures = 0;
   let since = 0;
   let told = false;
@@ -61,18 +64,18 @@ export function createSinkHealth(
   });
 
   function remind(): void {
-    const at = now();
+    const at = monotonic();
     if (told || last === null) {
       return;
     }
     const { fault, position } = last;
     // What never works again says so now or never.
     const isFinal = fault.kind === "final";
-    if (isFinal || Math.abs(at - toldAt) >= TELL_EVERY_MS) {
+    if (isFinal || at - toldAt >= TELL_EVERY_MS) {
       told = true;
       toldAt = at;
       const { reason, status } = fault;
-      report(entry("degraded", at, { reason, status, position }));
+      report(entry("degraded", now(), { reason, status, position }));
     }
   }
 

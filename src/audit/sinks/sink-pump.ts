@@ -37,6 +37,8 @@ export interface SinkPumpDeps {
   readonly report: (draft: AuditDraft) => void;
   /** Unix milliseconds. */
   readonly now: () => number;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
   /** In [0, 1). */
   readonly random: () => number;
   readonly onError: (error: unknown) => void;

@@ -25,6 +25,7 @@ import { obtainNewKey, requireNewKey } from "../input/new-key.ts";
 import { operatorOption, thisUser } from "../options/operator.ts";
 import { withOperatorStore } from "../store/operator-store.ts";
 import { parseCount } from "../options/parse.ts";
+import { SYSTEM } from "../system.ts";
 import { outliveReader } from "../ui/report.ts";
 import { type Io, type Output, writeLine } from "../io.ts";
 
@@ -162,7 +163,7 @@ async function run(store: Store, given: Run): Promise<RotationResult> {
           : () =>
               awaitReload(store, expected, {
                 withinMs,
-                now: Date.now,
+                now: SYSTEM.monotonic,
                 signal,
               }),
       signal,

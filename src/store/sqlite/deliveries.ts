@@ -1,4 +1,4 @@
-import type { ClaimRequest, Settlement } from "../records.ts";
+import type { ClaimRequest, DueTimeLimits, Settlement } from "../records.ts";
 import { lostEntry } from "../../audit/delivery-entries.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import { afterLostAttempt } from "../../domain/lost-attempt.ts";
@@ -10,26 +10,17 @@ import type {
   LostAttempt,
 } from "../../domain/delivery.ts";
 import { createAttemptLog } from "./attempts.ts";
+import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
 import { createEventRows } from "./event-rows.ts";
-import type { Order } from "./order.ts";
-
-interface DueRow {
-  readonly id: number;
-  readonly event_seq: number;
-  readonly destination: string;
-  readonly attempt: number;
-  readonly uncounted: number;
-  readonly crashes: number;
-  readonly leased: number;
-  readonly claimed_at: number | null;
-  readonly order_key: string | null;
-}
+import { AFTER_ANOTHER, type Order } from "./order.ts";
+import { createProbeSelection } from "./probe-selection.ts";
 
 type EndedRow = Pick<DueRow, "destination" | "claimed_at" | "order_key">;
 
+// A lease is judged by the wall clock: the process that took it may have one that has not stepped back.
 const DUE = `
-  SELECT id, event_seq, destination, attempt, uncounted, crashes, leased, claimed_at, order_key
-  FROM delivery WHERE destination = ? AND state = 'pending' AND due_at <= ?`;
+  SELECT ${DUE_COLUMNS}
+  FROM delivery WHERE destination = ? AND state = 'pending' AND due_at <= ? AND (leased = 0 OR due_at <= ?)`;
 
 /** Bodies that one claim reads, and one more: what is left is for the next, so that accepts come in between. */
 const MAX_CLAIMED_BYTES = 2_097_152;
@@ -42,18 +33,19 @@ export function createDeliveryTable(
   const { order, append } = deps;
   const events = createEventRows(db);
   const attempts = createAttemptLog(db);
-  const due = db.prepare<[string, number, number], DueRow>(
+  const selectProbe = createProbeSelection(db);
+  const due = db.prepare<[string, number, number, number], DueRow>(
     `${DUE} ORDER BY due_at LIMIT ?`,
   );
-  const dueUncrashed = db.prepare<[string, number, number], DueRow>(
+  const dueUncrashed = db.prepare<[string, number, number, number], DueRow>(
     `${DUE} AND crashes = 0 ORDER BY due_at LIMIT ?`,
   );
   const dueCrashed = {
-    once: db.prepare<[string, number], DueRow>(
+    once: db.prepare<[string, number, number], DueRow>(
       `${DUE} AND crashes = 1 AND crashes > 0 ORDER BY due_at LIMIT 1`,
     ),
     // `crashes > 0` lets the partial index serve.
-    repeatedly: db.prepare<[string, number], DueRow>(
+    repeatedly: db.prepare<[string, number, number], DueRow>(
       `${DUE} AND crashes > 1 AND crashes > 0 ORDER BY due_at LIMIT 1`,
     ),
   };
@@ -77,6 +69,18 @@ export function createDeliveryTable(
   );
   const endLeases = db.prepare<[number]>(
     "UPDATE delivery SET due_at = min(due_at, ?) WHERE state = 'pending' AND leased = 1",
+  );
+  const pendingUntil =
+    "WHERE destination = ? AND state = 'pending' AND due_at > ?";
+  const endWaitForNothing = db.prepare<[number, string, number]>(
+    `UPDATE delivery SET due_at = ? ${pendingUntil}
+       AND due_at < ${AFTER_ANOTHER} AND leased = 0 AND attempt = uncounted`,
+  );
+  const limitRetries = db.prepare<[number, string, number]>(
+    `UPDATE delivery SET due_at = ? ${pendingUntil} AND due_at < ${AFTER_ANOTHER} AND leased = 0`,
+  );
+  const limitLeases = db.prepare<[number, string, number]>(
+    `UPDATE delivery SET due_at = ? ${pendingUntil} AND leased = 1`,
   );
   const nextDueAt = db.prepare<[string], { due_at: number | null }>(
     "SELECT min(due_at) AS due_at FROM delivery WHERE destination = ? AND state = 'pending'",
@@ -125,14 +129,15 @@ export function createDeliveryTable(
   }
 
   function claimUpToLimit(request: ClaimRequest): ClaimedDelivery[] {
-    const { destination, now, limit, crashed } = request;
+    const { destination, now, dueUntil, limit, crashed } = request;
     const select = crashed === "any" ? due : dueUncrashed;
     const claimed: ClaimedDelivery[] = [];
     let bytes = 0;
     let again: boolean;
     do {
       again = false;
-      for (const row of select.all(destination, now, limit - claimed.length)) {
+      const free = limit - claimed.length;
+      for (const row of select.all(destination, dueUntil, now, free)) {
         if (request.holding.has(row.id)) {
           continue;
         }
@@ -157,9 +162,9 @@ export function createDeliveryTable(
     request: ClaimRequest,
     kind: "once" | "repeatedly",
   ): ClaimedDelivery[] {
-    const { destination, now } = request;
+    const { destination, now, dueUntil } = request;
     for (;;) {
-      const row = dueCrashed[kind].get(destination, now);
+      const row = dueCrashed[kind].get(destination, dueUntil, now);
       if (row === undefined || request.holding.has(row.id)) {
         return [];
       }
@@ -186,6 +191,10 @@ export function createDeliveryTable(
   return {
     claim(request: ClaimRequest): ClaimedDelivery[] {
       const { crashed } = request;
+      const probe = selectProbe(request);
+      if (probe !== null) {
+        return [take(probe, request)];
+      }
       if (crashed === "any" || crashed === "none") {
         return claimUpToLimit(request);
       }
@@ -202,8 +211,13 @@ export function createDeliveryTable(
         : // Perhaps one that has only just been found lost.
           claimCrashed(request, crashed);
     },
-    isRepeatCrashDue(destination: string, now: number): boolean {
-      return dueCrashed.repeatedly.get(destination, now) !== undefined;
+    isRepeatCrashDue({
+      destination,
+      now,
+      dueUntil,
+    }: Pick<ClaimRequest, "destination" | "now" | "dueUntil">): boolean {
+      const { repeatedly } = dueCrashed;
+      return repeatedly.get(destination, dueUntil, now) !== undefined;
     },
     /** False when the lease was lost. */
     settle(settlement: Settlement): boolean {
@@ -229,6 +243,12 @@ export function createDeliveryTable(
     /** Ends every lease: for a start that knows that nobody else is alive. */
     endLeases(now: number): void {
       endLeases.run(now);
+    },
+    limitDueTimes(limits: DueTimeLimits): void {
+      const { destination, now, retryUntil, leaseUntil } = limits;
+      endWaitForNothing.run(now, destination, now);
+      limitRetries.run(retryUntil, destination, retryUntil);
+      limitLeases.run(leaseUntil, destination, leaseUntil);
     },
     nextDueAt(destination: string): number | null {
       return nextDueAt.get(destination)?.due_at ?? null;

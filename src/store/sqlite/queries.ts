@@ -4,13 +4,14 @@ import { createDestinationTable } from "./destinations.ts";
 import type { Database } from "./driver.ts";
 import { createEventDigests } from "./event-digests.ts";
 import { createEventReader } from "./events.ts";
+import { createNewestTime } from "./newest-time.ts";
 import { createProcessStatusTable } from "./process-status.ts";
 import { createSinkTable } from "./sinks.ts";
 import { withStoreErrors } from "./store-error.ts";
 
 /** What a store reads outside transactions, which may be done beside its writes. */
 export type Queries = Omit<StoreReader, "close"> &
-  Pick<Control, "sinkPosition" | "notedSinks">;
+  Pick<Control, "newestTime" | "sinkPosition" | "notedSinks">;
 
 export function createQueries(db: Database, now: () => number): Queries {
   const destinations = createDestinationTable(db);
@@ -23,6 +24,7 @@ export function createQueries(db: Database, now: () => number): Queries {
     countDeliveries: async () => destinations.counts(),
     pausedDestinations: async () => destinations.paused(),
     processStatuses: async () => processStatus.all(),
+    newestTime: createNewestTime(db),
     sinkPosition: async (name: string) => sinks.read(name),
     notedSinks: async () => sinks.all(),
   });

@@ -122,8 +122,9 @@ export function openSqliteStore(options: SqliteOptions): Store {
   return {
     ...createQueries(db, now),
     ...withStoreErrors({
-      isRepeatCrashDue: async (destination: string, at: number) =>
-        deliveries.isRepeatCrashDue(destination, at),
+      isRepeatCrashDue: async (
+        request: Parameters<Store["isRepeatCrashDue"]>[0],
+      ) => deliveries.isRepeatCrashDue(request),
       nextDueAt: async (destination: string) =>
         deliveries.nextDueAt(destination),
       tryLeaseSinks: async () => sinkLease.tryTake(),
@@ -135,6 +136,10 @@ export function openSqliteStore(options: SqliteOptions): Store {
         append(draft);
       }),
     claim: (request) => group.submit(() => deliveries.claim(request)),
+    limitDueTimes: (limits) =>
+      group.submit(() => {
+        deliveries.limitDueTimes(limits);
+      }),
     settle: (settlement) => group.submit(() => deliveries.settle(settlement)),
     release: (deliveryId, attempt, at) =>
       group.submit(() => {

@@ -5,23 +5,28 @@ import { createAuditLimiter } from "../../../src/audit/audit-limiter.ts";
 function auditLimiter(limits: Parameters<typeof createAuditLimiter>[1]): {
   take: (address: string, at: number) => boolean;
 } {
+  let clock = 0;
   const limiter = createAuditLimiter(
     {
       append: async () => undefined,
       suppressed: { count: () => undefined },
+      monotonic: () => clock,
     },
     limits,
   );
   return {
-    take: (ip, at) =>
-      limiter.admits({
-        at,
+    take(ip, at) {
+      clock = at;
+      return limiter.admits({
+        // Whatever the wall clock shows.
+        at: 1_000_000 - at,
         action: "http.rejected",
         userId: "anonymous",
         resource: "/",
         result: "failure",
         metadata: { ip },
-      }),
+      });
+    },
   };
 }
 
@@ -53,14 +58,5 @@ describe("the limiter of audit entries", () => {
     expect(limiter.take("2001:db8::1", 0)).toBe(true);
     expect(limiter.take("2001:db8:0:0:ffff::2", 0)).toBe(false);
     expect(limiter.take("2001:db8:0:1::1", 0)).toBe(true);
-  });
-
-  it("is not held for ever by a clock that was set back", () => {
-    const limiter = auditLimiter(options);
-    for (let n = 0; n < 3; n += 1) {
-      expect(limiter.take("a", 1_000_000)).toBe(true);
-    }
-    expect(limiter.take("a", 999_500)).toBe(false);
-    expect(limiter.take("a", 900_000)).toBe(true);
   });
 });

@@ -49,7 +49,7 @@ describe("entries over a limit", () => {
     };
     const suppressed = createSuppressedEntries({ append, now: () => 2000 });
     const limiter = createAuditLimiter(
-      { append, suppressed },
+      { append, suppressed, monotonic: () => 1000 },
       { perAddress: 2, total: 3, windowMs: 1000 },
     );
     for (const ip of ["192.0.2.1", "192.0.2.2"]) {

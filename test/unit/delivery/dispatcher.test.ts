@@ -44,6 +44,7 @@ describe("a dispatcher", () => {
         store: test.store(),
         destinations,
         now: test.now,
+        monotonic: test.now,
         random: () => 0.5,
         emit: () => undefined,
       },

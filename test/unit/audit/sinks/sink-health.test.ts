@@ -10,6 +10,7 @@ describe("what is told of a sink", () => {
     const health = createSinkHealth("stdout", {
       report: (draft) => told.push(draft),
       now: () => now,
+      monotonic: () => now,
     });
     const fail = (kind: SinkFault["kind"], retryAfterMs = 0): void => {
       const fault = new SinkFault("stuck", { kind, retryAfterMs });

@@ -63,6 +63,7 @@ describe("what feeds a sink", () => {
       noted: await notedPosition(test.store(), "file", 0),
       report: () => undefined,
       now: Date.now,
+      monotonic: () => performance.now(),
       random: () => 0,
       onError: (error) => errors.push(error),
     });

@@ -1,0 +1,42 @@
+import type { ClaimRequest } from "../records.ts";
+import type { Database } from "./driver.ts";
+import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
+
+/** Candidates whose events are compared with those of earlier probes: a few milliseconds. */
+const CANDIDATES = 500;
+
+/**
+ * Selects the delivery for the next probe of a circuit breaker: of the newest due event that was no probe before, preferably
+ * of another source or type than those that were. Where many events of one type always fail, others get through after a few
+ * probes. Deliveries with crashes are the quarantine's. Null when there is none, or no probe is asked for.
+ */
+export function createProbeSelection(
+  db: Database,
+): (request: ClaimRequest) => DueRow | null {
+  const select = db.prepare<[string, string, number, number, number], DueRow>(
+    `WITH probed (seq) AS (SELECT value FROM json_each(?)),
+       candidate AS (
+         SELECT ${DUE_COLUMNS}
+         FROM delivery
+         WHERE destination = ? AND state = 'pending' AND due_at <= ? AND leased = 0 AND crashes <= ?
+         ORDER BY event_seq IN (SELECT seq FROM probed), event_seq DESC LIMIT ?)
+     SELECT candidate.* FROM candidate JOIN event ON event.seq = event_seq
+     ORDER BY event_seq IN (SELECT seq FROM probed),
+       (source, type) IN (SELECT source, type FROM event WHERE seq IN (SELECT seq FROM probed)),
+       event_seq DESC LIMIT 1`,
+  );
+  return ({ probed, destination, dueUntil, crashed }) => {
+    if (probed === null) {
+      return null;
+    }
+    const maxCrashes = crashed === "any" ? Number.MAX_SAFE_INTEGER : 0;
+    const row = select.get(
+      JSON.stringify(probed),
+      destination,
+      dueUntil,
+      maxCrashes,
+      CANDIDATES,
+    );
+    return row ?? null;
+  };
+}
