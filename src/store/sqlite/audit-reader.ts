@@ -3,12 +3,10 @@ import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
 import type { AuditReader } from "../port.ts";
+import { CLOCK_MARGIN_MS } from "./clock-margin.ts";
 
 /** Entries that one step of a search looks at: a few milliseconds. */
 const SEARCH_STEP = 2000;
-
-/** A clock that was set back by less hides nothing from a search by time, in milliseconds. */
-const CLOCK_MARGIN_MS = 3_600_000;
 
 /** Reading the trail; closing is up to who opened the file. */
 export function createAuditReader(db: Database): AuditReader {

@@ -8,6 +8,7 @@ import type {
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { EventReader } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
+import { CLOCK_MARGIN_MS } from "./clock-margin.ts";
 import {
   asBuffer,
   asText,
@@ -124,10 +125,12 @@ export function createEventReader(
       const done =
         last === undefined ||
         rows.length < STEP ||
-        // Events come in the order of time: a whole step of older ones is the end.
+        // Events come in the order of time, but for a clock that was set back: a whole step of older ones is the end.
         (order === "newest" &&
           since !== null &&
-          rows.every(({ received_at }) => received_at < since));
+          rows.every(
+            ({ received_at }) => received_at < since - CLOCK_MARGIN_MS,
+          ));
       return { events, next: done ? null : last.seq };
     },
     findEvents: async (id) =>

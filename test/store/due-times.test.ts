@@ -1,0 +1,138 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import type { EventReader } from "../../src/store/port.ts";
+import { AFTER_ANOTHER } from "../../src/store/sqlite/order.ts";
+import { readColumn } from "../support/store-file.ts";
+import {
+  idsOf,
+  KINDS,
+  openStoreOfKind,
+  type TestStore,
+} from "../support/stores.ts";
+
+const EVERY_EVENT = {
+  state: null,
+  destination: null,
+  source: null,
+  type: null,
+  since: null,
+};
+
+describe.each(KINDS)("due times of a $name store", ({ openKind }) => {
+  let test: TestStore;
+
+  beforeEach(async () => {
+    test = await openStoreOfKind(openKind);
+  });
+
+  const dueTimes = () =>
+    readColumn(test.file, "SELECT due_at FROM delivery ORDER BY id");
+  /** A retry after 60 s at most, a lease of 15 s. */
+  const limit = (now: number) =>
+    test.store().limitDueTimes({
+      destination: "d",
+      now,
+      retryUntil: now + 60_000,
+      leaseUntil: now + 15_000,
+    });
+
+  it("are brought forward to what a clock that was set back allows, and no others are touched", async () => {
+    test.setClock(10_000_000);
+    const receivedAt = test.now();
+    await test.record("retried", { mac: 1, receivedAt });
+    const [retried] = await test.claim();
+    await test.settle(retried!, { state: "pending", dueAt: 10_500_000 });
+    await test.record("in flight", { mac: 2, receivedAt });
+    await test.claim({ leaseUntil: 10_015_000 });
+    await test.record("new", { mac: 3, receivedAt, orderKey: "k" });
+    await test.record("after it", { mac: 4, receivedAt, orderKey: "k" });
+    await test.record("elsewhere", { mac: 5, receivedAt, destinations: ["x"] });
+    await limit(1_000_000);
+    const limited = [
+      1_060_000,
+      1_015_000,
+      1_000_000,
+      AFTER_ANOTHER,
+      10_000_000,
+    ];
+    expect(dueTimes()).toEqual(limited);
+    await limit(2_000_000);
+    expect(dueTimes()).toEqual(limited);
+  });
+
+  it("are reached by a clock that has not stepped back, but a lease ends by the wall clock", async () => {
+    await test.record("waits", { receivedAt: 6000 });
+    expect(await test.claim({ dueUntil: 5999 })).toEqual([]);
+    expect(idsOf(await test.claim({ dueUntil: 6000 }))).toEqual(["waits"]);
+    // Until 6000.
+    expect(await test.claim({ dueUntil: 9000 })).toEqual([]);
+    expect(
+      await test.claim({ now: 6000, dueUntil: 9000, leaseUntil: 9001 }),
+    ).toMatchObject([{ crashes: 1 }]);
+  });
+
+  it("of events say which one the next probe takes", async () => {
+    for (const [n, type] of ["a", "b", "a", "a"].entries()) {
+      await test.record(`e${n + 1}`, { mac: n + 1, type });
+    }
+    await test.record("not due", { mac: 9, receivedAt: 9000 });
+    const probed: number[] = [];
+    const probe = async (crashed: "any" | "none" = "any") => {
+      const [delivery] = await test.claim({ limit: 1, probed, crashed });
+      probed.push(delivery!.event.seq);
+      await test.settle(delivery!, { state: "pending", dueAt: 5000 });
+      return delivery!.event.id;
+    };
+    // The newest; of another type; then whatever is left; then again.
+    expect([
+      await probe(),
+      await probe(),
+      await probe(),
+      await probe(),
+    ]).toEqual(["e4", "e2", "e3", "e1"]);
+    expect(await probe()).toBe("e4");
+    // One that the process died over is the quarantine's.
+    probed.splice(0);
+    test.setClock(5001);
+    await test.claim({ limit: 1, probed, leaseUntil: 5002 });
+    test.setClock(8000);
+    await test.claim({ limit: 9, leaseUntil: 8001 });
+    test.setClock(8500);
+    await test.record("fresh", { mac: 10, receivedAt: 8400 });
+    expect(await probe("none")).toBe("fresh");
+  });
+
+  it("and times of receipt hide no event from a search, where the clock was set back by less than an hour", async () => {
+    await test.record("before", { receivedAt: 10_000_000 });
+    await Promise.all(
+      Array.from({ length: 600 }, (_, n) =>
+        test.record(`after ${n}`, { receivedAt: 8_000_000, destinations: [] }),
+      ),
+    );
+    const found: string[] = [];
+    let from: number | null = null;
+    do {
+      const step: Awaited<ReturnType<EventReader["scanEvents"]>> = await test
+        .store()
+        .scanEvents({
+          filter: { ...EVERY_EVENT, since: 9_000_000 },
+          order: "newest",
+          from,
+          limit: 100,
+        });
+      found.push(...step.events.map(({ id }) => id));
+      from = step.next;
+    } while (from !== null);
+    expect(found).toEqual(["before"]);
+  });
+
+  it("and other times say when something was stored last, as far as that is not in the future", async () => {
+    const newest = (now: number) => test.store().newestTime(now);
+    expect(await newest(1_000_000)).toBeNull();
+    await test.record("a", { receivedAt: 7000 });
+    // The clock of the store, which has noted its writer.
+    expect(await newest(6000)).toBe(5000);
+    expect(await newest(7000)).toBe(7000);
+    expect(await newest(1_000_000)).toBe(7000);
+    expect(await newest(4000)).toBeNull();
+  });
+});
