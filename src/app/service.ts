@@ -149,7 +149,7 @@ export async function startService(
   const publishStatus = createStatusPublisher({
     store,
     served: dispatcher.served,
-    now,
+    monotonic,
   });
 
   const intake = createIntake(

@@ -16,21 +16,20 @@ const UNCHANGED_MS = 3_600_000;
 export function createStatusPublisher(deps: {
   readonly store: Pick<Control, "publishStatus">;
   readonly served: () => readonly ServedDestination[];
-  /** Unix milliseconds. */
-  readonly now: () => number;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
 }): () => Promise<void> {
   let published = "";
   let publishedAt = Number.NEGATIVE_INFINITY;
 
   return async () => {
     const destinations = deps.served().map(toPublish);
-    const at = deps.now();
+    const at = deps.monotonic();
     const state = JSON.stringify(destinations);
     const isHeldBack = destinations.some(
       ({ breaker, isRateLimited }) => breaker !== "closed" || isRateLimited,
     );
-    // A clock that was set back says nothing.
-    const age = Math.abs(at - publishedAt);
+    const age = at - publishedAt;
     if (
       state !== published ||
       age >= (isHeldBack ? HELD_BACK_MS : UNCHANGED_MS)

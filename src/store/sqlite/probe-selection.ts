@@ -2,7 +2,10 @@ import type { ClaimRequest } from "../records.ts";
 import type { Database } from "./driver.ts";
 import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
 
-/** Candidates whose events are compared with those of earlier probes: a few milliseconds. */
+/** Deliveries that became due last, which are looked at: a few milliseconds however many wait. */
+const LATEST_DUE = 2000;
+
+/** The newest of them, whose types are compared with those of earlier probes. */
 const CANDIDATES = 500;
 
 /**
@@ -13,13 +16,18 @@ const CANDIDATES = 500;
 export function createProbeSelection(
   db: Database,
 ): (request: ClaimRequest) => DueRow | null {
-  const select = db.prepare<[string, string, number, number, number], DueRow>(
+  const select = db.prepare<
+    [string, string, number, number, number, number],
+    DueRow
+  >(
     `WITH probed (seq) AS (SELECT value FROM json_each(?)),
-       candidate AS (
+       latest AS (
          SELECT ${DUE_COLUMNS}
          FROM delivery
          WHERE destination = ? AND state = 'pending' AND due_at <= ? AND leased = 0 AND crashes <= ?
-         ORDER BY event_seq IN (SELECT seq FROM probed), event_seq DESC LIMIT ?)
+         ORDER BY due_at DESC LIMIT ?),
+       candidate AS (
+         SELECT * FROM latest ORDER BY event_seq IN (SELECT seq FROM probed), event_seq DESC LIMIT ?)
      SELECT candidate.* FROM candidate JOIN event ON event.seq = event_seq
      ORDER BY event_seq IN (SELECT seq FROM probed),
        (source, type) IN (SELECT source, type FROM event WHERE seq IN (SELECT seq FROM probed)),
@@ -35,6 +43,7 @@ export function createProbeSelection(
       destination,
       dueUntil,
       maxCrashes,
+      LATEST_DUE,
       CANDIDATES,
     );
     return row ?? null;

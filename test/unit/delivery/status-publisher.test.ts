@@ -30,7 +30,7 @@ describe("what a service publishes of its destinations", () => {
       served: () => [
         { destination, worker: { inFlight: 0, paused: false, breaker } },
       ],
-      now: test.now,
+      monotonic: test.now,
     });
   });
 
