@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { RELOADED_VARIABLES } from "../config/environment.ts";
+import type { DestinationConfig } from "../config/destinations.ts";
 import type { Config } from "../config/load-config.ts";
 import {
   type AuditAction,
@@ -150,17 +151,33 @@ function secretsOf(config: Config): NamedSecret[] {
             values: adminToken,
           },
         ]),
-    ...config.destinations.flatMap((one): NamedSecret[] =>
-      one.kind === "http" && one.secret !== null
-        ? [
-            {
-              resource: `/destinations/${one.name}`,
-              facts: { destination: one.name, keyId: idOf(one.secret) },
-              values: one.secret,
-            },
-          ]
-        : [],
-    ),
+    ...config.destinations.flatMap(secretsOfDestination),
+  ];
+}
+
+function secretsOfDestination(one: DestinationConfig): NamedSecret[] {
+  if (one.kind !== "http") {
+    return [];
+  }
+  const resource = `/destinations/${one.name}`;
+  const destination = one.name;
+  return [
+    ...(one.secret === null
+      ? []
+      : [
+          {
+            resource,
+            facts: { destination, keyId: idOf(one.secret) },
+            values: one.secret,
+          },
+        ]),
+    ...(one.headers ?? [])
+      .filter(({ isSecret }) => isSecret)
+      .map(({ name: header, value }) => ({
+        resource: `${resource}/headers/${header}`,
+        facts: { destination, header, keyId: idOf(value) },
+        values: value,
+      })),
   ];
 }
 
@@ -220,7 +237,7 @@ function publicIdOf({ auditSigningKey: key }: Config): string | null {
 
 /** A fault names the variable or the place in the file; secrets have names like these. */
 function isOfSecret(fault: string): boolean {
-  return /^(?:HEXHOOK_CONFIG: \S*\bsecrets?\b|[A-Z_]*(?:SECRET|KEY|TOKEN)(?:_\w+)?:)/.test(
+  return /^(?:HEXHOOK_CONFIG: \S*\.(?:secrets?|headers)\b|[A-Z_]*(?:SECRET|KEY|TOKEN)(?:_\w+)?:)/.test(
     fault,
   );
 }

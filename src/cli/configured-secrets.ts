@@ -25,7 +25,14 @@ function referredSecrets(env: Environment): string[] {
         secrets.map(({ key }) => String(key)),
       ),
       ...destinations.flatMap((one) =>
-        one.kind === "http" && one.secret !== null ? [one.secret] : [],
+        one.kind === "http"
+          ? [
+              ...(one.secret === null ? [] : [one.secret]),
+              ...(one.headers ?? [])
+                .filter(({ isSecret }) => isSecret)
+                .map(({ value }) => value),
+            ]
+          : [],
       ),
     ];
   } catch (thrown) {

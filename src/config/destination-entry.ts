@@ -1,6 +1,7 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { isJsonPointer } from "../intake/order-key.ts";
 import { isEventPattern } from "../intake/routing.ts";
+import type { RateLimit } from "../domain/destination.ts";
 import type { Environment } from "./environment.ts";
 import { lineAt } from "./errors.ts";
 import { checked, type ConfigFile } from "./file.ts";
@@ -15,19 +16,34 @@ import {
   trueOrFalse,
   wholeNumber,
 } from "./file-values.ts";
+import { type HeaderEntry, headerEntries } from "./header-entry.ts";
 import { type ReferredSecret, secretReference } from "./secret-reference.ts";
-import { httpUrl, outboundSecret } from "./values.ts";
+import {
+  durations,
+  durationWithin,
+  httpUrl,
+  outboundSecret,
+  rateLimit,
+} from "./values.ts";
 
 interface CommonEntry {
   readonly events?: readonly string[] | undefined;
   readonly concurrency?: number | undefined;
   readonly orderBy?: string | undefined;
+  /** Milliseconds each. */
+  readonly retrySchedule?: readonly number[] | undefined;
+  /** Milliseconds. */
+  readonly timeout?: number | undefined;
+  readonly rateLimit?: RateLimit | undefined;
+  /** Milliseconds. */
+  readonly maxAge?: number | undefined;
 }
 
 export interface HttpEntry extends CommonEntry {
   readonly url: string;
   readonly handler?: undefined;
   readonly secret?: ReferredSecret | undefined;
+  readonly headers?: readonly HeaderEntry[] | undefined;
   readonly allowPrivate?: boolean | undefined;
 }
 
@@ -81,6 +97,7 @@ function httpEntry(env: Environment): z.ZodType<HttpEntry> {
     handler: refused("stands beside url; keep one of them"),
     ...commonKeys(),
     secret: secretReference(env, outboundSecret).optional(),
+    headers: headerEntries(env).optional(),
     allowPrivate: trueOrFalse.optional(),
   });
 }
@@ -94,8 +111,27 @@ function handlerEntry(): z.ZodType<HandlerEntry> {
     ),
     ...commonKeys(),
     secret: withUrlOnly,
+    headers: withUrlOnly,
     allowPrivate: withUrlOnly,
   });
+}
+
+const MAX_WAITS = 100;
+
+/** As RETRY_SCHEDULE, or a list of its times. */
+const retrySchedule: z.ZodType<readonly number[]> = z
+  .unknown()
+  .transform((given) => (isListOfText(given) ? given.join(",") : given))
+  .pipe(durations)
+  .refine(
+    (waits) => waits.length <= MAX_WAITS,
+    `must have at most ${MAX_WAITS} times`,
+  );
+
+function isListOfText(value: unknown): value is string[] {
+  return (
+    Array.isArray(value) && value.every((item) => typeof item === "string")
+  );
 }
 
 function commonKeys() {
@@ -111,5 +147,9 @@ function commonKeys() {
       isJsonPointer,
       "must be a JSON pointer such as /data/customer (~ as ~0, / in a name as ~1)",
     ).optional(),
+    retrySchedule: retrySchedule.optional(),
+    timeout: durationWithin("1ms", "1h").optional(),
+    rateLimit: rateLimit.optional(),
+    maxAge: durationWithin("1s", "8760h").optional(),
   };
 }

@@ -1,22 +1,34 @@
-import type { Route } from "../domain/destination.ts";
+import type { AttemptSettings, Route } from "../domain/destination.ts";
 import type { Source } from "../domain/source.ts";
 import { outboundKey } from "../delivery/http/standard-webhooks.ts";
 import type { DestinationEntry } from "./destination-entry.ts";
 import { lineAt } from "./errors.ts";
+import type { HeaderEntry } from "./header-entry.ts";
 import type { HexEntry } from "./hex-entry.ts";
 
-export interface HttpDestinationConfig extends Route {
+/** A header that each attempt on a destination has. */
+export interface DestinationHeader {
+  /** In lower case. */
+  readonly name: string;
+  readonly value: string;
+  /** Whether the value came by a reference, and is never shown. */
+  readonly isSecret: boolean;
+}
+
+export interface HttpDestinationConfig extends Route, AttemptSettings {
   readonly kind: "http";
   readonly url: string;
   /** What attempts are signed with; null = they are not signed. */
   readonly secret: string | null;
+  /** What each attempt has besides the headers that Hexhook sets; left out: none. */
+  readonly headers?: readonly DestinationHeader[] | undefined;
   /** Attempts that may be under way at once. */
   readonly concurrency: number;
   /** Whether its name may lead to a private address. */
   readonly allowPrivate: boolean;
 }
 
-export interface HandlerDestinationConfig extends Route {
+export interface HandlerDestinationConfig extends Route, AttemptSettings {
   readonly kind: "handler";
   /** A key of the handlers module. */
   readonly handler: string;
@@ -62,29 +74,46 @@ function destinationOf(
   entry: DestinationEntry,
   sources: readonly string[],
 ): DestinationConfig {
-  const route: Route = {
+  const common: Route & AttemptSettings = {
     name,
     sources,
     events: Object.freeze(entry.events ?? EVERY_EVENT),
     orderBy: entry.orderBy ?? null,
+    retryScheduleMs: entry.retrySchedule,
+    attemptTimeoutMs: entry.timeout,
+    rateLimit: entry.rateLimit,
+    maxAgeMs: entry.maxAge,
   };
   return Object.freeze(
     entry.handler === undefined
       ? {
-          ...route,
+          ...common,
           kind: "http",
           url: entry.url,
           secret: entry.secret?.value ?? null,
+          headers: headersOf(entry.headers),
           concurrency: entry.concurrency ?? HTTP_CONCURRENCY,
           allowPrivate: entry.allowPrivate ?? true,
         }
       : {
-          ...route,
+          ...common,
           kind: "handler",
           handler: entry.handler,
           concurrency: entry.concurrency ?? HANDLER_CONCURRENCY,
         },
   );
+}
+
+function headersOf(
+  entries: readonly HeaderEntry[] | undefined,
+): readonly DestinationHeader[] | undefined {
+  return entries === undefined
+    ? undefined
+    : Object.freeze(
+        entries.map(({ name, value, secret }) =>
+          Object.freeze({ name, value, isSecret: secret !== null }),
+        ),
+      );
 }
 
 /** The destination `forward`, which FORWARD_URL makes, if it is set. */
@@ -120,29 +149,43 @@ export function handlersOf(file: string | null, hex: HexEntry): HandlersConfig {
 }
 
 /**
- * A fault for each destination that signs with the key of a source: whoever gets its attempts could then forge events,
- * and a message signed under one scheme could pass under the other.
+ * A fault for each destination that signs with the key of a source, or gets it in a header: whoever gets its attempts
+ * could then forge events, and a message signed under one scheme could pass under the other.
  */
 export function sharedSecrets(
   destinations: readonly DestinationConfig[],
   source: Source,
 ): string[] {
+  const text = `is a signing secret of ${source.name} too; give each its own`;
   return destinations.flatMap((one) => {
-    const secret = one.kind === "http" ? one.secret : null;
-    if (secret === null) {
+    if (one.kind !== "http") {
       return [];
     }
-    // As a text too: behind `whsec_` the key is another, but who has the one can make the other.
-    const keys = [outboundKey(secret), Buffer.from(secret, "utf8")];
-    const isShared = source.secrets.some((known) =>
-      keys.some((key) => known.key.equals(key)),
-    );
-    if (!isShared) {
-      return [];
+    const path = ["destinations", one.name];
+    const faults = (one.headers ?? [])
+      .filter(({ value }) => holdsKey(value, source))
+      .map(({ name }) => lineAt([...path, "headers", name], text));
+    if (one.secret !== null && isKey(one.secret, source)) {
+      faults.push(
+        one.name === "forward"
+          ? `FORWARD_SECRET: ${text}`
+          : lineAt([...path, "secret"], text),
+      );
     }
-    const text = `is a signing secret of ${source.name} too; give each its own`;
-    return one.name === "forward"
-      ? [`FORWARD_SECRET: ${text}`]
-      : [lineAt(["destinations", one.name, "secret"], text)];
+    return faults;
   });
+}
+
+function isKey(secret: string, source: Source): boolean {
+  // As a text too: behind `whsec_` the key is another, but who has the one can make the other.
+  const keys = [outboundKey(secret), Buffer.from(secret, "utf8")];
+  return source.secrets.some((known) =>
+    keys.some((key) => known.key.equals(key)),
+  );
+}
+
+/** Also after `Bearer `, or in another such text. */
+function holdsKey(value: string, source: Source): boolean {
+  const bytes = Buffer.from(value, "utf8");
+  return source.secrets.some(({ key }) => bytes.includes(key));
 }

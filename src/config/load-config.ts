@@ -235,7 +235,12 @@ function referredSecrets(
   return [
     ...(hex.secrets ?? []),
     ...[...entries.values()].flatMap((entry) =>
-      entry.handler === undefined && entry.secret ? [entry.secret] : [],
+      entry.handler === undefined
+        ? [
+            ...(entry.secret ? [entry.secret] : []),
+            ...(entry.headers ?? []).flatMap(({ secret }) => secret ?? []),
+          ]
+        : [],
     ),
   ];
 }

@@ -53,6 +53,21 @@ export function headerSecretFault(token: string): string | null {
   );
 }
 
+/** The same for a secret that is the whole value of a header. */
+export function headerValueSecretFault(value: string): string | null {
+  return secretFault(value) ?? headerValueFault(value);
+}
+
+const MAX_HEADER_VALUE = 4096;
+
+/** Why a text cannot be the value of a header, or null when it can. Never repeats it. */
+export function headerValueFault(value: string): string | null {
+  return value.length <= MAX_HEADER_VALUE &&
+    /^[\x21-\x7e]+(?: +[\x21-\x7e]+)*$/.test(value)
+    ? null
+    : `must be 1 to ${MAX_HEADER_VALUE} characters of visible ASCII, with spaces only between them`;
+}
+
 /** Why a token that is taken had better be another one, or null. */
 export function weakTokenFault(token: string | null): string | null {
   return token !== null && token.length < MIN_SECRET_BYTES

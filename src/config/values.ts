@@ -3,9 +3,11 @@ import type { KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
 import { readPrivateKey } from "../audit/checkpoint.ts";
+import type { RateLimit } from "../domain/destination.ts";
 import { isScope } from "../hex-api/scopes.ts";
 import {
   headerSecretFault,
+  headerValueSecretFault,
   outboundSecretFault,
   signingSecretFault,
 } from "./secret.ts";
@@ -65,6 +67,9 @@ export const outboundSecret = secretWithout(outboundSecretFault);
 /** The bearer token of the management API. */
 export const adminToken = secretWithout(headerSecretFault);
 
+/** A secret that is the whole value of a header, such as `Bearer …`. */
+export const headerValueSecret = secretWithout(headerValueSecretFault);
+
 /** A key of the Hex API. */
 export const apiKey = secretWithout(headerSecretFault);
 
@@ -107,12 +112,18 @@ const UNITS: Readonly<Record<string, number>> = {
 const MAX_DURATION_MS = 2 ** 31 - 1;
 
 function parseDuration(value: string): number | undefined {
+  return parseDurationWithin(value, 1, MAX_DURATION_MS);
+}
+
+function parseDurationWithin(
+  value: string,
+  min: number,
+  max: number,
+): number | undefined {
   const match = /^(\d{1,10})(ms|s|m|h)$/.exec(value.trim());
   const milliseconds =
     Number(match?.[1]) * (UNITS[match?.[2] ?? ""] ?? Number.NaN);
-  return milliseconds > 0 && milliseconds <= MAX_DURATION_MS
-    ? milliseconds
-    : undefined;
+  return milliseconds >= min && milliseconds <= max ? milliseconds : undefined;
 }
 
 /** Milliseconds. */
@@ -120,6 +131,19 @@ export const duration: z.ZodType<number, string> = parsed(
   parseDuration,
   "must be a time such as 500ms, 10s, 2m or 1h, more than 0",
 );
+
+/** Milliseconds, from `min` to `max`, both written as a time is. */
+export function durationWithin(
+  min: string,
+  max: string,
+): z.ZodType<number, string> {
+  const bound = (text: string): number =>
+    parseDurationWithin(text, 1, Number.POSITIVE_INFINITY) ?? Number.NaN;
+  return parsed(
+    (text) => parseDurationWithin(text, bound(min), bound(max)),
+    `must be a time from ${min} to ${max}, such as 500ms, 10s, 2m or 1h`,
+  );
+}
 
 /** Milliseconds each. */
 export const durations: z.ZodType<readonly number[], string> = parsed(
@@ -131,6 +155,18 @@ export const durations: z.ZodType<readonly number[], string> = parsed(
   },
   "must be a list of times such as 5s,30s,2m,1h, each more than 0",
 );
+
+const MAX_RATE = 10_000;
+
+/** A number of attempts in any one second, minute or hour, such as `20/s`. */
+export const rateLimit: z.ZodType<RateLimit, string> = parsed((value) => {
+  const match = /^(\d{1,5})\/(s|m|h)$/.exec(value.trim());
+  const attempts = Number(match?.[1]);
+  const perMs = UNITS[match?.[2] ?? ""] ?? Number.NaN;
+  return attempts >= 1 && attempts <= MAX_RATE
+    ? Object.freeze({ attempts, perMs })
+    : undefined;
+}, `must be a rate such as 20/s, 100/m or 500/h: 1 to ${MAX_RATE} in a second, minute or hour`);
 
 const MAX_HOPS = 32;
 

@@ -12,8 +12,24 @@ export interface Route {
   readonly orderBy: string | null;
 }
 
+/** At most this many attempts begin in any `perMs` milliseconds. */
+export interface RateLimit {
+  readonly attempts: number;
+  readonly perMs: number;
+}
+
+/** What a destination sets for its own attempts. Left out: as for all destinations, or no limit. */
+export interface AttemptSettings {
+  /** Waits after failed attempts, in milliseconds. */
+  readonly retryScheduleMs?: readonly number[] | undefined;
+  readonly attemptTimeoutMs?: number | undefined;
+  readonly rateLimit?: RateLimit | undefined;
+  /** A delivery that has been pending longer is exhausted. */
+  readonly maxAgeMs?: number | undefined;
+}
+
 /** Where events are delivered; one worker serves each. */
-export interface Destination extends Route {
+export interface Destination extends Route, AttemptSettings {
   readonly kind: "http" | "handler";
   /** Its address for people, with nothing secret: the origin of its URL. */
   readonly place: string;

@@ -4,13 +4,17 @@ import type {
   HandlerLogger,
   HexApi,
 } from "../../domain/handler.ts";
-import type { Destination, Route } from "../../domain/destination.ts";
+import type {
+  AttemptSettings,
+  Destination,
+  Route,
+} from "../../domain/destination.ts";
 import type { AttemptResult } from "../../domain/delivery.ts";
 import type { StoredEvent } from "../../domain/event.ts";
 import { decodeJson } from "../../json/decode.ts";
 import type { Emit } from "../../telemetry/happening.ts";
 
-export interface HandlerDestinationOptions extends Route {
+export interface HandlerDestinationOptions extends Route, AttemptSettings {
   readonly handler: Handler;
   readonly concurrency: number;
 }

@@ -1,4 +1,8 @@
-import type { Destination, Route } from "../../domain/destination.ts";
+import type {
+  AttemptSettings,
+  Destination,
+  Route,
+} from "../../domain/destination.ts";
 import type { AttemptResult, ClaimedDelivery } from "../../domain/delivery.ts";
 import { hash as digest } from "node:crypto";
 import type { LookupFunction } from "node:net";
@@ -16,11 +20,14 @@ import { outboundKey, standardSignature } from "./standard-webhooks.ts";
 
 const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
-export interface HttpDestinationOptions extends Route {
+export interface HttpDestinationOptions extends Route, AttemptSettings {
   /** http or https. */
   readonly url: string;
   /** Signs as Standard Webhooks do; null = unsigned. */
   readonly secret: string | null;
+  /** Sent with each attempt; none of them is one that is set here. Left out: none. */
+  readonly headers?:
+    readonly { readonly name: string; readonly value: string }[] | undefined;
   /** Attempts, and so connections, that may be under way at once. */
   readonly concurrency: number;
   /** Whether the URL may lead to loopback, RFC 1918 and other addresses that are not on the internet. */
@@ -46,17 +53,22 @@ export function createHttpDestination(
   deps: HttpDestinationDeps,
   options: HttpDestinationOptions,
 ): Destination & { close(): void } {
-  const { name, sources, events, orderBy, concurrency } = options;
-  const url = new URL(options.url);
-  const key = options.secret === null ? null : outboundKey(options.secret);
+  const { url: href, secret, headers: extra = [], ...settings } = options;
+  const own = Object.fromEntries(extra.map(({ name, value }) => [name, value]));
+  const url = new URL(href);
+  const key = secret === null ? null : outboundKey(secret);
   const refused = forbiddenHost(url, options);
   const lookup = createGuardedLookup(createSharedLookup(deps.lookup), options);
-  const post = createHttpPost({ lookup }, { url, connections: concurrency });
+  const post = createHttpPost(
+    { lookup },
+    { url, connections: settings.concurrency },
+  );
 
   function headersOf({ event, attempt }: ClaimedDelivery) {
     const id = headerText(event.id);
     const timestamp = Math.floor(deps.now() / 1000);
     const headers: Record<string, string> = {
+      ...own,
       "content-type": event.contentType,
       "user-agent": deps.userAgent,
       "webhook-id": id,
@@ -92,13 +104,9 @@ export function createHttpDestination(
   }
 
   return {
+    ...settings,
     kind: "http",
     place: url.origin,
-    name,
-    sources,
-    events,
-    orderBy,
-    concurrency,
     async attempt(delivery, signal): Promise<AttemptResult> {
       try {
         if (refused !== null) {

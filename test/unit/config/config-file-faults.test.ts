@@ -179,9 +179,9 @@ describe("a configuration file that cannot be used", () => {
 
 describe("a part of the configuration file", () => {
   const KNOWN =
-    "is not known here; known are url, handler, events, concurrency, orderBy, secret, allowPrivate";
+    "is not known here; known are url, handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge, secret, headers, allowPrivate";
   const MAP =
-    "must be a map (of url, handler, events, concurrency, orderBy, secret, allowPrivate)";
+    "must be a map (of url, handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge, secret, headers, allowPrivate)";
   const NAME = "a name is 1 to 64 of a-z, 0-9 and -, and does not begin with -";
   const URL_FAULT =
     "must be an http:// or https:// URL without a user name or password";
