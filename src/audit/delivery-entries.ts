@@ -5,6 +5,7 @@ import type {
   DeliveryState,
   LostAttempt,
 } from "../domain/delivery.ts";
+import type { StoredEvent } from "../domain/event.ts";
 import {
   type AuditAction,
   type AuditDraft,
@@ -49,6 +50,20 @@ export function lostEntry(outcome: {
   return entryOf(lost, next, at, {
     reason: "process_died",
     crashes: lost.crashes,
+  });
+}
+
+/** The audit entry for a delivery that has been pending for longer than its destination allows. */
+export function tooOldEntry(
+  delivery: Pick<ClaimedDelivery, "id" | "destination" | "attempt"> & {
+    event: Pick<StoredEvent, "source" | "id" | "type">;
+    pendingSince: number;
+  },
+  at: number,
+): AuditDraft {
+  return entryOf(delivery, { state: "exhausted" }, at, {
+    reason: "too_old",
+    pendingSince: new Date(delivery.pendingSince).toISOString(),
   });
 }
 
@@ -105,7 +120,7 @@ function operatorEntry(
 }
 
 function entryOf(
-  delivery: LostAttempt | ClaimedDelivery,
+  delivery: Pick<LostAttempt, "id" | "event" | "destination" | "attempt">,
   next: DeliveryState,
   at: number,
   facts: AuditMetadata,

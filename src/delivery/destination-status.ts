@@ -17,8 +17,10 @@ export interface WorkerStatus {
   readonly inFlight: number;
   readonly paused: boolean;
   readonly breaker: BreakerStatus;
-  /** Whether its rate limit holds attempts back now; left out: it has none. */
-  readonly isRateLimited?: boolean;
+  /** Whether its rate limit allows no attempt now. */
+  readonly isRateLimited: boolean;
+  /** Unix milliseconds when it allows the next one; null = it does now. */
+  readonly rateLimitedUntil: number | null;
 }
 
 /** A destination that is served, with its worker. */

@@ -1,5 +1,5 @@
-import type { Destination } from "../domain/destination.ts";
-import { type AuditAction, type AuditDraft, clipText } from "../audit/entry.ts";
+import { isDeepStrictEqual } from "node:util";
+import type { Destination, RateLimit } from "../domain/destination.ts";
 import type {
   DestinationStatus,
   ServedDestination,
@@ -7,8 +7,11 @@ import type {
 import type { Control, DeliveryQueue } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import { reportsFailures } from "../telemetry/telemetry.ts";
+import { createInterval } from "../background/interval.ts";
+import { type AttemptRate, createAttemptRate } from "./attempt-rate.ts";
 import { createCircuitBreaker } from "./circuit-breaker.ts";
 import { createDueClock } from "./due-clock.ts";
+import { createPauses } from "./pauses.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { createWorker, type Worker } from "./worker.ts";
 
@@ -51,7 +54,7 @@ export interface Dispatcher {
 
 export interface DispatcherDeps {
   readonly store: DeliveryQueue &
-    Pick<Control, "pausedDestinations" | "setPaused">;
+    Pick<Control, "pausedDestinations" | "setPaused" | "endPause">;
   readonly destinations: readonly Destination[];
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -62,7 +65,7 @@ export interface DispatcherDeps {
   readonly emit: Emit;
 }
 
-/** Makes a worker for each destination. One that an operator has paused stays so over restarts. */
+/** Makes a worker for each destination. One that is paused stays so over restarts. `options` are the defaults. */
 export function createDispatcher(
   deps: DispatcherDeps,
   options: { retryScheduleMs: readonly number[]; attemptTimeoutMs: number },
@@ -71,10 +74,9 @@ export function createDispatcher(
   const onError = reportsFailures(emit);
   const dueNow = createDueClock(deps);
   const quarantine = createQuarantine();
-  // A breaker's probes keep to the schedule of retries, so that there is one thing to set.
-  const waitsMs = options.retryScheduleMs.map((wait) =>
-    Math.min(wait, MAX_PROBE_WAIT_MS),
-  );
+  const pauses = createPauses({ ...deps, onChange: applyPause });
+  /** By name: a destination that is replaced keeps to what was begun before, unless its limit is another one. */
+  const rates = new Map<string, { limit: RateLimit; rate: AttemptRate }>();
   const workers = new Map<string, { destination: Destination; worker: Worker }>(
     deps.destinations.map((destination) => [
       destination.name,
@@ -88,10 +90,30 @@ export function createDispatcher(
   let started = false;
   let stopping = false;
 
+  function rateOf({ name, rateLimit: limit }: Destination): AttemptRate | null {
+    const known = rates.get(name);
+    if (limit === undefined) {
+      return null;
+    }
+    if (known !== undefined && isDeepStrictEqual(known.limit, limit)) {
+      return known.rate;
+    }
+    const rate = createAttemptRate(limit, { monotonic });
+    rates.set(name, { limit, rate });
+    return rate;
+  }
+
+  function timeoutOf({ attemptTimeoutMs }: Destination): number {
+    return attemptTimeoutMs ?? options.attemptTimeoutMs;
+  }
+
   function workerOf(destination: Destination): Worker {
+    const scheduleMs = destination.retryScheduleMs ?? options.retryScheduleMs;
+    // A breaker's probes keep to the schedule of retries, so that there is one thing to set.
+    const waitsMs = scheduleMs.map((wait) => Math.min(wait, MAX_PROBE_WAIT_MS));
     return createWorker(
       {
-        store,
+        store: { ...store, settle: pauses.settle },
         destination,
         breaker: createCircuitBreaker({
           threshold: BREAKER_THRESHOLD,
@@ -103,48 +125,47 @@ export function createDispatcher(
           },
         }),
         quarantine: destination.kind === "handler" ? quarantine : null,
+        rate: rateOf(destination),
         now,
         monotonic,
         dueNow,
         random,
         onError,
       },
-      {
-        scheduleMs: options.retryScheduleMs,
-        attemptTimeoutMs: options.attemptTimeoutMs,
-      },
+      { scheduleMs, attemptTimeoutMs: timeoutOf(destination) },
     );
   }
 
   /** Resolves when the last attempt there has ended. */
   async function retire(name: string): Promise<void> {
-    const worker = workers.get(name)?.worker;
+    const retired = workers.get(name);
     workers.delete(name);
-    if (worker !== undefined) {
+    if (retired !== undefined) {
+      const { destination, worker } = retired;
       retiring.add(worker);
-      await worker.stop(options.attemptTimeoutMs + RETIRING_MARGIN_MS);
+      await worker.stop(timeoutOf(destination) + RETIRING_MARGIN_MS);
       retiring.delete(worker);
     }
   }
 
-  const refresh = async (): Promise<void> => {
-    const paused = await store.pausedDestinations();
-    for (const [name, { worker }] of workers) {
-      const should = paused.some((one) => one.name === name);
-      if (should !== worker.status().paused) {
-        setPause(name, worker, should);
-      }
-    }
-  };
-  let refreshing: NodeJS.Timeout | undefined;
+  const refreshing = createInterval(pauses.refresh, {
+    everyMs: REFRESH_MS,
+    onError,
+  });
 
-  function setPause(name: string, worker: Worker, paused: boolean): void {
+  /** Has a worker know whether its destination is paused. */
+  function applyPause(name: string, by: "operator" | "system"): void {
+    const worker = workers.get(name)?.worker;
+    const paused = pauses.isPaused(name);
+    if (worker === undefined || worker.status().paused === paused) {
+      return;
+    }
     const type = paused ? "destination.paused" : "destination.resumed";
     emit({ type, destination: name });
     if (paused) {
       worker.pause();
     } else {
-      worker.resume();
+      worker.resume(by);
     }
   }
 
@@ -153,29 +174,21 @@ export function createDispatcher(
     operator: string,
     paused: boolean,
   ): Promise<boolean> {
-    const worker = workers.get(name)?.worker;
-    if (worker === undefined) {
+    if (!workers.has(name)) {
       return false;
     }
-    const known = await store.pausedDestinations();
-    if (known.some((one) => one.name === name) !== paused) {
-      const at = now();
-      await store.setPaused(
-        name,
-        paused ? { at, by: operator } : null,
-        pauseEntry({ name, operator, paused, at }),
-      );
+    await pauses.setPaused(name, operator, paused);
+    if (!paused) {
+      // One that was not paused, too: its breaker closes.
+      workers.get(name)?.worker.resume("operator");
     }
-    setPause(name, worker, paused);
     return true;
   }
 
   return {
     async load() {
-      await refresh();
-      refreshing = setInterval(() => {
-        refresh().catch(onError);
-      }, REFRESH_MS);
+      await pauses.refresh();
+      refreshing.start();
     },
     start() {
       started = true;
@@ -227,7 +240,8 @@ export function createDispatcher(
         workers.set(name, { destination, worker });
         const begin = async (): Promise<void> => {
           await retired.get(name);
-          await refresh();
+          await pauses.refresh();
+          applyPause(name, "system");
           // Meanwhile it may have been replaced itself.
           if (started && !stopping && workers.get(name)?.worker === worker) {
             worker.start();
@@ -238,33 +252,11 @@ export function createDispatcher(
     },
     async stop(graceMs) {
       stopping = true;
-      clearInterval(refreshing);
       const all = [...workers.values()].map(({ worker }) => worker);
-      await Promise.all(
-        [...all, ...retiring].map((worker) => worker.stop(graceMs)),
-      );
+      await Promise.all([
+        refreshing.stop(),
+        ...[...all, ...retiring].map((worker) => worker.stop(graceMs)),
+      ]);
     },
-  };
-}
-
-const PAUSE_ACTIONS = {
-  pause: "destination.paused",
-  resume: "destination.resumed",
-} as const satisfies Record<string, AuditAction>;
-
-function pauseEntry(change: {
-  name: string;
-  operator: string;
-  paused: boolean;
-  at: number;
-}): AuditDraft {
-  const { name, operator, paused, at } = change;
-  return {
-    at,
-    action: PAUSE_ACTIONS[paused ? "pause" : "resume"],
-    userId: `operator:${operator}`,
-    resource: clipText(`/destinations/${name}`),
-    result: "success",
-    metadata: {},
   };
 }

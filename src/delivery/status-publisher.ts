@@ -46,7 +46,7 @@ function toPublish({
   worker,
 }: ServedDestination): PublishedDestination {
   const { name, kind, sources, events, orderBy } = destination;
-  const { breaker, isRateLimited = false } = worker;
+  const { breaker, isRateLimited } = worker;
   return {
     name,
     kind,

@@ -7,9 +7,11 @@ import { longestWait, settle } from "./settle.ts";
 import type { DeliveryQueue } from "../store/port.ts";
 import { createInterruptibleSleep } from "../background/interruptible-sleep.ts";
 import { withAttemptTimeout } from "./attempt-timeout.ts";
+import type { AttemptRate } from "./attempt-rate.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { outcomeEntry } from "../audit/delivery-entries.ts";
 import { type Quarantine, crashLevelOf } from "./quarantine.ts";
+import { pauseAskedFor } from "./pause-by-retry-after.ts";
 import { settleWithRetry } from "./settle-with-retry.ts";
 
 /** How long a worker sleeps at most: deliveries that another process made due are found by then. */
@@ -25,8 +27,8 @@ export interface Worker {
   wake: () => void;
   /** Starts no further attempts until `resume`; those under way go on. */
   pause: () => void;
-  /** Goes on, with the breaker closed. */
-  resume: () => void;
+  /** Goes on; the breaker closes, unless it was for nobody to decide. */
+  resume: (by: "operator" | "system") => void;
   status: () => WorkerStatus;
   /** Claims nothing more and waits for the attempts in flight; those past `graceMs` are aborted and released. */
   stop: (graceMs: number) => Promise<void>;
@@ -36,6 +38,7 @@ export interface WorkerDeps {
   readonly store: Pick<
     DeliveryQueue,
     | "claim"
+    | "expire"
     | "isRepeatCrashDue"
     | "limitDueTimes"
     | "settle"
@@ -46,6 +49,8 @@ export interface WorkerDeps {
   readonly breaker: CircuitBreaker;
   /** Limits attempts of deliveries that have crashed; null for a destination that cannot end the process. */
   readonly quarantine: Quarantine | null;
+  /** Limits how many attempts start in a time; null = no limit. */
+  readonly rate: AttemptRate | null;
   /** Unix milliseconds: for what is shown. */
   readonly now: () => number;
   /** Milliseconds of a monotonic clock: for the breaker. */
@@ -68,7 +73,7 @@ export interface WorkerOptions {
  * its own, so that one which is slow or down delays no other.
  */
 export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
-  const { store, destination, breaker, quarantine, random } = deps;
+  const { store, destination, breaker, quarantine, rate, random } = deps;
   const { now, monotonic, dueNow } = deps;
   const { scheduleMs, attemptTimeoutMs } = options;
   const sleep = createInterruptibleSleep();
@@ -117,15 +122,18 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
 
   /** Starts what is due and there is room for; says how long there is nothing to do, in milliseconds. */
   async function claimAndStart(): Promise<number> {
+    if (await expireSome(dueNow())) {
+      return 0;
+    }
     const at = monotonic();
     const free = destination.concurrency - inFlight.size;
-    const room = paused || unsettled.size > 0 ? 0 : breaker.room(free, at);
+    const open = paused || unsettled.size > 0 ? 0 : breaker.room(free, at);
+    const room = rate === null ? open : rate.room(open);
     if (room <= 0) {
       // The end of an attempt wakes, and so does resuming.
       const { probeAt } = breaker.status(at);
-      return probeAt === null || probeAt <= at
-        ? POLL_MS
-        : Math.min(POLL_MS, probeAt - at);
+      const waits = [(probeAt ?? at) - at, Math.ceil(rate?.waitMs() ?? 0)];
+      return Math.min(POLL_MS, ...waits.filter((wait) => wait > 0));
     }
     if (!mayBeDue) {
       const dueAt = await store.nextDueAt(destination.name);
@@ -139,6 +147,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     // As it was when room was asked for: it may open while the claim is under way.
     const probed = breaker.probed();
     const claimed = await claim(room, probed);
+    rate?.started(claimed.length);
     const [first] = claimed;
     const isProbe =
       probed !== null &&
@@ -150,6 +159,23 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     mayBeDue ||= claimed.length === room;
     // Due, and not to be had now: whatever changes that wakes.
     return claimed.length === 0 && isCertain ? POLL_MS : 0;
+  }
+
+  /** One step of giving up what has been pending for too long, also while no attempts are made. True = there may be more. */
+  async function expireSome(at: number): Promise<boolean> {
+    const { name, maxAgeMs } = destination;
+    if (maxAgeMs === undefined) {
+      return false;
+    }
+    const expired = await store.expire({
+      destination: name,
+      now: at,
+      pendingBefore: at - maxAgeMs,
+      holding: new Set(inFlight.keys()),
+    });
+    // The next of their keys are due.
+    mayBeDue ||= expired > 0;
+    return expired > 0;
   }
 
   async function claim(
@@ -248,6 +274,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
           ? { ...next, dueAt: next.dueAt + stepped }
           : next,
       entry: outcomeEntry({ delivery, result, next, at: endedAt }),
+      pause: pauseAskedFor(destination.name, result, endedAt),
     });
   }
 
@@ -276,14 +303,17 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     pause() {
       paused = true;
     },
-    resume() {
+    resume(by) {
       paused = false;
-      breaker.reset();
+      if (by === "operator") {
+        breaker.reset();
+      }
       sleep.wake();
     },
     status() {
       const at = monotonic();
       const { probeAt, ...status } = breaker.status(at);
+      const limitedMs = rate?.waitMs() ?? 0;
       return {
         inFlight: inFlight.size,
         paused,
@@ -291,6 +321,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
           ...status,
           probeAt: probeAt === null ? null : Math.round(now() + probeAt - at),
         },
+        isRateLimited: limitedMs > 0,
+        rateLimitedUntil: limitedMs > 0 ? Math.ceil(now() + limitedMs) : null,
       };
     },
     async stop(graceMs) {

@@ -11,6 +11,7 @@ import type {
   Settlement,
   ClaimRequest,
   DueTimeLimits,
+  ExpireRequest,
   EventScan,
   RedeliveryOutcome,
   SinkPosition,
@@ -133,7 +134,15 @@ export interface DeliveryQueue {
   claim: (request: ClaimRequest) => Promise<readonly ClaimedDelivery[]>;
   /** Brings forward what is due, or leased, for longer than these limits: a clock that was ahead has stored it. */
   limitDueTimes: (limits: DueTimeLimits) => Promise<void>;
-  /** ATOMIC: attempt, next state and audit entry. False, with nothing written, when the lease was lost. */
+  /**
+   * ATOMIC: one step of exhausting deliveries that have been pending for too long, whenever they are due: a bounded number of
+   * them, each with an audit entry. Those whose attempt is in flight are left alone. Returns how many; 0 = there are none.
+   */
+  expire: (request: ExpireRequest) => Promise<number>;
+  /**
+   * ATOMIC: attempt, next state and audit entry, and a pause that the destination asked for: it begins, with its entry, or
+   * prolongs one that would end sooner. False, with nothing written, when the lease was lost.
+   */
   settle: (settlement: Settlement) => Promise<boolean>;
   /** Returns a claimed delivery unsettled, due at once and off the schedule's count, unless the lease was lost. */
   release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
@@ -199,7 +208,10 @@ export interface Control extends Pick<
   DestinationReader,
   "pausedDestinations" | "processStatuses"
 > {
-  /** ATOMIC: notes that a destination is paused, or is not any more, and the audit entry. */
+  /**
+   * ATOMIC: notes that a destination is paused until an operator resumes it, or is not paused any more, and the audit
+   * entry.
+   */
   setPaused: (
     destination: string,
     paused: { readonly at: number; readonly by: string } | null,
@@ -214,6 +226,15 @@ export interface Control extends Pick<
    * was wrong. Null for an empty store.
    */
   newestTime: (now: number) => Promise<number | null>;
+  /**
+   * ATOMIC: ends a pause that ends at this time, with the audit entry. False, with nothing written, when the destination is
+   * not paused, or not until then.
+   */
+  endPause: (
+    destination: string,
+    until: number,
+    entry: AuditDraft,
+  ) => Promise<boolean>;
   /** How far a sink has come; null for one that is new. */
   sinkPosition: (name: string) => Promise<SinkPosition | null>;
   notedSinks: () => Promise<readonly NotedSink[]>;

@@ -33,6 +33,26 @@ export interface Settlement {
   readonly result: AttemptResult;
   readonly next: DeliveryState;
   readonly entry: AuditDraft;
+  /** The destination asked for a pause of all its attempts; left out: it did not. */
+  readonly pause?: RequestedPause | undefined;
+}
+
+/** A pause that a destination asked for. Its entry is written when the destination was not paused. */
+export interface RequestedPause {
+  readonly destination: string;
+  readonly at: number;
+  readonly until: number;
+  readonly entry: AuditDraft;
+}
+
+/** One step of giving up the deliveries of a destination that have been pending for too long. */
+export interface ExpireRequest {
+  readonly destination: string;
+  readonly now: number;
+  /** Those that are pending since before this time. */
+  readonly pendingBefore: number;
+  /** Deliveries that the claimant is attempting right now. */
+  readonly holding: ReadonlySet<number>;
 }
 
 export interface ClaimRequest {
@@ -169,7 +189,10 @@ export interface DeliveryCounts {
 export interface PausedDestination {
   readonly name: string;
   readonly pausedAt: number;
+  /** The operator's name, or `system`. */
   readonly pausedBy: string;
+  /** When it ends by itself; null = an operator resumes it. */
+  readonly pausedUntil: number | null;
 }
 
 /** An entry as the store keeps it; `position` grows in the order of commits, over all writers. */

@@ -569,7 +569,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await store.close();
     store = await open(folder.path, "two", () => clock);
     expect(await store.pausedDestinations()).toEqual([
-      { name: "d", pausedAt: 7000, pausedBy: "alice" },
+      { name: "d", pausedAt: 7000, pausedBy: "alice", pausedUntil: null },
     ]);
     expect(await actions()).toHaveLength(4);
   });

@@ -68,10 +68,12 @@ function destinationJson(view: DestinationStatus) {
     paused: paused !== null,
     pausedAt: isoTime(paused?.pausedAt ?? null),
     pausedBy: paused?.pausedBy ?? null,
+    pausedUntil: isoTime(paused?.pausedUntil ?? null),
     breaker:
       worker === null
         ? null
         : { ...worker.breaker, probeAt: isoTime(worker.breaker.probeAt) },
+    rateLimitedUntil: isoTime(worker?.rateLimitedUntil ?? null),
     inFlight: worker?.inFlight ?? 0,
     pending,
     exhausted,

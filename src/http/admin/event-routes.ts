@@ -50,7 +50,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
       .map(({ destination: { name }, worker }) => ({
         name,
         breaker: worker.breaker.state,
-        isRateLimited: worker.isRateLimited === true,
+        isRateLimited: worker.isRateLimited,
       }));
     const heldBack = await readHeldBack(store, {
       configured: configured(),

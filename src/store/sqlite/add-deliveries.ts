@@ -24,9 +24,9 @@ export function createDeliveryAdder(
     `SELECT source, ${textBytes("id")}, ${textBytes("type")} FROM event
      WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE event_seq = seq AND destination = ?)`,
   );
-  const insert = db.prepare<[number, string, number, string | null]>(
-    `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at, order_key)
-     VALUES (?, ?, 'pending', 0, 0, ?, ?)`,
+  const insert = db.prepare<[number, string, number, string | null, number]>(
+    `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at, order_key, pending_since)
+     VALUES (?, ?, 'pending', 0, 0, ?, ?, ?)`,
   );
 
   return ({
@@ -44,6 +44,7 @@ export function createDeliveryAdder(
         destination,
         order.dueAt({ id: 0, destination, orderKey }, now),
         orderKey,
+        now,
       );
       becomesDue(destination);
       const event = {

@@ -1,4 +1,9 @@
-import type { DeliveryCounts, PausedDestination } from "../records.ts";
+import type {
+  DeliveryCounts,
+  PausedDestination,
+  RequestedPause,
+} from "../records.ts";
+import { LONGEST_PAUSE_MS } from "../../domain/longest-pause.ts";
 import type { Database } from "./driver.ts";
 
 /** Nobody needs to know more exactly, and counting further would take its time. */
@@ -9,10 +14,24 @@ export function createDestinationTable(db: Database) {
   const pending = countBy(db, "pending");
   const exhausted = countBy(db, "exhausted");
   const paused = db.prepare<[], PausedDestination>(
-    `SELECT name, paused_at AS pausedAt, paused_by AS pausedBy FROM paused_destination ORDER BY name`,
+    `SELECT name, paused_at AS pausedAt, paused_by AS pausedBy, paused_until AS pausedUntil
+     FROM paused_destination ORDER BY name`,
   );
   const pause = db.prepare<[string, number, string]>(
-    "INSERT INTO paused_destination (name, paused_at, paused_by) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
+    `INSERT INTO paused_destination (name, paused_at, paused_by) VALUES (?, ?, ?)
+     ON CONFLICT (name) DO UPDATE SET paused_at = excluded.paused_at, paused_by = excluded.paused_by, paused_until = NULL
+     WHERE paused_until IS NOT NULL`,
+  );
+  const pauseUntil = db.prepare<[string, number, number]>(
+    `INSERT INTO paused_destination (name, paused_at, paused_by, paused_until) VALUES (?, ?, 'system', ?)
+     ON CONFLICT (name) DO NOTHING`,
+  );
+  const prolong = db.prepare<[number, string, number, number]>(
+    `UPDATE paused_destination SET paused_until = ?
+     WHERE name = ? AND (paused_until < ? OR paused_until > ?)`,
+  );
+  const endPause = db.prepare<[string, number]>(
+    "DELETE FROM paused_destination WHERE name = ? AND paused_until = ?",
   );
   const resume = db.prepare<[string]>(
     "DELETE FROM paused_destination WHERE name = ?",
@@ -38,6 +57,18 @@ export function createDestinationTable(db: Database) {
       }));
     },
     paused: (): PausedDestination[] => paused.all(),
+    /** Pauses it, or prolongs a pause that would end sooner. True when it was not paused before. */
+    pauseUntil({ destination, at, until }: RequestedPause): boolean {
+      if (pauseUntil.run(destination, at, until).changes > 0) {
+        return true;
+      }
+      // One that ends later than any pause can was written by a clock that was ahead.
+      prolong.run(until, destination, until, at + LONGEST_PAUSE_MS);
+      return false;
+    },
+    /** False when it is not paused until then. */
+    endPause: (name: string, until: number): boolean =>
+      endPause.run(name, until).changes > 0,
     setPaused(name: string, by: { at: number; by: string } | null): void {
       if (by === null) {
         resume.run(name);

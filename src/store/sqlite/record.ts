@@ -37,9 +37,11 @@ export function createRecorder(
        (source, id, type, received_at, content_type, headers, body_sha256, mac, body)
      VALUES (?, CAST(? AS TEXT), CAST(? AS TEXT), ?, ?, ?, ?, ?, ?) ON CONFLICT (source, id) DO NOTHING`,
   );
-  const insertDelivery = db.prepare<[number, string, number, string | null]>(
-    `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at, order_key)
-     VALUES (?, ?, 'pending', 0, 0, ?, ?)`,
+  const insertDelivery = db.prepare<
+    [number, string, number, string | null, number]
+  >(
+    `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at, order_key, pending_since)
+     VALUES (?, ?, 'pending', 0, 0, ?, ?, ?)`,
   );
   const known = db.prepare<[string, Buffer], KnownEvent>(
     "SELECT body_sha256, mac FROM event WHERE source = ? AND id = CAST(? AS TEXT)",
@@ -83,6 +85,7 @@ export function createRecorder(
         destination,
         order.dueAt({ id: 0, destination, orderKey }, event.receivedAt),
         orderKey,
+        event.receivedAt,
       );
       deps.becomesDue(destination);
     }

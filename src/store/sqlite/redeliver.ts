@@ -17,8 +17,9 @@ export function createRedeliverer(
   },
 ) {
   const { rows, order, append, becomesDue } = deps;
-  const again = db.prepare<[number, number]>(
-    "UPDATE delivery SET state = 'pending', due_at = ?, leased = 0, uncounted = attempt, crashes = 0 WHERE id = ?",
+  const again = db.prepare<[number, number, number]>(
+    `UPDATE delivery SET state = 'pending', due_at = ?, pending_since = ?, leased = 0, uncounted = attempt, crashes = 0
+     WHERE id = ?`,
   );
 
   return ({
@@ -45,7 +46,7 @@ export function createRedeliverer(
       if (lease === "lost") {
         rows.noteLost(found);
       }
-      again.run(order.dueAt({ id, destination, orderKey }, now), id);
+      again.run(order.dueAt({ id, destination, orderKey }, now), now, id);
       becomesDue(destination);
       append(redelivered(found, operator, now));
       return "redelivered";

@@ -14,6 +14,7 @@ import { createDeliveryTable } from "./deliveries.ts";
 import { createDeliveryRows } from "./delivery-rows.ts";
 import { createDestinationTable } from "./destinations.ts";
 import { createDiscarder } from "./discard.ts";
+import { createExpirer } from "./expire.ts";
 import { migrate } from "./migrate.ts";
 import { createSinkLease, holdInstanceLock } from "./locks.ts";
 import { guarded, openForReading, openForWriting } from "./open.ts";
@@ -67,6 +68,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const claims = createReplayClaims(db);
   const deliveries = createDeliveryTable(db, { order, append });
   const { becomesDue } = changes;
+  const expire = createExpirer(db, { order, append });
   const rows = createDeliveryRows(db);
   const redeliver = createRedeliverer(db, { rows, order, append, becomesDue });
   const discard = createDiscarder(db, { rows, order, append, becomesDue });
@@ -140,7 +142,16 @@ export function openSqliteStore(options: SqliteOptions): Store {
       group.submit(() => {
         deliveries.limitDueTimes(limits);
       }),
-    settle: (settlement) => group.submit(() => deliveries.settle(settlement)),
+    settle: (settlement) =>
+      group.submit(() => {
+        const isHeld = deliveries.settle(settlement);
+        const { pause } = settlement;
+        if (isHeld && pause !== undefined && destinations.pauseUntil(pause)) {
+          append(pause.entry);
+        }
+        return isHeld;
+      }),
+    expire: (request) => group.submit(() => expire(request)),
     release: (deliveryId, attempt, at) =>
       group.submit(() => {
         deliveries.release(deliveryId, attempt, at);
@@ -156,6 +167,14 @@ export function openSqliteStore(options: SqliteOptions): Store {
       group.submit(() => {
         destinations.setPaused(destination, paused);
         append(entry);
+      }),
+    endPause: (destination, until, entry) =>
+      group.submit(() => {
+        const isEnded = destinations.endPause(destination, until);
+        if (isEnded) {
+          append(entry);
+        }
+        return isEnded;
       }),
     purge: (request) => group.submit(() => purge(request)),
     purgeAudit: (request) => group.submit(() => purgeAudit(request)),

@@ -14,6 +14,8 @@ const THREAD_OF_METHOD = {
   checkpoint: "writer",
   claim: "writer",
   discard: "writer",
+  endPause: "writer",
+  expire: "writer",
   forgetReplays: "writer",
   isRepeatCrashDue: "writer",
   limitDueTimes: "writer",

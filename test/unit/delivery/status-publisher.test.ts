@@ -28,7 +28,16 @@ describe("what a service publishes of its destinations", () => {
     publish = createStatusPublisher({
       store: test.store(),
       served: () => [
-        { destination, worker: { inFlight: 0, paused: false, breaker } },
+        {
+          destination,
+          worker: {
+            inFlight: 0,
+            paused: false,
+            breaker,
+            isRateLimited: false,
+            rateLimitedUntil: null,
+          },
+        },
       ],
       monotonic: test.now,
     });

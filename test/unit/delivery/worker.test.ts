@@ -92,6 +92,7 @@ describe("a worker", () => {
         destination,
         breaker,
         quarantine: kind === "handler" ? createQuarantine() : null,
+        rate: null,
         now: test.now,
         monotonic: test.now,
         dueNow: test.now,
@@ -322,7 +323,7 @@ describe("a worker", () => {
     expect(worker.status().breaker).toMatchObject({ state: "open" });
     result = OK;
     worker.pause();
-    worker.resume();
+    worker.resume("operator");
     await settled("w1", "succeeded");
     await settled("w2", "succeeded");
   });

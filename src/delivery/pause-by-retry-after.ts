@@ -1,0 +1,28 @@
+import { pausedByRetryAfter } from "../audit/destination-entries.ts";
+import type { AttemptResult } from "../domain/delivery.ts";
+import { LONGEST_PAUSE_MS } from "../domain/longest-pause.ts";
+import type { RequestedPause } from "../store/records.ts";
+
+/** The answers that speak for the whole destination: too many requests, and out of service. */
+const OF_THE_DESTINATION = new Set([429, 503]);
+
+/**
+ * The pause that a destination asks for with `Retry-After`, in unix milliseconds and one hour at most; undefined when
+ * its answer asks for none.
+ */
+export function pauseAskedFor(
+  destination: string,
+  result: AttemptResult,
+  at: number,
+): RequestedPause | undefined {
+  if (result.ok || !OF_THE_DESTINATION.has(result.status ?? 0)) {
+    return undefined;
+  }
+  const { status = 0, retryAfterMs = 0 } = result;
+  if (retryAfterMs <= 0) {
+    return undefined;
+  }
+  const until = at + Math.min(retryAfterMs, LONGEST_PAUSE_MS);
+  const entry = pausedByRetryAfter({ destination, status, at, until });
+  return { destination, at, until, entry };
+}

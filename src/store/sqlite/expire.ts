@@ -1,0 +1,77 @@
+import { tooOldEntry } from "../../audit/delivery-entries.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
+import type { ExpireRequest } from "../records.ts";
+import { createAttemptLog } from "./attempts.ts";
+import { asText, type Database, textBytes } from "./driver.ts";
+import { AFTER_ANOTHER, type Order } from "./order.ts";
+
+/** So many deliveries are exhausted in one step: a few milliseconds. */
+const STEP = 100;
+
+interface OldRow {
+  readonly id: number;
+  readonly attempt: number;
+  readonly leased: number;
+  readonly claimed_at: number | null;
+  readonly pending_since: number;
+  readonly order_key: string | null;
+  readonly source: string;
+  readonly event_id: Uint8Array;
+  readonly type: Uint8Array;
+}
+
+/** Exhausts deliveries that have been pending for too long, inside the caller's transaction; returns how many. */
+export function createExpirer(
+  db: Database,
+  deps: { order: Order; append: (entry: AuditDraft) => void },
+): (request: ExpireRequest) => number {
+  const { order, append } = deps;
+  const attempts = createAttemptLog(db);
+  // One that is leased is being attempted, unless its lease has ended.
+  const old = db.prepare<[string, number, number, number], OldRow>(
+    `SELECT delivery.id, attempt, leased, claimed_at, pending_since, order_key, source,
+       CAST(event.id AS BLOB) AS event_id, ${textBytes("type")}
+     FROM delivery JOIN event ON event.seq = event_seq
+     WHERE destination = ? AND state = 'pending' AND pending_since < ? AND (leased = 0 OR due_at <= ?)
+     ORDER BY pending_since LIMIT ?`,
+  );
+  // Read as it is by now: one that ended in this step may have given it its turn.
+  const exhaust = db.prepare<[number], { due_at: number }>(
+    "UPDATE delivery SET state = 'exhausted', leased = 0 WHERE id = ? RETURNING due_at",
+  );
+
+  function end(row: OldRow, { destination, now }: ExpireRequest): void {
+    const { id, attempt } = row;
+    if (row.leased === 1) {
+      attempts.insert(id, attempt, {
+        startedAt: row.claimed_at,
+        endedAt: null,
+        result: { ok: false, reason: "process_died" },
+      });
+    }
+    const event = {
+      source: row.source,
+      id: asText(row.event_id),
+      type: asText(row.type),
+    };
+    const pendingSince = row.pending_since;
+    append(tooOldEntry({ id, destination, attempt, event, pendingSince }, now));
+    // One that waited for another of its key has no turn to give.
+    if (exhaust.get(id)?.due_at !== AFTER_ANOTHER) {
+      order.advance(destination, row.order_key, now);
+    }
+  }
+
+  return (request) => {
+    const { destination, now, pendingBefore, holding } = request;
+    const limit = STEP + holding.size;
+    const rows = old
+      .all(destination, pendingBefore, now, limit)
+      .filter(({ id }) => !holding.has(id))
+      .slice(0, STEP);
+    for (const row of rows) {
+      end(row, request);
+    }
+    return rows.length;
+  };
+}
