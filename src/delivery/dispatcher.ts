@@ -188,7 +188,7 @@ export function createDispatcher(
   return {
     async load() {
       await pauses.refresh();
-      refreshing.start();
+      await refreshing.start();
     },
     start() {
       started = true;

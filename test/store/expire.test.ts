@@ -1,0 +1,147 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import {
+  idsOf,
+  KINDS,
+  openStoreOfKind,
+  type TestStore,
+} from "../support/stores.ts";
+
+describe.each(KINDS)(
+  "deliveries that are too old in a $name store",
+  ({ openKind }) => {
+    let test: TestStore;
+
+    beforeEach(async () => {
+      test = await openStoreOfKind(openKind);
+    });
+
+    /** All that are pending since before a time; returns the ids of those that are exhausted then. */
+    async function expire(
+      pendingBefore: number,
+      holding: number[] = [],
+    ): Promise<number> {
+      return test.store().expire({
+        destination: "d",
+        now: test.now(),
+        pendingBefore,
+        holding: new Set(holding),
+      });
+    }
+
+    const stateOf = async (id: string) => {
+      const [event] = await test.store().findEvents(id);
+      return event!.deliveries[0]!;
+    };
+
+    it("are exhausted whenever they are due, each with an entry, and younger ones are not", async () => {
+      await test.record("old", { receivedAt: 1000 });
+      await test.record("waits", { mac: 2, receivedAt: 1500 });
+      await test.record("young", { mac: 3, receivedAt: 2000 });
+      await test.record("other", {
+        mac: 4,
+        receivedAt: 1000,
+        destinations: ["e"],
+      });
+      const [, waits] = await test.claim();
+      expect(waits!.event.id).toBe("waits");
+      await test.settle(waits!, { state: "pending", dueAt: 9_000_000 });
+      await test.store().release(1, 1, 5000);
+      await test.store().release(3, 1, 5000);
+
+      expect(await expire(2000)).toBe(2);
+      expect(await expire(2000)).toBe(0);
+      for (const [id, state] of [
+        ["old", "exhausted"],
+        ["waits", "exhausted"],
+        ["young", "pending"],
+        ["other", "pending"],
+      ] as const) {
+        expect([id, (await stateOf(id)).state]).toEqual([id, state]);
+      }
+      const entries = (await test.entries()).filter(
+        ({ action }) => action === "delivery.exhausted",
+      );
+      expect(entries).toMatchObject([
+        {
+          userId: "worker",
+          result: "failure",
+          resource: "/destinations/d",
+          metadata: {
+            source: "hex",
+            eventId: "old",
+            eventType: "t",
+            deliveryId: 1,
+            attempt: 1,
+            reason: "too_old",
+            pendingSince: "1970-01-01T00:00:01.000Z",
+          },
+        },
+        {
+          metadata: {
+            eventId: "waits",
+            pendingSince: "1970-01-01T00:00:01.500Z",
+          },
+        },
+      ]);
+      expect(idsOf(await test.claim())).toEqual(["young"]);
+    });
+
+    it("are left alone while they are attempted, by this process or another", async () => {
+      await test.record("leased", { receivedAt: 1000 });
+      const [claimed] = await test.claim();
+      expect(await expire(2000)).toBe(0);
+      test.setClock(test.now() + 2000);
+      // The lease has ended, but its holder lives.
+      expect(await expire(2000, [claimed!.id])).toBe(0);
+      expect(await test.settle(claimed!)).toBe(true);
+    });
+
+    it("are exhausted when the process died during the attempt, which is noted", async () => {
+      await test.record("lost", { receivedAt: 1000 });
+      const [claimed] = await test.claim();
+      test.setClock(test.now() + 2000);
+      expect(await expire(2000)).toBe(1);
+      expect(await stateOf("lost")).toMatchObject({
+        state: "exhausted",
+        attempts: [{ attempt: 1, reason: "process_died", endedAt: null }],
+      });
+      expect(await test.settle(claimed!)).toBe(false);
+    });
+
+    it("give their turn to the next of their key, and only when they had it", async () => {
+      for (const [n, receivedAt] of [1000, 1100, 2000, 2100].entries()) {
+        await test.record(`k${n}`, { mac: n + 1, receivedAt, orderKey: "k" });
+      }
+      // Both of the old ones in one step: the second gets its turn from the first, and passes it on.
+      expect(await expire(1500)).toBe(2);
+      const [third] = await test.claim();
+      expect(third!.event.id).toBe("k2");
+      await test.settle(third!, { state: "pending", dueAt: 60_000 });
+      await test.record("k4", { mac: 9, receivedAt: 1200, orderKey: "k" });
+      // It waits for the third, which is not due before its time for that.
+      expect(await expire(1500)).toBe(1);
+      expect(await test.claim()).toEqual([]);
+      expect(await stateOf("k2")).toMatchObject({ nextAttemptAt: 60_000 });
+    });
+
+    it("count from their redelivery", async () => {
+      await test.record("again", { receivedAt: 1000 });
+      expect(await expire(2000)).toBe(1);
+      const { id } = await stateOf("again");
+      await test.redeliver(id);
+      expect(await expire(test.now())).toBe(0);
+      expect(await expire(test.now() + 1)).toBe(1);
+    });
+
+    it("are exhausted in steps, however many there are", async () => {
+      for (let n = 0; n < 250; n += 1) {
+        await test.record(`e${n}`, { mac: n, receivedAt: 1000 });
+      }
+      const steps: number[] = [];
+      do {
+        steps.push(await expire(2000));
+      } while (steps.at(-1)! > 0);
+      expect(steps).toEqual([100, 100, 50, 0]);
+    });
+  },
+);

@@ -1,0 +1,113 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import { pauseAskedFor } from "../../src/delivery/pause-by-retry-after.ts";
+import {
+  draftOf,
+  KINDS,
+  openStoreOfKind,
+  type TestStore,
+} from "../support/stores.ts";
+
+describe.each(KINDS)(
+  "a pause that a destination asks for, in a $name store",
+  ({ openKind }) => {
+    let test: TestStore;
+    let macs = 0;
+
+    beforeEach(async () => {
+      test = await openStoreOfKind(openKind);
+    });
+
+    /** Settles an attempt that was answered with this Retry-After; false when its lease was lost. */
+    async function asked(retryAfterMs: number, attempt = 1): Promise<boolean> {
+      macs += 1;
+      await test.record(`e${macs}`, { mac: macs, receivedAt: test.now() });
+      const [claimed] = await test.claim();
+      const result = {
+        ok: false,
+        reason: "status",
+        status: 429,
+        retryAfterMs,
+      } as const;
+      return test.store().settle({
+        deliveryId: claimed!.id,
+        attempt,
+        endedAt: test.now(),
+        result,
+        next: { state: "exhausted" },
+        entry: draftOf("delivery.exhausted"),
+        pause: pauseAskedFor("d", result, test.now()),
+      });
+    }
+
+    const paused = async () => {
+      const [row] = await test.store().pausedDestinations();
+      return row === undefined ? null : [row.pausedBy, row.pausedUntil];
+    };
+    const pauseEntries = async () =>
+      (await test.entries()).filter(({ action }) =>
+        action.startsWith("destination."),
+      );
+
+    it("is written with its entry, and one that ends later prolongs it without another", async () => {
+      await asked(10_000);
+      expect(await paused()).toEqual(["system", 15_000]);
+      await asked(2000);
+      expect(await paused()).toEqual(["system", 15_000]);
+      await asked(60_000);
+      expect(await paused()).toEqual(["system", 65_000]);
+      expect(await pauseEntries()).toMatchObject([
+        {
+          action: "destination.paused",
+          userId: "system",
+          resource: "/destinations/d",
+          metadata: {
+            reason: "retry_after",
+            status: 429,
+            until: "1970-01-01T00:00:15.000Z",
+          },
+        },
+      ]);
+      await test.restart();
+      expect(await paused()).toEqual(["system", 65_000]);
+    });
+
+    it("is not written when the lease was lost", async () => {
+      expect(await asked(10_000, 2)).toBe(false);
+      expect([await paused(), await pauseEntries()]).toEqual([null, []]);
+    });
+
+    it("changes nothing of an operator's, which outlasts it", async () => {
+      const entry = draftOf("destination.paused");
+      await asked(10_000);
+      await test.store().setPaused("d", { at: 6000, by: "alice" }, entry);
+      expect(await paused()).toEqual(["alice", null]);
+      await asked(60_000);
+      expect(await paused()).toEqual(["alice", null]);
+      expect(await test.store().endPause("d", 15_000, entry)).toBe(false);
+      expect(await paused()).toEqual(["alice", null]);
+      expect(await pauseEntries()).toHaveLength(2);
+    });
+
+    it("ends once, and not when it was prolonged meanwhile", async () => {
+      const entry = draftOf("destination.resumed");
+      await asked(10_000);
+      await asked(60_000);
+      expect(await test.store().endPause("d", 15_000, entry)).toBe(false);
+      expect(await test.store().endPause("d", 65_000, entry)).toBe(true);
+      expect(await test.store().endPause("d", 65_000, entry)).toBe(false);
+      expect(await paused()).toBeNull();
+      expect((await pauseEntries()).map(({ action }) => action)).toEqual([
+        "destination.paused",
+        "destination.resumed",
+      ]);
+    });
+
+    it("replaces one that ends later than any can: its clock was ahead", async () => {
+      test.setClock(5000 + 86_400_000);
+      await asked(10_000);
+      test.setClock(5000);
+      await asked(2000);
+      expect(await paused()).toEqual(["system", 7000]);
+    });
+  },
+);

@@ -1,0 +1,129 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import {
+  createDispatcher,
+  type Dispatcher,
+} from "../../../src/delivery/dispatcher.ts";
+import type { AttemptResult } from "../../../src/domain/delivery.ts";
+import { openStore } from "../../../src/store/open.ts";
+import { cleanUp } from "../../support/cleanup.ts";
+import { eventually } from "../../support/eventually.ts";
+import { openStoreOfKind, type TestStore } from "../../support/stores.ts";
+
+const FAILED: AttemptResult = { ok: false, reason: "status", status: 500 };
+
+describe("a delivery that is older than its destination allows", () => {
+  let test: TestStore;
+  let dispatcher: Dispatcher;
+  let attempted: string[];
+  let end: (result: AttemptResult) => void;
+
+  beforeEach(async () => {
+    test = await openStoreOfKind(openStore);
+    attempted = [];
+  });
+
+  /** Serves `d`, whose deliveries may be pending for 10 s. `answer` ends each attempt at once; without it a test does. */
+  async function start(answer?: AttemptResult): Promise<void> {
+    dispatcher = createDispatcher(
+      {
+        store: test.store(),
+        destinations: [
+          {
+            name: "d",
+            sources: ["hex"],
+            events: ["*"],
+            orderBy: null,
+            kind: "http",
+            place: "test",
+            concurrency: 8,
+            maxAgeMs: 10_000,
+            attempt: ({ event }) =>
+              new Promise((resolve) => {
+                attempted.push(event.id);
+                end = resolve;
+                if (answer !== undefined) {
+                  resolve(answer);
+                }
+              }),
+          },
+        ],
+        now: test.now,
+        monotonic: () => performance.now(),
+        random: () => 0.5,
+        emit: () => undefined,
+      },
+      { retryScheduleMs: [3_600_000], attemptTimeoutMs: 60_000 },
+    );
+    cleanUp(() => dispatcher.stop(0));
+    test.store().onCommit(({ due }) => {
+      dispatcher.wake(due);
+    });
+    await dispatcher.load();
+    dispatcher.start();
+  }
+
+  const stateOf = async (id: string) =>
+    (await test.store().findEvents(id))[0]!.deliveries[0]!.state;
+  const reasons = async () =>
+    (await test.entries())
+      .filter(({ action }) => action === "delivery.exhausted")
+      .map(({ metadata }) => metadata["reason"]);
+
+  it("is exhausted at the start, and not attempted", async () => {
+    await test.record("old", { receivedAt: 5000 });
+    await test.record("young", { mac: 2, receivedAt: 5001 });
+    test.setClock(15_001);
+    await start({ ok: true });
+    await eventually(async () => (await stateOf("young")) === "succeeded");
+    expect(await stateOf("old")).toBe("exhausted");
+    expect(attempted).toEqual(["young"]);
+    expect(await reasons()).toEqual(["too_old"]);
+  });
+
+  it("is exhausted while an operator has the destination paused", async () => {
+    await start();
+    await dispatcher.pause("d", "alice");
+    await test.record("a");
+    test.setClock(15_001);
+    await eventually(async () => (await stateOf("a")) === "exhausted");
+    expect(attempted).toEqual([]);
+  });
+
+  it("is exhausted while the breaker is open", async () => {
+    await start(FAILED);
+    for (let n = 1; n <= 6; n += 1) {
+      await test.record(`e${n}`, { mac: n });
+    }
+    await eventually(
+      async () =>
+        (await dispatcher.status())[0]!.worker!.breaker.state === "open",
+    );
+    await test.record("waits", { mac: 9 });
+    test.setClock(15_001);
+    await eventually(async () => (await stateOf("waits")) === "exhausted");
+    expect(attempted).not.toContain("waits");
+  });
+
+  it("is not taken from an attempt in flight", async () => {
+    await start();
+    await test.record("slow");
+    await eventually(() => attempted.length === 1);
+    test.setClock(100_000);
+    await test.record("young", { mac: 2, receivedAt: 100_000 });
+    await eventually(() => attempted.includes("young"));
+    expect(await stateOf("slow")).toBe("pending");
+    await dispatcher.stop(0);
+    expect(await stateOf("slow")).toBe("pending");
+  });
+
+  it("is given up after an attempt that ended too late", async () => {
+    await start();
+    await test.record("slow");
+    await eventually(() => attempted.length === 1);
+    test.setClock(15_001);
+    end(FAILED);
+    await eventually(async () => (await stateOf("slow")) === "exhausted");
+    expect(attempted).toEqual(["slow"]);
+    expect(await reasons()).toEqual(["too_old"]);
+  });
+});

@@ -1,0 +1,234 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import { pauseAskedFor } from "../../../src/delivery/pause-by-retry-after.ts";
+import { createPauses, type Pauses } from "../../../src/delivery/pauses.ts";
+import type { AttemptResult } from "../../../src/domain/delivery.ts";
+import { openStore } from "../../../src/store/open.ts";
+import type { Store } from "../../../src/store/port.ts";
+import {
+  draftOf,
+  openStoreOfKind,
+  type TestStore,
+} from "../../support/stores.ts";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+const answer = (status: number, retryAfterMs?: number): AttemptResult => ({
+  ok: false,
+  reason: "status",
+  status,
+  ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+});
+
+describe("the pause that an answer asks for", () => {
+  it.each<[string, AttemptResult, number | null]>([
+    ["429", answer(429, 5000), 5000],
+    ["503", answer(503, 5000), 5000],
+    ["an absurd time: an hour", answer(429, Number.MAX_SAFE_INTEGER), HOUR],
+    ["an hour and a bit: an hour", answer(503, HOUR + 1), HOUR],
+    ["a time that is over: none", answer(429, 0), null],
+    ["no Retry-After, or a bad one: none", answer(429), null],
+    ["500: none", answer(500, 5000), null],
+    ["410: none", answer(410, 5000), null],
+    ["200: none", { ok: true, status: 200 }, null],
+    ["no answer: none", { ok: false, reason: "timeout" }, null],
+  ])("by %s", (_what, result, pauseMs) => {
+    const pause = pauseAskedFor("d", result, 1000);
+    expect(pause === undefined ? null : pause.until - pause.at).toBe(pauseMs);
+  });
+});
+
+describe("pauses", () => {
+  let test: TestStore;
+  let pauses: Pauses;
+  let changed: [string, string][];
+  let elapsed: number;
+  let macs: number;
+
+  beforeEach(async () => {
+    test = await openStoreOfKind(openStore);
+    elapsed = 0;
+    macs = 0;
+    pauses = pausesOf();
+  });
+
+  function pausesOf(store: Partial<Store> = {}): Pauses {
+    changed = [];
+    return createPauses({
+      store: { ...test.store(), ...store },
+      now: test.now,
+      monotonic: () => elapsed,
+      onChange: (name, by) => {
+        changed.push([pauses.isPaused(name) ? "paused" : "resumed", by]);
+      },
+    });
+  }
+
+  /** Both clocks. */
+  function pass(ms: number): void {
+    elapsed += ms;
+    test.setClock(test.now() + ms);
+  }
+
+  async function settle(result: AttemptResult): Promise<boolean> {
+    macs += 1;
+    await test.record(`e${macs}`, { mac: macs, receivedAt: test.now() });
+    const [claimed] = await test.claim();
+    const { id, attempt } = claimed!;
+    return pauses.settle({
+      deliveryId: id,
+      attempt,
+      endedAt: test.now(),
+      result,
+      next: { state: result.ok ? "succeeded" : "exhausted" },
+      entry: draftOf("delivery.failed"),
+      pause: pauseAskedFor("d", result, test.now()),
+    });
+  }
+
+  const trail = async () =>
+    (await test.entries())
+      .filter(({ action }) => action.startsWith("destination."))
+      .map(({ action, userId }) => `${action} ${userId}`);
+
+  it("begin with the answer and end after their time, each with one entry", async () => {
+    await settle(answer(429, 10_000));
+    await settle(answer(503, 10_000));
+    // A straggler that succeeds, or asks for less.
+    await settle({ ok: true, status: 200 });
+    await settle(answer(429, 1000));
+    pass(9999);
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(true);
+    pass(1);
+    await pauses.refresh();
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(false);
+    expect(changed).toEqual([
+      ["paused", "system"],
+      ["resumed", "system"],
+    ]);
+    expect(await trail()).toEqual([
+      "destination.paused system",
+      "destination.resumed system",
+    ]);
+  });
+
+  it("are longer when a later answer asks for more", async () => {
+    await settle(answer(429, 10_000));
+    pass(5000);
+    await settle(answer(429, 60_000));
+    pass(10_000);
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(true);
+    pass(50_000);
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(false);
+  });
+
+  it.each([
+    ["back", -DAY],
+    ["forward", DAY],
+  ])("take as long when the wall clock is set %s", async (_way, step) => {
+    await settle(answer(429, 10_000));
+    test.setClock(test.now() + step);
+    pass(9000);
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(true);
+    pass(1000);
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(false);
+  });
+
+  it("hold over a restart, for an hour at most whatever the clock says then", async () => {
+    await settle(answer(429, 10_000));
+    pass(4000);
+    pauses = pausesOf();
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(true);
+    test.setClock(test.now() - DAY);
+    pauses = pausesOf();
+    await pauses.refresh();
+    pass(HOUR - 1);
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(true);
+    pass(1);
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(false);
+  });
+
+  it("that ended while no process was there end at the start, with their entry", async () => {
+    await settle(answer(429, 10_000));
+    pass(DAY);
+    pauses = pausesOf();
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(false);
+    expect(await trail()).toEqual([
+      "destination.paused system",
+      "destination.resumed system",
+    ]);
+  });
+
+  it("are ended by an operator's resume", async () => {
+    await settle(answer(429, 10_000));
+    await pauses.setPaused("d", "alice", false);
+    expect(pauses.isPaused("d")).toBe(false);
+    pass(20_000);
+    await pauses.refresh();
+    expect(await trail()).toEqual([
+      "destination.paused system",
+      "destination.resumed operator:alice",
+    ]);
+    expect(changed.at(-1)).toEqual(["resumed", "operator"]);
+  });
+
+  it("are outlasted by an operator's", async () => {
+    await settle(answer(429, 10_000));
+    await pauses.setPaused("d", "alice", true);
+    await settle(answer(429, 10_000));
+    pass(DAY);
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(true);
+    expect(await trail()).toEqual([
+      "destination.paused system",
+      "destination.paused operator:alice",
+    ]);
+  });
+
+  it("of another process on the store are found, and the end that it gave them", async () => {
+    const other = pauses;
+    await settle(answer(429, 10_000));
+    pauses = pausesOf();
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(true);
+    await other.setPaused("d", "alice", false);
+    await pauses.refresh();
+    expect(pauses.isPaused("d")).toBe(false);
+    expect(changed.at(-1)).toEqual(["resumed", "operator"]);
+  });
+
+  it("are not undone by a look at the store while they are written", async () => {
+    const { settle: write } = test.store();
+    pauses = pausesOf({
+      settle: async (settlement) => {
+        await pauses.refresh();
+        return write(settlement);
+      },
+    });
+    await settle(answer(429, 10_000));
+    expect(changed).toEqual([["paused", "system"]]);
+  });
+
+  it("are not undone by a look at the store that began before they were written", async () => {
+    const { pausedDestinations } = test.store();
+    pauses = pausesOf({
+      pausedDestinations: async () => {
+        const rows = await pausedDestinations();
+        await settle(answer(429, 10_000));
+        return rows;
+      },
+    });
+    await pauses.refresh();
+    expect(changed).toEqual([["paused", "system"]]);
+  });
+});
