@@ -1,6 +1,6 @@
 /** What a handler gets besides the event. */
 export interface HandlerContext {
-  /** Aborts when the attempt has used up `ATTEMPT_TIMEOUT` or the service stops. */
+  /** Aborts when the attempt has used up its timeout (`ATTEMPT_TIMEOUT`, unless its destination has its own) or the service stops. */
   readonly signal: AbortSignal;
   /** Counts from 1. */
   readonly attempt: number;

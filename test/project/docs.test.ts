@@ -273,7 +273,7 @@ describe("the documents on the configuration file", () => {
       const example = /```yaml\n(sources:\n.*?)```/s.exec(read(file))?.[1];
       const { destinations, warnings } = withFile(
         (example ?? "").replace("/run/secrets/hex-old", old),
-        { BILLING_SECRET: "outbound" },
+        { BILLING_SECRET: "outbound", BILLING_AUTHORIZATION: "Bearer 3f9c" },
       );
       expect(destinations.map(({ name }) => name)).toEqual(["billing", "ci"]);
       expect(warnings).toEqual([]);
