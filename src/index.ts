@@ -9,6 +9,7 @@ export {
   type HandlerLogger,
   type Handlers,
   type HexApi,
+  type LogFunction,
 } from "./domain/handler.ts";
 export type { EnvironmentName, ScopeRules } from "./hex-api/scopes.ts";
 export type { HexClientOptions } from "./hex-api/hex-call.ts";

@@ -10,6 +10,7 @@ import {
   HANDLER_CONCURRENCY,
 } from "../config/destinations.ts";
 import { forbiddenLiteral } from "../delivery/http/address-guard.ts";
+import type { HandlerCalls } from "../delivery/handler/handler-calls.ts";
 import { createHandlerDestination } from "../delivery/handler/handler-destination.ts";
 import { createHttpDestination } from "../delivery/http/http-destination.ts";
 import { loadHandlers } from "../delivery/handler/load-handlers.ts";
@@ -20,6 +21,8 @@ export interface DestinationDeps {
   /** For handlers. */
   readonly logger: Logger;
   readonly emit: Emit;
+  /** Notes the calls of handlers, for late errors. */
+  readonly handlerCalls: HandlerCalls;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Returns this number of random bytes, in hex. */
@@ -32,10 +35,11 @@ export interface DestinationDeps {
 }
 
 /** The functions of the configured handlers module, or of the built-in one. Throws ConfigError when it cannot be used. */
-export async function loadConfiguredHandlers({
-  handlers: { file },
-}: Pick<Config, "handlers">): Promise<Handlers> {
-  return file === null ? builtInHandlers : loadHandlers(file);
+export async function loadConfiguredHandlers(
+  { handlers: { file } }: Pick<Config, "handlers">,
+  calls: HandlerCalls,
+): Promise<Handlers> {
+  return file === null ? builtInHandlers : calls.load(() => loadHandlers(file));
 }
 
 /**
@@ -94,7 +98,7 @@ export function createDestination(
   handlers: Handlers,
   deps: DestinationDeps,
 ): Destination {
-  const { logger, emit, now, randomHex, lookup, version, hex } = deps;
+  const { emit, now, randomHex, lookup, version } = deps;
   if (config.kind === "http") {
     const forbidden = forbiddenLiteral(config.url);
     if (forbidden !== null) {
@@ -112,7 +116,7 @@ export function createDestination(
     throw new TypeError(`there is no handler ${config.handler}`);
   }
   return createHandlerDestination(
-    { logger: (bindings) => logger.child(bindings), emit, hex },
+    { log: deps.logger, emit, calls: deps.handlerCalls, hex: deps.hex },
     { ...config, handler },
   );
 }

@@ -105,7 +105,7 @@ export async function startService(
   const onError = reportsFailures(emit);
   const intervals = { ...INTERVALS, ...deps.intervals };
   const shutdown = createShutdown(config, monotonic);
-  const handlers = await loadConfiguredHandlers(config);
+  const handlers = await loadConfiguredHandlers(config, deps.handlerCalls);
   const live: LiveConfigHolder = {
     current: deriveLiveConfig(config, handlers),
   };
@@ -142,8 +142,11 @@ export async function startService(
     },
     config,
   );
-  store.onCommit(({ due }) => {
+  store.onCommit(({ due, exhausted }) => {
     dispatcher.wake(due);
+    for (const failed of exhausted) {
+      emit({ type: "delivery.exhausted", ...failed });
+    }
   });
 
   const publishStatus = createStatusPublisher({

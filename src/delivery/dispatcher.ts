@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { Destination, RateLimit } from "../domain/destination.ts";
+import type { FailedAttempt } from "../domain/delivery.ts";
 import type {
   DestinationStatus,
   ServedDestination,
@@ -111,6 +112,7 @@ export function createDispatcher(
     const scheduleMs = destination.retryScheduleMs ?? options.retryScheduleMs;
     // A breaker's probes keep to the schedule of retries, so that there is one thing to set.
     const waitsMs = scheduleMs.map((wait) => Math.min(wait, MAX_PROBE_WAIT_MS));
+    let last: FailedAttempt | null = null;
     return createWorker(
       {
         store: { ...store, settle: pauses.settle },
@@ -120,8 +122,12 @@ export function createDispatcher(
           minEvents: BREAKER_MIN_EVENTS,
           waitsMs,
           onChange: (state) => {
-            const type = state === "open" ? "breaker.opened" : "breaker.closed";
-            emit({ type, destination: destination.name });
+            const { name } = destination;
+            emit(
+              state === "open"
+                ? { type: "breaker.opened", destination: name, last }
+                : { type: "breaker.closed", destination: name },
+            );
           },
         }),
         quarantine: destination.kind === "handler" ? quarantine : null,
@@ -130,6 +136,12 @@ export function createDispatcher(
         monotonic,
         dueNow,
         random,
+        onFailed: (failed) => {
+          last = failed;
+        },
+        onExhausted: (failed) => {
+          emit({ type: "delivery.exhausted", ...failed });
+        },
         onError,
       },
       { scheduleMs, attemptTimeoutMs: timeoutOf(destination) },

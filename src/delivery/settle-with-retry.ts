@@ -7,7 +7,8 @@ const RETRY_MS = 250;
 
 /**
  * Writes the outcome of an attempt, again and again while the store has a fault that passes (a full disk), until
- * `giveUp` aborts: an outcome that is not written would mean another attempt. Rejects when the fault does not pass.
+ * `giveUp` aborts: an outcome that is not written would mean another attempt. Rejects when the fault does not pass; false when
+ * the lease was lost.
  */
 export async function settleWithRetry(
   deps: {
@@ -16,12 +17,11 @@ export async function settleWithRetry(
   },
   settlement: Settlement,
   giveUp: AbortSignal,
-): Promise<void> {
+): Promise<boolean> {
   let told = false;
   for (;;) {
     try {
-      await deps.settle(settlement);
-      return;
+      return await deps.settle(settlement);
     } catch (error) {
       if (!passes(error) || giveUp.aborted) {
         throw error;

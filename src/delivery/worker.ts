@@ -1,6 +1,11 @@
 import type { ClaimRequest, Settlement } from "../store/records.ts";
 import type { Destination } from "../domain/destination.ts";
-import type { AttemptResult, ClaimedDelivery } from "../domain/delivery.ts";
+import {
+  attemptFacts,
+  type AttemptResult,
+  type ClaimedDelivery,
+  type FailedAttempt,
+} from "../domain/delivery.ts";
 import { setMaxListeners } from "node:events";
 import type { WorkerStatus } from "./destination-status.ts";
 import { longestWait, settle } from "./settle.ts";
@@ -59,6 +64,10 @@ export interface WorkerDeps {
   readonly dueNow: () => number;
   /** In [0, 1). */
   readonly random: () => number;
+  /** Called before the breaker counts the failure. */
+  readonly onFailed: (failed: FailedAttempt) => void;
+  /** Called once it is durable that a failure was the last of its delivery. */
+  readonly onExhausted: (failed: FailedAttempt) => void;
   /** Told of faults of the store; the worker goes on. */
   readonly onError: (error: unknown) => void;
 }
@@ -255,6 +264,10 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       await store.release(delivery.id, delivery.attempt, endedAt);
       return;
     }
+    const failed = failedAttempt(delivery, result);
+    if (failed !== null) {
+      deps.onFailed(failed);
+    }
     breaker.ended(verdictOf(result), ended);
     const next = settle({
       scheduledAttempt: delivery.scheduledAttempt,
@@ -264,11 +277,11 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       random: random(),
     });
     const stepped = dueNow() - endedAt;
-    await write({
+    const isWritten = await write({
       deliveryId: delivery.id,
       attempt: delivery.attempt,
       endedAt,
-      result,
+      result: withoutError(result),
       next:
         next.state === "pending"
           ? { ...next, dueAt: next.dueAt + stepped }
@@ -276,17 +289,27 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       entry: outcomeEntry({ delivery, result, next, at: endedAt }),
       pause: pauseAskedFor(destination.name, result, endedAt),
     });
+    if (isWritten && failed !== null && next.state === "exhausted") {
+      deps.onExhausted(failed);
+    }
   }
 
-  /** While an outcome cannot be written, nothing is claimed: a lease that lapses meanwhile is still ours. */
-  async function write(settlement: Settlement): Promise<void> {
+  /**
+   * While an outcome cannot be written, nothing is claimed: a lease that lapses meanwhile is still ours. False when the lease
+   * was lost.
+   */
+  async function write(settlement: Settlement): Promise<boolean> {
     const onError = (error: unknown): void => {
       unsettled.add(settlement);
       deps.onError(error);
     };
     try {
       const { settle } = store;
-      await settleWithRetry({ settle, onError }, settlement, cutOff.signal);
+      return await settleWithRetry(
+        { settle, onError },
+        settlement,
+        cutOff.signal,
+      );
     } finally {
       unsettled.delete(settlement);
     }
@@ -337,6 +360,18 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       destination.close?.();
     },
   };
+}
+
+function failedAttempt(
+  delivery: ClaimedDelivery,
+  result: AttemptResult,
+): FailedAttempt | null {
+  return result.ok ? null : { ...attemptFacts(delivery), failure: result };
+}
+
+/** What the store gets: what a handler threw is for the log alone. */
+function withoutError(result: AttemptResult): AttemptResult {
+  return result.ok ? result : { ...result, error: undefined };
 }
 
 /** Answers that judge the event and not the destination, which is up: others may well succeed. */

@@ -1,3 +1,4 @@
+import type { ErrorDescription } from "./error-description.ts";
 import type { StoredEvent } from "./event.ts";
 
 /* All times are unix milliseconds. */
@@ -40,6 +41,30 @@ export interface LostAttempt extends Pick<
 /** The states that a delivery can be in; `discarded` by an operator alone. */
 export type DeliveryStateName = DeliveryState["state"] | "discarded";
 
+/** Which attempt it is, for the operational log. */
+export interface AttemptFacts {
+  readonly source: string;
+  readonly eventId: string;
+  readonly eventType: string;
+  readonly destination: string;
+  readonly attempt: number;
+}
+
+/** The facts of an attempt that is claimed or lost. */
+export function attemptFacts({
+  event,
+  destination,
+  attempt,
+}: Pick<LostAttempt, "event" | "destination" | "attempt">): AttemptFacts {
+  return {
+    source: event.source,
+    eventId: event.id,
+    eventType: event.type,
+    destination,
+    attempt,
+  };
+}
+
 /** A delivery with what its audit entry tells of its event. */
 export interface DeliveryFacts {
   readonly id: number;
@@ -52,17 +77,28 @@ export interface DeliveryFacts {
 /** How one attempt ended. A destination returns this and never throws. */
 export type AttemptResult =
   | { readonly ok: true; readonly status?: number }
-  | {
+  | (AttemptFailure & {
       readonly ok: false;
-      /** A short word for the audit trail: `status`, `timeout`, `network`, `handler_threw`, … */
-      readonly reason: string;
-      readonly status?: number;
-      readonly detail?: string;
       /** The wait that the destination asked for with Retry-After, in milliseconds. */
       readonly retryAfterMs?: number;
       /** The destination rejects this delivery permanently (410). */
       readonly gone?: boolean;
-    };
+    });
+
+/** Why an attempt failed. */
+export interface AttemptFailure {
+  /** A short word for the audit trail: `status`, `timeout`, `network`, `handler_threw`, … */
+  readonly reason: string;
+  readonly status?: number;
+  readonly detail?: string;
+  /** What a handler threw: for the operational log alone, as it may repeat the payload. */
+  readonly error?: ErrorDescription | undefined;
+}
+
+/** An attempt that failed: of which delivery, and why. */
+export interface FailedAttempt extends AttemptFacts {
+  readonly failure: AttemptFailure;
+}
 
 /** The state of a delivery after an attempt. */
 export type DeliveryState =

@@ -1,6 +1,9 @@
 /** What a handler gets besides the event. */
 export interface HandlerContext {
-  /** Aborts when the attempt has used up its timeout (`ATTEMPT_TIMEOUT`, unless its destination has its own) or the service stops. */
+  /**
+   * Aborts when the attempt fails or has used up its timeout (`ATTEMPT_TIMEOUT`, unless its destination has its own), or the
+   * service stops.
+   */
   readonly signal: AbortSignal;
   /** Counts from 1. */
   readonly attempt: number;
@@ -34,12 +37,25 @@ export interface HexApi {
   };
 }
 
-/** The operational log (stderr), with the event in each line. */
+/** Writes a line: `(fields, message)`, `(message)` or `(error, message)`, with values for `%s` and its like in the message. */
+export interface LogFunction {
+  (fields: object, message?: string, ...values: unknown[]): void;
+  (message: string, ...values: unknown[]): void;
+}
+
+/**
+ * The operational log (stderr), with the event in each line. A line has 16 KiB at most, longer values are cut; logging
+ * never throws. A field with the name of one that Hexhook writes, such as `source`, is below `fields`.
+ */
 export interface HandlerLogger {
-  debug(fields: object, message?: string): void;
-  info(fields: object, message?: string): void;
-  warn(fields: object, message?: string): void;
-  error(fields: object, message?: string): void;
+  readonly trace: LogFunction;
+  readonly debug: LogFunction;
+  readonly info: LogFunction;
+  readonly warn: LogFunction;
+  readonly error: LogFunction;
+  readonly fatal: LogFunction;
+  /** A logger whose lines all have these fields. */
+  child(fields: object): HandlerLogger;
 }
 
 /** The event as a handler sees it. `rawBody` is the exact bytes received; `payload` is parsed from them. */
@@ -53,7 +69,10 @@ export interface HandlerEvent {
   readonly payload: Readonly<Record<string, unknown>>;
 }
 
-/** Handles one event. Throwing, rejecting or outliving `ATTEMPT_TIMEOUT` fails the attempt. */
+/**
+ * Handles one event. Throwing, rejecting or outliving `ATTEMPT_TIMEOUT` fails the attempt; so does an error that no code
+ * catches, in a timer or a promise of this call, while the attempt is in flight.
+ */
 export type Handler = (event: HandlerEvent, context: HandlerContext) => unknown;
 
 /** Event type patterns (`resource.created`, `resource.*`, `*`) and their functions. */

@@ -1,3 +1,4 @@
+import type { FailedAttempt } from "../domain/delivery.ts";
 import type { Commit } from "./port.ts";
 
 /** The listeners for commits. */
@@ -33,6 +34,8 @@ export interface CommitChanges {
   readonly appended: (position: number, line: string) => void;
   /** Inside a transaction: deliveries to this destination may be due once it commits. */
   readonly becomesDue: (destination: string) => void;
+  /** Inside a transaction: the store gave a delivery up. */
+  readonly exhausted: (failed: FailedAttempt) => void;
   /** What was gathered; the next transaction begins. */
   readonly take: () => Commit;
   /** The transaction was rolled back: the next one begins. */
@@ -43,10 +46,12 @@ export function createCommitChanges(): CommitChanges {
   let position = 0;
   let lines: string[] = [];
   let due = new Set<string>();
+  let exhausted: FailedAttempt[] = [];
 
   function discard(): void {
     lines = [];
     due = new Set();
+    exhausted = [];
   }
 
   return {
@@ -59,8 +64,11 @@ export function createCommitChanges(): CommitChanges {
     becomesDue(destination) {
       due.add(destination);
     },
+    exhausted(failed) {
+      exhausted.push(failed);
+    },
     take() {
-      const commit = { entries: { position, lines }, due };
+      const commit = { entries: { position, lines }, due, exhausted };
       discard();
       return commit;
     },

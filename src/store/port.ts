@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import type { ChainHead } from "../audit/chain.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import type { Purged } from "../audit/retention-entries.ts";
-import type { ClaimedDelivery } from "../domain/delivery.ts";
+import type { ClaimedDelivery, FailedAttempt } from "../domain/delivery.ts";
 import type { EventDetail, EventStatus } from "../domain/event-status.ts";
 import type { RecordOutcome } from "../domain/event.ts";
 import type { StoreError } from "../errors.ts";
@@ -252,6 +252,8 @@ export interface Commit {
   };
   /** The destinations for which deliveries may have become due. */
   readonly due: ReadonlySet<string>;
+  /** Deliveries that the store itself gave up, as no caller knows of that: of an outcome that is settled the worker does. */
+  readonly exhausted: readonly FailedAttempt[];
 }
 
 /**

@@ -1,3 +1,6 @@
+import type { AttemptFacts, FailedAttempt } from "../domain/delivery.ts";
+import type { ErrorDescription } from "../domain/error-description.ts";
+
 /** What a connection limit closed, by the reason. */
 export interface RejectedConnections {
   /** Over the limit of the listener. */
@@ -116,16 +119,32 @@ export type Happening =
     }
   | { readonly type: "destination.paused"; readonly destination: string }
   | { readonly type: "destination.resumed"; readonly destination: string }
-  | { readonly type: "breaker.opened"; readonly destination: string }
-  | { readonly type: "breaker.closed"; readonly destination: string }
   | {
-      readonly type: "handler.failed";
-      readonly source: string;
-      readonly eventId: string;
-      readonly eventType: string;
+      readonly type: "breaker.opened";
       readonly destination: string;
-      readonly attempt: number;
-      readonly error: unknown;
+      /** The last failure before. */
+      readonly last: FailedAttempt | null;
+    }
+  | { readonly type: "breaker.closed"; readonly destination: string }
+  | (FailedAttempt & {
+      /** A delivery that is not attempted any more, unless it is redelivered. */
+      readonly type: "delivery.exhausted";
+    })
+  | (AttemptFacts & {
+      readonly type: "handler.failed";
+      /** How the error came when the handler did not throw or reject with it. */
+      readonly kind?: "uncaught exception" | "unhandled rejection";
+      readonly error: ErrorDescription;
+    })
+  | {
+      /** An error that no code catches, and that failed no attempt. */
+      readonly type: "handler.late_error";
+      readonly kind: "uncaught exception" | "unhandled rejection";
+      /** Whether it is known that code of a handler caused it. */
+      readonly isCertain: boolean;
+      /** Those that may have caused it; none when it was the import of the handlers module. */
+      readonly attempts: readonly AttemptFacts[];
+      readonly error: ErrorDescription;
     };
 
 /** Reports a happening. Never throws, and costs its caller no wait. */

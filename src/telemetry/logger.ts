@@ -1,6 +1,7 @@
 import type { Writable } from "node:stream";
 import { type LevelWithSilent, type Logger, pino } from "pino";
 import { escapeJson } from "../json/ascii.ts";
+import { boundedFields, boundedMessage } from "./loggable.ts";
 
 /** Lines that stderr has not taken yet are dropped beyond this, so that a stuck reader cannot fill the memory. */
 const MAX_QUEUED_BYTES = 1_048_576;
@@ -9,18 +10,27 @@ const MAX_QUEUED_BYTES = 1_048_576;
 const FLUSH_MS = 500;
 
 /**
- * The operational log: pino's JSON lines on stderr. stdout belongs to the audit trail. The stream of the process and
- * not pino's own: that one writes synchronously at `fatal` and at the exit, where a stuck reader would hang the process.
+ * The operational log: pino's JSON lines on stderr, 16 KiB each at most, whatever is logged. stdout belongs to the audit trail.
+ * The stream of the process and not pino's own: that one writes synchronously at `fatal` and at the exit, where a stuck reader
+ * would hang the process.
  */
 export function createLogger(level: LevelWithSilent, stderr: Writable): Logger {
   // A reader that is gone is no reason to end, and there is nowhere left to say so.
   stderr.on("error", () => undefined);
+  let dropped = 0;
   const stream = {
     write(line: string): void {
-      if (stderr.writableLength <= MAX_QUEUED_BYTES) {
-        // Ids come from outside: nothing in them that a terminal would act on.
-        stderr.write(escapeJson(line));
+      if (stderr.writableLength > MAX_QUEUED_BYTES) {
+        dropped += 1;
+        return;
       }
+      if (dropped > 0) {
+        const lines = dropped;
+        dropped = 0;
+        logger.error({ lines }, "log lines dropped: stderr was not read");
+      }
+      // Ids come from outside: nothing in them that a terminal would act on.
+      stderr.write(escapeJson(line));
     },
     /** Calls back when stderr has taken everything, or will not. */
     flush(done: () => void): void {
@@ -31,7 +41,33 @@ export function createLogger(level: LevelWithSilent, stderr: Writable): Logger {
       });
     },
   };
-  const timestamp = pino.stdTimeFunctions.isoTime;
-  const formatters = { level: (label: string) => ({ level: label }) };
-  return pino({ level, base: null, timestamp, formatters }, stream);
+  const logger = pino(
+    {
+      level,
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: {
+        level: (label: string) => ({ level: label }),
+        log: ({ fields }) => fields as Record<string, unknown>,
+      },
+      // Errors are described already.
+      serializers: { err: (described: unknown) => described },
+      hooks: {
+        // As a member of another object: what looks like a request, pino would replace.
+        logMethod([given, message], write) {
+          const fields = boundedFields(given);
+          const text = message ?? messageOf(fields["err"]);
+          write.call(this, { fields }, text && boundedMessage(text));
+        },
+      },
+    },
+    stream,
+  );
+  return logger;
+}
+
+/** The message of an error that is logged without one. */
+function messageOf(error: unknown): string | undefined {
+  const { message } = Object(error) as { message?: unknown };
+  return typeof message === "string" ? message : undefined;
 }

@@ -1,7 +1,12 @@
 import type { Logger } from "pino";
-import { asError } from "../errors.ts";
+import type { AttemptFacts, FailedAttempt } from "../domain/delivery.ts";
 import type { Happening } from "./happening.ts";
+import { createLogLimiter } from "./log-limiter.ts";
+import { describeError } from "./loggable.ts";
 import { createUnroutedTypes } from "./unrouted-types.ts";
+
+/** How many lines of one kind and destination are logged in a minute; the rest is counted. */
+const LIMIT = { max: 60, windowMs: 60_000 };
 
 type Level = "debug" | "info" | "warn" | "error" | "fatal";
 
@@ -12,8 +17,21 @@ interface Line {
   readonly fields: object;
 }
 
-/** Subscribes the operational log: one line for each happening, but for unrouted events one for each type. */
-export function operationalLog(logger: Logger): (happening: Happening) => void {
+/**
+ * Subscribes the operational log: one line for each happening, but for unrouted events one for each type, and with a limit for
+ * those that any number of attempts may cause.
+ */
+export function operationalLog(
+  logger: Logger,
+  limit = LIMIT,
+): (happening: Happening) => void {
+  const limiter = createLogLimiter({
+    ...limit,
+    onSuppressed(key, count) {
+      const [type, destination] = key.split(" ");
+      logger.warn({ type, destination, count }, "further lines not logged");
+    },
+  });
   const unrouted = createUnroutedTypes();
   return (happening) => {
     if (happening.type === "event.unrouted") {
@@ -24,9 +42,34 @@ export function operationalLog(logger: Logger): (happening: Happening) => void {
       }
       return;
     }
+    const key = limitKey(happening);
+    if (key !== null && !limiter.take(key)) {
+      return;
+    }
+    if (
+      happening.type === "service.stopped" ||
+      happening.type === "service.crashed"
+    ) {
+      limiter.flush();
+    }
     const { level, message, fields } = lineOf(happening);
     logger[level](fields, message);
   };
+}
+
+/** Lines of one key share a limit; null = without one. Names of destinations are configured, so that keys are few. */
+function limitKey(happening: Happening): string | null {
+  const { type } = happening;
+  if (type === "delivery.exhausted" || type === "handler.failed") {
+    return `${type} ${happening.destination}`;
+  }
+  if (type !== "handler.late_error") {
+    return null;
+  }
+  const [only, ...others] = happening.attempts;
+  return only !== undefined && others.length === 0
+    ? `${type} ${only.destination}`
+    : type;
 }
 
 const AGE_MESSAGES = {
@@ -55,10 +98,10 @@ function lineOf(
     case "service.stopped":
       return line("info", "stopped", facts);
     case "service.crashed":
-      return line("fatal", happening.cause, withStack(happening.error));
+      return line("fatal", happening.cause, describedError(happening.error));
     case "work.failed":
       return line("error", "background work failed", {
-        error: asError(happening.error).message,
+        error: describeError(happening.error).message,
       });
     case "config.warning":
       return line("warn", happening.warning, {});
@@ -72,7 +115,7 @@ function lineOf(
       return line("error", "new configuration rejected", facts);
     case "reload.failed":
       return line("error", "reload failed", {
-        error: asError(happening.error).message,
+        error: describeError(happening.error).message,
       });
     case "secret.aged": {
       const { verdict, source, secret, keyId, days } = happening;
@@ -113,12 +156,16 @@ function lineOf(
       return line("warn", "connections rejected", fields);
     }
     case "connection.failed":
-      return line("error", "connection failed", withStack(happening.error));
+      return line(
+        "error",
+        "connection failed",
+        describedError(happening.error),
+      );
     case "request.failed": {
       const { requestId, error } = happening;
       return line("error", "request failed", {
         requestId,
-        ...withStack(error),
+        ...describedError(error),
       });
     }
     case "destinations.none":
@@ -144,14 +191,30 @@ function lineOf(
     case "destination.resumed":
       return line("warn", "destination resumed", facts);
     case "breaker.opened":
-      return line("warn", "circuit breaker opened", facts);
+      return line("warn", "circuit breaker opened", {
+        destination: happening.destination,
+        ...(happening.last === null ? {} : failedAttempt(happening.last)),
+      });
     case "breaker.closed":
       return line("warn", "circuit breaker closed", facts);
-    case "handler.failed":
-      return line("error", "handler threw", {
-        ...facts,
-        ...withStack(happening.error),
-      });
+    case "delivery.exhausted":
+      return line("warn", "delivery exhausted", failedAttempt(happening));
+    case "handler.failed": {
+      const { kind, error } = happening;
+      const fields = { ...attemptFacts(happening), kind, err: error };
+      return line("error", "handler threw", fields);
+    }
+    case "handler.late_error": {
+      const { kind, isCertain, attempts, error } = happening;
+      const [only] = attempts;
+      return isCertain
+        ? line("error", "handler failed late", { ...only, kind, err: error })
+        : line("error", "uncaught error, perhaps of a handler", {
+            kind,
+            err: error,
+            attempts,
+          });
+    }
   }
 }
 
@@ -166,7 +229,17 @@ function line(level: Level, message: string, fields: object): Line {
   return { level, message, fields };
 }
 
-function withStack(thrown: unknown): { error: string; stack: unknown } {
-  const { message, stack } = asError(thrown);
-  return { error: message, stack };
+function describedError(thrown: unknown): object {
+  return { err: describeError(thrown) };
+}
+
+function failedAttempt(failed: FailedAttempt): object {
+  const { reason, status, detail, error } = failed.failure;
+  return { ...attemptFacts(failed), reason, status, detail, err: error };
+}
+
+/** These alone, of whatever has them. */
+function attemptFacts(facts: AttemptFacts): AttemptFacts {
+  const { source, eventId, eventType, destination, attempt } = facts;
+  return { source, eventId, eventType, destination, attempt };
 }

@@ -92,6 +92,7 @@ describe("a handler that exits the process", () => {
     rmSync(inFolder("hold"));
 
     let deaths = 1;
+    let log: string;
     for (;;) {
       // A start that dies before it was seen to be ready is one more.
       const next = await start(handlers);
@@ -99,12 +100,26 @@ describe("a handler that exits the process", () => {
         next !== null &&
         (await outlives(next, () => hasEntry("delivery.exhausted", "poison")))
       ) {
+        await eventually(() => next.stderr().includes("delivery exhausted"));
+        log = next.stderr();
         break;
       }
       deaths += 1;
     }
 
     expect(deaths).toBe(5);
+    const warning = log
+      .split("\n")
+      .find((line) => line.includes("delivery exhausted"));
+    expect(JSON.parse(warning!)).toMatchObject({
+      level: "warn",
+      source: "hex",
+      eventId: "poison",
+      eventType: "poison",
+      destination: "handler:poison",
+      attempt: 5,
+      reason: "process_died",
+    });
     expect(await entriesOf(folder.path, "delivery.exhausted")).toMatchObject([
       {
         userId: "worker",

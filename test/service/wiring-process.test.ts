@@ -3,10 +3,12 @@ import { writeFileSync } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { connect } from "node:net";
 import path from "node:path";
+import { pathToFileURL } from "node:url";
 import { reply, startDestination } from "../support/destinations.ts";
 import { eventually } from "../support/eventually.ts";
 import { eventBody, signed } from "../support/fixtures.ts";
 import { freePort, serve } from "../support/processes.ts";
+import { inProject } from "../support/project.ts";
 import { readTrail } from "../support/read-trail.ts";
 import { openFile } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -125,43 +127,62 @@ describe("LOG_LEVEL", () => {
   });
 });
 
-describe("an exception that no code catches", () => {
+describe("an exception that no code catches, and that is no handler's", () => {
+  /** Serves; the statement runs at SIGUSR2, in code that is loaded before Hexhook. */
+  async function serveWith(handlers: string, statement: string) {
+    const folder = temporaryFolder().path;
+    const preload = path.join(folder, "preload.mjs");
+    writeFileSync(
+      preload,
+      `process.once("SIGUSR2", () => { ${statement} });\n`,
+    );
+    writeFileSync(path.join(folder, "handlers.mjs"), handlers);
+    const serving = await serve(folder, {
+      HANDLERS: "handlers.mjs",
+      // eslint-disable-next-line no-restricted-properties -- the SQLite driver of this run
+      NODE_OPTIONS: `${process.env["NODE_OPTIONS"] ?? ""} --import ${pathToFileURL(preload).href}`,
+    });
+    return { ...serving, folder };
+  }
+  const fatalLines = (stderr: string): string[] =>
+    stderr.split("\n").filter((line) => line.includes('"level":"fatal"'));
+
   it.each([
+    ["uncaught exception", 'throw new Error("no code catches this");'],
     [
-      "is thrown",
-      'setImmediate(() => { throw new Error("no code catches this"); })',
-      "uncaught exception",
-    ],
-    [
-      "is a rejection",
-      'Promise.reject(new Error("no code catches this"))',
       "unhandled rejection",
+      'Promise.reject(new Error("no code catches this"));',
     ],
   ])(
-    "ends serve with 70 and is logged, and nothing is lost: it %s",
-    async (_what, statement, cause) => {
-      const folder = temporaryFolder().path;
-      writeFileSync(
-        path.join(folder, "handlers.mjs"),
-        `export default { "*": async () => { ${statement}; await new Promise(() => undefined); } };`,
-      );
-      const serving = await serve(folder, { HANDLERS: "handlers.mjs" });
-      const body = eventBody("evt_1");
-      // The process may end before the response is read.
-      await serving.post(body, signed(body)).catch(() => undefined);
+    "ends serve with 70 when no handler has run: %s",
+    async (kind, statement) => {
+      const serving = await serveWith("export default {};", statement);
+      serving.child.kill("SIGUSR2");
       expect(await serving.exited).toEqual({ code: 70, signal: null });
-      const fatal = serving
-        .stderr()
-        .split("\n")
-        .filter((line) => line.includes('"level":"fatal"'));
+      const fatal = fatalLines(serving.stderr());
       expect(fatal).toHaveLength(1);
-      expect(fatal[0]).toContain(cause);
+      expect(fatal[0]).toContain(kind);
       expect(fatal[0]).toContain("no code catches this");
-      expect(rows(folder, "SELECT state, leased FROM delivery")).toEqual([
-        { state: "pending", leased: 1 },
-      ]);
     },
   );
+
+  it("ends serve with 70 when it comes from Hexhook's own code, and nothing is lost", async () => {
+    const own = pathToFileURL(inProject("dist", "http", "app.js")).href;
+    const serving = await serveWith(
+      'export default { "*": () => new Promise(() => undefined) };',
+      `throw Object.assign(new Error("a bug"), { stack: "Error: a bug\\n    at f (${own}:1:1)" });`,
+    );
+    const body = eventBody("evt_1");
+    expect((await serving.post(body, signed(body))).status).toBe(200);
+    const LEASED = { state: "pending", leased: 1 };
+    const stored = () =>
+      rows<typeof LEASED>(serving.folder, "SELECT state, leased FROM delivery");
+    await eventually(() => stored()[0]?.leased === 1);
+    serving.child.kill("SIGUSR2");
+    expect(await serving.exited).toEqual({ code: 70, signal: null });
+    expect(fatalLines(serving.stderr())[0]).toContain("a bug");
+    expect(stored()).toEqual([LEASED]);
+  });
 });
 
 describe("SIGTERM while an attempt is in flight", () => {

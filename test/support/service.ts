@@ -2,10 +2,11 @@ import { randomBytes } from "node:crypto";
 import { lookup } from "node:dns";
 import path from "node:path";
 import { Writable } from "node:stream";
-import { pino } from "pino";
 import { type ServiceDeps, startService } from "../../src/app/service.ts";
 import { type Environment, loadConfig } from "../../src/config/load-config.ts";
+import { createHandlerCalls } from "../../src/delivery/handler/handler-calls.ts";
 import type { StoreError } from "../../src/errors.ts";
+import { createLogger } from "../../src/telemetry/logger.ts";
 import { operationalLog } from "../../src/telemetry/operational-log.ts";
 import { createTelemetry } from "../../src/telemetry/telemetry.ts";
 import { cleanUp } from "./cleanup.ts";
@@ -56,10 +57,11 @@ export async function startTestService(
   const stdout = new Sink();
   const log = new Sink();
   const fatal: StoreError[] = [];
-  const logger = pino({ level: config.logLevel }, log);
+  const logger = createLogger(config.logLevel, log);
   const service = await startService(config, {
     logger,
     emit: createTelemetry([operationalLog(logger)]),
+    handlerCalls: createHandlerCalls(() => performance.now()),
     stdout,
     now: Date.now,
     // A test that sets the time means both clocks, unless it gives another for this one.

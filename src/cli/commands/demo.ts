@@ -12,6 +12,7 @@ import { loadConfig } from "../../config/load-config.ts";
 import type { AuditReader } from "../../store/port.ts";
 import { EXIT } from "../../errors.ts";
 import type { Service } from "../../app/service.ts";
+import { createHandlerCalls } from "../../delivery/handler/handler-calls.ts";
 import { createLogger } from "../../telemetry/logger.ts";
 import { operationalLog } from "../../telemetry/operational-log.ts";
 import { createTelemetry } from "../../telemetry/telemetry.ts";
@@ -77,6 +78,7 @@ async function runDemo(
   const service = await startService(config, {
     logger,
     emit: createTelemetry([operationalLog(logger)]),
+    handlerCalls: createHandlerCalls(() => performance.now()),
     stdout: auditOutput.stream,
     ...SYSTEM,
     onFatal: (error) => {

@@ -4,6 +4,11 @@ import {
   loadConfig,
   readEnvironment,
 } from "../../config/load-config.ts";
+import {
+  createHandlerCalls,
+  type UncaughtKind,
+} from "../../delivery/handler/handler-calls.ts";
+import { createLateErrors } from "../../delivery/handler/late-errors.ts";
 import { EXIT, type ExitCode } from "../../errors.ts";
 import type { Emit, Happening } from "../../telemetry/happening.ts";
 import { createLogger } from "../../telemetry/logger.ts";
@@ -44,17 +49,27 @@ async function serve(io: Io): Promise<void> {
   for (const warning of config.warnings) {
     emit({ type: "config.warning", warning });
   }
+  const handlerCalls = createHandlerCalls(() => performance.now());
+  const isLateError = createLateErrors({ calls: handlerCalls, emit });
+  const onUncaught = (kind: UncaughtKind, thrown: unknown): void => {
+    if (!isLateError({ thrown, kind })) {
+      crash(kind, thrown);
+    }
+  };
   process.on("uncaughtException", (thrown) => {
-    crash("uncaught exception", thrown);
+    onUncaught("uncaught exception", thrown);
   });
   process.on("unhandledRejection", (thrown) => {
-    crash("unhandled rejection", thrown);
+    onUncaught("unhandled rejection", thrown);
   });
+  // Node warns of these on stderr, which is for lines of JSON; they were logged when they came.
+  process.on("rejectionHandled", () => undefined);
   // Loaded here, because other commands start faster without Express and all that belongs to it.
   const { startService } = await import("../../app/service.ts");
   const starting = startService(config, {
     logger,
     emit,
+    handlerCalls,
     stdout: unblocked(process.stdout),
     ...SYSTEM,
     openStore: openStoreOnThreads,

@@ -8,6 +8,7 @@ import {
   UsageError,
 } from "../../errors.ts";
 import { type Io, writeLine } from "../io.ts";
+import { visible } from "./terminal-text.ts";
 
 /** Says on stderr what went wrong, one line for each fault, and gives the exit code. */
 export function report({ stderr }: Io, thrown: unknown): ExitCode {
@@ -19,7 +20,7 @@ export function report({ stderr }: Io, thrown: unknown): ExitCode {
   }
   if (thrown instanceof ConfigError) {
     for (const fault of thrown.faults) {
-      writeLine(stderr, `hexhook: ${fault}`);
+      writeLine(stderr, `hexhook: ${visible(fault)}`);
     }
     return EXIT.config;
   }

@@ -46,6 +46,14 @@ export function shown(value: unknown): string {
     : asciiJson(value);
 }
 
+/** A line for people, with what a terminal would act on escaped; letters of all languages stay. */
+export function visible(line: string): string {
+  return line.replace(
+    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** A time to the second, in UTC: `2026-11-23 18:00:00Z`. */
 export function shownTime(milliseconds: number): string {
   const iso = new Date(milliseconds).toISOString();

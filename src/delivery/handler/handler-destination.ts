@@ -1,18 +1,16 @@
-import type {
-  Handler,
-  HandlerEvent,
-  HandlerLogger,
-  HexApi,
-} from "../../domain/handler.ts";
+import type { Handler, HandlerEvent, HexApi } from "../../domain/handler.ts";
 import type {
   AttemptSettings,
   Destination,
   Route,
 } from "../../domain/destination.ts";
-import type { AttemptResult } from "../../domain/delivery.ts";
+import { type AttemptResult, attemptFacts } from "../../domain/delivery.ts";
 import type { StoredEvent } from "../../domain/event.ts";
 import { decodeJson } from "../../json/decode.ts";
 import type { Emit } from "../../telemetry/happening.ts";
+import { describeError } from "../../telemetry/loggable.ts";
+import type { HandlerCalls, LateError } from "./handler-calls.ts";
+import { createHandlerLogger, type LogWriter } from "./handler-logger.ts";
 
 export interface HandlerDestinationOptions extends Route, AttemptSettings {
   readonly handler: Handler;
@@ -22,8 +20,9 @@ export interface HandlerDestinationOptions extends Route, AttemptSettings {
 /** A destination in this process: one function of the handlers module. */
 export function createHandlerDestination(
   deps: {
-    logger: (bindings: object) => HandlerLogger;
+    log: LogWriter;
     emit: Emit;
+    calls: HandlerCalls;
     /** The Hex API as it is configured at the moment. */
     hex: () => HexApi;
   },
@@ -34,23 +33,47 @@ export function createHandlerDestination(
     ...route,
     kind: "handler",
     place: "this process",
-    async attempt({ event, attempt }, signal): Promise<AttemptResult> {
-      const facts = {
-        source: event.source,
-        eventId: event.id,
-        eventType: event.type,
-        destination: options.name,
-        attempt,
+    async attempt(delivery, signal): Promise<AttemptResult> {
+      const { event, attempt } = delivery;
+      const facts = attemptFacts(delivery);
+      const call = deps.calls.begin(facts);
+      const own = new AbortController();
+      // What listeners of the handler throw belongs to this call too.
+      const abort = (): void => {
+        call.run(() => {
+          own.abort();
+        });
       };
-      const logger = deps.logger(facts);
-      try {
-        const hex = deps.hex();
-        await handler(handlerEvent(event), { signal, attempt, logger, hex });
-        return { ok: true };
-      } catch (error) {
-        deps.emit({ type: "handler.failed", ...facts, error });
+      signal.addEventListener("abort", abort, { once: true });
+      const fail = (thrown: unknown, kind?: LateError["kind"]) => {
+        const error = describeError(thrown);
+        deps.emit({
+          type: "handler.failed",
+          ...facts,
+          ...(kind !== undefined && { kind }),
+          error,
+        });
+        abort();
         // The message may repeat the payload, so it stays on the operational log and out of the audit trail.
-        return { ok: false, reason: "handler_threw" };
+        return { ok: false, reason: "handler_threw", error } as const;
+      };
+      try {
+        const context = {
+          signal: own.signal,
+          attempt,
+          logger: createHandlerLogger(deps.log, facts),
+          hex: deps.hex(),
+        };
+        const returned = call.run(async () => {
+          await handler(handlerEvent(event), context);
+          return null;
+        });
+        const late = await Promise.race([returned, call.lateError]);
+        return late === null ? { ok: true } : fail(late.thrown, late.kind);
+      } catch (error) {
+        return fail(error);
+      } finally {
+        call.end();
       }
     },
   };

@@ -1,18 +1,25 @@
 import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
-import { asError } from "../../errors.ts";
-import { checkHandlers, loadFault, within } from "./load-handlers.ts";
+import {
+  checkHandlers,
+  loadFault,
+  notPlainObject,
+  within,
+} from "./load-handlers.ts";
 import type { Handlers } from "../../domain/handler.ts";
 
-/** Runs on a thread: tells what the default export of a module is made of. */
+/** Runs on a thread: tells what the default export of a module is made of, which is found as `loadHandlers` finds it. */
 const INSPECT = `
   const { parentPort, workerData } = require("node:worker_threads");
+  const isObject = (value) => Object.prototype.toString.call(value) === "[object Object]";
   import(workerData).then(
-    ({ default: exported }) => {
-      const isPlain = Object.prototype.toString.call(exported) === "[object Object]";
+    ({ default: outer }) => {
+      const isCompiled = isObject(outer) && "default" in outer &&
+        (Object.hasOwn(outer, "__esModule") || typeof outer.default !== "function");
+      const exported = isCompiled ? outer.default : outer;
       parentPort.postMessage(
-        isPlain
+        isObject(exported)
           ? Object.entries(exported).map(([name, value]) => [name, typeof value])
           : null,
       );
@@ -46,16 +53,16 @@ export async function inspectHandlers(file: string): Promise<Handlers> {
     if (typeof found === "string") {
       throw new Error(found);
     }
-    const stand = found?.map(([name, type]): [string, unknown] => [
+    if (found === null) {
+      throw notPlainObject(absolute);
+    }
+    const stand = found.map(([name, type]): [string, unknown] => [
       name,
       type === "function" ? () => undefined : null,
     ]);
-    return checkHandlers(
-      stand === undefined ? null : Object.fromEntries(stand),
-      absolute,
-    );
+    return checkHandlers(Object.fromEntries(stand), absolute);
   } catch (thrown) {
-    throw loadFault(asError(thrown), absolute);
+    throw loadFault(thrown, absolute);
   } finally {
     await thread.terminate();
   }

@@ -3,11 +3,13 @@ import { lostEntry } from "../../audit/delivery-entries.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import { afterLostAttempt } from "../../domain/lost-attempt.ts";
 import type { Database } from "./driver.ts";
-import type {
-  AttemptResult,
-  ClaimedDelivery,
-  DeliveryState,
-  LostAttempt,
+import {
+  attemptFacts,
+  type AttemptResult,
+  type ClaimedDelivery,
+  type DeliveryState,
+  type FailedAttempt,
+  type LostAttempt,
 } from "../../domain/delivery.ts";
 import { createAttemptLog } from "./attempts.ts";
 import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
@@ -28,9 +30,14 @@ const MAX_CLAIMED_BYTES = 2_097_152;
 /** The delivery rows: claims under a lease, settlements fenced by the attempt, releases. */
 export function createDeliveryTable(
   db: Database,
-  deps: { order: Order; append: (entry: AuditDraft) => void },
+  deps: {
+    order: Order;
+    append: (entry: AuditDraft) => void;
+    /** Told of deliveries that a claim gives up. */
+    exhausted: (failed: FailedAttempt) => void;
+  },
 ) {
-  const { order, append } = deps;
+  const { order, append, exhausted } = deps;
   const events = createEventRows(db);
   const attempts = createAttemptLog(db);
   const selectProbe = createProbeSelection(db);
@@ -115,13 +122,15 @@ export function createDeliveryTable(
     const { kind, now } = request;
     const next = afterLostAttempt({ kind, crashes, now });
     lose.run(next.state, dueAtOf(next), id);
+    const failure = { reason: "process_died" };
     attempts.insert(id, attempt, {
       startedAt: row.claimed_at,
       endedAt: null,
-      result: { ok: false, reason: "process_died" },
+      result: { ok: false, ...failure },
     });
     append(lostEntry({ lost, next, at: now }));
     if (next.state !== "pending") {
+      exhausted({ ...attemptFacts(lost), failure });
       order.advance(destination, order_key, now);
       return null;
     }

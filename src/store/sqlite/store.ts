@@ -66,7 +66,11 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const { append, checkpoint } = writer;
   const order = createOrder(db);
   const claims = createReplayClaims(db);
-  const deliveries = createDeliveryTable(db, { order, append });
+  const deliveries = createDeliveryTable(db, {
+    order,
+    append,
+    exhausted: changes.exhausted,
+  });
   const { becomesDue } = changes;
   const expire = createExpirer(db, { order, append });
   const rows = createDeliveryRows(db);

@@ -73,10 +73,25 @@ describe("the changes of a commit", () => {
     changes.becomesDue("b");
     changes.appended(7, "y");
     changes.appended(8, "z");
+    const failed = {
+      source: "hex",
+      eventId: "evt_1",
+      eventType: "a",
+      destination: "b",
+      attempt: 5,
+      failure: { reason: "process_died" },
+    };
+    changes.exhausted(failed);
     expect(changes.take()).toEqual({
       entries: { position: 7, lines: ["y", "z"] },
       due: new Set(["b"]),
+      exhausted: [failed],
     });
-    expect(changes.take()).toMatchObject({ entries: { lines: [] } });
+    changes.exhausted(failed);
+    changes.discard();
+    expect(changes.take()).toMatchObject({
+      entries: { lines: [] },
+      exhausted: [],
+    });
   });
 });

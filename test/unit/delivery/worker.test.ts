@@ -97,6 +97,8 @@ describe("a worker", () => {
         monotonic: test.now,
         dueNow: test.now,
         random: () => 0.5,
+        onFailed: () => undefined,
+        onExhausted: () => undefined,
         onError: (error) => errors.push(error),
       },
       { scheduleMs, attemptTimeoutMs: options.attemptTimeoutMs ?? 60_000 },

@@ -1,0 +1,204 @@
+import { beforeAll, describe, expect, it } from "@jest/globals";
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { SECRET } from "../support/fixtures.ts";
+import { environment, hexhookProcess } from "../support/processes.ts";
+import { inProject } from "../support/project.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+/* In processes of their own: how a module is loaded is up to Node, and not to the loader of the tests. */
+
+const DEFINE = `import { defineHandlers } from ${JSON.stringify(pathToFileURL(inProject("dist", "index.js")).href)};`;
+
+/** By the name of the file: modules that map \`a\` and \`b.*\` to functions. */
+const GOOD = {
+  "esm.mjs": 'export default { a() {}, "b.*": () => 1 };',
+  "defined.mjs": `${DEFINE} export default defineHandlers({ a() {}, "b.*": () => 1 });`,
+  "exports.cjs": 'module.exports = { a() {}, "b.*": () => 1 };',
+  "typescript.cjs":
+    '"use strict"; Object.defineProperty(exports, "__esModule", { value: true }); exports.default = { a() {}, "b.*": () => 1 };',
+  "babel.cjs":
+    'exports.__esModule = true; exports.default = { a() {}, "b.*": () => 1 }; exports.other = 1;',
+  "esbuild.cjs":
+    'module.exports = Object.defineProperty({ get default() { return { a() {}, "b.*": () => 1 }; } }, "__esModule", { value: true });',
+  "plain-default.cjs": 'exports.default = { a() {}, "b.*": () => 1 };',
+  "commonjs.js": 'module.exports = { a() {}, "b.*": () => 1 };',
+} as const;
+
+describe("a handlers module", () => {
+  it.each(Object.entries(GOOD))("may be written as %s", (name, source) => {
+    const file = path.join(temporaryFolder().path, name);
+    writeFileSync(file, source);
+    const loader = pathToFileURL(
+      inProject("dist", "delivery", "handler", "load-handlers.js"),
+    ).href;
+    const { stdout, stderr } = spawnSync(
+      process.execPath,
+      [
+        "--input-type=module",
+        "--eval",
+        `import { loadHandlers } from "${loader}";
+         console.log(JSON.stringify(Object.keys(await loadHandlers(${JSON.stringify(file)}))));`,
+      ],
+      { encoding: "utf8", env: environment({}) },
+    );
+    expect([stdout, stderr]).toEqual(['["a","b.*"]\n', ""]);
+  });
+
+  it("may handle events of the type `default`", () => {
+    const file = path.join(temporaryFolder().path, "default.cjs");
+    writeFileSync(file, "module.exports = { default() {}, a() {} };");
+    const loader = pathToFileURL(
+      inProject("dist", "delivery", "handler", "load-handlers.js"),
+    ).href;
+    const { stdout } = spawnSync(
+      process.execPath,
+      [
+        "--input-type=module",
+        "--eval",
+        `import { loadHandlers } from "${loader}";
+         console.log(Object.keys(await loadHandlers(${JSON.stringify(file)})).join());`,
+      ],
+      { encoding: "utf8", env: environment({}) },
+    );
+    expect(stdout).toBe("default,a\n");
+  });
+});
+
+describe("a handlers module that cannot be used", () => {
+  let folder: string;
+
+  beforeAll(() => {
+    folder = temporaryFolder().path;
+  });
+
+  it.each<[string, string, string | null, RegExp]>([
+    [
+      "is not there",
+      "none.mjs",
+      null,
+      /cannot load .*none\.mjs: Cannot find module/,
+    ],
+    ["is a folder", ".", null, /cannot load /],
+    [
+      "has a syntax error",
+      "syntax.mjs",
+      "export default {\n",
+      /cannot load .*syntax\.mjs: Unexpected end of input/,
+    ],
+    [
+      "has a syntax error as CommonJS",
+      "syntax.cjs",
+      "module.exports = {\n",
+      /cannot load .*syntax\.cjs: /,
+    ],
+    [
+      "throws",
+      "throws.mjs",
+      'throw new Error("no\\u001b[31m\\u2028 way\\nsecond line");',
+      /cannot load .*throws\.mjs: no\\u001b\[31m\\u2028 way$/,
+    ],
+    [
+      "throws nothing",
+      "undefined.mjs",
+      "throw undefined;",
+      /cannot load .*undefined\.mjs: undefined$/,
+    ],
+    [
+      "throws what cannot be read",
+      "hostile.mjs",
+      "throw new Proxy({}, { get() { throw 1; }, has() { throw 1; }, getPrototypeOf() { throw 1; } });",
+      /cannot load .*hostile\.mjs: (?:not an Error|1)$/,
+    ],
+    [
+      "throws a long message",
+      "long.mjs",
+      'throw new Error("x".repeat(1_000_000));',
+      /cannot load .*long\.mjs: x{900,}… \(\d+ characters\)$/,
+    ],
+    [
+      "imports what is not there",
+      "imports.mjs",
+      'import "./missing.mjs"; export default {};',
+      /cannot load .*imports\.mjs: Cannot find module .*missing\.mjs/,
+    ],
+    [
+      "has no default export",
+      "named.mjs",
+      "export const a = () => 1;",
+      /default export of .* not undefined$/,
+    ],
+    [
+      "exports a function",
+      "function.mjs",
+      "export default () => 1;",
+      /default export of .* not a function$/,
+    ],
+    [
+      "exports a promise",
+      "promise.mjs",
+      "export default Promise.resolve({});",
+      /default export of .* not a promise$/,
+    ],
+    [
+      "exports an array",
+      "array.mjs",
+      "export default [];",
+      /default export of .* not an array$/,
+    ],
+    [
+      "exports null",
+      "null.cjs",
+      "module.exports = null;",
+      /default export of .* not null$/,
+    ],
+    [
+      "exports a function as compiled",
+      "compiled.cjs",
+      "exports.__esModule = true; exports.default = () => 1;",
+      /default export of .* not a function$/,
+    ],
+    [
+      "has an event type that is none",
+      "pattern.mjs",
+      'export default { "a*\\u001b[31mb": () => 1 };',
+      /"a\*\\u001b\[31mb" in .* is no event type/,
+    ],
+    [
+      "has a value that is no function",
+      "value.mjs",
+      "export default { a: {} };",
+      /"a" in .* must be a function, not an object$/,
+    ],
+    [
+      "has a generator function",
+      "generator.mjs",
+      "export default { async *a() {} };",
+      /"a" in .* is a generator function/,
+    ],
+  ])(
+    "ends serve with 78 and one line that says why: it %s",
+    async (_what, name, source, message) => {
+      if (source !== null) {
+        writeFileSync(path.join(folder, name), source);
+      }
+      const { code, stdout, stderr } = await hexhookProcess(["serve"], {
+        cwd: folder,
+        env: {
+          HEX_SECRET: SECRET,
+          HOST: "127.0.0.1",
+          PORT: "0",
+          ADMIN_PORT: "0",
+          HANDLERS: name,
+        },
+      });
+      expect([code, stdout]).toEqual([78, ""]);
+      const lines = stderr.split("\n").filter((line) => !line.startsWith("{"));
+      expect(lines).toEqual([expect.stringMatching(message), ""]);
+      expect(lines[0]).toMatch(/^hexhook: HANDLERS: /);
+      expect(lines[0]).toMatch(/^[\x20-\x7e…]+$/);
+    },
+  );
+});
