@@ -450,7 +450,7 @@ describe("the management API", () => {
     });
     expect(destination.attempts).toHaveLength(5);
     expect(service!.log.text).toMatch(
-      /"destination":"forward","msg":"circuit breaker opened"/,
+      /"destination":"forward",[^\n]*"status":500,"msg":"circuit breaker opened"/,
     );
 
     const paused = await api("POST", "/api/destinations/forward/pause", {
