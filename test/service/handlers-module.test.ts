@@ -28,42 +28,37 @@ const GOOD = {
 } as const;
 
 describe("a handlers module", () => {
-  it.each(Object.entries(GOOD))("may be written as %s", (name, source) => {
+  /** The event types of a module, as the service loads it and as commands inspect it. */
+  function typesOf(name: string, source: string): unknown {
     const file = path.join(temporaryFolder().path, name);
     writeFileSync(file, source);
-    const loader = pathToFileURL(
-      inProject("dist", "delivery", "handler", "load-handlers.js"),
-    ).href;
-    const { stdout, stderr } = spawnSync(
-      process.execPath,
-      [
-        "--input-type=module",
-        "--eval",
-        `import { loadHandlers } from "${loader}";
-         console.log(JSON.stringify(Object.keys(await loadHandlers(${JSON.stringify(file)}))));`,
-      ],
-      { encoding: "utf8", env: environment({}) },
+    const compiled = (module: string): string =>
+      pathToFileURL(inProject("dist", "delivery", "handler", module)).href;
+    const script = path.join(path.dirname(file), "run.mjs");
+    writeFileSync(
+      script,
+      `import { loadHandlers } from "${compiled("load-handlers.js")}";
+       import { inspectHandlers } from "${compiled("inspect-handlers.js")}";
+       const all = await Promise.all([loadHandlers, inspectHandlers].map((read) => read(${JSON.stringify(file)})));
+       console.log(JSON.stringify(all.map(Object.keys)));`,
     );
-    expect([stdout, stderr]).toEqual(['["a","b.*"]\n', ""]);
+    const { stdout, stderr } = spawnSync(process.execPath, [script], {
+      encoding: "utf8",
+      env: environment({}),
+    });
+    expect(stderr).toBe("");
+    return JSON.parse(stdout);
+  }
+
+  it.each(Object.entries(GOOD))("may be written as %s", (name, source) => {
+    const types = ["a", "b.*"];
+    expect(typesOf(name, source)).toEqual([types, types]);
   });
 
   it("may handle events of the type `default`", () => {
-    const file = path.join(temporaryFolder().path, "default.cjs");
-    writeFileSync(file, "module.exports = { default() {}, a() {} };");
-    const loader = pathToFileURL(
-      inProject("dist", "delivery", "handler", "load-handlers.js"),
-    ).href;
-    const { stdout } = spawnSync(
-      process.execPath,
-      [
-        "--input-type=module",
-        "--eval",
-        `import { loadHandlers } from "${loader}";
-         console.log(Object.keys(await loadHandlers(${JSON.stringify(file)})).join());`,
-      ],
-      { encoding: "utf8", env: environment({}) },
-    );
-    expect(stdout).toBe("default,a\n");
+    const source = "module.exports = { default() {}, a() {} };";
+    const types = ["default", "a"];
+    expect(typesOf("default.cjs", source)).toEqual([types, types]);
   });
 });
 
