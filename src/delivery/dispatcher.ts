@@ -252,7 +252,8 @@ export function createDispatcher(
         workers.set(name, { destination, worker });
         const begin = async (): Promise<void> => {
           await retired.get(name);
-          await pauses.refresh();
+          // Without it what was known a second ago holds: a store that cannot be written must not end a destination.
+          await pauses.refresh().catch(onError);
           applyPause(name, "system");
           // Meanwhile it may have been replaced itself.
           if (started && !stopping && workers.get(name)?.worker === worker) {

@@ -5,7 +5,9 @@ import {
 } from "../../../src/delivery/dispatcher.ts";
 import type { AttemptResult } from "../../../src/domain/delivery.ts";
 import type { Destination } from "../../../src/domain/destination.ts";
+import { StoreError } from "../../../src/errors.ts";
 import { openStore } from "../../../src/store/open.ts";
+import type { Store } from "../../../src/store/port.ts";
 import { cleanUp } from "../../support/cleanup.ts";
 import { eventually } from "../../support/eventually.ts";
 import { openStoreOfKind, type TestStore } from "../../support/stores.ts";
@@ -38,10 +40,13 @@ describe("a dispatcher", () => {
       }),
   });
 
-  async function start(destinations: readonly Destination[]): Promise<void> {
+  async function start(
+    destinations: readonly Destination[],
+    store: Partial<Store> = {},
+  ): Promise<void> {
     dispatcher = createDispatcher(
       {
-        store: test.store(),
+        store: { ...test.store(), ...store },
         destinations,
         now: test.now,
         monotonic: test.now,
@@ -89,6 +94,25 @@ describe("a dispatcher", () => {
     expect(begun).toEqual([]);
     await dispatcher.resume("d", "alice");
     await eventually(() => begun.length === 1);
+    begun[0]!.end(OK);
+  });
+
+  it("begins with a destination that is added while the store fails", async () => {
+    const { pausedDestinations } = test.store();
+    let fails = false;
+    await start([], {
+      pausedDestinations: async () => {
+        if (fails) {
+          throw new StoreError("no", { code: "SQLITE_FULL", fatal: false });
+        }
+        return pausedDestinations();
+      },
+    });
+    fails = true;
+    await test.record("a");
+    dispatcher.replace({ removed: [], added: [destination("new")] });
+    await eventually(() => begun.length === 1);
+    expect(begun).toMatchObject([{ at: "new" }]);
     begun[0]!.end(OK);
   });
 
