@@ -3,7 +3,9 @@ import {
   type AuditLimiters,
   createAuditLimiter,
 } from "../audit/audit-limiter.ts";
+import { ByteBudget } from "../audit/byte-budget.ts";
 import type { AuditDraft } from "../audit/entry.ts";
+import { bytesLeft } from "../audit/search/earlier-bytes.ts";
 import { isSignedWith } from "../audit/search/signed-with.ts";
 import { serverStarted, serverStopped } from "../audit/server-entries.ts";
 import {
@@ -95,6 +97,8 @@ export function createAuditTrail(
   const sinks = configuredSinks(config, deps, append);
   const suppressed = createSuppressedEntries({ append: store.append, now });
   const limiterDeps = { append, suppressed, monotonic };
+  const unverifiedBytes = config.auditUnverifiedBytesPerDay;
+  let budget = new ByteBudget(unverifiedBytes, monotonic(), 0);
 
   /** The health of a sink, in the trail and for telemetry. */
   function report(draft: AuditDraft): void {
@@ -115,6 +119,8 @@ export function createAuditTrail(
       // A changed key is easily missed: otherwise the first to notice is the one who verifies the trail.
       emit({ type: "signing_key.changed", publicKey: deps.publicKey });
     }
+    const left = await bytesLeft(store, unverifiedBytes, now());
+    budget = new ByteBudget(unverifiedBytes, monotonic(), left);
     // New sinks begin with this process.
     const from = await store.lastPosition();
     const beginnings = await Promise.all(
@@ -175,7 +181,14 @@ export function createAuditTrail(
   return {
     append,
     limiters: {
-      unverified: createAuditLimiter(limiterDeps, LIMITS.unverified),
+      unverified: createAuditLimiter(
+        {
+          ...limiterDeps,
+          takeBytes: (bytes, isFirst) =>
+            budget.take(bytes, monotonic(), isFirst),
+        },
+        LIMITS.unverified,
+      ),
       verified: createAuditLimiter(limiterDeps, LIMITS.verified),
     },
     reportSuppressed: suppressed.flush,

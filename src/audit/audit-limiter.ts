@@ -1,4 +1,5 @@
 import { networkOf } from "../domain/ip-address.ts";
+import { lineBytes } from "./chain.ts";
 import type { AuditDraft } from "./entry.ts";
 import type { SuppressedEntries } from "./suppressed-entries.ts";
 
@@ -20,12 +21,13 @@ export interface AuditLimiters {
 
 /**
  * Admits at most `perAddress` entries for an address (`metadata.ip`; IPv6: a /64) and `total` for all of them within any
- * `windowMs`. Remembers the entries of one window, so its memory does not depend on how many addresses are claimed.
+ * `windowMs`, and no more bytes than `takeBytes` grants: `isFirst` = the first entry of its address in the window. Remembers the entries of one window, so its memory does not depend on how many addresses are claimed.
  */
 export function createAuditLimiter(
   deps: {
     append: (draft: AuditDraft) => Promise<void>;
     suppressed: Pick<SuppressedEntries, "count">;
+    takeBytes?: (bytes: number, isFirst: boolean) => boolean;
     /** Milliseconds of a monotonic clock. */
     monotonic: () => number;
   },
@@ -51,12 +53,16 @@ export function createAuditLimiter(
     }
   }
 
-  function isWithinLimits({ metadata }: AuditDraft): boolean {
+  function isWithinLimits(draft: AuditDraft): boolean {
+    const { metadata } = draft;
     const at = deps.monotonic();
     forgetOld(at);
     const network = networkOf(String(metadata["ip"]));
     const count = counts.get(network) ?? 0;
     if (admitted.length >= total || count >= perAddress) {
+      return false;
+    }
+    if (deps.takeBytes?.(lineBytes(draft), count === 0) === false) {
       return false;
     }
     admitted.push({ network, at });

@@ -136,6 +136,16 @@ export class AuditChain {
   }
 }
 
+/** The bytes of the line of a draft in the store, whatever its place: at most 15 more than it will have. */
+export function lineBytes(draft: AuditDraft): number {
+  const longest = {
+    writer: "0".repeat(16),
+    seq: Number.MAX_SAFE_INTEGER,
+    prev: GENESIS,
+  };
+  return lineOf(draft, longest).length + HASH_MEMBER_BYTES;
+}
+
 function lineOf(draft: AuditDraft, link: ChainLink): string {
   const line = serialize(draft, draft.metadata, link);
   if (line.length + HASH_MEMBER_BYTES <= MAX_LINE_BYTES) {

@@ -58,6 +58,11 @@ export function hasAction(line: string, action: AuditAction): boolean {
   );
 }
 
+/** The time of an entry's line in unix milliseconds; NaN when it has none. */
+export function timeOfLine(line: string): number {
+  return Date.parse(line.slice(TIMESTAMP_AT, TIMESTAMP_AT + TIMESTAMP_LENGTH));
+}
+
 /** What stands before an entry on stdout, so that it is told from what else a container prints. */
 export const STDOUT_PREFIX = "[AUDIT] ";
 

@@ -1,5 +1,5 @@
 import type { ChainHead } from "./chain.ts";
-import { hasAction, TIMESTAMP_AT, TIMESTAMP_LENGTH } from "./entry.ts";
+import { hasAction, timeOfLine } from "./entry.ts";
 
 /*
  * Which old entries of a trail may be deleted. What is kept of each writer must begin with a checkpoint, which names the
@@ -78,7 +78,7 @@ function oldEntries(
   const old = new Map<string, StoredEntry[]>();
   const fromTheFuture = new Set<string>();
   for (const row of rows) {
-    const at = timeOf(row.line);
+    const at = timeOfLine(row.line);
     if (at >= before && at <= now) {
       return { old, last: null };
     }
@@ -119,10 +119,6 @@ function deletableOf(
     entries: entries.slice(0, checkpoint),
     head: { writer, seq: seq - 1, hash: prev },
   };
-}
-
-function timeOf(line: string): number {
-  return Date.parse(line.slice(TIMESTAMP_AT, TIMESTAMP_AT + TIMESTAMP_LENGTH));
 }
 
 function placeOf(line: string): { seq: number; prev: string; hash: string } {

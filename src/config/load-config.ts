@@ -42,6 +42,8 @@ export {
   readVariables,
 } from "./environment.ts";
 
+const BYTES_PER_MB = 1_000_000;
+
 /** What `serve` runs with. Frozen. */
 export interface Config {
   readonly host: string;
@@ -65,6 +67,7 @@ export interface Config {
   readonly trustProxy: ValueOf<"TRUST_PROXY">;
   readonly auditStdout: ValueOf<"AUDIT_STDOUT">;
   readonly auditFile: string | null;
+  readonly auditUnverifiedBytesPerDay: number;
   readonly auditAnchorFile: string | null;
   /** Null = the one beside the store. */
   readonly auditSigningKey: KeyObject | null;
@@ -154,6 +157,8 @@ export function loadConfig(env: Environment): Config {
     trustProxy: values.TRUST_PROXY,
     auditStdout: values.AUDIT_STDOUT,
     auditFile: values.AUDIT_FILE,
+    auditUnverifiedBytesPerDay:
+      values.AUDIT_UNVERIFIED_MB_PER_DAY * BYTES_PER_MB,
     auditAnchorFile: values.AUDIT_ANCHOR_FILE,
     auditSigningKey: values.AUDIT_SIGNING_KEY,
     auditRetentionDays: values.AUDIT_RETENTION_DAYS,

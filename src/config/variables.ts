@@ -69,6 +69,8 @@ export const VARIABLES = {
     default: "prefixed",
   },
   AUDIT_FILE: { kind: text },
+  /** Not 0: for one reader it means none, for another no limit. */
+  AUDIT_UNVERIFIED_MB_PER_DAY: { kind: integer(1, 1_000_000), default: "64" },
   AUDIT_ANCHOR_FILE: { kind: text },
   AUDIT_SIGNING_KEY: { kind: auditSigningKey, secret: true },
   AUDIT_ANALYTICS: { kind: oneOf(["on", "off"]) },

@@ -418,6 +418,7 @@ describe("a reload", () => {
     TRUST_PROXY: "1",
     AUDIT_STDOUT: "json",
     AUDIT_FILE: "audit.log",
+    AUDIT_UNVERIFIED_MB_PER_DAY: "1",
     AUDIT_ANCHOR_FILE: "anchors.log",
     AUDIT_SIGNING_KEY: generateKeyPairSync("ed25519")
       .privateKey.export({ type: "pkcs8", format: "pem" })

@@ -110,6 +110,7 @@ describe("the configuration", () => {
     ["REPLAY_WINDOW_SECONDS", ["0", "901", "-300", "5m"]],
     ["EVENT_RETENTION_DAYS", ["0", "36501", "-1", "30d", "1.5"]],
     ["AUDIT_RETENTION_DAYS", ["0", "36501", "-1", "400d"]],
+    ["AUDIT_UNVERIFIED_MB_PER_DAY", ["0", "1000001", "-1", "64MB", "0.5"]],
     ["AUDIT_ANALYTICS", ["yes", "true", "ON"]],
     ["AUDIT_SIGNING_KEY", [" ", "geheim", "-----BEGIN PRIVATE KEY-----"]],
     ["HEX_API_URL", ["api.hex.com", "ftp://api.hex.com", "https://u:p@h"]],

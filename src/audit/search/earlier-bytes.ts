@@ -1,0 +1,55 @@
+import type { AuditReader } from "../../store/port.ts";
+import type { AuditRow } from "../../store/records.ts";
+import { ByteBudget } from "../byte-budget.ts";
+import { timeOfLine } from "../entry.ts";
+
+/** Who entries of unverified requests name. */
+const UNVERIFIED = ['"userId":"anonymous"'];
+
+/** Steps of a search, each of a few milliseconds: the newest 20,000 entries. */
+const MAX_STEPS = 10;
+const STEP = 2000;
+
+/**
+ * The bytes that a budget has left after what earlier runs, and other processes, have written: a restart refills nothing.
+ * Looks at the newest entries alone and counts on nothing from before them, so that it is never too high. `now`: unix
+ * milliseconds.
+ */
+export async function bytesLeft(
+  store: Pick<AuditReader, "readAudit" | "searchAudit">,
+  bytesPerDay: number,
+  now: number,
+): Promise<number> {
+  const newestFirst: AuditRow[] = [];
+  let from: number | null = null;
+  for (let step = 0; step < MAX_STEPS; step += 1) {
+    const found: Awaited<ReturnType<AuditReader["searchAudit"]>> =
+      await store.searchAudit({
+        order: "newest",
+        from,
+        limit: STEP,
+        containing: UNVERIFIED,
+      });
+    newestFirst.push(...found.rows);
+    from = found.next;
+    if (from === null) {
+      break;
+    }
+  }
+  const budget =
+    from === null
+      ? new ByteBudget(bytesPerDay, 0)
+      : new ByteBudget(bytesPerDay, await timeAt(store, from), 0);
+  for (const { line } of newestFirst.reverse()) {
+    budget.charge(line.length, timeOfLine(line));
+  }
+  return budget.left(now);
+}
+
+async function timeAt(
+  store: Pick<AuditReader, "readAudit">,
+  position: number,
+): Promise<number> {
+  const [row] = await store.readAudit(position - 1, 1);
+  return timeOfLine(row?.line ?? "");
+}
