@@ -201,7 +201,7 @@ export async function startService(
     every(intervals.suppressed, trail.reportSuppressed),
     every(intervals.checkpoint, store.checkpoint),
     createAuditRetention(
-      { ...maintenance, taken: trail.takenPosition },
+      { ...maintenance, emit, taken: trail.takenPosition },
       config,
     ),
     createReplayClaimExpiry(maintenance, config),

@@ -1,5 +1,5 @@
 import type { KeyObject } from "node:crypto";
-import type { ChainHead } from "../audit/chain.ts";
+import type { ChainHead, EntryPlace } from "../audit/chain.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import type { Purged } from "../audit/retention-entries.ts";
 import type { ClaimedDelivery, FailedAttempt } from "../domain/delivery.ts";
@@ -193,10 +193,14 @@ export interface AuditLog extends AuditReader {
   /**
    * ATOMIC: one step of the retention of the trail. Deletes the oldest entries of writers so that what is kept of each
    * begins with a checkpoint, or nothing is kept of a writer that has ended; writes the entry that names what was deleted,
-   * and a checkpoint after it.
+   * and a checkpoint after it. Nothing goes of a writer whose entries are not proven to be old; `changed` names those that are
+   * not what was written.
    */
   purgeAudit: (request: AuditPurgeRequest) => Promise<{
     readonly entries: number;
+    /** Whether this sweep left out writers, which only the next sweep from the oldest looks at again. */
+    readonly hasLeftOut: boolean;
+    readonly changed: readonly EntryPlace[];
     readonly next: number | null;
   }>;
   /** Proves that a write gets through and that the trail ends where this writer left it. */

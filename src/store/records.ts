@@ -165,7 +165,7 @@ export interface AuditPurgeRequest {
   readonly before: number;
   /** Nothing after this position goes: a sink has not had it yet. */
   readonly upTo: number;
-  /** Where the step before left off. */
+  /** Where the step before left off; 0 = from the oldest, writers that were left out included. */
   readonly from: number;
   /** Maximum number of entries to look at. */
   readonly limit: number;

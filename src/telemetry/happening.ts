@@ -79,6 +79,12 @@ export type Happening =
       /** How far it is ahead of the newest stored time, or of the time that has passed. */
       readonly aheadMs: number;
     }
+  | {
+      /** Old entries are not deleted, since they are not what was written. */
+      readonly type: "audit.changed";
+      readonly writer: string;
+      readonly seq: number;
+    }
   | { readonly type: "sink.degraded"; readonly facts: Facts }
   | { readonly type: "sink.recovered"; readonly facts: Facts }
   | {

@@ -140,6 +140,12 @@ function lineOf(
         "clock jumped ahead: nothing is purged for 24 h of uptime",
         facts,
       );
+    case "audit.changed":
+      return line(
+        "error",
+        "audit trail was changed, so its old entries are kept: run hexhook audit verify",
+        facts,
+      );
     case "sink.degraded":
       return line("warn", "audit sink degraded", happening.facts);
     case "sink.recovered":

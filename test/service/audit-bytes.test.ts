@@ -72,8 +72,7 @@ describe("AUDIT_UNVERIFIED_MB_PER_DAY", () => {
     expect(storedBytes()).toBeLessThanOrEqual(refilled);
     await first.stop();
     const count = (entries: readonly ParsedEntry[]): number =>
-      rejected(entries).length +
-      Number(suppressedIn(entries)["bad_signature"] ?? 0);
+      rejected(entries).length + (suppressedIn(entries)["bad_signature"] ?? 0);
     expect(count(await first.entries())).toBe(600);
 
     const second = await start();

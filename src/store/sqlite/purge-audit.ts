@@ -3,7 +3,14 @@ import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import { type AuditDraft, hasAction } from "../../audit/entry.ts";
 import { entriesPurged } from "../../audit/retention-entries.ts";
-import { planRetention } from "../../audit/retention-plan.ts";
+import { type Deletable, planRetention } from "../../audit/retention-plan.ts";
+import {
+  createRetentionProof,
+  isHead,
+  reportedHeads,
+} from "../../audit/retention-proof.ts";
+import { parseEntry } from "../../audit/parsed-entry.ts";
+import { createTrailLookup } from "./trail-lookup.ts";
 import type { AuditLog } from "../port.ts";
 
 /** Writers that fit into the entry that names what was deleted. */
@@ -17,6 +24,8 @@ export function createAuditPurger(
   db: Database,
   deps: {
     writer: string;
+    /** What this writer's checkpoints are verified with. */
+    publicKey: string;
     append: (entry: AuditDraft) => void;
     checkpoint: () => void;
     now: () => number;
@@ -50,6 +59,10 @@ export function createAuditPurger(
      WHERE purged_seq > 0 AND purged_told <= ? ORDER BY ordinal`,
   );
 
+  const lookup = createTrailLookup(db);
+  /** Writers of whom nothing goes until a sweep begins anew: what comes first of them stays. */
+  const blocked = new Set<string>();
+
   /** Writes the entries that name what was deleted. */
   function report(
     writers: readonly ChainHead[],
@@ -71,18 +84,27 @@ export function createAuditPurger(
     request: AuditPurgeRequest,
   ): Awaited<ReturnType<AuditLog["purgeAudit"]>> => {
     const { before, upTo, from, limit } = request;
+    if (from === 0) {
+      blocked.clear();
+    }
     const rows = rowsAfter.all(from, upTo, limit);
     const plan = planRetention(rows, {
       before,
       now: deps.now(),
       hasMore: rows.length === limit,
+      blocked,
       hasEnded: ({ writer, seq }) =>
         writer !== deps.writer && ended.get(writer, seq, before) !== undefined,
+      prove: createRetentionProof(lookup, { ownKey: deps.publicKey, before }),
     });
+    for (const writer of plan.blocked) {
+      blocked.add(writer);
+    }
     const deleted = plan.deletable.slice(0, MAX_WRITERS);
     let entries = 0;
     /** The newest deleted entry that named what was deleted before. */
     let lastReport = 0;
+    const reported = deleted.flatMap(signedReports);
     for (const { entries: some, head } of deleted) {
       for (const { position, line } of some) {
         remove.run(position);
@@ -97,10 +119,26 @@ export function createAuditPurger(
       const heads = deleted.map(({ head }) => head);
       report(heads, entries, before);
       forget.run(before - MARGIN_MS);
-      // Entries that named other deletions were deleted too: those are named again.
-      report(unreported.all(lastReport), 0, before);
+      // Entries that named other deletions were deleted too: those are named again, as they were signed.
+      const again = unreported
+        .all(lastReport)
+        .filter((head) => reported.some(isHead(head)));
+      report(again, 0, before);
       deps.checkpoint();
     }
-    return { entries, next: plan.next(deleted) };
+    return {
+      entries,
+      hasLeftOut: blocked.size > 0,
+      changed: plan.changed,
+      next: plan.next(deleted),
+    };
   };
+}
+
+/** The heads that deleted entries name as deleted, as far as a signature covers them. */
+function signedReports({ entries, signed }: Deletable): readonly unknown[] {
+  return entries.slice(0, signed).flatMap(({ line }) => {
+    const entry = hasAction(line, "retention.purged") ? parseEntry(line) : null;
+    return entry === null ? [] : reportedHeads(entry);
+  });
 }

@@ -54,10 +54,8 @@ export function openSqliteStore(options: SqliteOptions): Store {
 
   const changes = createCommitChanges();
   const listeners = createCommitListeners();
-  const chain = new AuditChain(
-    options.writer,
-    createCheckpoints(options.signingKey),
-  );
+  const checkpoints = createCheckpoints(options.signingKey);
+  const chain = new AuditChain(options.writer, checkpoints);
   const writer = createAuditWriter(db, {
     chain,
     now,
@@ -80,6 +78,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
   const purge = createPurger(db, { claims, append, checkpoint });
   const purgeAudit = createAuditPurger(db, {
     writer: options.writer,
+    publicKey: checkpoints.publicKey,
     append,
     checkpoint,
     now,
