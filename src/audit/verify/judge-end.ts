@@ -14,8 +14,8 @@ interface ReadTrail {
   readonly expected: ExpectedEntries;
   /** Writers that a start names between two others that are there. */
   readonly skippedOver: ReadonlySet<string>;
-  /** What a writer stated up to this entry counts. */
-  readonly credit: (chain: WriterChain, upTo: number) => void;
+  /** What a writer stated up to this entry counts. `isNamed`: for a start that names it. */
+  readonly credit: (chain: WriterChain, upTo: number, isNamed: boolean) => void;
 }
 
 /** What is known besides. `table`: a store's own table of heads; then the trail must be whole. */
@@ -74,7 +74,7 @@ function confirm(read: ReadTrail, given: readonly ChainHead[]): void {
     meets(head)?.confirmUpTo(head.seq);
   }
   for (const chain of chains.values()) {
-    credit(chain, chain.signatures.anchoredTo);
+    credit(chain, chain.signatures.anchoredTo, true);
   }
 }
 

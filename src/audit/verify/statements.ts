@@ -25,7 +25,8 @@ const MAX_PENDING = 2000;
 
 /**
  * What entries state of other writers and of what the retention has deleted. An entry that no signature vouches for may
- * come from anyone, so a statement counts only once a checkpoint of its writer, or a signed start that names it, covers it.
+ * come from anyone, so a statement counts only once a checkpoint of its writer covers it; for heads a signed start that names
+ * it is enough.
  */
 export class Statements {
   /** The furthest head of each writer that a start names. */
@@ -54,10 +55,20 @@ export class Statements {
     this.#pendingCount += 1;
   }
 
-  /** What a writer has stated up to an entry that is vouched for counts from now on. Gives the heads of each start in it. */
-  credit(by: WriterChain, upTo: number): readonly (readonly NamedHead[])[] {
+  /**
+   * What a writer has stated up to an entry that is vouched for counts from now on. Gives the heads of each start in it.
+   * `isNamed`: only a later start vouches for it, which took over what the store had. Then what it says of deletions is not
+   * believed: the writer would have signed that in the same transaction.
+   */
+  credit(
+    by: WriterChain,
+    upTo: number,
+    isNamed: boolean,
+  ): readonly (readonly NamedHead[])[] {
     const pending = this.#pending.get(by) ?? [];
-    const credited = pending.filter(({ seq }) => seq <= upTo);
+    const credited = pending.filter(
+      ({ seq, heads }) => seq <= upTo && (!isNamed || heads.length > 0),
+    );
     this.#pending.delete(by);
     this.#pendingCount -= pending.length;
     for (const statement of credited) {

@@ -116,8 +116,8 @@ export function createTrailVerifier(
     }
   }
 
-  function credit(chain: WriterChain, upTo: number): void {
-    for (const named of statements.credit(chain, upTo)) {
+  function credit(chain: WriterChain, upTo: number, isNamed = false): void {
+    for (const named of statements.credit(chain, upTo, isNamed)) {
       for (const head of named) {
         expected.expect(head, chains.get(head.writer));
       }

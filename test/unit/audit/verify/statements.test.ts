@@ -242,6 +242,16 @@ describe("what the retention has deleted", () => {
     });
   });
 
+  it("is not believed to have been deleted for a start that names who says so", () => {
+    const unsigned = purged(ONE.slice(0, at)).slice(0, -1);
+    const next = run("7777eeee", 5, { heads: [headOf(unsigned)] });
+    const table = [headOf(next), headOf(unsigned), headOf(ONE)];
+    const lines = [...rest, ...unsigned, ...next];
+    expect(faultsOf(verifyAsStore(lines, table))).toEqual([
+      { writer: "1111aaaa", seq: 1, code: "missing" },
+    ]);
+  });
+
   it("leaves a head from before unknown, unless that names another hash", () => {
     const lines = [...TWO, ...purged(ONE)];
     const old = headOf(ONE.slice(0, 20));
