@@ -1,8 +1,9 @@
-import { readFileSync } from "node:fs";
-import { parseEnv } from "node:util";
 import type { z } from "zod";
-import { asError, ConfigError, errorCode } from "../errors.ts";
+import { ConfigError } from "../errors.ts";
+import { envFileValues, parseEnvFile } from "./env-file.ts";
+import { isOfKubernetes } from "./kubernetes.ts";
 import { readSecretFile } from "./secret.ts";
+import { readText } from "./text-file.ts";
 import { type ValueOf, type VariableName, VARIABLES } from "./variables.ts";
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -29,33 +30,55 @@ export const RELOADED_VARIABLES: ReadonlySet<string> = new Set(
   VARIABLE_NAMES.filter((name) => DEFINITIONS[name].reload),
 );
 
-/** An environment, with `.env` of the working folder behind it; real variables win. */
+const ENV_FILE = ".env";
+const MAX_ENV_FILE_BYTES = 1_048_576;
+
+/** An environment, with `.env` of the working folder behind it; real variables win. Throws ConfigError. */
 export function readEnvironment(env: Environment): Environment {
-  let file: string;
-  try {
-    file = readFileSync(".env", "utf8");
-  } catch (thrown) {
-    if (errorCode(thrown) === "ENOENT") {
+  const read = readText(ENV_FILE, MAX_ENV_FILE_BYTES);
+  if ("fault" in read) {
+    if (read.code === "ENOENT") {
       return env;
     }
-    throw new ConfigError([`.env: cannot be read: ${asError(thrown).message}`]);
+    throw new ConfigError([`${ENV_FILE}: ${read.fault}`]);
   }
-  return mergeEnvironments(env, parseEnv(file));
+  const { entries, errors } = parseEnvFile(read.text);
+  if (errors.length > 0) {
+    throw new ConfigError(
+      errors.map(({ line, text }) => `${ENV_FILE} line ${line}: ${text}`),
+    );
+  }
+  return mergeEnvironments(env, envFileValues(entries));
 }
 
-/** `real` over `fallback`. A real NAME also wins over a fallback's NAME_FILE, and the other way round. */
+/**
+ * `real` over `fallback`, unless what is real is empty or made by Kubernetes. A real NAME also wins over a fallback's NAME_FILE,
+ * and the other way round.
+ */
 export function mergeEnvironments(
   real: Environment,
   fallback: Environment,
 ): Environment {
   const merged: Record<string, string | undefined> = { ...real };
   for (const [name, value] of Object.entries(fallback)) {
-    const base = name.replace(/_FILE$/, "");
-    if (real[base] === undefined && real[`${base}_FILE`] === undefined) {
+    const base = isVariable(name) ? name : name.replace(/_FILE$/, "");
+    if (!given(real, base) && !given(real, `${base}_FILE`)) {
       merged[name] = value;
     }
   }
   return merged;
+}
+
+/** The text of a variable. Undefined when it is not set, is empty, or is one that Kubernetes makes for a Service. */
+function given(env: Environment, name: string): string | undefined {
+  const text = env[name];
+  return text === undefined || text === "" || isOfKubernetes(name, text)
+    ? undefined
+    : text;
+}
+
+function isVariable(name: string): name is VariableName {
+  return Object.hasOwn(VARIABLES, name);
 }
 
 /**
@@ -83,14 +106,14 @@ function readVariable(
   faults: string[],
 ): unknown {
   const definition = DEFINITIONS[name];
-  const given = definition.secret
+  const read = definition.secret
     ? readSecretVariable(env, name)
-    : { from: name, text: env[name] };
-  if ("fault" in given) {
-    faults.push(`${given.from}: ${given.fault}`);
+    : { from: name, text: given(env, name) };
+  if ("fault" in read) {
+    faults.push(`${read.from}: ${read.fault}`);
     return null;
   }
-  const value = given.text || definition.default;
+  const value = read.text || definition.default;
   if (value === undefined) {
     if (definition.required) {
       faults.push(`${name}: must be set (or ${name}_FILE, the path of a file)`);
@@ -100,7 +123,7 @@ function readVariable(
   const result = definition.kind.safeParse(value);
   if (!result.success) {
     faults.push(
-      `${given.from}: ${result.error.issues[0]?.message ?? "is wrong"}`,
+      `${read.from}: ${result.error.issues[0]?.message ?? "is wrong"}`,
     );
     return null;
   }
@@ -138,7 +161,10 @@ export function secretFilesOf(env: Environment): string[] {
 export function settingsOf(env: Environment): Readonly<Record<string, string>> {
   return Object.fromEntries(
     VARIABLE_NAMES.filter((name) => !DEFINITIONS[name].secret).flatMap(
-      (name) => (env[name] ? [[name, env[name]]] : []),
+      (name) => {
+        const text = given(env, name);
+        return text === undefined ? [] : [[name, text]];
+      },
     ),
   );
 }
@@ -159,7 +185,22 @@ export function unknownNames(
     ]),
   ]);
   return Object.keys(env)
-    .filter((name) => /^(?:HEX|HEXHOOK)_/.test(name) && !known.has(name))
+    .filter(
+      (name) =>
+        /^(?:HEX|HEXHOOK)_/.test(name) &&
+        !known.has(name) &&
+        !isOfKubernetes(name, env[name] ?? ""),
+    )
     .sort()
     .map((name) => `${name}: this version knows no such variable; ignored`);
+}
+
+/** A warning for each variable of this program whose name Kubernetes has taken for a Service. */
+export function namesOfKubernetes(env: Environment): string[] {
+  return VARIABLE_NAMES.filter((name) =>
+    isOfKubernetes(name, env[name] ?? ""),
+  ).map(
+    (name) =>
+      `${name}: is what Kubernetes sets for a Service of that name; ignored, the default applies (enableServiceLinks: false in the pod, or another name for the Service, frees it)`,
+  );
 }

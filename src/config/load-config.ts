@@ -14,6 +14,7 @@ import {
 } from "./destinations.ts";
 import {
   type Environment,
+  namesOfKubernetes,
   readVariables,
   secretFilesOf,
   settingsOf,
@@ -24,7 +25,6 @@ import { collecting } from "./errors.ts";
 import { openConfigFile } from "./file.ts";
 import { HEX_API_VARIABLES, type HexApiConfig, hexApiOf } from "./hex-api.ts";
 import { type HexEntry, readHexEntry } from "./hex-entry.ts";
-import { weakTokenFault } from "./secret.ts";
 import type { ReferredSecret } from "./secret-reference.ts";
 import { hexSource, SOURCE_VARIABLES, type SourceVariable } from "./sources.ts";
 import {
@@ -53,6 +53,7 @@ export interface Config {
   readonly adminPort: number;
   /** What `/api/*` asks for; null = there is no `/api/*`. */
   readonly adminToken: string | null;
+  /** What `/webhooks/NAME` is appended to. */
   readonly publicUrl: string | null;
   readonly databaseUrl: StoreUrl;
   readonly sources: readonly Source[];
@@ -127,10 +128,7 @@ export function loadConfig(env: Environment): Config {
   ) {
     throw new ConfigError(faults);
   }
-  const weakness = weakTokenFault(values.ADMIN_TOKEN);
-  if (weakness !== null) {
-    warnings.push(`ADMIN_TOKEN: ${weakness}`);
-  }
+  warnings.push(...namesOfKubernetes(env));
   const referred = referredSecrets(hex, entries);
   warnings.push(
     ...unknownNames(

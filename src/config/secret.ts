@@ -19,28 +19,32 @@ const PLACEHOLDERS = [
   /^\$[({\w]|^\{\{.*\}\}$|^%\w+%$/,
 ];
 
+/** A second line, or what Node makes of bytes in the environment that are not UTF-8. */
+// eslint-disable-next-line no-control-regex -- these are what it looks for
+const CONTROL_OR_REPLACED = /[\0-\x1f\x7f\ufffd]/;
+
 const WHSEC = /^whsec_(.*)$/s;
 const BASE64 =
   /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** Why a text cannot be a signing secret, or null when it can. Never repeats it. */
 export function signingSecretFault(secret: string): string | null {
-  const fault = secretFault(secret);
-  if (fault !== null) {
-    return fault;
-  }
-  return Buffer.byteLength(secret) < MIN_SECRET_BYTES
-    ? `is shorter than ${MIN_SECRET_BYTES} bytes; ${HOW_TO_MAKE_ONE}`
-    : null;
+  return secretFault(secret) ?? shortness(Buffer.byteLength(secret));
 }
 
-/** The same for a secret that attempts are signed with; behind `whsec_` it must be base64. */
+/** The same for a secret that attempts are signed with; after `whsec_` it must be base64, and what it encodes is the key. */
 export function outboundSecretFault(secret: string): string | null {
   const encoded = WHSEC.exec(secret)?.[1];
-  if (encoded !== undefined && (encoded === "" || !BASE64.test(encoded))) {
+  if (encoded === undefined) {
+    return signingSecretFault(secret);
+  }
+  if (encoded === "" || !BASE64.test(encoded)) {
     return "must be base64 behind whsec_";
   }
-  return secretFault(secret);
+  const key = Buffer.from(encoded, "base64");
+  return (
+    secretFault(secret) ?? shortness(key.length, "whsec_") ?? monotony(key)
+  );
 }
 
 /** The same for what goes into an Authorization header (the token of the management API, keys of the Hex API): visible ASCII. */
@@ -68,10 +72,22 @@ export function headerValueFault(value: string): string | null {
     : `must be 1 to ${MAX_HEADER_VALUE} characters of visible ASCII, with spaces only between them`;
 }
 
-/** Why a token that is taken had better be another one, or null. */
-export function weakTokenFault(token: string | null): string | null {
-  return token !== null && token.length < MIN_SECRET_BYTES
-    ? `is shorter than ${MIN_SECRET_BYTES} bytes; ${HOW_TO_MAKE_ONE}`
+/** The same for the token of the management API, which has a minimum length too. */
+export function adminTokenFault(token: string): string | null {
+  return headerSecretFault(token) ?? shortness(token.length);
+}
+
+function shortness(bytes: number, prefix?: string): string | null {
+  const what =
+    prefix === undefined ? "is" : `has a key after ${prefix} that is`;
+  return bytes < MIN_SECRET_BYTES
+    ? `${what} shorter than ${MIN_SECRET_BYTES} bytes; ${HOW_TO_MAKE_ONE}`
+    : null;
+}
+
+function monotony(key: Buffer): string | null {
+  return new Set(key).size === 1
+    ? `is one byte repeated; ${HOW_TO_MAKE_ONE}`
     : null;
 }
 
@@ -88,10 +104,10 @@ function secretFault(secret: string): string | null {
   if (PLACEHOLDERS.some((placeholder) => placeholder.test(secret))) {
     return `is a placeholder; ${HOW_TO_MAKE_ONE}`;
   }
-  if (new Set(Buffer.from(secret)).size === 1) {
-    return `is one byte repeated; ${HOW_TO_MAKE_ONE}`;
+  if (CONTROL_OR_REPLACED.test(secret)) {
+    return "has a newline, another control character or bytes that are not UTF-8 in it";
   }
-  return null;
+  return monotony(Buffer.from(secret));
 }
 
 /** Reads a secret from a file; one line end behind it is forgiven, since editors and `echo` put it there. */

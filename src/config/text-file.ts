@@ -2,29 +2,47 @@ import { isUtf8 } from "node:buffer";
 import { readFileSync, statSync } from "node:fs";
 import { errorCode } from "../errors.ts";
 
-/** Reads a file of UTF-8 text. What goes wrong is told without the path, which may be anything but a path. */
-export function readTextFile(
+const UTF16_MARK = /^(?:fffe|feff)/;
+
+/**
+ * Reads a file of UTF-8 text, without a byte order mark at its begin. A fault says what is wrong with "a file that …", without
+ * the path, which may be anything but a path.
+ */
+export function readText(
   file: string,
   maxBytes: number,
-): { text: string } | { fault: string } {
+): { text: string } | { fault: string; code?: string | undefined } {
   let bytes: Buffer;
   try {
     const stat = statSync(file);
     if (!stat.isFile()) {
-      return { fault: "names something that is not a file" };
+      return { fault: "is not a regular file" };
     }
     if (stat.size > maxBytes) {
-      return {
-        fault: `names a file that is too large (more than ${maxBytes} bytes)`,
-      };
+      return { fault: `is too large (more than ${maxBytes} bytes)` };
     }
     bytes = readFileSync(file);
   } catch (thrown) {
-    return {
-      fault: `names a file that cannot be read (${errorCode(thrown) ?? "unknown"})`,
-    };
+    const code = errorCode(thrown);
+    return { fault: `cannot be read (${code ?? "unknown"})`, code };
   }
-  return isUtf8(bytes)
-    ? { text: bytes.toString("utf8") }
-    : { fault: "names a file that is not UTF-8 text" };
+  if (UTF16_MARK.test(bytes.toString("hex", 0, 2))) {
+    return { fault: "is UTF-16 text: save it as UTF-8" };
+  }
+  // UTF-16 without its mark is valid UTF-8, with a NUL beside each letter.
+  if (!isUtf8(bytes) || bytes.includes(0)) {
+    return { fault: "is not UTF-8 text" };
+  }
+  return { text: bytes.toString("utf8").replace(/^\ufeff/, "") };
+}
+
+/** `readText` for a file that a setting names. */
+export function readTextFile(
+  file: string,
+  maxBytes: number,
+): { text: string } | { fault: string } {
+  const read = readText(file, maxBytes);
+  return "fault" in read
+    ? { fault: `names a file that ${read.fault}` }
+    : { text: read.text };
 }

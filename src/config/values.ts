@@ -6,6 +6,7 @@ import { readPrivateKey } from "../audit/checkpoint.ts";
 import type { RateLimit } from "../domain/destination.ts";
 import { isScope } from "../hex-api/scopes.ts";
 import {
+  adminTokenFault,
   headerSecretFault,
   headerValueSecretFault,
   outboundSecretFault,
@@ -65,7 +66,7 @@ export const signingSecret = secretWithout(signingSecretFault);
 export const outboundSecret = secretWithout(outboundSecretFault);
 
 /** The bearer token of the management API. */
-export const adminToken = secretWithout(headerSecretFault);
+export const adminToken = secretWithout(adminTokenFault);
 
 /** A secret that is the whole value of a header, such as `Bearer …`. */
 export const headerValueSecret = secretWithout(headerValueSecretFault);
@@ -92,14 +93,27 @@ export const isoDate: z.ZodType<number, string> = z
   })
   .transform((value) => Date.parse(value));
 
-export const httpUrl: z.ZodType<string, string> = parsed((value) => {
+/** Undefined unless it is an http or https URL without a user name or password. */
+function parseHttpUrl(value: string): URL | undefined {
   if (!URL.canParse(value)) {
     return undefined;
   }
-  const { protocol, username, password, href } = new URL(value);
-  const plain = username === "" && password === "";
-  return /^https?:$/.test(protocol) && plain ? href : undefined;
-}, "must be an http:// or https:// URL without a user name or password");
+  const url = new URL(value);
+  const plain = url.username === "" && url.password === "";
+  return /^https?:$/.test(url.protocol) && plain ? url : undefined;
+}
+
+export const httpUrl: z.ZodType<string, string> = parsed(
+  (value) => parseHttpUrl(value)?.href,
+  "must be an http:// or https:// URL without a user name or password",
+);
+
+/** The same with a path to which another is appended: without a slash at its end, a query or a fragment. */
+export const baseUrl: z.ZodType<string, string> = parsed((value) => {
+  // An empty query or fragment leaves its mark in the text alone.
+  const href = /[?#]/.test(value) ? undefined : parseHttpUrl(value)?.href;
+  return href?.replace(/\/$/, "");
+}, "must be an http:// or https:// URL without a user name, password, query or fragment; /webhooks/NAME is appended to it");
 
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,

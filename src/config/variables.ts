@@ -4,6 +4,7 @@ import {
   adminToken,
   apiKey,
   auditSigningKey,
+  baseUrl,
   duration,
   durations,
   httpUrl,
@@ -28,7 +29,7 @@ export const VARIABLES = {
   ADMIN_HOST: { kind: text, default: "127.0.0.1" },
   ADMIN_PORT: { kind: integer(0, 65_535), default: "3001" },
   ADMIN_TOKEN: { kind: adminToken, secret: true, reload: true },
-  PUBLIC_URL: { kind: httpUrl },
+  PUBLIC_URL: { kind: baseUrl },
   DATABASE_URL: { kind: storeUrl, default: "sqlite:data/hexhook.db" },
   HEX_SECRET: {
     kind: signingSecret,

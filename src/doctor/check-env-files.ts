@@ -3,7 +3,7 @@ import type { DoctorDeps } from "./doctor-deps.ts";
 import {
   isEnvFile,
   misplacedKeys,
-  readEnvSecrets,
+  readEnvFiles,
   sharedSecrets,
 } from "./env-files.ts";
 import type { GitState } from "./git-state.ts";
@@ -55,9 +55,9 @@ export async function environmentsApart(
 ): Promise<CheckResult> {
   const check = "environments_apart";
   const top = state.ok && state.git !== null ? state.git.top : folder;
-  const secrets = (
-    await Promise.all([...new Set([top, folder])].map(readEnvSecrets))
-  ).flat();
+  const read = await Promise.all([...new Set([top, folder])].map(readEnvFiles));
+  const secrets = read.flatMap((one) => one.secrets);
+  const unread = read.flatMap((one) => one.unread);
   const details = [...sharedSecrets(secrets), ...misplacedKeys(secrets)];
   const environments = new Set(
     secrets.flatMap(({ environment }) => environment ?? []),
@@ -66,8 +66,16 @@ export async function environmentsApart(
     return {
       check,
       status: "fail",
-      details,
+      details: [...details, ...unread],
       hint: "make a key and a secret of its own for each environment; what was shared is to be rotated",
+    };
+  }
+  if (unread.length > 0) {
+    return {
+      check,
+      status: "warn",
+      details: unread,
+      hint: "write these lines so that only one value can be meant; they were not compared",
     };
   }
   return environments.size < 2

@@ -4,7 +4,7 @@ import { errorCode } from "../errors.ts";
 import { type AllowList, allowanceOf, parseAllowList } from "./allow-list.ts";
 import type { CheckResult } from "./check-result.ts";
 import type { DoctorDeps } from "./doctor-deps.ts";
-import { distinctiveValues, readEnvSecrets } from "./env-files.ts";
+import { distinctiveValues, readEnvFiles } from "./env-files.ts";
 import { findExposedKeys, type ScanResult } from "./exposed-keys.ts";
 import { GitError } from "./git.ts";
 import type { GitState } from "./git-state.ts";
@@ -22,7 +22,7 @@ export async function exposedKeys(
   const { folder, configured, now, progress, allowListFile } = deps;
   const top = git?.top ?? folder;
   const allowed = await readAllowList(path.resolve(top, allowListFile));
-  const inFiles = (await readEnvSecrets(top)).map(({ value }) => value);
+  const inFiles = (await readEnvFiles(top)).secrets.map(({ value }) => value);
   const known = distinctiveValues([...configured(), ...inFiles]);
   let result: ScanResult;
   try {

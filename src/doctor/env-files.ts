@@ -1,6 +1,6 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import path from "node:path";
-import { parseEnv } from "node:util";
+import { parseEnvFile } from "../config/env-file.ts";
 import { decode } from "./decode.ts";
 import { fingerprintOf } from "../domain/key-id.ts";
 import { looksRandom } from "./key-shape.ts";
@@ -33,24 +33,39 @@ export interface EnvSecret {
   readonly line: number;
 }
 
+/** What the `.env` files of a folder hold. */
+export interface EnvFiles {
+  readonly secrets: readonly EnvSecret[];
+  /** A line for each place that `serve` would not read either. */
+  readonly unread: readonly string[];
+}
+
 /** The secrets in the `.env` files of a folder, with their values, also of files that NAME_FILE names there. */
-export async function readEnvSecrets(folder: string): Promise<EnvSecret[]> {
+export async function readEnvFiles(folder: string): Promise<EnvFiles> {
   const names = (await readdir(folder)).filter(isEnvFile).sort();
   const files = await Promise.all(
-    names.map(async (file) => ({ file, text: await readText(folder, file) })),
+    names.map(async (file) => ({
+      file,
+      ...parseEnvFile(await readText(folder, file)),
+    })),
   );
-  const given = files.flatMap(({ file, text }) =>
-    Object.entries(parseEnv(text)).map(async ([name, value = ""]) => ({
+  const given = files.flatMap(({ file, entries }) =>
+    entries.map(async ({ name, value, line }) => ({
       file,
       environment: environmentOf(file),
       name,
       value: name.endsWith("_FILE")
         ? (await readText(folder, value)).trim()
         : value,
-      line: lineOf(text, name),
+      line,
     })),
   );
-  return (await Promise.all(given)).filter(isSecret);
+  return {
+    secrets: (await Promise.all(given)).filter(isSecret),
+    unread: files.flatMap(({ file, errors }) =>
+      errors.map(({ line, text }) => `${file}:${line} ${text}`),
+    ),
+  };
 }
 
 function isSecret({ name, value }: EnvSecret): boolean {
@@ -82,16 +97,6 @@ async function readText(folder: string, name: string): Promise<string> {
 function environmentOf(file: string): string | null {
   const [, , name = "local"] = file.split(".");
   return name === "local" ? null : name;
-}
-
-function lineOf(text: string, name: string): number {
-  const names = text.split("\n").map((line) =>
-    line
-      .replace(/^\s*export\s/, "")
-      .split("=", 1)[0]
-      ?.trim(),
-  );
-  return names.lastIndexOf(name) + 1;
 }
 
 /** The values that are worth looking for elsewhere: those that could not stand there by chance. */

@@ -273,7 +273,10 @@ describe("the documents on the configuration file", () => {
       const example = /```yaml\n(sources:\n.*?)```/s.exec(read(file))?.[1];
       const { destinations, warnings } = withFile(
         (example ?? "").replace("/run/secrets/hex-old", old),
-        { BILLING_SECRET: "outbound", BILLING_AUTHORIZATION: "Bearer 3f9c" },
+        {
+          BILLING_SECRET: "outbound-0123456789abcdef",
+          BILLING_AUTHORIZATION: "Bearer 3f9c",
+        },
       );
       expect(destinations.map(({ name }) => name)).toEqual(["billing", "ci"]);
       expect(warnings).toEqual([]);

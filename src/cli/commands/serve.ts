@@ -114,7 +114,7 @@ function announce(
   const base = publicUrl ?? `http://localhost:${port}`;
   const isPublic = publicUrl !== null;
   for (const { name: source } of sources) {
-    const endpoint = new URL(`/webhooks/${source}`, base).href;
+    const endpoint = `${base}/webhooks/${source}`;
     emit({ type: "service.endpoint", source, endpoint, isPublic });
   }
 }

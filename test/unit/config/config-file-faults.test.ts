@@ -21,7 +21,11 @@ describe("a configuration file that cannot be used", () => {
       () => path.join(folder.path, "none"),
       "names a file that cannot be read (ENOENT)",
     ],
-    ["is a folder", () => folder.path, "names something that is not a file"],
+    [
+      "is a folder",
+      () => folder.path,
+      "names a file that is not a regular file",
+    ],
     [
       "is huge",
       () => configFile("#".repeat(1_048_577)),

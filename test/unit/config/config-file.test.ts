@@ -35,7 +35,7 @@ destinations:
   ci: { handler: "ci.*", concurrency: 1000, orderBy: "/a~1b/~0" }
   constructor: { handler: "*" }
 `,
-      { BILLING_SECRET: "outbound" },
+      { BILLING_SECRET: OTHER_SECRET },
     );
     expect(destinations).toEqual([
       {
@@ -45,7 +45,7 @@ destinations:
         events: ["invoice.*", "ping"],
         orderBy: "/data/customer",
         url: "https://billing.internal/",
-        secret: "outbound",
+        secret: OTHER_SECRET,
         concurrency: 1,
         allowPrivate: false,
       },
@@ -250,7 +250,7 @@ destinations: { a: { url: "http://a/", secret: { env: HEXHOOK_A_SECRET } } }
         HEX_SECRET_PREVIOUS_EXPIRES_AT: "someday",
         HEX_SIGNATURE_SCHEME: "hex-body",
         HEX_NEXT_FILE: secretFile(THIRD_SECRET),
-        HEXHOOK_A_SECRET: "outbound",
+        HEXHOOK_A_SECRET: "outbound-0123456789abcdef",
         HEX_SERCET: "x",
       },
     );
@@ -268,9 +268,11 @@ destinations: { a: { url: "http://a/", secret: { env: HEXHOOK_A_SECRET } } }
   it("takes a secret that it refers to from NAME_FILE, too", () => {
     const { destinations } = withFile(
       'destinations: { a: { url: "http://a/", secret: { env: A_SECRET } } }',
-      { A_SECRET_FILE: secretFile("from-a-file\n") },
+      { A_SECRET_FILE: secretFile("from-a-file-0123456789abcdef\n") },
     );
-    expect(destinations).toMatchObject([{ secret: "from-a-file" }]);
+    expect(destinations).toMatchObject([
+      { secret: "from-a-file-0123456789abcdef" },
+    ]);
   });
 
   it("may repeat itself by a few aliases", () => {
@@ -345,7 +347,7 @@ describe("a secret that the configuration file refers to", () => {
       ".file",
       "names a file that cannot be read (ENOENT)",
     ],
-    ["{ file: / }", ".file", "names something that is not a file"],
+    ["{ file: / }", ".file", "names a file that is not a regular file"],
     ["{ file: '' }", ".file", "must be the path of a file"],
     ["{ file: 5 }", ".file", "must be the path of a file"],
     ["{ file: ~ }", ".file", "must be the path of a file"],
@@ -374,12 +376,14 @@ describe("a secret that the configuration file refers to", () => {
 
   it("must be of the kind that its place asks for", () => {
     const env = { SHORT_ONE: "short", BROKEN_ONE: "whsec_***" };
-    expect(withFile(destination("{ env: SHORT_ONE }"), env).warnings).toEqual(
-      [],
-    );
-    expect(fileFaults(source("{ env: SHORT_ONE }"), env)).toEqual([
-      "sources.hex.secrets[0]: SHORT_ONE is shorter than 24 bytes; `hexhook secrets generate` makes one",
-    ]);
+    for (const [place, text] of [
+      ["destinations.a.secret", destination("{ env: SHORT_ONE }")],
+      ["sources.hex.secrets[0]", source("{ env: SHORT_ONE }")],
+    ] as const) {
+      expect(fileFaults(text, env)).toEqual([
+        `${place}: SHORT_ONE is shorter than 24 bytes; \`hexhook secrets generate\` makes one`,
+      ]);
+    }
     expect(fileFaults(destination("{ env: BROKEN_ONE }"), env)).toEqual([
       "destinations.a.secret: BROKEN_ONE must be base64 behind whsec_",
     ]);

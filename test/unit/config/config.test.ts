@@ -139,7 +139,16 @@ describe("the configuration", () => {
     ["LOG_LEVEL", ["verbose"]],
     ["HEX_SIGNATURE_SCHEME", ["auto", "__proto__"]],
     ["FORWARD_URL", ["ftp://a/", "billing.internal", "http://u:p@a/"]],
-    ["PUBLIC_URL", ["//a", "javascript:alert(1)"]],
+    [
+      "PUBLIC_URL",
+      [
+        "//a",
+        "javascript:alert(1)",
+        "https://a/b?c",
+        "https://a/#",
+        "https://a/?",
+      ],
+    ],
     ["DATABASE_URL", ["postgres://a/b", "sqlite:", "sqlite::memory:", "a.db"]],
     [
       "HEX_SECRET_PREVIOUS_EXPIRES_AT",
@@ -206,16 +215,57 @@ describe("the configuration", () => {
     );
   });
 
-  it("warns of an admin token that is short, and of a forward secret without an URL", () => {
+  it.each([
+    ["https://a", "https://a"],
+    ["https://A/", "https://a"],
+    ["https://a:8443/base/hooks", "https://a:8443/base/hooks"],
+    ["http://a/base/", "http://a/base"],
+  ])("takes PUBLIC_URL %s with its path, as %s", (given, publicUrl) => {
+    expect(
+      loadConfig({ HEX_SECRET: SECRET, PUBLIC_URL: given }).publicUrl,
+    ).toBe(publicUrl);
+  });
+
+  it("warns of a forward secret without an URL", () => {
     const { warnings } = loadConfig({
       HEX_SECRET: SECRET,
-      ADMIN_TOKEN: "short-but-taken",
-      FORWARD_SECRET: "outbound",
+      FORWARD_SECRET: OTHER_SECRET,
     });
     expect(warnings).toEqual([
       "FORWARD_SECRET: is set, but FORWARD_URL is not; ignored",
-      "ADMIN_TOKEN: is shorter than 24 bytes; `hexhook secrets generate` makes one",
     ]);
+  });
+
+  it.each([
+    ["short", "b".repeat(11) + "a".repeat(12), /shorter than 24 bytes/],
+    ["a placeholder", "changeme-changeme-changeme-changeme", /placeholder/],
+    ["spaces", " ".repeat(30), /blank/],
+    ["one byte repeated", "a".repeat(40), /one byte repeated/],
+  ])("refuses a token and a forward secret that is %s", (_what, value, why) => {
+    expect(
+      faultsOf({
+        HEX_SECRET: SECRET,
+        ADMIN_TOKEN: value,
+        FORWARD_URL: "http://a/",
+        FORWARD_SECRET: value,
+      }),
+    ).toEqual([
+      expect.stringMatching(new RegExp(`^ADMIN_TOKEN: .*${why.source}`)),
+      expect.stringMatching(new RegExp(`^FORWARD_SECRET: .*${why.source}`)),
+    ]);
+  });
+
+  it.each([
+    ["is short", Buffer.from("0123456789"), /shorter than 24 bytes/],
+    ["is one byte repeated", Buffer.alloc(32, "a"), /one byte repeated/],
+  ])("refuses a forward secret whose key in base64 %s", (_what, key, why) => {
+    expect(
+      faultsOf({
+        HEX_SECRET: SECRET,
+        FORWARD_URL: "http://a/",
+        FORWARD_SECRET: `whsec_${key.toString("base64")}`,
+      }),
+    ).toEqual([expect.stringMatching(why)]);
   });
 
   it("sends audit entries to Hex analytics when there is a key to write with, unless it is off", () => {
@@ -307,6 +357,7 @@ describe("a signing secret", () => {
     ["in a word processor's quotes", `“${SECRET}”`, /quotes/],
     ["the name of itself", "your-signing-secret-goes-here-0000", /placeholder/],
     ["one in quotes", `"${SECRET}"`, /quotes/],
+    ["one that is not UTF-8", `${SECRET}\ufffd`, /not UTF-8/],
     ["one with a line end", `${SECRET}\n`, /white space/],
     ["one with a blank before it", ` ${SECRET}`, /white space/],
   ])("that is %s is refused", (_what, value, message) => {
@@ -315,9 +366,14 @@ describe("a signing secret", () => {
     expect(faults[0]).toMatch(/^HEX_SECRET: /);
   });
 
-  it("may come from a file, whose one line end is forgiven", () => {
-    for (const end of ["", "\n", "\r\n"]) {
-      const file = secretFile(SECRET + end);
+  it("may come from a file, whose one line end and byte order mark are forgiven", () => {
+    for (const [mark, end] of [
+      ["", ""],
+      ["", "\n"],
+      ["", "\r\n"],
+      ["\ufeff", "\r\n"],
+    ] as const) {
+      const file = secretFile(mark + SECRET + end);
       const config = loadConfig({ HEX_SECRET_FILE: file });
       expect(config.sources[0]!.secrets[0]!.keyId).toBe(keyIdOf(SECRET));
     }
@@ -331,12 +387,23 @@ describe("a signing secret", () => {
         mkdirSync(path.join(folder.path, "d"));
         return path.join(folder.path, "d");
       },
-      /not a file/,
+      /not a regular file/,
     ],
     ["is empty", () => secretFile(""), /empty/],
     ["is a line end alone", () => secretFile("\n"), /empty/],
     ["is huge", () => secretFile("x".repeat(70_000)), /too large/],
     ["is not text", () => secretFile(Buffer.alloc(40, 0xff)), /UTF-8/],
+    [
+      "is UTF-16",
+      () => secretFile(Buffer.from(`\ufeff${SECRET}`, "utf16le")),
+      /UTF-16/,
+    ],
+    [
+      "is UTF-16 without a mark",
+      () => secretFile(Buffer.from(SECRET, "utf16le")),
+      /not UTF-8/,
+    ],
+    ["has a second line", () => secretFile(`${SECRET}\nmore`), /newline/],
     ["has two line ends", () => secretFile(`${SECRET}\n\n`), /white space/],
   ])("in a file that %s is refused", (_what, file, message) => {
     const faults = faultsOf({ HEX_SECRET_FILE: file() });
