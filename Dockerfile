@@ -60,7 +60,7 @@ HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
 
 # Exec form: node is process 1 and gets SIGTERM itself, which `serve` answers by draining (DRAIN_SECONDS, then at most
 # SHUTDOWN_SECONDS in all). The defaults, 3 and 9, fit the 10 seconds of `docker stop`; give it more time when you raise them.
-ENTRYPOINT ["node", "dist/cli.js"]
+ENTRYPOINT ["node", "--disable-sigusr1", "dist/cli.js"]
 CMD ["serve"]
 
 # Last, since they change with every commit and would throw away the layers behind them.

@@ -1,6 +1,9 @@
 #!/usr/bin/env node
-// Before all the rest is loaded: a SIGHUP that comes so early must not end a service that is about to start.
-if (process.argv[2] === "serve") {
-  process.on("SIGHUP", () => undefined);
-}
-await import("./cli/main.ts");
+// Before all the rest is loaded.
+import { closeDebugger, handleEarlySignals } from "./cli/early-signals.ts";
+
+handleEarlySignals(process.argv[2] === "serve");
+await closeDebugger();
+const { main } = await import("./cli/main.ts");
+await closeDebugger();
+await main();

@@ -48,7 +48,7 @@ export interface AuditTrailDeps {
   readonly publicKey: string;
   /** Names, for the first entry. */
   readonly destinations: readonly string[];
-  readonly shutdown: Pick<Shutdown, "reason" | "isDraining" | "remainingMs">;
+  readonly shutdown: Pick<Shutdown, "reason" | "isRequested" | "remainingMs">;
   readonly stdout: Writable;
   /** Makes the client that sends entries to Hex analytics; entries about its calls go to `append`. */
   readonly createTrack: (append: AuditTrail["append"]) => Track;
@@ -169,7 +169,7 @@ export function createAuditTrail(
     await suppressed.flush();
     const stopped = serverStopped(now(), {
       reason: shutdown.reason(),
-      good: shutdown.isDraining(),
+      good: shutdown.isRequested(),
     });
     hasStopped = true;
     await Promise.all([store.append(stopped), store.checkpoint()]);

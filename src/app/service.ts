@@ -3,6 +3,7 @@ import type { KeyObject } from "node:crypto";
 import type { Writable } from "node:stream";
 import { publicKeyOf } from "../audit/checkpoint.ts";
 import type { SinkTimes } from "../audit/sinks/sink-pump.ts";
+import { unlessAborted } from "../background/unless-aborted.ts";
 import { createInterval } from "../background/interval.ts";
 import {
   type BackgroundService,
@@ -72,6 +73,8 @@ export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
   readonly random: () => number;
   /** The store cannot be trusted any more: nothing is acknowledged from now on, and the process should end. */
   readonly onFatal: (error: StoreError) => void;
+  /** Aborted with the reason for a stop: a start that is in progress then rejects. What it has begun is stopped. */
+  readonly stopRequest?: AbortSignal;
   /** Reads the configuration again; without it a reload changes nothing. Throws ConfigError. */
   readonly readConfig?: () => Config;
   /** How many files and sockets this process may have open at once. */
@@ -101,24 +104,35 @@ export async function startService(
   config: Config,
   deps: ServiceDeps,
 ): Promise<Service> {
-  const { emit, now, monotonic } = deps;
+  const { emit, now, monotonic, stopRequest } = deps;
   const onError = reportsFailures(emit);
   const intervals = { ...INTERVALS, ...deps.intervals };
-  const shutdown = createShutdown(config, monotonic);
-  const handlers = await loadConfiguredHandlers(config, deps.handlerCalls);
+  const shutdown = createShutdown(config, monotonic, stopRequest);
+  // The module of handlers may wait for something that never comes.
+  const handlers = await unlessAborted(
+    loadConfiguredHandlers(config, deps.handlerCalls),
+    stopRequest,
+  );
   const live: LiveConfigHolder = {
     current: deriveLiveConfig(config, handlers),
   };
   const currentConfig = (): Config => live.current.config;
 
   const signingKey = obtainKey(config, emit);
-  const store = await (deps.openStore ?? openStore)(config.databaseUrl, {
+  const opening = (deps.openStore ?? openStore)(config.databaseUrl, {
     writer: deps.randomHex(8),
     signingKey,
     now,
     onFatal: deps.onFatal,
     delivers: true,
   });
+  // It may wait for the lock of another process, or migrate.
+  const store = await unlessAborted(opening, stopRequest).catch(
+    (error: unknown) => {
+      opening.then(({ close }) => close()).catch(() => undefined);
+      throw error;
+    },
+  );
 
   const currentHexApi = (): Config["hexApi"] => currentConfig().hexApi;
   const trail = createAuditTrail(config, {
@@ -230,7 +244,7 @@ export async function startService(
     // Only now: a start that finds its port taken must not have delivered anything.
     { start: dispatcher.start },
   ]);
-  await lifecycle.start();
+  await lifecycle.start(stopRequest);
   return {
     ...listeners.ports(),
     reload: () => reload("SIGHUP"),

@@ -6,6 +6,8 @@ export interface Shutdown {
   /** Drains, then stops everything. Called again, it returns the same stop. */
   readonly run: (reason: string, lifecycle: Lifecycle) => Promise<void>;
   readonly reason: () => string;
+  /** Whether a stop was asked for, also while the service starts; else its start has failed. */
+  readonly isRequested: () => boolean;
   /** From the request to stop on: not ready, and each response closes its connection. */
   readonly isDraining: () => boolean;
   /** From the end of draining on: no further events are accepted. */
@@ -22,10 +24,11 @@ export interface Shutdown {
 /** Time reserved for what is stopped after the listeners: attempts in flight, the last entry. */
 const RESERVE_MS = 2000;
 
-/** The deadlines of a stop. `now` is in milliseconds of a monotonic clock. */
+/** The deadlines of a stop. `now` is in milliseconds of a monotonic clock. `stopRequest` ends a start. */
 export function createShutdown(
   options: { drainSeconds: number; shutdownSeconds: number },
   now: () => number,
+  stopRequest?: AbortSignal,
 ): Shutdown {
   const { drainSeconds, shutdownSeconds } = options;
   let why = "start failed";
@@ -51,7 +54,9 @@ export function createShutdown(
 
   return {
     run: (reason, lifecycle) => (stopping ??= drainAndStop(reason, lifecycle)),
-    reason: () => why,
+    reason: () =>
+      stopRequest?.aborted && !draining ? String(stopRequest.reason) : why,
+    isRequested: () => draining || stopRequest?.aborted === true,
     isDraining: () => draining,
     isClosed: () => closed,
     remainingMs,

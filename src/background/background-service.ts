@@ -7,8 +7,11 @@ export interface BackgroundService {
 
 /** Services as one: they start in order and stop in reverse. */
 export interface Lifecycle {
-  /** When one fails to start, those before it are stopped, and the error is thrown. A failed start cleans up by itself. */
-  readonly start: () => Promise<void>;
+  /**
+   * When one fails to start, or the signal is aborted meanwhile, those before it are stopped, and the error is thrown. A failed
+   * start cleans up by itself.
+   */
+  readonly start: (signal?: AbortSignal) => Promise<void>;
   /** An error of one does not keep the others from stopping; the first is thrown in the end. */
   readonly stop: () => Promise<void>;
 }
@@ -30,9 +33,10 @@ export function createLifecycle(
   }
 
   return {
-    async start() {
+    async start(signal) {
       try {
         for (const service of services) {
+          signal?.throwIfAborted();
           await service.start?.();
           started.push(service);
         }

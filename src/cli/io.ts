@@ -17,7 +17,7 @@ export interface Io {
   readonly stderr: Output;
   readonly env: Environment;
   /** Emits the signals that the process gets, by their names. */
-  readonly signals: Pick<EventEmitter, "on" | "once">;
+  readonly signals: Pick<EventEmitter, "on" | "off" | "listeners">;
   /** What to exit with once everything has ended; 0 unless set. */
   readonly setExitCode: (code: ExitCode) => void;
 }

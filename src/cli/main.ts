@@ -2,9 +2,12 @@ import { processIo } from "./process-io.ts";
 import { run } from "./program.ts";
 import { endWhenReaderLeaves } from "./ui/report.ts";
 
-const args = process.argv.slice(2);
-const io = processIo();
-if (args[0] !== "serve") {
-  endWhenReaderLeaves(io);
+/** Runs the command that the process was started with. */
+export async function main(): Promise<void> {
+  const args = process.argv.slice(2);
+  const io = processIo();
+  if (args[0] !== "serve") {
+    endWhenReaderLeaves(io);
+  }
+  await run(args, io);
 }
-await run(args, io);

@@ -20,6 +20,8 @@ type Facts = Readonly<Record<string, unknown>>;
 export type Happening =
   | {
       readonly type: "service.ready";
+      /** Of the process, for signals. */
+      readonly pid: number;
       readonly host: string;
       readonly port: number;
       readonly adminHost: string;

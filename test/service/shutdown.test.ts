@@ -331,16 +331,22 @@ describe("a start that fails half way", () => {
         DRAIN_SECONDS: "0",
         DATABASE_URL: "sqlite:hexhook.db",
       }),
-      stdio: "ignore",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    let printed = "";
+    child.stdout.on("data", (chunk: Buffer) => {
+      printed += chunk.toString();
     });
     const exited = once(child, "exit");
-    // The store is there from early in the start on.
-    await eventually(() =>
-      existsSync(path.join(folder.path, "hexhook.db-wal")),
-    );
+    // Written by the first of the parts that start one after the other.
+    await eventually(() => printed.includes("server.started"));
     child.kill("SIGTERM");
     expect(await exited).toEqual([0, null]);
     const entries = await readTrail(path.join(folder.path, "hexhook.db"));
-    expect(entries.at(-2)).toMatchObject({ action: "server.stopped" });
+    expect(entries.at(-2)).toMatchObject({
+      action: "server.stopped",
+      result: "success",
+      metadata: { reason: "SIGTERM" },
+    });
   });
 });

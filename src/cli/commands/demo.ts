@@ -1,9 +1,11 @@
 import { randomBytes } from "node:crypto";
+import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { Writable } from "node:stream";
 import type { Command } from "commander";
+import { unlessAborted } from "../../background/unless-aborted.ts";
 import { parseEntry } from "../../audit/parsed-entry.ts";
 import { formatEntry } from "../ui/format-entry.ts";
 import { TERMINAL_WIDTH } from "../ui/terminal-text.ts";
@@ -26,6 +28,7 @@ import {
   tamper,
   verdictOf,
 } from "../sender.ts";
+import { onSignal } from "../on-signal.ts";
 import { SYSTEM } from "../system.ts";
 import { rowsOf } from "../store/reader.ts";
 import { until } from "../until.ts";
@@ -58,7 +61,32 @@ async function runDemo(
   io: Io,
   options: { keep?: true; port?: number },
 ): Promise<boolean> {
+  const interrupt = new AbortController();
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    onSignal(io.signals, signal, () => {
+      interrupt.abort(signal);
+    });
+  }
   const folder = mkdtempSync(path.join(tmpdir(), "hexhook-demo-"));
+  try {
+    return await demonstrate(io, options, folder, interrupt.signal);
+  } catch (error) {
+    if (interrupt.signal.aborted) {
+      writeLine(io.stderr, "hexhook: interrupted; nothing is left running");
+      return false;
+    }
+    throw error;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function demonstrate(
+  io: Io,
+  options: { keep?: true; port?: number },
+  folder: string,
+  interrupted: AbortSignal,
+): Promise<boolean> {
   const secret = randomBytes(32).toString("hex");
   const env = {
     HEX_SECRET: secret,
@@ -81,6 +109,7 @@ async function runDemo(
     handlerCalls: createHandlerCalls(() => performance.now()),
     stdout: auditOutput.stream,
     ...SYSTEM,
+    stopRequest: interrupted,
     onFatal: (error) => {
       throw error;
     },
@@ -88,6 +117,9 @@ async function runDemo(
   const trail = openStoreReader(config.databaseUrl);
   const failed: string[] = [];
   const check: Check = (what, passed, found) => {
+    if (interrupted.aborted && !options.keep) {
+      return;
+    }
     if (!passed) {
       failed.push(what);
     }
@@ -97,25 +129,30 @@ async function runDemo(
     );
   };
   try {
-    writeLine(
-      io.stdout,
-      `\nHexhook ${VERSION} listens on http://127.0.0.1:${service.port}/webhooks/hex`,
-    );
-    writeLine(
-      io.stdout,
-      `with a secret made just now and a store in ${folder}\n`,
-    );
-    await sendDeliveries(io, config, service, check);
-    await showHandler(io, trail, check);
-    if (options.keep) {
-      await stayUntilStopped(io, service, secret);
+    try {
+      writeLine(
+        io.stdout,
+        `\nHexhook ${VERSION} listens on http://127.0.0.1:${service.port}/webhooks/hex`,
+      );
+      writeLine(
+        io.stdout,
+        `with a secret made just now and a store in ${folder}\n`,
+      );
+      await unlessAborted(
+        sendDeliveries(io, config, service, check),
+        interrupted,
+      );
+      await unlessAborted(showHandler(io, trail, check), interrupted);
+      if (options.keep) {
+        await stayUntilStopped(io, service, { secret, interrupted });
+      }
+    } finally {
+      await service.stop("demo");
     }
+    await showTrail(io, trail, auditOutput.lines, check);
   } finally {
-    await service.stop("demo");
+    await trail.close();
   }
-  await showTrail(io, trail, auditOutput.lines, check);
-  await trail.close();
-  rmSync(folder, { recursive: true, force: true });
   const right = failed.length === 0;
   writeLine(
     io.stdout,
@@ -278,7 +315,7 @@ function collectLines(): { stream: Writable; lines: string[] } {
 async function stayUntilStopped(
   io: Io,
   service: Service,
-  secret: string,
+  { secret, interrupted }: { secret: string; interrupted: AbortSignal },
 ): Promise<void> {
   writeLine(
     io.stdout,
@@ -286,10 +323,9 @@ async function stayUntilStopped(
 It stays until Ctrl-C. In another terminal:
   HEX_SECRET=${secret} npx hexhook send --url http://127.0.0.1:${service.port}`,
   );
-  await new Promise<void>((resolve) => {
-    io.signals.once("SIGINT", resolve);
-    io.signals.once("SIGTERM", resolve);
-  });
+  if (!interrupted.aborted) {
+    await once(interrupted, "abort");
+  }
 }
 
 /** In a checkout the handlers are edited in place; an installed package is left alone. */

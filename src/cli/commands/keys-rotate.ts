@@ -26,6 +26,7 @@ import { operatorOption, thisUser } from "../options/operator.ts";
 import { withOperatorStore } from "../store/operator-store.ts";
 import { parseCount } from "../options/parse.ts";
 import { SYSTEM } from "../system.ts";
+import { onSignal } from "../on-signal.ts";
 import { outliveReader } from "../ui/report.ts";
 import { type Io, type Output, writeLine } from "../io.ts";
 
@@ -99,7 +100,7 @@ async function rotate(io: Io, options: Options): Promise<void> {
     stop.abort();
   };
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
-    io.signals.on(signal, interrupt);
+    onSignal(io.signals, signal, interrupt);
   }
   outliveReader(io);
   const result = await withOperatorStore(

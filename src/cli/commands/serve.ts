@@ -17,11 +17,12 @@ import { createTelemetry } from "../../telemetry/telemetry.ts";
 import { endStoreThreads, openStoreOnThreads } from "../../store/open.ts";
 import type { Service } from "../../app/service.ts";
 import { unblocked } from "../ui/output.ts";
+import { handleServiceSignals } from "../service-signals.ts";
 import { SYSTEM } from "../system.ts";
 import type { Io } from "../io.ts";
 
-/** A signal sent to a process and to its group arrives twice at once, and is one request to stop. */
-const SAME_SIGNAL_MS = 100;
+/** Longer than a thread of the store waits for the lock of another process, in milliseconds. */
+const LOCK_WAIT_MS = 3000;
 
 export function addServe(program: Command, io: Io): void {
   program
@@ -36,15 +37,17 @@ async function serve(io: Io): Promise<void> {
   const config = loadConfig(readEnvironment(io.env));
   const logger = createLogger(config.logLevel, unblocked(process.stderr));
   const emit = createTelemetry([operationalLog(logger)]);
-  const end = (code: ExitCode): void => {
+  const end = (code: ExitCode, withinMs?: number): void => {
     logger.flush(() => {
-      void exit(code);
+      void exit(code, withinMs);
     });
   };
   const crash: Crash = (cause, error) => {
     emit({ type: "service.crashed", cause, error });
     // Responses that were begun are sent first.
-    setImmediate(end, EXIT.internal);
+    setImmediate(() => {
+      end(EXIT.internal);
+    });
   };
   for (const warning of config.warnings) {
     emit({ type: "config.warning", warning });
@@ -66,6 +69,7 @@ async function serve(io: Io): Promise<void> {
   process.on("rejectionHandled", () => undefined);
   // Loaded here, because other commands start faster without Express and all that belongs to it.
   const { startService } = await import("../../app/service.ts");
+  const stopRequest = new AbortController();
   const starting = startService(config, {
     logger,
     emit,
@@ -73,27 +77,56 @@ async function serve(io: Io): Promise<void> {
     stdout: unblocked(process.stdout),
     ...SYSTEM,
     openStore: openStoreOnThreads,
+    stopRequest: stopRequest.signal,
     readConfig: () => loadConfig(readEnvironment(io.env)),
     onFatal: (error) => {
       crash("store failed", error);
     },
   });
-  // From here on: a signal during the start must not end the process halfway.
-  process.on("SIGHUP", () => {
-    emit({ type: "reload.requested" });
-    starting
-      .then((service) => service.reload())
-      .catch((error: unknown) => {
-        emit({ type: "reload.failed", error });
-      });
+  handleServiceSignals(io.signals, starting, {
+    emit,
+    onStop: (signal) => {
+      stopRequest.abort(signal);
+      void stop(signal);
+    },
+    onSecond: () => {
+      void exit(EXIT.checkFailed, LOCK_WAIT_MS);
+    },
   });
-  stopOnSignals(starting, { emit, crash, end });
-  announce(emit, config, await starting);
+
+  /** A start stops by itself at its next step, or is left where it waits. */
+  async function stop(signal: NodeJS.Signals): Promise<void> {
+    const withinMs = config.shutdownSeconds * 1000;
+    const late = setTimeout(() => void exit(EXIT.good), withinMs);
+    const service = await starting.catch(() => null);
+    clearTimeout(late);
+    try {
+      await service?.stop(signal);
+      emit({ type: "service.stopped" });
+      end(EXIT.good, service === null ? withinMs : undefined);
+    } catch (error) {
+      crash("stop failed", error);
+    }
+  }
+
+  try {
+    const service = await starting;
+    if (!stopRequest.signal.aborted) {
+      announce(emit, config, service);
+    }
+  } catch (error) {
+    if (!stopRequest.signal.aborted) {
+      throw error;
+    }
+  }
 }
 
-/** Exits at once, but for the calls of SQLite that are in progress. Where one hangs, only a signal ends the process. */
-async function exit(code: ExitCode): Promise<void> {
-  if (!(await endStoreThreads())) {
+/**
+ * Exits at once, but for the calls of SQLite that are in progress, which have some time. Where one hangs, only a signal ends the
+ * process.
+ */
+async function exit(code: ExitCode, withinMs?: number): Promise<void> {
+  if (!(await endStoreThreads(withinMs))) {
     process.kill(process.pid, "SIGKILL");
   }
   process.exit(code);
@@ -110,42 +143,12 @@ function announce(
   { port, adminPort }: Service,
 ): void {
   const api = adminPort !== null && adminToken !== null;
-  emit({ type: "service.ready", host, port, adminHost, adminPort, api });
+  const { pid } = process;
+  emit({ type: "service.ready", pid, host, port, adminHost, adminPort, api });
   const base = publicUrl ?? `http://localhost:${port}`;
   const isPublic = publicUrl !== null;
   for (const { name: source } of sources) {
     const endpoint = `${base}/webhooks/${source}`;
     emit({ type: "service.endpoint", source, endpoint, isPublic });
   }
-}
-
-/** Stops at the first signal, once the start has ended; a second signal exits. A start that fails ends the process itself. */
-function stopOnSignals(
-  starting: Promise<Service>,
-  deps: { emit: Emit; crash: Crash; end: (code: ExitCode) => void },
-): void {
-  const { emit, crash, end } = deps;
-  let stoppingSince: number | null = null;
-  const onSignal = (signal: NodeJS.Signals): void => {
-    if (stoppingSince !== null) {
-      if (performance.now() - stoppingSince > SAME_SIGNAL_MS) {
-        void exit(EXIT.checkFailed);
-      }
-      return;
-    }
-    stoppingSince = performance.now();
-    emit({ type: "service.stopping", signal });
-    const stop = async (service: Service): Promise<void> => {
-      try {
-        await service.stop(signal);
-        emit({ type: "service.stopped" });
-        end(EXIT.good);
-      } catch (error) {
-        crash("stop failed", error);
-      }
-    };
-    void starting.then(stop, () => undefined);
-  };
-  process.on("SIGTERM", onSignal);
-  process.on("SIGINT", onSignal);
 }

@@ -1,11 +1,15 @@
 import { readdirSync, readFileSync } from "node:fs";
 import type { Database } from "./driver.ts";
+import { sqliteErrorName } from "./error-name.ts";
 import { StoreError } from "../../errors.ts";
 
 const FOLDER = new URL("./migrations/", import.meta.url);
 
 /** How long a start waits for another process that is migrating, in milliseconds: that takes its time on a large store. */
 const MIGRATION_WAIT_MS = 60_000;
+
+/** How long one call of SQLite waits, in milliseconds: between two of them a stop is noticed. */
+const STEP_MS = 200;
 
 interface Migration {
   readonly version: number;
@@ -53,9 +57,12 @@ function refuseNewer(found: number, latest: number): void {
 /**
  * Brings the schema up to date, each migration in a transaction that also notes its version. Safe when two
  * processes start at once: the second waits, looks again and finds nothing to do, or a schema that is too new for it.
- * Returns the versions before and after.
+ * Returns the versions before and after. Between two steps it throws once `isEnding` says so.
  */
-export function migrate(db: Database): { from: number; to: number } {
+export function migrate(
+  db: Database,
+  isEnding: () => boolean = () => false,
+): { from: number; to: number } {
   const latest = latestSchemaVersion();
   const from = versionOf(db);
   refuseNewer(from, latest);
@@ -63,9 +70,9 @@ export function migrate(db: Database): { from: number; to: number } {
     return { from, to: latest };
   }
   const busyTimeoutMs = Number(db.pragma("busy_timeout"));
-  db.exec(`PRAGMA busy_timeout = ${MIGRATION_WAIT_MS}`);
+  db.exec(`PRAGMA busy_timeout = ${STEP_MS}`);
   for (const { version, file } of listMigrations()) {
-    db.exec("BEGIN EXCLUSIVE");
+    beginExclusively(db, isEnding);
     try {
       const found = versionOf(db);
       refuseNewer(found, latest);
@@ -81,4 +88,26 @@ export function migrate(db: Database): { from: number; to: number } {
   }
   db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
   return { from, to: versionOf(db) };
+}
+
+/** Waits for the lock of another process. */
+function beginExclusively(db: Database, isEnding: () => boolean): void {
+  const deadline = performance.now() + MIGRATION_WAIT_MS;
+  for (;;) {
+    if (isEnding()) {
+      throw new StoreError("the store is closed", {
+        code: "STORE_CLOSED",
+        fatal: false,
+      });
+    }
+    try {
+      db.exec("BEGIN EXCLUSIVE");
+      return;
+    } catch (error) {
+      const isLocked = sqliteErrorName(error)?.startsWith("SQLITE_BUSY");
+      if (isLocked !== true || performance.now() > deadline) {
+        throw error;
+      }
+    }
+  }
 }

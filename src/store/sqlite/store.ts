@@ -38,6 +38,8 @@ export interface SqliteOptions extends StoreDeps {
   readonly file: string;
   /** Does most of each checkpoint on another thread; left out: there is none. */
   readonly checkpointFirst?: CheckpointWal;
+  /** Whether to give up opening, asked while it waits. */
+  readonly isEnding?: () => boolean;
 }
 
 /**
@@ -47,7 +49,7 @@ export interface SqliteOptions extends StoreDeps {
 export function openSqliteStore(options: SqliteOptions): Store {
   const { file, now } = options;
   const db = openForWriting(file);
-  guarded(file, () => migrate(db));
+  guarded(file, () => migrate(db, options.isEnding));
   const lock = options.delivers ? holdInstanceLock(file) : null;
 
   const sinkLease = createSinkLease(file);

@@ -53,7 +53,7 @@ type RemoteMethod = Exclude<keyof Store, "record" | "onCommit" | "close">;
  * neither this thread nor each other. Rejects with StoreError where `openSqliteStore` throws it.
  */
 export async function openThreadedSqliteStore(
-  options: Omit<SqliteOptions, "checkpointFirst">,
+  options: Omit<SqliteOptions, "checkpointFirst" | "isEnding">,
 ): Promise<Store> {
   const { file, now, onFatal, ...rest } = options;
   const listeners = createCommitListeners();

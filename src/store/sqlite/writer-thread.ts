@@ -13,13 +13,21 @@ interface WriterData extends Pick<
   readonly file: string;
   /** Leads to the reader's thread. */
   readonly walPort: MessagePort;
+  readonly ending: Int32Array;
 }
 
-const { walPort, ...options } = workerData as WriterData;
+const { walPort, ending, ...options } = workerData as WriterData;
 
 serveCalls(({ now, onCommit, onFatal }) => {
   const checkpointFirst = requestWalCheckpoints(walPort);
-  const store = openSqliteStore({ ...options, now, onFatal, checkpointFirst });
+  const isEnding = () => Atomics.load(ending, 0) === 1;
+  const store = openSqliteStore({
+    ...options,
+    now,
+    onFatal,
+    checkpointFirst,
+    isEnding,
+  });
   const { record, onCommit: listen, ...methods } = store;
   listen(onCommit);
   return { record, methods };

@@ -39,25 +39,30 @@ const YOUNG_GENERATION_MB = 4;
 const END_MS = 1000;
 
 /** The threads that run, each by what ends it: true when it has ended. */
-const running = new Set<() => Promise<boolean>>();
+const running = new Set<(withinMs: number) => Promise<boolean>>();
 
 /**
  * Ends all threads of stores; to be awaited before `process.exit`. That would end a thread in the middle of a call of SQLite,
- * on which the package for Node 20 aborts the process. False when a thread does not end: a call of it hangs.
+ * on which the package for Node 20 aborts the process. False when a thread does not end in time: a call of it hangs.
  */
-export async function endThreads(): Promise<boolean> {
-  const ended = await Promise.all([...running].map((end) => end()));
+export async function endThreads(withinMs = END_MS): Promise<boolean> {
+  const ended = await Promise.all([...running].map((end) => end(withinMs)));
   return ended.every(Boolean);
 }
 
-/** Starts a thread of a module that calls `serveCalls`. All calls of one turn go over in one message. */
+/**
+ * Starts a thread of a module that calls `serveCalls`, with `ending` beside its data: that turns 1 when the thread is told to
+ * end, which a call that waits can see. All calls of one turn go over in one message.
+ */
 export function startThread(
   module: URL,
-  options: { workerData: unknown; transferList: Transferable[] },
+  options: { workerData: object; transferList: Transferable[] },
   deps: CallerDeps,
 ): Thread {
+  const ending = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(module, {
     ...options,
+    workerData: { ...options.workerData, ending },
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
   });
   /** It keeps the process alive only while something is asked of it. */
@@ -140,8 +145,9 @@ export function startThread(
     packer = new RecordPacker();
   }
 
-  async function end(): Promise<boolean> {
+  async function end(withinMs: number): Promise<boolean> {
     isEnding = true;
+    Atomics.store(ending, 0, 1);
     fail(
       new StoreError("the store is closed", {
         code: "STORE_CLOSED",
@@ -151,7 +157,7 @@ export function startThread(
     worker.ref();
     worker.postMessage(END);
     // The thread keeps the process alive, not the time that it is given.
-    const late = delay(END_MS, false, { ref: false });
+    const late = delay(withinMs, false, { ref: false });
     return Promise.race([exited.then(() => true), late]);
   }
 
@@ -207,7 +213,7 @@ export function startThread(
       }),
     fail,
     async end() {
-      await end();
+      await end(END_MS);
     },
   };
 }

@@ -1,0 +1,14 @@
+import type { Io } from "./io.ts";
+
+/** Takes over a signal from what has listened for it so far. It has a listener at every moment: without one it would end the process. */
+export function onSignal(
+  signals: Io["signals"],
+  signal: NodeJS.Signals,
+  listener: (signal: NodeJS.Signals) => void,
+): void {
+  const before = signals.listeners(signal);
+  signals.on(signal, listener);
+  for (const one of before) {
+    signals.off(signal, one as () => void);
+  }
+}
