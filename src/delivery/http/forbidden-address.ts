@@ -32,6 +32,8 @@ const ALWAYS: readonly Rule[] = [
   rule("link-local", ["169.254.0.0/16", "fe80::/10"]),
   rule("multicast", ["224.0.0.0/4", "ff00::/8"]),
   rule("broadcast", ["255.255.255.255/32"]),
+  // Teredo (RFC 4380) hides two IPv4 addresses; nothing on the internet is reached by it any more.
+  rule("reserved", ["2001::/32"]),
 ];
 
 /** Not on the internet (IANA special-purpose address registries), but perhaps the place of the operator's services. */
@@ -62,7 +64,7 @@ export function forbiddenKind(
   const found = (options.allowPrivate ? ALWAYS : ALL).find(
     ({ networks }) =>
       networks.check(plain, familyOf(plain)) ||
-      (embedded !== null && networks.check(embedded, "ipv4")),
+      embedded.some((inner) => networks.check(inner, "ipv4")),
   );
   return found?.kind ?? null;
 }
