@@ -19,7 +19,7 @@ import { addSign } from "./commands/sign.ts";
 import { addVerify } from "./commands/verify.ts";
 import type { Io, Output } from "./io.ts";
 import { report } from "./ui/report.ts";
-import { TERMINAL_WIDTH } from "./ui/terminal-text.ts";
+import { TERMINAL_WIDTH, visible } from "./ui/terminal-text.ts";
 import { VERSION } from "../version.ts";
 
 /** Runs a command to its end, and sets its exit code. A service that was started goes on. */
@@ -47,6 +47,9 @@ export function createProgram(io: Io): Command {
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
+      outputError: (text, write) => {
+        write(visibleError(text));
+      },
       getOutHelpWidth: () => widthOf(io.stdout),
       getErrHelpWidth: () => widthOf(io.stderr),
     });
@@ -86,3 +89,10 @@ export function createProgram(io: Io): Command {
 
 const widthOf = ({ isTTY, columns = TERMINAL_WIDTH }: Output): number =>
   isTTY ? columns : TERMINAL_WIDTH;
+
+/** Commander's error, which repeats the argument that it is about. Only the newlines of its own stay. */
+function visibleError(text: string): string {
+  const [, error = "", suggestion = ""] =
+    /^(.*?)(\n\(Did you mean [^\n]*\))?\n?$/s.exec(text) ?? [];
+  return `${visible(error)}${suggestion}\n`;
+}

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync, statSync } from "node:fs";
 import { errorCode } from "../errors.ts";
+import { thisUser } from "../store/write-access.ts";
 
 const UTF16_MARK = /^(?:fffe|feff)/;
 
@@ -24,7 +25,8 @@ export function readText(
     bytes = readFileSync(file);
   } catch (thrown) {
     const code = errorCode(thrown);
-    return { fault: `cannot be read (${code ?? "unknown"})`, code };
+    const by = code === "EACCES" ? ` by ${thisUser()}` : "";
+    return { fault: `cannot be read${by} (${code ?? "unknown"})`, code };
   }
   if (UTF16_MARK.test(bytes.toString("hex", 0, 2))) {
     return { fault: "is UTF-16 text: save it as UTF-8" };

@@ -12,7 +12,8 @@ import {
 import path from "node:path";
 import { readPrivateKey } from "../audit/checkpoint.ts";
 import { ConfigError, errorCode, StoreError } from "../errors.ts";
-import { makeFolder } from "./make-folder.ts";
+import { thisUser } from "./write-access.ts";
+import { makeFolder, requireWritable } from "./make-folder.ts";
 
 /** The permission bits of the group and of others. */
 const OTHERS = 0o077;
@@ -46,7 +47,8 @@ export function readSigningKey(file: string): KeyObject | null {
     if (errorCode(error) === "ENOENT") {
       return null;
     }
-    throw keyError(file, `cannot be read (${errorCode(error) ?? "unknown"})`);
+    const code = errorCode(error) ?? "unknown";
+    throw keyError(file, `cannot be read by ${thisUser()} (${code})`);
   }
   const key = readPrivateKey(pem);
   if (key === null) {
@@ -61,6 +63,7 @@ function makeKey(file: string): void {
   const pem = privateKey.export({ format: "pem", type: "pkcs8" });
   const draft = `${file}.${randomBytes(6).toString("hex")}`;
   makeFolder(path.resolve(path.dirname(file)));
+  requireWritable(file);
   try {
     writeDurably(draft, pem.toString());
     try {

@@ -4,7 +4,7 @@ import { createTrailSearch } from "../../audit/search/search-trail.ts";
 import { createScopeUse, type ScopeUse } from "../../hex-api/scope-use.ts";
 import type { AuditReader } from "../../store/port.ts";
 import { parseSinceOption } from "../options/parse.ts";
-import { print } from "../ui/print.ts";
+import { note, print } from "../ui/print.ts";
 import { withReader } from "../store/reader.ts";
 import { type Io, writeLine } from "../io.ts";
 
@@ -41,8 +41,8 @@ export function addAuditScopes(audit: Command, io: Io): void {
         );
       }
       if (granted === null) {
-        writeLine(
-          io.stderr,
+        note(
+          io,
           "HEX_SCOPES is not set, so nothing is known to be granted: list the scopes of the keys there",
         );
       } else if (judged.length === 0 && !options.json) {

@@ -15,9 +15,9 @@ import {
   parseCount,
   parseSinceOption,
 } from "../options/parse.ts";
-import { print } from "../ui/print.ts";
+import { note, print } from "../ui/print.ts";
 import { rowsOf, withReader } from "../store/reader.ts";
-import { type Io, writeLine } from "../io.ts";
+import type { Io } from "../io.ts";
 
 interface Options extends EntryFilter {
   follow?: true;
@@ -113,8 +113,8 @@ async function sayNothingFits(
     event === undefined
       ? ""
       : "; what nobody signed has no event id: look for --result failure at that time";
-  writeLine(
-    io.stderr,
+  note(
+    io,
     (await trail.lastPosition()) === 0
       ? "hexhook: there is no entry yet"
       : `hexhook: no entry fits${hint}`,

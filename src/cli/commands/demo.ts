@@ -33,6 +33,7 @@ import { SYSTEM } from "../system.ts";
 import { rowsOf } from "../store/reader.ts";
 import { until } from "../until.ts";
 import { type Io, writeLine } from "../io.ts";
+import { note } from "../ui/print.ts";
 
 const STALE_SECONDS = 3600;
 
@@ -72,7 +73,7 @@ async function runDemo(
     return await demonstrate(io, options, folder, interrupt.signal);
   } catch (error) {
     if (interrupt.signal.aborted) {
-      writeLine(io.stderr, "hexhook: interrupted; nothing is left running");
+      note(io, "hexhook: interrupted; nothing is left running");
       return false;
     }
     throw error;

@@ -9,14 +9,14 @@ import {
 } from "../options/filter-options.ts";
 import { eventText } from "../ui/event-text.ts";
 import { parseCount } from "../options/parse.ts";
-import { print } from "../ui/print.ts";
+import { note, print } from "../ui/print.ts";
 import { withReader } from "../store/reader.ts";
 import {
   knownDestinations,
   requireDestination,
 } from "../store/known-routes.ts";
 import { readWaits } from "../store/read-waits.ts";
-import { type Io, writeLine } from "../io.ts";
+import type { Io } from "../io.ts";
 
 const DEFAULT_LIMIT = 50;
 
@@ -59,7 +59,7 @@ export function addEventsList(events: Command, io: Io): void {
           }
         }
         if (shown === 0 && !options.json) {
-          writeLine(io.stderr, "no event fits");
+          note(io, "no event fits");
         }
       });
     });

@@ -19,7 +19,7 @@ import {
   type RotationStep,
 } from "../../key-rotation/rotate-key.ts";
 import type { Store } from "../../store/port.ts";
-import { TERMINAL_WIDTH, wrapText } from "../ui/terminal-text.ts";
+import { TERMINAL_WIDTH, visible, wrapText } from "../ui/terminal-text.ts";
 import { commandClientOptions } from "../hex-client.ts";
 import { obtainNewKey, requireNewKey } from "../input/new-key.ts";
 import { operatorOption, thisUser } from "../options/operator.ts";
@@ -220,7 +220,7 @@ type Say = (facts: object, text: string) => void;
 
 function speaker(stdout: Output, json: boolean): Say {
   return (facts, text) => {
-    const lines = wrapText(text, TERMINAL_WIDTH);
+    const lines = wrapText(visible(text), TERMINAL_WIDTH);
     writeLine(stdout, json ? JSON.stringify(facts) : lines.join("\n"));
   };
 }

@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
 import { migrateStore } from "../../store/open.ts";
 import { type Io, writeLine } from "../io.ts";
+import { visible } from "../ui/terminal-text.ts";
 
 export function addMigrate(program: Command, io: Io): void {
   program
@@ -16,8 +17,8 @@ export function addMigrate(program: Command, io: Io): void {
       writeLine(
         io.stdout,
         from === to
-          ? `the schema of ${url.file} is up to date (version ${to})`
-          : `the schema of ${url.file} went from version ${from} to ${to}`,
+          ? `the schema of ${visible(url.file)} is up to date (version ${to})`
+          : `the schema of ${visible(url.file)} went from version ${from} to ${to}`,
       );
     });
 }

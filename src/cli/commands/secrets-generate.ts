@@ -1,9 +1,12 @@
 import { randomBytes } from "node:crypto";
-import { writeFileSync } from "node:fs";
+import { existsSync, statSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import type { Command } from "commander";
 import { keyIdOf } from "../../domain/key-id.ts";
 import { errorCode, UsageError } from "../../errors.ts";
+import { writeObstacle } from "../../store/write-access.ts";
 import { type Io, writeLine } from "../io.ts";
+import { note } from "../ui/print.ts";
 
 const SECRET_BYTES = 32;
 
@@ -38,8 +41,8 @@ export function addSecretsGenerate(secrets: Command, io: Io): void {
           : (shown.secret ?? keyId),
       );
       if (!options.json) {
-        writeLine(
-          io.stderr,
+        note(
+          io,
           `key id ${keyId}; set ${file === undefined ? "HEX_SECRET" : `HEX_SECRET_FILE=${file}`} and HEX_SECRET_CREATED_AT=${createdAt}`,
         );
       }
@@ -52,10 +55,22 @@ function writeNew(file: string, content: string): void {
     writeFileSync(file, content, { mode: 0o600, flag: "wx" });
   } catch (thrown) {
     const code = errorCode(thrown) ?? "unknown";
-    throw new UsageError(
-      code === "EEXIST"
-        ? "--file: is there already, and may be in force; name a new file"
-        : `--file: cannot be written (${code})`,
-    );
+    throw new UsageError(`--file: ${whyNotWritten(file, code)}`);
   }
+}
+
+function whyNotWritten(file: string, code: string): string {
+  const folder = path.resolve(path.dirname(file));
+  if (code === "EEXIST") {
+    return statSync(file, { throwIfNoEntry: false })?.isDirectory() === true
+      ? `${file} is a folder; name a new file in it`
+      : `${file} is there already, and may be in force; name a new file`;
+  }
+  if (code === "ENOENT" && !existsSync(folder)) {
+    return `there is no folder ${folder}; make it, or name a file elsewhere`;
+  }
+  return (
+    writeObstacle(folder) ??
+    `${file} cannot be written (${code}); name a file elsewhere`
+  );
 }

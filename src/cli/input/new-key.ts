@@ -16,16 +16,22 @@ export async function obtainNewKey(
   from: string | undefined,
   variable: string,
 ): Promise<string> {
-  if (from === undefined) {
-    if (!io.stdin.isTTY) {
-      throw new UsageError(
-        "give the new key with --from FILE, or --from - for standard input",
-      );
-    }
+  if (from === undefined && !io.stdin.isTTY) {
+    throw new UsageError(
+      "there is no terminal to ask for the new key; give it with --from FILE, or --from - for standard input",
+    );
+  }
+  if (from === undefined || (from === "-" && io.stdin.isTTY)) {
     return askHidden(io, `New key for ${variable} (it is not shown): `);
   }
   if (from === "-") {
-    return (await readAll(io.stdin)).toString("utf8").replace(/\r?\n$/, "");
+    const given = (await readAll(io.stdin)).toString("utf8");
+    if (given === "") {
+      throw new UsageError(
+        "standard input had no key; give the new key there, or with --from FILE",
+      );
+    }
+    return given.replace(/\r?\n$/, "");
   }
   if (statSync(from, { throwIfNoEntry: false })?.isFIFO()) {
     // Of a shell: `--from <(command)`.

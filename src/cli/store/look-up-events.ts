@@ -3,7 +3,8 @@ import { asciiJson } from "../../json/ascii.ts";
 import { findEvent } from "../../events/event-reference.ts";
 import type { EventReader } from "../../store/port.ts";
 import { UsageError } from "../../errors.ts";
-import { type Io, writeLine } from "../io.ts";
+import type { Io } from "../io.ts";
+import { note } from "../ui/print.ts";
 
 /**
  * The events of these ids; null, with a line on stderr for each that is missing, when one is not there. Throws
@@ -34,8 +35,8 @@ export async function lookUpEvents(
     }
   }
   for (const id of missing) {
-    writeLine(
-      io.stderr,
+    note(
+      io,
       `hexhook: there is no event ${asciiJson(id)} in the store; \`hexhook events list\` shows what is there`,
     );
   }

@@ -8,29 +8,31 @@ import {
   UsageError,
 } from "../../errors.ts";
 import { type Io, writeLine } from "../io.ts";
-import { visible } from "./terminal-text.ts";
+import { note } from "./print.ts";
 
 /** Says on stderr what went wrong, one line for each fault, and gives the exit code. */
-export function report({ stderr }: Io, thrown: unknown): ExitCode {
+export function report(io: Io, thrown: unknown): ExitCode {
   // A reader that is gone does not change the exit code.
-  stderr.on("error", () => undefined);
+  io.stderr.on("error", () => undefined);
   if (thrown instanceof CommanderError) {
     // Commander has printed its own line; help and version are no faults.
     return thrown.exitCode === 0 ? EXIT.good : EXIT.usage;
   }
   if (thrown instanceof ConfigError) {
     for (const fault of thrown.faults) {
-      writeLine(stderr, `hexhook: ${visible(fault)}`);
+      note(io, `hexhook: ${fault}`);
     }
     return EXIT.config;
   }
   const error = asError(thrown);
-  writeLine(stderr, `hexhook: ${error.message}`);
+  note(io, `hexhook: ${error.message}`);
   if (error instanceof UsageError) {
     return EXIT.usage;
   }
   if (!(error instanceof StoreError)) {
-    writeLine(stderr, String(error.stack));
+    for (const line of String(error.stack).split("\n")) {
+      note(io, line);
+    }
   }
   return EXIT.internal;
 }

@@ -46,11 +46,14 @@ export function shown(value: unknown): string {
     : asciiJson(value);
 }
 
-/** A line for people, with what a terminal would act on escaped; letters of all languages stay. */
-export function visible(line: string): string {
-  return line.replace(
-    /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
-    (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, "0")}`,
+/** What a terminal acts on, hides or reorders: control characters, bidirectional and zero-width ones, separators, lone surrogates. */
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
+
+/** A line of text that may repeat something from outside, such as an argument or the name of a file: its letters stay as they are. */
+export function visible(text: string): string {
+  return text.replace(
+    INVISIBLE,
+    (char) => `\\u${char.codePointAt(0)?.toString(16).padStart(4, "0") ?? ""}`,
   );
 }
 

@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { StoreError } from "../../errors.ts";
-import { makeFolder } from "../make-folder.ts";
+import { makeFolder, requireWritable } from "../make-folder.ts";
 import { type Database, openDatabase } from "./driver.ts";
 import { asStoreError } from "./store-error.ts";
 import { requireCurrentSchema } from "./migrate.ts";
@@ -20,6 +20,7 @@ const SYNCHRONOUS_FULL = 2;
 export function openForWriting(file: string): Database {
   return guarded(file, () => {
     makeFolder(path.resolve(path.dirname(file)));
+    requireWritable(file);
     const db = openDatabase(file, { busyTimeoutMs: BUSY_TIMEOUT_MS });
     try {
       db.exec("PRAGMA journal_mode = WAL");

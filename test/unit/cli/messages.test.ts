@@ -1,0 +1,199 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import path from "node:path";
+import type { Environment } from "../../../src/config/load-config.ts";
+import { visible } from "../../../src/cli/ui/terminal-text.ts";
+import { SECRET } from "../../support/fixtures.ts";
+import { hexhook } from "../../support/hexhook.ts";
+import { CLI, environment } from "../../support/processes.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { itUnprivileged, UNPRIVILEGED } from "../../support/unprivileged.ts";
+
+let folder: ReturnType<typeof temporaryFolder>;
+
+beforeEach(() => {
+  folder = temporaryFolder();
+});
+
+const inFolder = (name: string) => path.join(folder.path, name);
+
+const run = (args: readonly string[], env: Environment = {}, input = "") =>
+  hexhook(args, {
+    cwd: folder.path,
+    env: { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db", ...env },
+    input,
+  });
+
+/** Runs a command so that the modes of files hold for it. */
+function runUnprivileged(args: readonly string[], env: Environment = {}) {
+  const [command, ...rest] = [...UNPRIVILEGED, process.execPath, CLI, ...args];
+  const { status, stderr, stdout } = spawnSync(command!, rest, {
+    cwd: folder.path,
+    env: environment({
+      HEX_SECRET: SECRET,
+      DATABASE_URL: "sqlite:hexhook.db",
+      ...env,
+    }),
+    encoding: "utf8",
+  });
+  return { code: status, stderr, stdout };
+}
+
+describe("what a command repeats", () => {
+  // A colour, a bell, a newline, a right-to-left override, a line separator, a zero-width space.
+  const HOSTILE = "x\u001b[31m\u0007\n\u202e\u2028\u200by";
+  const SHOWN = "x\\u001b[31m\\u0007\\u000a\\u202e\\u2028\\u200by";
+
+  it.each<[string, string[], Environment]>([
+    ["an unknown command", [HOSTILE], {}],
+    ["an unknown option", [`--${HOSTILE}`], {}],
+    ["an unknown option of a command", ["send", `--${HOSTILE}`], {}],
+    ["the value of an option", ["audit", "tail", "--since", HOSTILE], {}],
+    ["a choice", ["audit", "tail", "--result", HOSTILE], {}],
+    [
+      "an argument too many",
+      ["secrets", "generate", "--file", HOSTILE, "b"],
+      {},
+    ],
+    ["a file to read", ["audit", "verify", "--file", HOSTILE], {}],
+    ["a file to send", ["send", "--file", HOSTILE], {}],
+    ["a file to write", ["secrets", "generate", "--file", `${HOSTILE}/a`], {}],
+    ["a store", ["audit", "tail"], { DATABASE_URL: `sqlite:${HOSTILE}` }],
+    ["a source", ["send", "--source", HOSTILE], {}],
+    ["an event", ["events", "show", HOSTILE], {}],
+  ])("has no effect on a terminal: %s", async (_what, args, env) => {
+    await run(["migrate"]);
+    const { code, stderr } = await run(args, env);
+    expect(code).not.toBe(0);
+    expect(stderr.replaceAll("\n", "")).toMatch(/^[\x20-\x7e]*$/);
+    const lines = stderr.trim().split("\n").length;
+    expect(lines).toBeLessThanOrEqual(2);
+  });
+
+  it("keeps its letters", () => {
+    expect(visible(`größe ${HOSTILE} 漢字 😀 \ud800`)).toBe(
+      `größe ${SHOWN} 漢字 😀 \\ud800`,
+    );
+  });
+
+  it("keeps commander's suggestion on a line of its own", async () => {
+    const { stderr } = await run(["sned"]);
+    expect(stderr).toMatch(/^error: .*'sned'\n\(Did you mean send\?\)\n/);
+  });
+});
+
+describe("secrets generate --file", () => {
+  it.each([
+    [
+      "a folder that is not there",
+      "no/secret",
+      /: there is no folder .*\/no; make it, or name a file elsewhere$/,
+    ],
+    ["a folder", ".", /: \. is a folder; name a new file in it$/],
+    [
+      "a file that is there",
+      "old",
+      /: old is there already, and may be in force; name a new file$/,
+    ],
+  ])("says what to do for %s", async (_what, file, line) => {
+    writeFileSync(inFolder("old"), "old");
+    const { code, stdout, stderr } = await run([
+      "secrets",
+      "generate",
+      "--file",
+      file,
+    ]);
+    expect([code, stdout]).toEqual([64, ""]);
+    expect(stderr.trimEnd()).toMatch(line);
+  });
+
+  itUnprivileged(
+    "says what to do for a folder that it may not write to",
+    () => {
+      mkdirSync(inFolder("closed"), { mode: 0o555 });
+      const { code, stderr } = runUnprivileged([
+        "secrets",
+        "generate",
+        "--file",
+        "closed/secret",
+      ]);
+      expect(code).toBe(64);
+      expect(stderr).toMatch(
+        /^hexhook: --file: uid \d+ may not write to \S+\/closed \(EACCES\): run `chmod -R u\+rwX \S+\/closed`\n$/,
+      );
+    },
+  );
+});
+
+describe("keys rotate", () => {
+  const env = { HEX_WRITE_KEY_FILE: "key", HEX_API_URL: "http://127.0.0.1:1" };
+
+  beforeEach(() => {
+    writeFileSync(inFolder("key"), "old-key-0123456789");
+  });
+
+  it.each([
+    [
+      "no key is given",
+      [],
+      "there is no terminal to ask for the new key; give it with --from FILE, or --from - for standard input",
+    ],
+    [
+      "standard input is empty",
+      ["--from", "-"],
+      "standard input had no key; give the new key there, or with --from FILE",
+    ],
+    [
+      "its file is not there",
+      ["--from", "none"],
+      "--from names a file that cannot be read (ENOENT)",
+    ],
+    [
+      "its file is a folder",
+      ["--from", "."],
+      "--from names a file that is not a regular file",
+    ],
+    [
+      "it is the old one",
+      ["--from", "key"],
+      "the new key is the old one; make a new one in the Hex dashboard",
+    ],
+  ])("says what to do when %s", async (_what, args, line) => {
+    const { code, stderr } = await run(["keys", "rotate", ...args], env);
+    expect([code, stderr]).toEqual([64, `hexhook: ${line}\n`]);
+  });
+});
+
+describe("a store that this user may not write", () => {
+  const OTHER = 12_345;
+  const isRoot = process.getuid?.() === 0;
+
+  for (const [what, closed, file] of [
+    ["in a folder of another user", "data", "data/hexhook.db"],
+    ["in a folder that cannot be made", "data", "data/sub/hexhook.db"],
+    ["that is a file of another user", "data/hexhook.db", "data/hexhook.db"],
+  ] as const) {
+    itUnprivileged(`ends with the command that helps: ${what}`, () => {
+      mkdirSync(inFolder("data"));
+      if (closed !== "data") {
+        writeFileSync(inFolder("data/hexhook.db-audit-key.pem"), "");
+        writeFileSync(inFolder(closed), "");
+      }
+      chmodSync(inFolder(closed), 0o555);
+      if (isRoot) {
+        chownSync(inFolder(closed), OTHER, OTHER);
+      }
+      const { code, stderr } = runUnprivileged(["migrate"], {
+        DATABASE_URL: `sqlite:${file}`,
+      });
+      expect(code).toBe(70);
+      const help = isRoot
+        ? `which belongs to uid ${OTHER} \\(EACCES\\): run \`chown -R 0:0 \\S+\` as root`
+        : "\\(EACCES\\): run `chmod -R u\\+rwX \\S+`";
+      expect(stderr).toMatch(
+        new RegExp(`^hexhook: .*uid \\d+ may not write to \\S+,? ?${help}\n$`),
+      );
+    });
+  }
+});
