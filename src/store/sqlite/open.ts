@@ -1,8 +1,15 @@
-import { existsSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import path from "node:path";
-import { StoreError } from "../../errors.ts";
+import { errorCode, StoreError } from "../../errors.ts";
 import { makeFolder, requireWritable } from "../make-folder.ts";
+import { requireOwnDatabase } from "./application-id.ts";
 import { type Database, openDatabase } from "./driver.ts";
+import { type FileId, idOf, isFile, statOf } from "./file-id.ts";
+import {
+  hasPendingChanges,
+  requireNoOrphanedLog,
+  statStoreFile,
+} from "./require-file.ts";
 import { asStoreError } from "./store-error.ts";
 import { requireCurrentSchema } from "./migrate.ts";
 import { MAX_IDLE_LOG_BYTES } from "./wal-checkpointer.ts";
@@ -18,11 +25,23 @@ const SYNCHRONOUS_FULL = 2;
 
 /** Opens the file for writing, making it and its folder when they are not there yet. */
 export function openForWriting(file: string): Database {
+  return openFileForWriting(file).db;
+}
+
+/** As `openForWriting`; `id` is that of the file that was opened. */
+export function openFileForWriting(file: string): { db: Database; id: FileId } {
   return guarded(file, () => {
     makeFolder(path.resolve(path.dirname(file)));
-    requireWritable(file);
-    const db = openDatabase(file, { busyTimeoutMs: BUSY_TIMEOUT_MS });
+    makeFile(file);
+    const before = statOf(file);
+    const db = openChecked(file);
     try {
+      if (before === null || !isFile(statOf(file), idOf(before))) {
+        throw new StoreError("it was replaced just now: start again", {
+          code: "STORE_MOVED",
+          fatal: false,
+        });
+      }
       db.exec("PRAGMA journal_mode = WAL");
       db.exec("PRAGMA synchronous = FULL");
       db.exec("PRAGMA foreign_keys = ON");
@@ -31,24 +50,24 @@ export function openForWriting(file: string): Database {
       db.exec("PRAGMA wal_autocheckpoint = 0");
       db.exec(`PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES}`);
       requireDurability(db);
+      return { db, id: idOf(before) };
     } catch (error) {
       db.close();
       throw error;
     }
-    return db;
   });
 }
 
 /** Opens a file that is there and has this program's schema, for reading alone. */
 export function openForReading(file: string): Database {
-  if (!existsSync(file)) {
+  if (guarded(file, () => statStoreFile(file)) === null) {
     throw new StoreError(
       `there is no store at ${file}: start \`hexhook serve\` once, or set DATABASE_URL`,
       { code: "STORE_MISSING", fatal: false },
     );
   }
   return guarded(file, () => {
-    const db = openDatabase(file, { busyTimeoutMs: BUSY_TIMEOUT_MS });
+    const db = openChecked(file);
     try {
       db.exec("PRAGMA query_only = ON");
       db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
@@ -59,6 +78,43 @@ export function openForReading(file: string): Database {
     }
     return db;
   });
+}
+
+/** Makes an empty file, so that there is one to compare with what is opened. */
+function makeFile(file: string): void {
+  const stats = statStoreFile(file);
+  requireNoOrphanedLog(file, stats);
+  requireWritable(file);
+  if (stats === null) {
+    try {
+      closeSync(openSync(file, "a", 0o644));
+    } catch (error) {
+      throw new StoreError(
+        `it cannot be made (${errorCode(error) ?? "unknown"}): check DATABASE_URL and who may write there`,
+        { code: "STORE_PATH", fatal: false },
+      );
+    }
+  }
+}
+
+/** Opens a file that may be a store, or become one. Leaves any other as it is. */
+function openChecked(file: string): Database {
+  if (hasPendingChanges(file)) {
+    // Closing the last connection would move a log into its database; not so one that only reads.
+    openOwn(file, true).close();
+  }
+  return openOwn(file, false);
+}
+
+function openOwn(file: string, readOnly: boolean): Database {
+  const db = openDatabase(file, { busyTimeoutMs: BUSY_TIMEOUT_MS, readOnly });
+  try {
+    requireOwnDatabase(db);
+  } catch (error) {
+    db.close();
+    throw error;
+  }
+  return db;
 }
 
 /** Reads back what was asked for: a SQLite may be built to drop to NORMAL in WAL mode, which can lose commits. */

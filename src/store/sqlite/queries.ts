@@ -1,3 +1,4 @@
+import type { StoreError } from "../../errors.ts";
 import type { Control, StoreReader } from "../port.ts";
 import { createAuditReader } from "./audit-reader.ts";
 import { createDestinationTable } from "./destinations.ts";
@@ -13,11 +14,16 @@ import { withStoreErrors } from "./store-error.ts";
 export type Queries = Omit<StoreReader, "close"> &
   Pick<Control, "newestTime" | "sinkPosition" | "notedSinks">;
 
-export function createQueries(db: Database, now: () => number): Queries {
+/** `onFatal`: a query has found that the file is not to be believed. */
+export function createQueries(
+  db: Database,
+  now: () => number,
+  onFatal: (error: StoreError) => void,
+): Queries {
   const destinations = createDestinationTable(db);
   const processStatus = createProcessStatusTable(db);
   const sinks = createSinkTable(db, now);
-  return withStoreErrors({
+  const queries = {
     ...createAuditReader(db),
     ...createEventReader(db, now),
     ...createEventDigests(db),
@@ -27,5 +33,6 @@ export function createQueries(db: Database, now: () => number): Queries {
     newestTime: createNewestTime(db),
     sinkPosition: async (name: string) => sinks.read(name),
     notedSinks: async () => sinks.all(),
-  });
+  };
+  return withStoreErrors(queries, onFatal);
 }

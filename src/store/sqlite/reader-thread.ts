@@ -15,7 +15,7 @@ interface ReaderData {
 
 const { file, walPort } = workerData as ReaderData;
 
-serveCalls(({ now }) => {
+serveCalls(({ now, onFatal }) => {
   // For writing, because checkpoints write.
   const db = openForWriting(file);
   serveWalCheckpoints(walPort, () => {
@@ -23,7 +23,7 @@ serveCalls(({ now }) => {
   });
   return {
     methods: {
-      ...createQueries(db, now),
+      ...createQueries(db, now, onFatal),
       async close() {
         db.close();
       },

@@ -6,10 +6,14 @@ import { sqliteErrorName } from "./error-name.ts";
  * one of them, since it rolls back; a sync that fails is not.
  */
 const TRANSIENT =
-  /^SQLITE_(?:FULL|BUSY|LOCKED|CANTOPEN|READONLY|PERM|INTERRUPT|IOERR_(?:WRITE|SHM|LOCK|NOMEM|GETTEMPPATH))/;
+  /^SQLITE_(?:FULL|BUSY|LOCKED|CANTOPEN|READONLY(?!_DBMOVED)|PERM|INTERRUPT|IOERR_(?:WRITE|SHM|LOCK|NOMEM|GETTEMPPATH))/;
 
 /** Faults after which the file is not to be believed: after a failed fsync SQLite reports later commits as good. */
-const FATAL = /^SQLITE_(?:IOERR|CORRUPT|NOTADB)/;
+const FATAL = /^SQLITE_(?:IOERR|CORRUPT|NOTADB|READONLY_DBMOVED)/;
+
+/** Where the documentation says how to recover a store. */
+const RECOVERY =
+  'stop the service and recover the store (docs/operations.md, "To recover a damaged store")';
 
 /** A driver's error as a StoreError. One that is no fault of the storage passes too: nothing was written. */
 export function asStoreError(thrown: unknown): StoreError {
@@ -42,20 +46,26 @@ function describe(code: string, fatal: boolean): string {
     return `another process holds its lock (${code}): end that transaction`;
   }
   if (code === "SQLITE_NOTADB") {
-    return `that is not a SQLite database (${code}): check DATABASE_URL`;
+    return `that is not a SQLite database (${code}): check DATABASE_URL; if it was a store, ${RECOVERY}`;
+  }
+  if (code.startsWith("SQLITE_CORRUPT")) {
+    return `the store is damaged (${code}): ${RECOVERY}`;
   }
   if (code.startsWith("SQLITE_CANTOPEN")) {
     return `it cannot be opened (${code}): check DATABASE_URL and who may write there`;
   }
+  if (/^SQLITE_(?:READONLY|PERM)/.test(code)) {
+    return `it cannot be written (${code}): check who may write the file and its folder`;
+  }
   return fatal
     ? `the store cannot be trusted any more (${code}): check the disk, then start again`
-    : `the store could not be written (${code})`;
+    : `the store could not do that (${code}): when that stays so, ${RECOVERY}`;
 }
 
-/** The same methods, whose errors are StoreErrors. */
+/** The same methods, whose errors are StoreErrors. Those after which the file is not to be believed go to `onFatal` too. */
 export function withStoreErrors<
   T extends Record<keyof T, (...args: never[]) => Promise<unknown>>,
->(methods: T): T {
+>(methods: T, onFatal: (error: StoreError) => void): T {
   const wrapped = Object.entries<(...args: never[]) => Promise<unknown>>(
     methods,
   ).map(([name, method]) => [
@@ -63,8 +73,12 @@ export function withStoreErrors<
     async (...args: never[]) => {
       try {
         return await method(...args);
-      } catch (error) {
-        throw asStoreError(error);
+      } catch (thrown) {
+        const error = asStoreError(thrown);
+        if (error.fatal) {
+          onFatal(error);
+        }
+        throw error;
       }
     },
   ]);

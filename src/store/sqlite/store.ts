@@ -10,14 +10,23 @@ import {
   type CheckpointWal,
   createWalCheckpointer,
 } from "./wal-checkpointer.ts";
+import type { Database } from "./driver.ts";
+import type { FileId } from "./file-id.ts";
 import { createDeliveryTable } from "./deliveries.ts";
 import { createDeliveryRows } from "./delivery-rows.ts";
+import { stampApplicationId } from "./application-id.ts";
 import { createDestinationTable } from "./destinations.ts";
 import { createDiscarder } from "./discard.ts";
 import { createExpirer } from "./expire.ts";
 import { migrate } from "./migrate.ts";
 import { createSinkLease, holdInstanceLock } from "./locks.ts";
-import { guarded, openForReading, openForWriting } from "./open.ts";
+import {
+  guarded,
+  openFileForWriting,
+  openForReading,
+  openForWriting,
+} from "./open.ts";
+import { createOpenFiles } from "./open-files.ts";
 import { createOrder } from "./order.ts";
 import { createProcessStatusTable } from "./process-status.ts";
 import { createPurger } from "./purge.ts";
@@ -29,6 +38,7 @@ import { createRedeliverer } from "./redeliver.ts";
 import { createSinkTable } from "./sinks.ts";
 import { withStoreErrors } from "./store-error.ts";
 import { createTransaction, type Transaction } from "./transaction.ts";
+import { openWalIndex } from "./wal-index.ts";
 
 /** Maximum jobs and body bytes of one transaction: about 20 ms of work. */
 const MAX_BATCH = 512;
@@ -47,9 +57,24 @@ export interface SqliteOptions extends StoreDeps {
  * the schema up to date. Throws StoreError when the file cannot be opened or cannot be written durably.
  */
 export function openSqliteStore(options: SqliteOptions): Store {
+  const { file } = options;
+  const { db, id } = openFileForWriting(file);
+  return guarded(file, () => {
+    try {
+      bringUpToDate(db, options.isEnding);
+      return createStore(options, db, id);
+    } catch (error) {
+      db.close();
+      throw error;
+    }
+  });
+}
+
+/** `id`: the file that was opened. */
+function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
   const { file, now } = options;
-  const db = openForWriting(file);
-  guarded(file, () => migrate(db, options.isEnding));
+  const index = openWalIndex(file);
+  const files = createOpenFiles(file, id, index);
   const lock = options.delivers ? holdInstanceLock(file) : null;
 
   const sinkLease = createSinkLease(file);
@@ -94,7 +119,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
     becomesDue,
   });
   const processStatus = createProcessStatusTable(db);
-  const wal = createWalCheckpointer(db, file, {
+  const wal = createWalCheckpointer(db, index, {
     checkpointFirst: options.checkpointFirst ?? null,
     onError: (error) => {
       transaction.fail(error);
@@ -104,6 +129,7 @@ export function openSqliteStore(options: SqliteOptions): Store {
     db,
     chain,
     writer,
+    files,
     now,
     afterCommit: wal.afterCommit,
     changes,
@@ -127,15 +153,18 @@ export function openSqliteStore(options: SqliteOptions): Store {
   db.exec("PRAGMA busy_timeout = 0");
 
   return {
-    ...createQueries(db, now),
-    ...withStoreErrors({
-      isRepeatCrashDue: async (
-        request: Parameters<Store["isRepeatCrashDue"]>[0],
-      ) => deliveries.isRepeatCrashDue(request),
-      nextDueAt: async (destination: string) =>
-        deliveries.nextDueAt(destination),
-      tryLeaseSinks: async () => sinkLease.tryTake(),
-    }),
+    ...createQueries(db, now, transaction.fail),
+    ...withStoreErrors(
+      {
+        isRepeatCrashDue: async (
+          request: Parameters<Store["isRepeatCrashDue"]>[0],
+        ) => deliveries.isRepeatCrashDue(request),
+        nextDueAt: async (destination: string) =>
+          deliveries.nextDueAt(destination),
+        tryLeaseSinks: async () => sinkLease.tryTake(),
+      },
+      transaction.fail,
+    ),
     record: (received) =>
       group.submit(() => record(received), received.event.body.length),
     append: (draft) =>
@@ -202,6 +231,8 @@ export function openSqliteStore(options: SqliteOptions): Store {
     close: async () => {
       db.close();
       wal.close();
+      files.close();
+      index.close();
       lock?.release();
       sinkLease.release();
     },
@@ -217,23 +248,40 @@ export function openSqliteReader(
   options: { snapshot: boolean } = { snapshot: false },
 ): StoreReader {
   const db = openForReading(file);
-  if (options.snapshot) {
-    db.exec("BEGIN");
-  }
-  return {
-    ...createQueries(db, Date.now),
-    close: async () => {
+  return guarded(file, () => {
+    try {
+      if (options.snapshot) {
+        db.exec("BEGIN");
+      }
+      return {
+        ...createQueries(db, Date.now, () => undefined),
+        close: async () => {
+          db.close();
+        },
+      };
+    } catch (error) {
       db.close();
-    },
-  };
+      throw error;
+    }
+  });
 }
 
 /** Brings the schema of a SQLite file up to date. */
 export function migrateSqlite(file: string): { from: number; to: number } {
   const db = openForWriting(file);
   try {
-    return guarded(file, () => migrate(db));
+    return guarded(file, () => bringUpToDate(db));
   } finally {
     db.close();
   }
+}
+
+function bringUpToDate(
+  db: Database,
+  isEnding?: SqliteOptions["isEnding"],
+): { from: number; to: number } {
+  const versions = migrate(db, isEnding);
+  // Afterwards, because a migration waits longer for another process.
+  stampApplicationId(db);
+  return versions;
 }

@@ -6,12 +6,15 @@ import { createOutage } from "../outage.ts";
 import type { Commit } from "../port.ts";
 import type { AuditWriter } from "./audit-writer.ts";
 import { sqliteErrorName } from "./error-name.ts";
+import type { OpenFiles } from "./open-files.ts";
 import { asStoreError, lockTimeout } from "./store-error.ts";
+import { checkpointWal } from "./wal-checkpointer.ts";
 
 interface TransactionDeps {
   readonly db: Database;
   readonly chain: AuditChain;
   readonly writer: AuditWriter;
+  readonly files: Pick<OpenFiles, "requireInPlace" | "isOnlyLogGone">;
   readonly changes: Pick<CommitChanges, "take" | "discard">;
   readonly onCommit: (commit: Commit) => void;
   readonly now: () => number;
@@ -46,7 +49,7 @@ export interface Transaction {
  * nothing is written any more.
  */
 export function createTransaction(deps: TransactionDeps): Transaction {
-  const { db, chain, writer, changes, now } = deps;
+  const { db, chain, writer, files, changes, now } = deps;
   const begin = db.prepare("BEGIN IMMEDIATE");
   const commit = db.prepare("COMMIT");
   const outage = createOutage(now);
@@ -80,7 +83,10 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       if (head.seq !== before.seq && !writer.moveHead(before, head)) {
         isTampered = true;
       }
+      files.requireInPlace();
       commit.run();
+      // Again: what was replaced during the sync must not be acknowledged. What is replaced from here on is not noticed.
+      files.requireInPlace();
       committed = head;
       return true;
     } catch (error) {
@@ -112,12 +118,26 @@ export function createTransaction(deps: TransactionDeps): Transaction {
     }
   }
 
+  /** A log that was deleted is still open here, with what was acknowledged since the last checkpoint. */
+  function rescueDeletedLog(): void {
+    try {
+      if (files.isOnlyLogGone()) {
+        checkpointWal(db);
+      }
+    } catch {
+      // The error that led here is the one to report.
+    }
+  }
+
   function fail(thrown: unknown): StoreError {
     const error = asStoreError(thrown);
     outage.failed(error);
     if (error.fatal && fatalError === null) {
       fatalError = error;
-      overwriteLostFrames();
+      if (error.code.startsWith("SQLITE_IOERR")) {
+        overwriteLostFrames();
+      }
+      rescueDeletedLog();
       deps.onFatal(error);
     }
     return error;

@@ -1,8 +1,5 @@
-import { closeSync, openSync, readSync, realpathSync } from "node:fs";
 import type { Database } from "./driver.ts";
-
-/** Where the wal-index header says how many frames the log holds (https://sqlite.org/walformat.html, section 2.1). */
-const FRAMES_OFFSET = 16;
+import type { WalIndex } from "./wal-index.ts";
 
 /** Pages (16 MB) after which the log is checkpointed: larger checkpoints cost less in total. */
 const CHECKPOINT_FRAMES = 4000;
@@ -20,7 +17,6 @@ export type CheckpointWal = () => Promise<void>;
 export interface WalCheckpointer {
   /** To be called after each commit: checkpoints the log when it has grown enough. Throws driver errors. */
   readonly afterCommit: () => void;
-  /** Call it only once the last connection to the file is closed. */
   readonly close: () => void;
 }
 
@@ -31,26 +27,16 @@ export interface WalCheckpointer {
  */
 export function createWalCheckpointer(
   db: Database,
-  file: string,
+  { frames }: Pick<WalIndex, "frames">,
   deps: {
     checkpointFirst: CheckpointWal | null;
     onError: (error: unknown) => void;
   },
 ): WalCheckpointer {
-  let index: number | null = null;
-  const header = new Uint32Array(1);
   /** A checkpoint is due when the log has more frames: a reader may keep it from being used again from its start. */
   let checkpointAbove = CHECKPOINT_FRAMES;
   let isCheckpointing = false;
   let truncateTimer: NodeJS.Timeout | undefined;
-
-  function frames(): number {
-    // The index is there from the first write on, and stays the same file while a connection is open. To close any descriptor
-    // of it drops all locks that this process has on it, those of its connections too (POSIX, fcntl).
-    index ??= openSync(`${realpathSync(file)}-shm`, "r");
-    readSync(index, header, 0, 4, FRAMES_OFFSET);
-    return header[0] ?? 0;
-  }
 
   function checkpoint(): void {
     checkpointWal(db);
@@ -117,10 +103,6 @@ export function createWalCheckpointer(
     },
     close() {
       clearTimeout(truncateTimer);
-      if (index !== null) {
-        closeSync(index);
-        index = null;
-      }
     },
   };
 }

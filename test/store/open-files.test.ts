@@ -1,0 +1,246 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import {
+  copyFileSync,
+  mkdirSync,
+  renameSync,
+  symlinkSync,
+  truncateSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { execFileSync } from "node:child_process";
+import path from "node:path";
+import type { StoreError } from "../../src/errors.ts";
+import type { Store } from "../../src/store/port.ts";
+import { eventually } from "../support/eventually.ts";
+import { openTestStore, storeFileIn } from "../support/open-test-store.ts";
+import { openFile, readColumn } from "../support/store-file.ts";
+import { KINDS, recordOf } from "../support/stores.ts";
+import { environment } from "../support/processes.ts";
+import { inProject } from "../support/project.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+/** A store in a folder that can be moved, with an event that was acknowledged. */
+let folder: string;
+let file: string;
+let fatal: StoreError[];
+
+beforeEach(() => {
+  folder = path.join(temporaryFolder().path, "data");
+  mkdirSync(folder);
+  file = storeFileIn(folder);
+  fatal = [];
+});
+
+const open = async (kind: (typeof KINDS)[number]): Promise<Store> => {
+  const store = await openTestStore(folder, {
+    open: kind.openKind,
+    onFatal: (error) => {
+      fatal.push(error);
+    },
+  });
+  await store.record(recordOf("evt_before"));
+  // Moves it into the database; the next one is in the log alone.
+  const beside = openFile(file);
+  beside.exec("PRAGMA wal_checkpoint(PASSIVE)");
+  beside.close();
+  await store.record(recordOf("evt_in_log"));
+  return store;
+};
+
+const eventIds = (): unknown[] => readColumn(file, "SELECT id FROM event");
+
+const remove = (...suffixes: string[]): void => {
+  for (const suffix of suffixes) {
+    unlinkSync(`${file}${suffix}`);
+  }
+};
+
+const replaceByCopy = (suffix: string): void => {
+  copyFileSync(`${file}${suffix}`, `${file}.new`);
+  renameSync(`${file}.new`, `${file}${suffix}`);
+};
+
+/** What happens to the files of an open store, and which of them the error names. */
+const FATES = [
+  {
+    what: "the database, its log and its index are deleted",
+    act: () => {
+      remove("", "-wal", "-shm");
+    },
+    named: "",
+  },
+  {
+    what: "the database is deleted",
+    act: () => {
+      remove("");
+    },
+    named: "",
+  },
+  {
+    what: "the log is deleted",
+    act: () => {
+      remove("-wal");
+    },
+    named: "-wal",
+  },
+  {
+    what: "the index is deleted",
+    act: () => {
+      remove("-shm");
+    },
+    named: "-shm",
+  },
+  {
+    what: "the database is replaced by a copy",
+    act: () => {
+      replaceByCopy("");
+    },
+    named: "",
+  },
+  {
+    what: "the log is replaced by a copy",
+    act: () => {
+      replaceByCopy("-wal");
+    },
+    named: "-wal",
+  },
+  {
+    what: "the index is replaced by a copy",
+    act: () => {
+      replaceByCopy("-shm");
+    },
+    named: "-shm",
+  },
+  {
+    what: "its folder is moved away",
+    act: () => {
+      renameSync(folder, `${folder}.old`);
+    },
+    named: "",
+  },
+  {
+    what: "its folder is replaced by a link to a copy",
+    act: () => {
+      mkdirSync(`${folder}.copy`);
+      for (const suffix of ["", "-wal", "-shm"]) {
+        copyFileSync(
+          `${file}${suffix}`,
+          `${storeFileIn(`${folder}.copy`)}${suffix}`,
+        );
+      }
+      renameSync(folder, `${folder}.old`);
+      symlinkSync(`${folder}.copy`, folder);
+    },
+    named: "",
+  },
+  {
+    what: "the database is cut to nothing",
+    act: () => {
+      truncateSync(file);
+    },
+    named: "",
+  },
+  {
+    what: "the database is cut in the middle",
+    act: () => {
+      truncateSync(file, 8192);
+    },
+    named: "",
+  },
+  {
+    what: "the log is cut to nothing",
+    act: () => {
+      truncateSync(`${file}-wal`);
+    },
+    named: "-wal",
+  },
+  {
+    what: "the log is overwritten",
+    act: () => {
+      writeFileSync(`${file}-wal`, "no log\n".repeat(10_000));
+    },
+    named: "-wal",
+  },
+] as const;
+
+describe.each(KINDS)("a store that is open: $name", (kind) => {
+  it.each(FATES)(
+    "acknowledges nothing any more once $what",
+    async ({ act, named }) => {
+      const store = await open(kind);
+      act();
+      const refused = await Promise.allSettled(
+        ["evt_1", "evt_2"].map((id) => store.record(recordOf(id))),
+      );
+      for (const outcome of refused) {
+        expect(outcome).toMatchObject({
+          status: "rejected",
+          reason: { fatal: true },
+        });
+      }
+      await eventually(() => fatal.length > 0);
+      expect(fatal).toHaveLength(1);
+      expect(fatal[0]!.code).toMatch(/^STORE_(?:MOVED|OVERWRITTEN)$/);
+      expect(fatal[0]!.message).toContain(`${file}${named} was `);
+      expect(fatal[0]!.message).toMatch(/restore a backup, then start again$/);
+      await expect(store.record(recordOf("evt_3"))).rejects.toMatchObject({
+        fatal: true,
+      });
+    },
+  );
+
+  it("notices it without a delivery, when it is asked whether it takes a write", async () => {
+    const store = await open(kind);
+    remove("", "-wal", "-shm");
+    await expect(store.probe()).rejects.toMatchObject({ code: "STORE_MOVED" });
+    await eventually(() => fatal.length > 0);
+  });
+
+  it("moves what it acknowledged out of a log that was deleted, and nothing else", async () => {
+    const store = await open(kind);
+    remove("-wal");
+    await expect(store.record(recordOf("evt_refused"))).rejects.toMatchObject({
+      code: "STORE_MOVED",
+    });
+    // Read as another process would, without what is left of the old index.
+    copyFileSync(file, `${file}.copy`);
+    expect(readColumn(`${file}.copy`, "SELECT id FROM event")).toEqual([
+      "evt_before",
+      "evt_in_log",
+    ]);
+  });
+
+  it("goes on while another process reads it, backs it up, checkpoints, vacuums and closes it", async () => {
+    const store = await open(kind);
+    const work = [
+      "SELECT count(*) FROM event",
+      "VACUUM INTO 'FILE.backup'",
+      "PRAGMA wal_checkpoint(TRUNCATE)",
+      "DELETE FROM audit_sink",
+      "VACUUM",
+      "PRAGMA wal_checkpoint(RESTART)",
+    ];
+    for (const [n, sql] of work.entries()) {
+      runElsewhere(file, sql.replace("FILE", file));
+      await store.record(recordOf(`evt_${n}`));
+      await store.probe();
+    }
+    expect(fatal).toEqual([]);
+    expect(eventIds()).toHaveLength(2 + work.length);
+  });
+});
+
+/** Opens and closes the file in a process of its own, the last connection there. */
+function runElsewhere(file: string, sql: string): void {
+  const code = `
+    const { openDatabase } = await import(${JSON.stringify(DRIVER)});
+    const db = openDatabase(${JSON.stringify(file)}, { busyTimeoutMs: 5000 });
+    db.exec(${JSON.stringify(sql)});
+    db.close();`;
+  execFileSync(process.execPath, ["--input-type=module", "-e", code], {
+    env: environment({}),
+  });
+}
+
+const DRIVER = inProject("dist", "store", "sqlite", "driver.js");
