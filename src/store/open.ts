@@ -1,5 +1,5 @@
-import { existsSync } from "node:fs";
 import type { Store, StoreDeps, StoreReader } from "./port.ts";
+import { storeFileExists } from "./sqlite/open.ts";
 import {
   migrateSqlite,
   openSqliteReader,
@@ -49,8 +49,9 @@ export function migrateStore(url: StoreUrl): { from: number; to: number } {
   return migrateSqlite(url.file);
 }
 
+/** Throws StoreError where there is something else than a store's file. */
 export function storeExists(url: StoreUrl): boolean {
-  return existsSync(url.file);
+  return storeFileExists(url.file);
 }
 
 /** The file for the key that signs the audit trail when AUDIT_SIGNING_KEY is not set: beside the store. */

@@ -18,7 +18,7 @@ import {
   type Finding,
 } from "../../doctor/check-result.ts";
 import type { TrailVerdict } from "../../doctor/doctor-deps.ts";
-import { EXIT } from "../../errors.ts";
+import { EXIT, StoreError } from "../../errors.ts";
 import { schemeOf } from "../../signature/scheme.ts";
 import { signHeaders } from "../../signature/sign.ts";
 import { verify } from "../../signature/verify.ts";
@@ -152,16 +152,24 @@ function sinksOf(env: Environment): string[] {
 }
 
 async function trailVerdict(io: Io): Promise<TrailVerdict | null> {
-  if (!storeExists(configuredStore(io))) {
-    return null;
+  try {
+    if (!storeExists(configuredStore(io))) {
+      return null;
+    }
+    const report = await verifyStore(io, {});
+    const { exit, faults, doubts } = judge(report, configuredKey(io));
+    return {
+      intact: exit === EXIT.good,
+      faults: faults.map(faultLine),
+      doubts,
+    };
+  } catch (error) {
+    if (error instanceof StoreError) {
+      // A store that cannot be read is a failed check; the others still say what they find.
+      return { intact: false, faults: [error.message], doubts: [] };
+    }
+    throw error;
   }
-  const report = await verifyStore(io, {});
-  const { exit, faults, doubts } = judge(report, configuredKey(io));
-  return {
-    intact: exit === EXIT.good,
-    faults: faults.map(faultLine),
-    doubts,
-  };
 }
 
 function asJson(result: CheckResult): object {

@@ -60,13 +60,15 @@ export function openFileForWriting(file: string): { db: Database; id: FileId } {
 
 /** Opens a file that is there and has this program's schema, for reading alone. */
 export function openForReading(file: string): Database {
-  if (guarded(file, () => statStoreFile(file)) === null) {
+  const stats = guarded(file, () => statStoreFile(file));
+  if (stats === null) {
     throw new StoreError(
       `there is no store at ${file}: start \`hexhook serve\` once, or set DATABASE_URL`,
       { code: "STORE_MISSING", fatal: false },
     );
   }
   return guarded(file, () => {
+    requireNoOrphanedLog(file, stats);
     const db = openChecked(file);
     try {
       db.exec("PRAGMA query_only = ON");
@@ -78,6 +80,11 @@ export function openForReading(file: string): Database {
     }
     return db;
   });
+}
+
+/** Throws StoreError where there is something else than a file. */
+export function storeFileExists(file: string): boolean {
+  return guarded(file, () => statStoreFile(file)) !== null;
 }
 
 /** Makes an empty file, so that there is one to compare with what is opened. */

@@ -1,0 +1,189 @@
+// Copies what can still be read of a damaged store into a new one: node recover-store.mjs DAMAGED NEW
+// NEW is made by `hexhook migrate`, of the same version of Hexhook. Work on a copy of the damaged store. See operations.md.
+import {
+  closeSync,
+  openSync,
+  readSync,
+  statSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
+
+const [damaged, fresh] = process.argv.slice(2);
+if (fresh === undefined) {
+  console.error("usage: node recover-store.mjs DAMAGED NEW");
+  process.exit(64);
+}
+// Node 20 has no SQLite of its own: there this runs where Hexhook is installed.
+const { DatabaseSync } = await import("node:sqlite").catch(
+  () => import("@photostructure/sqlite"),
+);
+
+/** How many row numbers are tried after the last one that can be read. */
+const TRIED_AFTER_LAST = 10_000;
+
+/** How many rows are copied at once. */
+const STEP = 10_000;
+
+/** Where the header has the number of pages; 0 means: as many as the file has. */
+const PAGES_OFFSET = 28;
+const HEADER_BYTES = 100;
+const PAGE_SIZE_OFFSET = 16;
+
+function headerOf(file) {
+  const header = Buffer.alloc(HEADER_BYTES);
+  const descriptor = openSync(file, "r");
+  readSync(descriptor, header, 0, HEADER_BYTES, 0);
+  closeSync(descriptor);
+  return header;
+}
+
+/** An overwritten header is replaced by that of the new store, which has the same version and page size. */
+function repairHeader() {
+  if (headerOf(damaged).toString("latin1", 0, 15) !== "SQLite format 3") {
+    const header = headerOf(fresh);
+    header.writeUInt32BE(0, PAGES_OFFSET);
+    const descriptor = openSync(damaged, "r+");
+    writeSync(descriptor, header, 0, HEADER_BYTES, 0);
+    closeSync(descriptor);
+    console.log("header: replaced");
+  }
+}
+
+/** Without the pages that were cut off SQLite reads none; as empty ones they are damaged like others. */
+function restoreLength() {
+  const header = headerOf(damaged);
+  const pageSize = header.readUInt16BE(PAGE_SIZE_OFFSET);
+  const bytes = header.readUInt32BE(PAGES_OFFSET) * pageSize;
+  if (statSync(damaged).size < bytes) {
+    truncateSync(damaged, bytes);
+    console.log("end: filled with empty pages");
+  }
+}
+
+repairHeader();
+restoreLength();
+const db = new DatabaseSync(fresh);
+db.exec("PRAGMA foreign_keys = OFF");
+// Each statement is a transaction: an error would spoil one that has several.
+db.exec("PRAGMA synchronous = OFF");
+db.prepare("ATTACH ? AS damaged").run(damaged);
+const version = (name) =>
+  db.prepare(`PRAGMA ${name}.user_version`).get().user_version;
+if (version("damaged") !== version("main")) {
+  console.error(
+    `${damaged} has schema version ${version("damaged")}, ${fresh} has ${version("main")}: use the Hexhook that wrote it`,
+  );
+  process.exit(1);
+}
+
+/** The first column of the first row; null where that cannot be read. */
+function tryValue(sql) {
+  try {
+    return Object.values(db.prepare(sql).get() ?? { none: null })[0];
+  } catch {
+    return null;
+  }
+}
+
+/** Copies the rows of a range. Where it has some that cannot be read, it is halved, down to each of them. */
+function copyRange(table, from, to) {
+  try {
+    db.prepare(
+      `INSERT OR IGNORE INTO main.${table} SELECT * FROM damaged.${table} NOT INDEXED WHERE rowid BETWEEN ? AND ?`,
+    ).run(from, to);
+    return true;
+  } catch {
+    if (from < to) {
+      const middle = Math.floor((from + to) / 2);
+      copyRange(table, from, middle);
+      copyRange(table, middle + 1, to);
+    }
+    return false;
+  }
+}
+
+function copyByRowid(table) {
+  const first = tryValue(`SELECT min(rowid) FROM damaged.${table} NOT INDEXED`);
+  const last = tryValue(`SELECT max(rowid) FROM damaged.${table} NOT INDEXED`);
+  // Where the end cannot be read, the last row before the damage is what a walk from the beginning comes to.
+  let reached = first ?? 0;
+  if (last === null) {
+    try {
+      for (const { n } of db
+        .prepare(
+          `SELECT rowid AS n FROM damaged.${table} NOT INDEXED ORDER BY rowid`,
+        )
+        .iterate()) {
+        reached = n;
+      }
+    } catch {
+      // Here the damage begins.
+    }
+  }
+  const end = last ?? reached + TRIED_AFTER_LAST;
+  let isWhole = last !== null;
+  for (let from = first ?? 1; from <= end; from += STEP) {
+    isWhole = copyRange(table, from, Math.min(from + STEP - 1, end)) && isWhole;
+  }
+  return isWhole;
+}
+
+/** For tables without row numbers: from the beginning, then from the end, to where the damage is. */
+function copyFromBothEnds(table, key) {
+  let isWhole = true;
+  for (const order of ["ASC", "DESC"]) {
+    try {
+      const rows = db.prepare(
+        `SELECT * FROM damaged.${table} ORDER BY ${key.map((column) => `${column} ${order}`).join(", ")}`,
+      );
+      for (const row of rows.iterate()) {
+        const values = Object.values(row);
+        db.prepare(
+          `INSERT OR IGNORE INTO main.${table} VALUES (${values.map(() => "?").join(", ")})`,
+        ).run(...values);
+      }
+    } catch {
+      isWhole = false;
+    }
+  }
+  return isWhole;
+}
+
+/** A delivery without its event, or an attempt without its delivery, cannot be used. */
+function deleteOrphans() {
+  for (;;) {
+    const orphans = db.prepare("PRAGMA main.foreign_key_check").all();
+    if (orphans.length === 0) {
+      return;
+    }
+    for (const { table, rowid } of orphans) {
+      db.prepare(`DELETE FROM main.${table} WHERE rowid = ?`).run(rowid);
+    }
+  }
+}
+
+const tables = db
+  .prepare(
+    "SELECT name, wr AS withoutRowid FROM pragma_table_list WHERE schema = 'main' AND type = 'table' AND name NOT LIKE 'sqlite%'",
+  )
+  .all();
+const damagedTables = new Set();
+for (const { name, withoutRowid } of tables) {
+  const key = db
+    .prepare("SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk")
+    .all(name)
+    .map((column) => column.name);
+  if (!(withoutRowid ? copyFromBothEnds(name, key) : copyByRowid(name))) {
+    damagedTables.add(name);
+  }
+}
+deleteOrphans();
+for (const { name } of tables) {
+  const rows = tryValue(`SELECT count(*) FROM main.${name}`);
+  const lost = damagedTables.has(name) ? ", others cannot be read" : "";
+  console.log(`${name}: ${rows} rows${lost}`);
+}
+db.exec("PRAGMA synchronous = FULL");
+db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+db.close();

@@ -1,0 +1,99 @@
+import { expect, it } from "@jest/globals";
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import path from "node:path";
+import { overwrite } from "../support/damage.ts";
+import { eventBody } from "../support/fixtures.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { storeFileIn } from "../support/open-test-store.ts";
+import { CLI, environment } from "../support/processes.ts";
+import { inProject } from "../support/project.ts";
+import { startTestService } from "../support/service.ts";
+import { readColumn } from "../support/store-file.ts";
+import { storedEvents } from "../support/stored-events.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+const PAGE = 4096;
+const EVENTS = 200;
+
+/** The commands that the documentation gives. */
+function documentedCommands(): string {
+  const text = readFileSync(inProject("docs", "operations.md"), "utf8");
+  const section = text.split("## To recover a damaged store")[1] ?? "";
+  return /```sh\n(.*?)```/s.exec(section)?.[1] ?? "";
+}
+
+/** Overwrites one page that holds events and no other row, in the middle of the table, and the header. */
+function damage(file: string): void {
+  const bytes = readFileSync(file);
+  const pages = Array.from({ length: statSync(file).size / PAGE }, (_, n) => n);
+  const LEAF_OF_TABLE = 0x0d;
+  const ofEvents = pages.filter((n) => {
+    const page = bytes.subarray(n * PAGE, (n + 1) * PAGE);
+    return n > 0 && page[0] === LEAF_OF_TABLE && page.includes("evt_1");
+  });
+  const page = ofEvents[Math.floor(ofEvents.length / 2)]!;
+  overwrite(file, page * PAGE, PAGE, 0x5a);
+  overwrite(file, 0, 100, 0x5a);
+}
+
+it("the documented recovery of a damaged store ends with one that starts, and still has what was intact", async () => {
+  const folder = temporaryFolder().path;
+  const data = path.join(folder, "data");
+  mkdirSync(data);
+  const file = storeFileIn(data);
+  const first = await startTestService(data);
+  for (let n = 0; n < EVENTS; n += 1) {
+    await first.post(eventBody(`evt_${n}`));
+  }
+  await first.stop();
+  const before = storedEvents(file).map(({ id }) => id);
+  damage(file);
+  await expect(startTestService(data)).rejects.toThrow("SQLITE_NOTADB");
+
+  symlinkSync(inProject("docs"), path.join(folder, "docs"));
+  const bin = path.join(folder, "bin");
+  mkdirSync(bin);
+  writeFileSync(
+    path.join(bin, "hexhook"),
+    `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`,
+  );
+  chmodSync(path.join(bin, "hexhook"), 0o755);
+  const commands = documentedCommands();
+  expect(commands).toContain("recover-store.mjs");
+  const env = environment({});
+  const { status, stdout, stderr } = spawnSync("sh", ["-e", "-c", commands], {
+    cwd: folder,
+    env: {
+      ...env,
+      PATH: `${bin}:${path.dirname(process.execPath)}:${env["PATH"]}`,
+    },
+    encoding: "utf8",
+  });
+
+  expect(stderr).toBe("");
+  expect(stdout).toContain("header: replaced");
+  // Of `audit verify`, the last one: it names what is lost.
+  expect(status).toBe(1);
+  expect(readColumn(file, "PRAGMA integrity_check")).toEqual(["ok"]);
+  const after = storedEvents(file).map(({ id }) => id);
+  expect(before).toEqual(expect.arrayContaining(after));
+  expect(after.length).toBeGreaterThan(EVENTS / 2);
+  const listed = await hexhook(["events", "list", "--limit", "500", "--json"], {
+    cwd: folder,
+  });
+  expect(listed.code).toBe(0);
+  expect(listed.stdout.trim().split("\n")).toHaveLength(after.length);
+
+  const second = await startTestService(data);
+  expect((await second.post(eventBody("evt_new"))).status).toBe(200);
+  // What is still there is known, also when it is signed again.
+  expect((await second.post(eventBody(after[0]!))).status).not.toBe(503);
+});

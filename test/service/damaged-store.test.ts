@@ -1,0 +1,185 @@
+import { beforeAll, describe, expect, it } from "@jest/globals";
+import { copyFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { signingKeyFile } from "../../src/store/open.ts";
+import { DAMAGE, overwriteRoot } from "../support/damage.ts";
+import {
+  eventBody,
+  SECRET,
+  signed,
+  sqliteUrl,
+  TODAY,
+} from "../support/fixtures.ts";
+import { eventually } from "../support/eventually.ts";
+import { noHandlers } from "../support/no-handlers.ts";
+import { serve } from "../support/processes.ts";
+import type { StoreError } from "../../src/errors.ts";
+import { hexhook } from "../support/hexhook.ts";
+import { openTestStore, storeFileIn } from "../support/open-test-store.ts";
+import { startTestService } from "../support/service.ts";
+import { KINDS, recordOf } from "../support/stores.ts";
+import { temporaryFolder } from "../support/temporary-folder.ts";
+
+let whole: string;
+
+beforeAll(async () => {
+  const folder = temporaryFolder().path;
+  whole = storeFileIn(folder);
+  const service = await startTestService(folder);
+  for (let n = 0; n < 40; n += 1) {
+    await service.post(eventBody(`evt_${n}`));
+  }
+  await service.stop();
+});
+
+/** A copy of a store that was closed, in a folder of its own. */
+function copyOfStore(): { folder: string; file: string } {
+  const folder = temporaryFolder().path;
+  const file = storeFileIn(folder);
+  copyFileSync(whole, file);
+  copyFileSync(
+    signingKeyFile(sqliteUrl(whole)),
+    signingKeyFile(sqliteUrl(file)),
+  );
+  return { folder, file };
+}
+
+const COMMANDS = [
+  "events list",
+  "events show evt_5",
+  "events redeliver --all --as alice",
+  "audit tail",
+  "audit verify",
+  "audit scopes",
+  "migrate",
+  "secrets check",
+  "keys rotate --offline --from new-key",
+  "doctor",
+];
+
+async function run(
+  command: string,
+  folder: string,
+): ReturnType<typeof hexhook> {
+  writeFileSync(path.join(folder, "key"), `hex-key-${"a".repeat(40)}`);
+  writeFileSync(path.join(folder, "new-key"), `hex-key-${"b".repeat(40)}`);
+  return hexhook(command.split(" "), {
+    cwd: folder,
+    env: {
+      DATABASE_URL: "sqlite:hexhook.db",
+      HEX_SECRET: SECRET,
+      HEX_SECRET_CREATED_AT: TODAY,
+      HEX_SCOPES: "read:health",
+      HEX_WRITE_KEY_FILE: "key",
+      // Nobody listens there.
+      HEX_API_URL: "http://127.0.0.1:9",
+    },
+  });
+}
+
+/** `migrate` looks at little of a store. */
+const UNSEEN_BY_MIGRATE = [
+  "every page but the first overwritten",
+  "every page but the first zeroed",
+  "a lost table",
+];
+
+/** Neither ends with a line alone, or with one at all. */
+const OTHERS = ["doctor", "migrate"];
+
+describe.each(Object.entries(DAMAGE))("a store with %s", (kind, damage) => {
+  it.each(COMMANDS.filter((command) => !OTHERS.includes(command)))(
+    "ends `hexhook %s` with one line that says what to do",
+    async (command) => {
+      const { folder, file } = copyOfStore();
+      damage(file);
+      const { code, stderr } = await run(command, folder);
+      expect(code).toBe(70);
+      expect(stderr).toMatch(
+        /^hexhook: [^\n]*(?:To recover a damaged store|use the newer hexhook|restore a backup)[^\n]*\n$/,
+      );
+    },
+  );
+
+  it("is refused by `hexhook migrate` as far as that looks at it", async () => {
+    const { folder, file } = copyOfStore();
+    damage(file);
+    const { code, stderr } = await run("migrate", folder);
+    expect(code).toBe(UNSEEN_BY_MIGRATE.includes(kind) ? 0 : 70);
+    expect(stderr).toMatch(/^(?:hexhook: [^\n]+\n)?$/);
+  });
+
+  it("is a failed check of `hexhook doctor`, which goes on with the others", async () => {
+    const { folder, file } = copyOfStore();
+    damage(file);
+    const { code, stdout, stderr } = await run("doctor", folder);
+    expect({ code, stderr }).toEqual({ code: 1, stderr: "" });
+    expect(stdout).toMatch(/^FAIL {2}Audit/m);
+    expect(stdout).toMatch(/^PASS {2}/m);
+  });
+
+  it("does not let the service start", async () => {
+    const { folder, file } = copyOfStore();
+    damage(file);
+    await expect(startTestService(folder)).rejects.toMatchObject({
+      name: "StoreError",
+    });
+  });
+});
+
+describe("a log beside a whole database", () => {
+  it.each(COMMANDS)(
+    "is passed over by `hexhook %s` when it is no log",
+    async (command) => {
+      const { folder, file } = copyOfStore();
+      writeFileSync(`${file}-wal`, Buffer.alloc(40_000, 0x5a));
+      const { code, stderr } = await run(command, folder);
+      expect(code).toBeLessThan(2);
+      expect(stderr).toBe("");
+    },
+  );
+});
+
+describe("damage that is met while a service runs", () => {
+  it("is answered 503, and ends the process with 70 and one line that says what to do", async () => {
+    const { folder, file } = copyOfStore();
+    overwriteRoot(file, "event_source_id");
+    const service = await serve(folder, { HANDLERS: noHandlers(folder) });
+    const body = eventBody("evt_new");
+    const status = await service.post(body, signed(body)).then(
+      (answer) => answer.status,
+      () => 503,
+    );
+    expect(status).toBe(503);
+    expect(await service.exited).toEqual({ code: 70, signal: null });
+    const fatal = service
+      .stderr()
+      .split("\n")
+      .filter((line) => line.includes("store failed"));
+    expect(fatal).toHaveLength(1);
+    expect(fatal[0]).toContain("To recover a damaged store");
+  });
+
+  it.each(KINDS)(
+    "is reported as fatal when a query finds it: $name",
+    async ({ openKind }) => {
+      const { folder, file } = copyOfStore();
+      overwriteRoot(file, "event_source_id");
+      const fatal: StoreError[] = [];
+      const store = await openTestStore(folder, {
+        open: openKind,
+        onFatal: (error) => {
+          fatal.push(error);
+        },
+      });
+      await expect(store.findEvents("evt_5")).rejects.toMatchObject({
+        code: "SQLITE_CORRUPT",
+        fatal: true,
+      });
+      await eventually(() => fatal.length > 0);
+      await expect(store.record(recordOf("evt_new"))).rejects.toMatchObject({
+        fatal: true,
+      });
+    },
+  );
+});
