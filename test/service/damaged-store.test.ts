@@ -89,7 +89,7 @@ describe.each(Object.entries(DAMAGE))("a store with %s", (_, damage) => {
       const { code, stderr } = await run(command, folder);
       expect(code).toBe(70);
       expect(stderr).toMatch(
-        /^hexhook: [^\n]*(?:To recover a damaged store|use the newer hexhook|restore a backup)[^\n]*\n$/,
+        /^hexhook: [^\n]*(?:To recover a damaged store|restore a backup)[^\n]*\n$/,
       );
     },
   );

@@ -72,9 +72,6 @@ export const DAMAGE: Readonly<Record<string, (file: string) => void>> = {
   "a lost table": (file) => {
     runSql(file, "DROP TABLE audit_entry");
   },
-  "a newer schema": (file) => {
-    runSql(file, "PRAGMA user_version = 99");
-  },
 };
 
 export function runSql(file: string, sql: string): void {

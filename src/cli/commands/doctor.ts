@@ -164,8 +164,8 @@ async function trailVerdict(io: Io): Promise<TrailVerdict | null> {
       doubts,
     };
   } catch (error) {
-    if (error instanceof StoreError) {
-      // A store that cannot be read is a failed check; the others still say what they find.
+    // A store that cannot be read is a failed check; the others still say what they find. A newer one ends every command.
+    if (error instanceof StoreError && error.code !== "SCHEMA_TOO_NEW") {
       return { intact: false, faults: [error.message], doubts: [] };
     }
     throw error;
