@@ -82,8 +82,8 @@ describe("an event that no destination matches", () => {
       .filter((line) => line.includes("event unrouted"))
       .map((line) => JSON.parse(line) as Json);
     expect(warnings).toMatchObject([
-      { level: 40, source: "hex", eventType: "user.created", unrouted: 1 },
-      { level: 40, source: "hex", eventType: "user.deleted", unrouted: 3 },
+      { level: "warn", source: "hex", eventType: "user.created", unrouted: 1 },
+      { level: "warn", source: "hex", eventType: "user.deleted", unrouted: 3 },
     ]);
   });
 

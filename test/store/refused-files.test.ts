@@ -283,7 +283,7 @@ describe("a path that cannot be used", () => {
         });
         chmodSync(store, 0o700);
         expect(`${status} ${stderr}`).toMatch(
-          /^70 hexhook: store\/app\.db: [^\n]+ check [^\n]+\n$/,
+          /^70 hexhook: store\/app\.db: [^\n]+: run `chmod -R u\+rwX [^\n]+`\n$/,
         );
       },
     );

@@ -258,7 +258,10 @@ describe("headers of a destination", () => {
   });
 
   it.each([
-    ["two\nlines", CHARACTERS],
+    [
+      "two\nlines",
+      "has a newline, another control character or bytes that are not UTF-8 in it",
+    ],
     [`Bearer ${"\u00e4".repeat(20)}`, CHARACTERS],
     [
       "Bearer changeme",

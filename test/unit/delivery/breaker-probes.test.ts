@@ -57,7 +57,11 @@ async function startTest(options: { orderBy?: string } = {}) {
       now: clocks.now,
       monotonic: clocks.monotonic,
       random: () => 0.5,
-      emit: ({ type }) => changes.push(type),
+      emit: ({ type }) => {
+        if (type.startsWith("breaker.")) {
+          changes.push(type);
+        }
+      },
     },
     { retryScheduleMs: SCHEDULE_MS, attemptTimeoutMs: 10_000 },
   );

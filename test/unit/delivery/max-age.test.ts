@@ -48,7 +48,7 @@ describe("a delivery that is older than its destination allows", () => {
           },
         ],
         now: test.now,
-        monotonic: () => performance.now(),
+        monotonic: test.now,
         random: () => 0.5,
         emit: () => undefined,
       },
