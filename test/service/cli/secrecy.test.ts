@@ -64,6 +64,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "events list": ["--json"],
   "events show": ["evt_1", "--json"],
   "events redeliver": ["evt_1"],
+  "events discard": ["evt_1"],
   "secrets generate": [],
   "secrets check": [],
   "keys check": [],
