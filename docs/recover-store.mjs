@@ -152,15 +152,10 @@ function copyFromBothEnds(table, key) {
 
 /** A delivery without its event, or an attempt without its delivery, cannot be used. */
 function deleteOrphans() {
-  for (;;) {
-    const orphans = db.prepare("PRAGMA main.foreign_key_check").all();
-    if (orphans.length === 0) {
-      return;
-    }
-    for (const { table, rowid } of orphans) {
-      db.prepare(`DELETE FROM main.${table} WHERE rowid = ?`).run(rowid);
-    }
-  }
+  db.exec(`
+    DELETE FROM main.delivery WHERE NOT EXISTS (SELECT 1 FROM main.event WHERE seq = event_seq);
+    DELETE FROM main.attempt WHERE NOT EXISTS (SELECT 1 FROM main.delivery WHERE id = delivery_id);
+  `);
 }
 
 const tables = db

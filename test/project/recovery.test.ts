@@ -30,8 +30,13 @@ function documentedCommands(): string {
   return /```sh\n(.*?)```/s.exec(section)?.[1] ?? "";
 }
 
-/** Overwrites one page that holds events and no other row, in the middle of the table, and the header. */
+/** Overwrites a page of deliveries, and one that holds events and no other row, in the middle of each table, and the header. */
 function damage(file: string): void {
+  const [deliveries] = readColumn(
+    file,
+    "SELECT pageno FROM dbstat WHERE name = 'delivery' AND pagetype = 'leaf' LIMIT 1",
+  );
+  overwrite(file, (Number(deliveries) - 1) * PAGE, PAGE, 0x5a);
   const bytes = readFileSync(file);
   const pages = Array.from({ length: statSync(file).size / PAGE }, (_, n) => n);
   const LEAF_OF_TABLE = 0x0d;
