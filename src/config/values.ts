@@ -112,7 +112,7 @@ export const httpUrl: z.ZodType<string, string> = parsed(
 export const baseUrl: z.ZodType<string, string> = parsed((value) => {
   // An empty query or fragment leaves its mark in the text alone.
   const href = /[?#]/.test(value) ? undefined : parseHttpUrl(value)?.href;
-  return href?.replace(/\/$/, "");
+  return href?.replace(/\/+$/, "");
 }, "must be an http:// or https:// URL without a user name, password, query or fragment; /webhooks/NAME is appended to it");
 
 const UNITS: Readonly<Record<string, number>> = {

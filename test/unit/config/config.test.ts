@@ -219,7 +219,7 @@ describe("the configuration", () => {
     ["https://a", "https://a"],
     ["https://A/", "https://a"],
     ["https://a:8443/base/hooks", "https://a:8443/base/hooks"],
-    ["http://a/base/", "http://a/base"],
+    ["http://a/base//", "http://a/base"],
   ])("takes PUBLIC_URL %s with its path, as %s", (given, publicUrl) => {
     expect(
       loadConfig({ HEX_SECRET: SECRET, PUBLIC_URL: given }).publicUrl,
