@@ -10,6 +10,7 @@ import { setMaxListeners } from "node:events";
 import type { WorkerStatus } from "./destination-status.ts";
 import { longestWait, settle } from "./settle.ts";
 import type { DeliveryQueue } from "../store/port.ts";
+import { createAgeClock } from "./age-clock.ts";
 import { createInterruptibleSleep } from "../background/interruptible-sleep.ts";
 import { withAttemptTimeout } from "./attempt-timeout.ts";
 import type { AttemptRate } from "./attempt-rate.ts";
@@ -86,6 +87,10 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   const { now, monotonic, dueNow } = deps;
   const { scheduleMs, attemptTimeoutMs } = options;
   const sleep = createInterruptibleSleep();
+  const ageNow =
+    destination.maxAgeMs === undefined
+      ? null
+      : createAgeClock({ now, monotonic }, destination.maxAgeMs);
   /** By the delivery's id. */
   const inFlight = new Map<number, Promise<void>>();
   const cutOff = new AbortController();
@@ -131,7 +136,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
 
   /** Starts what is due and there is room for; says how long there is nothing to do, in milliseconds. */
   async function claimAndStart(): Promise<number> {
-    if (await expireSome(dueNow())) {
+    if (await expireSome()) {
       return 0;
     }
     const at = monotonic();
@@ -171,9 +176,10 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   }
 
   /** One step of giving up what has been pending for too long, also while no attempts are made. True = there may be more. */
-  async function expireSome(at: number): Promise<boolean> {
+  async function expireSome(): Promise<boolean> {
     const { name, maxAgeMs } = destination;
-    if (maxAgeMs === undefined) {
+    const at = ageNow?.() ?? null;
+    if (maxAgeMs === undefined || at === null) {
       return false;
     }
     const expired = await store.expire({

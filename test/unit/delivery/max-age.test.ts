@@ -23,7 +23,10 @@ describe("a delivery that is older than its destination allows", () => {
   });
 
   /** Serves `d`, whose deliveries may be pending for 10 s. `answer` ends each attempt at once; without it a test does. */
-  async function start(answer?: AttemptResult): Promise<void> {
+  async function start(
+    answer?: AttemptResult,
+    monotonic: () => number = test.now,
+  ): Promise<void> {
     dispatcher = createDispatcher(
       {
         store: test.store(),
@@ -48,7 +51,7 @@ describe("a delivery that is older than its destination allows", () => {
           },
         ],
         now: test.now,
-        monotonic: test.now,
+        monotonic,
         random: () => 0.5,
         emit: () => undefined,
       },
@@ -125,5 +128,39 @@ describe("a delivery that is older than its destination allows", () => {
     await eventually(async () => (await stateOf("slow")) === "exhausted");
     expect(attempted).toEqual(["slow"]);
     expect(await reasons()).toEqual(["too_old"]);
+  });
+
+  describe("by a clock that was set", () => {
+    let elapsed: number;
+
+    beforeEach(async () => {
+      elapsed = 0;
+      await start({ ok: true }, () => elapsed);
+    });
+
+    it("ahead is attempted, and given up once it must be older", async () => {
+      await dispatcher.pause("d", "alice");
+      await test.record("a", { receivedAt: test.now() });
+      test.setClock(test.now() + 7_200_000);
+      await dispatcher.resume("d", "alice");
+      await eventually(async () => (await stateOf("a")) === "succeeded");
+      await dispatcher.pause("d", "alice");
+      await test.record("b", { mac: 2, receivedAt: test.now() - 7_200_000 });
+      elapsed += 10_000;
+      await eventually(async () => (await stateOf("b")) === "exhausted");
+      expect(attempted).toEqual(["a"]);
+    });
+
+    it("ahead and back is attempted", async () => {
+      const before = test.now();
+      test.setClock(before + 900_000);
+      await test.record("future", { receivedAt: test.now() });
+      await eventually(async () => (await stateOf("future")) === "succeeded");
+      test.setClock(before);
+      elapsed += 20_000;
+      await test.record("new", { mac: 2, receivedAt: before });
+      await eventually(async () => (await stateOf("new")) === "succeeded");
+      expect(attempted).toEqual(["future", "new"]);
+    });
   });
 });
