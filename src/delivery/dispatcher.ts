@@ -148,14 +148,15 @@ export function createDispatcher(
     );
   }
 
-  /** Resolves when the last attempt there has ended. */
-  async function retire(name: string): Promise<void> {
+  /** Resolves when the last attempt there has ended; one that takes longer than `graceMs` is released. */
+  async function retire(name: string, graceMs: number): Promise<void> {
     const retired = workers.get(name);
     workers.delete(name);
     if (retired !== undefined) {
       const { destination, worker } = retired;
       retiring.add(worker);
-      await worker.stop(timeoutOf(destination) + RETIRING_MARGIN_MS);
+      const timeoutMs = Math.min(timeoutOf(destination), graceMs);
+      await worker.stop(timeoutMs + RETIRING_MARGIN_MS);
       retiring.delete(worker);
     }
   }
@@ -242,7 +243,10 @@ export function createDispatcher(
     resume: (name, operator) => setPaused(name, operator, false),
     replace({ removed, added }) {
       for (const name of removed) {
-        const all = Promise.all([retired.get(name), retire(name)]);
+        const next = added.find((destination) => destination.name === name);
+        // The new one waits: not longer than one of its own attempts may take.
+        const graceMs = next === undefined ? Infinity : timeoutOf(next);
+        const all = Promise.all([retired.get(name), retire(name, graceMs)]);
         retired.set(name, all);
         all.catch(onError);
       }

@@ -18,7 +18,11 @@ describe("a dispatcher", () => {
   let test: TestStore;
   let dispatcher: Dispatcher;
   /** The attempts that have begun: at which generation of the destination, and what ends them. */
-  let begun: { at: string; end: (result: AttemptResult) => void }[];
+  let begun: {
+    at: string;
+    signal: AbortSignal;
+    end: (result: AttemptResult) => void;
+  }[];
 
   beforeEach(async () => {
     test = await openStoreOfKind(openStore);
@@ -34,9 +38,9 @@ describe("a dispatcher", () => {
     kind: "http",
     place: "test",
     concurrency: 1,
-    attempt: () =>
+    attempt: (_delivery, signal) =>
       new Promise((resolve) => {
-        begun.push({ at, end: resolve });
+        begun.push({ at, signal, end: resolve });
       }),
   });
 
@@ -79,6 +83,20 @@ describe("a dispatcher", () => {
     await eventually(() => begun.length === 2);
     begun[1]!.end(OK);
     expect(begun.map(({ at }) => at)).toEqual(["old", "new"]);
+  });
+
+  it("begins with a destination of the same name once its own timeout has passed, when the last attempt there hangs", async () => {
+    await start([{ ...destination("old"), attemptTimeoutMs: 3_600_000 }]);
+    await test.record("a");
+    await eventually(() => begun.length === 1);
+    const next = { ...destination("new"), attemptTimeoutMs: 1000 };
+    dispatcher.replace({ removed: ["d"], added: [next] });
+    const abandoned = begun[0]!;
+    await eventually(() => abandoned.signal.aborted);
+    abandoned.end(OK);
+    await eventually(() => begun.length === 2);
+    expect(begun.map(({ at }) => at)).toEqual(["old", "new"]);
+    begun[1]!.end(OK);
   });
 
   it("makes no attempt at a destination that is added while it is paused", async () => {
