@@ -40,10 +40,10 @@ export function outcomeEntry(outcome: {
   });
 }
 
-/** The audit entry for an attempt whose outcome is unknown. */
+/** The audit entry for an attempt whose outcome is unknown. `next`: null when another entry tells what became of the delivery. */
 export function lostEntry(outcome: {
   lost: LostAttempt;
-  next: DeliveryState;
+  next: DeliveryState | null;
   at: number;
 }): AuditDraft {
   const { lost, next, at } = outcome;
@@ -121,17 +121,17 @@ function operatorEntry(
 
 function entryOf(
   delivery: Pick<LostAttempt, "id" | "event" | "destination" | "attempt">,
-  next: DeliveryState,
+  next: DeliveryState | null,
   at: number,
   facts: AuditMetadata,
 ): AuditDraft {
   const { id, event, destination, attempt } = delivery;
   return {
     at,
-    action: ACTIONS[next.state],
+    action: ACTIONS[next?.state ?? "pending"],
     userId: "worker",
     resource: clipText(`/destinations/${destination}`),
-    result: next.state === "succeeded" ? "success" : "failure",
+    result: next?.state === "succeeded" ? "success" : "failure",
     metadata: {
       source: event.source,
       eventId: event.id,
@@ -140,7 +140,7 @@ function entryOf(
       attempt,
       ...facts,
       nextAttemptAt:
-        next.state === "pending"
+        next?.state === "pending"
           ? new Date(next.dueAt).toISOString()
           : undefined,
     },

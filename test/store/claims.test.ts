@@ -54,6 +54,13 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     const [first] = await test.claim();
     test.setClock(6000);
     expect(await test.redeliver(first!.id)).toEqual(["redelivered"]);
+    expect((await test.entries()).slice(-2)).toMatchObject([
+      {
+        action: "delivery.failed",
+        metadata: { eventId: "a", attempt: 1, reason: "process_died" },
+      },
+      { action: "delivery.redelivered", metadata: { attempt: 1 } },
+    ]);
     expect(await test.settle(first!)).toBe(false);
     const [second] = await test.claim();
     expect(second).toMatchObject({ attempt: 2, scheduledAttempt: 1 });

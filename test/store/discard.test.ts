@@ -72,6 +72,25 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
       state: "discarded",
       attempts: [{ attempt: 1, reason: "process_died" }],
     });
+    expect(await entriesOf("delivery.failed")).toMatchObject([
+      {
+        userId: "worker",
+        resource: "/destinations/d",
+        result: "failure",
+        metadata: {
+          eventId: "a",
+          deliveryId: claimed!.id,
+          attempt: 1,
+          reason: "process_died",
+          crashes: 1,
+        },
+      },
+    ]);
+    const actions = (await test.entries()).map(({ action }) => action);
+    expect(actions.slice(-2)).toEqual([
+      "delivery.failed",
+      "delivery.discarded",
+    ]);
   });
 
   it("makes the next of the key due, and only when the first of it was discarded", async () => {

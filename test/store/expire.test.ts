@@ -106,6 +106,13 @@ describe.each(KINDS)(
         attempts: [{ attempt: 1, reason: "process_died", endedAt: null }],
       });
       expect(await test.settle(claimed!)).toBe(false);
+      expect((await test.entries()).slice(-2)).toMatchObject([
+        {
+          action: "delivery.failed",
+          metadata: { eventId: "lost", attempt: 1, reason: "process_died" },
+        },
+        { action: "delivery.exhausted", metadata: { reason: "too_old" } },
+      ]);
     });
 
     it("give their turn to the next of their key, and only when they had it", async () => {

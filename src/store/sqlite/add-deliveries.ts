@@ -1,14 +1,9 @@
 import { created } from "../../audit/delivery-entries.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import type { DeliveryQueue } from "../port.ts";
-import { asText, type Database, textBytes } from "./driver.ts";
+import { type Database, textBytes } from "./driver.ts";
+import { type EventNameRow, eventNameOf } from "./event-rows.ts";
 import type { Order } from "./order.ts";
-
-interface EventRow {
-  readonly source: string;
-  readonly id: Uint8Array;
-  readonly type: Uint8Array;
-}
 
 /** Makes deliveries for events that are stored, inside the caller's transaction. */
 export function createDeliveryAdder(
@@ -20,7 +15,7 @@ export function createDeliveryAdder(
   },
 ) {
   const { order, append, becomesDue } = deps;
-  const eventWithout = db.prepare<[number, string], EventRow>(
+  const eventWithout = db.prepare<[number, string], EventNameRow>(
     `SELECT source, ${textBytes("id")}, ${textBytes("type")} FROM event
      WHERE seq = ? AND NOT EXISTS (SELECT 1 FROM delivery WHERE event_seq = seq AND destination = ?)`,
   );
@@ -47,11 +42,7 @@ export function createDeliveryAdder(
         now,
       );
       becomesDue(destination);
-      const event = {
-        source: row.source,
-        id: asText(row.id),
-        type: asText(row.type),
-      };
+      const event = eventNameOf(row);
       append(created({ id, destination, event }, operator, now));
       return true;
     });

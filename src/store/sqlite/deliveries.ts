@@ -1,5 +1,4 @@
 import type { ClaimRequest, DueTimeLimits, Settlement } from "../records.ts";
-import { lostEntry } from "../../audit/delivery-entries.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import { afterLostAttempt } from "../../domain/lost-attempt.ts";
 import type { Database } from "./driver.ts";
@@ -15,6 +14,7 @@ import { createAttemptLog } from "./attempts.ts";
 import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
 import { createEventRows } from "./event-rows.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";
+import type { NoteLostAttempt } from "./lost-attempts.ts";
 import { createProbeSelection } from "./probe-selection.ts";
 
 type EndedRow = Pick<DueRow, "destination" | "claimed_at" | "order_key">;
@@ -33,6 +33,7 @@ export function createDeliveryTable(
   deps: {
     order: Order;
     append: (entry: AuditDraft) => void;
+    noteLost: NoteLostAttempt;
     /** Told of deliveries that a claim gives up. */
     exhausted: (failed: FailedAttempt) => void;
   },
@@ -109,7 +110,7 @@ export function createDeliveryTable(
   }
 
   /** Notes that an attempt has no outcome; gives the row as it stands then, or null when the delivery is at its end. */
-  function noteLost(row: DueRow, request: ClaimRequest): DueRow | null {
+  function recordLost(row: DueRow, request: ClaimRequest): DueRow | null {
     const { id, destination, attempt, order_key } = row;
     const crashes = row.crashes + 1;
     const lost: LostAttempt = {
@@ -122,14 +123,9 @@ export function createDeliveryTable(
     const { kind, now } = request;
     const next = afterLostAttempt({ kind, crashes, now });
     lose.run(next.state, dueAtOf(next), id);
-    const failure = { reason: "process_died" };
-    attempts.insert(id, attempt, {
-      startedAt: row.claimed_at,
-      endedAt: null,
-      result: { ok: false, ...failure },
-    });
-    append(lostEntry({ lost, next, at: now }));
+    deps.noteLost(lost, { startedAt: row.claimed_at, next, at: now });
     if (next.state !== "pending") {
+      const failure = { reason: "process_died" };
       exhausted({ ...attemptFacts(lost), failure });
       order.advance(destination, order_key, now);
       return null;
@@ -154,7 +150,7 @@ export function createDeliveryTable(
           return claimed;
         }
         const lost = row.leased === 1;
-        const ready = lost ? noteLost(row, request) : row;
+        const ready = lost ? recordLost(row, request) : row;
         if (ready !== null && (crashed === "any" || ready.crashes === 0)) {
           const taken = take(ready, request);
           claimed.push(taken);
@@ -178,7 +174,7 @@ export function createDeliveryTable(
         return [];
       }
       const lost = row.leased === 1;
-      const ready = lost ? noteLost(row, request) : row;
+      const ready = lost ? recordLost(row, request) : row;
       if (ready !== null && !(lost && kind === "once")) {
         return [take(ready, request)];
       }

@@ -2,19 +2,21 @@ import type {
   DeliveryFacts,
   DeliveryStateName,
 } from "../../domain/delivery.ts";
-import { createAttemptLog } from "./attempts.ts";
-import { asText, type Database, textBytes } from "./driver.ts";
+import { type Database, textBytes } from "./driver.ts";
+import { eventNameOf } from "./event-rows.ts";
+import type { NoteLostAttempt } from "./lost-attempts.ts";
 
 interface Row {
   readonly destination: string;
   readonly state: DeliveryStateName;
   readonly attempt: number;
+  readonly crashes: number;
   readonly leased: number;
   readonly claimed_at: number | null;
   readonly due_at: number;
   readonly order_key: string | null;
   readonly source: string;
-  readonly event_id: Uint8Array;
+  readonly id: Uint8Array;
   readonly type: Uint8Array;
 }
 
@@ -25,13 +27,14 @@ export interface FoundDelivery extends DeliveryFacts {
   /** `lost`: its lease has ended, so the process of the attempt is dead. */
   readonly lease: "none" | "in_flight" | "lost";
   readonly claimedAt: number | null;
+  /** How often the process died during an attempt of it, without the one of a lost lease. */
+  readonly crashes: number;
 }
 
 /** Deliveries that an operator's request changes, inside the caller's transaction. */
-export function createDeliveryRows(db: Database) {
-  const attempts = createAttemptLog(db);
+export function createDeliveryRows(db: Database, noteLost: NoteLostAttempt) {
   const select = db.prepare<[number], Row>(
-    `SELECT destination, state, attempt, leased, claimed_at, due_at, order_key, source, CAST(event.id AS BLOB) AS event_id, ${textBytes("type")}
+    `SELECT destination, state, attempt, crashes, leased, claimed_at, due_at, order_key, source, CAST(event.id AS BLOB) AS id, ${textBytes("type")}
      FROM delivery JOIN event ON event.seq = event_seq WHERE delivery.id = ?`,
   );
   return {
@@ -40,7 +43,7 @@ export function createDeliveryRows(db: Database) {
       if (row === undefined) {
         return undefined;
       }
-      const { destination, state, attempt } = row;
+      const { destination, state, attempt, crashes } = row;
       const lease =
         row.leased === 0 ? "none" : row.due_at > now ? "in_flight" : "lost";
       return {
@@ -52,20 +55,16 @@ export function createDeliveryRows(db: Database) {
         dueAt: row.due_at,
         lease,
         claimedAt: row.claimed_at,
-        event: {
-          source: row.source,
-          id: asText(row.event_id),
-          type: asText(row.type),
-        },
+        crashes,
+        event: eventNameOf(row),
       };
     },
-    /** Records the attempt of a lost lease, which the caller ends. */
-    noteLost({ id, attempt, claimedAt }: FoundDelivery): void {
-      attempts.insert(id, attempt, {
-        startedAt: claimedAt,
-        endedAt: null,
-        result: { ok: false, reason: "process_died" },
-      });
+    /** Records the attempt of a lost lease; the caller ends the lease, and appends the entry of what becomes of the delivery. */
+    noteLost(found: FoundDelivery, now: number): void {
+      noteLost(
+        { ...found, crashes: found.crashes + 1 },
+        { startedAt: found.claimedAt, next: null, at: now },
+      );
     },
   };
 }

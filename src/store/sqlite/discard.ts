@@ -43,7 +43,7 @@ export function createDiscarder(
         return "in_flight";
       }
       if (lease === "lost") {
-        rows.noteLost(found);
+        rows.noteLost(found, now);
       }
       discard.run(id);
       // Only if it was the first of its key: else the first may be in flight, and its lease must not end.

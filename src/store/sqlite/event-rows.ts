@@ -1,11 +1,23 @@
 import type { StoredEvent } from "../../domain/event.ts";
 import { asBuffer, asText, type Database, textBytes } from "./driver.ts";
 
-interface EventRow {
-  readonly seq: number;
+/** What names an event, as rows have it: texts as bytes. */
+export interface EventNameRow {
   readonly source: string;
   readonly id: Uint8Array;
   readonly type: Uint8Array;
+}
+
+export function eventNameOf({
+  source,
+  id,
+  type,
+}: EventNameRow): Pick<StoredEvent, "source" | "id" | "type"> {
+  return { source, id: asText(id), type: asText(type) };
+}
+
+interface EventRow extends EventNameRow {
+  readonly seq: number;
   readonly received_at: number;
   readonly content_type: string;
   readonly headers: string;
@@ -26,9 +38,7 @@ export function createEventRows(db: Database) {
       }
       return {
         seq: row.seq,
-        source: row.source,
-        id: asText(row.id),
-        type: asText(row.type),
+        ...eventNameOf(row),
         receivedAt: row.received_at,
         contentType: row.content_type,
         headers: row.headers,

@@ -16,16 +16,14 @@ import {
   textAsBytes,
   textBytes,
 } from "./driver.ts";
+import { type EventNameRow, eventNameOf } from "./event-rows.ts";
 import { AFTER_ANOTHER } from "./order.ts";
 
-/** So many events are looked at in one step: a few milliseconds. */
+/** Maximum number of events that are looked at in one step: a few milliseconds. */
 const STEP = 500;
 
-interface HeadRow {
+interface HeadRow extends EventNameRow {
   readonly seq: number;
-  readonly source: string;
-  readonly id: Uint8Array;
-  readonly type: Uint8Array;
   readonly received_at: number;
   readonly body_bytes: number;
 }
@@ -89,9 +87,7 @@ export function createEventReader(
     const { received_at, body_bytes } = row;
     return {
       seq: row.seq,
-      source: row.source,
-      id: asText(row.id),
-      type: asText(row.type),
+      ...eventNameOf(row),
       receivedAt: received_at,
       bodyBytes: body_bytes,
       deliveries: deliveriesOf

@@ -1,16 +1,18 @@
 import { tooOldEntry } from "../../audit/delivery-entries.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import type { ExpireRequest } from "../records.ts";
-import { createAttemptLog } from "./attempts.ts";
-import { asText, type Database, textBytes } from "./driver.ts";
+import { type Database, textBytes } from "./driver.ts";
+import { eventNameOf } from "./event-rows.ts";
+import type { NoteLostAttempt } from "./lost-attempts.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";
 
-/** So many deliveries are exhausted in one step: a few milliseconds. */
+/** Maximum number of deliveries that are exhausted in one step: a few milliseconds. */
 const STEP = 100;
 
 interface OldRow {
   readonly id: number;
   readonly attempt: number;
+  readonly crashes: number;
   readonly leased: number;
   readonly claimed_at: number | null;
   readonly pending_since: number;
@@ -23,13 +25,16 @@ interface OldRow {
 /** Exhausts deliveries that have been pending for too long, inside the caller's transaction; returns how many. */
 export function createExpirer(
   db: Database,
-  deps: { order: Order; append: (entry: AuditDraft) => void },
+  deps: {
+    order: Order;
+    append: (entry: AuditDraft) => void;
+    noteLost: NoteLostAttempt;
+  },
 ): (request: ExpireRequest) => number {
-  const { order, append } = deps;
-  const attempts = createAttemptLog(db);
+  const { order, append, noteLost } = deps;
   // One that is leased is being attempted, unless its lease has ended.
   const old = db.prepare<[string, number, number, number], OldRow>(
-    `SELECT delivery.id, attempt, leased, claimed_at, pending_since, order_key, source,
+    `SELECT delivery.id, attempt, crashes, leased, claimed_at, pending_since, order_key, source,
        CAST(event.id AS BLOB) AS event_id, ${textBytes("type")}
      FROM delivery JOIN event ON event.seq = event_seq
      WHERE destination = ? AND state = 'pending' AND pending_since < ? AND (leased = 0 OR due_at <= ?)
@@ -42,18 +47,13 @@ export function createExpirer(
 
   function end(row: OldRow, { destination, now }: ExpireRequest): void {
     const { id, attempt } = row;
+    const event = eventNameOf({ ...row, id: row.event_id });
     if (row.leased === 1) {
-      attempts.insert(id, attempt, {
-        startedAt: row.claimed_at,
-        endedAt: null,
-        result: { ok: false, reason: "process_died" },
-      });
+      noteLost(
+        { id, destination, attempt, event, crashes: row.crashes + 1 },
+        { startedAt: row.claimed_at, next: null, at: now },
+      );
     }
-    const event = {
-      source: row.source,
-      id: asText(row.event_id),
-      type: asText(row.type),
-    };
     const pendingSince = row.pending_since;
     append(tooOldEntry({ id, destination, attempt, event, pendingSince }, now));
     // One that waited for another of its key has no turn to give.

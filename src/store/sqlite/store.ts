@@ -27,6 +27,7 @@ import {
   openForWriting,
 } from "./open.ts";
 import { createOpenFiles } from "./open-files.ts";
+import { createLostAttempts } from "./lost-attempts.ts";
 import { createOrder } from "./order.ts";
 import { createProcessStatusTable } from "./process-status.ts";
 import { createPurger } from "./purge.ts";
@@ -91,14 +92,16 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
   const { append, checkpoint } = writer;
   const order = createOrder(db);
   const claims = createReplayClaims(db);
+  const noteLost = createLostAttempts(db, append);
   const deliveries = createDeliveryTable(db, {
     order,
     append,
+    noteLost,
     exhausted: changes.exhausted,
   });
   const { becomesDue } = changes;
-  const expire = createExpirer(db, { order, append });
-  const rows = createDeliveryRows(db);
+  const expire = createExpirer(db, { order, append, noteLost });
+  const rows = createDeliveryRows(db, noteLost);
   const redeliver = createRedeliverer(db, { rows, order, append, becomesDue });
   const discard = createDiscarder(db, { rows, order, append, becomesDue });
   const addDeliveries = createDeliveryAdder(db, { order, append, becomesDue });

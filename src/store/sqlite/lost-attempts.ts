@@ -1,0 +1,34 @@
+import { lostEntry } from "../../audit/delivery-entries.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
+import type { DeliveryState, LostAttempt } from "../../domain/delivery.ts";
+import { createAttemptLog } from "./attempts.ts";
+import type { Database } from "./driver.ts";
+
+export type NoteLostAttempt = (
+  lost: LostAttempt,
+  facts: {
+    startedAt: number | null;
+    /** The state after it; null = an audit entry of its own follows, which tells. */
+    next: DeliveryState | null;
+    at: number;
+  },
+) => void;
+
+/**
+ * Returns what records an attempt that was lost with its process, with its audit entry, inside the caller's transaction. The
+ * caller ends the lease.
+ */
+export function createLostAttempts(
+  db: Database,
+  append: (entry: AuditDraft) => void,
+): NoteLostAttempt {
+  const attempts = createAttemptLog(db);
+  return (lost, { startedAt, next, at }) => {
+    attempts.insert(lost.id, lost.attempt, {
+      startedAt,
+      endedAt: null,
+      result: { ok: false, reason: "process_died" },
+    });
+    append(lostEntry({ lost, next, at }));
+  };
+}
