@@ -53,6 +53,9 @@ export function lostEntry(outcome: {
   });
 }
 
+/** Why a delivery is exhausted that has been pending for longer than its destination allows. */
+export const TOO_OLD = "too_old";
+
 /** The audit entry for a delivery that has been pending for longer than its destination allows. */
 export function tooOldEntry(
   delivery: Pick<ClaimedDelivery, "id" | "destination" | "attempt"> & {
@@ -62,7 +65,7 @@ export function tooOldEntry(
   at: number,
 ): AuditDraft {
   return entryOf(delivery, { state: "exhausted" }, at, {
-    reason: "too_old",
+    reason: TOO_OLD,
     pendingSince: new Date(delivery.pendingSince).toISOString(),
   });
 }

@@ -56,6 +56,27 @@ describe("a delivery that is exhausted", () => {
     expect(service.log.text.match(/delivery exhausted/g)).toHaveLength(1);
   });
 
+  it("is a warning when it was pending for too long", async () => {
+    writeFileSync(
+      path.join(folder, "hexhook.yaml"),
+      `{ destinations: { d: { url: "http://127.0.0.1:9", maxAge: 1s, retrySchedule: [1h] } } }`,
+    );
+    const service = await startTestService(folder, {
+      env: {
+        HANDLERS: noHandlers(folder),
+        HEXHOOK_CONFIG: path.join(folder, "hexhook.yaml"),
+      },
+    });
+    await service.post(eventBody("evt_1"));
+    expect(await lineOf(service, "delivery exhausted")).toMatchObject({
+      level: "warn",
+      destination: "d",
+      eventId: "evt_1",
+      attempt: 1,
+      reason: "too_old",
+    });
+  });
+
   it("is a warning with what the handler threw, which stays out of the audit trail", async () => {
     const service = await startTestService(folder, {
       env: {

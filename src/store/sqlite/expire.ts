@@ -1,5 +1,6 @@
-import { tooOldEntry } from "../../audit/delivery-entries.ts";
+import { TOO_OLD, tooOldEntry } from "../../audit/delivery-entries.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
+import { attemptFacts, type FailedAttempt } from "../../domain/delivery.ts";
 import type { ExpireRequest } from "../records.ts";
 import { type Database, textBytes } from "./driver.ts";
 import { eventNameOf } from "./event-rows.ts";
@@ -28,10 +29,11 @@ export function createExpirer(
   deps: {
     order: Order;
     append: (entry: AuditDraft) => void;
+    exhausted: (failed: FailedAttempt) => void;
     noteLost: NoteLostAttempt;
   },
 ): (request: ExpireRequest) => number {
-  const { order, append, noteLost } = deps;
+  const { order, append, exhausted, noteLost } = deps;
   // One that is leased is being attempted, unless its lease has ended.
   const old = db.prepare<[string, number, number, number], OldRow>(
     `SELECT delivery.id, attempt, crashes, leased, claimed_at, pending_since, order_key, source,
@@ -56,6 +58,10 @@ export function createExpirer(
     }
     const pendingSince = row.pending_since;
     append(tooOldEntry({ id, destination, attempt, event, pendingSince }, now));
+    exhausted({
+      ...attemptFacts({ event, destination, attempt }),
+      failure: { reason: TOO_OLD },
+    });
     // One that waited for another of its key has no turn to give.
     if (exhaust.get(id)?.due_at !== AFTER_ANOTHER) {
       order.advance(destination, row.order_key, now);

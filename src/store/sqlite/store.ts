@@ -100,7 +100,12 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
     exhausted: changes.exhausted,
   });
   const { becomesDue } = changes;
-  const expire = createExpirer(db, { order, append, noteLost });
+  const expire = createExpirer(db, {
+    order,
+    append,
+    exhausted: changes.exhausted,
+    noteLost,
+  });
   const rows = createDeliveryRows(db, noteLost);
   const redeliver = createRedeliverer(db, { rows, order, append, becomesDue });
   const discard = createDiscarder(db, { rows, order, append, becomesDue });
