@@ -52,7 +52,7 @@ export function createAuditRetention(
     // What was left out stays for long, and may be much: it is not read again every minute.
     if (at !== null && (isHourly || !hasLeftOut)) {
       hasLeftOut = await purgeOldEntries(
-        { ...deps, now: () => at, onChanged },
+        { ...deps, now: at, onChanged },
         options,
         stopping,
       );
@@ -62,19 +62,19 @@ export function createAuditRetention(
 }
 
 /**
- * Purges what is past its days now, in batches, until nothing is left or `stopping` aborts. Returns whether writers were left
+ * Purges what is past its days at a time, in batches, until nothing is left or `stopping` aborts. Returns whether writers were left
  * out, whose entries are not proven to be old.
  */
 export async function purgeOldEntries(
   deps: Pick<RetentionDeps, "store" | "taken"> & {
-    readonly now: () => number;
+    readonly now: number;
     readonly onChanged: (entry: EntryPlace) => void;
   },
   options: { auditRetentionDays: number },
   stopping: AbortSignal,
 ): Promise<boolean> {
   const { store, taken, now, onChanged } = deps;
-  const before = now() - options.auditRetentionDays * DAY_MS;
+  const before = now - options.auditRetentionDays * DAY_MS;
   let hasLeftOut = false;
   const batch = async (from: { position: number; limit: number }) => {
     const step = await store.purgeAudit({

@@ -86,7 +86,7 @@ export function retainedTrail(folder: string) {
         {
           store,
           taken: async () => upTo,
-          now: () => now,
+          now,
           onChanged: (entry) => {
             this.changed.push(entry);
           },
