@@ -1,20 +1,29 @@
 import type { EventFilter } from "../store/records.ts";
+import type { DeliveryStateName } from "../domain/delivery.ts";
 import type { EventStatus } from "../domain/event-status.ts";
 import type { DeliveryQueue, EventReader } from "../store/port.ts";
+import { DELIVERY_BATCH } from "./batch.ts";
 import { inChunks } from "./chunks.ts";
 import { paginateEvents } from "./paginate.ts";
 import { type Redeliverable, redeliverables } from "./redelivery.ts";
 
-/** So many deliveries share a transaction: more would hold up accepts. */
-const BATCH = 200;
+/** The states of deliveries that can be discarded. */
+export const DISCARDABLE_STATES = [
+  "pending",
+  "exhausted",
+] as const satisfies readonly DeliveryStateName[];
+
+export function isDiscardable(state: DeliveryStateName): boolean {
+  return DISCARDABLE_STATES.some((one) => one === state);
+}
 
 /** The deliveries of an event that a filter means and that can be discarded: pending and exhausted ones. */
 export function discardables(
   event: EventStatus,
   filter: Pick<EventFilter, "state" | "destination">,
 ): Redeliverable[] {
-  return redeliverables(event, filter).filter(
-    ({ delivery: { state } }) => state === "pending" || state === "exhausted",
+  return redeliverables(event, filter).filter(({ delivery }) =>
+    isDiscardable(delivery.state),
   );
 }
 
@@ -37,35 +46,55 @@ export interface DiscardCount {
   readonly inFlight: number;
 }
 
+export const NOTHING_DISCARDED: DiscardCount = {
+  matched: 0,
+  discarded: 0,
+  inFlight: 0,
+};
+
+/** What `discard` would do: the count with `discarded` 0, and nothing is changed. */
+export async function previewDiscard(
+  deliveries: Iterable<Redeliverable> | AsyncIterable<Redeliverable>,
+  /** Called with each, and awaited. */
+  onEach?: (
+    one: Redeliverable,
+    outcome: "discarded" | "in_flight",
+  ) => void | Promise<void>,
+): Promise<DiscardCount> {
+  const count = { ...NOTHING_DISCARDED };
+  for await (const one of deliveries) {
+    const { underWay } = one.delivery;
+    count.matched += 1;
+    count.inFlight += underWay ? 1 : 0;
+    await onEach?.(one, underWay ? "in_flight" : "discarded");
+  }
+  return count;
+}
+
 /**
- * Discards deliveries in batches, each with its audit entry in the same transaction. With `dryRun` it only counts them. One
- * that has succeeded meanwhile counts as matched alone.
+ * Discards deliveries in batches, each with its audit entry in the same transaction. One that has succeeded meanwhile counts
+ * as matched alone.
  */
 export async function discard(
   store: Pick<DeliveryQueue, "discard">,
   deliveries: Iterable<Redeliverable> | AsyncIterable<Redeliverable>,
   options: {
     operator: string;
-    dryRun: boolean;
     now: () => number;
     /** Called after each batch, and awaited. */
     onBatch?: (batch: readonly Redeliverable[]) => void | Promise<void>;
   },
 ): Promise<DiscardCount> {
-  const count = { matched: 0, discarded: 0, inFlight: 0 };
-  for await (const batch of inChunks(deliveries, BATCH)) {
+  const count = { ...NOTHING_DISCARDED };
+  for await (const batch of inChunks(deliveries, DELIVERY_BATCH)) {
+    const outcomes = await store.discard({
+      deliveryIds: batch.map(({ delivery }) => delivery.id),
+      now: options.now(),
+      operator: options.operator,
+    });
     count.matched += batch.length;
-    if (options.dryRun) {
-      count.inFlight += batch.filter((one) => one.delivery.underWay).length;
-    } else {
-      const outcomes = await store.discard({
-        deliveryIds: batch.map(({ delivery }) => delivery.id),
-        now: options.now(),
-        operator: options.operator,
-      });
-      count.discarded += outcomes.filter((o) => o === "discarded").length;
-      count.inFlight += outcomes.filter((o) => o === "in_flight").length;
-    }
+    count.discarded += outcomes.filter((o) => o === "discarded").length;
+    count.inFlight += outcomes.filter((o) => o === "in_flight").length;
     await options.onBatch?.(batch);
   }
   return count;

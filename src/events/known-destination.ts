@@ -1,7 +1,7 @@
 import type { DestinationReader, EventReader } from "../store/port.ts";
 import { createEventFilter } from "./event-filter.ts";
 
-/** So many steps a search for deliveries takes; a name that was not found by then may be one. */
+/** Maximum number of steps of a search for deliveries; a name that was not found by then may be one. */
 const MAX_STEPS = 1000;
 
 /** Whether there is a delivery to a destination in the store, in any state. */
@@ -33,20 +33,31 @@ export async function hasDeliveries(
   return true;
 }
 
-/** What is wrong with the name of a destination, for the operator who gave it. */
+/** `configured are: billing, ci`. */
+export function configuredAre(known: readonly string[]): string {
+  return `configured are: ${known.length === 0 ? "none" : inOrderOfNames(known)}`;
+}
+
+/** What is wrong with the name of a destination, for the operator who gave it. `origin`: where the names come from. */
 export function unknownDestination(
   name: string,
   known: readonly string[],
+  origin?: string,
 ): string {
-  const names = known.length === 0 ? "none" : known.join(", ");
-  return `there is no destination ${JSON.stringify(name)}; configured are: ${names}`;
+  const by = origin === undefined ? "" : ` (${origin})`;
+  return `there is no destination ${JSON.stringify(name)}; ${configuredAre(known)}${by}`;
 }
 
 /** The same for deliveries whose destinations are not configured any more. */
 export function goneDestinations(
   gone: readonly string[],
   known: readonly string[],
+  origin?: string,
 ): string {
-  const names = known.length === 0 ? "none" : known.join(", ");
-  return `no longer configured: ${[...new Set(gone)].join(", ")} (configured are: ${names}); choose one of the destinations, or discard those deliveries`;
+  const by = origin === undefined ? "" : `; ${origin}`;
+  return `no longer configured: ${inOrderOfNames(new Set(gone))} (${configuredAre(known)}${by}); choose one of the destinations, or discard those deliveries`;
+}
+
+function inOrderOfNames(names: Iterable<string>): string {
+  return [...names].sort().join(", ");
 }

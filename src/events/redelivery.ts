@@ -1,13 +1,11 @@
-import type { EventFilter } from "../store/records.ts";
+import type { EventFilter, RedeliveryOutcome } from "../store/records.ts";
 import type { EventStatus } from "../domain/event-status.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import type { DeliveryQueue, EventReader } from "../store/port.ts";
+import { DELIVERY_BATCH } from "./batch.ts";
 import { inChunks } from "./chunks.ts";
 import type { FindMissing, MissingDelivery } from "./missing-deliveries.ts";
 import { paginateEvents } from "./paginate.ts";
-
-/** So many deliveries share a transaction: more would hold up accepts. */
-const BATCH = 200;
 
 /** A delivery that is to be made again, and whose event it brings. */
 export interface Redeliverable {
@@ -20,11 +18,6 @@ export type Planned = Redeliverable | MissingDelivery;
 
 export function isMissing(planned: Planned): planned is MissingDelivery {
   return "missing" in planned;
-}
-
-/** Whether a redelivery would leave it alone: an attempt is in flight, or another of its key goes first. */
-export function isUnderWay({ delivery }: Redeliverable): boolean {
-  return delivery.state === "pending" && delivery.nextAttemptAt === null;
 }
 
 /** The deliveries of an event that a filter means. */
@@ -91,7 +84,7 @@ export interface RedeliveryCount {
   readonly underWay: number;
   /** Left alone: their destinations are not configured. */
   readonly gone: number;
-  /** Created, or with `dryRun`: to be created. */
+  /** Created, or in a preview: to be created. */
   readonly created: number;
 }
 
@@ -115,16 +108,58 @@ export const NOTHING_REDELIVERED: RedeliveryCount = {
   created: 0,
 };
 
+/** What happens to a delivery that is meant, or in a preview would happen. */
+export type PlannedOutcome = RedeliveryOutcome | "created";
+
+/** What `redeliver` would do: the count with `redelivered` 0, and nothing is changed. */
+export async function previewRedelivery(
+  planned: Iterable<Planned> | AsyncIterable<Planned>,
+  options: {
+    /** Names of the destinations that are configured; null = unknown. */
+    destinations: readonly string[] | null;
+    /** Called with each, and awaited. */
+    onEach?: (
+      planned: Planned,
+      outcome: PlannedOutcome,
+    ) => void | Promise<void>;
+  },
+): Promise<RedeliveryCount> {
+  const count = { ...NOTHING_REDELIVERED };
+  for await (const one of planned) {
+    const outcome = expectedOutcome(one, options.destinations);
+    count.matched += isMissing(one) ? 0 : 1;
+    addTo(count, outcome === "redelivered" ? [] : [outcome]);
+    await options.onEach?.(one, outcome);
+  }
+  return count;
+}
+
+function expectedOutcome(
+  planned: Planned,
+  destinations: readonly string[] | null,
+): PlannedOutcome {
+  if (isMissing(planned)) {
+    return "created";
+  }
+  const { destination, state, nextAttemptAt } = planned.delivery;
+  if (destinations?.includes(destination) === false) {
+    return "destination_gone";
+  }
+  // An attempt is in flight, or another of its key goes first.
+  return state === "pending" && nextAttemptAt === null
+    ? "under_way"
+    : "redelivered";
+}
+
 /**
  * Makes deliveries due again and creates those that are missing, in batches, each with its audit entry in the same
- * transaction. With `dryRun` it only counts them.
+ * transaction.
  */
 export async function redeliver(
   store: Pick<DeliveryQueue, "redeliver" | "addDeliveries">,
   planned: Iterable<Planned> | AsyncIterable<Planned>,
   options: {
     operator: string;
-    dryRun: boolean;
     now: () => number;
     /** Names of the destinations that are configured; null = unknown. */
     destinations: readonly string[] | null;
@@ -134,11 +169,11 @@ export async function redeliver(
 ): Promise<RedeliveryCount> {
   const { operator, destinations } = options;
   const count = { ...NOTHING_REDELIVERED };
-
-  async function apply(
-    existing: readonly Redeliverable[],
-    missing: readonly MissingDelivery[],
-  ): Promise<void> {
+  for await (const batch of inChunks(planned, DELIVERY_BATCH)) {
+    const existing = batch.filter(
+      (one): one is Redeliverable => !isMissing(one),
+    );
+    const missing = batch.filter(isMissing);
     const now = options.now();
     // Requested together, they share a transaction.
     const [outcomes, created] = await Promise.all([
@@ -161,36 +196,30 @@ export async function redeliver(
             operator,
           }),
     ]);
-    count.redelivered += outcomes.filter((o) => o === "redelivered").length;
-    count.underWay += outcomes.filter((o) => o === "under_way").length;
-    count.gone += outcomes.filter((o) => o === "destination_gone").length;
-    count.created += created.filter(Boolean).length;
-  }
-
-  function preview(
-    existing: readonly Redeliverable[],
-    missing: readonly MissingDelivery[],
-  ): void {
-    const isGone = ({ delivery }: Redeliverable): boolean =>
-      destinations?.includes(delivery.destination) === false;
-    const left = existing.filter((one) => !isGone(one));
-    count.gone += existing.length - left.length;
-    count.underWay += left.filter(isUnderWay).length;
-    count.created += missing.length;
-  }
-
-  for await (const batch of inChunks(planned, BATCH)) {
-    const existing = batch.filter(
-      (one): one is Redeliverable => !isMissing(one),
-    );
-    const missing = batch.filter(isMissing);
     count.matched += existing.length;
-    if (options.dryRun) {
-      preview(existing, missing);
-    } else {
-      await apply(existing, missing);
-    }
+    addTo(count, outcomes);
+    count.created += created.filter(Boolean).length;
     await options.onBatch?.(batch);
   }
   return count;
 }
+
+function addTo(
+  count: { -readonly [K in keyof RedeliveryCount]: number },
+  outcomes: readonly PlannedOutcome[],
+): void {
+  for (const outcome of outcomes) {
+    const name = COUNTED_AS[outcome];
+    if (name !== null) {
+      count[name] += 1;
+    }
+  }
+}
+
+const COUNTED_AS = {
+  redelivered: "redelivered",
+  under_way: "underWay",
+  destination_gone: "gone",
+  created: "created",
+  unknown: null,
+} as const satisfies Record<PlannedOutcome, keyof RedeliveryCount | null>;

@@ -166,7 +166,7 @@ describe("a pending delivery", () => {
     });
     expect(await waitsFor("evt_1")).toEqual([
       "destination_gone",
-      "destination not configured any more",
+      "destination not configured in the service",
     ]);
     await post("evt_2");
     await eventually(

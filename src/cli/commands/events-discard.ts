@@ -1,11 +1,17 @@
 import { asciiJson } from "../../json/ascii.ts";
-import { setTimeout as delay } from "node:timers/promises";
 import type { Command } from "commander";
-import { discard, discardables, discardablesOf } from "../../events/discard.ts";
+import {
+  discard,
+  discardables,
+  discardablesOf,
+  DISCARDABLE_STATES,
+  type DiscardCount,
+  previewDiscard,
+} from "../../events/discard.ts";
 import { createEventFilter } from "../../events/event-filter.ts";
 import type { Redeliverable } from "../../events/redelivery.ts";
 import type { EventReader } from "../../store/port.ts";
-import { EXIT, UsageError } from "../../errors.ts";
+import { EXIT } from "../../errors.ts";
 import {
   type BulkOptions,
   deliveriesCounted,
@@ -18,14 +24,11 @@ import {
   requireDestination,
 } from "../store/known-routes.ts";
 import { lookUpEvents } from "../store/look-up-events.ts";
-import { withOperatorStore } from "../store/operator-store.ts";
+import { restAfterBatch, withOperatorStore } from "../store/operator-store.ts";
 import { withReader } from "../store/reader.ts";
 import { print } from "../ui/print.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";
 import { type Io, writeLine } from "../io.ts";
-
-/** Between batches the service has the store to itself for a moment. */
-const REST_MS = 20;
 
 export function addEventsDiscard(events: Command, io: Io): void {
   addFilterOptions(
@@ -37,8 +40,9 @@ export function addEventsDiscard(events: Command, io: Io): void {
         "--all",
         "all that fit the filters; pending and exhausted ones unless --state says otherwise",
       ),
+    DISCARDABLE_STATES,
   )
-    .option("--dry-run", "say what would be discarded, and change nothing")
+    .option("--dry-run", "show what would be discarded, and change nothing")
     .addOption(operatorOption())
     .option("--json", "print one JSON object a line")
     .addHelpText(
@@ -51,25 +55,27 @@ Exit status: 0 done, 1 an id is not there, 64 an unknown destination.`,
     )
     .action(async (ids: string[], options: BulkOptions) => {
       const choose = chooser(io, ids, options);
-      const matched = await withReader(io, async (store) => {
+      const count = await withReader(io, async (store) => {
         const known = await knownDestinations(io, store);
         await requireDestination(store, options.destination, known);
         return preview(io, store, choose, options);
       });
-      if (matched === null) {
+      if (count === null) {
         io.setExitCode(EXIT.checkFailed);
-      } else if (!options.dryRun && matched > 0) {
-        await discardAll(io, choose, matched, options);
-      } else if (!options.json) {
+        return;
+      }
+      const isDone = !options.dryRun && count.matched > 0;
+      const done = isDone
+        ? await discardAll(io, choose, count.matched, options)
+        : count;
+      if (!options.json) {
+        const show = options.dryRun ? previewText : countText;
         writeLine(
           io.stdout,
-          options.dryRun
-            ? `${deliveriesCounted(matched)} meant; nothing was changed`
-            : "nothing to discard",
+          count.matched === 0 ? "nothing to discard" : show(done),
         );
       } else if (!options.dryRun) {
-        const none = { matched: 0, discarded: 0, inFlight: 0 };
-        writeLine(io.stdout, JSON.stringify(none));
+        writeLine(io.stdout, JSON.stringify(done));
       }
     });
 }
@@ -82,15 +88,6 @@ type Choose = (
 function chooser(io: Io, ids: readonly string[], options: BulkOptions): Choose {
   requireChoice(ids, options);
   const filter = createEventFilter(options);
-  const { state } = filter;
-  if (state === "succeeded" || state === "discarded") {
-    throw new UsageError(
-      "only pending and exhausted deliveries can be discarded",
-    );
-  }
-  if (options.unrouted) {
-    throw new UsageError("unrouted events have no deliveries to discard");
-  }
   if (options.all) {
     return async (store) => discardablesOf(store, filter);
   }
@@ -106,18 +103,17 @@ async function preview(
   store: EventReader,
   choose: Choose,
   options: BulkOptions,
-): Promise<number | null> {
+): Promise<DiscardCount | null> {
   const meant = await choose(store);
   if (meant === null) {
     return null;
   }
-  let matched = 0;
-  for await (const { event, delivery } of meant) {
-    matched += 1;
+  return previewDiscard(meant, async ({ event, delivery }, outcome) => {
     if (options.dryRun) {
       const { id: eventId, source } = event;
       const { id: deliveryId, destination, state, attempt } = delivery;
-      const verb = delivery.underWay ? "would leave alone" : "would discard";
+      const action = outcome === "discarded" ? "discard" : "leave";
+      const verb = action === "leave" ? "leave alone" : action;
       await print(
         io.stdout,
         options.json
@@ -128,45 +124,46 @@ async function preview(
               destination,
               state,
               attempt,
+              action,
             })
-          : `${verb} ${asciiJson(eventId)} to ${destination} (${state}, attempts: ${attempt})`,
+          : `would ${verb} ${asciiJson(eventId)} to ${destination} (${state}, attempts: ${attempt})`,
       );
     }
-  }
-  return matched;
+  });
+}
+
+function previewText({ matched, inFlight }: DiscardCount): string {
+  const left = inFlight > 0 ? `, ${inFlight} left alone` : "";
+  return `${matched - inFlight} would be discarded${left}; nothing was changed`;
+}
+
+function countText({ discarded, inFlight }: DiscardCount): string {
+  const left =
+    inFlight > 0 ? `; ${inFlight} left alone: an attempt is in flight` : "";
+  return `${deliveriesCounted(discarded)} discarded${left}`;
 }
 
 async function discardAll(
   io: Io,
   choose: Choose,
-  matched: number,
+  total: number,
   options: BulkOptions,
-): Promise<void> {
+): Promise<DiscardCount> {
   const operator = options.as ?? thisUser();
-  const bar = createProgressBar(io.stderr, matched);
+  const bar = createProgressBar(io.stderr, total);
   const count = await withOperatorStore(
     io,
     { command: "events discard", operator },
     async (store) =>
       discard(store, (await choose(store)) ?? [], {
         operator,
-        dryRun: false,
         now: Date.now,
         onBatch: async (batch) => {
           bar.advance(batch.length);
-          await delay(REST_MS);
+          await restAfterBatch();
         },
       }),
   );
   bar.done();
-  const left =
-    count.inFlight === 0
-      ? ""
-      : `; ${count.inFlight} left alone: an attempt is in flight`;
-  writeLine(
-    io.stdout,
-    options.json
-      ? JSON.stringify(count)
-      : `${deliveriesCounted(count.discarded)} discarded${left}`,
-  );
+  return count;
 }

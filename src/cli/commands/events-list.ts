@@ -1,11 +1,15 @@
 import { asciiJson } from "../../json/ascii.ts";
 import type { Command } from "commander";
-import { createEventFilter } from "../../events/event-filter.ts";
+import {
+  createEventFilter,
+  DELIVERY_STATES,
+} from "../../events/event-filter.ts";
 import { eventJson } from "../../events/event-json.ts";
 import { paginateEvents } from "../../events/paginate.ts";
 import {
   addFilterOptions,
   type FilterOptions,
+  unroutedOption,
 } from "../options/filter-options.ts";
 import { eventText } from "../ui/event-text.ts";
 import { parseCount } from "../options/parse.ts";
@@ -32,8 +36,15 @@ export function addEventsList(events: Command, io: Io): void {
       .description(
         "events with their deliveries and what these wait for, newest first",
       ),
+    DELIVERY_STATES,
   )
-    .option("--limit <n>", "show so many", parseCount, DEFAULT_LIMIT)
+    .addOption(unroutedOption())
+    .option(
+      "--limit <n>",
+      "maximum number of events",
+      parseCount,
+      DEFAULT_LIMIT,
+    )
     .option("--json", "print one JSON object a line")
     .action(async (options: Options) => {
       await withReader(io, async (store) => {
@@ -44,7 +55,7 @@ export function addEventsList(events: Command, io: Io): void {
         } as const;
         const known = await knownDestinations(io, store);
         await requireDestination(store, options.destination, known);
-        const waits = await readWaits(store, known);
+        const waits = await readWaits(store, known?.names ?? null);
         let shown = 0;
         for await (const event of paginateEvents(store, scan)) {
           await print(

@@ -27,7 +27,7 @@ export function addEventsShow(events: Command, io: Io): void {
           return;
         }
         const known = await knownDestinations(io, store);
-        const waits = await readWaits(store, known);
+        const waits = await readWaits(store, known?.names ?? null);
         await print(
           io.stdout,
           options.json

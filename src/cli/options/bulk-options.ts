@@ -23,9 +23,12 @@ export function requireChoice(
       "say which: ids, or --all with filters; add --dry-run to see what they mean",
     );
   }
-  if (!all && (source ?? type ?? since ?? unrouted) !== undefined) {
+  const needAll = Object.entries({ source, type, since, unrouted })
+    .filter(([, value]) => value !== undefined)
+    .map(([name]) => `--${name}`);
+  if (!all && needAll.length > 0) {
     throw new UsageError(
-      "--source, --type, --since and --unrouted go with --all; ids go with --state and --destination",
+      `only with --all: ${needAll.join(", ")}; ids go with --state and --destination`,
     );
   }
 }

@@ -1,9 +1,8 @@
 import type { DeliveryStateName } from "../../domain/delivery.ts";
 import { type Command, Option } from "commander";
-import { DELIVERY_STATES } from "../../events/event-filter.ts";
 import { parseSinceOption } from "./parse.ts";
 
-/** The options that choose events, for the commands that share them. */
+/** The options that choose events. */
 export interface FilterOptions {
   readonly state?: DeliveryStateName;
   readonly source?: string;
@@ -13,20 +12,30 @@ export interface FilterOptions {
   readonly unrouted?: true;
 }
 
-export function addFilterOptions(command: Command): Command {
+/** Adds those that all commands share; `states`: what `--state` may be. */
+export function addFilterOptions(
+  command: Command,
+  states: readonly DeliveryStateName[],
+): Command {
   return command
     .addOption(
       new Option("--state <state>", "with a delivery in this state").choices(
-        DELIVERY_STATES,
+        states,
       ),
     )
     .option("--source <name>", "of one source")
     .option("--type <glob>", "such as invoice.paid or 'invoice.*'")
     .option("--destination <name>", "with a delivery to this destination")
-    .option("--unrouted", "that no destination matched: without any delivery")
     .option(
       "--since <when>",
       "15m, 2h, 3d ago, or an ISO time",
       parseSinceOption,
     );
+}
+
+export function unroutedOption(): Option {
+  return new Option(
+    "--unrouted",
+    "that no destination matched: without any delivery",
+  );
 }

@@ -12,28 +12,42 @@ import {
 } from "../../events/known-destination.ts";
 import type { DestinationReader, StoreReader } from "../../store/port.ts";
 import type { Io } from "../io.ts";
+import { publishedRoutes } from "./served-destinations.ts";
 
 type Store = Pick<DestinationReader, "processStatuses">;
 
-/** What the newest service has published of its destinations; null when none has. */
-async function publishedRoutes(store: Store): Promise<readonly Route[] | null> {
-  const [newest] = await store.processStatuses();
-  return newest?.destinations ?? null;
+/** Where the names of destinations come from, and what to do when they are not the right ones. */
+const ORIGIN = {
+  command: "by this command's configuration",
+  service:
+    "published by the service that started last: set HEXHOOK_CONFIG, or restart the service",
+  serviceInstead:
+    "published by the service that started last: this command's configuration has an error",
+} as const;
+
+export interface KnownRoutes {
+  readonly routes: readonly Route[];
+  /** For an error about a destination that is not among them. */
+  readonly origin: string;
+}
+
+export interface KnownDestinations {
+  readonly names: readonly string[];
+  readonly origin: string;
 }
 
 /**
  * The routes in force: those of this command's configuration, or, when it says nothing of destinations, those that the newest
  * service has published. Throws ConfigError when the configuration has an error.
  */
-export async function knownRoutes(
-  io: Io,
-  store: Store,
-): Promise<readonly Route[]> {
+export async function knownRoutes(io: Io, store: Store): Promise<KnownRoutes> {
   const env = readEnvironment(io.env);
   const published = configuresDestinations(env)
     ? null
     : await publishedRoutes(store);
-  return published ?? configuredRoutes(env);
+  return published === null
+    ? { routes: await configuredRoutes(env), origin: ORIGIN.command }
+    : { routes: published, origin: ORIGIN.service };
 }
 
 /**
@@ -43,24 +57,25 @@ export async function knownRoutes(
 export async function knownDestinations(
   io: Io,
   store: Store,
-): Promise<readonly string[] | null> {
+): Promise<KnownDestinations | null> {
   const published = await publishedRoutes(store);
-  const names = published?.map(({ name }) => name) ?? null;
+  const served = published?.map(({ name }) => name) ?? null;
   const env = readEnvironment(io.env);
   if (!configuresDestinations(env)) {
-    return names;
+    return served && { names: served, origin: ORIGIN.service };
   }
   try {
-    if (names === null) {
-      return (await configuredRoutes(env)).map(({ name }) => name);
-    }
-    return [
-      ...loadDestinations(env).destinations.map(({ name }) => name),
-      ...names.filter((name) => name.startsWith("handler:")),
-    ];
+    const names =
+      served === null
+        ? (await configuredRoutes(env)).map(({ name }) => name)
+        : [
+            ...loadDestinations(env).destinations.map(({ name }) => name),
+            ...served.filter((name) => name.startsWith("handler:")),
+          ];
+    return { names, origin: ORIGIN.command };
   } catch (error) {
     if (error instanceof ConfigError) {
-      return names;
+      return served && { names: served, origin: ORIGIN.serviceInstead };
     }
     throw error;
   }
@@ -70,13 +85,13 @@ export async function knownDestinations(
 export async function requireDestination(
   store: StoreReader,
   name: string | undefined,
-  known: readonly string[] | null,
+  known: KnownDestinations | null,
 ): Promise<void> {
   if (
     name !== undefined &&
-    known?.includes(name) === false &&
+    known?.names.includes(name) === false &&
     !(await hasDeliveries(store, name))
   ) {
-    throw new UsageError(unknownDestination(name, known));
+    throw new UsageError(unknownDestination(name, known.names, known.origin));
   }
 }

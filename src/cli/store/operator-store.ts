@@ -1,4 +1,5 @@
 import type { KeyObject } from "node:crypto";
+import { setTimeout as delay } from "node:timers/promises";
 import { commandStarted, commandStopped } from "../../audit/server-entries.ts";
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
 import { publicKeyOf } from "../../audit/checkpoint.ts";
@@ -19,6 +20,8 @@ import {
 import { VERSION } from "../../version.ts";
 import { SYSTEM } from "../system.ts";
 import type { Io } from "../io.ts";
+
+const REST_MS = 20;
 
 /**
  * Opens the configured store for a command that writes, beside a running service or without one. The command is a writer
@@ -75,6 +78,11 @@ export async function withOperatorStore<T>(
   } finally {
     await store.close();
   }
+}
+
+/** To be awaited between batches: the service has the store to itself for a moment. */
+export async function restAfterBatch(): Promise<void> {
+  await delay(REST_MS);
 }
 
 /** No key is made where there are entries already: the service signs them with one that is elsewhere. */

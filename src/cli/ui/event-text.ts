@@ -60,7 +60,7 @@ export function eventDetailText(event: EventDetail, waits: Waits): string {
 
 const WAIT_TEXTS: Readonly<Record<WaitReason, string>> = {
   in_flight: "attempt in flight",
-  destination_gone: "destination not configured any more",
+  destination_gone: "destination not configured in the service",
   paused: "destination paused",
   order: "waits for another of its key",
   retry: "next",

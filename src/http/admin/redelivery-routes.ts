@@ -2,8 +2,15 @@ import type { RequestHandler } from "express";
 import { z } from "zod";
 import type { Route } from "../../domain/destination.ts";
 import { AppError } from "../../errors.ts";
-import { discard, discardables, discardablesOf } from "../../events/discard.ts";
 import {
+  discard,
+  discardables,
+  discardablesOf,
+  isDiscardable,
+  previewDiscard,
+} from "../../events/discard.ts";
+import {
+  configuredAre,
   goneDestinations,
   unknownDestination,
 } from "../../events/known-destination.ts";
@@ -12,7 +19,9 @@ import {
   inOrder,
   plannedFor,
   plannedForAll,
+  previewRedelivery,
   redeliver,
+  type RedeliveryCount,
   redeliveryJson,
   redeliverables,
 } from "../../events/redelivery.ts";
@@ -75,7 +84,7 @@ export function addRedeliveryRoutes(
     }
     if (outcome === "destination_gone") {
       throw new AppError("not_found", "unknown_destination", {
-        detail: `the destination of this delivery is not configured any more; configured are: ${destinations.join(", ") || "none"}`,
+        detail: `the destination of this delivery is not configured any more; ${configuredAre(destinations)}`,
       });
     }
     if (outcome !== "redelivered") {
@@ -105,11 +114,16 @@ export function addRedeliveryRoutes(
     const findMissing = route
       ? createFindMissing(deps.routes(), destination)
       : null;
-    const options = { operator, dryRun, now, destinations };
+    const apply = (
+      planned: Parameters<typeof previewRedelivery>[0],
+    ): Promise<RedeliveryCount> =>
+      dryRun
+        ? previewRedelivery(planned, { destinations })
+        : redeliver(store, planned, { operator, now, destinations });
     if (ids === undefined) {
       const state = filter.state ?? "exhausted";
       const all = plannedForAll(store, { ...filter, state }, findMissing);
-      const count = await redeliver(store, all, options);
+      const count = await apply(all);
       respondJson(res, 200, { dryRun, ...redeliveryJson(count, route) });
       return;
     }
@@ -122,7 +136,7 @@ export function addRedeliveryRoutes(
       throw badInput(goneDestinations(gone, destinations));
     }
     const planned = plannedFor(store, events, filter, findMissing);
-    const count = await redeliver(store, planned, options);
+    const count = await apply(planned);
     respondJson(res, 200, { dryRun, ...redeliveryJson(count, route) });
   };
 
@@ -132,7 +146,7 @@ export function addRedeliveryRoutes(
     const { ids, dryRun, as: operator } = input;
     const filter = filterOf(input, now());
     const { state } = filter;
-    if (state === "succeeded" || state === "discarded") {
+    if (state !== null && !isDiscardable(state)) {
       throw badInput(
         "state: only pending and exhausted deliveries can be discarded",
       );
@@ -144,7 +158,9 @@ export function addRedeliveryRoutes(
         : (await requireEvents(store, ids)).flatMap((event) =>
             discardables(event, filter),
           );
-    const count = await discard(store, meant, { operator, dryRun, now });
+    const count = await (dryRun
+      ? previewDiscard(meant)
+      : discard(store, meant, { operator, now }));
     respondJson(res, 200, { dryRun, ...count });
   };
 

@@ -61,9 +61,11 @@ describe("hexhook events discard", () => {
     );
 
     const all = ["discard", "--all", "--type", "a.*"];
+    const dryJson = await run(...all, "--dry-run", "--json");
+    expect(JSON.parse(dryJson.stdout)).toMatchObject({ action: "discard" });
     const dry = await run(...all, "--dry-run");
     expect(dry.stdout).toBe(
-      'would discard "evt_1" to forward (pending, attempts: 1)\n1 delivery meant; nothing was changed\n',
+      'would discard "evt_1" to forward (pending, attempts: 1)\n1 would be discarded; nothing was changed\n',
     );
     expect(await entriesOf("delivery.discarded")).toEqual([]);
     expect(await run(...all, "--as", "alice")).toMatchObject({
@@ -123,9 +125,14 @@ describe("hexhook events discard", () => {
     await post("evt_1");
     await eventually(() => destination.attempts.length === 1);
     expect((await run("list")).stdout).toContain(", attempt in flight");
-    expect((await run("discard", "evt_1", "--dry-run")).stdout).toContain(
-      "would leave alone",
+    const dry = ["discard", "evt_1", "--dry-run"];
+    expect((await run(...dry)).stdout).toBe(
+      'would leave alone "evt_1" to forward (pending, attempts: 1)\n0 would be discarded, 1 left alone; nothing was changed\n',
     );
+    expect(JSON.parse((await run(...dry, "--json")).stdout)).toMatchObject({
+      deliveryId: 1,
+      action: "leave",
+    });
     expect((await run("discard", "evt_1")).stdout).toBe(
       "0 deliveries discarded; 1 left alone: an attempt is in flight\n",
     );
@@ -135,9 +142,13 @@ describe("hexhook events discard", () => {
   it.each([
     [[], 64, /say which/],
     [["a", "--all"], 64, /not both/],
-    [["a", "--type", "b"], 64, /--type/],
-    [["--all", "--state", "succeeded"], 64, /only pending and exhausted/],
-    [["--all", "--unrouted"], 64, /no deliveries to discard/],
+    [["a", "--type", "b"], 64, /only with --all: --type; ids go with/],
+    [
+      ["--all", "--state", "succeeded"],
+      64,
+      /Allowed choices are pending, exhausted/,
+    ],
+    [["--all", "--unrouted"], 64, /unknown option '--unrouted'/],
     [["--all"], 70, /there is no store/],
   ])("%j ends with %d and says why", async (args, code, why) => {
     const result = await run("discard", ...args);

@@ -63,7 +63,7 @@ describe("hexhook events redeliver --route", () => {
       [
         'would create a delivery of "evt_1" to forward',
         'would create a delivery of "evt_2" to forward',
-        "0 deliveries meant, 2 deliveries to create; nothing was changed\n",
+        "0 would be redelivered, 2 would be created; nothing was changed\n",
       ].join("\n"),
     );
     const dryJson = await run(forward(), ...all, "--dry-run", "--json");
@@ -71,14 +71,14 @@ describe("hexhook events redeliver --route", () => {
       eventId: "evt_1",
       source: "hex",
       destination: "forward",
-      create: true,
+      action: "create",
     });
     expect(await run(forward(), ...all, "--as", "alice")).toMatchObject({
       code: 0,
       stdout: "0 deliveries redelivered, 2 created\n",
     });
     expect((await run(forward(), ...all)).stdout).toBe(
-      "nothing to redeliver\n",
+      "nothing to redeliver: no delivery that fits is exhausted, none is missing\n",
     );
     expect(JSON.parse((await run(forward(), ...all, "--json")).stdout)).toEqual(
       { matched: 0, redelivered: 0, underWay: 0, created: 0 },
@@ -149,7 +149,7 @@ describe("hexhook events redeliver --route", () => {
     await stored("evt_1");
     for (const [args, why] of [
       [["--all", "--unrouted"], /add --route/],
-      [["evt_1", "--unrouted", "--route"], /go with --all/],
+      [["evt_1", "--unrouted", "--route"], /only with --all: --unrouted/],
     ] as const) {
       const { code, stderr } = await run({}, "redeliver", ...args);
       expect(code).toBe(64);
@@ -170,7 +170,7 @@ describe("a destination that is not configured any more", () => {
   });
 
   it.each([
-    ["in the configuration of the command", "billing"],
+    ["in the configuration of the command", ["billing", "ci"]],
     ["in what the newest service published", null],
   ])("is an error that names those %s", async (_where, configured) => {
     let env: Environment = {};
@@ -180,11 +180,23 @@ describe("a destination that is not configured any more", () => {
       const file = path.join(folder, "hexhook.yaml");
       writeFileSync(
         file,
-        JSON.stringify({ destinations: { billing: { url: "http://b/" } } }),
+        JSON.stringify({
+          destinations: {
+            ci: { url: "http://ci/" },
+            billing: { url: "http://b/" },
+          },
+        }),
       );
       env = { HEXHOOK_CONFIG: file };
     }
-    const names = `configured are: ${configured ?? "none"}`;
+    const names =
+      configured === null
+        ? "configured are: none"
+        : `configured are: ${configured.join(", ")}`;
+    const origin =
+      configured === null
+        ? "published by the service that started last: set HEXHOOK_CONFIG"
+        : "by this command's configuration";
     for (const [args, why] of [
       [["redeliver", "evt_1"], "no longer configured: forward"],
       [["redeliver", "--all", "--destination", "forward"], '"forward"'],
@@ -196,6 +208,7 @@ describe("a destination that is not configured any more", () => {
       expect([args, code]).toEqual([args, 64]);
       expect(stderr).toContain(why);
       expect(stderr).toContain(names);
+      expect(stderr).toContain(origin);
     }
     const all = await run(env, "redeliver", "--all");
     expect(all).toMatchObject({
@@ -211,6 +224,6 @@ describe("a destination that is not configured any more", () => {
     expect((await run({}, "redeliver", "evt_1")).code).toBe(0);
     await (await start(none())).stop();
     const list = await run({}, "list");
-    expect(list.stdout).toContain("destination not configured any more");
+    expect(list.stdout).toContain("destination not configured in the service");
   });
 });

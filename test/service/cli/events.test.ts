@@ -101,7 +101,7 @@ describe("hexhook events", () => {
     const dry = await run("redeliver", "--all", "--type", "a.*", "--dry-run");
     expect(dry).toMatchObject({ code: 0, stderr: "" });
     expect(dry.stdout).toContain('would redeliver "evt_1" to forward');
-    expect(dry.stdout).toContain("2 deliveries meant; nothing was changed");
+    expect(dry.stdout).toContain("2 would be redelivered; nothing was changed");
     expect(await entriesOf(service, "delivery.redelivered")).toEqual([]);
 
     const one = await run("redeliver", "evt_3", "--as", "alice");
@@ -184,7 +184,7 @@ describe("hexhook events", () => {
     }
     expect(await run("redeliver", "--all", "--source", "other")).toMatchObject({
       code: 0,
-      stdout: "nothing to redeliver\n",
+      stdout: "nothing to redeliver: no delivery that fits is exhausted\n",
     });
     expect(await entriesOf(service, "delivery.redelivered")).toEqual([]);
   });

@@ -1,0 +1,132 @@
+import { beforeEach, describe, expect, it } from "@jest/globals";
+import { writeFileSync } from "node:fs";
+import path from "node:path";
+import { SIGNING_KEY } from "../../support/fixtures.ts";
+import { hexhook } from "../../support/hexhook.ts";
+import { noHandlers } from "../../support/no-handlers.ts";
+import { openTestStore } from "../../support/open-test-store.ts";
+import { recordOf } from "../../support/stores.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+
+let folder: string;
+
+beforeEach(() => {
+  folder = temporaryFolder().path;
+});
+
+const run = (destinations: object, ...args: string[]) => {
+  const HEXHOOK_CONFIG = path.join(folder, "hexhook.yaml");
+  writeFileSync(HEXHOOK_CONFIG, JSON.stringify({ destinations }));
+  return hexhook(["events", "redeliver", ...args], {
+    cwd: folder,
+    env: {
+      DATABASE_URL: "sqlite:hexhook.db",
+      AUDIT_SIGNING_KEY: SIGNING_KEY.export({
+        type: "pkcs8",
+        format: "pem",
+      }).toString(),
+      HANDLERS: noHandlers(folder),
+      HEXHOOK_CONFIG,
+    },
+  });
+};
+
+const url = "http://127.0.0.1:9/";
+const others = { url, events: ["other.*"] };
+
+/** Events of the source "hex" in a store, each with its destinations. */
+async function store(
+  events: Readonly<Record<string, readonly string[]>>,
+): Promise<void> {
+  const opened = await openTestStore(folder);
+  for (const [n, [id, destinations]] of Object.entries(events).entries()) {
+    await opened.record(
+      recordOf(id, { mac: n + 1, destinations, orderKey: "k" }),
+    );
+  }
+  await opened.close();
+}
+
+describe("hexhook events redeliver --dry-run", () => {
+  const pending = ["--all", "--state", "pending", "--dry-run"];
+
+  beforeEach(async () => {
+    await store({ first: ["ci", "old"], second: ["ci"] });
+  });
+
+  it("says what would become of each delivery, and sums that up", async () => {
+    const { stdout } = await run({ ci: { url } }, ...pending);
+    expect(stdout.split("\n")).toEqual([
+      'would redeliver "first" to ci (pending, attempts: 0)',
+      'would leave alone "first" to old (pending, attempts: 0)',
+      // It waits for the first of its key.
+      'would leave alone "second" to ci (pending, attempts: 0)',
+      "1 would be redelivered, 2 left alone; nothing was changed",
+      "",
+    ]);
+  });
+
+  it("says so to programs", async () => {
+    const args = [...pending, "--route", "--json"];
+    const { stdout } = await run({ ci: { url }, new: { url } }, ...args);
+    const lines = stdout.trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      { deliveryId: 1, state: "pending", attempt: 0, action: "redeliver" },
+      { deliveryId: 2, destination: "old", action: "leave" },
+      { eventId: "first", destination: "new", action: "create" },
+      { deliveryId: 3, eventId: "second", action: "leave" },
+      { eventId: "second", destination: "new", action: "create" },
+    ]);
+  });
+
+  it("agrees with what is then done", async () => {
+    const { stdout } = await run(
+      { ci: { url } },
+      ...pending.slice(0, -1),
+      "--json",
+    );
+    expect(JSON.parse(stdout)).toEqual({
+      matched: 3,
+      redelivered: 1,
+      underWay: 1,
+      gone: 1,
+    });
+  });
+});
+
+describe("hexhook events redeliver that finds nothing", () => {
+  const destinations = { ci: others, billing: others };
+  const unrouted = ["--all", "--unrouted", "--route"];
+
+  it.each([
+    [
+      [],
+      "2 events looked at: no configured destination matches (configured are: billing, ci)\n",
+    ],
+    [["--destination", "ci"], "2 events looked at: ci does not match\n"],
+    [["--type", "no.*"], "nothing to redeliver: no event fits\n"],
+  ])("says why nothing is routed with %j", async (args, text) => {
+    await store({ evt_1: [], evt_2: [] });
+    for (const dry of [[], ["--dry-run"]]) {
+      expect(
+        await run(destinations, ...unrouted, ...args, ...dry),
+      ).toMatchObject({ code: 0, stdout: text });
+    }
+  });
+
+  it.each([
+    [
+      ["evt_1", "--route", "--state", "exhausted"],
+      "no delivery that fits is exhausted, none is missing",
+    ],
+    [["evt_1", "--state", "exhausted"], "no delivery that fits is exhausted"],
+    [["--all"], "no delivery that fits is exhausted"],
+    [["evt_2"], "no delivery fits"],
+  ])("says with %j that %s", async (args, why) => {
+    await store({ evt_1: ["ci"], evt_2: [] });
+    expect(await run({ ci: { url } }, ...args)).toMatchObject({
+      code: 0,
+      stdout: `nothing to redeliver: ${why}\n`,
+    });
+  });
+});
