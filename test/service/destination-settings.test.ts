@@ -6,7 +6,7 @@ import type { Environment } from "../../src/config/load-config.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { hang, reply, startDestination } from "../support/destinations.ts";
 import { eventually } from "../support/eventually.ts";
-import { eventBody, SECRET, TODAY } from "../support/fixtures.ts";
+import { eventBody, SECRET, signed, TODAY } from "../support/fixtures.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -237,8 +237,13 @@ describe("a destination's own settings", () => {
     await count("delivery.failed", 1);
     await eventually(() => ok.attempts.length === 2);
     clock += 7_200_000;
-    const before = await entriesOf("delivery.exhausted");
-    expect(before).toEqual([]);
+    // Ages are judged before each claim: once this one is attempted, they have been. It has no key, so it waits for no other.
+    const young = Buffer.from(`{"id":"evt_3","type":"resource.created"}`);
+    const accepted = await service.post(young, signed(young, { at: clock }));
+    expect(accepted.status).toBe(200);
+    await eventually(() => down.attempts.length === 2);
+    await eventually(() => ok.attempts.length === 3);
+    expect(await entriesOf("delivery.exhausted")).toEqual([]);
     clock += 1000;
     const exhausted = await count("delivery.exhausted", 2);
     expect(
@@ -251,6 +256,6 @@ describe("a destination's own settings", () => {
       ["/destinations/down", "evt_1", "too_old"],
       ["/destinations/down", "evt_2", "too_old"],
     ]);
-    expect(down.attempts).toHaveLength(1);
+    expect(down.ids()).toEqual(["evt_1", "evt_3"]);
   });
 });
