@@ -2,7 +2,7 @@ import type { EventScan } from "../store/records.ts";
 import type { EventStatus } from "../domain/event-status.ts";
 import type { EventReader } from "../store/port.ts";
 
-/** So many events at most are asked for in one step. */
+/** Maximum number of events asked for in one step. */
 const STEP = 200;
 
 /** All events that fit, one after another; what is in between them is walked in short steps. */

@@ -7,7 +7,7 @@ import { inChunks } from "./chunks.ts";
 import type { FindMissing, MissingDelivery } from "./missing-deliveries.ts";
 import { paginateEvents } from "./paginate.ts";
 
-/** A delivery that is to be made again, and whose event it brings. */
+/** A delivery to make again, and its event. */
 export interface Redeliverable {
   readonly event: Pick<EventStatus, "source" | "id" | "type">;
   readonly delivery: DeliveryStatus;
