@@ -46,7 +46,7 @@ export interface DiscardCount {
   readonly inFlight: number;
 }
 
-export const NOTHING_DISCARDED: DiscardCount = {
+const NOTHING_DISCARDED: DiscardCount = {
   matched: 0,
   discarded: 0,
   inFlight: 0,

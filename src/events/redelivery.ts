@@ -100,7 +100,7 @@ export function redeliveryJson(
   };
 }
 
-export const NOTHING_REDELIVERED: RedeliveryCount = {
+const NOTHING_REDELIVERED: RedeliveryCount = {
   matched: 0,
   redelivered: 0,
   underWay: 0,
