@@ -169,15 +169,23 @@ export function createDispatcher(
   /** Has a worker know whether its destination is paused. */
   function applyPause(name: string, by: "operator" | "system"): void {
     const worker = workers.get(name)?.worker;
-    const paused = pauses.isPaused(name);
-    if (worker === undefined || worker.status().paused === paused) {
+    const pause = pauses.pauseOf(name);
+    const isPaused = pause !== undefined;
+    if (worker === undefined || worker.status().paused === isPaused) {
       return;
     }
-    const type = paused ? "destination.paused" : "destination.resumed";
-    emit({ type, destination: name });
-    if (paused) {
+    if (isPaused) {
+      const until =
+        pause.until === null ? null : new Date(pause.until).toISOString();
+      emit({
+        type: "destination.paused",
+        destination: name,
+        by: pause.by,
+        until,
+      });
       worker.pause();
     } else {
+      emit({ type: "destination.resumed", destination: name });
       worker.resume(by);
     }
   }

@@ -4,6 +4,8 @@ import type { Control, DeliveryQueue } from "../store/port.ts";
 import type { PausedDestination, RequestedPause } from "../store/records.ts";
 
 interface Pause {
+  /** The operator's name, or `system`. */
+  readonly by: string;
   /** As the store has it, unix milliseconds; null = until an operator resumes the destination. */
   readonly until: number | null;
   /** The same on the monotonic clock: a step of the wall clock neither shortens nor prolongs it. */
@@ -12,7 +14,8 @@ interface Pause {
 
 /** Which destinations are paused, by an operator or by a `Retry-After`: in the store, and so over restarts. */
 export interface Pauses {
-  isPaused: (name: string) => boolean;
+  /** By whom it is paused, and until when; undefined = it is not paused. */
+  pauseOf: (name: string) => Pick<Pause, "by" | "until"> | undefined;
   /** Reads which are paused, which another process may have changed, and ends the pauses whose time is over. */
   refresh: () => Promise<void>;
   /** Pauses or resumes one for an operator; an entry is written when that changes anything. */
@@ -72,8 +75,8 @@ export function createPauses(deps: {
         until === null
           ? Number.POSITIVE_INFINITY
           : Math.min(until - now(), LONGEST_PAUSE_MS);
-      const by = until === null ? "operator" : "system";
-      set(name, { until, endsAt: monotonic() + leftMs }, by);
+      const pause = { by: row.pausedBy, until, endsAt: monotonic() + leftMs };
+      set(name, pause, until === null ? "operator" : "system");
     }
   }
 
@@ -93,12 +96,12 @@ export function createPauses(deps: {
     const endsAt = monotonic() + (until - at);
     const pause = known.get(destination);
     if (pause === undefined || endsAt > pause.endsAt) {
-      set(destination, { until, endsAt }, "system");
+      set(destination, { by: "system", until, endsAt }, "system");
     }
   }
 
   return {
-    isPaused: (name) => known.has(name),
+    pauseOf: (name) => known.get(name),
     async refresh() {
       const before = new Map(changes);
       const rows = await store.pausedDestinations();
@@ -131,8 +134,12 @@ export function createPauses(deps: {
           pauseChanged({ destination: name, operator, paused, at }),
         );
       }
-      const endsAt = Number.POSITIVE_INFINITY;
-      set(name, paused ? { until: null, endsAt } : null, "operator");
+      const pause = {
+        by: operator,
+        until: null,
+        endsAt: Number.POSITIVE_INFINITY,
+      };
+      set(name, paused ? pause : null, "operator");
     },
     async settle(settlement) {
       const { pause } = settlement;

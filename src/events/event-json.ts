@@ -1,11 +1,11 @@
 import type { EventDetail, EventStatus } from "../domain/event-status.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
-import type { WaitReason } from "./waits.ts";
+import type { Wait } from "./waits.ts";
 
 /** Events as the management API and `--json` show them: times in ISO 8601, and never a body. */
 
-/** Why a delivery waits; null for one that is not pending. */
-type Waits = (delivery: DeliveryStatus) => WaitReason | null;
+/** What a delivery waits for; null for one that is not pending. */
+type Waits = (delivery: DeliveryStatus) => Wait | null;
 
 export function eventJson(event: EventStatus, waits: Waits) {
   const deliveries = event.deliveries.map((one) => deliveryJson(one, waits));
@@ -51,6 +51,6 @@ function deliveryJson(delivery: DeliveryStatus, waits: Waits) {
     attempt,
     underWay,
     nextAttemptAt: isoTime(nextAttemptAt),
-    waitsFor: waits(delivery),
+    waitsFor: waits(delivery)?.reason ?? null,
   };
 }

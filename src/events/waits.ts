@@ -1,6 +1,9 @@
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import type { DestinationReader } from "../store/port.ts";
-import type { PublishedDestination } from "../store/records.ts";
+import type {
+  PausedDestination,
+  PublishedDestination,
+} from "../store/records.ts";
 
 /** Why a pending delivery is not attempted now. */
 export const WAIT_REASONS = [
@@ -16,6 +19,13 @@ export const WAIT_REASONS = [
 
 export type WaitReason = (typeof WAIT_REASONS)[number];
 
+/** What a pending delivery waits for. */
+export interface Wait {
+  readonly reason: WaitReason;
+  /** Of its destination, for the reason `paused`. */
+  readonly pause?: PausedDestination;
+}
+
 /** What a process publishes about its breakers and rate limits says nothing any more after this time, in milliseconds. */
 const STALE_MS = 10_000;
 
@@ -23,7 +33,7 @@ const STALE_MS = 10_000;
 export interface HeldBack {
   /** Null = unknown. */
   readonly configured: ReadonlySet<string> | null;
-  readonly paused: ReadonlySet<string>;
+  readonly paused: ReadonlyMap<string, PausedDestination>;
   readonly breakerOpen: ReadonlySet<string>;
   readonly rateLimited: ReadonlySet<string>;
 }
@@ -44,7 +54,7 @@ export async function readHeldBack(
   const paused = await store.pausedDestinations();
   return {
     configured: configured === null ? null : new Set(configured),
-    paused: namesOf(paused),
+    paused: new Map(paused.map((pause) => [pause.name, pause])),
     breakerOpen: namesOf(served.filter((one) => one.breaker !== "closed")),
     rateLimited: namesOf(served.filter((one) => one.isRateLimited)),
   };
@@ -60,16 +70,28 @@ export async function recentlyPublished(
     .flatMap(({ destinations }) => destinations);
 }
 
-/** Why a delivery waits; null for one that is not pending. What comes first in the list above is said. */
-export function waitReason(
+/** What a delivery waits for; null for one that is not pending. What comes first in the list above is said. */
+export function waitOf(
   delivery: DeliveryStatus,
   heldBack: HeldBack,
   now: number,
-): WaitReason | null {
-  const { destination, state, underWay, nextAttemptAt } = delivery;
-  if (state !== "pending") {
+): Wait | null {
+  if (delivery.state !== "pending") {
     return null;
   }
+  const reason = reasonOf(delivery, heldBack, now);
+  const pause = heldBack.paused.get(delivery.destination);
+  return reason === "paused" && pause !== undefined
+    ? { reason, pause }
+    : { reason };
+}
+
+function reasonOf(
+  delivery: DeliveryStatus,
+  heldBack: HeldBack,
+  now: number,
+): WaitReason {
+  const { destination, underWay, nextAttemptAt } = delivery;
   if (underWay) {
     return "in_flight";
   }

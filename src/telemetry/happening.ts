@@ -125,7 +125,14 @@ export type Happening =
       readonly destination: string;
       readonly pending: number;
     }
-  | { readonly type: "destination.paused"; readonly destination: string }
+  | {
+      readonly type: "destination.paused";
+      readonly destination: string;
+      /** The operator's name, or `system` for a pause by `Retry-After`. */
+      readonly by: string;
+      /** When it ends by itself, in ISO 8601; null = an operator resumes it. */
+      readonly until: string | null;
+    }
   | { readonly type: "destination.resumed"; readonly destination: string }
   | {
       readonly type: "breaker.opened";

@@ -137,7 +137,7 @@ function lineOf(
     case "purge.held":
       return line(
         "warn",
-        "clock jumped ahead: nothing is purged for 24 h of uptime",
+        "purges held for 24 h of uptime: the clock is ahead of the newest stored time",
         facts,
       );
     case "audit.changed":
@@ -195,14 +195,14 @@ function lineOf(
     case "destination.paused":
       return line("warn", "destination paused", facts);
     case "destination.resumed":
-      return line("warn", "destination resumed", facts);
+      return line("info", "destination resumed", facts);
     case "breaker.opened":
       return line("warn", "circuit breaker opened", {
         destination: happening.destination,
         ...(happening.last === null ? {} : failedAttempt(happening.last)),
       });
     case "breaker.closed":
-      return line("warn", "circuit breaker closed", facts);
+      return line("info", "circuit breaker closed", facts);
     case "delivery.exhausted":
       return line("warn", "delivery exhausted", failedAttempt(happening));
     case "handler.failed": {

@@ -1,7 +1,9 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
+import { shownTime } from "../../src/cli/ui/terminal-text.ts";
 import { reply, startDestination } from "../support/destinations.ts";
 import { eventually } from "../support/eventually.ts";
 import { eventBody } from "../support/fixtures.ts";
+import { hexhook } from "../support/hexhook.ts";
 import { noHandlers } from "../support/no-handlers.ts";
 import { freePort } from "../support/processes.ts";
 import { startTestService, type TestService } from "../support/service.ts";
@@ -91,8 +93,22 @@ describe("a destination that answers 429 with Retry-After", () => {
       result: "success",
       metadata: { reason: "retry_after", status: 429 },
     });
-    const until = Date.parse(String(entry!.metadata["until"]));
+    const end = String(entry!.metadata["until"]);
+    const until = Date.parse(end);
     expect(until - Date.parse(entry!.timestamp)).toBe(600_000);
+    const logged = (): string | undefined =>
+      service.log.text
+        .split("\n")
+        .find((line) => line.includes("destination paused"));
+    const pause = { destination: "forward", by: "system", until: end };
+    expect(JSON.parse(logged()!)).toMatchObject(pause);
+    const { stdout } = await hexhook(["events", "list"], {
+      cwd: folder,
+      env: { DATABASE_URL: "sqlite:hexhook.db" },
+    });
+    expect(stdout.replace(/\s+/g, " ")).toContain(
+      `paused by system until ${shownTime(until)}`,
+    );
 
     destination.answer(reply(200));
     await post("evt_2");
@@ -101,6 +117,7 @@ describe("a destination that answers 429 with Retry-After", () => {
     await start();
     await post("evt_3");
     expect(destination.attempts).toHaveLength(1);
+    expect(JSON.parse(logged()!)).toMatchObject(pause);
     expect(await trail()).toEqual(["destination.paused system"]);
 
     elapsed = 600_001;

@@ -111,7 +111,7 @@ describe("a pending delivery", () => {
       "waits for another of its key",
     ]);
     await callAdmin(service, "POST", "/api/destinations/ci/pause");
-    expect(await waitsFor("evt_2")).toEqual(["paused", "destination paused"]);
+    expect(await waitsFor("evt_2")).toEqual(["paused", "paused by api"]);
     expect((await show("evt_2"))["waitsFor"]).toBe("paused");
   });
 

@@ -2,8 +2,8 @@ import type { DeliveryStatus } from "../../domain/delivery.ts";
 import {
   readHeldBack,
   recentlyPublished,
-  type WaitReason,
-  waitReason,
+  type Wait,
+  waitOf,
 } from "../../events/waits.ts";
 import type { DestinationReader } from "../../store/port.ts";
 import { publishedRoutes } from "./served-destinations.ts";
@@ -15,7 +15,7 @@ import { publishedRoutes } from "./served-destinations.ts";
 export async function readWaits(
   store: DestinationReader,
   configured: readonly string[] | null,
-): Promise<(delivery: DeliveryStatus) => WaitReason | null> {
+): Promise<(delivery: DeliveryStatus) => Wait | null> {
   const now = Date.now();
   const published = await publishedRoutes(store);
   const served = await recentlyPublished(store, now);
@@ -23,5 +23,5 @@ export async function readWaits(
     configured: published?.map(({ name }) => name) ?? configured,
     served,
   });
-  return (delivery) => waitReason(delivery, heldBack, now);
+  return (delivery) => waitOf(delivery, heldBack, now);
 }

@@ -1,12 +1,12 @@
 import type { EventDetail, EventStatus } from "../../domain/event-status.ts";
 import type { DeliveryStatus } from "../../domain/delivery.ts";
-import type { WaitReason } from "../../events/waits.ts";
+import type { Wait, WaitReason } from "../../events/waits.ts";
 import { shown, shownTime, TERMINAL_WIDTH, wrap } from "./terminal-text.ts";
 
 /** Events for a person, in the width of a terminal. */
 
-/** Why a delivery waits; null for one that is not pending. */
-type Waits = (delivery: DeliveryStatus) => WaitReason | null;
+/** What a delivery waits for; null for one that is not pending. */
+type Waits = (delivery: DeliveryStatus) => Wait | null;
 
 /** An event and its deliveries, a line each. */
 export function eventText(event: EventStatus, waits: Waits): string {
@@ -61,7 +61,7 @@ export function eventDetailText(event: EventDetail, waits: Waits): string {
 const WAIT_TEXTS: Readonly<Record<WaitReason, string>> = {
   in_flight: "attempt in flight",
   destination_gone: "destination not configured in the service",
-  paused: "destination paused",
+  paused: "paused by",
   order: "waits for another of its key",
   retry: "next",
   breaker_open: "circuit breaker open",
@@ -72,13 +72,25 @@ const WAIT_TEXTS: Readonly<Record<WaitReason, string>> = {
 function deliveryText(delivery: DeliveryStatus, waits: Waits): string {
   const { destination, state, attempt, nextAttemptAt } = delivery;
   const attempts = `${attempt} ${attempt === 1 ? "attempt" : "attempts"}`;
-  const reason = waits(delivery);
-  const when =
-    reason === "retry" && nextAttemptAt !== null
-      ? ` ${shownTime(nextAttemptAt)}`
-      : "";
-  const next = reason === null ? "" : `, ${WAIT_TEXTS[reason]}${when}`;
+  const wait = waits(delivery);
+  const next = wait === null ? "" : `, ${waitText(wait, nextAttemptAt)}`;
   return `${shown(destination)}: ${state}, ${attempts}${next}`;
+}
+
+function waitText(
+  { reason, pause }: Wait,
+  nextAttemptAt: number | null,
+): string {
+  const text = WAIT_TEXTS[reason];
+  if (pause !== undefined) {
+    const { pausedBy, pausedUntil } = pause;
+    const until =
+      pausedUntil === null ? "" : ` until ${shownTime(pausedUntil)}`;
+    return `${text} ${shown(pausedBy)}${until}`;
+  }
+  return reason === "retry" && nextAttemptAt !== null
+    ? `${text} ${shownTime(nextAttemptAt)}`
+    : text;
 }
 
 /** Ids are shown whole, however long: one that is cut is no id. */

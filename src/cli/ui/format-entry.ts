@@ -91,6 +91,7 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("eventType"),
     ...(metadata["reason"] === "status" ? [] : fact("status")),
     ...fact("nextAttemptAt", (value) => `next=${shown(value)}`),
+    ...fact("until", (value) => `until=${shown(value)}`),
     ...fact("since", (value) => `since=${shown(value)}`),
     ...fact("failures", (value) => `failures=${shown(value)}`),
     ...fact("events", (value) => `events=${shown(value)}`),

@@ -4,7 +4,7 @@ import type { Request, RequestHandler } from "express";
 import { z } from "zod";
 import type { ServedDestination } from "../../delivery/destination-status.ts";
 import { eventDetailJson, eventJson } from "../../events/event-json.ts";
-import { readHeldBack, waitReason } from "../../events/waits.ts";
+import { readHeldBack, waitOf } from "../../events/waits.ts";
 import type { DestinationReader, EventReader } from "../../store/port.ts";
 import type { AddRoute } from "./admin-route.ts";
 import { respondJson } from "../json-response.ts";
@@ -57,8 +57,8 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
       served,
     });
     const at = now();
-    return (delivery: Parameters<typeof waitReason>[0]) =>
-      waitReason(delivery, heldBack, at);
+    return (delivery: Parameters<typeof waitOf>[0]) =>
+      waitOf(delivery, heldBack, at);
   }
 
   const list: RequestHandler = async (req, res) => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import type { DeliveryStatus } from "../../../src/domain/delivery.ts";
-import { type HeldBack, waitReason } from "../../../src/events/waits.ts";
+import { type HeldBack, waitOf } from "../../../src/events/waits.ts";
+import type { PausedDestination } from "../../../src/store/records.ts";
 
 const NOW = 10_000;
 
@@ -15,30 +16,47 @@ const due: DeliveryStatus = {
 
 const free: HeldBack = {
   configured: new Set(["d"]),
-  paused: new Set(),
+  paused: new Map(),
   breakerOpen: new Set(),
   rateLimited: new Set(),
 };
 
 const d = new Set(["d"]);
 
+const pause: PausedDestination = {
+  name: "d",
+  pausedAt: NOW,
+  pausedBy: "alice",
+  pausedUntil: null,
+};
+const paused = new Map([["d", pause]]);
+
 describe("the reason why a delivery waits", () => {
   it.each<[string | null, Partial<DeliveryStatus>, Partial<HeldBack>]>([
     ["due", {}, {}],
     ["due", {}, { configured: null }],
-    [null, { state: "succeeded" }, { paused: d }],
+    [null, { state: "succeeded" }, { paused }],
     [null, { state: "exhausted" }, {}],
     [null, { state: "discarded" }, { configured: new Set() }],
-    ["in_flight", { underWay: true, nextAttemptAt: null }, { paused: d }],
-    ["destination_gone", {}, { configured: new Set(["e"]), paused: d }],
-    ["paused", { nextAttemptAt: null }, { paused: d }],
+    ["in_flight", { underWay: true, nextAttemptAt: null }, { paused }],
+    ["destination_gone", {}, { configured: new Set(["e"]), paused }],
+    ["paused", { nextAttemptAt: null }, { paused }],
     ["order", { nextAttemptAt: null }, { breakerOpen: d }],
     ["retry", { nextAttemptAt: NOW + 1 }, { breakerOpen: d }],
     ["breaker_open", {}, { breakerOpen: d, rateLimited: d }],
     ["rate_limit", {}, { rateLimited: d, breakerOpen: new Set(["e"]) }],
   ])("is %s for %j, %j", (reason, delivery, heldBack) => {
     expect(
-      waitReason({ ...due, ...delivery }, { ...free, ...heldBack }, NOW),
+      waitOf({ ...due, ...delivery }, { ...free, ...heldBack }, NOW)?.reason ??
+        null,
     ).toBe(reason);
+  });
+
+  it("has the pause that a delivery waits for, and none when it waits for something else", () => {
+    const heldBack = { ...free, paused };
+    expect(waitOf(due, heldBack, NOW)).toEqual({ reason: "paused", pause });
+    expect(waitOf({ ...due, underWay: true }, heldBack, NOW)).toEqual({
+      reason: "in_flight",
+    });
   });
 });

@@ -41,6 +41,30 @@ describe("the operational log", () => {
     });
   });
 
+  it("warns of what holds deliveries back, and informs of its end", () => {
+    const sink = new Sink();
+    const log = operationalLog(createLogger("info", sink));
+    const destination = "d";
+    const until = "2027-01-15T08:00:05.000Z";
+    log({ type: "destination.paused", destination, by: "system", until });
+    log({ type: "destination.resumed", destination });
+    log({ type: "breaker.opened", destination, last: null });
+    log({ type: "breaker.closed", destination });
+    const lines = sink.text.trim().split("\n");
+    expect(lines.map((line) => JSON.parse(line) as object)).toMatchObject([
+      {
+        level: "warn",
+        msg: "destination paused",
+        destination,
+        by: "system",
+        until,
+      },
+      { level: "info", msg: "destination resumed", destination },
+      { level: "warn", msg: "circuit breaker opened", destination },
+      { level: "info", msg: "circuit breaker closed", destination },
+    ]);
+  });
+
   it.each([
     "delivery.exhausted",
     "handler.failed",

@@ -55,4 +55,18 @@ describe("the readable form", () => {
       }),
     ).toContain("stale_timestamp skew=3600s");
   });
+
+  it("says when a pause by Retry-After ends", () => {
+    expect(
+      plain({
+        action: "destination.paused",
+        resource: "/destinations/billing",
+        metadata: {
+          reason: "retry_after",
+          status: 429,
+          until: "2027-01-15T08:00:05.000Z",
+        },
+      }),
+    ).toContain("retry_after billing 429\n    until=2027-01-15T08:00:05.000Z");
+  });
 });
