@@ -104,16 +104,22 @@ function httpEntry(env: Environment): z.ZodType<HttpEntry> {
 
 function handlerEntry(): z.ZodType<HandlerEntry> {
   const withUrlOnly = refused("goes with url alone; take it away");
-  return mapOf({
-    handler: textThat(
-      isEventPattern,
-      "must be a key of the handlers module: an event type, prefix.* or *",
-    ),
-    ...commonKeys(),
-    secret: withUrlOnly,
-    headers: withUrlOnly,
-    allowPrivate: withUrlOnly,
-  });
+  return mapOf(
+    {
+      handler: textThat(
+        isEventPattern,
+        "must be a key of the handlers module: an event type, prefix.* or *",
+      ),
+      ...commonKeys(),
+    },
+    {
+      refuses: {
+        secret: withUrlOnly,
+        headers: withUrlOnly,
+        allowPrivate: withUrlOnly,
+      },
+    },
+  );
 }
 
 const MAX_WAITS = 100;

@@ -13,20 +13,22 @@ export const mapOfNames = z.custom<ReadonlyMap<string, unknown>>(
   "must be a map of names",
 );
 
-/** A map of these keys and no others. */
+/** A map of these keys and no others. Those that it `refuses` have a message of their own, and are not listed as known. */
 export function mapOf<S extends Readonly<Record<string, z.ZodType>>>(
   shape: S,
-  unknownKey?: string,
+  options: {
+    unknownKey?: string;
+    refuses?: Readonly<Record<string, z.ZodType<undefined>>>;
+  } = {},
 ) {
+  const { unknownKey, refuses } = options;
   const keys = Object.keys(shape).join(", ");
+  const all: S = { ...shape, ...refuses };
   return z
     .custom<ReadonlyMap<string, unknown>>(isMap, `must be a map (of ${keys})`)
     .transform((map): unknown => Object.fromEntries(map))
     .pipe(
-      z.strictObject(
-        shape,
-        unknownKey ?? `is not known here; known are ${keys}`,
-      ),
+      z.strictObject(all, unknownKey ?? `is not known here; known are ${keys}`),
     );
 }
 

@@ -4,6 +4,7 @@ import { lineAt } from "./errors.ts";
 import { isMap, mapOf, mapOfNames } from "./file-values.ts";
 import { parseStrictYaml } from "./strict-yaml.ts";
 import { readTextFile } from "./text-file.ts";
+import { duration } from "./values.ts";
 
 const MAX_FILE_BYTES = 1_048_576;
 
@@ -20,7 +21,7 @@ const NO_FILE: ConfigFile = { hex: undefined, destinations: new Map() };
 const ROOT = mapOf({
   sources: mapOf(
     { hex: z.unknown().optional() },
-    "is no source that this version knows; there is hex alone",
+    { unknownKey: "is no source that this version knows; there is hex alone" },
   ).optional(),
   destinations: mapOfNames.optional(),
 });
@@ -68,6 +69,13 @@ function memberOf(value: unknown, key: string): unknown {
   return isMap(value) ? value.get(key) : undefined;
 }
 
+/** YAML takes the times of `{ retrySchedule: 5s,30s }` for keys, all but the first. */
+function hintFor(unknownKey: string): string {
+  return duration.safeParse(unknownKey).success
+    ? "; put the schedule into quotes, or write a list: [5s, 30s]"
+    : "";
+}
+
 /** What a schema makes of the value at `path` of the file. Null when it does not fit: then `faults` grows by a line each. */
 export function checked<T>(
   schema: z.ZodType<T>,
@@ -83,7 +91,7 @@ export function checked<T>(
     const place = [...path, ...issue.path];
     if (issue.code === "unrecognized_keys") {
       const lines = issue.keys.map((key) =>
-        lineAt([...place, key], issue.message),
+        lineAt([...place, key], `${issue.message}${hintFor(key)}`),
       );
       faults.push(...lines);
     } else {

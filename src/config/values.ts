@@ -155,7 +155,7 @@ export function durationWithin(
     parseDurationWithin(text, 1, Number.POSITIVE_INFINITY) ?? Number.NaN;
   return parsed(
     (text) => parseDurationWithin(text, bound(min), bound(max)),
-    `must be a time from ${min} to ${max}, such as 500ms, 10s, 2m or 1h`,
+    `must be a time from ${min} to ${max}, in ms, s, m or h, such as ${max}`,
   );
 }
 

@@ -57,8 +57,9 @@ describe("a destination of the file", () => {
 
   const SCHEDULE =
     "must be a list of times such as 5s,30s,2m,1h, each more than 0";
-  const TIMEOUT = "must be a time from 1ms to 1h, such as 500ms, 10s, 2m or 1h";
-  const AGE = "must be a time from 1s to 8760h, such as 500ms, 10s, 2m or 1h";
+  const TIMEOUT = "must be a time from 1ms to 1h, in ms, s, m or h, such as 1h";
+  const AGE =
+    "must be a time from 1s to 8760h, in ms, s, m or h, such as 8760h";
   const RATE =
     "must be a rate such as 20/s, 100/m or 500/h: 1 to 10000 in a second, minute or hour";
 
@@ -105,6 +106,21 @@ describe("a destination of the file", () => {
         `${key}: ${fault}`,
       ]);
     }
+  });
+
+  const KNOWN =
+    "is not known here; known are handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge";
+
+  it("has the keys of its kind listed when one is unknown", () => {
+    expect(faults("handler: x, event: y")).toEqual([`event: ${KNOWN}`]);
+  });
+
+  it("has a schedule without quotes explained", () => {
+    const hint = "put the schedule into quotes, or write a list: [5s, 30s]";
+    expect(faults("handler: x, retrySchedule: 5s,30s, 2m")).toEqual([
+      `30s: ${KNOWN}; ${hint}`,
+      `2m: ${KNOWN}; ${hint}`,
+    ]);
   });
 });
 
