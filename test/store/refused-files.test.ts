@@ -132,6 +132,30 @@ describe.each([
   );
 });
 
+describe("a log without its database", () => {
+  it.each([
+    { what: "gone", left: [] },
+    { what: "empty", left: [""] },
+  ])(
+    "is left as it is, and the first advice puts the $what database back",
+    async ({ what, left }) => {
+      const folder = temporaryFolder().path;
+      const store = path.join(folder, "store");
+      mkdirSync(store);
+      writeFileSync(path.join(store, "app.db-wal"), "events");
+      for (const content of left) {
+        writeFileSync(path.join(store, "app.db"), content);
+      }
+      const before = snapshot(store);
+      const refusal = await refusalOf("migrate", folder);
+      expect(refusal.replace(`${folder}/`, "")).toBe(
+        `70 hexhook: store/app.db: the database is ${what}, but its log store/app.db-wal holds events: put the database back where it was, or restore a backup; only to give up these events, move the log away\n`,
+      );
+      expect(snapshot(store)).toEqual(before);
+    },
+  );
+});
+
 describe("a database that is a store, or may become one", () => {
   it.each([
     {

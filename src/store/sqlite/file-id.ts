@@ -20,6 +20,6 @@ export function statOf(path: string): BigIntStats | null {
 }
 
 /** Whether a path leads to that file. */
-export function isFile(stats: BigIntStats | null, id: FileId): boolean {
+export function isSameFile(stats: BigIntStats | null, id: FileId): boolean {
   return stats !== null && stats.dev === id.device && stats.ino === id.inode;
 }

@@ -1,13 +1,8 @@
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readSync,
-  realpathSync,
-} from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import path from "node:path";
 import { StoreError } from "../../errors.ts";
-import { type FileId, idOf, isFile, statOf } from "./file-id.ts";
+import { companionFile } from "./companion-file.ts";
+import { type FileId, idOf, isSameFile, statOf } from "./file-id.ts";
 import type { WalIndex, WalIndexHeader } from "./wal-index.ts";
 
 /**
@@ -36,16 +31,16 @@ export function createOpenFiles(
 ): OpenFiles {
   // Symbolic links on the way may come to lead elsewhere too, so the path as configured is followed each time.
   const databasePath = path.resolve(file);
-  const logPath = `${realpathSync(file)}-wal`;
-  const indexPath = `${realpathSync(file)}-shm`;
+  const logPath = companionFile(file, "-wal");
+  const indexPath = companionFile(file, "-shm");
   let log: number | null = openSync(logPath, "r");
   const logId = idOf(fstatSync(log, { bigint: true }));
   const salts = Buffer.alloc(8);
   /** The database file had as many pages; only a VACUUM makes them fewer. */
   let minPages = 0;
 
-  const isDatabaseInPlace = (): boolean => isFile(statOf(databasePath), id);
-  const isIndexInPlace = (): boolean => isFile(statOf(indexPath), index.id);
+  const isDatabaseInPlace = (): boolean => isSameFile(statOf(databasePath), id);
+  const isIndexInPlace = (): boolean => isSameFile(statOf(indexPath), index.id);
 
   /** `size` as of after the header was read. A VACUUM first makes the pages fewer, and cuts the file afterwards. */
   function isCutShort(size: bigint, header: WalIndexHeader): boolean {
@@ -86,10 +81,10 @@ export function createOpenFiles(
   function requireInPlace(): void {
     const header = headerOfMatchingLog();
     const database = statOf(databasePath);
-    if (database === null || !isFile(database, id)) {
+    if (database === null || !isSameFile(database, id)) {
       throw movedError(databasePath);
     }
-    if (!isFile(statOf(logPath), logId)) {
+    if (!isSameFile(statOf(logPath), logId)) {
       throw movedError(logPath);
     }
     if (!isIndexInPlace()) {

@@ -4,7 +4,7 @@ import { errorCode, StoreError } from "../../errors.ts";
 import { makeFolder, requireWritable } from "../make-folder.ts";
 import { requireOwnDatabase } from "./application-id.ts";
 import { type Database, openDatabase } from "./driver.ts";
-import { type FileId, idOf, isFile, statOf } from "./file-id.ts";
+import { type FileId, idOf, isSameFile, statOf } from "./file-id.ts";
 import {
   hasPendingChanges,
   requireNoOrphanedLog,
@@ -36,7 +36,7 @@ export function openFileForWriting(file: string): { db: Database; id: FileId } {
     const before = statOf(file);
     const db = openChecked(file);
     try {
-      if (before === null || !isFile(statOf(file), idOf(before))) {
+      if (before === null || !isSameFile(statOf(file), idOf(before))) {
         throw new StoreError("it was replaced just now: start again", {
           code: "STORE_MOVED",
           fatal: false,

@@ -1,5 +1,6 @@
-import { existsSync, realpathSync, type Stats, statSync } from "node:fs";
+import { existsSync, type Stats, statSync } from "node:fs";
 import { errorCode, StoreError } from "../../errors.ts";
+import { companionFile } from "./companion-file.ts";
 
 /** Why a path does not lead to a file; what else can go wrong is named by its code. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -55,10 +56,10 @@ export function requireNoOrphanedLog(file: string, stats: Stats | null): void {
   if (stats !== null && stats.size > 0) {
     return;
   }
-  const log = companion(file, "-wal");
+  const log = companionFile(file, "-wal");
   if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0) {
     throw new StoreError(
-      `the database is ${stats === null ? "gone" : "empty"}, but its log ${log} holds events: restore a backup, or move the log away to begin an empty store`,
+      `the database is ${stats === null ? "gone" : "empty"}, but its log ${log} holds events: put the database back where it was, or restore a backup; only to give up these events, move the log away`,
       { code: "STORE_WITHOUT_DATABASE", fatal: false },
     );
   }
@@ -67,12 +68,7 @@ export function requireNoOrphanedLog(file: string, stats: Stats | null): void {
 /** Whether SQLite would change the file merely because it is opened and closed: by a log or journal that was left behind. */
 export function hasPendingChanges(file: string): boolean {
   return (
-    existsSync(companion(file, "-wal")) ||
-    existsSync(companion(file, "-journal"))
+    existsSync(companionFile(file, "-wal")) ||
+    existsSync(companionFile(file, "-journal"))
   );
-}
-
-/** A file of SQLite's beside the database; beside the real one where the path is a link. */
-function companion(file: string, suffix: string): string {
-  return `${existsSync(file) ? realpathSync(file) : file}${suffix}`;
 }

@@ -1,11 +1,6 @@
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readSync,
-  realpathSync,
-} from "node:fs";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { endianness } from "node:os";
+import { companionFile } from "./companion-file.ts";
 import { type FileId, idOf } from "./file-id.ts";
 
 /** What the index says of the log (https://sqlite.org/walformat.html, section 2.1). */
@@ -49,7 +44,7 @@ const ALL_BYTES = 100;
 /** Opens the index of the log of `file`, which is there once that was written. Its numbers have this machine's byte order. */
 export function openWalIndex(file: string): WalIndex {
   // To close any descriptor of it drops all locks that this process has on it, those of its connections too (POSIX, fcntl).
-  let index: number | null = openSync(`${realpathSync(file)}-shm`, "r");
+  let index: number | null = openSync(companionFile(file, "-shm"), "r");
   const bytes = Buffer.alloc(ALL_BYTES);
   const first = bytes.subarray(0, HEADER_BYTES);
   const second = bytes.subarray(HEADER_BYTES, 2 * HEADER_BYTES);
