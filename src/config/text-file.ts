@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { readFileSync, statSync } from "node:fs";
 import { errorCode } from "../errors.ts";
-import { thisUser } from "../store/write-access.ts";
+import { processUser } from "../store/write-access.ts";
 
 const UTF16_MARK = /^(?:fffe|feff)/;
 
@@ -25,7 +25,7 @@ export function readText(
     bytes = readFileSync(file);
   } catch (thrown) {
     const code = errorCode(thrown);
-    const by = code === "EACCES" ? ` by ${thisUser()}` : "";
+    const by = code === "EACCES" ? ` by ${processUser()}` : "";
     return { fault: `cannot be read${by} (${code ?? "unknown"})`, code };
   }
   if (UTF16_MARK.test(bytes.toString("hex", 0, 2))) {

@@ -1,6 +1,6 @@
 import { pausedByRetryAfter } from "../audit/destination-entries.ts";
 import type { AttemptResult } from "../domain/delivery.ts";
-import { LONGEST_PAUSE_MS } from "../domain/longest-pause.ts";
+import { MAX_RETRY_AFTER_MS } from "../domain/retry-after.ts";
 import type { RequestedPause } from "../store/records.ts";
 
 /** The answers that speak for the whole destination: too many requests, and out of service. */
@@ -22,7 +22,7 @@ export function pauseAskedFor(
   if (retryAfterMs <= 0) {
     return undefined;
   }
-  const until = at + Math.min(retryAfterMs, LONGEST_PAUSE_MS);
+  const until = at + Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
   const entry = pausedByRetryAfter({ destination, status, at, until });
   return { destination, at, until, entry };
 }

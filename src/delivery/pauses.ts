@@ -1,5 +1,5 @@
 import { pauseChanged, resumedByTime } from "../audit/destination-entries.ts";
-import { LONGEST_PAUSE_MS } from "../domain/longest-pause.ts";
+import { MAX_RETRY_AFTER_MS } from "../domain/retry-after.ts";
 import type { Control, DeliveryQueue } from "../store/port.ts";
 import type { PausedDestination, RequestedPause } from "../store/records.ts";
 
@@ -74,7 +74,7 @@ export function createPauses(deps: {
       const leftMs =
         until === null
           ? Number.POSITIVE_INFINITY
-          : Math.min(until - now(), LONGEST_PAUSE_MS);
+          : Math.min(until - now(), MAX_RETRY_AFTER_MS);
       const pause = { by: row.pausedBy, until, endsAt: monotonic() + leftMs };
       set(name, pause, until === null ? "operator" : "system");
     }

@@ -1,8 +1,6 @@
 import type { AttemptResult, DeliveryState } from "../domain/delivery.ts";
 import { maxWait, waitAfterAttempt } from "../domain/backoff.ts";
-
-/** No destination puts an attempt off for longer by `Retry-After`: a schedule that waits longer still does. */
-const MAX_RETRY_AFTER_MS = 3_600_000;
+import { MAX_RETRY_AFTER_MS } from "../domain/retry-after.ts";
 
 /** The longest time that `settle` puts an attempt off, in milliseconds. */
 export function longestWait(scheduleMs: readonly number[]): number {

@@ -1,3 +1,6 @@
+/** A `Retry-After` puts attempts off for this long at most, in milliseconds; a schedule may wait longer. */
+export const MAX_RETRY_AFTER_MS = 3_600_000;
+
 const DELAY_SECONDS = /^\d+$/;
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");

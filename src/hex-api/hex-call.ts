@@ -13,7 +13,7 @@ const TIMEOUT_MS = 10_000;
 const RETRY_WAITS_MS = [500, 1000, 2000];
 
 /** Whoever asks to be left alone for longer is not asked again. */
-const MAX_RETRY_AFTER_MS = 30_000;
+const MAX_CALL_WAIT_MS = 30_000;
 
 /** What a client of the Hex API is made with. */
 export interface HexClientOptions {
@@ -90,7 +90,7 @@ export function createHexCall(
       return null;
     }
     const wait = waitAfterAttempt(failed, retryWaitsMs, random());
-    return wait === null || error.retryAfterMs > MAX_RETRY_AFTER_MS
+    return wait === null || error.retryAfterMs > MAX_CALL_WAIT_MS
       ? null
       : Math.max(wait, error.retryAfterMs);
   }

@@ -207,7 +207,7 @@ function skipScalar(text: Buffer, from: number): number {
   return INVALID;
 }
 
-export function skipString(text: Buffer, from: number): number {
+function skipString(text: Buffer, from: number): number {
   if (byteAt(text, from) !== QUOTE) {
     return INVALID;
   }

@@ -1,4 +1,4 @@
-import { thisUser } from "../store/write-access.ts";
+import { processUser } from "../store/write-access.ts";
 import { asError, errorCode } from "../errors.ts";
 import type { ReloadOutcome } from "./await-reload.ts";
 import type { ReplacedFile } from "./replace-file.ts";
@@ -134,8 +134,8 @@ async function takeBack(
 const FILE_FAULTS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full (ENOSPC)",
   EDQUOT: "the quota is used up (EDQUOT)",
-  EACCES: `${thisUser()} may not write to the folder of the key's file (EACCES); run this as a user that may`,
-  EPERM: `${thisUser()} may not write to the folder of the key's file, or keep its owner (EPERM); run this as its owner`,
+  EACCES: `${processUser()} may not write to the folder of the key's file (EACCES); run this as a user that may`,
+  EPERM: `${processUser()} may not write to the folder of the key's file, or keep its owner (EPERM); run this as its owner`,
   EROFS:
     "the file is on a read-only mount (EROFS); rotate it where it comes from",
   EBUSY: "the file is a mount of its own (EBUSY); mount its folder instead",

@@ -20,7 +20,7 @@ import type {
   PurgeRequest,
   DeliveryCounts,
   PausedDestination,
-  AuditRow,
+  StoredEntry,
   AuditSearch,
   AddedDelivery,
   DiscardOutcome,
@@ -31,7 +31,10 @@ import type {
 /** Reads the trail. */
 export interface AuditReader {
   /** Up to `limit` entries after `position`, in order. */
-  readAudit: (position: number, limit: number) => Promise<readonly AuditRow[]>;
+  readAudit: (
+    position: number,
+    limit: number,
+  ) => Promise<readonly StoredEntry[]>;
   /** The position of the last entry; 0 when there is none. */
   lastPosition: () => Promise<number>;
   /** The last entry of each writer, newest writer first, as the store notes it beside the trail. */
@@ -41,7 +44,7 @@ export interface AuditReader {
    * there is no more. Fewer than `limit`, or none, do not mean the end.
    */
   searchAudit: (search: AuditSearch) => Promise<{
-    readonly rows: readonly AuditRow[];
+    readonly rows: readonly StoredEntry[];
     readonly next: number | null;
   }>;
   /**

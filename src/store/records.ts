@@ -9,6 +9,8 @@ import type { NewEvent, ReplayClaim } from "../domain/event.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import type { WebhookRequest } from "../audit/webhook-entries.ts";
 
+export type { StoredEntry } from "../audit/stored-entry.ts";
+
 /* Everything a store takes and returns is plain data, so that it can be sent to another thread. */
 
 /** One verified message with everything that is written beside it. */
@@ -193,13 +195,6 @@ export interface PausedDestination {
   readonly pausedBy: string;
   /** When it ends by itself; null = an operator resumes it. */
   readonly pausedUntil: number | null;
-}
-
-/** An entry as the store keeps it; `position` grows in the order of commits, over all writers. */
-export interface AuditRow {
-  readonly position: number;
-  readonly writer: string;
-  readonly line: string;
 }
 
 /** A walk over the trail for lines that contain some texts, as they are written there. */

@@ -12,7 +12,7 @@ import {
 import path from "node:path";
 import { readPrivateKey } from "../audit/checkpoint.ts";
 import { ConfigError, errorCode, StoreError } from "../errors.ts";
-import { thisUser } from "./write-access.ts";
+import { processUser } from "./write-access.ts";
 import { makeFolder, requireWritable } from "./make-folder.ts";
 
 /** The permission bits of the group and of others. */
@@ -48,7 +48,7 @@ export function readSigningKey(file: string): KeyObject | null {
       return null;
     }
     const code = errorCode(error) ?? "unknown";
-    throw keyError(file, `cannot be read by ${thisUser()} (${code})`);
+    throw keyError(file, `cannot be read by ${processUser()} (${code})`);
   }
   const key = readPrivateKey(pem);
   if (key === null) {

@@ -2,7 +2,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { errorCode } from "../errors.ts";
 
 /** The user that this process runs as, for messages about files. */
-export function thisUser(): string {
+export function processUser(): string {
   const uid = process.getuid?.();
   return uid === undefined ? "this user" : `uid ${uid}`;
 }
@@ -21,7 +21,7 @@ export function writeObstacle(place: string): string | null {
     return null;
   } catch (error) {
     const code = errorCode(error) ?? "unknown";
-    const user = thisUser();
+    const user = processUser();
     if (code === "EROFS") {
       return `${place} is on a read-only file system (${code}): mount it writable`;
     }

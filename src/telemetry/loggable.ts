@@ -1,6 +1,6 @@
 import { types } from "node:util";
 import type { ErrorDescription } from "../domain/error-description.ts";
-import { clipJson } from "./clip-json.ts";
+import { clipJson } from "../json/clip.ts";
 
 /** What the fields of a line and its message may take, in characters. With level and time a line stays below 16 KiB. */
 const MAX_FIELDS = 13_312;
@@ -64,7 +64,7 @@ export function describeError(thrown: unknown): ErrorDescription {
 }
 
 /** Whether a value is an error, of any realm. Never throws. */
-export function isError(value: unknown): boolean {
+function isError(value: unknown): boolean {
   try {
     return types.isNativeError(value) || value instanceof Error;
   } catch {

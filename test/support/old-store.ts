@@ -32,7 +32,7 @@ export const OLDER_VERSIONS = MIGRATIONS.map(({ version }) => version).filter(
 );
 
 /** The destination of the deliveries that are pending in an old store. */
-export const FORWARD = "forward";
+const FORWARD = "forward";
 
 export interface OldEvent {
   readonly id: string;

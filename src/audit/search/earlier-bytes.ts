@@ -1,5 +1,5 @@
 import type { AuditReader } from "../../store/port.ts";
-import type { AuditRow } from "../../store/records.ts";
+import type { StoredEntry } from "../stored-entry.ts";
 import { ByteBudget } from "../byte-budget.ts";
 import { timeOfLine } from "../entry.ts";
 
@@ -20,7 +20,7 @@ export async function bytesLeft(
   bytesPerDay: number,
   now: number,
 ): Promise<number> {
-  const newestFirst: AuditRow[] = [];
+  const newestFirst: StoredEntry[] = [];
   let from: number | null = null;
   for (let step = 0; step < MAX_STEPS; step += 1) {
     const found: Awaited<ReturnType<AuditReader["searchAudit"]>> =

@@ -1,4 +1,4 @@
-import type { AuditRow, AuditSearch } from "../../store/records.ts";
+import type { StoredEntry, AuditSearch } from "../../store/records.ts";
 import {
   createEntryFilter,
   type EntryFilter,
@@ -9,7 +9,7 @@ import type { AuditReader } from "../../store/port.ts";
 
 /** An entry that fits, with the line it was read from. */
 export interface FoundEntry {
-  readonly row: AuditRow;
+  readonly row: StoredEntry;
   readonly entry: ParsedEntry;
 }
 
@@ -25,7 +25,7 @@ export interface TrailSearch {
     readonly next: number | null;
   }>;
   /** What fits of some rows. */
-  readonly among: (rows: readonly AuditRow[]) => FoundEntry[];
+  readonly among: (rows: readonly StoredEntry[]) => FoundEntry[];
   /** No entry that fits lies before this position. */
   readonly begin: number;
 }
@@ -40,7 +40,7 @@ export async function createTrailSearch(
   const { since } = filter;
   const begin = since === undefined ? 0 : await store.positionBefore(since);
 
-  function among(rows: readonly AuditRow[]): FoundEntry[] {
+  function among(rows: readonly StoredEntry[]): FoundEntry[] {
     return rows.flatMap((row) => {
       const entry = parseEntry(row.line);
       return entry !== null && matches(entry) ? { row, entry } : [];

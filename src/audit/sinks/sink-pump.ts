@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { createInterruptibleSleep } from "../../background/interruptible-sleep.ts";
 import type { AuditDraft } from "../entry.ts";
 import { waitAfterAttempt } from "../../domain/backoff.ts";
+import { MAX_RETRY_AFTER_MS } from "../../domain/retry-after.ts";
 import type { Control } from "../../store/port.ts";
 import { type AuditSink, SinkFault, type SinkRow } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
@@ -23,7 +24,6 @@ const TIMES: SinkTimes = {
   retryWaits: [500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000],
   stuck: 10_000,
 };
-const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** After so many batches in a row that a sink has taken it may well take larger ones again. */
 const GROW_AFTER = 10;

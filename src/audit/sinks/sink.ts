@@ -1,10 +1,10 @@
-import type { AuditRow } from "../../store/records.ts";
+import type { StoredEntry } from "../stored-entry.ts";
 
 /** Where the trail goes besides the store. */
 export type SinkName = "stdout" | "file" | "anchors" | "analytics";
 
 /** An entry on its way to a sink. */
-export type SinkRow = Pick<AuditRow, "position" | "line">;
+export type SinkRow = Pick<StoredEntry, "position" | "line">;
 
 /** A place that is fed with the trail, in order, and with each entry at least once. */
 export interface AuditSink {

@@ -18,7 +18,7 @@ import {
   requireChoice,
 } from "../options/bulk-options.ts";
 import { addFilterOptions } from "../options/filter-options.ts";
-import { operatorOption, thisUser } from "../options/operator.ts";
+import { operatorOption, defaultOperator } from "../options/operator.ts";
 import {
   knownDestinations,
   requireDestination,
@@ -149,7 +149,7 @@ async function discardAll(
   total: number,
   options: BulkOptions,
 ): Promise<DiscardCount> {
-  const operator = options.as ?? thisUser();
+  const operator = options.as ?? defaultOperator();
   const bar = createProgressBar(io.stderr, total);
   const count = await withOperatorStore(
     io,

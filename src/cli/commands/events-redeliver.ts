@@ -28,7 +28,7 @@ import type { EventFilter } from "../../store/records.ts";
 import { EXIT, UsageError } from "../../errors.ts";
 import { type BulkOptions, requireChoice } from "../options/bulk-options.ts";
 import { addFilterOptions, unroutedOption } from "../options/filter-options.ts";
-import { operatorOption, thisUser } from "../options/operator.ts";
+import { operatorOption, defaultOperator } from "../options/operator.ts";
 import { knownDestinations, knownRoutes } from "../store/known-routes.ts";
 import { lookUpEvents } from "../store/look-up-events.ts";
 import { note, print } from "../ui/print.ts";
@@ -251,7 +251,7 @@ async function redeliverAll(
   total: number,
   options: Options,
 ): Promise<RedeliveryCount> {
-  const operator = options.as ?? thisUser();
+  const operator = options.as ?? defaultOperator();
   const bar = createProgressBar(io.stderr, total);
   const count = await withOperatorStore(
     io,

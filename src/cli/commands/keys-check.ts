@@ -7,7 +7,7 @@ import { ConfigError, EXIT } from "../../errors.ts";
 import { HexApiError } from "../../hex-api/hex-error.ts";
 import { proveKey } from "../../hex-api/prove-key.ts";
 import { commandClientOptions } from "../hex-client.ts";
-import { operatorOption, thisUser } from "../options/operator.ts";
+import { operatorOption, defaultOperator } from "../options/operator.ts";
 import { withOperatorStore } from "../store/operator-store.ts";
 import { type Io, writeLine } from "../io.ts";
 
@@ -39,7 +39,7 @@ export function addKeysCheck(keys: Command, io: Io): void {
           "HEX_READ_KEY: no key of the Hex API is set (HEX_API_KEY, HEX_READ_KEY, HEX_WRITE_KEY)",
         ]);
       }
-      const operator = options.as ?? thisUser();
+      const operator = options.as ?? defaultOperator();
       const verdicts = await withOperatorStore(
         io,
         { command: "keys check", operator },

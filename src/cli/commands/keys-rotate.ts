@@ -22,7 +22,7 @@ import type { Store } from "../../store/port.ts";
 import { TERMINAL_WIDTH, visible, wrapText } from "../ui/terminal-text.ts";
 import { commandClientOptions } from "../hex-client.ts";
 import { obtainNewKey, requireNewKey } from "../input/new-key.ts";
-import { operatorOption, thisUser } from "../options/operator.ts";
+import { operatorOption, defaultOperator } from "../options/operator.ts";
 import { withOperatorStore } from "../store/operator-store.ts";
 import { parseCount } from "../options/parse.ts";
 import { SYSTEM } from "../system.ts";
@@ -94,7 +94,7 @@ async function rotate(io: Io, options: Options): Promise<void> {
   const newKey = await obtainNewKey(io, options.from, key.variable);
   requireNewKey(newKey, config, key.variable);
   const newKeyId = keyIdOf(newKey);
-  const operator = options.as ?? thisUser();
+  const operator = options.as ?? defaultOperator();
   const stop = new AbortController();
   const interrupt = (): void => {
     stop.abort();

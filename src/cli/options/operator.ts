@@ -20,7 +20,7 @@ function parseOperator(text: string): string {
 }
 
 /** The user that runs the command; a container may have no name for it. */
-export function thisUser(): string {
+export function defaultOperator(): string {
   try {
     const { username } = userInfo();
     return isOperatorName(username) ? username : "unknown";

@@ -1,4 +1,4 @@
-import type { AuditRow } from "../../store/records.ts";
+import type { StoredEntry } from "../../store/records.ts";
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
 import type { AuditReader, StoreReader } from "../../store/port.ts";
 import { openStoreReader } from "../../store/open.ts";
@@ -30,8 +30,8 @@ export async function withReader<T>(
 export async function* rowsOf(
   trail: AuditReader,
   position = 0,
-): AsyncGenerator<AuditRow> {
-  let rows: readonly AuditRow[];
+): AsyncGenerator<StoredEntry> {
+  let rows: readonly StoredEntry[];
   let last = position;
   do {
     rows = await trail.readAudit(last, BATCH);

@@ -1,4 +1,4 @@
-import type { AuditRow, AuditSearch } from "../records.ts";
+import type { StoredEntry, AuditSearch } from "../records.ts";
 import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
@@ -10,7 +10,7 @@ const SEARCH_STEP = 2000;
 
 /** Reading the trail; closing is up to who opened the file. */
 export function createAuditReader(db: Database): AuditReader {
-  const rows = db.prepare<[number, number], AuditRow>(
+  const rows = db.prepare<[number, number], StoredEntry>(
     "SELECT position, writer, line FROM audit_entry WHERE position > ? ORDER BY position LIMIT ?",
   );
   const heads = db.prepare<[], ChainHead>(
@@ -75,7 +75,7 @@ export function createAuditReader(db: Database): AuditReader {
 function searchIn(db: Database, direction: "ASC" | "DESC") {
   return db.prepare<
     [number, number, string, string, string, string, number],
-    AuditRow
+    StoredEntry
   >(
     `SELECT position, writer, line FROM audit_entry
      WHERE position BETWEEN ? AND ?

@@ -3,7 +3,7 @@ import type {
   PausedDestination,
   RequestedPause,
 } from "../records.ts";
-import { LONGEST_PAUSE_MS } from "../../domain/longest-pause.ts";
+import { MAX_RETRY_AFTER_MS } from "../../domain/retry-after.ts";
 import type { Database } from "./driver.ts";
 
 /** Nobody needs to know more exactly, and counting further would take its time. */
@@ -63,7 +63,7 @@ export function createDestinationTable(db: Database) {
         return true;
       }
       // One that ends later than any pause can was written by a clock that was ahead.
-      prolong.run(until, destination, until, at + LONGEST_PAUSE_MS);
+      prolong.run(until, destination, until, at + MAX_RETRY_AFTER_MS);
       return false;
     },
     /** False when it is not paused until then. */

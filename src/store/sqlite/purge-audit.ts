@@ -1,4 +1,4 @@
-import type { AuditPurgeRequest, AuditRow } from "../records.ts";
+import type { AuditPurgeRequest, StoredEntry } from "../records.ts";
 import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import { type AuditDraft, hasAction } from "../../audit/entry.ts";
@@ -31,7 +31,7 @@ export function createAuditPurger(
     now: () => number;
   },
 ) {
-  const rowsAfter = db.prepare<[number, number, number], AuditRow>(
+  const rowsAfter = db.prepare<[number, number, number], StoredEntry>(
     `SELECT position, writer, line FROM audit_entry
      WHERE position > ? AND position <= ? ORDER BY position LIMIT ?`,
   );

@@ -2,12 +2,12 @@ import { describe, expect, it } from "@jest/globals";
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { createFileSink } from "../../../../src/audit/sinks/file-sink.ts";
-import type { AuditRow } from "../../../../src/store/records.ts";
+import type { StoredEntry } from "../../../../src/store/records.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
 describe("a file sink", () => {
   it("loses a torn line of its own at its end, and keeps one that another program left", async () => {
-    const row = (n: number): AuditRow => ({
+    const row = (n: number): StoredEntry => ({
       position: n,
       writer: "w",
       line: `{"timestamp":"2026-11-23T18:00:00.000Z","n":${n}}`,
