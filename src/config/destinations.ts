@@ -62,7 +62,7 @@ export function fileDestinations(
   return [...entries].map(([name, entry]) => {
     const listed = hex.destinations?.includes(name) ?? true;
     if (!listed) {
-      const text = "no source lists it; nothing is brought there";
+      const text = "no source lists it; nothing is delivered to it";
       warnings.push(lineAt(["destinations", name], text));
     }
     return destinationOf(name, entry, listed ? HEX : NOBODY);

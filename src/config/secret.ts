@@ -110,7 +110,7 @@ function secretFault(secret: string): string | null {
   return monotony(Buffer.from(secret));
 }
 
-/** Reads a secret from a file; one line end behind it is forgiven, since editors and `echo` put it there. */
+/** Reads a secret from a file; one newline at its end is ignored, since editors and `echo` put it there. */
 export function readSecretFile(
   file: string,
 ): { value: string } | { fault: string } {

@@ -31,9 +31,9 @@ export interface Worker {
   start: () => void;
   /** Says that a delivery may be due. */
   wake: () => void;
-  /** Starts no further attempts until `resume`; those under way go on. */
+  /** Starts no further attempts until `resume`; those in flight continue. */
   pause: () => void;
-  /** Goes on; the breaker closes, unless it was for nobody to decide. */
+  /** Starts attempts again; the breaker closes, unless the system ended the pause. */
   resume: (by: "operator" | "system") => void;
   status: () => WorkerStatus;
   /** Claims nothing more and waits for the attempts in flight; those past `graceMs` are aborted and released. */

@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "@jest/globals";
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { ROOT } from "../support/project.ts";
+import { envFileValues, parseEnvFile } from "../../src/config/env-file.ts";
 import { loadConfig } from "../../src/config/load-config.ts";
 import { VARIABLES } from "../../src/config/variables.ts";
 import { AUDIT_ACTIONS } from "../../src/audit/entry.ts";
@@ -105,6 +106,18 @@ describe("the documents", () => {
     for (const [name, value] of defaults) {
       expect(example).toContain(`\n#${name}=${value}\n`);
     }
+  });
+
+  it("give an example of .env that starts, but for its shortened key", () => {
+    const { entries, errors } = parseEnvFile(
+      /^# a comment\n.*?(?=^```$)/ms.exec(read("docs/secrets.md"))![0],
+    );
+    expect(errors).toEqual([]);
+    const { AUDIT_SIGNING_KEY, ...values } = envFileValues(entries);
+    expect(AUDIT_SIGNING_KEY).toMatch(/^-----BEGIN.*\.\.\.\n-----END/s);
+    expect(values["HEX_SECRET"]).toHaveLength(32);
+    const { auditFile } = loadConfig(values);
+    expect(auditFile).toBe("./audit log.jsonl");
   });
 
   it("list every variable that a reload applies in docs/secrets.md, and no other", () => {
@@ -282,6 +295,15 @@ describe("the documents on the configuration file", () => {
       expect(warnings).toEqual([]);
     },
   );
+
+  it("show the line of an unknown key as it is", () => {
+    const [fault] = fileFaults(
+      'destinations: { ci: { handler: "build.*", event: x } }',
+    );
+    expect(read("docs/destinations.md")).toContain(
+      `\nHEXHOOK_CONFIG: ${fault!}\n`,
+    );
+  });
 
   it("list every key of the file, and no other", () => {
     const [, sources = "", destinations = ""] = read(

@@ -165,7 +165,12 @@ describe("the management API", () => {
       refused = (await api("GET", "/api/events", { token: "x" })).status;
     }
     expect(refused).toBe(429);
-    expect((await api("GET", "/api/events/nobody")).status).toBe(404);
+    expect(await api("GET", "/api/events/nobody")).toMatchObject({
+      status: 404,
+      json: {
+        detail: 'there is no event "nobody"; GET /api/events lists them',
+      },
+    });
     expect((await service!.lastEntry())!.userId).toBe("operator:api");
   });
 

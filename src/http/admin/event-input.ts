@@ -90,7 +90,7 @@ export async function requireEvent(
       return found.event;
     case "none":
       throw new AppError("not_found", "unknown_event", {
-        detail: `there is no event ${JSON.stringify(reference)}`,
+        detail: `there is no event ${JSON.stringify(reference)}; GET /api/events lists them`,
       });
     case "several":
       throw badInput(

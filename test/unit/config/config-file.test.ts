@@ -231,7 +231,7 @@ destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
           .filter(({ sources }) => sources.length === 0)
           .map(
             ({ name }) =>
-              `${WHERE}destinations.${name}: no source lists it; nothing is brought there`,
+              `${WHERE}destinations.${name}: no source lists it; nothing is delivered to it`,
           ),
       );
     });
