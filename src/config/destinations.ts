@@ -149,7 +149,7 @@ export function handlersOf(file: string | null, hex: HexEntry): HandlersConfig {
 }
 
 /**
- * A fault for each destination that signs with the key of a source, or gets it in a header: whoever gets its attempts
+ * A fault for each destination that signs with the key of a source, or gets it in a header: any receiver of its attempts
  * could then forge events, and a message signed under one scheme could pass under the other.
  */
 export function sharedSecrets(

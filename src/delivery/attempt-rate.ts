@@ -7,7 +7,7 @@ import type { RateLimit } from "../domain/destination.ts";
 export interface AttemptRate {
   /** How many of `free` attempts may start now. */
   room: (free: number) => number;
-  /** So many attempts start now. */
+  /** Counts attempts that start now. */
   started: (count: number) => void;
   /** How long until an attempt may start, in milliseconds; 0 = one may start now. */
   waitMs: () => number;

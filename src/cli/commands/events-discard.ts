@@ -1,4 +1,3 @@
-import { asciiJson } from "../../json/ascii.ts";
 import type { Command } from "commander";
 import {
   discard,
@@ -26,6 +25,7 @@ import {
 import { lookUpEvents } from "../store/look-up-events.ts";
 import { restAfterBatch, withOperatorStore } from "../store/operator-store.ts";
 import { withReader } from "../store/reader.ts";
+import { deliveryPlanJson, deliveryPlanText } from "../ui/planned-delivery.ts";
 import { print } from "../ui/print.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";
 import { type Io, writeLine } from "../io.ts";
@@ -108,26 +108,11 @@ async function preview(
   if (meant === null) {
     return null;
   }
-  return previewDiscard(meant, async ({ event, delivery }, outcome) => {
+  return previewDiscard(meant, async (one, outcome) => {
     if (options.dryRun) {
-      const { id: eventId, source } = event;
-      const { id: deliveryId, destination, state, attempt } = delivery;
       const action = outcome === "discarded" ? "discard" : "leave";
-      const verb = action === "leave" ? "leave alone" : action;
-      await print(
-        io.stdout,
-        options.json
-          ? asciiJson({
-              eventId,
-              source,
-              deliveryId,
-              destination,
-              state,
-              attempt,
-              action,
-            })
-          : `would ${verb} ${asciiJson(eventId)} to ${destination} (${state}, attempts: ${attempt})`,
-      );
+      const plan = options.json ? deliveryPlanJson : deliveryPlanText;
+      await print(io.stdout, plan(one, action));
     }
   });
 }

@@ -7,47 +7,34 @@ import {
 } from "../../events/redelivery.ts";
 import { asciiJson } from "../../json/ascii.ts";
 import { deliveriesCounted } from "../options/bulk-options.ts";
+import {
+  type DeliveryAction,
+  deliveryPlanJson,
+  deliveryPlanText,
+} from "./planned-delivery.ts";
 
 /** What `events redeliver` prints. */
 
-const ACTIONS = {
-  redelivered: "redeliver",
-  created: "create",
-  under_way: "leave",
-  destination_gone: "leave",
-  unknown: "leave",
-} as const satisfies Record<PlannedOutcome, string>;
+/** What becomes of a delivery that is there. */
+const actionOf = (outcome: PlannedOutcome): DeliveryAction =>
+  outcome === "redelivered" ? "redeliver" : "leave";
 
 /** A line of a dry run for a program. */
 export function planJson(planned: Planned, outcome: PlannedOutcome): string {
-  const { id: eventId, source } = planned.event;
-  const action = ACTIONS[outcome];
   if (isMissing(planned)) {
+    const { id: eventId, source } = planned.event;
     const { destination } = planned.missing;
-    return asciiJson({ eventId, source, destination, action });
+    return asciiJson({ eventId, source, destination, action: "create" });
   }
-  const { id: deliveryId, destination, state, attempt } = planned.delivery;
-  return asciiJson({
-    eventId,
-    source,
-    deliveryId,
-    destination,
-    state,
-    attempt,
-    action,
-  });
+  return deliveryPlanJson(planned, actionOf(outcome));
 }
 
 /** The same for a person. */
 export function planText(planned: Planned, outcome: PlannedOutcome): string {
-  const id = asciiJson(planned.event.id);
   if (isMissing(planned)) {
-    return `would create a delivery of ${id} to ${planned.missing.destination}`;
+    return `would create a delivery of ${asciiJson(planned.event.id)} to ${planned.missing.destination}`;
   }
-  const { destination, state, attempt } = planned.delivery;
-  const verb =
-    outcome === "redelivered" ? "would redeliver" : "would leave alone";
-  return `${verb} ${id} to ${destination} (${state}, attempts: ${attempt})`;
+  return deliveryPlanText(planned, actionOf(outcome));
 }
 
 /** The end of a dry run. */

@@ -34,7 +34,7 @@ export function createDeliveryTable(
     order: Order;
     append: (entry: AuditDraft) => void;
     noteLost: NoteLostAttempt;
-    /** Told of deliveries that a claim gives up. */
+    /** Called with each delivery that a claim gives up. */
     exhausted: (failed: FailedAttempt) => void;
   },
 ) {
