@@ -24,8 +24,14 @@ export function handleEarlySignals(isService: boolean): void {
   }
 }
 
-/** Closes the debugger that a SIGUSR1 before `handleEarlySignals` has opened. */
+/**
+ * Closes the debugger that a SIGUSR1 before `handleEarlySignals` has opened. Node 22 and 24 request it twice, once by an
+ * interrupt and once through the event loop: a debugger that was closed in between is opened again. Two turns let the
+ * second request through.
+ */
 export async function closeDebugger(): Promise<void> {
+  await turnOfEventLoop();
+  await turnOfEventLoop();
   const asked = [...process.execArgv, processIo().env["NODE_OPTIONS"] ?? ""];
   if (process.features.inspector && !asked.some((text) => INSPECT.test(text))) {
     const inspector = await import("node:inspector");
@@ -33,6 +39,12 @@ export async function closeDebugger(): Promise<void> {
       inspector.close();
     }
   }
+}
+
+function turnOfEventLoop(): Promise<void> {
+  return new Promise((resolve) => {
+    setImmediate(resolve);
+  });
 }
 
 function ignore(): void {
