@@ -78,7 +78,7 @@ describe("the package", () => {
     const others = files.filter(
       (file) =>
         !/^(?:dist\/.*\.(?:js|d\.ts|sql)|docs\/.*|[^/]*)$/.test(file) ||
-        // The script that docs/operations.md has operators run is the one program outside of dist.
+        // The script that docs/backup-and-recovery.md has operators run is the one program outside of dist.
         (!file.startsWith("dist/") &&
           file !== "docs/recover-store.mjs" &&
           /\.(?:m?[jt]s|tgz)$/.test(file)),

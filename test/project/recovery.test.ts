@@ -23,14 +23,17 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const PAGE = 4096;
 const EVENTS = 200;
 
-/** The commands that the documentation gives. */
+/** Returns the commands of the documentation. */
 function documentedCommands(): string {
-  const text = readFileSync(inProject("docs", "operations.md"), "utf8");
+  const text = readFileSync(
+    inProject("docs", "backup-and-recovery.md"),
+    "utf8",
+  );
   const section = text.split("## To recover a damaged store")[1] ?? "";
   return /```sh\n(.*?)```/s.exec(section)?.[1] ?? "";
 }
 
-/** Overwrites a page of deliveries, and one that holds events and no other row, in the middle of each table, and the header. */
+/** Overwrites the header, one page of deliveries, and one page in the middle of the events that holds no other rows. */
 function damage(file: string): void {
   const [deliveries] = readColumn(
     file,
@@ -49,7 +52,7 @@ function damage(file: string): void {
   overwrite(file, 0, 100, 0x5a);
 }
 
-it("the documented recovery of a damaged store ends with one that starts, and still has what was intact", async () => {
+it("recovers a damaged store with the documented commands: it starts and has all intact events", async () => {
   const folder = temporaryFolder().path;
   const data = path.join(folder, "data");
   mkdirSync(data);
@@ -85,7 +88,7 @@ it("the documented recovery of a damaged store ends with one that starts, and st
 
   expect(stderr).toBe("");
   expect(stdout).toContain("header: replaced");
-  // Of `audit verify`, the last one: it names what is lost.
+  // The last command, `audit verify`, names the lost entries and events.
   expect(status).toBe(1);
   expect(readColumn(file, "PRAGMA integrity_check")).toEqual(["ok"]);
   const after = storedEvents(file).map(({ id }) => id);
@@ -99,6 +102,6 @@ it("the documented recovery of a damaged store ends with one that starts, and st
 
   const second = await startTestService(data);
   expect((await second.post(eventBody("evt_new"))).status).toBe(200);
-  // What is still there is known, also when it is signed again.
+  // The store accepts a recovered event that is signed again.
   expect((await second.post(eventBody(after[0]!))).status).not.toBe(503);
 });

@@ -13,7 +13,7 @@ const FATAL = /^SQLITE_(?:IOERR|CORRUPT|NOTADB|READONLY_DBMOVED)/;
 
 /** Where the documentation says how to recover a store. */
 const RECOVERY =
-  'stop the service and recover the store (docs/operations.md, "To recover a damaged store")';
+  'stop the service and recover the store (docs/backup-and-recovery.md, "To recover a damaged store")';
 
 /** A driver's error as a StoreError. One that is no fault of the storage passes too: nothing was written. */
 export function asStoreError(thrown: unknown): StoreError {
