@@ -1,5 +1,5 @@
 // Copies what can still be read of a damaged store into a new one: node recover-store.mjs DAMAGED NEW
-// NEW is made by `hexhook migrate`, of the same version of Hexhook. Work on a copy of the damaged store. See backup-and-recovery.md.
+// NEW is made by `hexhook migrate`, of the same version of Hexhook. Work on a copy of the damaged store. See operations.md.
 import {
   closeSync,
   openSync,
