@@ -1,5 +1,5 @@
-// Copies what can still be read of a damaged store into a new one: node recover-store.mjs DAMAGED NEW
-// NEW is made by `hexhook migrate`, of the same version of Hexhook. Work on a copy of the damaged store. See operations.md.
+// Copies the readable rows of a damaged store into a new one: node recover-store.mjs DAMAGED NEW
+// Make NEW with `hexhook migrate` of the same version of Hexhook. Use a copy as DAMAGED: it is changed. See operations.md.
 import {
   closeSync,
   openSync,
@@ -14,18 +14,18 @@ if (fresh === undefined) {
   console.error("usage: node recover-store.mjs DAMAGED NEW");
   process.exit(64);
 }
-// Node 20 has no SQLite of its own: there this runs where Hexhook is installed.
+// Node 20 has no built-in SQLite. It takes the package of an installed Hexhook.
 const { DatabaseSync } = await import("node:sqlite").catch(
   () => import("@photostructure/sqlite"),
 );
 
-/** How many row numbers are tried after the last one that can be read. */
+/** The number of row ids to try after the last readable one. */
 const TRIED_AFTER_LAST = 10_000;
 
-/** How many rows are copied at once. */
+/** The number of rows copied in one statement. */
 const STEP = 10_000;
 
-/** Where the header has the number of pages; 0 means: as many as the file has. */
+/** The place of the number of pages in the header. 0 means: take the number from the size of the file. */
 const PAGES_OFFSET = 28;
 const HEADER_BYTES = 100;
 const PAGE_SIZE_OFFSET = 16;
@@ -38,7 +38,7 @@ function headerOf(file) {
   return header;
 }
 
-/** An overwritten header is replaced by that of the new store, which has the same version and page size. */
+/** Replaces an overwritten header by that of the new store, which has the same version and page size. */
 function repairHeader() {
   if (headerOf(damaged).toString("latin1", 0, 15) !== "SQLite format 3") {
     const header = headerOf(fresh);
@@ -50,7 +50,7 @@ function repairHeader() {
   }
 }
 
-/** Without the pages that were cut off SQLite reads none; as empty ones they are damaged like others. */
+/** Appends empty pages for those that were cut off: SQLite reads no page of a file that is too short. */
 function restoreLength() {
   const header = headerOf(damaged);
   const pageSize = header.readUInt16BE(PAGE_SIZE_OFFSET);
@@ -65,7 +65,7 @@ repairHeader();
 restoreLength();
 const db = new DatabaseSync(fresh);
 db.exec("PRAGMA foreign_keys = OFF");
-// Each statement is a transaction: an error would spoil one that has several.
+// Each statement is its own transaction: in a larger one, an error would undo the rows before it.
 db.exec("PRAGMA synchronous = OFF");
 db.prepare("ATTACH ? AS damaged").run(damaged);
 const version = (name) =>
@@ -77,7 +77,7 @@ if (version("damaged") !== version("main")) {
   process.exit(1);
 }
 
-/** The first column of the first row; null where that cannot be read. */
+/** Returns the first column of the first row, or null if it cannot be read. */
 function tryValue(sql) {
   try {
     return Object.values(db.prepare(sql).get() ?? { none: null })[0];
@@ -86,7 +86,7 @@ function tryValue(sql) {
   }
 }
 
-/** Copies the rows of a range. Where it has some that cannot be read, it is halved, down to each of them. */
+/** Copies a range of rows. If a row cannot be read, splits the range in half, down to single rows. */
 function copyRange(table, from, to) {
   try {
     db.prepare(
@@ -106,7 +106,7 @@ function copyRange(table, from, to) {
 function copyByRowid(table) {
   const first = tryValue(`SELECT min(rowid) FROM damaged.${table} NOT INDEXED`);
   const last = tryValue(`SELECT max(rowid) FROM damaged.${table} NOT INDEXED`);
-  // Where the end cannot be read, the last row before the damage is what a walk from the beginning comes to.
+  // If the end cannot be read, a walk from the first row finds the last row before the damage.
   let reached = first ?? 0;
   if (last === null) {
     try {
@@ -118,7 +118,7 @@ function copyByRowid(table) {
         reached = n;
       }
     } catch {
-      // Here the damage begins.
+      // The damage begins here.
     }
   }
   const end = last ?? reached + TRIED_AFTER_LAST;
@@ -129,7 +129,7 @@ function copyByRowid(table) {
   return isWhole;
 }
 
-/** For tables without row numbers: from the beginning, then from the end, to where the damage is. */
+/** Copies a table without row ids: from its beginning to the damage, then from its end to the damage. */
 function copyFromBothEnds(table, key) {
   let isWhole = true;
   for (const order of ["ASC", "DESC"]) {
@@ -150,7 +150,7 @@ function copyFromBothEnds(table, key) {
   return isWhole;
 }
 
-/** A delivery without its event, or an attempt without its delivery, cannot be used. */
+/** Deletes deliveries without an event and attempts without a delivery: they cannot be used. */
 function deleteOrphans() {
   db.exec(`
     DELETE FROM main.delivery WHERE NOT EXISTS (SELECT 1 FROM main.event WHERE seq = event_seq);

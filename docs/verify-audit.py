@@ -1,7 +1,8 @@
-"""Checks an audit trail (lines on standard input) from its documented format alone: hashes, links, Ed25519 signatures.
-python3 verify-audit.py [KEY...] < audit.log: with keys, checkpoints must be signed with one of them. Exits 0, 1 or 2."""
+"""Verifies the hashes, links and Ed25519 signatures of an audit trail, from its documented format (audit-reference.md).
+Usage: python3 verify-audit.py [KEY...] < audit.log. If keys are given, they must have signed all checkpoints.
+Exit codes: 0 intact, 1 tampered, 2 undecidable."""
 import base64, hashlib, json, re, sys
-# Ed25519 as in RFC 8032, section 5.1: points are (X, Y, Z, T).
+# Ed25519, RFC 8032 section 5.1. Points are (X, Y, Z, T).
 P, L = 2**255 - 19, 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, -1, P) % P
 def add(p, q):
@@ -33,7 +34,7 @@ for raw in sys.stdin.buffer:
     writer, seq, prev, claimed = found[2], int(found[3]), found[4], found[5]
     last, head = heads.get(writer, (0, "0" * 64))
     if hashlib.sha256((line[:found.end(1)] + "}").encode("latin-1")).hexdigest() != claimed: tampered(writer, seq)
-    if hashes.get((writer, seq)) == claimed: continue  # it was printed before
+    if hashes.get((writer, seq)) == claimed: continue  # a repetition
     if last == 0 and seq > 1: late[writer], last, head = seq, seq - 1, prev
     if (seq, prev) != (last + 1, head): tampered(writer, min(seq, last + 1) if seq > last else seq)
     entry = json.loads(line)
@@ -51,5 +52,5 @@ for writer, (seq, head) in heads.items():
 print(*keys, sep="\n")
 doubts = [f"{broken} lines cannot be read"] * (broken > 0) + ["there is no entry"] * (not heads)
 doubts += [f"nothing of writer {w} is signed" for w in heads if w not in anchored] + [f"writer {w} begins at seq {n}" for w, n in late.items()]
-print(*(f"cannot be told: {doubt}" for doubt in doubts), sep="\n", end="\n" * bool(doubts), file=sys.stderr)
+print(*(f"undecidable: {doubt}" for doubt in doubts), sep="\n", end="\n" * bool(doubts), file=sys.stderr)
 sys.exit(2 if doubts else 0)

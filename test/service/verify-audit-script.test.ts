@@ -152,11 +152,11 @@ describeWithPython("the script in docs, which needs nothing of Hexhook", () => {
   it("says why it cannot tell", () => {
     const lines = [...ONE.slice(20), TWO[0]!.slice(0, -9)];
     expect(check(lines).stderr).toBe(
-      "cannot be told: 1 lines cannot be read\ncannot be told: writer 1111aaaa begins at seq 21\n",
+      "undecidable: 1 lines cannot be read\nundecidable: writer 1111aaaa begins at seq 21\n",
     );
     const start = new AuditChain("w", CHECKPOINTS).append(started([])).line;
     expect(check([...ONE, start]).stderr).toBe(
-      "cannot be told: nothing of writer w is signed\n",
+      "undecidable: nothing of writer w is signed\n",
     );
   });
 });
