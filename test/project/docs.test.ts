@@ -232,9 +232,9 @@ describe("the documents", () => {
   });
 
   it("list every signature scheme, and no other", () => {
-    expect(sorted(firstColumn(read("docs/sources.md"), "Sources"))).toEqual(
-      sorted(SCHEME_NAMES),
-    );
+    expect(
+      sorted(firstColumn(read("docs/sources.md"), "Signature schemes")),
+    ).toEqual(sorted(SCHEME_NAMES));
     for (const { name, onReplay } of Object.values(SCHEMES)) {
       expect(read("docs/sources.md")).toMatch(
         new RegExp(`^\\| \`${name}\` .*\\| \`${onReplay}\` +\\|$`, "m"),
@@ -283,7 +283,7 @@ describe("the documents on the configuration file", () => {
 
   const { secretFile, withFile, fileFaults } = configFiles(() => folder.path);
 
-  it.each(["README.md", "docs/destinations.md"])(
+  it.each(["README.md", "docs/configuration-file.md"])(
     "give an example of a configuration file that is good: %s",
     (file) => {
       const old = JSON.stringify(secretFile(OTHER_SECRET));
@@ -304,21 +304,21 @@ describe("the documents on the configuration file", () => {
     const [fault] = fileFaults(
       'destinations: { ci: { handler: "build.*", event: x } }',
     );
-    expect(read("docs/destinations.md")).toContain(
+    expect(read("docs/configuration-file.md")).toContain(
       `\nHEXHOOK_CONFIG: ${fault!}\n`,
     );
   });
 
   it("list every key of the file, and no other", () => {
     const [, sources = "", destinations = ""] = read(
-      "docs/destinations.md",
-    ).split(/^### (?:Sources|Destinations)$/m);
+      "docs/configuration-file.md",
+    ).split(/^## (?:Sources|Destinations)$/m);
     const keysOf = (section: string): string[] =>
       [...section.matchAll(/^\| `(\w+)`/gm)].map(([, key]) => key!).sort();
     const known = (content: string): string[] =>
       fileFaults(content)[0]!.split("known are ")[1]!.split(", ").sort();
     expect(keysOf(sources)).toEqual(known("sources: { hex: { x: 1 } }"));
-    expect(keysOf(destinations.split("###", 1)[0]!)).toEqual(
+    expect(keysOf(destinations.split("\n## ", 1)[0]!)).toEqual(
       known("destinations: { a: { url: 'http://a/', x: 1 } }"),
     );
   });
