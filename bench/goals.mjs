@@ -22,7 +22,7 @@ export function goalsOf({ results, figures }) {
   const memory = (field) => (isLong ? at("memory", "memory", field) : null);
   const rows = [
     {
-      figure: "bare verifier's CPU µs ÷ main thread's CPU µs an accept",
+      figure: "CPU µs for each accept: bare verifier ÷ main thread",
       goal: 0.6,
       measured: ratio(
         at("keep-alive", "bare", "cpuTotal"),
@@ -30,7 +30,7 @@ export function goalsOf({ results, figures }) {
       ),
     },
     {
-      figure: "… ÷ the service's CPU µs in all (stretch)",
+      figure: "CPU µs for each accept: bare verifier ÷ whole service (stretch)",
       goal: 0.42,
       measured: ratio(
         at("keep-alive", "bare", "cpuTotal"),
@@ -46,14 +46,14 @@ export function goalsOf({ results, figures }) {
       ),
     },
     {
-      figure: "256 connections, fsync + 20 ms: p99 of the answer",
+      figure: "256 connections, fsync + 20 ms: response p99",
       goal: 300,
       isMaximum: true,
       unit: "ms",
       measured: at("fsync", "hexhook-20", "p99"),
     },
     {
-      figure: "256 connections, fsync + 20 ms: p99 of /livez",
+      figure: "256 connections, fsync + 20 ms: /livez p99",
       goal: 50,
       isMaximum: true,
       unit: "ms",
@@ -115,7 +115,7 @@ export function goalsOf({ results, figures }) {
       measured: ratio(rate("stored", "stored"), rate("stored", "none")),
     },
     {
-      figure: "p99 of the answer at half the peak",
+      figure: "response p99 at half the peak",
       goal: 10,
       isMaximum: true,
       unit: "ms",
@@ -129,7 +129,7 @@ export function goalsOf({ results, figures }) {
       measured: memory("memoryMax"),
     },
     {
-      figure: "… its growth from the third minute to the last",
+      figure: "memory growth from the third minute to the last",
       goal: 1.1,
       isMaximum: true,
       measured: ratio(memory("memoryEnd"), memory("memoryStart")),
@@ -162,13 +162,13 @@ export function goalsOf({ results, figures }) {
       ),
     },
     {
-      figure: "100 deliveries/s, fsync + 20 ms: p99 of the answer",
+      figure: "100 deliveries/s, fsync + 20 ms: response p99",
       goal: null,
       unit: "ms",
       measured: at("slow-disk", "hexhook", "p99"),
     },
     {
-      figure: "100 deliveries/s, fsync + 20 ms: p99 of /livez",
+      figure: "100 deliveries/s, fsync + 20 ms: /livez p99",
       goal: 50,
       isMaximum: true,
       unit: "ms",

@@ -12,16 +12,16 @@ import { spreadOf } from "./statistics.mjs";
 const DOCS = path.join(import.meta.dirname, "../docs");
 /** Of the JSON file. */
 const FORMAT = 2;
-/** Figures of different machines must not stand in one table. */
+/** One table must not have figures of different machines. */
 const SAME_IN_ALL_PARTS = ["node", "cpu", "cores", "pinned"];
 
 const SCRIPTS_RUN_ONCE =
-  "scenarios with a script of their own once (`start`: three times)";
+  "Scenarios with a separate script run once (`start`: three times)";
 
 const ms = (value) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
 const count = (value) => Math.round(value).toLocaleString("en");
 
-/** One measurement, as it is printed while the benchmark runs. */
+/** The line of one measurement, printed while the benchmark runs. */
 export function reportLine(label, result) {
   const parts = [];
   const add = (value, text) => value !== undefined && parts.push(text(value));
@@ -68,7 +68,7 @@ function warningsOf(result) {
   ].filter((text) => typeof text === "string");
 }
 
-/** Everything that is known about a run, as it goes into the JSON file. */
+/** All facts about a run, as the JSON file has them. */
 export function describeRun({ results, figures }, { seconds, rounds }) {
   const at = new Date().toISOString();
   return {
@@ -98,7 +98,7 @@ function readRun(file) {
   return run;
 }
 
-/** One run of several JSON files, all of one machine. Of a scenario that several have, the last file counts. */
+/** Merges JSON files of one machine into one run. If several files have a scenario, the last one counts. */
 export function mergeRuns(files) {
   const runs = files.map(readRun);
   const [first] = runs;
@@ -111,7 +111,7 @@ export function mergeRuns(files) {
     }
   });
   const measured = Object.assign({}, ...runs.map(({ results }) => results));
-  // The order of the scenarios, whatever the order of the files.
+  // The order of the scenarios, not of the files.
   const results = Object.fromEntries(
     Object.keys(SCENARIOS)
       .filter((name) => Object.hasOwn(measured, name))
@@ -133,7 +133,7 @@ const COLUMNS = {
   "p50 ms": { field: "p50", format: ms },
   "p99 ms": { field: "p99", format: ms },
   "CPU µs": { field: "cpuTotal", format: count },
-  "… main thread": { field: "cpuMain", format: count },
+  "CPU µs, main thread": { field: "cpuMain", format: count },
   "settled/s": { field: "settledPerSecond", format: count },
   "forged/s": { field: "forgedPerSecond", format: count },
   "/livez p99 ms": { field: "livez.p99", format: ms },
@@ -200,7 +200,7 @@ const goalRows = (goals) => [
   ...goals.map(goalCells),
 ];
 
-/** How a run was measured, in a sentence without its full stop. */
+/** How a run was measured, in sentences. */
 function settingOf({ node, cores, pinned, parts, results }) {
   const valuesOf = (field) =>
     [...new Set(parts.map((part) => part[field]))]
@@ -210,19 +210,19 @@ function settingOf({ node, cores, pinned, parts, results }) {
   const hasScripts = Object.keys(results).some(
     (name) => SCENARIOS[name].run !== undefined,
   );
+  const inParts = parts.length > 1 ? `, in ${parts.length} parts` : "";
   return [
     rounds === "1"
-      ? `One round of ${valuesOf("seconds")} s`
-      : `Medians of ${rounds} rounds of ${valuesOf("seconds")} s (smallest–largest)`,
-    hasScripts && SCRIPTS_RUN_ONCE,
-    parts.length > 1 && `in ${parts.length} parts`,
-    "1 KiB bodies",
-    `Node ${node.slice(1)}`,
-    `${cores} cores`,
-    pinned ? "server on one core, load on another" : "nothing pinned",
+      ? `One round of ${valuesOf("seconds")} s${inParts}.`
+      : `Medians of ${rounds} rounds of ${valuesOf("seconds")} s (smallest–largest)${inParts}.`,
+    hasScripts && `${SCRIPTS_RUN_ONCE}.`,
+    `1 KiB bodies, Node ${node.slice(1)}, ${cores} cores.`,
+    pinned
+      ? "The server has one core, the load another."
+      : "No process is pinned to a core.",
   ]
     .filter((text) => text !== false)
-    .join(", ");
+    .join(" ");
 }
 
 /** The failures of a run, each as one line. */
@@ -233,7 +233,7 @@ export const failuresOf = ({ results }) =>
     ),
   );
 
-/** A heading and its lines; nothing without lines. */
+/** A heading and its lines, or nothing if there are no lines. */
 const block = (heading, lines) =>
   lines.length === 0
     ? ""
@@ -250,7 +250,7 @@ function unreliable({ results }) {
   );
 }
 
-/** `allGoals`: those that were not measured too. */
+/** `allGoals`: also print the goals that were not measured. */
 export function printReport(run, { allGoals }) {
   console.log(`\n${settingOf(run)}`);
   for (const [name, result] of Object.entries(run.results)) {
@@ -284,7 +284,7 @@ function markdown(rows) {
   return [line(heading), line(rule), ...body.map(line)].join("\n");
 }
 
-/** Replaces what stands between the two markers of a name. */
+/** Replaces the text between the two markers of a name. */
 function replaced(text, name, content) {
   const [start, end] = [`<!-- ${name}: start -->`, `<!-- ${name}: end -->`];
   const from = text.indexOf(start);
@@ -295,7 +295,7 @@ function replaced(text, name, content) {
   return `${text.slice(0, from + start.length)}\n\n${content}\n\n${text.slice(to)}`;
 }
 
-/** Stands beside the figures when the machine had other work, or something was not measured. */
+/** A warning beside the figures, if other processes disturbed the run or a measurement failed. */
 function caveats(run) {
   const { results } = run;
   const runs = Object.values(results)
@@ -320,7 +320,7 @@ export function writeDocs(run) {
   const tables = Object.values(run.results)
     .filter(({ variants }) => Object.keys(variants).length > 0)
     .map((result) => `**${result.title}**\n\n${markdown(rowsOf(result))}`);
-  const setting = `${settingOf(run)}.${caveats(run)}`;
+  const setting = `${settingOf(run)}${caveats(run)}`;
   let text = readFileSync(file, "utf8");
   text = replaced(
     text,

@@ -1,5 +1,5 @@
-// npm run bench: what Hexhook accepts durably, beside other receivers, in one run on one machine.
-// Without options: the quick set, about 7 minutes. docs/performance.md says what is measured and how.
+// npm run bench: compares how many deliveries Hexhook and other receivers accept, in one run on one machine.
+// Without options it runs the quick set, in about 7 minutes. docs/performance.md explains the measurements.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -26,7 +26,7 @@ import { median } from "./statistics.mjs";
 const USAGE = `usage: npm run bench -- [options]
   --list             print the names of the scenarios, and measure nothing
   --all              every scenario (about an hour; needs 5 GB in the temporary folder)
-  --only NAME,...    some scenarios, with all their servers (the quick set has some of them)
+  --only NAME,...    these scenarios, with all their servers (the quick set has fewer servers)
   --seconds N        length of each measurement (2)
   --rounds N         rounds of each scenario (3)
   --memory-seconds N length of the scenario \`memory\` (600)
@@ -34,12 +34,12 @@ const USAGE = `usage: npm run bench -- [options]
   --cli PATH         dist/cli.js of another build
   --json FILE        write all results
   --from FILE,...    report the results of earlier --json files, and measure nothing;
-                     of a scenario that several files have, the last one counts
+                     if several files have a scenario, the last file counts
   --write-docs       write the tables and the chart of docs/performance.md (quick set, --all or --from)
   --help             print this text
 
-Without --all, --only or --from: the quick set. Scenarios with a script of their own run once
-(\`start\`: three times): --rounds and --retries do not apply to them.
+Without --all, --only or --from it runs the quick set. Scenarios with a separate script run once
+(\`start\`: three times). --rounds and --retries do not apply to them.
 Set TMPDIR to a folder on the disk to measure: on tmpfs, fsync costs nothing.
 The exit code is 1 if a measurement failed.`;
 

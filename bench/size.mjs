@@ -13,7 +13,7 @@ const writtenBy = (pid) =>
   );
 
 export const size = {
-  title: "bytes an event of 1 KiB",
+  title: "bytes for each event of 1 KiB",
   quick: true,
   async run({ withServer, measure, stores, folder, record }) {
     const trail = path.join(folder, "trail.ndjson");
