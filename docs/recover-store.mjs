@@ -1,5 +1,5 @@
 // Copies the readable rows of a damaged store into a new one: node recover-store.mjs DAMAGED NEW
-// Make NEW with `hexhook migrate` of the same version of Hexhook. Use a copy as DAMAGED: it is changed. See operations.md.
+// Make NEW with `hexhook migrate` of the same version of Hexhook. Use a copy as DAMAGED: it is changed. See backup-and-recovery.md.
 import {
   closeSync,
   openSync,
