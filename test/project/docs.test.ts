@@ -249,7 +249,7 @@ describe("the documents", () => {
       "docs/audit-reference.md",
       "docs/audit-setup.md",
       "docs/decisions.md",
-      "docs/handlers.md",
+      "docs/handler-errors.md",
       "docs/operations.md",
       "README.md",
       "CONTRIBUTING.md",
