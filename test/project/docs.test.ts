@@ -246,10 +246,6 @@ describe("the documents", () => {
     const text = [
       "docs/architecture.md",
       "docs/audit.md",
-      "docs/audit-reference.md",
-      "docs/audit-setup.md",
-      "docs/decisions.md",
-      "docs/handler-errors.md",
       "docs/operations.md",
       "README.md",
       "CONTRIBUTING.md",
