@@ -1,5 +1,5 @@
 /// <reference types="node" preserve="true" />
-/** What the package offers to a handlers module. */
+/** The public API of the package, for handlers modules and programs that call the Hex API. */
 export type { AuditDraft } from "./audit/entry.ts";
 export {
   defineHandlers,
@@ -10,6 +10,7 @@ export {
   type Handlers,
   type HexApi,
   type LogFunction,
+  type UnknownPayload,
 } from "./domain/handler.ts";
 export type { EnvironmentName, ScopeRules } from "./hex-api/scopes.ts";
 export type { HexClientOptions } from "./hex-api/hex-call.ts";

@@ -1,7 +1,7 @@
 /** What a handler gets besides the event. */
 export interface HandlerContext {
   /**
-   * Aborts when the attempt fails or has used up its timeout (`ATTEMPT_TIMEOUT`, unless its destination has its own), or the
+   * Aborts when the attempt fails, when it exceeds its timeout (`ATTEMPT_TIMEOUT`, or that of its destination), and when the
    * service stops.
    */
   readonly signal: AbortSignal;
@@ -12,18 +12,18 @@ export interface HandlerContext {
 }
 
 /**
- * The Hex API with the keys that are configured. Each call is checked against HEX_SCOPES first and audited; without a key, or
- * a scope that covers it, it rejects and nothing is sent.
+ * Calls the Hex API with the configured keys. Each call is checked against HEX_SCOPES and audited. Without a key, or without a
+ * scope that covers the call, it rejects and sends nothing.
  */
 export interface HexApi {
   readonly reader: {
-    /** `GET /health`; needs `read:health`. */
+    /** Calls `GET /health`. Needs the scope `read:health`. */
     health(options?: {
       readonly signal?: AbortSignal;
     }): Promise<{ readonly status: number; readonly body: unknown }>;
   };
   readonly writer: {
-    /** Sends an event, or many, to Hex analytics; needs `write:audit`. */
+    /** Sends one or more events to Hex analytics. Needs the scope `write:audit`. */
     track(
       event: string,
       properties:
@@ -37,15 +37,15 @@ export interface HexApi {
   };
 }
 
-/** Writes a line: `(fields, message)`, `(message)` or `(error, message)`, with values for `%s` and its like in the message. */
+/** Writes a line: `(fields, message)`, `(message)` or `(error, message)`. The message may contain placeholders such as `%s`. */
 export interface LogFunction {
   (fields: object, message?: string, ...values: unknown[]): void;
   (message: string, ...values: unknown[]): void;
 }
 
 /**
- * The operational log (stderr), with the event in each line. A line has 16 KiB at most, longer values are cut; logging
- * never throws. A field with the name of one that Hexhook writes, such as `source`, is below `fields`.
+ * Writes to the operational log (stderr). Each line names the event. A line has at most 16 KiB, and longer values are cut.
+ * Logging never throws. A field whose name Hexhook uses itself, such as `source`, is written below `fields`.
  */
 export interface HandlerLogger {
   readonly trace: LogFunction;
@@ -54,34 +54,49 @@ export interface HandlerLogger {
   readonly warn: LogFunction;
   readonly error: LogFunction;
   readonly fatal: LogFunction;
-  /** A logger whose lines all have these fields. */
+  /** Returns a logger that adds these fields to each line. */
   child(fields: object): HandlerLogger;
 }
 
-/** The event as a handler sees it. `rawBody` is the exact bytes received; `payload` is parsed from them. */
-export interface HandlerEvent {
+/** The body of an event whose type of payload is not declared: a JSON object whose values are checked before use. */
+export type UnknownPayload = Readonly<Record<string, unknown>>;
+
+/**
+ * An event. `rawBody` is the exact bytes received, and `payload` is parsed from them. Hexhook checks only that `payload` is a
+ * JSON object with the strings `id` and `type`: declaring another `Payload` is the caller's claim about the sender.
+ */
+export interface HandlerEvent<Payload = UnknownPayload> {
   readonly id: string;
   readonly type: string;
   readonly source: string;
   readonly receivedAt: Date;
   readonly headers: Readonly<Record<string, string>>;
   readonly rawBody: Buffer;
-  readonly payload: Readonly<Record<string, unknown>>;
+  readonly payload: Payload;
 }
 
 /**
- * Handles one event. Throwing, rejecting or outliving `ATTEMPT_TIMEOUT` fails the attempt; so does an error that no code
- * catches, in a timer or a promise of this call, while the attempt is in flight.
+ * Handles one event. The attempt fails when the function throws, rejects or exceeds the timeout. It also fails when a timer or
+ * a promise that this call started throws an error that no code catches while the attempt is in flight.
  */
-export type Handler = (event: HandlerEvent, context: HandlerContext) => unknown;
+export type Handler<Payload = UnknownPayload> = (
+  event: HandlerEvent<Payload>,
+  context: HandlerContext,
+) => unknown;
 
-/** Event type patterns (`resource.created`, `resource.*`, `*`) and their functions. */
-export type Handlers = Readonly<Record<string, Handler>>;
+/** Maps event type patterns (`resource.created`, `resource.*`, `*`) to functions. `Payloads` maps each pattern to its payload. */
+export type Handlers<Payloads = Readonly<Record<string, UnknownPayload>>> = {
+  readonly [Pattern in keyof Payloads]: Handler<Payloads[Pattern]>;
+};
 
 /**
- * Gives a handlers module its types: `export default defineHandlers({ "invoice.paid": async (event, context) => … })`.
- * Returns what it is given.
+ * Returns its argument. It gives the functions of a handlers module their types:
+ * `export default defineHandlers({ "invoice.paid": async (event, context) => … })`.
+ * To declare payloads, map each pattern to its type: `defineHandlers<{ "invoice.paid": InvoicePaid }>({ … })`.
  */
-export function defineHandlers<T extends Handlers>(handlers: T): T {
+export function defineHandlers<
+  Payloads = Readonly<Record<string, UnknownPayload>>,
+  T extends Handlers<Payloads> = Handlers<Payloads>,
+>(handlers: T): T {
   return handlers;
 }

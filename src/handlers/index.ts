@@ -1,11 +1,9 @@
 import { defineHandlers } from "../index.ts";
 
 /**
- * What happens with an event: this is the one file to edit. Keys are event types, `prefix.*` or `*`; every key that
- * matches runs, each as a delivery of its own. A function that throws, or takes longer than ATTEMPT_TIMEOUT, is
- * tried again by RETRY_SCHEDULE, so it must bear being run twice for one event: `event.id` stays the same.
- *
- * To keep your handlers in a file of your own, set HANDLERS to its path.
+ * Handles events: edit this file, or set HANDLERS to the path of a separate module. A key is an event type, `prefix.*` or `*`.
+ * Each key that matches an event has its own delivery. A function that throws, or takes longer than ATTEMPT_TIMEOUT, is called
+ * again by RETRY_SCHEDULE. It may therefore run more than once for one event: `event.id` is the same each time.
  */
 export default defineHandlers({
   "*": (event, { logger }) => {
