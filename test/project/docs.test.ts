@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { ROOT } from "../support/project.ts";
 import { envFileValues, parseEnvFile } from "../../src/config/env-file.ts";
@@ -15,22 +15,44 @@ import { configFiles } from "../support/config-file.ts";
 import { OTHER_SECRET, SECRET } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { hexhook } from "../support/hexhook.ts";
+import {
+  anchors,
+  codeBlocks,
+  linkTargets,
+  tableCells,
+} from "../support/markdown.ts";
 
 const read = (file: string): string =>
   readFileSync(path.join(ROOT, file), "utf8");
 
-/** What stands in the first column of a table whose first cell begins with code, below a heading. */
-function firstColumn(text: string, heading: string): string[] {
-  const section = text.split(/^#+ /m).find((part) => part.startsWith(heading));
-  return [...(section ?? "").matchAll(/^\| (`[^|]*`) +\|/gm)].flatMap(
-    ([, cell]) => [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, t]) => t!),
+/** Returns the code in the first column of all tables of a text. */
+function codeInFirstColumns(text: string): string[] {
+  return [...text.matchAll(/^\| (`[^|]*`) +\|/gm)].flatMap(([, cell]) =>
+    [...(cell ?? "").matchAll(/`([^`]+)`/g)].map(([, code]) => code!),
   );
 }
+
+/** Returns the code in the first column of the tables below a heading. */
+function firstColumn(text: string, heading: string): string[] {
+  const section = text.split(/^#+ /m).find((part) => part.startsWith(heading));
+  return codeInFirstColumns(section ?? "");
+}
+
+/** All documents for users: the README and those in docs. */
+const DOCUMENTS = [
+  "README.md",
+  ...readdirSync(path.join(ROOT, "docs"))
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`),
+];
+
+const MAX_README_LINES = 120;
+const MAX_CELL_LENGTH = 120;
 
 const sorted = (names: Iterable<string>): string[] =>
   [...new Set(names)].sort();
 
-/** Every name that a file of the sources reads or says, by a pattern. */
+/** Returns every name in the source files that a pattern captures. */
 function inSources(pattern: RegExp): Set<string> {
   const found = new Set<string>();
   const visit = (folder: string): void => {
@@ -59,28 +81,44 @@ const defaults = variables.flatMap(([name, definition]) =>
 );
 
 describe("the documents", () => {
-  it("list every variable in the README's table, and no other", () => {
-    expect(sorted(firstColumn(read("README.md"), "Configuration"))).toEqual(
+  it("list every variable in docs/configuration.md, and no other", () => {
+    expect(sorted(codeInFirstColumns(read("docs/configuration.md")))).toEqual(
       sorted(Object.keys(VARIABLES)),
     );
   });
 
-  it("give every default in the README's table", () => {
-    const readme = read("README.md");
+  it("list each variable once in docs/configuration.md", () => {
+    const names = codeInFirstColumns(read("docs/configuration.md"));
+    expect(names).toEqual([...new Set(names)]);
+  });
+
+  it("mark every secret in docs/configuration.md, and nothing else", () => {
+    const marked = read("docs/configuration.md")
+      .split("\n")
+      .filter((line) => /^\|.*\| secrets?: /.test(line))
+      .flatMap(codeInFirstColumns);
+    const secrets = variables.flatMap(([name, { secret }]) =>
+      secret ? [name] : [],
+    );
+    expect(sorted(marked)).toEqual(sorted(secrets));
+  });
+
+  it("give every default in docs/configuration.md", () => {
+    const configuration = read("docs/configuration.md");
     for (const [name, value] of defaults) {
-      const row = readme
+      const row = configuration
         .split("\n")
         .find((line) => line.startsWith("|") && line.includes(`\`${name}\``));
       expect(row).toContain(`\`${value}\``);
     }
   });
 
-  it("give the default of SHUTDOWN_SECONDS, which depends on another, in both", () => {
+  it("give the default of SHUTDOWN_SECONDS, which depends on DRAIN_SECONDS", () => {
     const { drainSeconds, shutdownSeconds } = loadConfig({
       HEX_SECRET: SECRET,
     });
     const after = shutdownSeconds - drainSeconds;
-    expect(read("README.md")).toMatch(
+    expect(read("docs/configuration.md")).toMatch(
       new RegExp(
         `^\\| \`SHUTDOWN_SECONDS\` +\\| \`DRAIN_SECONDS\` \\+ ${after} `,
         "m",
@@ -108,7 +146,7 @@ describe("the documents", () => {
     }
   });
 
-  it("give an example of .env that starts, but for its shortened key", () => {
+  it("give an example of .env that is valid apart from its shortened key", () => {
     const { entries, errors } = parseEnvFile(
       /^# a comment\n.*?(?=^```$)/ms.exec(read("docs/secrets.md"))![0],
     );
@@ -149,7 +187,7 @@ describe("the documents", () => {
     expect(codes.sort()).toEqual(sorted(FAULT_CODES));
   });
 
-  it("list every reason that the sources give a rejection", () => {
+  it("list every reason of a rejection", () => {
     const errors = read("docs/errors.md");
     const reasons = new Set([
       ...inSources(/reason: "([a-z_]+)"/g),
@@ -161,7 +199,7 @@ describe("the documents", () => {
     }
   });
 
-  it("list every audit action, and no other; and the sources write each of them", () => {
+  it("list every audit action, and no other, and the code writes each of them", () => {
     expect(
       sorted(firstColumn(read("docs/audit-reference.md"), "Audit entries")),
     ).toEqual(sorted(AUDIT_ACTIONS));
@@ -198,9 +236,9 @@ describe("the documents", () => {
       );
       return nested.flat();
     };
-    expect(sorted(firstColumn(read("README.md"), "Command line"))).toEqual(
-      sorted(await commandsOf()),
-    );
+    expect(
+      sorted(firstColumn(read("docs/commands.md"), "Command line")),
+    ).toEqual(sorted(await commandsOf()));
   });
 
   it("list every path of the management API with its method, and no other", () => {
@@ -242,22 +280,53 @@ describe("the documents", () => {
     }
   });
 
-  it("name files that are there", () => {
-    const text = [
-      "docs/architecture.md",
-      "docs/audit.md",
-      "docs/operations.md",
-      "README.md",
-      "CONTRIBUTING.md",
-    ]
-      .map(read)
-      .join("\n");
+  it("name existing files", () => {
+    const text = [...DOCUMENTS, "CONTRIBUTING.md"].map(read).join("\n");
     const names = sorted(
       [...text.matchAll(/`((?:src|test|docs)\/[\w./-]+)`/g)].map(([, n]) => n!),
     );
     expect(names.length).toBeGreaterThan(10);
     for (const name of names) {
-      expect(statSync(path.join(ROOT, name))).toBeDefined();
+      expect([name, existsSync(path.join(ROOT, name))]).toEqual([name, true]);
+    }
+  });
+
+  it.each([...DOCUMENTS, "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"])(
+    "link to existing files and unambiguous headings: %s",
+    (document) => {
+      const broken = linkTargets(read(document)).filter((target) => {
+        if (/^https?:/.test(target)) {
+          return false;
+        }
+        const [file = "", anchor] = target.split("#");
+        const linked =
+          file === "" ? document : path.join(path.dirname(document), file);
+        return !(
+          existsSync(path.join(ROOT, linked)) &&
+          (anchor === undefined ||
+            anchors(read(linked)).filter((name) => name === anchor).length ===
+              1)
+        );
+      });
+      expect(broken).toEqual([]);
+    },
+  );
+
+  it.each(DOCUMENTS)("have short table cells: %s", (document) => {
+    const long = tableCells(read(document)).filter(
+      (cell) => cell.length > MAX_CELL_LENGTH,
+    );
+    expect(long).toEqual([]);
+  });
+
+  it("have a short README", () => {
+    const lines = read("README.md").trimEnd().split("\n");
+    expect(lines.length).toBeLessThanOrEqual(MAX_README_LINES);
+  });
+
+  it("have no comments in the README's commands: an interactive zsh takes them for arguments", () => {
+    for (const commands of codeBlocks(read("README.md"), "sh")) {
+      expect(commands).not.toMatch(/(?:^|\s)#/);
     }
   });
 
@@ -281,24 +350,33 @@ describe("the documents on the configuration file", () => {
 
   const { secretFile, withFile, fileFaults } = configFiles(() => folder.path);
 
-  it.each(["README.md", "docs/configuration-file.md"])(
-    "give an example of a configuration file that is good: %s",
-    (file) => {
-      const old = JSON.stringify(secretFile(OTHER_SECRET));
-      const example = /```yaml\n(sources:\n.*?)```/s.exec(read(file))?.[1];
-      const { destinations, warnings } = withFile(
-        (example ?? "").replace("/run/secrets/hex-old", old),
-        {
-          BILLING_SECRET: "outbound-0123456789abcdef",
-          BILLING_AUTHORIZATION: "Bearer 3f9c",
-        },
-      );
-      expect(destinations.map(({ name }) => name)).toEqual(["billing", "ci"]);
-      expect(warnings).toEqual([]);
-    },
-  );
+  it("give a valid example in docs/configuration-file.md", () => {
+    const old = JSON.stringify(secretFile(OTHER_SECRET));
+    const example = /```yaml\n(sources:\n.*?)```/s.exec(
+      read("docs/configuration-file.md"),
+    )?.[1];
+    const { destinations, warnings } = withFile(
+      (example ?? "").replace("/run/secrets/hex-old", old),
+      {
+        BILLING_SECRET: "outbound-0123456789abcdef",
+        BILLING_AUTHORIZATION: "Bearer 3f9c",
+      },
+    );
+    expect(destinations.map(({ name }) => name)).toEqual(["billing", "ci"]);
+    expect(warnings).toEqual([]);
+  });
 
-  it("show the line of an unknown key as it is", () => {
+  it("give a valid example in the README", () => {
+    const [example = ""] = codeBlocks(read("README.md"), "yaml");
+    const { destinations, warnings } = withFile(example);
+    expect(destinations.map(({ name }) => name)).toEqual([
+      "billing",
+      "archive",
+    ]);
+    expect(warnings).toEqual([]);
+  });
+
+  it("quote the error of an unknown key as it is printed", () => {
     const [fault] = fileFaults(
       'destinations: { ci: { handler: "build.*", event: x } }',
     );
