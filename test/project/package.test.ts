@@ -10,52 +10,81 @@ import {
 } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
-import { ROOT } from "../support/project.ts";
+import { cloneProject } from "../support/clone.ts";
+import { codeBlock, codeBlocks } from "../support/markdown.ts";
+import { inProject, ROOT } from "../support/project.ts";
 import { eventBody, signed } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
 import { readTrail } from "../support/read-trail.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { serve } from "../support/processes.ts";
 
-/** npm may compile, and fetch what its cache does not have. */
+/** npm may compile, and may fetch what its cache does not have. */
 const INSTALL_MS = 600_000;
 
-let packed: ReturnType<typeof temporaryFolder>;
-/** A project of a user, which has installed the tarball with npm. */
-let folder: ReturnType<typeof temporaryFolder>;
-/** The files of the tarball, relative to the package. */
+const README = readFileSync(inProject("README.md"), "utf8");
+const HANDLERS = readFileSync(inProject("docs", "handlers.md"), "utf8");
+
+/** The project of a user that has installed the package. */
+let folder: string;
+/** What the documented commands of the installation have printed. */
+let installed: string;
+/** The files of the package. */
 let files: readonly string[];
 
-function run(command: string, args: readonly string[], cwd: string): string {
+/** Runs commands as if pasted into a terminal. Returns their standard output. */
+function paste(commands: string, cwd: string): string {
   const env = Object.fromEntries(
     // eslint-disable-next-line no-restricted-properties -- npm needs its cache, its registry and a proxy if any
     Object.entries(process.env).filter(
-      // What `npm test` says of this package is not true of the other folder.
+      // `npm test` sets these for this package. They would be wrong in the other directory.
       ([name]) =>
         !/^npm_(?:package_|lifecycle_|config_local_prefix$)/.test(name),
     ),
   );
-  const result = spawnSync(command, args, { cwd, env, encoding: "utf8" });
+  const result = spawnSync("bash", ["-e", "-c", commands], {
+    cwd,
+    env: {
+      ...env,
+      npm_config_prefer_offline: "true",
+      npm_config_audit: "false",
+      npm_config_fund: "false",
+      npm_config_update_notifier: "false",
+    },
+    encoding: "utf8",
+  });
   expect({ ...result, stdout: "" }).toMatchObject({ status: 0 });
   return result.stdout;
 }
 
+/** Links packages of this project into that of the user, as if they were installed. */
+function link(...names: string[]): void {
+  for (const name of names) {
+    const place = path.join(folder, "node_modules", name);
+    mkdirSync(path.dirname(place), { recursive: true });
+    symlinkSync(inProject("node_modules", name), place);
+  }
+}
+
 beforeAll(() => {
-  packed = temporaryFolder();
-  folder = temporaryFolder();
-  // Without prepack: a build would take dist away from the tests beside this one.
-  const args = ["--ignore-scripts", "--json", "--pack-destination"];
-  const [tarball] = JSON.parse(
-    run("npm", ["pack", ...args, packed.path], ROOT),
-  ) as [{ filename: string; files: { path: string }[] }];
-  files = tarball.files.map((file) => file.path);
-  const file = path.join(packed.path, tarball.filename);
-  const quick = ["--prefer-offline", "--no-audit", "--no-fund"];
-  run("npm", ["i", ...quick, file], folder.path);
+  const parent = temporaryFolder().path;
+  folder = path.join(parent, "my-project");
+  installed = paste(
+    codeBlock(HANDLERS, "sh", "npm pack"),
+    cloneProject(parent),
+  );
+  const root = path.join(folder, "node_modules", "hexhook");
+  files = readdirSync(root, { recursive: true, withFileTypes: true }).flatMap(
+    (entry) =>
+      entry.isFile()
+        ? [path.relative(root, path.join(entry.parentPath, entry.name))]
+        : [],
+  );
+  link("@types/node", "typescript", ".bin/tsc");
 }, INSTALL_MS);
 
 describe("the package", () => {
-  it("has what it needs at run time and what a reader looks for, and nothing else", () => {
+  it("has what it needs at run time and the documents, and nothing else", () => {
     const migrations = readdirSync(
       path.join(ROOT, "src/store/sqlite/migrations"),
     );
@@ -99,25 +128,27 @@ describe("the package", () => {
     }
   });
 
-  it("shows the demo in an empty folder, and leaves nothing there", () => {
-    const before = readdirSync(folder.path);
-    const stdout = run("npx", ["hexhook", "demo"], folder.path);
-    expect(stdout).toContain("All went as it should.");
-    const [, example = ""] = /1\. cp (\S+) \.env/.exec(stdout) ?? [];
+  it("shows the demo in another project, and leaves nothing there", () => {
+    expect(installed).toContain("All went as it should.");
+    const [, example = ""] = /1\. cp (\S+) \.env/.exec(installed) ?? [];
     expect(example).toBe("node_modules/hexhook/.env.example");
-    expect(existsSync(path.join(folder.path, example))).toBe(true);
-    expect(stdout).toContain("npx hexhook serve");
-    expect(stdout).not.toMatch(/FAIL {2}|npm start|src\//);
-    expect(readdirSync(folder.path)).toEqual(before);
+    expect(existsSync(path.join(folder, example))).toBe(true);
+    expect(installed).toContain("npx hexhook serve");
+    expect(installed).not.toMatch(/FAIL {2}|npm start|src\//);
+    expect(
+      readdirSync(folder).filter((name) => !name.endsWith(".tgz")),
+    ).toEqual(["node_modules", "package-lock.json", "package.json"]);
   });
 
   it("has declarations that reach nothing outside it but Node's", () => {
-    const installed = path.join(folder.path, "node_modules", "hexhook");
     const declarations = files.filter((file) => file.endsWith(".d.ts"));
     const reached = new Set(["dist/index.d.ts"]);
     const outside: string[] = [];
     for (const file of reached) {
-      const text = readFileSync(path.join(installed, file), "utf8");
+      const text = readFileSync(
+        path.join(folder, "node_modules", "hexhook", file),
+        "utf8",
+      );
       const all = text.matchAll(/(?:from |import\()"([^"]+)"/g);
       for (const [, from = ""] of all) {
         if (/^\.{1,2}\/.*\.js$/.test(from)) {
@@ -133,15 +164,67 @@ describe("the package", () => {
   });
 });
 
+/** Serves a compiled handlers module of the user's project until a handler has handled an event. Returns the operational log. */
+async function handle(
+  module: string,
+  pattern: string,
+  body: Buffer,
+): Promise<string> {
+  const database = `${module}.db`;
+  const service = await serve(
+    folder,
+    { HANDLERS: module, DATABASE_URL: `sqlite:${database}` },
+    [],
+    path.join(folder, "node_modules/hexhook/dist/cli.js"),
+  );
+  await service.post(body, signed(body));
+  const file = path.join(folder, database);
+  await eventually(async () =>
+    (await readTrail(file)).some(
+      ({ action, resource }) =>
+        action === "delivery.succeeded" &&
+        resource === `/destinations/handler:${pattern}`,
+    ),
+  );
+  await service.stop();
+  return service.stderr();
+}
+
+/** An event with the payload that the documents declare. */
+const INVOICE = Buffer.from(
+  JSON.stringify({
+    id: "evt_1",
+    type: "invoice.paid",
+    data: { customer: "cus_7", amount: 1200 },
+  }),
+);
+
+describe("the documented handlers module in TypeScript", () => {
+  const commands = codeBlock(HANDLERS, "sh", "npx tsc");
+
+  it("is compiled by the documented command, and runs", async () => {
+    // `link` has installed the packages.
+    expect(commands).toMatch(/^npm i -D typescript @types\/node\n/);
+    const [, compile = ""] = commands.split("\n");
+    const [example = ""] = codeBlocks(HANDLERS, "ts");
+    writeFileSync(path.join(folder, "my-handlers.mts"), example);
+    paste(compile, folder);
+    const stderr = await handle("my-handlers.mjs", "invoice.paid", INVOICE);
+    expect(stderr).toMatch(/"customer":"cus_7".*"msg":"invoice paid"/);
+  });
+});
+
 describe.each([
   ["nodenext", "nodenext"],
   ["esnext", "bundler"],
 ])("a handlers module in TypeScript (%s, %s)", (module, moduleResolution) => {
-  /** The module, and one that uses everything wrongly: compiled at once, since that takes seconds. */
+  /** Two valid modules, and one that uses everything wrongly: compiled together, since that takes seconds. */
   const MODULES = {
     [`${moduleResolution}.mts`]: `
-      import { defineHandlers, type HandlerEvent } from "hexhook";
+      import { defineHandlers, type Handler, type HandlerEvent, type Handlers } from "hexhook";
       const amountOf = (event: HandlerEvent): unknown => event.payload["amount"];
+      const other: Handler = (event) => event.payload["other"];
+      export const handlers: Handlers = { other };
       export default defineHandlers({
         "invoice.*": async (event, { signal, attempt, logger }) => {
           const at: Date = event.receivedAt;
@@ -150,32 +233,37 @@ describe.each([
           signal.throwIfAborted();
         },
       });`,
-    "wrong.mts": `import { defineHandlers } from "hexhook";
+    [`${moduleResolution}-readme.mts`]: codeBlocks(README, "ts").join(""),
+    "wrong.mts": `import { defineHandlers, type HandlerEvent } from "hexhook";
 export default defineHandlers({
   "not.a.function": 1,
   "no.such.member": (event) => event.colour,
   "wrong.use": (event) => event.id.toFixed(),
   "not.a.number": (event) => event.rawBody.length.trim(),
+  "not.declared": (event) => event.payload["data"].amount,
+});
+type Paid = { data: { amount: number } };
+defineHandlers<{ "invoice.paid": Paid }>({
+  "invoice.paid": (event) => event.payload.data.total,
+});
+defineHandlers<{ "invoice.paid": Paid }>({
+  "invoice.paid": (event: HandlerEvent<{ data: string }>) => event.payload.data,
+});
+defineHandlers<{ "invoice.paid": Paid }>({
+  "invoice.paid": (event) => event.payload.data.amount.toFixed(),
+  "not.in.the.map": (event: HandlerEvent) => event.id,
 });`,
   };
-  /** What the compiler says. */
+  /** The errors of the compiler. */
   let errors: readonly string[];
 
   beforeAll(() => {
-    // The user has TypeScript and Node's types of these files' own, and no other types.
-    const types = path.join(folder.path, "node_modules", "@types");
-    if (!existsSync(types)) {
-      mkdirSync(types);
-      symlinkSync(
-        path.join(ROOT, "node_modules", "@types", "node"),
-        path.join(types, "node"),
-      );
-    }
     for (const [name, text] of Object.entries(MODULES)) {
-      writeFileSync(path.join(folder.path, name), text);
+      writeFileSync(path.join(folder, name), text);
     }
+    const project = path.join(folder, "tsconfig.handlers.json");
     writeFileSync(
-      path.join(folder.path, "tsconfig.json"),
+      project,
       JSON.stringify({
         compilerOptions: {
           target: "es2022",
@@ -190,8 +278,8 @@ export default defineHandlers({
       }),
     );
     const tsc = createRequire(import.meta.url).resolve("typescript/bin/tsc");
-    const { stdout } = spawnSync(process.execPath, [tsc, "-p", folder.path], {
-      cwd: folder.path,
+    const { stdout } = spawnSync(process.execPath, [tsc, "-p", project], {
+      cwd: folder,
       encoding: "utf8",
     });
     errors = stdout.split("\n").filter((line) => /^\S/.test(line));
@@ -199,36 +287,26 @@ export default defineHandlers({
 
   it("gets its types from the package, and runs", async () => {
     expect(errors.filter((line) => !line.startsWith("wrong.mts("))).toEqual([]);
-    const database = `${moduleResolution}.db`;
-    const service = await serve(
-      folder.path,
-      {
-        HANDLERS: `${moduleResolution}.mjs`,
-        DATABASE_URL: `sqlite:${database}`,
-      },
-      [],
-      path.join(folder.path, "node_modules/hexhook/dist/cli.js"),
-    );
     const body = eventBody("evt_1", "invoice.paid");
-    await service.post(body, signed(body));
-    const file = path.join(folder.path, database);
-    await eventually(async () =>
-      (await readTrail(file)).some(
-        ({ action, resource }) =>
-          action === "delivery.succeeded" &&
-          resource === "/destinations/handler:invoice.*",
-      ),
-    );
-    await service.stop();
-    expect(service.stderr()).toContain('"msg":"paid"');
+    const stderr = await handle(`${moduleResolution}.mjs`, "invoice.*", body);
+    expect(stderr).toContain('"msg":"paid"');
   });
 
-  it("is refused for each wrong use when it is compiled", () => {
+  it("runs with the payload that the README declares", async () => {
+    const stderr = await handle(
+      `${moduleResolution}-readme.mjs`,
+      "invoice.paid",
+      INVOICE,
+    );
+    expect(stderr).toMatch(/"amount":1200.*"msg":"invoice paid"/);
+  });
+
+  it("is rejected for each wrong use when it is compiled", () => {
     const wrong = errors.flatMap((line) => {
       const [, at] = /^wrong\.mts\((\d+),\d+\): error TS/.exec(line) ?? [];
       return at === undefined ? [] : [Number(at)];
     });
-    expect(wrong).toEqual([3, 4, 5, 6]);
+    expect(wrong).toEqual([3, 4, 5, 6, 7, 11, 14, 18]);
     expect(errors.join()).not.toMatch(/node_modules|implicitly/);
   });
 });
