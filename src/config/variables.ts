@@ -21,7 +21,7 @@ import {
 
 /**
  * Every variable: its kind, and its default as text. `secret: true` = also as NAME_FILE. `reload: true` = a reload applies
- * it; the others wait for the next start. The README's table, .env.example and docs/secrets.md are held to this by a test.
+ * it; the others wait for the next start. A test compares docs/configuration.md, .env.example and docs/secrets.md with it.
  */
 export const VARIABLES = {
   HOST: { kind: text, default: "0.0.0.0" },

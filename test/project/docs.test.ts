@@ -319,6 +319,14 @@ describe("the documents", () => {
     expect(long).toEqual([]);
   });
 
+  it("are all linked in the README", () => {
+    expect(linkTargets(read("README.md"))).toEqual(
+      expect.arrayContaining(
+        DOCUMENTS.filter((document) => document !== "README.md"),
+      ),
+    );
+  });
+
   it("have a short README", () => {
     const lines = read("README.md").trimEnd().split("\n");
     expect(lines.length).toBeLessThanOrEqual(MAX_README_LINES);
