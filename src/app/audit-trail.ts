@@ -17,7 +17,7 @@ import { requireAppendable } from "../audit/sinks/append-file.ts";
 import { createFileSink } from "../audit/sinks/file-sink.ts";
 import { createRecentEntries } from "../audit/sinks/recent-entries.ts";
 import type { AuditSink, SinkName } from "../audit/sinks/sink.ts";
-import { notedPosition } from "../audit/sinks/sink-progress.ts";
+import { savedPosition } from "../audit/sinks/sink-progress.ts";
 import {
   type SinkPump,
   type SinkTimes,
@@ -126,7 +126,7 @@ export function createAuditTrail(
     const beginnings = await Promise.all(
       sinks.map(async (sink) => ({
         sink,
-        noted: await notedPosition(store, sink.name, from),
+        initial: await savedPosition(store, sink.name, from),
       })),
     );
     const started = serverStarted({
@@ -144,12 +144,12 @@ export function createAuditTrail(
     // and with it the heads of other writers, which may have no signature.
     await Promise.all([store.append(started), store.checkpoint()]);
     const recent = createRecentEntries(store, monotonic);
-    pumps = beginnings.map(({ sink, noted }) =>
+    pumps = beginnings.map(({ sink, initial }) =>
       startSinkPump({
         ...deps,
         store: { ...store, ...recent.reader() },
         sink,
-        noted,
+        initial,
         report,
         onError,
         times: deps.sinkTimes ?? {},

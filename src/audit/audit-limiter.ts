@@ -3,25 +3,26 @@ import { lineBytes } from "./chain.ts";
 import type { AuditDraft } from "./entry.ts";
 import type { SuppressedEntries } from "./suppressed-entries.ts";
 
-/** Limits the entries that any client can cause: within the limit each is written, beyond it they are counted. */
+/** Limits the entries that any client can cause. Entries within the limit are written; the others are only counted. */
 export interface AuditLimiter {
-  /** Resolves when the entry is written, or counted. */
+  /** Writes the entry or counts it, and resolves when that is done. */
   readonly append: (draft: AuditDraft) => Promise<void>;
-  /** Whether an entry is to be written by the caller; if not, it is counted. */
+  /** True: the caller must write the entry. False: the entry is over the limit and has been counted. */
   readonly admits: (draft: AuditDraft) => boolean;
 }
 
-/** One limiter for each kind of rejected request, so that a flood of forgeries hides no entry of a verified request. */
+/** One limiter for each kind of rejected request, so that a flood of forgeries suppresses no entry of a verified request. */
 export interface AuditLimiters {
   /** The request was not verified. */
   readonly unverified: AuditLimiter;
-  /** The request was verified, but anyone who caught it may have sent it: it is stale, malformed, or was seen before. */
+  /** The request has a valid signature, but is stale, malformed or seen before. Anyone who captured it can send it again. */
   readonly verified: AuditLimiter;
 }
 
 /**
- * Admits at most `perAddress` entries for an address (`metadata.ip`; IPv6: a /64) and `total` for all of them within any
- * `windowMs`, and no more bytes than `takeBytes` grants: `isFirst` = the first entry of its address in the window. Remembers the entries of one window, so its memory does not depend on how many addresses are claimed.
+ * Creates a limiter. Within any `windowMs` it admits at most `perAddress` entries of one address (`metadata.ip`; IPv6: a
+ * /64) and `total` entries of all addresses. `takeBytes` limits the bytes; `isFirst`: the first entry of its address in the
+ * window. The limiter remembers the entries of one window only, so the number of addresses does not affect its memory.
  */
 export function createAuditLimiter(
   deps: {

@@ -1,12 +1,15 @@
 const DAY_MS = 86_400_000;
 
-/** The part of a day's bytes that may be written at once. The rest is spread evenly, so that no 24 hours exceed the whole. */
+/** The part of a day's bytes that may be written at once. The rest refills evenly, so no 24 hours exceed the day's limit. */
 const BURST = 1 / 4;
 
-/** The part of the burst that is kept for addresses which had no entry lately: one address alone cannot hide the others. */
+/** The part of the burst that is reserved for addresses without a recent entry, so that one address cannot use it all. */
 const RESERVE = 1 / 16;
 
-/** A limit of bytes a day that refills steadily: what is suppressed after a flood is short, however long the flood was. */
+/**
+ * A limit of bytes a day that refills steadily. After a flood, entries are written again within a short time, however long
+ * the flood was.
+ */
 export class ByteBudget {
   readonly #bytesPerMs: number;
   readonly #burst: number;
@@ -21,7 +24,7 @@ export class ByteBudget {
     this.#at = at;
   }
 
-  /** The bytes that may be written at this time. A time before the last one refills nothing. */
+  /** Returns the bytes that may be written at this time. A time before the last one refills nothing. */
   left(at: number): number {
     const elapsed = Math.max(0, at - this.#at);
     this.#left = Math.min(this.#burst, this.#left + elapsed * this.#bytesPerMs);
@@ -29,7 +32,7 @@ export class ByteBudget {
     return this.#left;
   }
 
-  /** Takes the bytes if they are left. `isFirst`: the first entry of its address lately, which may use the reserve. */
+  /** Takes the bytes, if enough are left. `isFirst`: the address has no recent entry and may use the reserve. */
   take(bytes: number, at: number, isFirst: boolean): boolean {
     const reserve = isFirst ? 0 : this.#burst * RESERVE;
     if (this.left(at) - bytes < reserve) {
@@ -39,7 +42,7 @@ export class ByteBudget {
     return true;
   }
 
-  /** Takes bytes that were written already. */
+  /** Takes bytes that have already been written. */
   charge(bytes: number, at: number): void {
     this.#left = Math.max(0, this.left(at) - bytes);
   }

@@ -6,14 +6,14 @@ import {
   MAX_LINE_BYTES,
 } from "./entry.ts";
 
-/** The place of an entry: who wrote it, its number from 1 without gaps, and the hash of the one before. */
+/** The place of an entry: its writer, its number (from 1, without gaps), and the hash of the writer's entry before it. */
 export interface ChainLink {
   readonly writer: string;
   readonly seq: number;
   readonly prev: string;
 }
 
-/** An entry by its place. */
+/** The writer and number of an entry. */
 export interface EntryPlace {
   readonly writer: string;
   readonly seq: number;
@@ -24,33 +24,33 @@ export interface ChainHead extends EntryPlace {
   readonly hash: string;
 }
 
-/** An entry in its place: `line` is the whole JSON line, without a line end. */
+/** An entry with its place in the chain: `line` is the whole JSON line, without a newline. */
 export interface ChainedEntry extends ChainHead {
   readonly line: string;
 }
 
 /** Makes the checkpoints of a writer, all with one key. */
 export interface Checkpoints {
-  /** What they are verified with: base64 of the SPKI DER of an Ed25519 key. */
+  /** The Ed25519 key that verifies them: base64 of its SPKI DER. */
   readonly publicKey: string;
-  /** The checkpoint in this place of the chain, at this time (unix milliseconds). */
+  /** Returns the checkpoint for this place in the chain and this time (unix milliseconds). */
   readonly entry: (link: ChainLink, at: number) => AuditDraft;
 }
 
-/** What the first entry of a writer follows. */
+/** The `prev` of a writer's first entry. */
 export const GENESIS = "0".repeat(64);
 
-/** The hash member is always last and of one length, so that it can be taken out of the text without parsing it. */
+/** The hash member is always last and always has the same length, so it can be cut out of the text without parsing. */
 const HASH_NAME = ',"hash":"';
 const HASH_DIGITS = /^[0-9a-f]{64}$/;
 const HASH_MEMBER_BYTES = `${HASH_NAME}${GENESIS}"`.length;
 
-/** SHA-256 of a line with its hash member taken out, in hex. */
+/** Returns the SHA-256 of a line without its hash member, in hex. */
 export function hashLine(lineWithoutHash: string): string {
   return digest("sha256", lineWithoutHash, "hex");
 }
 
-/** Splits a line into what its hash covers and the hash it claims; null when it does not end in a hash. */
+/** Splits a line into the text that its hash covers and the hash itself. Null: the line does not end in a hash. */
 export function splitHash(
   line: string,
 ): { covered: string; claimed: string } | null {
@@ -63,18 +63,18 @@ export function splitHash(
     : null;
 }
 
-/** A chain as it stood, to be taken back to. */
+/** A state of a chain that `rewind` can restore. */
 export interface ChainMark extends ChainHead {
   /** The last checkpoint; 0 = none yet. */
   readonly checkpointSeq: number;
 }
 
-/** Of so many entries in a row at least one is a checkpoint. */
+/** Of this many consecutive entries of a writer, at least one is a checkpoint. */
 export const CHECKPOINT_EVERY = 1000;
 
 /**
- * The chain of one writer, kept in memory. `append` gives the next line; a transaction that did not commit takes its
- * lines back with `rewind(mark)`, where `mark` is what `mark()` said before.
+ * The chain of one writer, kept in memory. `append` returns the next entry. When a transaction does not commit, its entries
+ * are undone by `rewind(mark)`, with the value that `mark()` returned before the transaction.
  */
 export class AuditChain {
   readonly writer: string;
@@ -116,12 +116,12 @@ export class AuditChain {
     };
   }
 
-  /** Whether the next entry has to be a checkpoint. */
+  /** Whether the next entry must be a checkpoint. */
   isCheckpointDue(): boolean {
     return this.#seq - this.#checkpointSeq >= CHECKPOINT_EVERY - 1;
   }
 
-  /** The next line as a checkpoint, which anchors all before it; null when the last one is a checkpoint. */
+  /** Appends a checkpoint, which signs all entries before it. Returns null if the last entry is already a checkpoint. */
   checkpoint(at: number): ChainedEntry | null {
     if (this.#seq === this.#checkpointSeq) {
       return null;
@@ -136,7 +136,7 @@ export class AuditChain {
   }
 }
 
-/** The bytes of the line of a draft in the store, whatever its place: at most 15 more than it will have. */
+/** Returns the bytes of a draft's line before its place is known: at most 15 more than the line will have. */
 export function lineBytes(draft: AuditDraft): number {
   const longest = {
     writer: "0".repeat(16),
@@ -151,7 +151,7 @@ function lineOf(draft: AuditDraft, link: ChainLink): string {
   if (line.length + HASH_MEMBER_BYTES <= MAX_LINE_BYTES) {
     return line;
   }
-  // Cannot happen for what Hexhook itself writes; a line over the limit would break every reader of the trail.
+  // Hexhook's own entries never get here. A line over the limit would break every reader of the trail.
   const { requestId, reason } = draft.metadata;
   return serialize(
     { ...draft, resource: draft.resource.slice(0, 100) },

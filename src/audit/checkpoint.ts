@@ -8,7 +8,7 @@ import {
 import type { ChainLink, Checkpoints } from "./chain.ts";
 import type { AuditDraft } from "./entry.ts";
 
-/** Makes checkpoints that are signed with an Ed25519 private key (RFC 8032). */
+/** Creates checkpoints that are signed with an Ed25519 private key (RFC 8032). */
 export function createCheckpoints(privateKey: KeyObject): Checkpoints {
   const publicKey = publicKeyOf(privateKey);
   const sign = (text: string): string =>
@@ -28,12 +28,12 @@ export function createCheckpoints(privateKey: KeyObject): Checkpoints {
   };
 }
 
-/** The public key that belongs to a private one, as checkpoints name it. */
+/** Returns the public key of a private key, in the form that checkpoints contain. */
 export function publicKeyOf(privateKey: KeyObject): string {
   return publicKeyText(createPublicKey(privateKey));
 }
 
-/** The Ed25519 private key of a PEM text, in which `\\n` may stand for a line end; null when it is none. */
+/** Reads an Ed25519 private key from PEM, in which newlines may be written as `\\n`. Returns null for anything else. */
 export function readPrivateKey(pem: string): KeyObject | null {
   try {
     const key = createPrivateKey(pem.replaceAll("\\n", "\n"));
@@ -43,12 +43,12 @@ export function readPrivateKey(pem: string): KeyObject | null {
   }
 }
 
-/** A public key as checkpoints name it: base64 of its SPKI DER. */
+/** Returns a public key in the form that checkpoints contain: base64 of its SPKI DER. */
 export function publicKeyText(key: KeyObject): string {
   return key.export({ format: "der", type: "spki" }).toString("base64");
 }
 
-/** The Ed25519 key of such a text; null when it is none. */
+/** Reads an Ed25519 public key from the form that checkpoints contain. Returns null for anything else. */
 export function readPublicKey(text: string): KeyObject | null {
   try {
     const key = createPublicKey({
@@ -56,7 +56,7 @@ export function readPublicKey(text: string): KeyObject | null {
       format: "der",
       type: "spki",
     });
-    // Base64 forgives much; one key must not have two spellings.
+    // The decoder accepts several texts for the same bytes. Only one of them is valid here.
     return key.asymmetricKeyType === "ed25519" && publicKeyText(key) === text
       ? key
       : null;
@@ -66,8 +66,8 @@ export function readPublicKey(text: string): KeyObject | null {
 }
 
 /**
- * What a checkpoint has beside its time, its place and its metadata. Its signature covers `writer:seq:prev`, and so every
- * entry before it; a second one covers the time as well, which stands in the checkpoint alone.
+ * The members that are the same in every checkpoint. The first signature of a checkpoint covers `writer:seq:prev`, and
+ * through `prev` every entry before it. The second signature also covers the time of the checkpoint.
  */
 const FIXED = {
   action: "audit.checkpoint",
@@ -76,7 +76,7 @@ const FIXED = {
   result: "success",
 } as const satisfies Partial<AuditDraft>;
 
-/** A checkpoint as it was read. */
+/** A checkpoint that was read from a trail. */
 export interface ReadCheckpoint {
   readonly timestamp: string;
   readonly userId: string;
@@ -87,8 +87,8 @@ export interface ReadCheckpoint {
 }
 
 /**
- * Whether a checkpoint is signed with the key that it names. `strict`: its writer said at its start that it signs the time
- * too, so that nothing about it may differ from what `createCheckpoints` makes.
+ * Whether a checkpoint is signed with the key that it names. `strict`: its writer declared at its start that it signs the
+ * time too. Then the checkpoint must be exactly what `createCheckpoints` creates.
  */
 export function isSigned(
   { timestamp, metadata, chain, ...rest }: ReadCheckpoint,
@@ -100,24 +100,24 @@ export function isSigned(
     return false;
   }
   const place = placeOf(chain);
-  const good = (text: string, encoded: unknown): boolean => {
+  const isValid = (text: string, encoded: unknown): boolean => {
     const signed = Buffer.from(String(encoded), "base64");
     return (
       signed.toString("base64") === encoded &&
       verifyBytes(null, Buffer.from(text, "utf8"), key, signed)
     );
   };
-  const asMade =
+  const hasFixedMembers =
     rest.userId === FIXED.userId &&
     rest.resource === FIXED.resource &&
     rest.result === FIXED.result &&
     Object.keys(further).length === 0;
   return (
-    good(place, signature) &&
+    isValid(place, signature) &&
     (timestampSignature === undefined
       ? !options.strict
-      : good(`${place}:${timestamp}`, timestampSignature)) &&
-    (asMade || !options.strict)
+      : isValid(`${place}:${timestamp}`, timestampSignature)) &&
+    (hasFixedMembers || !options.strict)
   );
 }
 

@@ -19,7 +19,7 @@ const ACTIONS = {
   exhausted: "delivery.exhausted",
 } as const satisfies Record<DeliveryState["state"], AuditAction>;
 
-/** The audit entry for the end of one attempt. */
+/** Returns the audit entry for the outcome of one attempt. */
 export function outcomeEntry(outcome: {
   delivery: ClaimedDelivery;
   result: AttemptResult;
@@ -40,7 +40,7 @@ export function outcomeEntry(outcome: {
   });
 }
 
-/** The audit entry for an attempt whose outcome is unknown. `next`: null when another entry tells what became of the delivery. */
+/** Returns the audit entry for an attempt without a known outcome. `next`: null = another entry records the new state. */
 export function lostEntry(outcome: {
   lost: LostAttempt;
   next: DeliveryState | null;
@@ -53,10 +53,10 @@ export function lostEntry(outcome: {
   });
 }
 
-/** Why a delivery is exhausted that has been pending for longer than its destination allows. */
+/** The reason in the entry of a delivery that was pending longer than its destination's `maxAge`. */
 export const TOO_OLD = "too_old";
 
-/** The audit entry for a delivery that has been pending for longer than its destination allows. */
+/** Returns the audit entry for a delivery that was pending longer than its destination's `maxAge`. */
 export function tooOldEntry(
   delivery: Pick<ClaimedDelivery, "id" | "destination" | "attempt"> & {
     event: Pick<StoredEvent, "source" | "id" | "type">;
@@ -70,7 +70,7 @@ export function tooOldEntry(
   });
 }
 
-/** The audit entry of a delivery that an operator has made due again. */
+/** Returns the audit entry for the redelivery of an existing delivery. */
 export function redelivered(
   delivery: DeliveryFacts,
   operator: string,
@@ -79,7 +79,7 @@ export function redelivered(
   return operatorEntry("delivery.redelivered", delivery, { operator, at });
 }
 
-/** The audit entry of a delivery that an operator has had made for an event that was stored before. */
+/** Returns the audit entry for a delivery that an operator created for an event that was already stored. */
 export function created(
   delivery: Omit<DeliveryFacts, "state" | "attempt">,
   operator: string,
@@ -90,7 +90,7 @@ export function created(
   return { ...entry, metadata: { ...entry.metadata, created: true } };
 }
 
-/** The audit entry of a delivery that an operator has discarded; its state is the one before. */
+/** Returns the audit entry for a delivery that an operator discarded. `delivery` has the state before that. */
 export function discarded(
   delivery: DeliveryFacts,
   operator: string,

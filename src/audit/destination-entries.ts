@@ -2,7 +2,7 @@ import { type AuditDraft, clipText } from "./entry.ts";
 
 type Change = Pick<AuditDraft, "action" | "userId" | "at" | "metadata">;
 
-/** The audit entry for an operator who pauses or resumes a destination. */
+/** Returns the audit entry for a destination that an operator paused or resumed. */
 export function pauseChanged(change: {
   destination: string;
   operator: string;
@@ -18,10 +18,10 @@ export function pauseChanged(change: {
   });
 }
 
-/** The audit entry for a destination that asked for a pause by `Retry-After`. */
+/** Returns the audit entry for a destination that requested a pause with `Retry-After`. */
 export function pausedByRetryAfter(pause: {
   destination: string;
-  /** Of its answer. */
+  /** The status of its response. */
   status: number;
   at: number;
   until: number;
@@ -39,7 +39,7 @@ export function pausedByRetryAfter(pause: {
   });
 }
 
-/** The audit entry for the end of such a pause. */
+/** Returns the audit entry for the end of a pause that a destination requested. */
 export function resumedByTime(destination: string, at: number): AuditDraft {
   return entryOf(destination, {
     at,

@@ -1,4 +1,4 @@
-/** The closed list of actions, held to docs/audit.md by a test. */
+/** All actions. A test compares the list with docs/audit.md. */
 export const AUDIT_ACTIONS = [
   "server.started",
   "server.stopped",
@@ -30,27 +30,27 @@ export const AUDIT_ACTIONS = [
 
 export type AuditAction = (typeof AUDIT_ACTIONS)[number];
 
-/** Facts of an entry: plain JSON values; undefined members are left out. */
+/** The facts of an entry, as plain JSON values. Undefined members are left out. */
 export type AuditMetadata = Readonly<Record<string, unknown>>;
 
-/** An audit entry before it has its place in the chain. */
+/** An audit entry without a place in the chain. */
 export interface AuditDraft {
   /** Unix milliseconds. */
   readonly at: number;
   readonly action: AuditAction;
-  /** `source:NAME` once verified, `anonymous` before, `worker`, `operator:NAME`, `system`. */
+  /** `source:NAME` for a verified request, `anonymous` for an unverified one; `worker`, `operator:NAME` or `system`. */
   readonly userId: string;
   readonly resource: string;
   readonly result: "success" | "failure";
   readonly metadata: AuditMetadata;
 }
 
-/** What every line begins with; the timestamp comes right behind it. */
+/** The beginning of every line. The timestamp follows directly after it. */
 export const LINE_START = '{"timestamp":"';
 export const TIMESTAMP_AT = LINE_START.length;
 export const TIMESTAMP_LENGTH = "2026-11-23T18:00:00.000Z".length;
 
-/** Whether a line is an entry of this action. */
+/** Whether the entry of this line has this action. */
 export function hasAction(line: string, action: AuditAction): boolean {
   return line.startsWith(
     `","action":"${action}"`,
@@ -58,21 +58,21 @@ export function hasAction(line: string, action: AuditAction): boolean {
   );
 }
 
-/** The time of an entry's line in unix milliseconds; NaN when it has none. */
+/** Returns the time of an entry's line in unix milliseconds; NaN if it has none. */
 export function timeOfLine(line: string): number {
   return Date.parse(line.slice(TIMESTAMP_AT, TIMESTAMP_AT + TIMESTAMP_LENGTH));
 }
 
-/** What stands before an entry on stdout, so that it is told from what else a container prints. */
+/** The text before each entry on stdout. It distinguishes entries from other output of the same container. */
 export const STDOUT_PREFIX = "[AUDIT] ";
 
-/** A line is never longer than this, in bytes; it is ASCII only, so in characters too. */
+/** The maximum length of a line in bytes. Lines are ASCII, so it is the maximum in characters too. */
 export const MAX_LINE_BYTES = 8192;
 
-/** Longest text from outside that an entry repeats, in UTF-16 units. Ids and types have bounds of their own. */
+/** The maximum length of a text from outside in an entry, in UTF-16 units. Ids and types have separate limits. */
 const MAX_TEXT = 200;
 
-/** Text from outside, cut to what an entry may repeat. */
+/** Cuts a text from outside to the maximum length in an entry. */
 export function clipText(text: string): string {
   return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
 }

@@ -1,7 +1,7 @@
 import { asciiJson } from "../json/ascii.ts";
 import { type ChainLink, splitHash } from "./chain.ts";
 
-/** An entry read back from a line. `metadata` holds whatever the action has. */
+/** An entry that was read from a line. The members of `metadata` depend on the action. */
 export interface ParsedEntry {
   readonly timestamp: string;
   readonly action: string;
@@ -15,7 +15,7 @@ export interface ParsedEntry {
 
 const HASH = /^[0-9a-f]{64}$/;
 
-/** Parses a line of the trail; null when it is not an entry in its exact form. */
+/** Parses a line of the trail. Returns null if the line does not have the form of an entry. */
 export function parseEntry(line: string): ParsedEntry | null {
   if (splitHash(line) === null) {
     return null;
@@ -51,7 +51,7 @@ function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Whether the line is what this entry is written as: the same members, in their order and their one spelling. */
+/** Whether the line is exactly how Hexhook writes this entry: the same members, in the same order, in the same encoding. */
 export function isExactLine(line: string, entry: ParsedEntry): boolean {
   const { timestamp, action, userId, resource, result, metadata } = entry;
   const { writer, seq, prev } = entry.chain;

@@ -1,21 +1,21 @@
 import type { ChainHead } from "./chain.ts";
 import type { AuditDraft } from "./entry.ts";
 
-/** What one step of the retention of events deleted. */
+/** What one step of the event retention deleted. */
 export interface Purged {
   readonly events: number;
   readonly deliveries: number;
   readonly attempts: number;
 }
 
-/** What one step of the retention of the trail deleted. */
+/** What one step of the audit retention deleted. */
 export interface AuditPurged {
   readonly entries: number;
-  /** The last entry that is gone of each writer. */
+  /** The last deleted entry of each writer. */
   readonly writers: readonly ChainHead[];
 }
 
-/** The entry of deleted events. Times are unix milliseconds. */
+/** Returns the audit entry for deleted events. Times are unix milliseconds. */
 export function eventsPurged(
   { events, deliveries, attempts }: Purged,
   facts: { at: number; receivedBefore: number },
@@ -32,7 +32,10 @@ export function eventsPurged(
   };
 }
 
-/** The entry of deleted entries: names the last one that is gone of each writer, and so vouches for what is left. */
+/**
+ * Returns the audit entry for deleted audit entries. It names the last deleted entry of each writer, so that the entries
+ * which remain can be verified.
+ */
 export function entriesPurged(
   { entries, writers }: AuditPurged,
   facts: { at: number; before: number },

@@ -4,36 +4,36 @@ import type { Proof } from "./retention-proof.ts";
 import { placeOfLine, type StoredEntry } from "./stored-entry.ts";
 
 /*
- * Which old entries of a trail may be deleted. What is kept of each writer must begin with a checkpoint, which names the
- * hash of the entry before it, so that the rest still verifies; of a writer that has ended nothing need be kept.
+ * Plans which old entries of a trail may be deleted. The entries that remain of a writer must begin with a checkpoint: it
+ * names the hash of the entry before it, so that they can still be verified. All entries of an ended writer may be deleted.
  */
 
 /** The entries of one writer that may be deleted, in order. */
 export interface Deletable {
   readonly entries: readonly StoredEntry[];
-  /** How many of them a signature covers, from the first on. */
+  /** How many of them a signature covers, counted from the first. */
   readonly signed: number;
-  /** The last one of them, which the entry about the deletion names. */
+  /** The last one, which the entry about the deletion names. */
   readonly head: ChainHead;
 }
 
 export interface RetentionPlan {
   readonly deletable: readonly Deletable[];
-  /** Writers of whom nothing more goes, since entries of theirs stay that come first. */
+  /** Writers whose later entries must stay too, because earlier entries of them stay. */
   readonly blocked: readonly string[];
-  /** The first entry of a writer that is not what was written. */
+  /** The first entry of each writer that was changed after it was written. */
   readonly changed: readonly EntryPlace[];
   /**
-   * Where the next step resumes: with the entries that stay, because they may be deletable together with those after
-   * them. Null when no older entry follows.
+   * Returns the position after which the next step resumes. It starts with the entries that stayed, because they may be
+   * deletable together with the entries after them. Null: no old entry follows.
    */
   readonly next: (deleted: readonly Deletable[]) => number | null;
 }
 
 /**
- * Plans one step over `rows`, which are in order. `before` and `now` are unix milliseconds; `hasMore`: whether entries
- * follow that were not read. `hasEnded`: whether a writer is gone and this was its last entry. `blocked`: writers whose entries
- * stay.
+ * Plans one step over `rows`, which are in order. Entries before `before` are old; `before` and `now` are unix milliseconds.
+ * `hasMore`: entries after `rows` exist. `hasEnded`: whether a writer has ended with this entry. `blocked`: the writers whose
+ * entries must stay.
  */
 export function planRetention(
   rows: readonly StoredEntry[],
@@ -87,7 +87,7 @@ export function planRetention(
   };
 }
 
-/** The old entries of each writer; `last` is the last position that was looked at, null when nothing older follows. */
+/** Returns the old entries of each writer. `last`: the last position that was checked; null = no old entry follows. */
 function oldEntries(
   rows: readonly StoredEntry[],
   facts: {
@@ -110,7 +110,7 @@ function oldEntries(
       return { old, fromTheFuture, last: null };
     }
     if (at >= before) {
-      // The clock was wrong, so its time says nothing of the entries after it; but what it follows must not go alone.
+      // The clock was wrong, so entries after it can be old. Those of this writer stay, as this one stays.
       fromTheFuture.add(row.writer);
     } else if (!fromTheFuture.has(row.writer) && !blocked.has(row.writer)) {
       const entries = old.get(row.writer) ?? [];

@@ -5,32 +5,33 @@ import { isExactLine, parseEntry, type ParsedEntry } from "./parsed-entry.ts";
 import { placeOfLine, type StoredEntry } from "./stored-entry.ts";
 
 /*
- * Whether old entries are what was written, before the retention deletes them and signs that it did: one who can write the
- * store, without the signing key, could otherwise make young entries old, or have it sign that it deleted what they deleted.
+ * Proves that old entries are unchanged, before the retention deletes them and signs an entry about it. Otherwise an attacker
+ * who can write the store, but has no signing key, could backdate recent entries, or delete entries and have the retention
+ * sign that it deleted them.
  */
 
-/** What a proof asks the store for. Lines are those of one writer, in order, and nothing in them is proven. */
+/** What a proof reads from the store. Each list has lines of one writer, in order. None of them is proven yet. */
 export interface TrailLookup {
-  /** The start of a writer and its first checkpoint, as far as they are stored. */
+  /** The lines of a writer from its first entry to its first checkpoint, as far as they are stored. */
   readonly startLines: (writer: string) => readonly string[];
   /** The last checkpoint of a writer and the entries after it. */
   readonly endLines: (writer: string) => readonly string[];
-  /** The last entry of a writer, as the table of heads has it. */
+  /** The last entry of a writer, from the table of heads. */
   readonly head: (writer: string) => ChainHead | undefined;
-  /** The next writers after this one, more than a start names, oldest first. */
+  /** The writers that started after this one, oldest first; more than one start can name. */
   readonly writersAfter: (writer: string) => readonly string[];
-  /** The entry that names what was last deleted of a writer, and those of its own writer after it. */
+  /** The entry about the last deletion from this writer, and the entries that follow it in its own chain. */
   readonly reportLines: (writer: string) => readonly string[];
 }
 
 /**
- * `incomplete`: no end to delete up to is among them. `unproven`: not proven yet. `changed`: they are not what was written,
- * from this number on.
+ * The result of a proof. `incomplete`: the entries contain no point up to which they could be deleted. `unproven`: not
+ * proven yet. `changed`: the entry with this number, or one after it, was changed after it was written.
  */
 export type Proof =
   | {
       readonly verdict: "proven";
-      /** How many of the entries may be deleted, from the first on. */
+      /** How many of the entries may be deleted, counted from the first. */
       readonly count: number;
       /** How many of them a signature covers. */
       readonly signed: number;
@@ -41,36 +42,37 @@ export type Proof =
 const UNPROVEN = { verdict: "unproven" } as const;
 const INCOMPLETE = { verdict: "incomplete" } as const;
 
-/** What a signature says of a checkpoint. `timed`: its time is signed as well. `unproven`: its key is not known. */
+/** The state of a checkpoint's signature. `timed`: the time is signed too. `unproven`: the key is not known. */
 type Signature = "timed" | "signed" | "unproven" | "changed" | "none";
 
-/** A start whose checkpoint is signed: it names the last entries of writers before it. */
+/** A `server.started` entry that a signed checkpoint covers. It names the last entries of the writers before it. */
 interface SignedStart {
   readonly key: string;
   readonly at: number;
   readonly heads: readonly unknown[];
 }
 
-/** What the present key vouches for: this last entry of a writer was there at this time (unix milliseconds). */
-interface Vouched {
+/** A signature with the current key proves it: this was the last entry of a writer at this time (unix milliseconds). */
+interface ConfirmedHead {
   readonly head: ChainHead;
   readonly at: number;
 }
 
 /**
- * Proves entries for one step of the retention. `ownKey`: what this process's checkpoints are verified with. `before`: entries
- * before this time are old, in unix milliseconds.
+ * Creates the proof for one step of the retention. `ownKey`: the public key of this process's checkpoints. Entries before
+ * `before` (unix milliseconds) are old.
  */
 export function createRetentionProof(
   lookup: TrailLookup,
   { ownKey, before }: { ownKey: string; before: number },
 ): (entries: readonly StoredEntry[], hasEnded: boolean) => Proof {
   const starts = new Map<string, SignedStart | null>();
-  const vouchers = new Map<string, Vouched | null>();
+  const confirmations = new Map<string, ConfirmedHead | null>();
 
   /**
-   * A signed checkpoint covers all entries before it, with their times. Of a writer that has ended the last entry must be
-   * one, with a signed time, or a start that is old itself names it. What is kept begins with a checkpoint otherwise.
+   * Proves entries of one writer. A signed checkpoint covers all entries before it, with their times. All entries of an ended
+   * writer may be deleted if the last one is a checkpoint with a signed time, or if an old start names the last one.
+   * Otherwise the entries before the last signed checkpoint may be deleted.
    */
   function prove(entries: readonly StoredEntry[], hasEnded: boolean): Proof {
     const checkpoint = entries.findLastIndex(
@@ -98,18 +100,18 @@ export function createRetentionProof(
       signature === "timed" || signature === "signed" ? checkpoint : 0;
     const endsSigned = upTo === checkpoint && signature === "timed";
     const { hash } = placeOfLine(lines.at(-1) ?? "");
-    const isNamed = (): boolean => oldVouched(writer)?.head.hash === hash;
+    const isNamed = (): boolean => oldConfirmed(writer)?.head.hash === hash;
     if (hasEnded && (endsSigned || isNamed())) {
       return { verdict: "proven", count: entries.length, signed };
     }
     if (signed > 0) {
       return { verdict: "proven", count: signed, signed };
     }
-    // A few last entries wait for a start that names them; those with an earlier key wait for long.
+    // The last entries of a writer stay until a start names them and is old itself. With an earlier key that takes longer.
     return signature === "unproven" ? UNPROVEN : INCOMPLETE;
   }
 
-  /** The first entry that is stored of a writer is its first, or a signed entry names the one before it as deleted. */
+  /** Proves that the first stored entry has seq 1, or that a signed entry names the entry before it as deleted. */
   function proveBeginning(
     writer: string,
     line: string,
@@ -156,32 +158,32 @@ export function createRetentionProof(
     return isSigned(entry, { strict: true }) ? "timed" : "signed";
   }
 
-  /** A writer has one key: the present one, or that of the last checkpoint which is vouched for. */
+  /** Whether a writer may have signed with this key: the current key, or that of its confirmed last checkpoint. */
   function isKnownKey(key: string, writer: string): boolean {
     if (key === ownKey) {
       return true;
     }
-    const known = oldVouched(writer);
+    const known = oldConfirmed(writer);
     return known !== null && lastKey(known.head) === key;
   }
 
-  /** What is vouched for by a start that is old itself: then what it names is old, whatever it says. */
-  function oldVouched(writer: string): Vouched | null {
-    const known = vouched(writer);
+  /** Returns the confirmed head if the start that names it is old. The head was written before, so it is old too. */
+  function oldConfirmed(writer: string): ConfirmedHead | null {
+    const known = confirmed(writer);
     return known !== null && known.at < before ? known : null;
   }
 
-  function vouched(writer: string): Vouched | null {
-    const known = vouchers.get(writer);
+  function confirmed(writer: string): ConfirmedHead | null {
+    const known = confirmations.get(writer);
     if (known !== undefined) {
       return known;
     }
-    const found = vouchFor(writer);
-    vouchers.set(writer, found);
+    const found = findConfirmation(writer);
+    confirmations.set(writer, found);
     return found;
   }
 
-  function vouchFor(writer: string): Vouched | null {
+  function findConfirmation(writer: string): ConfirmedHead | null {
     const head = lookup.head(writer);
     if (head === undefined) {
       return null;
@@ -198,9 +200,9 @@ export function createRetentionProof(
       }
       earlier.push({ by, key: start.key });
     }
-    // A start with an earlier key counts when the present key vouches for that one.
+    // A start that is signed with an earlier key counts if the current key confirms the writer of that start.
     for (const { by, key } of earlier.reverse()) {
-      const further = vouched(by);
+      const further = confirmed(by);
       if (further !== null && lastKey(further.head) === key) {
         return { head, at: further.at };
       }
@@ -208,7 +210,7 @@ export function createRetentionProof(
     return null;
   }
 
-  /** The key of the checkpoint that the last entry of a writer is, or follows. */
+  /** Returns the key of the writer's last checkpoint, if an intact chain leads from it to this head. */
   function lastKey({ writer, hash }: ChainHead): string | null {
     const lines = lookup.endLines(writer);
     const checkpoint = parseEntry(lines[0] ?? "");
@@ -232,7 +234,7 @@ export function createRetentionProof(
   return prove;
 }
 
-/** The index of the first entry that is not what its hash covers, or does not follow the one before it; -1 = none. */
+/** Returns the index of the first entry with a wrong hash, or that does not follow the entry before it; -1 = none. */
 function firstBroken(writer: string, lines: readonly string[]): number {
   let last: ChainHead | null = null;
   for (const [i, line] of lines.entries()) {
@@ -257,7 +259,7 @@ function readStart(
   lines: readonly string[],
 ): SignedStart | null {
   const [start, checkpoint] = lines.map(parseEntry);
-  // The checkpoint covers the start's line as it is.
+  // The checkpoint signs the hash of the start, so the start's line is exactly what was written.
   if (
     start?.action !== "server.started" ||
     start.chain.seq !== 1 ||
@@ -275,7 +277,7 @@ function readStart(
   };
 }
 
-/** What an entry of the retention names as the last deleted entries. */
+/** Returns the last deleted entries that a `retention.purged` entry names. */
 export function reportedHeads(entry: ParsedEntry): readonly unknown[] {
   const { writers } = entry.metadata;
   return entry.action === "retention.purged" && Array.isArray(writers)
@@ -283,7 +285,7 @@ export function reportedHeads(entry: ParsedEntry): readonly unknown[] {
     : [];
 }
 
-/** Whether a value out of an entry is this head. */
+/** Returns a test whether a value from an entry is this head. */
 export function isHead(head: ChainHead): (value: unknown) => boolean {
   return (value) => {
     const { writer, seq, hash } = (value ?? {}) as Partial<ChainHead>;

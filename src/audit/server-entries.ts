@@ -8,13 +8,13 @@ import {
 } from "./entry.ts";
 import type { ChainHead } from "./chain.ts";
 
-/** So much of an entry is left to its metadata, in bytes. */
+/** The maximum size of an entry's metadata in bytes. */
 const MAX_METADATA = MAX_LINE_BYTES - 600;
 
-/** So many destinations are named. */
+/** The maximum number of destinations that a start names. */
 const MAX_DESTINATIONS = 30;
 
-/** The first entry of a writer: what it runs with, and where every other writer's chain ends. */
+/** Returns the first entry of a service: its configuration, and the last entries of the other writers. */
 export function serverStarted(facts: {
   at: number;
   version: string;
@@ -22,10 +22,10 @@ export function serverStarted(facts: {
   /** `development`, `staging` or `production`. */
   environment: string;
   sources: readonly Source[];
-  /** Keys of the Hex API, by their ids. */
+  /** The keys of the Hex API. */
   hexKeys: readonly { readonly variable: string; readonly keyId: string }[];
   destinations: readonly string[];
-  /** What this writer's checkpoints are verified with. */
+  /** The public key of this writer's checkpoints. */
   publicKey: string;
   /** Newest first. */
   heads: readonly ChainHead[];
@@ -57,13 +57,13 @@ export function serverStarted(facts: {
   };
 }
 
-/** The first entry of a command that writes, such as `events redeliver`: a process run is a writer like a service. */
+/** Returns the first entry of a command that writes, such as `events redeliver`. Like a service, each run is a writer. */
 export function commandStarted(facts: {
   at: number;
   version: string;
   command: string;
   operator: string;
-  /** What this writer's checkpoints are verified with. */
+  /** The public key of this writer's checkpoints. */
   publicKey: string;
   /** Newest first. */
   heads: readonly ChainHead[];
@@ -79,7 +79,7 @@ export function commandStarted(facts: {
   };
 }
 
-/** The last entry of a command. */
+/** Returns the last entry of a command. */
 export function commandStopped(
   at: number,
   facts: { command: string; operator: string },
@@ -95,8 +95,8 @@ export function commandStopped(
 }
 
 /**
- * As many heads as fit, the newest. An older one was named by the writer that came after it, whose own head is named here
- * or further on: none is out of the chain.
+ * Adds the newest heads, as many as fit. A head that does not fit was named by an earlier start. The head of that start's
+ * writer is named here or in another start, so every head is still covered.
  */
 function withHeads(
   heads: readonly ChainHead[],
@@ -119,7 +119,7 @@ function omitted(count: number): number | undefined {
   return count > 0 ? count : undefined;
 }
 
-/** The last entry of a writer that got to write one: it was told to stop, or its start failed half way. */
+/** Returns the last entry of a service that was asked to stop, or whose startup failed. */
 export function serverStopped(
   at: number,
   stop: { reason: string; good: boolean },

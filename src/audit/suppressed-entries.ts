@@ -1,13 +1,13 @@
 import { type AuditDraft, clipText } from "./entry.ts";
 
-/** So many reasons and addresses are told apart in one entry; the others are counted together. */
+/** The maximum numbers of reasons and addresses that one entry lists. All others are counted together. */
 const MAX_REASONS = 50;
 const MAX_ADDRESSES = 20;
 
-/** Entries that are not written one by one: counted, and told of in one. */
+/** Counts entries that are not written, and reports the counts in one entry. */
 export interface SuppressedEntries {
   readonly count: (draft: AuditDraft) => void;
-  /** Writes one `audit.suppressed` for what was counted since the last; nothing when there was nothing. */
+  /** Writes one `audit.suppressed` with the counts since the last one, if anything was counted. */
   readonly flush: () => Promise<void>;
 }
 
@@ -38,22 +38,22 @@ export function createSuppressedEntries(deps: {
       countIn(suppressed.addresses, draft.metadata["ip"], MAX_ADDRESSES);
     },
     async flush() {
-      const told = suppressed;
-      if (told === null) {
+      const flushed = suppressed;
+      if (flushed === null) {
         return;
       }
       suppressed = null;
       try {
-        await append(suppressedEntry(told, now()));
+        await append(suppressedEntry(flushed, now()));
       } catch (error) {
-        suppressed = merged(told, suppressed);
+        suppressed = merged(flushed, suppressed);
         throw error;
       }
     },
   };
 }
 
-/** The action says it where the entry has no reason: `replayed`. */
+/** Returns the reason of an entry. An entry without one has its reason in the action, such as `replayed`. */
 function reasonOf({ action, metadata }: AuditDraft): unknown {
   return metadata["reason"] ?? action.slice(action.indexOf(".") + 1);
 }
@@ -69,7 +69,7 @@ function countIn(
   counts.set(known, (counts.get(known) ?? 0) + by);
 }
 
-/** What could not be told, and what came meanwhile. */
+/** Adds what was counted during a failed write to what that write contained. */
 function merged(first: Suppressed, second: Suppressed | null): Suppressed {
   first.count += second?.count ?? 0;
   for (const [reason, by] of second?.reasons ?? []) {

@@ -2,7 +2,7 @@ import type { RecordOutcome } from "../domain/event.ts";
 import { PROBLEMS } from "../errors.ts";
 import type { AuditAction, AuditDraft, AuditMetadata } from "./entry.ts";
 
-/** What the entries of a request to a source tell of it, whatever became of it. */
+/** What every audit entry of a request to a source contains. */
 export interface WebhookRequest {
   readonly requestId: string;
   readonly source: string;
@@ -12,7 +12,7 @@ export interface WebhookRequest {
   readonly resource: string;
 }
 
-/** What the entries of a verified event tell of it besides. */
+/** What the audit entries of a verified event contain in addition. */
 export interface VerifiedFacts {
   readonly keyId: string;
   readonly eventId: string;
@@ -20,7 +20,7 @@ export interface VerifiedFacts {
   /** 64 hex digits. */
   readonly bodySha256: string;
   readonly bodyBytes: number;
-  /** How far the signed time is from the receiver's clock; undefined for a scheme that signs none. */
+  /** The difference between the signed time and the receiver's clock; undefined for a scheme that signs no time. */
   readonly skewSeconds: number | undefined;
 }
 
@@ -39,12 +39,12 @@ export const RECORDED_STATUSES = {
   conflict: PROBLEMS.event_id_conflict.status,
 } as const satisfies Partial<Record<RecordOutcome, number>>;
 
-/** Who a verified request of a source is, in its entries. */
+/** Returns the `userId` of a verified request. */
 export function sourceUserId(source: string): string {
   return `source:${source}`;
 }
 
-/** The entry of an event that was recorded, or known before. `deliveries`: how many were written with it. */
+/** Returns the audit entry for a recorded request. `deliveries`: the number of deliveries created with the event. */
 export function recordedEntry(
   request: WebhookRequest,
   at: number,
@@ -73,7 +73,7 @@ export function recordedEntry(
   });
 }
 
-/** The entry of a message that was rejected before it was recorded. */
+/** Returns the audit entry for a request that was rejected before it was recorded. */
 export function rejectedEntry(
   request: WebhookRequest,
   facts: { at: number; userId: string; metadata: AuditMetadata },

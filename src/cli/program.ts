@@ -40,7 +40,7 @@ export function createProgram(io: Io): Command {
     .version(VERSION)
     .addHelpText(
       "after",
-      "\nThe configuration comes from the environment and from .env in this folder;\ndocs/configuration.md lists the variables.\nExit codes: 0 good, 1 a check failed, 2 cannot be told, 64 usage, 70 internal, 78 configuration.",
+      "\nThe configuration comes from the environment and from .env in this folder;\ndocs/configuration.md lists the variables.\nExit codes: 0 good, 1 a check failed, 2 undecidable, 64 usage, 70 internal, 78 configuration.",
     )
     .showHelpAfterError("(hexhook --help lists the commands and options)")
     .exitOverride()

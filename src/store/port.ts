@@ -244,7 +244,7 @@ export interface Control extends Pick<
   ) => Promise<boolean>;
   /** How far a sink has come; null for one that is new. */
   sinkPosition: (name: string) => Promise<SinkPosition | null>;
-  notedSinks: () => Promise<readonly NotedSink[]>;
+  savedSinks: () => Promise<readonly NotedSink[]>;
   saveSinkPosition: (name: string, position: SinkPosition) => Promise<void>;
   /** Takes the lease on the sinks that a store has once. True when this process has it; it keeps it while it lives. */
   tryLeaseSinks: () => Promise<boolean>;

@@ -172,7 +172,7 @@ describe("the key of the trail", () => {
     const doubtful = await verify();
     expect(doubtful.code).toBe(2);
     expect(doubtful.stdout).toMatch(
-      /^cannot be told: checkpoints are signed with another key/,
+      /^undecidable: checkpoints are signed with another key/,
     );
     expect(doubtful.stdout).toContain(before!);
     const both = ["--public-key", before!, "--public-key", after!];

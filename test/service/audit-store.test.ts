@@ -84,26 +84,26 @@ describe("hexhook audit verify on a store", () => {
     [
       "an event that was deleted",
       DELETE_EVENT,
-      "event hex/evt_2: the event was accepted, and is not stored",
+      "event hex/evt_2: the event was accepted, but is no longer stored",
     ],
     [
       "an event that was given another id",
       ["UPDATE event SET id = 'evt_9' WHERE id = 'evt_2'"],
-      "event hex/evt_9: the event is stored, and no entry",
+      "event hex/evt_9: the event is stored, but no entry",
     ],
     [
       "an event that was put in",
       [
         "INSERT INTO event (source, id, type, received_at, content_type, headers, body_sha256, mac, body) SELECT source, 'evt_9', type, received_at, content_type, headers, body_sha256, zeroblob(32), body FROM event WHERE id = 'evt_2'",
       ],
-      "event hex/evt_9: the event is stored, and no entry",
+      "event hex/evt_9: the event is stored, but no entry",
     ],
     ...[0, -5, 65_536 * 3].map((seq): [string, string[], string] => [
       `an event that was put in with the number ${seq}`,
       [
         `INSERT INTO event (seq, source, id, type, received_at, content_type, headers, body_sha256, mac, body) SELECT ${seq}, source, 'evt_9', type, received_at, content_type, headers, body_sha256, zeroblob(32), body FROM event WHERE id = 'evt_2'`,
       ],
-      "event hex/evt_9: the event is stored, and no entry",
+      "event hex/evt_9: the event is stored, but no entry",
     ]),
     [
       "an entry that was put before the first one",
@@ -115,7 +115,7 @@ describe("hexhook audit verify on a store", () => {
     [
       "an event that was moved in time",
       ["UPDATE event SET received_at = received_at + 1 WHERE id = 'evt_2'"],
-      "event hex/evt_2: the event was accepted, and is not stored",
+      "event hex/evt_2: the event was accepted, but is no longer stored",
     ],
   ])("finds %s", async (_what, statements, words) => {
     await runWith("evt_1", "evt_2", "evt_3");
@@ -166,7 +166,7 @@ describe("hexhook audit verify on a store", () => {
     expect(await verify()).toMatchObject({ code: 0 });
     expect(await verify("--anchors", "kept.log")).toMatchObject({ code: 0 });
     expect((await verify("--anchors", "anchors.log")).stdout).toContain(
-      `TAMPERED: writer ${writer}, seq 1: gone with all its entries`,
+      `TAMPERED: writer ${writer}, seq 1: all entries of this writer are missing`,
     );
     whole.close();
   });
@@ -258,7 +258,7 @@ describe("AUDIT_ANCHOR_FILE", () => {
   it("that cannot be appended to keeps a service from starting, by name", async () => {
     const env = { AUDIT_ANCHOR_FILE: inFolder("none/anchors.log") };
     await expect(startTestService(folder.path, { env })).rejects.toThrow(
-      "AUDIT_ANCHOR_FILE: cannot be opened to append to (ENOENT)",
+      "AUDIT_ANCHOR_FILE: the file cannot be opened for appending (ENOENT)",
     );
   });
 });

@@ -46,10 +46,10 @@ describe("hexhook audit verify", () => {
         "  1111aaaa  seq 1 to 60, anchored to the end",
         "  2222bbbb  seq 1 to 50, anchored up to 41, unproven: 1 to 50",
         "  (unproven: no --head, no anchor and no later writer confirms these entries, so",
-        "    entries after the signed ones could have been cut off or written anew)",
+        "    entries after the signed ones could have been cut off or replaced)",
         `signed with the key ${CHECKPOINTS.publicKey}`,
-        "  which the trail itself names: compare it with yours by --public-key",
-        "keep elsewhere, to give with --head:",
+        "  (the trail itself names this key: compare it with yours by --public-key)",
+        "keep on another machine, and give later with --head:",
         `  2222bbbb:50:${headOf(second).hash}`,
         "",
       ].join("\n"),
@@ -92,7 +92,7 @@ describe("hexhook audit verify", () => {
     const dropped = await verify(["-", "--anchors", "anchors.log"], ONE);
     expect(dropped.code).toBe(1);
     expect(dropped.stdout).toContain(
-      "TAMPERED: writer 2222bbbb, seq 1: gone with all its entries\n",
+      "TAMPERED: writer 2222bbbb, seq 1: all entries of this writer are missing\n",
     );
     expect((await verify(["-"], ONE)).code).toBe(0);
     write("none.log", "nothing\n");
@@ -108,7 +108,7 @@ describe("hexhook audit verify", () => {
     const lines = [1, 2, 3].map((n) => chain.append(draft(n)).line);
     const { code, stdout } = await verify(["-"], lines);
     expect(code).toBe(2);
-    expect(stdout).toContain("cannot be told: nothing that 1 writer wrote is");
+    expect(stdout).toContain("undecidable: no entry of 1 writer is signed");
     expect(stdout).not.toContain("signed with the key");
   });
 
@@ -116,7 +116,7 @@ describe("hexhook audit verify", () => {
     const { code, stdout } = await verify(["-"], TRAIL.slice(25));
     expect(code).toBe(2);
     expect(stdout).toContain(
-      "cannot be told: these lines begin in the middle of 1111aaaa: they are complete\n    from seq 26 on; give the lines before these first\n",
+      "undecidable: these lines begin in the middle of 1111aaaa and are complete from\n    seq 26; give the earlier lines first\n",
     );
   });
 
@@ -124,7 +124,7 @@ describe("hexhook audit verify", () => {
     const lines = [...TRAIL, ...TWO.slice(50), "listening"];
     const { code, stdout } = await verify(["-"], lines);
     expect(code).toBe(0);
-    expect(stdout).toContain("10 entries came again, identical\n");
+    expect(stdout).toContain("10 repeated entries, identical\n");
     expect(stdout).toContain("1 other line was skipped\n");
   });
 
@@ -132,7 +132,7 @@ describe("hexhook audit verify", () => {
     const { code, stdout } = await verify(["-"], TWO);
     expect(code).toBe(0);
     expect(stdout).toContain(
-      "1 writer that is named here is not in these lines",
+      "1 writer named here, 1111aaaa up to seq 60, is not in these lines",
     );
     expect(stdout.split("\n").every((line) => line.length <= 80)).toBe(true);
   });
@@ -215,6 +215,6 @@ describe("an unsigned start of another writer", () => {
     const lines = [feed.append(started([])).line, ...ONE];
     const { code, stdout } = await verify(["-"], lines);
     expect(code).toBe(2);
-    expect(stdout).toContain("nothing that 1 writer wrote is signed: feed\n");
+    expect(stdout).toContain("no entry of 1 writer is signed: feed\n");
   });
 });

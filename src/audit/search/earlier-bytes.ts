@@ -3,17 +3,17 @@ import type { StoredEntry } from "../stored-entry.ts";
 import { ByteBudget } from "../byte-budget.ts";
 import { timeOfLine } from "../entry.ts";
 
-/** Who entries of unverified requests name. */
+/** The text that every entry of an unverified request contains. */
 const UNVERIFIED = ['"userId":"anonymous"'];
 
-/** Steps of a search, each of a few milliseconds: the newest 20,000 entries. */
+/** The search reads the newest 20,000 entries, in steps of a few milliseconds. */
 const MAX_STEPS = 10;
 const STEP = 2000;
 
 /**
- * The bytes that a budget has left after what earlier runs, and other processes, have written: a restart refills nothing.
- * Looks at the newest entries alone and counts on nothing from before them, so that it is never too high. `now`: unix
- * milliseconds.
+ * Returns the bytes that a budget has left after the entries of earlier runs and other processes, so that a restart refills
+ * nothing. It reads only the newest entries and assumes an empty budget before them, so the result is never too high. `now`:
+ * unix milliseconds.
  */
 export async function bytesLeft(
   store: Pick<AuditReader, "readAudit" | "searchAudit">,

@@ -5,13 +5,13 @@ import type { ParsedEntry } from "../parsed-entry.ts";
 
 export const RESULTS = ["success", "failure"] as const;
 
-/** Which entries to show; what is left out does not restrict. */
+/** Which entries to show. Members that are left out do not restrict the result. */
 export interface EntryFilter {
   /** Unix milliseconds, inclusive. */
   readonly since?: number | undefined;
   /** Unix milliseconds, inclusive. */
   readonly until?: number | undefined;
-  /** An action, in which `*` stands for any characters. */
+  /** An action, with `*` for any characters. */
   readonly action?: string | undefined;
   readonly result?: (typeof RESULTS)[number] | undefined;
   readonly source?: string | undefined;
@@ -19,7 +19,7 @@ export interface EntryFilter {
   readonly event?: string | undefined;
 }
 
-/** Whether an action, in which `*` stands for any characters, can fit any entry: a misspelt one would show nothing. */
+/** Whether any action matches the pattern. Callers reject a misspelt one, which would show nothing. */
 export function isKnownAction(glob: string): boolean {
   return AUDIT_ACTIONS.some(createGlob(glob));
 }
@@ -48,7 +48,7 @@ export function createEntryFilter(
   };
 }
 
-/** Texts that are in the line of every entry that fits: a store finds them without reading the lines as JSON. */
+/** Returns texts that the line of every matching entry contains. A store can search for them without parsing JSON. */
 export function textsOf(filter: EntryFilter): string[] {
   const { action, result, source, event } = filter;
   const [beginning = "", ...stars] = action?.split("*") ?? [];
@@ -58,14 +58,14 @@ export function textsOf(filter: EntryFilter): string[] {
       : [`"action":"${inside(beginning)}${stars.length === 0 ? '"' : ""}`]),
     ...(result === undefined ? [] : [`"result":"${result}"`]),
     ...(source === undefined ? [] : [`"source":"${inside(source)}"`]),
-    // Of SOURCE/ID, which may be an id itself, the end is there either way.
+    // An id may contain a slash itself, so SOURCE/ID is ambiguous. The line has the part after the slash in both cases.
     ...(event === undefined
       ? []
       : [`${inside(event.slice(event.indexOf("/") + 1))}"`]),
   ];
 }
 
-/** A text as it stands between the quotes of a line. */
+/** Returns a text as it is encoded between the quotes in a line. */
 function inside(text: string): string {
   return asciiJson(text).slice(1, -1);
 }

@@ -5,8 +5,8 @@ import type { AuditReader } from "../../store/port.ts";
 const STEP = 1000;
 
 /**
- * The timestamp of the last entry that says a key was used: by a sender whose message it signed, or in a call of the Hex
- * API. Null when the trail has none. An old secret that nobody uses any more can go.
+ * Returns the timestamp of the last entry that used a key: a message that it signed, or a call of the Hex API. Null: the
+ * trail has no such entry. An operator can remove an old secret when it is no longer used.
  */
 export async function lastUseOf(
   store: Pick<AuditReader, "searchAudit">,

@@ -7,15 +7,15 @@ import {
 import { type ParsedEntry, parseEntry } from "../parsed-entry.ts";
 import type { AuditReader } from "../../store/port.ts";
 
-/** An entry that fits, with the line it was read from. */
+/** A matching entry, with the line it was read from. */
 export interface FoundEntry {
   readonly row: StoredEntry;
   readonly entry: ParsedEntry;
 }
 
-/** Looks through the trail for entries that fit a filter. */
+/** Searches the trail for entries that match a filter. */
 export interface TrailSearch {
-  /** One step of a search, which is short however large the trail is; `next` is null when there is no more. */
+  /** Makes one step of a search. Its time does not depend on the size of the trail. `next`: null = the search is complete. */
   readonly step: (at: {
     readonly order: AuditSearch["order"];
     readonly from: number | null;
@@ -24,13 +24,13 @@ export interface TrailSearch {
     readonly found: readonly FoundEntry[];
     readonly next: number | null;
   }>;
-  /** What fits of some rows. */
+  /** Returns the matching entries among some rows. */
   readonly among: (rows: readonly StoredEntry[]) => FoundEntry[];
-  /** No entry that fits lies before this position. */
+  /** All matching entries are after this position. */
   readonly begin: number;
 }
 
-/** A search for entries that fit; `since` is found in few steps, the rest by looking at every entry behind it. */
+/** Creates a search. It finds the position of `since` in a few steps, then reads every entry after it. */
 export async function createTrailSearch(
   store: Pick<AuditReader, "searchAudit" | "positionBefore">,
   filter: EntryFilter,

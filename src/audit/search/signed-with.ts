@@ -1,13 +1,13 @@
 import type { AuditReader } from "../../store/port.ts";
 import { textsOf } from "./entry-filter.ts";
 
-/** Whether the newest checkpoint is signed with a key; true where there is none yet. */
+/** Whether the newest checkpoint is signed with this key. True if there is no checkpoint yet. */
 export async function isSignedWith(
   store: Pick<AuditReader, "searchAudit">,
   publicKey: string,
 ): Promise<boolean> {
   const containing = textsOf({ action: "audit.checkpoint" });
-  // Each writer has one in a thousand entries, so this ends soon.
+  // At least one of a writer's thousand entries is a checkpoint, so the search is short.
   let from: number | null = null;
   do {
     const step: Awaited<ReturnType<AuditReader["searchAudit"]>> =

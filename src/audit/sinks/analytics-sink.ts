@@ -1,11 +1,11 @@
 import { errorCode } from "../../errors.ts";
 import { parseEntry } from "../parsed-entry.ts";
-import { type AuditSink, SinkFault } from "./sink.ts";
+import { type AuditSink, SinkError } from "./sink.ts";
 
-/** Statuses that do not go away by asking again: the key is wrong, or may not write. */
+/** Statuses that a retry does not change: the key is wrong or may not write. */
 const BLOCKED = new Set([401, 403]);
 
-/** The call was refused here. */
+/** The reason of a call that the local scope check rejected. */
 const DENIED = "denied";
 const TOO_LARGE = 413;
 
@@ -19,16 +19,16 @@ export type Track = (
 ) => Promise<void>;
 
 /** How a call of the Hex API failed. */
-interface ApiFault {
+interface ApiError {
   readonly reason: string;
   readonly status: number | undefined;
   readonly retryAfterMs: number;
 }
 
 /**
- * Entries in Hex analytics, many in one call under the key `WRITER:SEQ` of the first. A call that may have arrived is made
- * again with the same entries, so that one key never stands for different ones; one that was too large has not arrived, and
- * is made again with fewer.
+ * Sends entries to Hex analytics. One call has many entries and the idempotency key `WRITER:SEQ` of the first. A call that
+ * may have arrived is repeated with the same entries, so that one key never has different contents. A call that was rejected
+ * as too large has not arrived and is repeated with fewer entries.
  */
 export function createAnalyticsSink(track: Track): AuditSink {
   return {
@@ -51,23 +51,23 @@ export function createAnalyticsSink(track: Track): AuditSink {
           },
         );
       } catch (error) {
-        throw isApiFault(error)
-          ? new SinkFault(error.reason, {
+        throw isApiError(error)
+          ? new SinkError(error.reason, {
               status: error.status,
               retryAfterMs: error.retryAfterMs,
               kind:
                 error.reason === DENIED || BLOCKED.has(error.status ?? 0)
                   ? "blocked"
-                  : "passing",
+                  : "temporary",
               tooLarge: error.status === TOO_LARGE,
             })
-          : new SinkFault(errorCode(error) ?? "unknown");
+          : new SinkError(errorCode(error) ?? "unknown");
       }
     },
   };
 }
 
-function isApiFault(error: unknown): error is ApiFault {
+function isApiError(error: unknown): error is ApiError {
   return (
     typeof error === "object" &&
     error !== null &&

@@ -9,8 +9,8 @@ import type { AuditSink, SinkRow } from "./sink.ts";
 const NEWLINE = "\n";
 
 /**
- * A line `WRITER:SEQ:HASH` for each checkpoint in a file that is only ever appended to, on disk before it counts as
- * taken. A line that a full disk cut off stays, and the next one begins on a line of its own.
+ * Appends a line `WRITER:SEQ:HASH` for each checkpoint to a file. The lines are on disk when `write` resolves. The sink only
+ * appends: an incomplete line, from a full disk, stays, and the next anchor starts on a new line.
  */
 export function createAnchorSink(file: string): AuditSink {
   const output = createAppendFile(file, endLastLine);

@@ -1,20 +1,20 @@
 import type { Stats } from "node:fs";
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { ConfigError, errorCode } from "../../errors.ts";
-import { SinkFault } from "./sink.ts";
+import { SinkError } from "./sink.ts";
 
-/** A file that is appended to, opened again when it was moved away (logrotate). */
+/** A file that is only appended to. After it was moved away (logrotate), its path is opened again. */
 export interface AppendFile {
-  /** The open file, at its end. */
+  /** Returns the open file, at its end. */
   readonly current: () => Promise<FileHandle>;
-  /** Writes by `append`. When that fails, the file is opened again next time, and it rejects with SinkFault. */
+  /** Writes with `append`. If that fails, it closes the file and rejects with SinkError; the next call opens it again. */
   readonly write: (
     append: (handle: FileHandle) => Promise<void>,
   ) => Promise<void>;
   readonly close: () => Promise<void>;
 }
 
-/** `repairEnd` runs after each open: it fixes a line that a killed process or a full disk left incomplete. */
+/** `repairEnd` runs after each open. It handles a line that a killed process or a full disk left incomplete. */
 export function createAppendFile(
   file: string,
   repairEnd: (handle: FileHandle) => Promise<void>,
@@ -45,14 +45,14 @@ export function createAppendFile(
         await append(await current());
       } catch (error) {
         await close().catch(() => undefined);
-        throw new SinkFault(errorCode(error) ?? "unknown");
+        throw new SinkError(errorCode(error) ?? "unknown");
       }
     },
     close,
   };
 }
 
-/** Throws ConfigError, naming the variable, when the file cannot be appended to; makes it when it does not exist. */
+/** Creates the file if it does not exist. Throws ConfigError, naming the variable, if the file cannot be appended to. */
 export async function requireAppendable(
   variable: string,
   file: string,
@@ -61,10 +61,10 @@ export async function requireAppendable(
     await (await openFile(file)).close();
   } catch (error) {
     const code = errorCode(error) ?? "unknown";
-    // A disk that is full now may not be for long.
+    // A full disk is no configuration error: the sink retries.
     if (code !== "ENOSPC" && code !== "EDQUOT") {
       throw new ConfigError([
-        `${variable}: cannot be opened to append to (${code}); name a file in an existing folder that can be written`,
+        `${variable}: the file cannot be opened for appending (${code}); name a file in an existing, writable directory`,
       ]);
     }
   }
@@ -73,13 +73,13 @@ export async function requireAppendable(
 async function openFile(file: string): Promise<FileHandle> {
   const existing = await stat(file).catch(() => null);
   if (existing !== null && !existing.isFile()) {
-    // Opening a pipe would wait for its reader.
+    // Opening a named pipe would block until it has a reader.
     throw Object.assign(new Error("not a file"), { code: "not a file" });
   }
   return open(file, "a+", 0o600);
 }
 
-/** Whether the name still leads to the open file. */
+/** Whether the path still names the open file. */
 async function isStill(file: string, handle: FileHandle): Promise<boolean> {
   const [named, opened]: (Stats | null)[] = await Promise.all([
     stat(file).catch(() => null),

@@ -3,11 +3,11 @@ import { LINE_START, MAX_LINE_BYTES } from "../entry.ts";
 import { createAppendFile } from "./append-file.ts";
 import type { AuditSink } from "./sink.ts";
 
-const LINE_END = 0x0a;
+const NEWLINE = 0x0a;
 
 /**
- * Entries in a file, a line each, on disk before they count as taken. A file that was moved away (logrotate) is opened
- * again at the next entry. What a full disk cut off in the middle is taken back, so that no line is torn.
+ * Appends each entry to a file as a line. The lines are on disk when `write` resolves. After the file was moved away
+ * (logrotate), the next write opens its path again. A write that a full disk interrupts is undone, so that no line is torn.
  */
 export function createFileSink(file: string): AuditSink {
   const output = createAppendFile(file, repairEnd);
@@ -22,7 +22,7 @@ export function createFileSink(file: string): AuditSink {
       try {
         return (await endOf(await output.current())).lastLine;
       } catch {
-        // What is wrong with the file shows when it is written.
+        // The next write reports the error.
         return null;
       }
     },
@@ -45,7 +45,7 @@ async function append(to: FileHandle, text: string): Promise<void> {
   }
 }
 
-/** The last line of a file, and what stands behind it without an end. */
+/** Returns the last complete line of a file, and the text after it that has no newline. */
 async function endOf(
   handle: FileHandle,
 ): Promise<{ lastLine: string | null; rest: string; size: number }> {
@@ -53,9 +53,9 @@ async function endOf(
   const length = Math.min(size, 2 * (MAX_LINE_BYTES + 1));
   const end = Buffer.alloc(length);
   await handle.read(end, 0, length, size - length);
-  const cut = end.lastIndexOf(LINE_END) + 1;
+  const cut = end.lastIndexOf(NEWLINE) + 1;
   const before = end.subarray(0, Math.max(0, cut - 1));
-  const line = before.toString("latin1", before.lastIndexOf(LINE_END) + 1);
+  const line = before.toString("latin1", before.lastIndexOf(NEWLINE) + 1);
   return {
     lastLine: line === "" ? null : line,
     rest: end.toString("latin1", cut),
@@ -64,8 +64,8 @@ async function endOf(
 }
 
 /**
- * A line without an end is the beginning of an entry that will be written again, and is taken off; if it is none, somebody
- * else's, it gets an end.
+ * Repairs a last line without a newline. The beginning of an entry is removed, because that entry is written again. Text of
+ * another program stays and gets a newline.
  */
 async function repairEnd(handle: FileHandle): Promise<void> {
   const { rest, size } = await endOf(handle);

@@ -2,18 +2,18 @@ import type { Commit } from "../../store/port.ts";
 import type { SinkRow } from "./sink.ts";
 import type { ProgressStore } from "./sink-progress.ts";
 
-/** Above so many entries in memory, only the newest are kept. */
+/** When more than MAX_ROWS entries are in memory, only the newest ROWS_AFTER_TRIM stay. */
 const MAX_ROWS = 1500;
 const ROWS_AFTER_TRIM = 1000;
 
-/** How often the store is asked for entries of other processes, in milliseconds. */
+/** How often the store is read for entries of other processes, in milliseconds. */
 const STORE_POLL_MS = 1000;
 
-/** The newest entries of this process, so that a sink which keeps up has them without a query. */
+/** Keeps the newest entries of this process in memory, so that a sink without a backlog needs no query. */
 export interface RecentEntries {
-  /** To be called after each commit. */
+  /** The caller must call this after each commit. */
   readonly add: (entries: Commit["entries"]) => void;
-  /** Reads the trail from memory where that has it, else from the store. One for each sink. */
+  /** Creates a reader, one for each sink. It reads entries from memory, and those that are not there from the store. */
   readonly reader: () => Pick<ProgressStore, "readAudit">;
 }
 
@@ -22,7 +22,7 @@ export function createRecentEntries(
   store: Pick<ProgressStore, "readAudit">,
   now: () => number,
 ): RecentEntries {
-  /** Their positions follow each other. */
+  /** Their positions are consecutive. */
   let rows: SinkRow[] = [];
 
   return {

@@ -1,38 +1,38 @@
 import type { AuditDraft } from "../entry.ts";
-import type { SinkFault, SinkName } from "./sink.ts";
+import type { SinkError, SinkName } from "./sink.ts";
 
-/** A fault that passes by itself this soon is not worth an entry. */
-const FAILURES_TO_TELL = 2;
+/** A temporary failure is reported when it happens this many times in a row. */
+const FAILURES_TO_REPORT = 2;
 
-/** A sink that asks to be left alone for so long takes none meanwhile, in milliseconds. */
+/** A failure whose retry wait is at least this long, in milliseconds, is reported at once. */
 const LONG_WAIT_MS = 30_000;
 
-/** A sink that comes and goes is told of once in this time: the entries are its work too. */
-const TELL_EVERY_MS = 60_000;
+/** A sink that keeps failing and recovering is reported at most once in this time: every entry is sent to the sink too. */
+const REPORT_EVERY_MS = 60_000;
 
 const ENTRIES = {
   degraded: { action: "audit.sink_degraded", result: "failure" },
   recovered: { action: "audit.sink_recovered", result: "success" },
 } as const satisfies Record<string, Pick<AuditDraft, "action" | "result">>;
 
-type Fault = Pick<SinkFault, "reason" | "kind" | "status" | "retryAfterMs">;
+type Failure = Pick<SinkError, "reason" | "kind" | "status" | "retryAfterMs">;
 
 export interface SinkHealth {
-  /** It did not take entries, or has not since some time (unix milliseconds). */
+  /** The sink failed. `since`: when it stopped accepting entries, in unix milliseconds. */
   readonly failed: (
-    fault: Fault,
+    failure: Failure,
     at: { readonly position: number; readonly since: number },
   ) => void;
-  /** Tells of a failure that goes on, if it was too soon to tell of it before. */
+  /** Reports a continuing failure that REPORT_EVERY_MS kept from being reported before. */
   readonly remind: () => void;
   readonly worked: (position: number) => void;
-  /** Since when it takes no entries (unix milliseconds), as was told; null = it takes them. */
+  /** Since when the sink accepts no entries (unix milliseconds); null = no failure is reported. */
   readonly degradedSince: () => number | null;
-  /** What was told in another process. */
+  /** Takes over what another process has reported. */
   readonly resume: (degradedSince: number | null) => void;
 }
 
-/** Tells when a sink fails, once, and when it works again, once. */
+/** Reports once when a sink fails, and once when it works again. */
 export function createSinkHealth(
   sink: SinkName,
   deps: {
@@ -46,10 +46,10 @@ export function createSinkHealth(
   const { report, now, monotonic } = deps;
   let failures = 0;
   let since = 0;
-  let told = false;
-  let toldAt = Number.NEGATIVE_INFINITY;
-  /** What is worth telling, if it is not told yet. */
-  let last: { fault: Fault; position: number } | null = null;
+  let isReported = false;
+  let reportedAt = Number.NEGATIVE_INFINITY;
+  /** The last failure that must be reported. */
+  let last: { failure: Failure; position: number } | null = null;
 
   const entry = (
     what: keyof typeof ENTRIES,
@@ -65,45 +65,45 @@ export function createSinkHealth(
 
   function remind(): void {
     const at = monotonic();
-    if (told || last === null) {
+    if (isReported || last === null) {
       return;
     }
-    const { fault, position } = last;
-    // What never works again says so now or never.
-    const isFinal = fault.kind === "final";
-    if (isFinal || at - toldAt >= TELL_EVERY_MS) {
-      told = true;
-      toldAt = at;
-      const { reason, status } = fault;
+    const { failure, position } = last;
+    // The pump ends after a final failure, so it must be reported at once.
+    const isFinal = failure.kind === "final";
+    if (isFinal || at - reportedAt >= REPORT_EVERY_MS) {
+      isReported = true;
+      reportedAt = at;
+      const { reason, status } = failure;
       report(entry("degraded", now(), { reason, status, position }));
     }
   }
 
   return {
-    failed(fault, { position, since: first }) {
-      since = failures === 0 && !told ? first : since;
+    failed(failure, { position, since: first }) {
+      since = failures === 0 && !isReported ? first : since;
       failures += 1;
       if (
-        fault.kind !== "passing" ||
-        failures >= FAILURES_TO_TELL ||
-        fault.retryAfterMs >= LONG_WAIT_MS
+        failure.kind !== "temporary" ||
+        failures >= FAILURES_TO_REPORT ||
+        failure.retryAfterMs >= LONG_WAIT_MS
       ) {
-        last = { fault, position };
+        last = { failure, position };
         remind();
       }
     },
     remind,
     worked(position) {
-      if (told) {
+      if (isReported) {
         report(entry("recovered", now(), { failures, position }));
       }
-      told = false;
+      isReported = false;
       failures = 0;
       last = null;
     },
-    degradedSince: () => (told ? since : null),
+    degradedSince: () => (isReported ? since : null),
     resume(degradedSince) {
-      told = degradedSince !== null;
+      isReported = degradedSince !== null;
       since = degradedSince ?? 0;
     },
   };

@@ -2,56 +2,58 @@ import type { SinkPosition } from "../../store/records.ts";
 import type { Control } from "../../store/port.ts";
 import type { AuditSink, SinkName, SinkRow } from "./sink.ts";
 
-/** How far a sink has come is noted so long after the last time, or so many entries, whichever comes first. */
+/** The position of a sink is saved after this time or this many entries, whichever comes first. */
 const SAVE_EVERY_MS = 1000;
 const SAVE_EVERY_ROWS = 500;
 
-/** A sink that some process feeds is noted at least this often, also when nothing moves. */
+/** The position of a sink is saved at least this often, in milliseconds, even if it has not changed. */
 export const SEEN_EVERY_MS = 3_600_000;
 
-/** A killed process cannot have handed over more than this without noting it: what lies further on was not given before. */
+/** The maximum number of entries that a killed process can have written to a sink after it last saved the position. */
 const LOOK_AHEAD = 5000;
 
 export interface ProgressStore extends Pick<
   Control,
   "sinkPosition" | "saveSinkPosition"
 > {
-  /** Up to `limit` entries after `position`, in order. */
+  /** Reads up to `limit` entries after `position`, in order. */
   readonly readAudit: (
     position: number,
     limit: number,
   ) => Promise<readonly SinkRow[]>;
 }
 
-/** How far a sink has come, here and in the store. */
+/** The position of a sink, in memory and in the store. */
 export interface SinkProgress {
+  /** The sink has accepted all entries up to here. */
   readonly position: () => number;
+  /** A write up to here was started and may have arrived. */
   readonly sending: () => number;
-  /** Everything up to here was taken. */
-  readonly took: (position: number, rows: number) => void;
-  /** Up to here it is handed over now; noted before that. */
-  readonly sends: (position: number) => Promise<void>;
-  /** What is handed over next may be less than what was refused. */
-  readonly takesBack: () => void;
-  /** Notes it, unless that was done a moment ago. */
-  readonly saveNowAndThen: () => Promise<void>;
+  /** Records that the sink has accepted `rows` more entries, up to this position. */
+  readonly accepted: (position: number, rows: number) => void;
+  /** Saves that a write up to this position is about to start. */
+  readonly startSending: (position: number) => Promise<void>;
+  /** Records that the write did not arrive, so the next one may be smaller. */
+  readonly cancelSending: () => void;
+  /** Saves the position if the last save is long enough ago. */
+  readonly saveIfDue: () => Promise<void>;
   readonly save: () => Promise<void>;
   /**
-   * Where to go on: another process may have fed the sink meanwhile, or have been killed before it noted what it did. Gives
-   * since when the sink takes no entries, null = it takes them.
+   * Loads the position to resume from: another process may have fed the sink, or was killed before it saved the position.
+   * Returns since when the sink accepts no entries (unix milliseconds); null = it accepts them.
    */
   readonly load: () => Promise<number | null>;
 }
 
-/** Where a sink is to go on; one that is new to the store is noted at `from`, so that it begins there whatever happens. */
-export async function notedPosition(
+/** Returns the saved position of a sink. For a sink that is new to the store it first saves `from` as the position. */
+export async function savedPosition(
   store: ProgressStore,
   name: SinkName,
   from: number,
 ): Promise<SinkPosition> {
-  const noted = await store.sinkPosition(name);
-  if (noted !== null) {
-    return noted;
+  const known = await store.sinkPosition(name);
+  if (known !== null) {
+    return known;
   }
   const fresh = { position: from, sending: from, degradedSince: null };
   await store.saveSinkPosition(name, fresh);
@@ -59,35 +61,35 @@ export async function notedPosition(
 }
 
 /**
- * `noted`: where the sink was when this process came. `degradedSince`: since when the sink takes no entries, for the process
- * that feeds it after this one (unix milliseconds); null = it takes them.
+ * Creates the progress of a sink. `initial`: the saved position at startup. `degradedSince`: returns since when the sink
+ * accepts no entries (unix milliseconds; null = it accepts them), which is saved for the process that feeds it next.
  */
 export function createSinkProgress(
   store: ProgressStore,
   sink: Pick<AuditSink, "name" | "lastLine">,
-  noted: SinkPosition,
+  initial: SinkPosition,
   degradedSince: () => number | null,
 ): SinkProgress {
-  let saved = noted;
-  let { position, sending } = noted;
+  let saved = initial;
+  let { position, sending } = initial;
   let unsaved = 0;
   let savedAt = Number.NEGATIVE_INFINITY;
 
   async function load(): Promise<number | null> {
     saved = (await store.sinkPosition(sink.name)) ?? saved;
-    position = await lastTaken(saved.position);
+    position = await lastAccepted(saved.position);
     sending = Math.max(position, saved.sending);
     return saved.degradedSince;
   }
 
-  /** Where the sink itself says that it is, as far as it can. */
-  async function lastTaken(noted: number): Promise<number> {
+  /** Returns the position of the sink's last line, or the saved position `from` if the line cannot be read or found. */
+  async function lastAccepted(from: number): Promise<number> {
     const line = (await sink.lastLine?.()) ?? null;
     if (line === null) {
-      return noted;
+      return from;
     }
-    const ahead = await store.readAudit(noted, LOOK_AHEAD);
-    return ahead.find((row) => row.line === line)?.position ?? noted;
+    const ahead = await store.readAudit(from, LOOK_AHEAD);
+    return ahead.find((row) => row.line === line)?.position ?? from;
   }
 
   async function save(): Promise<void> {
@@ -110,19 +112,19 @@ export function createSinkProgress(
   return {
     position: () => position,
     sending: () => sending,
-    took(to, rows) {
+    accepted(to, rows) {
       position = to;
       sending = to;
       unsaved += rows;
     },
-    async sends(to) {
+    async startSending(to) {
       sending = to;
       await save();
     },
-    takesBack() {
+    cancelSending() {
       sending = position;
     },
-    async saveNowAndThen() {
+    async saveIfDue() {
       const elapsed = performance.now() - savedAt;
       if (elapsed >= SEEN_EVERY_MS) {
         await write();

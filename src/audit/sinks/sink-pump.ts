@@ -5,17 +5,17 @@ import type { AuditDraft } from "../entry.ts";
 import { waitAfterAttempt } from "../../domain/backoff.ts";
 import { MAX_RETRY_AFTER_MS } from "../../domain/retry-after.ts";
 import type { Control } from "../../store/port.ts";
-import { type AuditSink, SinkFault, type SinkRow } from "./sink.ts";
+import { type AuditSink, SinkError, type SinkRow } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
 import { createSinkProgress, type ProgressStore } from "./sink-progress.ts";
 
-/** How long a pump waits, in milliseconds. */
+/** The waits of a pump, in milliseconds. */
 export interface SinkTimes {
-  /** How often it looks for entries that other processes have written. */
+  /** How often it reads entries of other processes. */
   readonly poll: number;
-  /** After failures, ±20 %; the last one is repeated. Not empty. */
+  /** The waits after failures, ±20 %. The last one repeats. Not empty. */
   readonly retryWaits: readonly number[];
-  /** A sink that has not taken a batch for this long is stuck. */
+  /** A write that takes longer than this makes the sink stuck. */
   readonly stuck: number;
 }
 
@@ -25,14 +25,14 @@ const TIMES: SinkTimes = {
   stuck: 10_000,
 };
 
-/** After so many batches in a row that a sink has taken it may well take larger ones again. */
+/** After this many accepted batches in a row, a batch limit that was reduced is doubled. */
 const GROW_AFTER = 10;
 
 export interface SinkPumpDeps {
   readonly store: ProgressStore & Pick<Control, "tryLeaseSinks">;
   readonly sink: AuditSink;
-  /** Where the sink was when this process came. */
-  readonly noted: SinkPosition;
+  /** The saved position of the sink at startup. */
+  readonly initial: SinkPosition;
   /** Reports a change of the sink's health. */
   readonly report: (draft: AuditDraft) => void;
   /** Unix milliseconds. */
@@ -42,115 +42,114 @@ export interface SinkPumpDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly onError: (error: unknown) => void;
-  /** Those left out have their defaults. */
+  /** Waits that differ from the defaults. */
   readonly times?: Partial<SinkTimes>;
 }
 
 export interface SinkPump {
-  /** Says that the store may have more. */
+  /** Starts the next read at once, because the store may have new entries. */
   readonly wake: () => void;
   /**
-   * Hands over what the store has, for as long as that goes well and `withinMs` lasts, notes how far it has come, and
-   * ends.
+   * Writes the remaining entries until one write fails or `withinMs` is over. Then it saves the position and ends.
    */
   readonly stop: (withinMs: number) => Promise<void>;
 }
 
 /**
- * Feeds a sink with the trail out of the store, in order, from where it was: a sink that is slow, stuck or gone holds up
- * nothing, and takes no more memory than one batch.
+ * Feeds a sink with the trail from the store, in order, starting at its saved position. A sink that is slow, stuck or gone
+ * delays nothing else, and needs no more memory than one batch.
  */
 export function startSinkPump(deps: SinkPumpDeps): SinkPump {
   const { store, sink, now, random, onError } = deps;
   const times = { ...TIMES, ...deps.times };
   const health = createSinkHealth(sink.name, deps);
-  // Where each process feeds its own, its health ends with it.
-  const progress = createSinkProgress(store, sink, deps.noted, () =>
+  // The health of a sink that is not shared ends with this process, so it is not saved.
+  const progress = createSinkProgress(store, sink, deps.initial, () =>
     sink.shared ? health.degradedSince() : null,
   );
   const sleep = createInterruptibleSleep();
-  /** Aborts when it is to end: from then on no wait is waited for. */
+  /** Aborts when `stop` is called. It ends every wait. */
   const ending = new AbortController();
-  /** Aborts when it is over, whatever is under way. */
+  /** Aborts at the end of `stop`. It also ends a write in progress. */
   const over = new AbortController();
-  /** Fewer than the sink says, once it has found that too many. */
+  /** The maximum number of entries in a batch. Less than the sink's own after it rejected a batch as too large. */
   let limit = sink.maxRows;
   let failures = 0;
   let successes = 0;
-  /** What another process has noted is not written over. */
-  let turn = !sink.shared;
+  /** Whether this process feeds the sink. If not, it must not overwrite the position that another process saves. */
+  let isFeeder = !sink.shared;
 
   async function run(): Promise<void> {
-    let going = true;
-    let told = false;
-    while (going && !over.signal.aborted) {
+    let isRunning = true;
+    let isReported = false;
+    while (isRunning && !over.signal.aborted) {
       try {
-        going = await feed();
-        told = false;
+        isRunning = await feed();
+        isReported = false;
       } catch (error) {
-        // The store could not be read or written; what is wrong with it has an entry of its own.
-        if (!told) {
+        // The store could not be read or written. The store reports its failure itself too.
+        if (!isReported) {
           onError(error);
         }
-        told = true;
-        going = !ending.signal.aborted;
+        isReported = true;
+        isRunning = !ending.signal.aborted;
         await pause(times.poll);
       }
     }
   }
 
-  /** Where processes share the sink, one of them has its turn for as long as it lives, and touches it only then. */
-  async function hasTurn(): Promise<boolean> {
-    if (!turn && sink.shared && (await store.tryLeaseSinks())) {
+  /** Tries to become the feeder of a shared sink. The feeder keeps that role until its process ends. */
+  async function becomeFeeder(): Promise<boolean> {
+    if (!isFeeder && sink.shared && (await store.tryLeaseSinks())) {
       health.resume(await progress.load());
-      turn = true;
+      isFeeder = true;
     }
-    return turn;
+    return isFeeder;
   }
 
-  /** One batch, or a wait for one. False when there is nothing to go on for. */
+  /** Writes one batch, or waits for entries. Returns false when the pump must end. */
   async function feed(): Promise<boolean> {
-    const rows = (await hasTurn()) ? await nextBatch() : [];
+    const rows = (await becomeFeeder()) ? await nextBatch() : [];
     const last = rows.at(-1);
     if (last === undefined) {
-      if (turn) {
-        await progress.saveNowAndThen();
+      if (isFeeder) {
+        await progress.saveIfDue();
       }
       if (!ending.signal.aborted) {
-        await (turn ? sleep.sleep(times.poll) : pause(times.poll));
+        await (isFeeder ? sleep.sleep(times.poll) : pause(times.poll));
         return true;
       }
       return false;
     }
-    const fault = await handOver(rows);
+    const failure = await write(rows);
     if (over.signal.aborted) {
       return false;
     }
-    if (fault === null) {
+    if (failure === null) {
       failures = 0;
       successes += 1;
       if (successes % GROW_AFTER === 0) {
         limit = Math.min(sink.maxRows, limit * 2);
       }
-      progress.took(last.position, rows.length);
+      progress.accepted(last.position, rows.length);
       health.worked(last.position);
-      await progress.saveNowAndThen();
+      await progress.saveIfDue();
       return true;
     }
-    if (fault.tooLarge && rows.length > 1) {
+    if (failure.tooLarge && rows.length > 1) {
       limit = Math.ceil(rows.length / 2);
       successes = 0;
-      progress.takesBack();
+      progress.cancelSending();
       return true;
     }
     failures += 1;
-    health.failed(fault, { position: progress.position(), since: now() });
-    // Also for the retention, which keeps what a sink has not had that somebody feeds.
-    await progress.saveNowAndThen();
-    if (fault.kind === "final" || ending.signal.aborted) {
+    health.failed(failure, { position: progress.position(), since: now() });
+    // The save also shows the retention that the sink is in use, so it keeps the entries that the sink still needs.
+    await progress.saveIfDue();
+    if (failure.kind === "final" || ending.signal.aborted) {
       return false;
     }
-    await pause(waitAfter(fault));
+    await pause(waitAfter(failure));
     return true;
   }
 
@@ -168,13 +167,13 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
     }
     rows = withinBytes(rows, sink.maxBytes);
     if (sink.exact && rows.length > 0) {
-      await progress.sends(rows.at(-1)?.position ?? position);
+      await progress.startSending(rows.at(-1)?.position ?? position);
     }
     return rows;
   }
 
-  /** What the sink says against them; null when it has taken them. */
-  async function handOver(rows: readonly SinkRow[]): Promise<SinkFault | null> {
+  /** Writes entries to the sink. Returns its error; null = it has accepted them. */
+  async function write(rows: readonly SinkRow[]): Promise<SinkError | null> {
     const since = now();
     let isStuck = false;
     const stuck = setInterval(() => {
@@ -184,25 +183,25 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
         health.remind();
       } else {
         isStuck = true;
-        const fault = new SinkFault("stuck", { kind: "blocked" });
-        health.failed(fault, { position: progress.position(), since });
+        const failure = new SinkError("stuck", { kind: "blocked" });
+        health.failed(failure, { position: progress.position(), since });
       }
     }, times.stuck).unref();
     try {
       await sink.write(rows, over.signal);
       return null;
     } catch (error) {
-      if (error instanceof SinkFault) {
+      if (error instanceof SinkError) {
         return error;
       }
       onError(error);
-      return new SinkFault("fault");
+      return new SinkError("fault");
     } finally {
       clearInterval(stuck);
     }
   }
 
-  function waitAfter({ retryAfterMs }: SinkFault): number {
+  function waitAfter({ retryAfterMs }: SinkError): number {
     const { retryWaits } = times;
     const step = Math.min(failures, retryWaits.length);
     const wait = waitAfterAttempt(step, retryWaits, random()) ?? times.poll;
@@ -226,7 +225,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
       const late = delay(withinMs, undefined, { ref: false });
       await Promise.race([running, late]);
       over.abort();
-      if (turn) {
+      if (isFeeder) {
         await progress.save();
       }
       await sink.close?.();
@@ -234,7 +233,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
   };
 }
 
-/** The first of them that together have no more than so many bytes; one in any case. */
+/** Returns the first rows that together fit into `maxBytes`, and at least one. */
 function withinBytes(
   rows: readonly SinkRow[],
   maxBytes: number,

@@ -1,26 +1,29 @@
 import type { StoredEntry } from "../stored-entry.ts";
 
-/** Where the trail goes besides the store. */
+/** The outputs of the trail besides the store. */
 export type SinkName = "stdout" | "file" | "anchors" | "analytics";
 
-/** An entry on its way to a sink. */
+/** An entry that is sent to a sink. */
 export type SinkRow = Pick<StoredEntry, "position" | "line">;
 
-/** A place that is fed with the trail, in order, and with each entry at least once. */
+/** An output that receives the trail in order, and each entry at least once. */
 export interface AuditSink {
   readonly name: SinkName;
-  /** So many entries, and so many bytes of lines, are handed over at once at most; one entry in any case. */
+  /** The maximum entries and bytes of one write. A single entry may be larger than `maxBytes`. */
   readonly maxRows: number;
   readonly maxBytes: number;
-  /** How long a batch that is not full waits for more, in milliseconds. */
+  /** How long a batch that is not full waits for more entries, in milliseconds. */
   readonly lingerMs: number;
-  /** Whether processes on a store share it, so that one of them feeds it; else each feeds its own. */
+  /** True: the processes of a store share the sink and one of them feeds it. False: each process feeds its own. */
   readonly shared: boolean;
-  /** Whether what may have arrived already has to be handed over again exactly as it was. */
+  /** Whether a write that may have arrived must be repeated with exactly the same entries. */
   readonly exact: boolean;
-  /** The last line that it has, where it can tell: a process that was killed may have handed over more than it noted. */
+  /**
+   * Returns the last line that the sink has; null = not known. A killed process may have written more than the saved position
+   * says.
+   */
   readonly lastLine?: () => Promise<string | null>;
-  /** Resolves when the entries are taken. Rejects with SinkFault when they may not be: they are handed over again. */
+  /** Resolves when the sink has accepted the entries. Rejects with SinkError if it may not have: they are written again. */
   readonly write: (
     rows: readonly SinkRow[],
     signal: AbortSignal,
@@ -28,17 +31,17 @@ export interface AuditSink {
   readonly close?: () => Promise<void>;
 }
 
-/** Why a sink did not take entries. */
-export class SinkFault extends Error {
-  override readonly name = "SinkFault";
-  /** A short word, for the audit trail. */
+/** A sink did not accept entries. */
+export class SinkError extends Error {
+  override readonly name = "SinkError";
+  /** A short word for the audit trail. */
   readonly reason: string;
   readonly status: number | undefined;
-  /** How long it asked to be left alone. */
+  /** The wait that the sink requested; 0 = none. */
   readonly retryAfterMs: number;
-  /** `passing`: it may well take them next time. `blocked`: not before somebody does something. `final`: never again. */
-  readonly kind: "passing" | "blocked" | "final";
-  /** It may take fewer at once. */
+  /** `temporary`: a retry may work. `blocked`: an operator must act first. `final`: no retry can work. */
+  readonly kind: "temporary" | "blocked" | "final";
+  /** The sink may accept a smaller batch. */
   readonly tooLarge: boolean;
 
   constructor(
@@ -46,7 +49,7 @@ export class SinkFault extends Error {
     options: {
       status?: number | undefined;
       retryAfterMs?: number;
-      kind?: SinkFault["kind"];
+      kind?: SinkError["kind"];
       tooLarge?: boolean;
     } = {},
   ) {
@@ -54,7 +57,7 @@ export class SinkFault extends Error {
     this.reason = reason;
     this.status = options.status;
     this.retryAfterMs = options.retryAfterMs ?? 0;
-    this.kind = options.kind ?? "passing";
+    this.kind = options.kind ?? "temporary";
     this.tooLarge = options.tooLarge ?? false;
   }
 }

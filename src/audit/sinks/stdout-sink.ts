@@ -1,21 +1,21 @@
 import type { Writable } from "node:stream";
 import { STDOUT_PREFIX } from "../entry.ts";
 import { errorCode } from "../../errors.ts";
-import { type AuditSink, SinkFault } from "./sink.ts";
+import { type AuditSink, SinkError } from "./sink.ts";
 
-/** How an entry looks on stdout; `off` writes none. */
+/** The format of entries on stdout; `off` = no entries are written. */
 export type StdoutFormat = "prefixed" | "json" | "off";
 
-/** Entries on stdout, a line each. A reader that is gone ends the sink and not the process. */
+/** Writes each entry to stdout as a line. When the reader is gone, the sink ends and the process continues. */
 export function createStdoutSink(
   stdout: Writable,
   options: { format: Exclude<StdoutFormat, "off"> },
 ): AuditSink {
   const prefix = options.format === "prefixed" ? STDOUT_PREFIX : "";
-  let gone: SinkFault | null = null;
+  let gone: SinkError | null = null;
 
-  function end(error: unknown): SinkFault {
-    gone ??= new SinkFault(errorCode(error) ?? "gone", { kind: "final" });
+  function end(error: unknown): SinkError {
+    gone ??= new SinkError(errorCode(error) ?? "gone", { kind: "final" });
     return gone;
   }
 
@@ -35,7 +35,7 @@ export function createStdoutSink(
           return;
         }
         const text = rows.map(({ line }) => `${prefix}${line}\n`).join("");
-        // Called back when the stream has handed it on: a reader that is stuck is waited for.
+        // The stream calls back after the text is written, so a stuck reader delays this sink only.
         stdout.write(text, (error) => {
           if (error) {
             reject(end(error));

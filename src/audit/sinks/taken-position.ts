@@ -2,19 +2,19 @@ import type { Control } from "../../store/port.ts";
 import type { SinkName } from "./sink.ts";
 import { SEEN_EVERY_MS } from "./sink-progress.ts";
 
-/** A sink of another process that was not noted for this time is no longer configured, in milliseconds. */
+/** A sink of another process whose position was not saved for this time (milliseconds) is no longer configured. */
 const FORGET_AFTER_MS = 24 * SEEN_EVERY_MS;
 
 /**
- * The position up to which every sink has taken the trail, whichever process feeds it. stdout does not count: it may
- * drop. `own`: the sinks of this process. `now` is in unix milliseconds.
+ * Returns the position up to which all sinks of all processes have accepted the trail. stdout does not count, because it may
+ * drop entries. `own`: the sinks of this process. `now`: unix milliseconds.
  */
 export async function takenPosition(
-  store: Pick<Control, "notedSinks">,
+  store: Pick<Control, "savedSinks">,
   own: readonly SinkName[],
   now: number,
 ): Promise<number> {
-  const sinks = await store.notedSinks();
+  const sinks = await store.savedSinks();
   const positions = sinks
     .filter(({ name }) => name !== "stdout")
     .filter(

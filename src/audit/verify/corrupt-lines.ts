@@ -1,35 +1,35 @@
 import { LINE_START } from "../entry.ts";
 
 const HASH_START = '"hash":"';
-/** A writer and a seq, with their names. */
+/** The maximum length of the writer and seq members. */
 const MAX_PLACE = 100;
 const HASH_DIGITS = 64;
-/** At the end of the line, where its name was changed. */
+/** A hash at the end of a line, whose name was changed. */
 const WHOLE_HASH = /(?<!"prev":")(?<![0-9a-f])[0-9a-f]{64}"\}$/;
 
-/** What an entry alone has. A change in one place leaves two of them. */
+/** Marks that only an entry has. A change in one place leaves at least two of them intact. */
 const MARKS = [
   /"chain":\{"writer":"/,
   /"prev":"[0-9a-f]{64}"/,
   /"hash":"[0-9a-f]{64}"/,
 ];
 
-/** No entry is so long; longer lines are not looked into. */
-const MAX_LOOKED_INTO = 100_000;
+/** Longer lines are not examined: no entry is this long. */
+const MAX_EXAMINED = 100_000;
 
-/** Whether text was an entry before somebody changed it, and not a line of another program, which may speak of entries. */
+/** Whether text is a changed entry, and not a line of another program that quotes parts of entries. */
 export function isCorruptEntry(text: string): boolean {
   return (
-    text.length <= MAX_LOOKED_INTO &&
+    text.length <= MAX_EXAMINED &&
     MARKS.filter((mark) => mark.test(text)).length > 1 &&
     !isOtherObject(text)
   );
 }
 
-/** Whether text ends in a whole object that is no entry, though it may have one somewhere in it. */
+/** Whether text ends in a complete JSON object that is no entry itself. It may contain an entry. */
 export function isOtherObject(text: string): boolean {
   const value =
-    text.length > MAX_LOOKED_INTO
+    text.length > MAX_EXAMINED
       ? undefined
       : parsed(text.slice(Math.max(0, text.indexOf("{"))));
   return (
@@ -41,12 +41,12 @@ export function isOtherObject(text: string): boolean {
 }
 
 /**
- * Whether text that begins as an entry breaks off: its process was killed while it wrote, or somebody cut it. A line of
- * another program may go on there.
+ * Whether text is an entry that breaks off: its process was killed during the write, or the line was cut. A line of another
+ * program may follow on the same line.
  */
 export function isTorn(text: string): boolean {
   const hash = text.lastIndexOf(HASH_START);
-  // An entry may name the hashes of others before its own place.
+  // The metadata, which comes before the chain, may contain hashes of other entries.
   const at = hash < text.lastIndexOf('"chain":{') ? -1 : hash;
   const hasHash =
     at === -1
@@ -55,7 +55,7 @@ export function isTorn(text: string): boolean {
   return text.startsWith(LINE_START) && !hasHash && parsed(text) === undefined;
 }
 
-/** Whether text begins with a hash and the end of its entry, of which one character may have been changed. */
+/** Whether text begins with a hash and the end of its entry. One character may have been changed. */
 function isHashRest(text: string): boolean {
   let wrong = 0;
   for (let n = 0; n < HASH_DIGITS; n += 1) {
@@ -66,7 +66,7 @@ function isHashRest(text: string): boolean {
   return wrong <= 1 && (isEnd || text[HASH_DIGITS + 1] === "}");
 }
 
-/** Undefined when it is no JSON text: the beginning of an object is never one itself. */
+/** Returns undefined for text that is no JSON. The beginning of an object is never JSON itself. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -75,7 +75,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What a changed line says of its place, as far as that can still be read. */
+/** The place that a corrupt line claims. Null: that part cannot be read. */
 export interface Claims {
   /** The number of the line, from 1. */
   readonly line: number;
@@ -99,7 +99,7 @@ export function claimsOf(text: string, line: number): Claims {
   };
 }
 
-/** The end of a line, with its place: an entry may name the places of others before that. */
+/** Returns the end of a line, which has its place. The metadata before it may contain places of other entries. */
 function chainPart(line: string): string {
   const at = line.lastIndexOf('"chain":{');
   const prev = line.lastIndexOf('"prev":"');

@@ -1,12 +1,15 @@
 import type { ChainHead } from "../chain.ts";
 import type { WriterChain } from "./writer-chain.ts";
 
-/** Entries that must be there with a certain hash: signed starts name them, or the caller does. */
+/** Entries that must have a known hash. Signed starts name them, or the caller. */
 export class ExpectedEntries {
-  /** By writer and seq: the hashes, and whether they were met. Several only when those who name them contradict each other. */
+  /**
+   * By writer and seq: the expected hashes, and whether the entry was found with them. More than one hash means that the
+   * statements contradict each other.
+   */
   readonly #expected = new Map<string, Map<string, boolean>>();
 
-  /** `chain`: what was read of its writer so far. */
+  /** Adds an expected entry. `chain`: what was read of its writer so far. */
   expect({ writer, seq, hash }: ChainHead, chain?: WriterChain): void {
     const key = `${writer}:${seq}`;
     const hashes = this.#expected.get(key) ?? new Map<string, boolean>();
@@ -17,7 +20,7 @@ export class ExpectedEntries {
     }
   }
 
-  /** Compares an entry that was taken with what is expected of it. */
+  /** Compares an entry that was read with the hashes that are expected of it. */
   check(chain: WriterChain, seq: number): void {
     const hashes = this.#expected.get(`${chain.writer}:${seq}`);
     hashes?.forEach((isMet, hash) => {
@@ -25,7 +28,7 @@ export class ExpectedEntries {
     });
   }
 
-  /** Whether the entry was there, with its hash. */
+  /** Whether the entry was found with this hash. */
   isMet({ writer, seq, hash }: ChainHead): boolean {
     return this.#expected.get(`${writer}:${seq}`)?.get(hash) === true;
   }

@@ -1,4 +1,4 @@
-/** What is wrong with a trail, by code. `cli/ui/verify-report.ts` has the words, docs/audit.md explains each. */
+/** The codes of faults. `cli/ui/verify-report.ts` has their texts; docs/audit.md explains each. */
 export const FAULT_CODES = [
   "edited",
   "missing",
@@ -20,15 +20,15 @@ export const FAULT_CODES = [
 
 export type FaultCode = (typeof FAULT_CODES)[number];
 
-/** The first thing that is wrong with the entries of a writer, or with a stored event. */
+/** The first fault in the entries of a writer, or the fault of a stored event. */
 export interface Fault {
   readonly code: FaultCode;
   readonly writer: string;
-  /** 0 = not known. */
+  /** 0 = unknown. */
   readonly seq: number;
-  /** The first entry that may have been changed, where `seq` is only where it shows. */
+  /** The first entry that may have been changed, if the change shows only at `seq`. */
   readonly from?: number;
-  /** The number of the line, from 1, of an entry whose place is not known. */
+  /** The line number, from 1, of an entry whose place is unknown. */
   readonly line?: number;
   /** `SOURCE/ID` of the event. */
   readonly event?: string;

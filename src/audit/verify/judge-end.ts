@@ -8,24 +8,28 @@ import type { WriterChain } from "./writer-chain.ts";
 /** What was read of a trail. */
 interface ReadTrail {
   readonly chains: ReadonlyMap<string, WriterChain>;
-  /** The chain of a writer, also of one that is not there. */
+  /** Returns the chain of a writer. An absent writer gets an empty one. */
   readonly chainOf: (writer: string) => WriterChain;
   readonly statements: Statements;
   readonly expected: ExpectedEntries;
-  /** Writers that a start names between two others that are there. */
+  /** Absent writers that a start names between two present ones. */
   readonly skippedOver: ReadonlySet<string>;
-  /** What a writer stated up to this entry counts. `isNamed`: for a start that names it. */
-  readonly credit: (chain: WriterChain, upTo: number, isNamed: boolean) => void;
+  /** Accepts a writer's statements up to this entry. `isNamed`: because a start names the entry. */
+  readonly acceptStatements: (
+    chain: WriterChain,
+    upTo: number,
+    isNamed: boolean,
+  ) => void;
 }
 
-/** What is known besides. `table`: a store's own table of heads; then the trail must be whole. */
+/** What is known from elsewhere. `storedHeads`: the heads table of a store; with it the trail must be complete. */
 interface Known {
   readonly heads: readonly ChainHead[];
   readonly anchors: readonly (readonly ChainHead[])[];
-  readonly table: readonly ChainHead[] | undefined;
+  readonly storedHeads: readonly ChainHead[] | undefined;
 }
 
-/** What no fault says: chains that begin late for no known reason, given heads of which nothing is known, absent writers. */
+/** What remains unknown and is no fault. `late`: chains that begin in the middle for no known reason. */
 interface Unknown {
   readonly late: ReadonlySet<WriterChain>;
   readonly unknownHeads: readonly ChainHead[];
@@ -34,7 +38,7 @@ interface Unknown {
   readonly absent: readonly ChainHead[];
 }
 
-/** Judges what cannot be judged before the last line. Faults go into the chains. */
+/** Makes the checks that need all lines. It adds the faults to the chains. */
 export function judgeEnd(read: ReadTrail, known: Known): Unknown {
   const { chains, statements, expected } = read;
   const anchors = known.anchors.flat();
@@ -60,28 +64,28 @@ export function judgeEnd(read: ReadTrail, known: Known): Unknown {
   };
 }
 
-/** What a signed start names is anchored and confirmed up to there; what the caller gives is confirmed. */
+/** Marks entries up to those that a signed start names as signed and confirmed, and up to `given` as confirmed. */
 function confirm(read: ReadTrail, given: readonly ChainHead[]): void {
-  const { chains, statements, expected, credit } = read;
-  const meets = (head: ChainHead): WriterChain | undefined =>
+  const { chains, statements, expected, acceptStatements } = read;
+  const chainWith = (head: ChainHead): WriterChain | undefined =>
     expected.isMet(head) ? chains.get(head.writer) : undefined;
   for (const head of statements.heads.values()) {
-    const chain = meets(head);
+    const chain = chainWith(head);
     chain?.confirmUpTo(head.seq);
-    chain?.signatures.anchorUpTo(head.seq);
+    chain?.signatures.coverUpTo(head.seq);
   }
   for (const head of given) {
-    meets(head)?.confirmUpTo(head.seq);
+    chainWith(head)?.confirmUpTo(head.seq);
   }
   for (const chain of chains.values()) {
-    credit(chain, chain.signatures.anchoredTo, true);
+    acceptStatements(chain, chain.signatures.signedTo, true);
   }
 }
 
-/** Finds the writers whose beginning is missing: in a store that is a fault. */
+/** Returns the writers whose beginning is missing for no known reason. In a store that is a fault. */
 function judgeBeginnings(
   { chains, statements }: ReadTrail,
-  { table }: Known,
+  { storedHeads }: Known,
 ): Set<WriterChain> {
   const late = new Set<WriterChain>();
   for (const chain of chains.values()) {
@@ -90,7 +94,7 @@ function judgeBeginnings(
     if (lateBeginning === null || purged?.hash === lateBeginning.prev) {
       continue;
     }
-    if (table === undefined) {
+    if (storedHeads === undefined) {
       late.add(chain);
     } else {
       chain.failFromStart();
@@ -99,53 +103,53 @@ function judgeBeginnings(
   return late;
 }
 
-/** Everything that is said to be there must be. */
+/** Adds a fault for each entry that must be in the trail and is not. */
 function expectHeads(read: ReadTrail, known: Known): void {
   const { chains, chainOf, statements, expected, skippedOver } = read;
-  const { heads, anchors, table } = known;
-  const isStore = table !== undefined;
-  const isThere = (writer: string): boolean =>
+  const { heads, anchors, storedHeads } = known;
+  const isStore = storedHeads !== undefined;
+  const isPresent = (writer: string): boolean =>
     (chains.get(writer)?.entries ?? 0) > 0;
   const isPurged = ({ writer, seq }: ChainHead): boolean =>
     statements.isPurged(writer, seq);
-  // Where a stream begins is one place for all files, which are given oldest first.
+  // A stream has one beginning for all anchor files, which are given oldest first.
   const anchorsInOrder = isStore ? anchors : [anchors.flat()];
-  const mustBeThere = [
+  const required = [
     ...heads,
     ...anchorsInOrder.flatMap((file) =>
       expectedAnchors(file, {
         isStore,
         isMet: (anchor) => expected.isMet(anchor),
         isPurged,
-        isThere,
+        isPresent,
       }),
     ),
     ...[...statements.heads.values()].filter(
-      ({ writer }) => isStore || isThere(writer) || skippedOver.has(writer),
+      ({ writer }) => isStore || isPresent(writer) || skippedOver.has(writer),
     ),
-    ...(table ?? []),
+    ...(storedHeads ?? []),
   ];
-  for (const head of mustBeThere) {
+  for (const head of required) {
     if (!isPurged(head)) {
       chainOf(head.writer).mustReach(head.seq);
-    } else if (isOtherThan(statements.purged(head.writer), head)) {
+    } else if (contradicts(statements.purged(head.writer), head)) {
       chainOf(head.writer).fail("head_mismatch", head.seq);
     }
   }
-  for (const head of table ?? []) {
+  for (const head of storedHeads ?? []) {
     expected.expect(head, chains.get(head.writer));
   }
   if (isStore) {
-    const noted = new Set(table.map(({ writer }) => writer));
+    const known = new Set(storedHeads.map(({ writer }) => writer));
     for (const chain of chains.values()) {
-      if (!noted.has(chain.writer)) {
+      if (!known.has(chain.writer)) {
         chain.fail("unknown_writer", chain.seq);
       }
     }
   }
 }
 
-/** Whether both name one entry, with different hashes. */
-function isOtherThan(one: ChainHead | undefined, head: ChainHead): boolean {
+/** Whether both name the same entry with different hashes. */
+function contradicts(one: ChainHead | undefined, head: ChainHead): boolean {
   return one?.seq === head.seq && one.hash !== head.hash;
 }

@@ -2,27 +2,27 @@ import { GENESIS } from "../chain.ts";
 import type { ParsedEntry } from "../parsed-entry.ts";
 
 /**
- * What an entry is to those of its writer before it. `repeat`: it was there before. `gap`: it is not the next one. `early`:
- * it comes before the first. `unlinked`: it names another hash than that of the entry before it. `other`: another entry is
- * in its place.
+ * The relation of an entry to the earlier entries of its writer. `new`: it follows the last. `repeat`: it was read before.
+ * `gap`: entries between the last one and it are missing. `early`: its seq is lower than that of the first entry.
+ * `unlinked`: its `prev` is not the hash of the entry before it. `other`: a different entry has its seq.
  */
 export type Link = "new" | "repeat" | "gap" | "early" | "unlinked" | "other";
 
 /**
- * The links of one writer's entries, which come in order. Entries may come again at any distance: those of a run are
- * linked by `prev`, so comparing the last one compares all of them.
+ * Checks the links of one writer's entries in order. Entries may be repeated at any distance. Consecutive repeated entries
+ * are linked by `prev`, so a comparison of the last one compares all of them.
  */
 export class Links {
-  /** The first entry, and the hash that it names; 0 = none yet. */
+  /** The first entry and its `prev`. Seq 0: no entry yet. */
   first = { seq: 0, prev: GENESIS };
-  /** The last entry, and its hash. */
+  /** The last entry and its hash. */
   last = { seq: 0, hash: GENESIS };
-  /** Entries that came again too late to be compared. */
+  /** Repeated entries that came too late to be compared. */
   uncompared = 0;
-  /** The entries that repeat now: the last one, and how many before it were not compared. */
-  #row = { seq: 0, hash: GENESIS, uncompared: 0 };
+  /** The current run of repeated entries: the last one, and how many of the run are not compared yet. */
+  #run = { seq: 0, hash: GENESIS, uncompared: 0 };
 
-  /** `known`: the hash of the entry of that number that came before, if it is remembered. */
+  /** Takes the next entry. `known`: the hash of an earlier entry with this seq, if it is remembered. */
   take({ chain: { seq, prev }, hash }: ParsedEntry, known?: string): Link {
     if (this.last.seq > 0 && seq <= this.last.seq) {
       const same = seq === this.last.seq ? this.last.hash : known;
@@ -48,15 +48,15 @@ export class Links {
     if (same !== undefined && same !== hash) {
       return "other";
     }
-    const isNext = this.#row.seq + 1 === seq && this.#row.hash === prev;
-    const before = isNext ? this.#row.uncompared : 0;
+    const isNext = this.#run.seq + 1 === seq && this.#run.hash === prev;
+    const before = isNext ? this.#run.uncompared : 0;
     const uncompared = same === undefined ? before + 1 : 0;
     this.uncompared += uncompared - before;
-    this.#row = { seq, hash, uncompared };
+    this.#run = { seq, hash, uncompared };
     return "repeat";
   }
 
-  /** Whether the entry has this hash; undefined when that is not known. */
+  /** Whether the entry has this hash; undefined = unknown. */
   has(seq: number, hash: string, known?: string): boolean | undefined {
     const { first, last } = this;
     const same =

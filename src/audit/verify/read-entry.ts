@@ -3,8 +3,8 @@ import { MAX_LINE_BYTES } from "../entry.ts";
 import { isExactLine, parseEntry, type ParsedEntry } from "../parsed-entry.ts";
 
 /**
- * The entry of a line. `corrupt`: it has the form of one, and is too long, spelled otherwise, or not what its hash covers.
- * `none`: it has not even the form.
+ * Reads the entry of a line. `corrupt`: the line has the form of an entry, but it is too long, is encoded differently, or has
+ * a wrong hash. `none`: the line does not have the form of an entry.
  */
 export function readEntry(line: string): ParsedEntry | "corrupt" | "none" {
   const split = splitHash(line);

@@ -1,13 +1,13 @@
 import type { EntryPlace } from "../chain.ts";
 
-/** More than a process can have given to a sink without noting it. */
+/** More entries than a killed process can write to a sink again. */
 const MAX_RECENT = 20_000;
 
-/** The hashes of the entries that were taken last, over all writers: a fixed number, however long the trail is. */
+/** Remembers the hashes of the newest entries of all writers. Their number is fixed, however long the trail is. */
 export class RecentHashes {
   readonly #hashes = new Map<string, string>();
   readonly #places = new Map<string, EntryPlace>();
-  /** A ring of the keys. Asking a Map for its oldest key takes longer the more were deleted. */
+  /** A ring of the keys. A Map needs longer to find its oldest key the more keys were deleted. */
   readonly #keys: string[] = [];
   #oldest = 0;
 
@@ -26,7 +26,7 @@ export class RecentHashes {
     return this.#hashes.get(`${writer}:${seq}`);
   }
 
-  /** The place of the entry that has this hash. */
+  /** Returns the place of the entry with this hash. */
   placeOf(hash: string): EntryPlace | undefined {
     return this.#places.get(hash);
   }

@@ -2,45 +2,45 @@ import type { ChainHead } from "../chain.ts";
 import type { ParsedEntry } from "../parsed-entry.ts";
 import type { WriterChain } from "./writer-chain.ts";
 
-/** A head that a start names, and how far its writer had come in these lines by then. */
+/** A head that a start names. `reached`: the last entry of its writer that was read before the start. */
 export interface NamedHead extends ChainHead {
   readonly reached: number;
 }
 
-/** What one entry says of other writers, or of events. */
+/** What one entry states about other writers, or about events. */
 interface Statement {
   readonly seq: number;
-  /** Where other writers ended when this one started, newest first. */
+  /** The last entries of other writers when this one started, newest first. */
   readonly heads: readonly NamedHead[];
   /** The last deleted entry of each writer. */
   readonly purged: readonly ChainHead[];
-  /** Entries written before this time may be deleted, in unix milliseconds; 0 = says nothing of entries. */
+  /** Entries written before this time (unix milliseconds) may be deleted; 0 = none. */
   readonly entriesBefore: number;
-  /** The same for events and when they were received. */
+  /** Events received before this time (unix milliseconds) may be deleted; 0 = none. */
   readonly eventsBefore: number;
 }
 
-/** Limit of statements that wait for a checkpoint, more than any processes write. Further ones are dropped, and that is reported. */
+/** The maximum number of statements that wait for a checkpoint. Further ones are dropped, and the report says so. */
 const MAX_PENDING = 2000;
 
 /**
- * What entries state of other writers and of what the retention has deleted. An entry that no signature vouches for may
- * come from anyone, so a statement counts only once a checkpoint of its writer covers it; for heads a signed start that names
- * it is enough.
+ * Collects what entries state about other writers and about deletions. An attacker can add an entry without a signature, so
+ * a statement is accepted only when a checkpoint of its writer covers it. Heads are also accepted when a signed start names
+ * their writer.
  */
 export class Statements {
-  /** The furthest head of each writer that a start names. */
+  /** The newest accepted head of each writer. */
   readonly heads = new Map<string, ChainHead>();
   readonly #purged = new Map<string, ChainHead>();
-  /** Up to which times the retention says that it has deleted, in unix milliseconds. */
+  /** The latest times before which the retention has deleted entries and events, in unix milliseconds. */
   readonly deletedBefore = { entries: 0, events: 0 };
-  /** Whether statements were dropped: one that a signature covers may be among them. */
+  /** Whether statements were dropped. A signed one may be among them. */
   hasDropped = false;
   readonly #pending = new Map<WriterChain, Statement[]>();
   #pendingCount = 0;
 
-  /** Keeps what an entry states that is in its place. */
-  hear(entry: ParsedEntry, by: WriterChain, chains: Chains): void {
+  /** Keeps the statement of an entry, if it makes one, until it is accepted. */
+  add(entry: ParsedEntry, by: WriterChain, chains: Chains): void {
     const statement = statementOf(entry, chains);
     if (statement === null) {
       return;
@@ -56,28 +56,28 @@ export class Statements {
   }
 
   /**
-   * What a writer has stated up to an entry that is vouched for counts from now on. Gives the heads of each start in it.
-   * `isNamed`: only a later start vouches for it, which took over what the store had. Then what it says of deletions is not
-   * believed: the writer would have signed that in the same transaction.
+   * Accepts a writer's statements up to an entry that a signature covers. Returns the heads of each start among them.
+   * `isNamed`: only the signed start of a later writer covers the entry. Then statements about deletions are not accepted,
+   * because the writer itself signs a deletion in the same transaction.
    */
-  credit(
+  accept(
     by: WriterChain,
     upTo: number,
     isNamed: boolean,
   ): readonly (readonly NamedHead[])[] {
     const pending = this.#pending.get(by) ?? [];
-    const credited = pending.filter(
+    const accepted = pending.filter(
       ({ seq, heads }) => seq <= upTo && (!isNamed || heads.length > 0),
     );
     this.#pending.delete(by);
     this.#pendingCount -= pending.length;
-    for (const statement of credited) {
-      this.#count(statement);
+    for (const statement of accepted) {
+      this.#apply(statement);
     }
-    return credited.flatMap(({ heads }) => (heads.length > 0 ? [heads] : []));
+    return accepted.flatMap(({ heads }) => (heads.length > 0 ? [heads] : []));
   }
 
-  #count(statement: Statement): void {
+  #apply(statement: Statement): void {
     for (const head of statement.heads) {
       if (head.seq > (this.heads.get(head.writer)?.seq ?? 0)) {
         this.heads.set(head.writer, head);
@@ -91,12 +91,12 @@ export class Statements {
     this.deletedBefore.events = Math.max(events, statement.eventsBefore);
   }
 
-  /** Whether the retention says that the writer's entries up to this one are deleted. */
+  /** Whether an accepted statement says that the writer's entries up to this one are deleted. */
   isPurged(writer: string, seq: number): boolean {
     return seq <= (this.#purged.get(writer)?.seq ?? 0);
   }
 
-  /** The last deleted entry of the writer, as the retention states it. */
+  /** Returns the last deleted entry of the writer, from an accepted statement. */
   purged(writer: string): ChainHead | undefined {
     return this.#purged.get(writer);
   }
@@ -130,7 +130,7 @@ function statementOf(entry: ParsedEntry, chains: Chains): Statement | null {
     : { ...nothing, purged, entriesBefore: timeIn(metadata["before"]) };
 }
 
-/** A list of heads out of an entry; what is none is left out. */
+/** Reads a list of heads from an entry. Other values are left out. */
 function headsIn(value: unknown): ChainHead[] {
   return Array.isArray(value)
     ? (value as (Partial<ChainHead> | null)[]).flatMap((head) =>

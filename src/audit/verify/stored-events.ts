@@ -4,12 +4,15 @@ import type { Fault, FaultCode } from "./fault.ts";
 
 const BATCH = 500;
 
-/** Entries whose event is missing are kept until it is known what the retention has deleted: the newest ones. */
+/**
+ * The number of entries without an event that are kept, the newest ones. They wait until it is known which events the
+ * retention has deleted.
+ */
 const MAX_KEPT = 1000;
 
 const PAGE_BITS = 65_536;
 
-/** An entry `webhook.accepted`. */
+/** The facts of a `webhook.accepted` entry. */
 interface Accepted {
   readonly source: string;
   readonly id: string;
@@ -21,9 +24,9 @@ interface Accepted {
 }
 
 /**
- * Compares the stored events with the trail: each has its `webhook.accepted` with the digest of its body, and each such
- * entry has its event, unless the retention says that it has deleted one of them. Memory: a bit for each event, and a
- * fixed number of entries.
+ * Compares the stored events with the trail. Each event must have its `webhook.accepted` entry with the digest of its body,
+ * and each such entry must have its event, unless the retention has deleted one of them. Memory: one bit for each event, and
+ * a fixed number of entries.
  */
 export class StoredEvents {
   readonly #store: EventDigests;
@@ -46,7 +49,7 @@ export class StoredEvents {
     }
   }
 
-  /** `deletedBefore`: up to which times the retention says that it has deleted, in unix milliseconds. */
+  /** Returns all faults. `deletedBefore`: the retention has deleted older entries and events; unix milliseconds. */
   async finish(deletedBefore: {
     readonly entries: number;
     readonly events: number;
@@ -66,7 +69,7 @@ export class StoredEvents {
     const stored = await this.#store.digestEvents(batch);
     batch.forEach((accepted, n) => {
       const event = stored[n] ?? null;
-      // An id can be accepted again once its first event is deleted: the time tells whose entry this is.
+      // After an event is deleted, its id can be accepted again. The time shows which of the events this entry belongs to.
       if (event === null || event.receivedAt !== accepted.at) {
         this.#keepMissing(accepted);
         return;
@@ -122,7 +125,7 @@ function faultOf(code: FaultCode, accepted: Accepted): Fault {
   return { code, writer, seq, event: `${source}/${id}` };
 }
 
-/** A set of whole numbers, a bit each. */
+/** A set of integers that needs one bit for each. */
 class SeenNumbers {
   readonly #pages = new Map<number, Uint8Array>();
 

@@ -6,53 +6,53 @@ import {
   streamLine,
 } from "./stream-line.ts";
 
-/** What a line of a stream has. */
-export interface LineReader {
-  /** False, with nothing done, when the text is no entry. */
+/** Receives the contents of a stream's line. */
+export interface LineHandler {
+  /** Takes an entry. Returns false and does nothing if the text is no entry. */
   readonly entry: (text: string) => boolean;
-  /** Text that was an entry before it was changed. */
+  /** Takes an entry that was changed. */
   readonly corrupt: (text: string) => void;
-  /** An entry that breaks off. */
+  /** Called for an entry that breaks off. */
   readonly torn: () => void;
-  /** The line is another program's. */
+  /** Called for a line of another program. */
   readonly other: () => void;
 }
 
-/** Gives what a line of a stream has to `reader`, whatever a log collector puts before it. */
-export function readStreamLine(text: string, reader: LineReader): void {
+/** Finds the entries in a line of a stream and passes them to `handler`. A log collector may have added a prefix. */
+export function readStreamLine(text: string, handler: LineHandler): void {
   const { before, rest } = streamLine(text);
   const isQuoted = isMember(before);
   const isEntry = rest !== null && !isQuoted && !isCorruptPrefix(before);
-  if (isEntry && reader.entry(rest)) {
+  if (isEntry && handler.entry(rest)) {
     return;
   }
   const isOther = isQuoted || isOtherObject(before + (rest ?? ""));
   if (isEntry && !isOther) {
-    readDamaged(rest, reader);
+    readDamaged(rest, handler);
   } else if (!isOther && isCorruptEntry(rest ?? before)) {
-    reader.corrupt(rest ?? before);
+    handler.corrupt(rest ?? before);
   } else {
-    reader.other();
+    handler.other();
   }
 }
 
-/** Entries that broke off, or that were changed, in one line. */
-function readDamaged(rest: string, reader: LineReader): void {
+/** Reads a line with entries that break off or were changed. */
+function readDamaged(rest: string, handler: LineHandler): void {
   const entries = entriesIn(rest);
   let others = 0;
   for (const entry of entries) {
-    if (entries.length > 1 && reader.entry(entry)) {
+    if (entries.length > 1 && handler.entry(entry)) {
       continue;
     }
     if (isTorn(entry)) {
-      reader.torn();
+      handler.torn();
     } else if (isCorruptEntry(entry)) {
-      reader.corrupt(entry);
+      handler.corrupt(entry);
     } else {
       others += 1;
     }
   }
   if (others === entries.length) {
-    reader.other();
+    handler.other();
   }
 }

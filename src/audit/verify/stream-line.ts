@@ -1,27 +1,27 @@
 import { LINE_START, STDOUT_PREFIX } from "../entry.ts";
 
-/** The end of a colour. */
-// eslint-disable-next-line no-control-regex -- the escape is what is looked for
+/** A terminal colour sequence at the end of a text. */
+// eslint-disable-next-line no-control-regex -- the pattern searches for the escape character
 const COLOUR = /\x1b\[[\d;]{0,15}m$/;
 const MAX_COLOUR = 20;
 
-/** A line of a stream: what a log collector put before the first entry in it, and the rest. */
+/** A line of a stream, split before its first entry. `before` is the prefix that a log collector added. */
 export interface StreamLine {
   readonly before: string;
-  /** Begins as an entry does; null when nothing in the line does. */
+  /** Begins like an entry; null = the line has no such text. */
   readonly rest: string | null;
 }
 
 export function streamLine(text: string): StreamLine {
-  const line = withoutEnd(text);
+  const line = trimEnd(text);
   const at = line.indexOf(LINE_START);
   return at === -1
     ? { before: line, rest: null }
     : { before: line.slice(0, at), rest: line.slice(at) };
 }
 
-/** What may stand behind an entry in a line is taken off: a carriage return, blanks, colours. */
-function withoutEnd(text: string): string {
+/** Removes what may follow an entry on its line: carriage returns, spaces, tabs and colour sequences. */
+function trimEnd(text: string): string {
   let end = text.length;
   for (;;) {
     const last = text[end - 1];
@@ -39,12 +39,12 @@ function withoutEnd(text: string): string {
   }
 }
 
-/** Whether what follows is a member of another program's object, which quotes an entry. */
+/** Whether the text before an entry ends in a member name: then an object of another program quotes the entry. */
 export function isMember(before: string): boolean {
   return /":\s*$/.test(before.slice(-MAX_COLOUR));
 }
 
-/** Whether what stands before an entry was our own prefix before a character of it was changed. */
+/** Whether the text before an entry is our stdout prefix with one changed character. */
 export function isCorruptPrefix(before: string): boolean {
   const end = before.slice(-STDOUT_PREFIX.length);
   let changed = 0;
@@ -54,7 +54,7 @@ export function isCorruptPrefix(before: string): boolean {
   return changed === 1;
 }
 
-/** The entries in a line where some of them broke off without a line end: each begins as an entry does. */
+/** Splits a line at each beginning of an entry. Entries that break off have no newline, so a line may have several. */
 export function entriesIn(rest: string): string[] {
   const starts: number[] = [];
   for (

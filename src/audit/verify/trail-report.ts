@@ -2,31 +2,31 @@ import type { ChainHead } from "../chain.ts";
 import type { Fault } from "./fault.ts";
 import type { WriterChain } from "./writer-chain.ts";
 
-/** What is known of the entries of one writer. */
+/** The result for one writer. `audit verify --json` prints it, so its names are fixed. */
 export interface WriterReport {
   readonly writer: string;
-  /** Entries that are in their place, up to the first fault. */
+  /** The number of valid entries before the first fault. */
   readonly entries: number;
-  /** The first and the last of them; 0 = none. */
+  /** The first and the last of these entries; 0 = none. */
   readonly firstSeq: number;
   readonly lastSeq: number;
   readonly lastHash: string;
-  /** Up to here a signature vouches for them, its own or that of a start that names it; 0 = none does. */
+  /** The last entry that a signature covers: its own checkpoint, or the signed start of a later writer. 0 = none. */
   readonly anchoredTo: number;
   /**
-   * Up to here a head, an anchor or a signed start of another writer confirms that they were there; 0 = none does. What
-   * follows is unproven: more entries could have been cut off after it.
+   * The last entry that a head, an anchor or the signed start of another writer confirms; 0 = none. Later entries are
+   * unproven: entries after them could have been cut off.
    */
   readonly confirmedTo: number;
   /** The key of its checkpoints: base64 of the SPKI DER. */
   readonly publicKey: string | null;
-  /** Whether it has stopped: a checkpoint after `server.stopped` is its last entry. */
+  /** Whether the writer has stopped: its last entry is the checkpoint after `server.stopped`. */
   readonly ended: boolean;
-  /** Entries that came again, identical. */
+  /** The number of repeated, identical entries. */
   readonly repeats: number;
-  /** How many of them came again too late to be compared. */
+  /** The number of repeated entries that came too late to be compared. */
   readonly uncompared: number;
-  /** Whether it begins in the middle and nothing says that it may: what was before is not known. */
+  /** Whether earlier entries are missing, and no signed statement says that they were deleted. */
   readonly beginsLate: boolean;
   readonly fault: Fault | null;
 }
@@ -34,19 +34,19 @@ export interface WriterReport {
 export interface TrailReport {
   readonly writers: readonly WriterReport[];
   readonly entries: number;
-  /** Lines that are no entries, such as those of another program in the same stream. */
+  /** The number of lines without an entry, such as those of another program in the same stream. */
   readonly skipped: number;
-  /** Lines that break off. What they were is there as well, or missing. */
+  /** The number of lines that break off. Their entries also appear complete, or are reported as missing. */
   readonly torn: number;
-  /** Given heads of which nothing is known: deleted by the retention, too far back to be compared, or before these lines. */
+  /** Given heads that could not be checked: deleted by the retention, too far back to compare, or before these lines. */
   readonly unknownHeads: readonly ChainHead[];
-  /** Whether more unsigned statements came than are kept: what a signed one of them says is not known. */
+  /** Whether more unsigned statements came than can be kept. A signed one may be among those that were dropped. */
   readonly hasDroppedStatements: boolean;
-  /** How many anchors were given, and how many of them are in the trail. */
+  /** The number of given anchors, and how many of them are in the trail. */
   readonly anchors: { readonly given: number; readonly found: number };
-  /** The last entries of writers that these lines name and do not have: the lines may begin after those had ended. */
+  /** The last entries of writers that are named but absent. These lines may begin after those writers ended. */
   readonly absent: readonly ChainHead[];
-  /** Stored events that differ from the trail; empty for lines that come from elsewhere. */
+  /** Stored events that differ from the trail. Empty if the lines do not come from a store. */
   readonly eventFaults: readonly Fault[];
 }
 
@@ -56,14 +56,14 @@ export function reportOf(
 ): WriterReport {
   const { writer, entries, repeats, confirmedTo, ended, fault } = chain;
   const { first, last, uncompared } = chain.links;
-  const { anchoredTo, publicKey } = chain.signatures;
+  const { signedTo, publicKey } = chain.signatures;
   return {
     writer,
     entries,
     firstSeq: first.seq,
     lastSeq: last.seq,
     lastHash: last.hash,
-    anchoredTo,
+    anchoredTo: signedTo,
     confirmedTo,
     publicKey,
     ended,

@@ -12,34 +12,37 @@ import { reportOf, type TrailReport } from "./trail-report.ts";
 import { WriterChain } from "./writer-chain.ts";
 
 export interface VerifyOptions {
-  /** Entries known from elsewhere that must be there. */
+  /** Entries known from elsewhere that must be in the trail. */
   readonly heads?: readonly ChainHead[];
-  /** The entries that each anchor file names, in its order: those that the trail may still have must be there. */
+  /** The entries of each anchor file, in its order. Those that are not too old must be in the trail. */
   readonly anchors?: readonly (readonly ChainHead[])[];
-  /** The keys that checkpoints may be signed with; none = those that the trail itself names. */
+  /** The keys that checkpoints may be signed with. Empty: those that the trail itself names. */
   readonly publicKeys?: readonly string[];
 }
 
 export interface TrailVerifier {
-  /** Takes the next line of a stream, whatever stands before an entry there; lines without one are counted and skipped. */
+  /** Takes the next line of a stream. Its entry may have a prefix; lines without an entry are counted and skipped. */
   readonly line: (text: string) => void;
-  /** Takes the next line of a store, where every line must be an entry, after those that it names. Returns the entry, if it is one. */
+  /** Takes the next line of a store, where every line must be an entry. Returns the entry; null = it is corrupt. */
   readonly entry: (line: string) => ParsedEntry | null;
   /**
-   * Compares what was read with what else is known. `table` is a store's own table of heads, of the same moment as the
-   * lines: with it the trail must be whole.
+   * Makes the checks that need all lines, and returns the report. `storedHeads`: the heads table of a store, from the same
+   * snapshot as the lines; with it the trail must be complete.
    */
-  readonly finish: (table?: readonly ChainHead[]) => TrailReport;
-  /** Up to which times signed entries say that the retention has deleted, in unix milliseconds. After `finish`. */
+  readonly finish: (storedHeads?: readonly ChainHead[]) => TrailReport;
+  /** The retention has deleted older entries and events, as signed entries state; unix milliseconds. Valid after `finish`. */
   readonly deletedBefore: { readonly entries: number; readonly events: number };
 }
 
 /**
- * Verifies a trail line by line, in these steps: read the line (stream-entries), parse it and check its own hash
- * (read-entry), its links to the other entries of its writer (links), signatures (writer-signatures), and what entries that
- * a signature covers say of other writers (statements); at the end, what is expected to be there (expected-entries), and
- * the report. The same entry again is counted. Time grows with the lines; memory with the number of writers and of given
- * heads, beside a fixed number of hashes.
+ * Verifies a trail line by line, in these steps:
+ * 1. find the entry in the line (stream-entries), parse it and check its hash (read-entry);
+ * 2. check its links to the other entries of its writer (links), and signatures (writer-signatures);
+ * 3. collect what signed entries state about other writers (statements);
+ * 4. at the end, check that all expected entries are there (expected-entries, judge-end), and make the report.
+ *
+ * A repeated entry is counted and is no fault. Memory grows with the number of writers and given heads, not with the number
+ * of lines.
  */
 export function createTrailVerifier(
   options: VerifyOptions = {},
@@ -50,7 +53,7 @@ export function createTrailVerifier(
   const chains = new Map<string, WriterChain>();
   const statements = new Statements();
   const expected = new ExpectedEntries();
-  /** Writers that a start names between two others that are there. */
+  /** Absent writers that a start names between two present ones. */
   const skippedOver = new Set<string>();
   const attribution = new Attribution(recent, chainOf);
   const counts = { entries: 0, skipped: 0, torn: 0 };
@@ -69,7 +72,7 @@ export function createTrailVerifier(
     return chain;
   }
 
-  /** "none", with nothing done, when the line has not the form of an entry. */
+  /** Returns "none" and does nothing if the line does not have the form of an entry. */
   function takeLine(line: string): ParsedEntry | "corrupt" | "none" {
     const entry = readEntry(line);
     if (entry === "corrupt") {
@@ -92,7 +95,7 @@ export function createTrailVerifier(
     attribution.entry(entry.chain);
     const namedUpTo = statements.heads.get(writer)?.seq ?? 0;
     if (chain.entries === 0 && seq <= namedUpTo) {
-      // An entry comes before those that name it.
+      // The start that names this entry came first.
       chain.fail("reordered", seq);
     }
     if (chain.take(entry)) {
@@ -110,14 +113,18 @@ export function createTrailVerifier(
     } else if (code !== null) {
       chain.fail(code, seq);
     }
-    statements.hear(entry, chain, chains);
+    statements.add(entry, chain, chains);
     if (entry.action === "audit.checkpoint" && chain.fault === null) {
-      credit(chain, seq);
+      acceptStatements(chain, seq);
     }
   }
 
-  function credit(chain: WriterChain, upTo: number, isNamed = false): void {
-    for (const named of statements.credit(chain, upTo, isNamed)) {
+  function acceptStatements(
+    chain: WriterChain,
+    upTo: number,
+    isNamed = false,
+  ): void {
+    for (const named of statements.accept(chain, upTo, isNamed)) {
       for (const head of named) {
         expected.expect(head, chains.get(head.writer));
       }
@@ -125,13 +132,13 @@ export function createTrailVerifier(
     }
   }
 
-  /** What a start names was there before it; and between two writers that are there none is left out. */
+  /** Checks that the named entries came before the start, and notes absent writers between two present ones. */
   function expectNamed(newestFirst: readonly NamedHead[]): void {
-    let olderIsThere = false;
+    let isOlderPresent = false;
     for (const { writer, seq, reached } of newestFirst.toReversed()) {
       const chain = chains.get(writer);
       if (chain === undefined || chain.entries === 0) {
-        if (olderIsThere) {
+        if (isOlderPresent) {
           skippedOver.add(writer);
         }
         continue;
@@ -140,8 +147,8 @@ export function createTrailVerifier(
       if (reached < seq && !beginsAfter) {
         chain.fail(chain.seq > reached ? "reordered" : "cut_off", reached + 1);
       }
-      // Before a writer that begins late, others may lie wholly before these lines.
-      olderIsThere ||= chain.lateBeginning === null;
+      // If this writer began before these lines, all entries of the next writer may be before them too.
+      isOlderPresent ||= chain.lateBeginning === null;
     }
   }
 
@@ -167,7 +174,7 @@ export function createTrailVerifier(
         },
       });
     },
-    finish(table) {
+    finish(storedHeads) {
       attribution.finish();
       const read = {
         chains,
@@ -175,12 +182,12 @@ export function createTrailVerifier(
         statements,
         expected,
         skippedOver,
-        credit,
+        acceptStatements,
       };
       const { late, ...unknown } = judgeEnd(read, {
         heads,
         anchors,
-        table,
+        storedHeads,
       });
       return {
         ...counts,

@@ -4,17 +4,18 @@ import { type Link, Links } from "./links.ts";
 import type { RecentHashes } from "./recent-hashes.ts";
 import { WriterSignatures } from "./writer-signatures.ts";
 
-/** The entries of one writer, as far as they were read, up to its first fault. */
+/** The entries of one writer that were read so far, up to its first fault. */
 export class WriterChain {
   readonly writer: string;
   readonly links = new Links();
   readonly signatures = new WriterSignatures();
-  /** Entries that are in their place, and those that were there before. */
+  /** The number of valid entries, without repeated ones. */
   entries = 0;
+  /** The number of repeated entries. */
   repeats = 0;
-  /** The last entry that a head, an anchor or a signed start of another writer has too. */
+  /** The last entry that a head, an anchor or the signed start of another writer confirms. */
   confirmedTo = 0;
-  /** Whether the checkpoint after its stop is its last entry. */
+  /** Whether its last entry is the checkpoint after `server.stopped`. */
   ended = false;
   fault: Fault | null = null;
   readonly #recent: RecentHashes;
@@ -29,12 +30,12 @@ export class WriterChain {
     return this.links.last.seq;
   }
 
-  /** The entry that it begins with, when that is not its first. */
+  /** The first entry that was read, if its seq is not 1. */
   get lateBeginning(): { readonly seq: number; readonly prev: string } | null {
     return this.links.first.seq > 1 ? this.links.first : null;
   }
 
-  /** Takes an entry whose own hash is right. True when it is in its place and was not there before. */
+  /** Takes an entry with a valid hash. Returns whether it follows the last one. */
   take(entry: ParsedEntry): boolean {
     const { seq } = entry.chain;
     if (this.fault !== null) {
@@ -76,7 +77,7 @@ export class WriterChain {
     }
   }
 
-  /** Notes what is wrong, unless something before was. */
+  /** Records a fault, unless the writer already has one. */
   fail(
     code: FaultCode,
     seq: number,
@@ -85,15 +86,15 @@ export class WriterChain {
     this.fault ??= { code, writer: this.writer, seq, ...more };
   }
 
-  /** A signature or a known hash does not fit: something after the last anchored entry was changed. */
+  /** Records that a signature or a known hash does not match: an entry after the last signed one was changed. */
   failSignature(code: FaultCode, seq: number): void {
-    this.fail(code, seq, { from: this.signatures.anchoredTo + 1 });
+    this.fail(code, seq, { from: this.signatures.signedTo + 1 });
   }
 
-  /** Compares an entry with a hash that it is known to have. True when it has it. */
+  /** Compares an entry with its known hash. Returns whether they match, and records a fault if they differ. */
   hasHash(seq: number, hash: string): boolean {
     const has = this.links.has(seq, hash, this.#recent.get(this.writer, seq));
-    if (has === false && seq > this.signatures.anchoredTo) {
+    if (has === false && seq > this.signatures.signedTo) {
       this.failSignature("head_mismatch", seq);
     } else if (has === false) {
       this.fail("head_mismatch", seq);
@@ -101,12 +102,12 @@ export class WriterChain {
     return has === true;
   }
 
-  /** A head, an anchor or a signed start of another writer has the entry, with its hash. */
+  /** Records that a head, an anchor or the signed start of another writer confirms this entry. */
   confirmUpTo(seq: number): void {
     this.confirmedTo = Math.max(this.confirmedTo, seq);
   }
 
-  /** There was an entry of this number. */
+  /** Records a fault if no entry with this seq was read, because such an entry was written. */
   mustReach(seq: number): void {
     if (this.entries === 0) {
       this.fail("writer_gone", 1);
@@ -115,9 +116,9 @@ export class WriterChain {
     }
   }
 
-  /** Its beginning is missing. That comes before any other fault, and nothing vouches for the rest. */
+  /** Records that the beginning is missing. This replaces any later fault, and no signature covers the other entries. */
   failFromStart(): void {
     this.fault = { code: "missing", writer: this.writer, seq: 1 };
-    this.signatures.anchoredTo = 0;
+    this.signatures.signedTo = 0;
   }
 }

@@ -3,18 +3,18 @@ import { isSigned } from "../checkpoint.ts";
 import type { ParsedEntry } from "../parsed-entry.ts";
 import type { FaultCode } from "./fault.ts";
 
-/** What the checkpoints of one writer vouch for. It is given entries that are in their place. */
+/** Checks the checkpoints of one writer. The caller passes only entries whose links are valid. */
 export class WriterSignatures {
-  /** Up to here a signature vouches for the entries; 0 = none does. */
-  anchoredTo = 0;
-  /** The key of its checkpoints: base64 of the SPKI DER; null = it has none yet. */
+  /** The last entry that a signature covers; 0 = none. */
+  signedTo = 0;
+  /** The key of its checkpoints: base64 of the SPKI DER; null = no checkpoint yet. */
   publicKey: string | null = null;
-  /** The key that its first entry names: then its second is a checkpoint. */
+  /** The key in its first entry. A writer that declares its key writes a checkpoint as its second entry. */
   #declaredKey: string | null = null;
-  /** Whether its checkpoints sign their time too, as those of writers that declare their key do. */
+  /** Whether its checkpoints also sign their time. Those of writers that declare their key do. */
   #signsTime = false;
 
-  /** Says what is wrong with the entry, if anything. `trusted`: null = any key. `first`: the first entry that is there. */
+  /** Checks the next entry and returns its fault, if any. `first`: the first seq that was read. `trusted`: null = any key. */
   take(
     entry: ParsedEntry,
     first: number,
@@ -28,9 +28,9 @@ export class WriterSignatures {
       this.#declaredKey = metadata["publicKey"];
       this.#signsTime = true;
     }
-    const since = chain.seq - Math.max(this.anchoredTo, first - 1);
+    const since = chain.seq - Math.max(this.signedTo, first - 1);
     const isDue = this.#declaredKey !== null && chain.seq === 2;
-    const isOverdue = this.anchoredTo > 0 && since > CHECKPOINT_EVERY;
+    const isOverdue = this.signedTo > 0 && since > CHECKPOINT_EVERY;
     return isDue || isOverdue ? "unsigned" : null;
   }
 
@@ -49,12 +49,12 @@ export class WriterSignatures {
     }
     this.publicKey = key;
     this.#signsTime ||= timestampSignature !== undefined;
-    this.anchorUpTo(entry.chain.seq);
+    this.coverUpTo(entry.chain.seq);
     return null;
   }
 
-  /** Something signed vouches for the entries up to this one. */
-  anchorUpTo(seq: number): void {
-    this.anchoredTo = Math.max(this.anchoredTo, seq);
+  /** Records that a signature covers the entries up to this one. */
+  coverUpTo(seq: number): void {
+    this.signedTo = Math.max(this.signedTo, seq);
   }
 }

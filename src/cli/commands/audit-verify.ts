@@ -54,7 +54,7 @@ export function addAuditVerify(audit: Command, io: Io): void {
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nWithout files it checks the store.\nExit status: 0 intact, 1 tampered with, 2 cannot be told.",
+      "\nWithout files it checks the store.\nExit status: 0 intact, 1 tampered with, 2 undecidable.",
     )
     .action(async (files: readonly string[], options: Options) => {
       const read = [...(options.file ?? []), ...files];

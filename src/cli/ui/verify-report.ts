@@ -8,20 +8,20 @@ import { shown, TERMINAL_WIDTH, wrapText } from "./terminal-text.ts";
 import { EXIT, type ExitCode } from "../../errors.ts";
 import { type Io, type Output, writeLine } from "../io.ts";
 
-/** How many writers, heads and events are listed one by one: the newest. */
+/** The maximum number of writers, heads and events that are listed, the newest ones. */
 const MAX_LISTED = 10;
 
 export interface Verdict {
   readonly exit: ExitCode;
-  readonly verdict: "intact" | "tampered" | "cannot be told";
+  readonly verdict: "intact" | "tampered" | "undecidable";
   readonly faults: readonly Fault[];
-  /** Why it cannot be told, one line each. */
+  /** The reasons why the trail is undecidable, one sentence each. */
   readonly doubts: readonly string[];
-  /** Whether the keys were compared with known ones. */
+  /** Whether the keys of the trail were compared with known keys. */
   readonly keysKnown: boolean;
 }
 
-/** What a report amounts to. `knownKeys`: those that checkpoints may be signed with; none = no key is known. */
+/** Returns the verdict on a report. `knownKeys`: the keys that checkpoints may be signed with; empty = no key is known. */
 export function judge(
   report: TrailReport,
   knownKeys: readonly string[],
@@ -35,7 +35,7 @@ export function judge(
     faults.length > 0
       ? "tampered"
       : doubts.length > 0
-        ? "cannot be told"
+        ? "undecidable"
         : "intact";
   return {
     exit: EXIT_OF[verdict],
@@ -49,7 +49,7 @@ export function judge(
 const EXIT_OF: Readonly<Record<Verdict["verdict"], ExitCode>> = {
   intact: EXIT.good,
   tampered: EXIT.checkFailed,
-  "cannot be told": EXIT.cannotTell,
+  undecidable: EXIT.cannotTell,
 };
 
 function doubtsOf(
@@ -64,34 +64,34 @@ function doubtsOf(
     (key) => knownKeys.length > 0 && !knownKeys.includes(key),
   );
   return [
-    ...(entries === 0 ? ["there is no entry"] : []),
+    ...(entries === 0 ? ["the trail has no entry"] : []),
     ...(unsigned.length === 0
       ? []
       : [
-          `nothing that ${count(unsigned.length, "writer", "writers")} wrote is signed: ${shown(unsigned[0]?.writer)}${unsigned.length > 1 ? ", …" : ""}`,
+          `no entry of ${count(unsigned.length, "writer", "writers")} is signed: ${shown(unsigned[0]?.writer)}${unsigned.length > 1 ? ", …" : ""}`,
         ]),
     ...writers
       .filter(({ beginsLate, fault }) => beginsLate && fault === null)
       .map(
         ({ writer, firstSeq }) =>
-          `these lines begin in the middle of ${shown(writer)}: they are complete from seq ${firstSeq} on; give the lines before these first`,
+          `these lines begin in the middle of ${shown(writer)} and are complete from seq ${firstSeq}; give the earlier lines first`,
       ),
     ...(hasDroppedStatements
-      ? ["too many entries without a signature state what other writers wrote"]
+      ? ["too many unsigned entries name other writers or deleted entries"]
       : []),
     ...unknownHeads.map(
       ({ writer, seq }) =>
-        `${shown(writer)}:${seq} is not in these lines any more, or too far back`,
+        `the head ${shown(writer)}:${seq} cannot be compared: its entry is not in these lines, or too far back`,
     ),
     ...writers
       .filter(({ uncompared }) => uncompared > 0)
       .map(
         ({ writer, uncompared }) =>
-          `${count(uncompared, "entry", "entries")} of ${shown(writer)} came again too late to be compared: verify each stream separately`,
+          `${count(uncompared, "repeated entry", "repeated entries")} of ${shown(writer)} came too late to be compared; verify each stream separately`,
       ),
     ...otherKeys.map(
       (key) =>
-        `checkpoints are signed with another key than the one that is set here; if it was yours, give both with --public-key: ${key}`,
+        `checkpoints are signed with another key than the one configured here; if it was yours before, give both with --public-key: ${key}`,
     ),
   ];
 }
@@ -115,7 +115,7 @@ export function showReport(
   const repeats = writers.reduce((sum, writer) => sum + writer.repeats, 0);
   const lines = [
     ...listed(verdict.faults, faultLine, "faults"),
-    ...listed(verdict.doubts, (doubt) => `cannot be told: ${doubt}`, "doubts"),
+    ...listed(verdict.doubts, (doubt) => `undecidable: ${doubt}`, "doubts"),
     ...(verdict.verdict === "intact"
       ? [
           `intact: ${count(entries, "entry", "entries")} by ${count(present.length, "writer", "writers")}`,
@@ -129,19 +129,19 @@ export function showReport(
           `${anchors.found} of ${count(anchors.given, "anchor", "anchors")} found in the trail`,
         ]),
     ...(repeats > 0
-      ? [`${count(repeats, "entry", "entries")} came again, identical`]
+      ? [`${count(repeats, "repeated entry", "repeated entries")}, identical`]
       : []),
     ...(skipped > 0
       ? [`${count(skipped, "other line was", "other lines were")} skipped`]
       : []),
     ...(torn > 0
       ? [
-          `${count(torn, "line breaks", "lines break")} off, as a process leaves one that is killed while it writes`,
+          `${count(torn, "line breaks", "lines break")} off, as after a process was killed during a write`,
         ]
       : []),
   ];
   for (const sentence of lines) {
-    // Long ids and keys stay whole, so that they can be copied.
+    // Long ids and keys are not wrapped, so that they can be copied.
     for (const line of wrapText(sentence, TERMINAL_WIDTH)) {
       writeLine(stdout, line);
     }
@@ -161,8 +161,8 @@ function listed<T>(
   ];
 }
 
-/** The words for each fault, after the writer and seq. */
-const WORDS: Readonly<Record<FaultCode, string>> = {
+/** The text of each fault, which follows the writer and seq. */
+const TEXTS: Readonly<Record<FaultCode, string>> = {
   edited: "edited",
   missing: "missing",
   reordered: "reordered",
@@ -174,19 +174,19 @@ const WORDS: Readonly<Record<FaultCode, string>> = {
   unsigned: "not signed",
   foreign_key: "signed with another key",
   cut_off: "cut off",
-  writer_gone: "gone with all its entries",
-  unknown_writer: "without a head in the store",
+  writer_gone: "all entries of this writer are missing",
+  unknown_writer: "the store has no head for this writer",
   unreadable: "unreadable",
-  event_missing: "the event was accepted, and is not stored any more",
+  event_missing: "the event was accepted, but is no longer stored",
   event_without_entry:
-    "the event is stored, and no entry says that it was accepted",
+    "the event is stored, but no entry says that it was accepted",
   body_changed: "the stored body is not the one that was accepted",
 };
 
 export function faultLine(fault: Fault): string {
   const { writer, seq, code, from, line, event } = fault;
   if (line !== undefined) {
-    return `TAMPERED: line ${line} was an entry, and its place is not known any more`;
+    return `TAMPERED: line ${line} is a changed entry whose writer or seq cannot be read`;
   }
   const place = seq > 0 ? `writer ${shown(writer)}, seq ${seq}: ` : "";
   const about = event === undefined ? "" : `event ${shown(event)}: `;
@@ -195,8 +195,8 @@ export function faultLine(fault: Fault): string {
       ? " (give older files first)"
       : from === undefined || from === seq
         ? ""
-        : ` (something from seq ${from} on was changed)`;
-  return `TAMPERED: ${place}${about}${WORDS[code]}${hint}`;
+        : ` (an entry from seq ${from} on was changed)`;
+  return `TAMPERED: ${place}${about}${TEXTS[code]}${hint}`;
 }
 
 function writerLines(present: readonly WriterReport[]): string[] {
@@ -208,7 +208,7 @@ function writerLines(present: readonly WriterReport[]): string[] {
     ...(unproven.length === 0
       ? []
       : [
-          "  (unproven: no --head, no anchor and no later writer confirms these entries, so entries after the signed ones could have been cut off or written anew)",
+          "  (unproven: no --head, no anchor and no later writer confirms these entries, so entries after the signed ones could have been cut off or replaced)",
         ]),
     ...(earlier.length === 0 ? [] : [earlierLine(earlier)]),
   ];
@@ -234,19 +234,20 @@ function writerLine(report: WriterReport): string {
 }
 
 function earlierLine(earlier: readonly WriterReport[]): string {
-  const loose = earlier.filter(
+  const notToTheEnd = earlier.filter(
     ({ anchoredTo, lastSeq }) => anchoredTo < lastSeq,
   );
   const unproven = earlier.filter(isUnproven);
   const facts = [
-    loose.length === 0
+    notToTheEnd.length === 0
       ? "all anchored to the end"
-      : `${loose.length} not anchored to the end`,
+      : `${notToTheEnd.length} not anchored to the end`,
     ...(unproven.length === 0
       ? []
       : [`${unproven.length} with unproven entries`]),
   ].join(", ");
-  const hint = loose.length + unproven.length > 0 ? " (--json lists all)" : "";
+  const hint =
+    notToTheEnd.length + unproven.length > 0 ? " (--json lists all)" : "";
   return `  and ${count(earlier.length, "earlier writer", "earlier writers")}, ${facts}${hint}`;
 }
 
@@ -257,7 +258,9 @@ function absentLines(absent: TrailReport["absent"]): string[] {
   }
   const { writer, seq } = newest;
   return [
-    `${count(absent.length, "writer that is", "writers that are")} named here ${absent.length === 1 ? "is" : "are"} not in these lines, the newest ${shown(writer)} up to seq ${seq}: what ${absent.length === 1 ? "it" : "they"} wrote must be in earlier ones`,
+    absent.length === 1
+      ? `1 writer named here, ${shown(writer)} up to seq ${seq}, is not in these lines: its entries must be in earlier lines`
+      : `${absent.length} writers named here are not in these lines, the newest ${shown(writer)} up to seq ${seq}: their entries must be in earlier lines`,
   ];
 }
 
@@ -272,13 +275,13 @@ function showKeysAndHeads(
   if (!keysKnown && verdict === "intact") {
     writeLine(
       stdout,
-      "  which the trail itself names: compare it with yours by --public-key",
+      "  (the trail itself names this key: compare it with yours by --public-key)",
     );
   }
   const unproven = writers.filter(isUnproven);
   const kept = unproven.length > 0 ? unproven : writers.slice(-1);
   if (verdict === "intact") {
-    writeLine(stdout, "keep elsewhere, to give with --head:");
+    writeLine(stdout, "keep on another machine, and give later with --head:");
     for (const { writer, lastSeq, lastHash } of kept.slice(-MAX_LISTED)) {
       writeLine(stdout, `  ${shown(writer)}:${lastSeq}:${lastHash}`);
     }

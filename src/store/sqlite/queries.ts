@@ -12,7 +12,7 @@ import { withStoreErrors } from "./store-error.ts";
 
 /** What a store reads outside transactions, which may be done beside its writes. */
 export type Queries = Omit<StoreReader, "close"> &
-  Pick<Control, "newestTime" | "sinkPosition" | "notedSinks">;
+  Pick<Control, "newestTime" | "sinkPosition" | "savedSinks">;
 
 /** `onFatal`: a query has found that the file is not to be believed. */
 export function createQueries(
@@ -32,7 +32,7 @@ export function createQueries(
     processStatuses: async () => processStatus.all(),
     newestTime: createNewestTime(db),
     sinkPosition: async (name: string) => sinks.read(name),
-    notedSinks: async () => sinks.all(),
+    savedSinks: async () => sinks.all(),
   };
   return withStoreErrors(queries, onFatal);
 }

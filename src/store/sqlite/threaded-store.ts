@@ -35,7 +35,7 @@ const THREAD_OF_METHOD = {
   heads: "reader",
   lastPosition: "reader",
   newestTime: "reader",
-  notedSinks: "reader",
+  savedSinks: "reader",
   pausedDestinations: "reader",
   positionBefore: "reader",
   processStatuses: "reader",

@@ -74,7 +74,7 @@ describe("in a process of its own", () => {
 
   it.each<[string, string, number, RegExp]>([
     ["verify", "x: y\n\n{}", 1, /^not verified: missing_signature\n$/],
-    ["audit verify -", "nothing here\n", 2, /cannot be told/],
+    ["audit verify -", "nothing here\n", 2, /undecidable/],
     ["events show nobody", "", 1, /^$/],
   ])("`hexhook %s` ends with its code", async (line, input, code, stdout) => {
     const result = await run(line.split(" "), { input });

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { AuditDraft } from "../../../../src/audit/entry.ts";
-import { SinkFault } from "../../../../src/audit/sinks/sink.ts";
+import { SinkError } from "../../../../src/audit/sinks/sink.ts";
 import { createSinkHealth } from "../../../../src/audit/sinks/sink-health.ts";
 
 describe("what is told of a sink", () => {
@@ -12,13 +12,13 @@ describe("what is told of a sink", () => {
       now: () => now,
       monotonic: () => now,
     });
-    const fail = (kind: SinkFault["kind"], retryAfterMs = 0): void => {
-      const fault = new SinkFault("stuck", { kind, retryAfterMs });
+    const fail = (kind: SinkError["kind"], retryAfterMs = 0): void => {
+      const fault = new SinkError("stuck", { kind, retryAfterMs });
       health.failed(fault, { position: 7, since: now - 10_000 });
     };
     const actions = (): string[] =>
       told.splice(0).map(({ action }) => action.slice("audit.sink_".length));
-    fail("passing");
+    fail("temporary");
     expect(actions()).toEqual([]);
     health.worked(8);
     fail("blocked");
@@ -38,7 +38,7 @@ describe("what is told of a sink", () => {
     expect(health.degradedSince()).toBeNull();
     // What asks to be left alone for long takes nothing meanwhile.
     now += 60_000;
-    fail("passing", 3_600_000);
+    fail("temporary", 3_600_000);
     health.worked(11);
     expect(actions()).toEqual(["recovered", "degraded", "recovered"]);
     // What never works again is told of at once.

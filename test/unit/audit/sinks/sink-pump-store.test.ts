@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import {
   type AuditSink,
-  SinkFault,
+  SinkError,
   type SinkRow,
 } from "../../../../src/audit/sinks/sink.ts";
-import { notedPosition } from "../../../../src/audit/sinks/sink-progress.ts";
+import { savedPosition } from "../../../../src/audit/sinks/sink-progress.ts";
 import {
   type SinkPump,
   type SinkPumpDeps,
@@ -60,7 +60,7 @@ describe("what feeds a sink", () => {
         },
         ...options.sink,
       },
-      noted: await notedPosition(test.store(), "file", 0),
+      initial: await savedPosition(test.store(), "file", 0),
       report: () => undefined,
       now: Date.now,
       monotonic: () => performance.now(),
@@ -104,7 +104,7 @@ describe("what feeds a sink", () => {
       take: () => {
         if (meanwhile.length === 0) {
           meanwhile.push(noted());
-          throw new SinkFault("no");
+          throw new SinkError("no");
         }
       },
     });

@@ -36,7 +36,7 @@ describe("the process that feeds a sink", () => {
         ...createFileSink(inFolder("none/audit.log")),
         shared: true,
       },
-      noted: position,
+      initial: position,
       report: () => undefined,
       now: () => now,
       monotonic: () => performance.now(),
@@ -46,7 +46,7 @@ describe("the process that feeds a sink", () => {
     });
     cleanUp(() => feeder.stop(0));
     const seen = await eventually(async () =>
-      (await store.notedSinks()).find(({ savedAt }) => savedAt === now),
+      (await store.savedSinks()).find(({ savedAt }) => savedAt === now),
     );
     expect(seen).toMatchObject({ name: "file", position: 0 });
   });
@@ -68,7 +68,7 @@ describe("a process that waits for its turn at a sink", () => {
       },
       sink: createFileSink(inFolder("audit.log")),
       // From when it came: the other has gone on since.
-      noted: { position: 0, sending: 0, degradedSince: null },
+      initial: { position: 0, sending: 0, degradedSince: null },
       report: () => undefined,
       now: Date.now,
       monotonic: () => performance.now(),
