@@ -1,7 +1,7 @@
 import type { FailedAttempt } from "../domain/delivery.ts";
 import type { Commit } from "./port.ts";
 
-/** The listeners for commits. */
+/** The listeners that are called after each commit. */
 export interface CommitListeners {
   readonly add: (listener: (commit: Commit) => void) => void;
   readonly notify: (commit: Commit) => void;
@@ -18,7 +18,7 @@ export function createCommitListeners(): CommitListeners {
         try {
           listener(commit);
         } catch (error) {
-          // The commit is durable, whatever its listeners do: a bug of theirs must not make it look failed.
+          // The commit is durable. An error of a listener must not make the commit look failed.
           queueMicrotask(() => {
             throw error;
           });
@@ -28,17 +28,17 @@ export function createCommitListeners(): CommitListeners {
   };
 }
 
-/** Gathers what a transaction changes. Shared by all drivers. */
+/** Collects the changes of a transaction. All drivers share it. */
 export interface CommitChanges {
-  /** Inside a transaction: an entry was written. The positions of those of one transaction follow each other. */
+  /** Inside a transaction: an entry was written. The positions within one transaction are consecutive. */
   readonly appended: (position: number, line: string) => void;
   /** Inside a transaction: deliveries to this destination may be due once it commits. */
   readonly becomesDue: (destination: string) => void;
-  /** Inside a transaction: the store gave a delivery up. */
+  /** Inside a transaction: the store exhausted a delivery. */
   readonly exhausted: (failed: FailedAttempt) => void;
-  /** What was gathered; the next transaction begins. */
+  /** Returns the changes of the committed transaction and starts the next one. */
   readonly take: () => Commit;
-  /** The transaction was rolled back: the next one begins. */
+  /** Drops the changes of a transaction that was rolled back. */
   readonly discard: () => void;
 }
 

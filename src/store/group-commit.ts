@@ -1,21 +1,21 @@
 import type { StoreError } from "../errors.ts";
 
 /**
- * Group commit: all jobs that wait in one turn of the event loop share one transaction, and so one fsync. A job
- * is plain synchronous work inside the transaction; its promise resolves only after the commit.
+ * Group commit: all jobs that wait in one turn of the event loop share one transaction, and so one fsync. A job is
+ * synchronous work inside the transaction. Its promise resolves only after the commit.
  */
 export interface GroupCommit {
-  /** `bytes`: how much the job writes, as far as that is more than a few rows. */
+  /** `bytes`: the size of what the job writes, if that is more than a few rows. */
   submit<T>(work: () => T, bytes?: number): Promise<T>;
 }
 
 export interface GroupCommitDeps {
   /**
-   * Runs the given work in one transaction: it returns once the commit is durable, and throws with nothing written. False,
-   * with nothing begun, while another process holds the lock.
+   * Runs the work in one transaction. Returns true when the commit is durable. Returns false and does nothing while another
+   * process holds the lock. If it throws, nothing was written.
    */
   readonly transact: (work: () => void) => boolean;
-  /** The error of jobs that have waited too long for the lock; called once for all of a retry. */
+  /** Creates the error of jobs that have waited too long for the lock. All jobs of one retry share it. */
   readonly lockTimeout: () => StoreError;
 }
 
@@ -27,7 +27,7 @@ interface Job {
   failed(error: unknown): void;
 }
 
-/** A job that writes more than this waits behind those that write less. */
+/** A job that writes more than this runs after the jobs that write less. */
 const LARGE_BYTES = 65_536;
 
 /** How long a job waits for another process's lock, and how often the lock is retried, in milliseconds. */
@@ -35,8 +35,8 @@ const LOCK_WAIT_MS = 2000;
 const LOCK_RETRY_MS = 5;
 
 /**
- * At most `maxBatch` jobs, and `maxBytes` unless one job alone has more, share a transaction, so that a burst does not hold
- * up the others for long.
+ * Creates a group commit. A transaction has at most `maxBatch` jobs and `maxBytes` bytes, so that a burst delays other jobs
+ * only briefly. A single job may have more bytes.
  */
 export function createGroupCommit(
   deps: GroupCommitDeps,
@@ -53,7 +53,7 @@ export function createGroupCommit(
     }
   }
 
-  /** Small jobs first, so that large ones do not delay them. Each batch still has one large job. */
+  /** Takes the next jobs: small ones first, so that large ones do not delay them, and at least one large one if any. */
   function nextBatch(): Job[] {
     const batch: Job[] = [];
     let bytes = 0;
@@ -90,7 +90,7 @@ export function createGroupCommit(
     return small.length > 0 || large.length > 0;
   }
 
-  /** False when another process holds the lock. */
+  /** Returns false while another process holds the lock. */
   function commit(batch: readonly Job[]): boolean {
     try {
       const isCommitted = deps.transact(() => {
@@ -113,7 +113,7 @@ export function createGroupCommit(
     return true;
   }
 
-  /** The event loop keeps running, and each job has its own deadline. */
+  /** Retries the jobs after a short wait, without blocking the event loop. Jobs that have waited too long fail. */
   function requeueUntilUnlocked(batch: readonly Job[]): void {
     const cutoff = performance.now() - LOCK_WAIT_MS;
     const all = [...batch, ...small.splice(0), ...large.splice(0)];

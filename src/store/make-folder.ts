@@ -4,8 +4,8 @@ import { errorCode, StoreError } from "../errors.ts";
 import { writeObstacle } from "./write-access.ts";
 
 /**
- * Makes a folder and those above it, for this user alone. Throws StoreError. Does not use mkdir's own recursion, which never
- * ends where making a folder in an existing one fails with ENOENT (/proc).
+ * Creates a directory and its parents, which only this user can access. Throws StoreError. It does not use the recursion of
+ * mkdir, which never ends in a directory such as /proc, where creating a directory fails with ENOENT.
  */
 export function makeFolder(folder: string): void {
   if (!existsSync(folder)) {
@@ -13,13 +13,13 @@ export function makeFolder(folder: string): void {
     try {
       mkdirSync(folder, { mode: 0o700 });
     } catch (error) {
-      // Another process may have been quicker.
+      // Another process may have created it first.
       if (errorCode(error) !== "EEXIST") {
         const why =
           writeObstacle(path.dirname(folder)) ??
-          "set DATABASE_URL to a place that can be written";
+          "set DATABASE_URL to a path in a writable directory";
         throw new StoreError(
-          `cannot make the folder ${folder} (${errorCode(error) ?? "unknown"}): ${why}`,
+          `cannot create the directory ${folder} (${errorCode(error) ?? "unknown"}): ${why}`,
           { code: "STORE_FOLDER", fatal: false },
         );
       }
@@ -27,7 +27,7 @@ export function makeFolder(folder: string): void {
   }
 }
 
-/** Throws StoreError when this process may not write to a file of the store that is there, or to the folder. */
+/** Throws StoreError if this process has no permission to write to the file, if it exists, or to its directory. */
 export function requireWritable(file: string): void {
   const obstacle =
     writeObstacle(path.resolve(path.dirname(file))) ?? writeObstacle(file);

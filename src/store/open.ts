@@ -10,11 +10,11 @@ import { endThreads } from "./thread/thread.ts";
 import type { StoreUrl } from "./url.ts";
 
 /*
- * The only place that knows drivers: `url.driver` names the one to use. There is one so far. What cannot be opened throws
- * StoreError.
+ * The only module that knows the drivers. `url.driver` names the driver; today there is only one. All functions throw
+ * StoreError if the store cannot be opened.
  */
 
-/** Opens a store for writing, and brings its schema up to date. */
+/** Opens a store for writing and brings its schema up to date. */
 export async function openStore(
   url: StoreUrl,
   deps: StoreDeps,
@@ -22,7 +22,7 @@ export async function openStore(
   return openSqliteStore({ ...deps, file: url.file });
 }
 
-/** Like `openStore`, but on two worker threads: the store never blocks the event loop of the caller. For services. */
+/** Like `openStore`, but on two worker threads, so that the store never blocks the caller's event loop. For services. */
 export function openStoreOnThreads(
   url: StoreUrl,
   deps: StoreDeps,
@@ -30,12 +30,12 @@ export function openStoreOnThreads(
   return openThreadedSqliteStore({ ...deps, file: url.file });
 }
 
-/** Ends the threads of all stores; to be awaited before `process.exit`. False when one hangs. */
+/** Ends the threads of all stores. The caller must await it before `process.exit`. Resolves to false if a thread hangs. */
 export const endStoreThreads = endThreads;
 
 /**
- * Opens an existing store for reading, beside a running service or not. `snapshot`: as it is at the first read, whatever is
- * written or purged meanwhile.
+ * Opens an existing store for reading. A service may be running. `snapshot`: all reads see the store as it was at the first
+ * read, without later changes.
  */
 export function openStoreReader(
   url: StoreUrl,
@@ -44,17 +44,17 @@ export function openStoreReader(
   return openSqliteReader(url.file, options);
 }
 
-/** Brings the schema of a store up to date, making the store when there is none. Returns both schema versions. */
+/** Brings the schema of a store up to date; creates a missing store. Returns the schema versions before and after. */
 export function migrateStore(url: StoreUrl): { from: number; to: number } {
   return migrateSqlite(url.file);
 }
 
-/** Throws StoreError where there is something else than a store's file. */
+/** Whether the store's file exists. Throws StoreError if the path is not a file. */
 export function storeExists(url: StoreUrl): boolean {
   return storeFileExists(url.file);
 }
 
-/** The file for the key that signs the audit trail when AUDIT_SIGNING_KEY is not set: beside the store. */
+/** Returns the path of the signing key that is used when AUDIT_SIGNING_KEY is not set. It is beside the store. */
 export function signingKeyFile(url: StoreUrl): string {
   return `${url.file}-audit-key.pem`;
 }

@@ -1,12 +1,12 @@
 import type { AuditDraft } from "../audit/entry.ts";
 import type { StoreError } from "../errors.ts";
 
-/** A run of failed transactions, reported by `store.failed` in the first one that succeeds. Shared by all drivers. */
+/** Consecutive failed transactions. The first one that succeeds reports them with `store.failed`. All drivers share it. */
 export interface Outage {
   readonly failed: (error: StoreError) => void;
-  /** The entry to write with the next transaction; null when there is nothing to report. */
+  /** Returns the entry that the next transaction must write; null = there is nothing to report. */
   readonly entry: () => AuditDraft | null;
-  /** A transaction with that entry has committed. */
+  /** Call it when the transaction with that entry has committed. */
   readonly ended: () => void;
 }
 

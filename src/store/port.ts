@@ -15,7 +15,7 @@ import type {
   EventScan,
   RedeliveryOutcome,
   SinkPosition,
-  NotedSink,
+  SavedSink,
   AuditPurgeRequest,
   PurgeRequest,
   DeliveryCounts,
@@ -28,59 +28,59 @@ import type {
   PublishedDestination,
 } from "./records.ts";
 
-/** Reads the trail. */
+/** Reads the audit trail. */
 export interface AuditReader {
-  /** Up to `limit` entries after `position`, in order. */
+  /** Returns up to `limit` entries after `position`, in order. */
   readAudit: (
     position: number,
     limit: number,
   ) => Promise<readonly StoredEntry[]>;
-  /** The position of the last entry; 0 when there is none. */
+  /** Returns the position of the last entry; 0 = the trail is empty. */
   lastPosition: () => Promise<number>;
-  /** The last entry of each writer, newest writer first, as the store notes it beside the trail. */
+  /** Returns the last entry of each writer from the heads table, newest writer first. */
   heads: () => Promise<readonly ChainHead[]>;
   /**
-   * Looks at a bounded number of entries and returns those that contain the texts; `next` is where to resume, null when
-   * there is no more. Fewer than `limit`, or none, do not mean the end.
+   * Examines a bounded number of entries and returns those that contain the texts. `next`: where the search resumes; null =
+   * it is complete. A result with fewer than `limit` entries, or none, does not mean that it is complete.
    */
   searchAudit: (search: AuditSearch) => Promise<{
     readonly rows: readonly StoredEntry[];
     readonly next: number | null;
   }>;
   /**
-   * A position before the entries since a time (unix milliseconds), found in few steps because positions grow with
-   * time. Allows for clocks that were set back by up to an hour.
+   * Returns a position before all entries since a time (unix milliseconds). It uses a binary search, as positions increase
+   * with time. It stays correct if a clock was set back by up to an hour.
    */
   positionBefore: (at: number) => Promise<number>;
 }
 
-/** Reads events, in steps that are short however many there are. */
+/** Reads events. The time of each step does not depend on the number of events. */
 export interface EventReader {
   /**
-   * Looks at a bounded number of events and returns those that match; `next` is where to resume, null when there is no
-   * more. Fewer than `limit`, or none, do not mean the end.
+   * Examines a bounded number of events and returns those that match. `next`: where the scan resumes; null = it is complete.
+   * A result with fewer than `limit` events, or none, does not mean that it is complete.
    */
   scanEvents: (scan: EventScan) => Promise<{
     readonly events: readonly EventStatus[];
     readonly next: number | null;
   }>;
-  /** The events with that id, one for each source that has it. */
+  /** Returns the events with this id, one for each source that has it. */
   findEvents: (id: string) => Promise<readonly EventDetail[]>;
-  /** The exact bytes of an event's body; null when there is no event with this number. */
+  /** Returns the exact bytes of an event's body; null = no event has this number. */
   readBody: (seq: number) => Promise<Buffer | null>;
 }
 
-/** What the store knows of destinations as a whole. */
+/** Reads the state of destinations. */
 export interface DestinationReader {
   countDeliveries: () => Promise<readonly DeliveryCounts[]>;
   pausedDestinations: () => Promise<readonly PausedDestination[]>;
-  /** What each process run last published, newest first. */
+  /** Returns the status that each process run published last, newest first. */
   processStatuses: () => Promise<readonly ProcessStatus[]>;
 }
 
-/** What an audit compares the trail with. */
+/** Reads the stored events for a comparison with the trail. */
 export interface EventDigests {
-  /** For each of the keys the stored event, with the SHA-256 of its stored bytes in hex; null = it is not stored. */
+  /** Returns for each key the stored event, with the SHA-256 of its stored bytes in hex; null = it is not stored. */
   digestEvents: (
     keys: readonly { readonly source: string; readonly id: string }[],
   ) => Promise<
@@ -91,7 +91,7 @@ export interface EventDigests {
       readonly bodySha256: string;
     } | null)[]
   >;
-  /** Up to `limit` events after the one with this number, in order. */
+  /** Returns up to `limit` events after the one with this number, in order. */
   listEvents: (
     after: number,
     limit: number,
@@ -105,67 +105,69 @@ export interface EventDigests {
   >;
 }
 
-/** Reads a store, beside a running service or without one. */
+/** Reads a store, with or without a running service. */
 export interface StoreReader
   extends AuditReader, EventReader, DestinationReader, EventDigests {
   close: () => Promise<void>;
 }
 
-/** Events, with the replay guard. */
+/** The events and the replay guard. */
 export interface EventStore extends EventReader {
   /**
-   * ATOMIC: replay claim, event, deliveries and audit entry. A claim that is already there makes the message
-   * `replayed`, or `replayed_conflict` when the event with its id has another body; else a known (source, id) makes it
-   * `duplicate` when the body is the same and `conflict` when not; else it is `accepted`, and only then an event and its
-   * deliveries are written. Of a replay nothing is written: its entry is up to the caller. Every other outcome claims.
+   * ATOMIC: writes replay claim, event, deliveries and audit entry. The outcome is the first that applies:
+   * - the claim exists: `replayed`, or `replayed_conflict` if the event with this id has another body;
+   * - the (source, id) exists: `duplicate` if the body is the same, else `conflict`;
+   * - otherwise: `accepted`. Only then an event and its deliveries are written.
+   *
+   * For a replay nothing is written, and the caller writes its entry. Every other outcome writes the claim.
    */
   record: (record: EventRecord) => Promise<RecordOutcome>;
-  /** ATOMIC: one step of the retention: a bounded number of old events with all that belongs to them, and the entry. */
+  /** ATOMIC: one step of the event retention. Deletes some old events with all their rows, and writes the entry. */
   purge: (
     request: PurgeRequest,
   ) => Promise<{ readonly purged: Purged; readonly next: number | null }>;
-  /** Drops replay claims signed before `signedBefore` (unix seconds), at most `limit` of them. Returns how many. */
+  /** Deletes up to `limit` replay claims signed before `signedBefore` (unix seconds). Returns how many. */
   forgetReplays: (signedBefore: number, limit: number) => Promise<number>;
 }
 
-/** Deliveries that are due, in flight, or to be made due again. */
+/** The deliveries to make. */
 export interface DeliveryQueue {
   /**
-   * ATOMIC: takes due deliveries of a destination under a lease and counts the attempt, before it starts. A
-   * delivery whose lease has ended is due again; its lost attempt is noted, with an audit entry.
+   * ATOMIC: takes due deliveries of a destination under a lease, and counts the attempts before they start. A delivery whose
+   * lease has ended is due again; its lost attempt is recorded, with an audit entry.
    */
   claim: (request: ClaimRequest) => Promise<readonly ClaimedDelivery[]>;
-  /** Brings forward what is due, or leased, for longer than these limits: a clock that was ahead has stored it. */
+  /** Moves due times and ends of leases that are after these limits to the limits. A clock that was ahead stored them. */
   limitDueTimes: (limits: DueTimeLimits) => Promise<void>;
   /**
-   * ATOMIC: one step of exhausting deliveries that have been pending for too long, whenever they are due: a bounded number of
-   * them, each with an audit entry. Those whose attempt is in flight are left alone. Returns how many; 0 = there are none.
+   * ATOMIC: exhausts a bounded number of deliveries that have been pending for too long, even if they are not due, each with
+   * an audit entry. Deliveries with an attempt in flight are skipped. Returns how many; 0 = none are left.
    */
   expire: (request: ExpireRequest) => Promise<number>;
   /**
-   * ATOMIC: attempt, next state and audit entry, and a pause that the destination asked for: it begins, with its entry, or
-   * prolongs one that would end sooner. False, with nothing written, when the lease was lost.
+   * ATOMIC: writes attempt, next state and audit entry. If the destination requested a pause, it also starts the pause, with
+   * an entry, or extends one that would end earlier. Returns false and writes nothing if the lease was lost.
    */
   settle: (settlement: Settlement) => Promise<boolean>;
-  /** Returns a claimed delivery unsettled, due at once and off the schedule's count, unless the lease was lost. */
+  /** Makes a claimed delivery due at once, without an outcome. The attempt does not count for the schedule. */
   release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
-  /** Whether a delivery is due during whose attempts the process has died at least twice. */
+  /** Whether a delivery is due whose attempts have ended at least twice with the death of the process. */
   isRepeatCrashDue: (
     request: Pick<ClaimRequest, "destination" | "now" | "dueUntil">,
   ) => Promise<boolean>;
-  /** When the next delivery of a destination is due or its lease ends; null when none is pending. */
+  /** Returns when the next delivery of a destination is due or its lease ends; null = none is pending. */
   nextDueAt: (destination: string) => Promise<number | null>;
   countDeliveries: DestinationReader["countDeliveries"];
-  /** ATOMIC: the deliveries are due at once, on a new schedule, and each that is has an audit entry. */
+  /** ATOMIC: makes deliveries due at once, on a new schedule, each with an audit entry. */
   redeliver: (
     request: OperatorRequest & {
-      /** The destinations that are configured; left out: deliveries to any are meant. */
+      /** The configured destinations. Undefined: deliveries to any destination are redelivered. */
       readonly destinations?: readonly string[];
     },
   ) => Promise<readonly RedeliveryOutcome[]>;
   /**
-   * ATOMIC: makes deliveries for events that are stored, due at once or after others of their key, each with an audit entry.
-   * False for one that exists already, or whose event is gone.
+   * ATOMIC: creates deliveries for stored events, due at once or after others of their order key, each with an audit entry.
+   * Returns for each whether it was created: false = it exists already, or its event is no longer stored.
    */
   addDeliveries: (
     request: Omit<OperatorRequest, "deliveryIds"> & {
@@ -173,99 +175,97 @@ export interface DeliveryQueue {
     },
   ) => Promise<readonly boolean[]>;
   /**
-   * ATOMIC: pending and exhausted deliveries are not attempted any more, the next of their keys are due, and each has an audit
-   * entry. One whose attempt is in flight is left alone.
+   * ATOMIC: discards pending and exhausted deliveries, each with an audit entry, and makes the next ones of their order keys
+   * due. Deliveries with an attempt in flight are skipped.
    */
   discard: (request: OperatorRequest) => Promise<readonly DiscardOutcome[]>;
 }
 
-/** What an operator asks for some deliveries. */
+/** An operator's request for some deliveries. */
 interface OperatorRequest {
   readonly deliveryIds: readonly number[];
   readonly now: number;
-  /** Who did it, for the entries. */
+  /** The operator's name, for the audit entries. */
   readonly operator: string;
 }
 
-/** The audit trail of this writer, and of all that share the store. */
+/** Writes the entries of this writer, and reads those of all writers on the store. */
 export interface AuditLog extends AuditReader {
   /** Writes one audit entry. */
   append: (draft: AuditDraft) => Promise<void>;
-  /** Anchors this writer's entries with a checkpoint, unless they are. */
+  /** Signs this writer's entries with a checkpoint, unless the last entry is already a checkpoint. */
   checkpoint: () => Promise<void>;
   /**
-   * ATOMIC: one step of the retention of the trail. Deletes the oldest entries of writers so that what is kept of each
-   * begins with a checkpoint, or nothing is kept of a writer that has ended; writes the entry that names what was deleted,
-   * and a checkpoint after it. Nothing goes of a writer whose entries are not proven to be old; `changed` names those that are
-   * not what was written.
+   * ATOMIC: one step of the audit retention. Deletes old entries of writers. The entries that remain of a writer begin with a
+   * checkpoint; of an ended writer none need remain. Writes the entry that names what was deleted, and a checkpoint after it.
+   * Entries that are not proven to be old and unchanged stay; `changed` names changed ones.
    */
   purgeAudit: (request: AuditPurgeRequest) => Promise<{
     readonly entries: number;
-    /** Whether this sweep left out writers, which only the next sweep from the oldest looks at again. */
+    /** Whether this sweep skipped writers. Only the next sweep from the oldest entry examines them again. */
     readonly hasLeftOut: boolean;
     readonly changed: readonly EntryPlace[];
     readonly next: number | null;
   }>;
-  /** Proves that a write gets through and that the trail ends where this writer left it. */
+  /** Rejects if a write fails, or if the trail no longer ends with this writer's last entry. */
   probe: () => Promise<void>;
 }
 
-/** What processes on one store agree on: paused destinations, positions of sinks, leases. */
+/** The state that processes on one store share: paused destinations, positions of sinks, leases. */
 export interface Control extends Pick<
   DestinationReader,
   "pausedDestinations" | "processStatuses"
 > {
   /**
-   * ATOMIC: notes that a destination is paused until an operator resumes it, or is not paused any more, and the audit
-   * entry.
+   * ATOMIC: pauses a destination until an operator resumes it, or resumes it (`paused` = null). Writes the audit entry.
    */
   setPaused: (
     destination: string,
     paused: { readonly at: number; readonly by: string } | null,
     entry: AuditDraft,
   ) => Promise<void>;
-  /** Notes what this process says of the destinations that it serves, in place of what it said before. */
+  /** Replaces the published status of this process's destinations. */
   publishStatus: (
     destinations: readonly PublishedDestination[],
   ) => Promise<void>;
   /**
-   * When something was stored last (unix milliseconds), as far as that is not after `now`: such a time is of a clock that
-   * was wrong. Null for an empty store.
+   * Returns the newest stored time that is not after `now` (unix milliseconds). Later times come from a clock that was wrong.
+   * Null: the store is empty.
    */
   newestTime: (now: number) => Promise<number | null>;
   /**
-   * ATOMIC: ends a pause that ends at this time, with the audit entry. False, with nothing written, when the destination is
-   * not paused, or not until then.
+   * ATOMIC: ends a pause whose end is `until`, and writes the audit entry. Returns false and writes nothing if the destination
+   * is not paused, or its pause has another end.
    */
   endPause: (
     destination: string,
     until: number,
     entry: AuditDraft,
   ) => Promise<boolean>;
-  /** How far a sink has come; null for one that is new. */
+  /** Returns the saved position of a sink; null = the sink is new. */
   sinkPosition: (name: string) => Promise<SinkPosition | null>;
-  savedSinks: () => Promise<readonly NotedSink[]>;
+  savedSinks: () => Promise<readonly SavedSink[]>;
   saveSinkPosition: (name: string, position: SinkPosition) => Promise<void>;
-  /** Takes the lease on the sinks that a store has once. True when this process has it; it keeps it while it lives. */
+  /** Tries to take the store's one lease on shared sinks. Returns whether this process has it; it keeps it until it ends. */
   tryLeaseSinks: () => Promise<boolean>;
 }
 
-/** What a transaction changed that others may wait for. */
+/** The changes of a transaction that other parts wait for. */
 export interface Commit {
-  /** The new audit entries: their lines, and the position of the first. The positions of the others follow it. */
+  /** The lines of the new audit entries, and the position of the first one. Their positions are consecutive. */
   readonly entries: {
     readonly position: number;
     readonly lines: readonly string[];
   };
-  /** The destinations for which deliveries may have become due. */
+  /** The destinations whose deliveries may have become due. */
   readonly due: ReadonlySet<string>;
-  /** Deliveries that the store itself gave up, as no caller knows of that: of an outcome that is settled the worker does. */
+  /** The deliveries that the store itself exhausted. The worker knows of those that it settled. */
   readonly exhausted: readonly FailedAttempt[];
 }
 
 /**
- * A store. Every promise that resolves means: durable on disk. Every method rejects with `StoreError` and has then
- * written nothing; after a fatal one every later call rejects too.
+ * A store. When a promise resolves, the write is durable on disk. When a method rejects, with `StoreError`, nothing was
+ * written. After a fatal error every later call rejects too.
  */
 export interface Store extends EventStore, DeliveryQueue, AuditLog, Control {
   /** Calls `listener` after each commit of this process, before the promises of its writes resolve. It must not throw. */
@@ -273,19 +273,19 @@ export interface Store extends EventStore, DeliveryQueue, AuditLog, Control {
   close: () => Promise<void>;
 }
 
-/** What a store takes from the process that opens it for writing. */
+/** What the process that opens a store for writing provides. */
 export interface StoreDeps {
-  /** Names this process run in the audit chain. */
+  /** The id of this process run in the audit chain. */
   readonly writer: string;
   /** The Ed25519 private key that signs checkpoints. */
   readonly signingKey: KeyObject;
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Called once, when the store cannot be trusted any more. */
+  /** Called once, when the store can no longer be trusted. */
   readonly onFatal: (error: StoreError) => void;
   /**
-   * Whether this process makes deliveries. One that does holds a lock while it lives; when it starts and finds that no other
-   * process does, all leases belong to dead processes and end at once.
+   * Whether this process makes deliveries. Such a process holds a shared lock until it ends. If no other process holds the
+   * lock when it starts, all leases belong to dead processes and are ended at once.
    */
   readonly delivers: boolean;
 }

@@ -13,33 +13,33 @@ export type { StoredEntry } from "../audit/stored-entry.ts";
 
 /* Everything a store takes and returns is plain data, so that it can be sent to another thread. */
 
-/** One verified message with everything that is written beside it. */
+/** One verified message with everything that is written with it. */
 export interface EventRecord {
   readonly event: NewEvent;
   readonly deliveries: readonly NewDelivery[];
   readonly claim: ReplayClaim;
-  /** What its audit entry tells beside the event. */
+  /** The further facts of its audit entry. */
   readonly request: WebhookRequest & {
     readonly keyId: string;
-    /** How far the signed time is from this clock; undefined for a scheme that signs none. */
+    /** The difference between the signed time and this clock; undefined for a scheme that signs no time. */
     readonly skewSeconds: number | undefined;
   };
 }
 
-/** The end of one attempt. */
+/** The outcome of one attempt. */
 export interface Settlement {
   readonly deliveryId: number;
-  /** The attempt that the lease was taken for; a later claim makes it void. */
+  /** The attempt that the lease was taken for. After a later claim the settlement has no effect. */
   readonly attempt: number;
   readonly endedAt: number;
   readonly result: AttemptResult;
   readonly next: DeliveryState;
   readonly entry: AuditDraft;
-  /** The destination asked for a pause of all its attempts; left out: it did not. */
+  /** The pause of all attempts that the destination requested, if any. */
   readonly pause?: RequestedPause | undefined;
 }
 
-/** A pause that a destination asked for. Its entry is written when the destination was not paused. */
+/** A pause that a destination requested. Its entry is written only if the destination was not paused already. */
 export interface RequestedPause {
   readonly destination: string;
   readonly at: number;
@@ -47,141 +47,143 @@ export interface RequestedPause {
   readonly entry: AuditDraft;
 }
 
-/** One step of giving up the deliveries of a destination that have been pending for too long. */
+/** One step of exhausting the deliveries of a destination that have been pending for too long. */
 export interface ExpireRequest {
   readonly destination: string;
   readonly now: number;
-  /** Those that are pending since before this time. */
+  /** Deliveries that became pending before this time are exhausted. */
   readonly pendingBefore: number;
-  /** Deliveries that the claimant is attempting right now. */
+  /** The deliveries that the caller is attempting now. */
   readonly holding: ReadonlySet<number>;
 }
 
 export interface ClaimRequest {
   readonly destination: string;
-  /** When the attempts start, and until when a lease must have ended, by the wall clock. */
+  /** The start of the attempts. A lease that ends by then has ended. By the wall clock. */
   readonly now: number;
-  /** What is due until then is taken: `now`, or later in a process whose wall clock has stepped back. */
+  /** Deliveries that are due by then are claimed. It is `now`, or later if the process's wall clock was set back. */
   readonly dueUntil: number;
   readonly limit: number;
   readonly leaseUntil: number;
-  /** Deliveries that the claimant is attempting right now: their leases may lapse while it is held up, but it lives. */
+  /** The deliveries that the caller is attempting now. If their leases end meanwhile, their attempts are not lost. */
   readonly holding: ReadonlySet<number>;
   /**
-   * Which deliveries during whose attempts the process has died: `any`: all of them, as any others; `none`: none of them;
-   * `once`: at most one that has crashed once, before the others; `repeatedly`: one that has crashed at least twice, alone;
-   * if there is none, as `once`.
+   * How to claim deliveries whose process died during an attempt (crashed). `any`: like all others. `none`: do not claim
+   * them. `once`: claim at most one that has crashed once, before the others. `repeatedly`: claim only one that has crashed
+   * at least twice; if there is none, as `once`.
    */
   readonly crashed: "any" | "none" | "once" | "repeatedly";
   /**
-   * The numbers of events that were probes of the circuit breaker before: the newest due event that was none is taken,
-   * preferably of another source or type than they are. Null for a claim that is no probe: the oldest due ones are taken.
+   * For a probe of the circuit breaker: the numbers of events that were probes before. The newest due event that was no probe
+   * is claimed, preferably of another source or type. Null: the claim is no probe and takes the oldest due deliveries.
    */
   readonly probed: readonly number[] | null;
-  /** Of the destination: it decides what becomes of a delivery whose attempt was lost. */
+  /** The kind of the destination. It decides the next state of a delivery whose attempt was lost. */
   readonly kind: Destination["kind"];
 }
 
-/** Until when what is pending for a destination may have to wait at most. Times in unix milliseconds. */
+/** The latest times that pending deliveries of a destination may wait for, in unix milliseconds. */
 export interface DueTimeLimits {
   readonly destination: string;
-  /** What waits for no retry is due by now. */
+  /** The limit for a delivery without a failed attempt. */
   readonly now: number;
+  /** The limit for a delivery that waits for a retry. */
   readonly retryUntil: number;
+  /** The limit for the end of a lease. */
   readonly leaseUntil: number;
 }
 
-/** Which events; what is null does not restrict. */
+/** Which events to return. Null members do not restrict the result. */
 export interface EventFilter {
-  /** With a delivery in this state. */
+  /** Events that have a delivery in this state. */
   readonly state: DeliveryStateName | null;
-  /** With a delivery to this destination. With `state`: with one to it in that state. */
+  /** Events that have a delivery to this destination; with `state`, one that is in that state. */
   readonly destination: string | null;
   readonly source: string | null;
-  /** The type, in which `*` stands for any characters. */
+  /** The type, with `*` for any characters. */
   readonly type: string | null;
-  /** Received at this time or later. */
+  /** Events received at this time or later. */
   readonly since: number | null;
-  /** Whether only events without any delivery are meant. */
+  /** Only events without any delivery. */
   readonly unrouted?: boolean;
 }
 
 export interface EventScan {
   readonly filter: EventFilter;
   readonly order: "newest" | "oldest";
-  /** Where an earlier scan left off; null = from the beginning. */
+  /** The `next` of the scan before; null = from the beginning. */
   readonly from: number | null;
   readonly limit: number;
 }
 
 /**
- * What a redelivery did, by delivery. `under_way`: an attempt is in flight, or another delivery with its key goes first;
- * `destination_gone`: its destination is not one of those given.
+ * The outcome of a redelivery, for each delivery. `under_way`: an attempt is in flight, or another delivery with its order
+ * key comes first. `destination_gone`: its destination is not configured any more.
  */
 export type RedeliveryOutcome =
   "redelivered" | "under_way" | "destination_gone" | "unknown";
 
-/** A delivery to make for an event that is stored. */
+/** A delivery to create for a stored event. */
 export interface AddedDelivery extends NewDelivery {
   readonly eventSeq: number;
 }
 
-/** What discarding did, by delivery. `ended`: it is neither pending nor exhausted. */
+/** The outcome of discarding, for each delivery. `ended`: it is neither pending nor exhausted. */
 export type DiscardOutcome = "discarded" | "in_flight" | "ended" | "unknown";
 
-/** What a process run says of a destination that it serves. */
+/** The status of a destination that a process run publishes. */
 export interface PublishedDestination extends Route {
   readonly kind: Destination["kind"];
   readonly breaker: "closed" | "open" | "half-open";
   /** Unix milliseconds of the next probe while the breaker is not closed. */
   readonly probeAt: number | null;
-  /** Whether its rate limit holds attempts back now. */
+  /** Whether its rate limit delays attempts now. */
   readonly isRateLimited: boolean;
 }
 
-/** What a process run last said of all of them. */
+/** The status that a process run published last. */
 export interface ProcessStatus {
   readonly writer: string;
   readonly publishedAt: number;
   readonly destinations: readonly PublishedDestination[];
 }
 
-/** How far a sink of the trail has come. */
+/** The position of a sink in the trail. */
 export interface SinkPosition {
-  /** Everything up to here was taken. */
+  /** The sink has accepted all entries up to here. */
   readonly position: number;
-  /** Up to here it may have been: what lies between is handed over again as it was, under the same key. */
+  /** Entries up to here may have arrived. Those after `position` are sent again together, under the same key. */
   readonly sending: number;
-  /** Since when it takes none, as the trail tells (unix milliseconds); null = it takes them. */
+  /** Since when the sink accepts no entries (unix milliseconds); null = no failure is reported. */
   readonly degradedSince: number | null;
 }
 
-/** A sink that some process on the store feeds, or fed. */
-export interface NotedSink extends Pick<SinkPosition, "position"> {
+/** A sink that a process on the store feeds or has fed. */
+export interface SavedSink extends Pick<SinkPosition, "position"> {
   readonly name: string;
   readonly savedAt: number;
 }
 
 export interface AuditPurgeRequest {
-  /** Entries before this time (unix milliseconds) go, each writer's up to one of its checkpoints. */
+  /** Entries before this time (unix milliseconds) are deleted, those of each writer up to one of its checkpoints. */
   readonly before: number;
-  /** Nothing after this position goes: a sink has not had it yet. */
+  /** Entries after this position stay, because a sink still needs them. */
   readonly upTo: number;
-  /** Where the step before left off; 0 = from the oldest, writers that were left out included. */
+  /** The `next` of the step before; 0 = from the oldest entry, with the writers that were skipped before. */
   readonly from: number;
-  /** Maximum number of entries to look at. */
+  /** The maximum number of entries to examine. */
   readonly limit: number;
 }
 
 export interface PurgeRequest {
   readonly now: number;
-  /** Events received before this time go, unless something of them is still to be delivered. */
+  /** Events received before this time are deleted, unless one of their deliveries is pending. */
   readonly receivedBefore: number;
-  /** Where the step before left off; null = from the oldest. */
+  /** The `next` of the step before; null = from the oldest event. */
   readonly from: number | null;
 }
 
-/** How many deliveries of a destination there are; 10,000 means that many or more. */
+/** The numbers of deliveries of a destination. 10,000 means 10,000 or more. */
 export interface DeliveryCounts {
   readonly destination: string;
   readonly pending: number;
@@ -193,16 +195,16 @@ export interface PausedDestination {
   readonly pausedAt: number;
   /** The operator's name, or `system`. */
   readonly pausedBy: string;
-  /** When it ends by itself; null = an operator resumes it. */
+  /** When the pause ends automatically; null = when an operator resumes the destination. */
   readonly pausedUntil: number | null;
 }
 
-/** A walk over the trail for lines that contain some texts, as they are written there. */
+/** One step of a search for lines that contain some texts. */
 export interface AuditSearch {
   readonly order: "newest" | "oldest";
-  /** Where an earlier step left off; null = from that end. */
+  /** The `next` of the step before; null = from the newest or oldest entry. */
   readonly from: number | null;
   readonly limit: number;
-  /** At most four; all must be in the line. */
+  /** At most four texts, in the encoding of the lines. The line must contain all of them. */
   readonly containing: readonly string[];
 }

@@ -19,9 +19,9 @@ import { makeFolder, requireWritable } from "./make-folder.ts";
 const OTHERS = 0o077;
 
 /**
- * The signing key in `file`, made when there is none: an Ed25519 key in PEM, readable by this user alone. Two processes
- * that start together get the same one. Throws ConfigError when the file holds something else, StoreError when it cannot be
- * made.
+ * Reads the signing key from `file`, and creates it if it does not exist: an Ed25519 key in PEM that only this user can read.
+ * Processes that start at the same time get the same key. Throws ConfigError if the file contains something else, StoreError
+ * if the key cannot be created.
  */
 export function obtainSigningKey(file: string): {
   key: KeyObject;
@@ -33,12 +33,12 @@ export function obtainSigningKey(file: string): {
     key = readSigningKey(file);
   }
   if (key === null) {
-    throw keyError(file, "was deleted");
+    throw keyError(file, "was deleted during startup");
   }
   return { key, isReadableByOthers: (statSync(file).mode & OTHERS) !== 0 };
 }
 
-/** The signing key in `file`; null when there is none. Throws ConfigError when the file holds something else. */
+/** Reads the signing key from `file`; null = there is no file. Throws ConfigError if the file contains something else. */
 export function readSigningKey(file: string): KeyObject | null {
   let pem: string;
   try {
@@ -57,7 +57,7 @@ export function readSigningKey(file: string): KeyObject | null {
   return key;
 }
 
-/** Makes the key, unless another process is faster: an existing key is never overwritten. */
+/** Creates the key, unless another process creates it first. An existing key is never overwritten. */
 function makeKey(file: string): void {
   const { privateKey } = generateKeyPairSync("ed25519");
   const pem = privateKey.export({ format: "pem", type: "pkcs8" });
@@ -76,7 +76,7 @@ function makeKey(file: string): void {
     const code = errorCode(error) ?? "unknown";
     if (code !== "EEXIST") {
       throw new StoreError(
-        `cannot make the key ${file} (${code}): make that possible, or set AUDIT_SIGNING_KEY`,
+        `cannot create the signing key ${file} (${code}): check its directory and the disk, or set AUDIT_SIGNING_KEY`,
         { code: "AUDIT_KEY", fatal: false },
       );
     }
@@ -104,6 +104,6 @@ function syncFolder(folder: string): void {
 
 function keyError(file: string, what: string): ConfigError {
   return new ConfigError([
-    `AUDIT_SIGNING_KEY: is not set, and ${file} ${what}; mend that file, or set AUDIT_SIGNING_KEY`,
+    `AUDIT_SIGNING_KEY: is not set, and the key file ${file} ${what}; replace that file, or set AUDIT_SIGNING_KEY`,
   ]);
 }

@@ -1,11 +1,11 @@
-/** Where a store is: a parsed DATABASE_URL. */
+/** The location of a store: a parsed DATABASE_URL. */
 export interface StoreUrl {
   readonly driver: "sqlite";
   /** The path of the database file. */
   readonly file: string;
 }
 
-/** Parses `sqlite:FILE` or `sqlite:///ABSOLUTE/FILE`; undefined for anything else, a database in memory included. */
+/** Parses `sqlite:FILE` or `sqlite:///ABSOLUTE/FILE`. Returns undefined for anything else, such as a database in memory. */
 export function parseStoreUrl(text: string): StoreUrl | undefined {
   const file = /^sqlite:(?:\/\/(?=\/))?(.+)$/s.exec(text)?.[1];
   return file === undefined || file === ":memory:" || file.endsWith("/")

@@ -1,13 +1,13 @@
 import { accessSync, constants, statSync } from "node:fs";
 import { errorCode } from "../errors.ts";
 
-/** The user that this process runs as, for messages about files. */
+/** Returns the user that this process runs as, for messages about files. */
 export function processUser(): string {
   const uid = process.getuid?.();
   return uid === undefined ? "this user" : `uid ${uid}`;
 }
 
-/** Why this process may not write to a folder or a file that is there, and what to do about it; null when it may. */
+/** Returns why this process may not write to a file or directory, and what to do. Null: it may, or nothing exists there. */
 export function writeObstacle(place: string): string | null {
   const stat = statSync(place, { throwIfNoEntry: false });
   if (stat === undefined) {

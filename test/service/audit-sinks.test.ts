@@ -444,7 +444,7 @@ describe("AUDIT_FILE", () => {
       startTestService(folder.path, { env: { AUDIT_FILE: file() } }),
     ).rejects.toMatchObject({
       name: "ConfigError",
-      message: expect.stringMatching(/^AUDIT_FILE: cannot be opened/),
+      message: expect.stringMatching(/^AUDIT_FILE: the file cannot be opened/),
     });
   });
 });

@@ -472,7 +472,7 @@ describe("a store of a newer schema version", () => {
         code: 70,
         stderr: expect.stringMatching(
           new RegExp(
-            `schema version ${NEWER}, newer than this program's ${LATEST}: use the newer hexhook`,
+            `schema version ${NEWER}, newer than this program's ${LATEST}: install the newer hexhook that wrote it`,
           ),
         ),
       });
@@ -508,7 +508,7 @@ describe("a store of a newer schema version", () => {
     db.exec("COMMIT");
     db.close();
     expect(await ended).toEqual([70, null]);
-    expect(stderr).toContain("use the newer hexhook");
+    expect(stderr).toContain("install the newer hexhook");
     expect(schemaOf(file)[0]).toBe(NEWER);
   });
 });

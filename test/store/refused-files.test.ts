@@ -120,7 +120,7 @@ describe.each([
       makeForeign(file, sql, left);
       const before = snapshot(store);
       expect(await refusalOf(command, folder)).toBe(
-        "70 hexhook: store/app.db: that is the SQLite database of another application: name another file in DATABASE_URL\n",
+        "70 hexhook: store/app.db: this is the SQLite database of another application: set DATABASE_URL to another file\n",
       );
       // The key is the service's own, made before the store is opened.
       expect(
@@ -134,7 +134,7 @@ describe.each([
 
 describe("a log without its database", () => {
   it.each([
-    { what: "gone", left: [] },
+    { what: "missing", left: [] },
     { what: "empty", left: [""] },
   ])(
     "is left as it is, and the first advice puts the $what database back",
@@ -149,7 +149,7 @@ describe("a log without its database", () => {
       const before = snapshot(store);
       const refusal = await refusalOf("migrate", folder);
       expect(refusal.replace(`${folder}/`, "")).toBe(
-        `70 hexhook: store/app.db: the database is ${what}, but its log store/app.db-wal holds events: put the database back where it was, or restore a backup; only to give up these events, move the log away\n`,
+        `70 hexhook: store/app.db: the database is ${what}, but its log store/app.db-wal contains events: put the database file back or restore a backup; to start without these events, move the log away\n`,
       );
       expect(snapshot(store)).toEqual(before);
     },
@@ -215,35 +215,35 @@ describe.each([
     make: (file: string) => {
       mkdirSync(file);
     },
-    message: "that is a folder, not a file",
+    message: "the path is a directory, not a file",
   },
   {
     what: "a pipe",
     make: (file: string) => {
       execFileSync("mkfifo", [file]);
     },
-    message: "that is a pipe, not a file",
+    message: "the path is a named pipe, not a file",
   },
   {
     what: "a device",
     make: (file: string) => {
       symlinkSync("/dev/null", file);
     },
-    message: "that is a device, not a file",
+    message: "the path is a device, not a file",
   },
   {
     what: "a link to itself",
     make: (file: string) => {
       symlinkSync("app.db", file);
     },
-    message: "that is a symbolic link that leads to itself",
+    message: "the path is a symbolic link that leads to itself",
   },
   {
     what: "a text file",
     make: (file: string) => {
       writeFileSync(file, "text\n".repeat(1000));
     },
-    message: "that is not a SQLite database",
+    message: "the file is not a SQLite database",
   },
 ])("a path that leads to $what", ({ make, message }) => {
   it.each([...COMMANDS, "serve"])(

@@ -5,7 +5,7 @@ import { type Database, textBytes } from "./driver.ts";
 import { type EventNameRow, eventNameOf } from "./event-rows.ts";
 import type { Order } from "./order.ts";
 
-/** Makes deliveries for events that are stored, inside the caller's transaction. */
+/** Creates deliveries for stored events, inside the caller's transaction. */
 export function createDeliveryAdder(
   db: Database,
   deps: {

@@ -1,10 +1,10 @@
 import { StoreError } from "../../errors.ts";
 import type { Database } from "./driver.ts";
 
-/** What SQLite has in the header of a file to say whose it is: "HEXH". Never changes. */
+/** The application id in the header of the SQLite file: "HEXH". It never changes. */
 export const APPLICATION_ID = 0x48_45_58_48;
 
-/** Every schema version has these. Stores of before there was an application id are known by them. */
+/** Tables that every schema version has. They identify stores that were created before the application id existed. */
 const FIRST_TABLES = [
   "audit_entry",
   "audit_writer",
@@ -13,14 +13,14 @@ const FIRST_TABLES = [
   "replay_claim",
 ];
 
-/** Refuses the database of another application; an empty one may become a store. Writes nothing. */
+/** Throws StoreError for the database of another application. An empty database may become a store. Writes nothing. */
 export function requireOwnDatabase(db: Database): void {
   const id = Number(db.pragma("application_id"));
   if (id === APPLICATION_ID || (id === 0 && isEmptyOrOwn(db))) {
     return;
   }
   throw new StoreError(
-    "that is the SQLite database of another application: name another file in DATABASE_URL",
+    "this is the SQLite database of another application: set DATABASE_URL to another file",
     { code: "STORE_FOREIGN", fatal: false },
   );
 }
@@ -35,7 +35,7 @@ function isEmptyOrOwn(db: Database): boolean {
   return names.size === 0 || FIRST_TABLES.every((table) => names.has(table));
 }
 
-/** Marks a database that `requireOwnDatabase` lets pass. */
+/** Writes the application id into a database that `requireOwnDatabase` has accepted. */
 export function stampApplicationId(db: Database): void {
   if (db.pragma("application_id") !== APPLICATION_ID) {
     db.exec(`PRAGMA application_id = ${APPLICATION_ID}`);

@@ -11,7 +11,7 @@ interface AttemptRow {
   readonly detail: string | null;
 }
 
-/** How the attempts on deliveries ended. */
+/** Writes and reads the outcomes of attempts. */
 export function createAttemptLog(db: Database) {
   const insert = db.prepare<
     [

@@ -5,10 +5,10 @@ import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
 import type { AuditReader } from "../port.ts";
 import { CLOCK_MARGIN_MS } from "./clock-margin.ts";
 
-/** Entries that one step of a search looks at: a few milliseconds. */
+/** The maximum number of entries that one step of a search examines: a few milliseconds. */
 const SEARCH_STEP = 2000;
 
-/** Reading the trail; closing is up to who opened the file. */
+/** Reads the trail. The caller that opened the database closes it. */
 export function createAuditReader(db: Database): AuditReader {
   const rows = db.prepare<[number, number], StoredEntry>(
     "SELECT position, writer, line FROM audit_entry WHERE position > ? ORDER BY position LIMIT ?",
@@ -40,7 +40,7 @@ export function createAuditReader(db: Database): AuditReader {
     async searchAudit({ order, from, limit, containing }: AuditSearch) {
       const { first, last } = bounds();
       const newest = order === "newest";
-      // The window [low, high] of positions; what was purged is not walked through.
+      // The window of positions does not include those that were purged.
       const low = newest ? 0 : Math.max((from ?? 0) + 1, first);
       const high = newest ? Math.min((from ?? Infinity) - 1, last) : 0;
       const [begin, end] = newest
@@ -57,7 +57,7 @@ export function createAuditReader(db: Database): AuditReader {
     async positionBefore(at) {
       const wanted = new Date(Math.max(0, at - CLOCK_MARGIN_MS)).toISOString();
       let { first: low, last: high } = bounds();
-      // Invariant: the entry wanted, if there is one, is at `low` or behind it, and not behind `high` + 1.
+      // Invariant: the wanted entry, if any, is at a position from `low` to `high` + 1.
       while (low <= high) {
         const middle = Math.floor((low + high) / 2);
         const entry = next.get(middle);

@@ -2,14 +2,14 @@ import type { Database } from "./driver.ts";
 import type { AuditChain, ChainedEntry, ChainHead } from "../../audit/chain.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 
-/** Writing the trail, inside the caller's transaction. */
+/** Writes the trail, inside the caller's transaction. */
 export interface AuditWriter {
   readonly append: (draft: AuditDraft) => void;
-  /** Anchors what there is; nothing when that is anchored already. */
+  /** Writes a checkpoint, unless the last entry is already one. */
   readonly checkpoint: () => void;
-  /** False, with nothing written, when the head in the file is not the one that this process wrote last. */
+  /** Replaces the stored head. Returns false and writes nothing if the stored head is not `from`. */
   readonly moveHead: (from: ChainHead, to: ChainHead) => boolean;
-  /** Whether the last line of a writer is the one that ends in this hash. */
+  /** Whether the last line of the writer ends in this hash. */
   readonly endsIn: (head: ChainHead) => boolean;
 }
 

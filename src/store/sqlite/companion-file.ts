@@ -1,6 +1,6 @@
 import { existsSync, realpathSync } from "node:fs";
 
-/** The path of a file that SQLite keeps beside a database; beside the real one where the path is a link. */
+/** Returns the path of a file that SQLite keeps beside a database. For a symbolic link that is beside its target. */
 export function companionFile(
   database: string,
   suffix: "-wal" | "-shm" | "-journal",

@@ -14,27 +14,27 @@ import { createAttemptLog } from "./attempts.ts";
 import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
 import { createEventRows } from "./event-rows.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";
-import type { NoteLostAttempt } from "./lost-attempts.ts";
+import type { RecordLostAttempt } from "./lost-attempts.ts";
 import { createProbeSelection } from "./probe-selection.ts";
 
 type EndedRow = Pick<DueRow, "destination" | "claimed_at" | "order_key">;
 
-// A lease is judged by the wall clock: the process that took it may have one that has not stepped back.
+// The end of a lease is compared with the wall clock, because another process with a correct clock may have taken it.
 const DUE = `
   SELECT ${DUE_COLUMNS}
   FROM delivery WHERE destination = ? AND state = 'pending' AND due_at <= ? AND (leased = 0 OR due_at <= ?)`;
 
-/** Bodies that one claim reads, and one more: what is left is for the next, so that accepts come in between. */
+/** A claim ends after this many bytes of bodies. The next claim takes the others, so that new events are not delayed. */
 const MAX_CLAIMED_BYTES = 2_097_152;
 
-/** The delivery rows: claims under a lease, settlements fenced by the attempt, releases. */
+/** Claims, settles and releases deliveries. The attempt number of a settlement fences late results. */
 export function createDeliveryTable(
   db: Database,
   deps: {
     order: Order;
     append: (entry: AuditDraft) => void;
-    noteLost: NoteLostAttempt;
-    /** Called with each delivery that a claim gives up. */
+    recordLostAttempt: RecordLostAttempt;
+    /** Called with each delivery that a claim exhausts. */
     exhausted: (failed: FailedAttempt) => void;
   },
 ) {
@@ -52,7 +52,7 @@ export function createDeliveryTable(
     once: db.prepare<[string, number, number], DueRow>(
       `${DUE} AND crashes = 1 AND crashes > 0 ORDER BY due_at LIMIT 1`,
     ),
-    // `crashes > 0` lets the partial index serve.
+    // With `crashes > 0` SQLite can use the partial index.
     repeatedly: db.prepare<[string, number, number], DueRow>(
       `${DUE} AND crashes > 1 AND crashes > 0 ORDER BY due_at LIMIT 1`,
     ),
@@ -109,8 +109,8 @@ export function createDeliveryTable(
     };
   }
 
-  /** Notes that an attempt has no outcome; gives the row as it stands then, or null when the delivery is at its end. */
-  function recordLost(row: DueRow, request: ClaimRequest): DueRow | null {
+  /** Records that an attempt was lost. Returns the row after that; null = the delivery is no longer pending. */
+  function loseAttempt(row: DueRow, request: ClaimRequest): DueRow | null {
     const { id, destination, attempt, order_key } = row;
     const crashes = row.crashes + 1;
     const lost: LostAttempt = {
@@ -123,7 +123,7 @@ export function createDeliveryTable(
     const { kind, now } = request;
     const next = afterLostAttempt({ kind, crashes, now });
     lose.run(next.state, dueAtOf(next), id);
-    deps.noteLost(lost, { startedAt: row.claimed_at, next, at: now });
+    deps.recordLostAttempt(lost, { startedAt: row.claimed_at, next, at: now });
     if (next.state !== "pending") {
       const failure = { reason: "process_died" };
       exhausted({ ...attemptFacts(lost), failure });
@@ -150,13 +150,13 @@ export function createDeliveryTable(
           return claimed;
         }
         const lost = row.leased === 1;
-        const ready = lost ? recordLost(row, request) : row;
+        const ready = lost ? loseAttempt(row, request) : row;
         if (ready !== null && (crashed === "any" || ready.crashes === 0)) {
           const taken = take(ready, request);
           claimed.push(taken);
           bytes += taken.event.body.length;
         }
-        // What was found lost may have left room for others.
+        // A lost attempt may have exhausted its delivery, so more deliveries fit into the limit.
         again ||= lost && claimed.length < limit;
       }
     } while (again);
@@ -174,7 +174,7 @@ export function createDeliveryTable(
         return [];
       }
       const lost = row.leased === 1;
-      const ready = lost ? recordLost(row, request) : row;
+      const ready = lost ? loseAttempt(row, request) : row;
       if (ready !== null && !(lost && kind === "once")) {
         return [take(ready, request)];
       }
@@ -213,7 +213,7 @@ export function createDeliveryTable(
       const claimed = [...once, ...claimUpToLimit({ ...request, limit })];
       return claimed.length > 0
         ? claimed.sort((a, b) => a.id - b.id)
-        : // Perhaps one that has only just been found lost.
+        : // A delivery whose loss was recorded just now may be claimable.
           claimCrashed(request, crashed);
     },
     isRepeatCrashDue({
@@ -224,7 +224,7 @@ export function createDeliveryTable(
       const { repeatedly } = dueCrashed;
       return repeatedly.get(destination, dueUntil, now) !== undefined;
     },
-    /** False when the lease was lost. */
+    /** Returns false if the lease was lost. */
     settle(settlement: Settlement): boolean {
       const { deliveryId, attempt, next, endedAt, result } = settlement;
       const row = settle.get(next.state, dueAtOf(next), deliveryId, attempt);
@@ -245,7 +245,7 @@ export function createDeliveryTable(
         end(deliveryId, attempt, row, { endedAt: now, result });
       }
     },
-    /** Ends every lease: for a start that knows that nobody else is alive. */
+    /** Ends all leases. Only a start without any other live process may call it. */
     endLeases(now: number): void {
       endLeases.run(now);
     },

@@ -4,7 +4,7 @@ import type {
 } from "../../domain/delivery.ts";
 import { type Database, textBytes } from "./driver.ts";
 import { eventNameOf } from "./event-rows.ts";
-import type { NoteLostAttempt } from "./lost-attempts.ts";
+import type { RecordLostAttempt } from "./lost-attempts.ts";
 
 interface Row {
   readonly destination: string;
@@ -20,19 +20,22 @@ interface Row {
   readonly type: Uint8Array;
 }
 
-/** A delivery as an operator's request finds it. */
+/** The current state of a delivery that an operator's request names. */
 export interface FoundDelivery extends DeliveryFacts {
   readonly orderKey: string | null;
   readonly dueAt: number;
   /** `lost`: its lease has ended, so the process of the attempt is dead. */
   readonly lease: "none" | "in_flight" | "lost";
   readonly claimedAt: number | null;
-  /** How often the process died during an attempt of it, without the one of a lost lease. */
+  /** How often the process died during an attempt, without the attempt of a lost lease. */
   readonly crashes: number;
 }
 
-/** Deliveries that an operator's request changes, inside the caller's transaction. */
-export function createDeliveryRows(db: Database, noteLost: NoteLostAttempt) {
+/** Reads deliveries for an operator's request, and records their lost attempts, inside the caller's transaction. */
+export function createDeliveryRows(
+  db: Database,
+  recordLostAttempt: RecordLostAttempt,
+) {
   const select = db.prepare<[number], Row>(
     `SELECT destination, state, attempt, crashes, leased, claimed_at, due_at, order_key, source, CAST(event.id AS BLOB) AS id, ${textBytes("type")}
      FROM delivery JOIN event ON event.seq = event_seq WHERE delivery.id = ?`,
@@ -59,9 +62,9 @@ export function createDeliveryRows(db: Database, noteLost: NoteLostAttempt) {
         event: eventNameOf(row),
       };
     },
-    /** Records the attempt of a lost lease; the caller ends the lease, and appends the entry of what becomes of the delivery. */
-    noteLost(found: FoundDelivery, now: number): void {
-      noteLost(
+    /** Records the attempt of a lost lease. The caller ends the lease and writes the entry of the delivery's new state. */
+    recordLostAttempt(found: FoundDelivery, now: number): void {
+      recordLostAttempt(
         { ...found, crashes: found.crashes + 1 },
         { startedAt: found.claimedAt, next: null, at: now },
       );

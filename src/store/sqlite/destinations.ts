@@ -6,10 +6,10 @@ import type {
 import { MAX_RETRY_AFTER_MS } from "../../domain/retry-after.ts";
 import type { Database } from "./driver.ts";
 
-/** Nobody needs to know more exactly, and counting further would take its time. */
+/** Counts stop here, because exact larger counts are not needed and take long. */
 const MAX_COUNT = 10_000;
 
-/** What is known of destinations as a whole. */
+/** Counts deliveries and keeps the pauses of destinations. */
 export function createDestinationTable(db: Database) {
   const pending = countBy(db, "pending");
   const exhausted = countBy(db, "exhausted");
@@ -57,16 +57,16 @@ export function createDestinationTable(db: Database) {
       }));
     },
     paused: (): PausedDestination[] => paused.all(),
-    /** Pauses it, or prolongs a pause that would end sooner. True when it was not paused before. */
+    /** Pauses a destination, or extends a pause that would end earlier. Returns whether it was not paused before. */
     pauseUntil({ destination, at, until }: RequestedPause): boolean {
       if (pauseUntil.run(destination, at, until).changes > 0) {
         return true;
       }
-      // One that ends later than any pause can was written by a clock that was ahead.
+      // A pause with an end later than the maximum was stored by a clock that was ahead.
       prolong.run(until, destination, until, at + MAX_RETRY_AFTER_MS);
       return false;
     },
-    /** False when it is not paused until then. */
+    /** Returns false if the destination has no pause with this end. */
     endPause: (name: string, until: number): boolean =>
       endPause.run(name, until).changes > 0,
     setPaused(name: string, by: { at: number; by: string } | null): void {
@@ -79,7 +79,7 @@ export function createDestinationTable(db: Database) {
   };
 }
 
-/** Walks the partial index of a state from one destination to the next, instead of over all that is in it. */
+/** Counts deliveries by destination. The query jumps from one destination to the next in the partial index of the state. */
 function countBy(db: Database, state: "pending" | "exhausted") {
   return db.prepare<[], { destination: string; count: number }>(
     `WITH RECURSIVE known (destination) AS (

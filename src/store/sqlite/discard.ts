@@ -7,8 +7,8 @@ import type { Database } from "./driver.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";
 
 /**
- * Discards pending and exhausted deliveries, inside the caller's transaction. An attempt in flight may yet succeed, and its
- * result must be recorded: such a delivery is left alone.
+ * Discards pending and exhausted deliveries, inside the caller's transaction. A delivery with an attempt in flight is
+ * skipped, because the attempt may succeed and its result must be recorded.
  */
 export function createDiscarder(
   db: Database,
@@ -20,7 +20,7 @@ export function createDiscarder(
   },
 ) {
   const { rows, order, append, becomesDue } = deps;
-  // The state fences a late result as well.
+  // A late result is dropped, because it needs the state `pending`.
   const discard = db.prepare<[number]>(
     "UPDATE delivery SET state = 'discarded', leased = 0 WHERE id = ?",
   );
@@ -43,10 +43,10 @@ export function createDiscarder(
         return "in_flight";
       }
       if (lease === "lost") {
-        rows.noteLost(found, now);
+        rows.recordLostAttempt(found, now);
       }
       discard.run(id);
-      // Only if it was the first of its key: else the first may be in flight, and its lease must not end.
+      // Only the first of an order key advances the key. Otherwise the first may be in flight, and its lease must not end.
       if (state === "pending" && found.dueAt !== AFTER_ANOTHER) {
         order.advance(destination, orderKey, now);
         becomesDue(destination);

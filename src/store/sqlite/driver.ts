@@ -3,7 +3,7 @@ import path from "node:path";
 import { asError, StoreError } from "../../errors.ts";
 import { sqliteErrorName } from "./error-name.ts";
 
-/** Serves where Node has no `node:sqlite`: the same interface, with prebuilt binaries in the npm package. */
+/** The package that is used if Node has no `node:sqlite`. It has the same interface, and prebuilt binaries. */
 const PACKAGE = "@photostructure/sqlite";
 
 type Value = string | number | null | Uint8Array;
@@ -30,15 +30,15 @@ export interface Database {
   ) => Statement<Parameters, Row>;
   /** Runs statements without parameters, and ignores their rows. */
   readonly exec: (sql: string) => void;
-  /** The value of a PRAGMA. */
+  /** Returns the value of a PRAGMA. */
   readonly pragma: (name: string) => unknown;
-  /** Ends the open transaction; does nothing when SQLite has ended it already, as some errors make it do. */
+  /** Ends the open transaction. Does nothing if SQLite has already ended it, as it does after some errors. */
   readonly rollback: () => void;
   /** Finalizes the statements too. A second call does nothing. */
   readonly close: () => void;
 }
 
-/** What `node:sqlite` of Node 22.13 and the package have in common, as far as it is used here. */
+/** The methods used here that both `node:sqlite` of Node 22.13 and the package have. */
 interface NativeDatabase {
   prepare(sql: string): object;
   exec(sql: string): void;
@@ -56,7 +56,7 @@ let loaded: Driver | undefined;
 
 /**
  * Opens the file, and creates it if it does not exist. `busyTimeoutMs`: how long a statement waits for the lock of another
- * connection. `readOnly`: writes nothing at all, not even the log into the file when it is the last to close it.
+ * connection. `readOnly`: the connection writes nothing. Even if it closes last, it does not move the log into the file.
  */
 export function openDatabase(
   file: string,
@@ -102,15 +102,15 @@ export function openDatabase(
   };
 }
 
-/** The same bytes, not a copy: both drivers give each BLOB memory of its own. */
+/** Returns the same bytes as a Buffer, without a copy. Both drivers allocate separate memory for each BLOB. */
 export function asBuffer(blob: Uint8Array): Buffer {
   return Buffer.from(blob.buffer, blob.byteOffset, blob.byteLength);
 }
 
 /**
- * Text that may contain a NUL passes the drivers as bytes: the package writes text only up to its first NUL, and
- * `node:sqlite` of Node 22 reads no more. Only the names that senders choose can contain one; all other text is JSON or has a
- * grammar without it. A parameter is `CAST(? AS TEXT)` with `textAsBytes(value)`, a column `textBytes(column)` with `asText`.
+ * Text that may contain a NUL is passed to the drivers as bytes: the package writes text only up to its first NUL, and
+ * `node:sqlite` of Node 22 reads only so far. Only names that senders choose can contain a NUL. Use `CAST(? AS TEXT)` with
+ * `textAsBytes(value)` for a parameter, and `textBytes(column)` with `asText` for a column.
  */
 export function textAsBytes(text: string): Buffer {
   return Buffer.from(text, "utf8");
@@ -125,17 +125,17 @@ export function asText(bytes: Uint8Array): string {
 }
 
 /**
- * The package's statements do not keep their database alive: once that is garbage-collected, they are finalized. Here each
- * statement does, and only for as long as it lives itself.
+ * Keeps the database of each statement alive as long as the statement. The statements of the package do not do that: when
+ * their database is garbage-collected, they are finalized.
  */
 const databaseOf = new WeakMap<object, NativeDatabase>();
 
 /**
- * `node:sqlite`, or undefined where Node has none without a flag (before 22.13), or where `--no-experimental-sqlite` turns
- * it off. What Node can load decides, not its version: so that flag selects the package on every Node, as the tests do.
+ * Returns `node:sqlite`. Undefined: Node has none without a flag (before 22.13), or `--no-experimental-sqlite` disables it.
+ * What Node can load decides, not its version. Tests use that flag to select the package on every version of Node.
  */
 function builtInDriver(): Driver | undefined {
-  // The ExperimentalWarning of some versions is emitted during this one synchronous call; all other warnings pass.
+  // Some versions emit an ExperimentalWarning during this synchronous call. Only that warning is suppressed.
   const emitWarning = Reflect.get(process, "emitWarning");
   process.emitWarning = (warning: string | Error, ...rest: unknown[]) => {
     if (

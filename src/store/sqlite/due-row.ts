@@ -1,4 +1,4 @@
-/** What a claim reads of a delivery that is due. */
+/** The columns of a due delivery that a claim reads. */
 export interface DueRow {
   readonly id: number;
   readonly event_seq: number;

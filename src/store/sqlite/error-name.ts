@@ -1,11 +1,11 @@
-/** Primary result codes of SQLite from 1 on (https://sqlite.org/rescode.html). */
+/** The primary result codes of SQLite, starting with 1 (https://sqlite.org/rescode.html). */
 const PRIMARY =
   `ERROR INTERNAL PERM ABORT BUSY LOCKED NOMEM READONLY INTERRUPT IOERR CORRUPT NOTFOUND FULL CANTOPEN PROTOCOL EMPTY
   SCHEMA TOOBIG CONSTRAINT MISMATCH MISUSE NOLFS AUTH FORMAT RANGE NOTADB NOTICE WARNING`.split(
     /\s+/,
   );
 
-/** Extended result codes by their primary one: the first is `primary | (1 << 8)`, the next `primary | (2 << 8)`. */
+/** The extended result codes of each primary code. The first is `primary | (1 << 8)`, the next `primary | (2 << 8)`. */
 const EXTENDED: Readonly<Record<string, readonly string[]>> = {
   ERROR: "MISSING_COLLSEQ RETRY SNAPSHOT RESERVESIZE KEY UNABLE".split(" "),
   ABORT: ["", "ROLLBACK"],
@@ -30,8 +30,8 @@ const EXTENDED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * SQLite's name of a driver's error (`SQLITE_IOERR_FSYNC`), from the number in its `errcode`; undefined when it is not
- * SQLite's. An extended code that has no name here gets the name of its primary one.
+ * Returns SQLite's name of a driver's error (`SQLITE_IOERR_FSYNC`), from the number in its `errcode`. Undefined: it is no
+ * error of SQLite. An extended code without a name here gets the name of its primary code.
  */
 export function sqliteErrorName(thrown: unknown): string | undefined {
   if (

@@ -15,7 +15,7 @@ interface KeyRow {
   readonly received_at: number;
 }
 
-/** Reads what an audit compares the trail with. The digest is that of the stored bytes, not the one stored with them. */
+/** Reads the events that a verification compares with the trail. It computes the digest of the stored body itself. */
 export function createEventDigests(db: Database): EventDigests {
   const body = db.prepare<[string, Buffer], StoredBody>(
     "SELECT seq, received_at, body FROM event WHERE source = ? AND id = CAST(? AS TEXT)",

@@ -1,7 +1,7 @@
 import type { StoredEvent } from "../../domain/event.ts";
 import { asBuffer, asText, type Database, textBytes } from "./driver.ts";
 
-/** What names an event, as rows have it: texts as bytes. */
+/** The columns that name an event, with text as bytes. */
 export interface EventNameRow {
   readonly source: string;
   readonly id: Uint8Array;
@@ -24,13 +24,13 @@ interface EventRow extends EventNameRow {
   readonly body: Uint8Array;
 }
 
-/** Stored events, whole. */
+/** Reads complete events. */
 export function createEventRows(db: Database) {
   const bySeq = db.prepare<[number], EventRow>(
     `SELECT seq, source, ${textBytes("id")}, ${textBytes("type")}, received_at, content_type, headers, body FROM event WHERE seq = ?`,
   );
   return {
-    /** The event of a delivery, which the foreign key vouches for. */
+    /** Returns the event of a delivery. The foreign key guarantees that it exists. */
     bySeq(seq: number): StoredEvent {
       const row = bySeq.get(seq);
       if (row === undefined) {

@@ -19,7 +19,7 @@ import {
 import { type EventNameRow, eventNameOf } from "./event-rows.ts";
 import { AFTER_ANOTHER } from "./order.ts";
 
-/** Maximum number of events that are looked at in one step: a few milliseconds. */
+/** The maximum number of events that one step examines: a few milliseconds. */
 const STEP = 500;
 
 interface HeadRow extends EventNameRow {
@@ -45,7 +45,7 @@ interface DeliveryRow {
 
 const HEAD = `seq, source, ${textBytes("id")}, ${textBytes("type")}, received_at, length(body) AS body_bytes`;
 
-/** Reading events with their deliveries, for operators. */
+/** Reads events with their deliveries, for operators. */
 export function createEventReader(
   db: Database,
   now: () => number,
@@ -55,7 +55,7 @@ export function createEventReader(
     db.prepare<[number, number], HeadRow>(
       `SELECT ${HEAD} FROM event WHERE seq ${compare} ? ORDER BY seq ${direction} LIMIT ?`,
     );
-  // The few that an operator looks for most often are found without walking past all others.
+  // Operators search for these rare states most often. An index finds them without a scan of all events.
   const inState = (state: string, compare: string, direction: string) =>
     db.prepare<[number, number], HeadRow>(
       `SELECT ${HEAD} FROM event WHERE seq IN (
@@ -98,7 +98,7 @@ export function createEventReader(
 
   return {
     scanEvents: async ({ filter, order, from, limit }: EventScan) => {
-      // Each step in a turn of its own: whoever walks over millions holds up nobody.
+      // Each step runs in a separate turn of the event loop, so that a long scan does not delay other work.
       await nextTurn();
       const { state } = filter;
       const isRare = state === "exhausted" || state === "discarded";
@@ -121,7 +121,7 @@ export function createEventReader(
       const done =
         last === undefined ||
         rows.length < STEP ||
-        // Events come in the order of time, but for a clock that was set back: a whole step of older ones is the end.
+        // Events are in the order of time, except after a clock was set back. A full step of older events ends the scan.
         (order === "newest" &&
           since !== null &&
           rows.every(
@@ -150,7 +150,7 @@ export function createEventReader(
   };
 }
 
-/** Walks the index from one source to the next, instead of over all events. */
+/** Returns a query for all sources. It jumps from one source to the next in the index and does not scan all events. */
 function distinctSources(): string {
   return `
     WITH RECURSIVE known (source) AS (
@@ -191,7 +191,7 @@ function deliveriesFit(
 
 function deliveryStatus(row: DeliveryRow, now: number): DeliveryStatus {
   const { id, destination, state, attempt, leased, due_at } = row;
-  // A lease that has ended is one of the dead.
+  // A lease that has ended belongs to a dead process, so its attempt is not in flight.
   const underWay = state === "pending" && leased === 1 && due_at > now;
   const waits = state === "pending" && !underWay && due_at < AFTER_ANOTHER;
   return {

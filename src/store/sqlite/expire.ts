@@ -4,10 +4,10 @@ import { attemptFacts, type FailedAttempt } from "../../domain/delivery.ts";
 import type { ExpireRequest } from "../records.ts";
 import { type Database, textBytes } from "./driver.ts";
 import { eventNameOf } from "./event-rows.ts";
-import type { NoteLostAttempt } from "./lost-attempts.ts";
+import type { RecordLostAttempt } from "./lost-attempts.ts";
 import { AFTER_ANOTHER, type Order } from "./order.ts";
 
-/** Maximum number of deliveries that are exhausted in one step: a few milliseconds. */
+/** The maximum number of deliveries that one step exhausts: a few milliseconds. */
 const STEP = 100;
 
 interface OldRow {
@@ -23,18 +23,18 @@ interface OldRow {
   readonly type: Uint8Array;
 }
 
-/** Exhausts deliveries that have been pending for too long, inside the caller's transaction; returns how many. */
+/** Exhausts deliveries that have been pending for too long, inside the caller's transaction. Returns how many. */
 export function createExpirer(
   db: Database,
   deps: {
     order: Order;
     append: (entry: AuditDraft) => void;
     exhausted: (failed: FailedAttempt) => void;
-    noteLost: NoteLostAttempt;
+    recordLostAttempt: RecordLostAttempt;
   },
 ): (request: ExpireRequest) => number {
-  const { order, append, exhausted, noteLost } = deps;
-  // One that is leased is being attempted, unless its lease has ended.
+  const { order, append, exhausted, recordLostAttempt } = deps;
+  // A leased delivery has an attempt in flight, unless its lease has ended.
   const old = db.prepare<[string, number, number, number], OldRow>(
     `SELECT delivery.id, attempt, crashes, leased, claimed_at, pending_since, order_key, source,
        CAST(event.id AS BLOB) AS event_id, ${textBytes("type")}
@@ -42,7 +42,7 @@ export function createExpirer(
      WHERE destination = ? AND state = 'pending' AND pending_since < ? AND (leased = 0 OR due_at <= ?)
      ORDER BY pending_since LIMIT ?`,
   );
-  // Read as it is by now: one that ended in this step may have given it its turn.
+  // Returns the current `due_at`: an earlier delivery of this step may have advanced this one.
   const exhaust = db.prepare<[number], { due_at: number }>(
     "UPDATE delivery SET state = 'exhausted', leased = 0 WHERE id = ? RETURNING due_at",
   );
@@ -51,7 +51,7 @@ export function createExpirer(
     const { id, attempt } = row;
     const event = eventNameOf({ ...row, id: row.event_id });
     if (row.leased === 1) {
-      noteLost(
+      recordLostAttempt(
         { id, destination, attempt, event, crashes: row.crashes + 1 },
         { startedAt: row.claimed_at, next: null, at: now },
       );
@@ -62,7 +62,7 @@ export function createExpirer(
       ...attemptFacts({ event, destination, attempt }),
       failure: { reason: TOO_OLD },
     });
-    // One that waited for another of its key has no turn to give.
+    // A delivery that waited for another of its order key does not advance the key.
     if (exhaust.get(id)?.due_at !== AFTER_ANOTHER) {
       order.advance(destination, row.order_key, now);
     }

@@ -1,6 +1,6 @@
 import { type BigIntStats, statSync } from "node:fs";
 
-/** Tells a file from every other one that exists, whatever its name. */
+/** Identifies an existing file independently of its name. */
 export interface FileId {
   readonly device: bigint;
   readonly inode: bigint;
@@ -10,7 +10,7 @@ export function idOf({ dev, ino }: BigIntStats): FileId {
   return { device: dev, inode: ino };
 }
 
-/** What a path leads to now; null when it leads nowhere, or this user may not follow it. */
+/** Returns the stats of the file at a path; null = there is none, or this user may not access it. */
 export function statOf(path: string): BigIntStats | null {
   try {
     return statSync(path, { bigint: true });
@@ -19,7 +19,7 @@ export function statOf(path: string): BigIntStats | null {
   }
 }
 
-/** Whether a path leads to that file. */
+/** Whether stats are those of this file. */
 export function isSameFile(stats: BigIntStats | null, id: FileId): boolean {
   return stats !== null && stats.dev === id.device && stats.ino === id.inode;
 }

@@ -1,20 +1,20 @@
 import { type Database, openDatabase } from "./driver.ts";
 
-/** How long a process waits for another one that is just starting, in milliseconds. */
+/** How long a process waits for another one that is starting, in milliseconds. */
 const BUSY_TIMEOUT_MS = 2000;
 
-/** A lock beside the file that every process that makes deliveries shares, for as long as it lives. */
+/** A lock file beside the database. All processes that make deliveries share it until they end. */
 export interface InstanceLock {
-  /** Whether no other process had the file open when this one came: then every lease is one of the dead. */
+  /** Whether no other process held the lock at the start of this one. Then all leases belong to dead processes. */
   readonly alone: boolean;
   readonly release: () => void;
 }
 
-/** Takes the operating system's lock, which ends with the process, however that ends. */
+/** Takes the shared lock. The operating system releases it when the process ends, even if it is killed. */
 export function holdInstanceLock(file: string): InstanceLock {
   const lock = openDatabase(`${file}-lock`, { busyTimeoutMs: 0 });
   const alone = tryExclusively(lock);
-  // Between the two another process may find itself alone: nothing has been claimed here yet, so no harm is done.
+  // Before the shared lock is taken, another process may also find itself alone. That is safe: neither has claimed anything.
   lock.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   lock.exec("BEGIN");
   lock.prepare("SELECT count(*) FROM sqlite_schema").get();
@@ -26,7 +26,7 @@ export function holdInstanceLock(file: string): InstanceLock {
   };
 }
 
-/** A lock beside the file that one process has at a time, for as long as it lives; `tryTake` says whether it is this one. */
+/** A lock file beside the database. One process holds it until it ends. `tryTake`: whether it is this process. */
 export function createSinkLease(file: string): {
   tryTake: () => boolean;
   release: () => void;

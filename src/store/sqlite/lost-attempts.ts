@@ -4,24 +4,24 @@ import type { DeliveryState, LostAttempt } from "../../domain/delivery.ts";
 import { createAttemptLog } from "./attempts.ts";
 import type { Database } from "./driver.ts";
 
-export type NoteLostAttempt = (
+export type RecordLostAttempt = (
   lost: LostAttempt,
   facts: {
     startedAt: number | null;
-    /** The state after it; null = an audit entry of its own follows, which tells. */
+    /** The state after it; null = a separate audit entry records the state. */
     next: DeliveryState | null;
     at: number;
   },
 ) => void;
 
 /**
- * Returns what records an attempt that was lost with its process, with its audit entry, inside the caller's transaction. The
- * caller ends the lease.
+ * Returns a function that records a lost attempt with its audit entry, inside the caller's transaction. The caller ends the
+ * lease.
  */
 export function createLostAttempts(
   db: Database,
   append: (entry: AuditDraft) => void,
-): NoteLostAttempt {
+): RecordLostAttempt {
   const attempts = createAttemptLog(db);
   return (lost, { startedAt, next, at }) => {
     attempts.insert(lost.id, lost.attempt, {

@@ -5,10 +5,10 @@ import { StoreError } from "../../errors.ts";
 
 const FOLDER = new URL("./migrations/", import.meta.url);
 
-/** How long a start waits for another process that is migrating, in milliseconds: that takes its time on a large store. */
+/** How long a start waits for a migration by another process, in milliseconds. A large store takes long to migrate. */
 const MIGRATION_WAIT_MS = 60_000;
 
-/** How long one call of SQLite waits, in milliseconds: between two of them a stop is noticed. */
+/** How long one call of SQLite waits for a lock, in milliseconds. After each call the wait checks whether to stop. */
 const STEP_MS = 200;
 
 interface Migration {
@@ -23,7 +23,7 @@ function listMigrations(): Migration[] {
     .map((file) => ({ version: Number(file.slice(0, 4)), file }));
 }
 
-/** The schema version that this program writes. */
+/** Returns the schema version of this program. */
 function latestSchemaVersion(): number {
   return listMigrations().at(-1)?.version ?? 0;
 }
@@ -32,14 +32,14 @@ function versionOf(db: Database): number {
   return db.pragma("user_version") as number;
 }
 
-/** Refuses a store of another version than this program's. */
+/** Throws StoreError unless the store has this program's schema version. */
 export function requireCurrentSchema(db: Database): void {
   const found = versionOf(db);
   const latest = latestSchemaVersion();
   refuseNewer(found, latest);
   if (found < latest) {
     throw new StoreError(
-      `the store has schema version ${found}, this program needs ${latest}: run \`hexhook migrate\``,
+      `the store has schema version ${found}, but this program needs ${latest}: run \`hexhook migrate\``,
       { code: "SCHEMA_TOO_OLD", fatal: false },
     );
   }
@@ -48,16 +48,16 @@ export function requireCurrentSchema(db: Database): void {
 function refuseNewer(found: number, latest: number): void {
   if (found > latest) {
     throw new StoreError(
-      `the store has schema version ${found}, newer than this program's ${latest}: use the newer hexhook`,
+      `the store has schema version ${found}, newer than this program's ${latest}: install the newer hexhook that wrote it`,
       { code: "SCHEMA_TOO_NEW", fatal: false },
     );
   }
 }
 
 /**
- * Brings the schema up to date, each migration in a transaction that also notes its version. Safe when two
- * processes start at once: the second waits, looks again and finds nothing to do, or a schema that is too new for it.
- * Returns the versions before and after. Between two steps it throws once `isEnding` says so.
+ * Brings the schema up to date. Each migration runs in a transaction that also writes its version. Two processes may start at
+ * once: the second waits, reads the version again, and either has nothing to do or throws because the schema is too new.
+ * Returns the versions before and after. Throws between two steps if `isEnding` returns true.
  */
 export function migrate(
   db: Database,
@@ -90,7 +90,7 @@ export function migrate(
   return { from, to: versionOf(db) };
 }
 
-/** Waits for the lock of another process. */
+/** Begins an exclusive transaction, and waits for the lock of another process. */
 function beginExclusively(db: Database, isEnding: () => boolean): void {
   const deadline = performance.now() + MIGRATION_WAIT_MS;
   for (;;) {

@@ -2,7 +2,7 @@ import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
 import type { Control } from "../port.ts";
 import type { Database } from "./driver.ts";
 
-/** When something was stored last: the last event, the last entry, the last sign of life of a writer or of a sink. */
+/** Reads the newest stored time: of the last event, of the last entry, and when each writer and sink was last seen. */
 export function createNewestTime(db: Database): Control["newestTime"] {
   const times = db.prepare<[], { at: number | null }>(
     `SELECT (SELECT received_at FROM event ORDER BY seq DESC LIMIT 1) AS at

@@ -6,43 +6,43 @@ import { type FileId, idOf, isSameFile, statOf } from "./file-id.ts";
 import type { WalIndex, WalIndexHeader } from "./wal-index.ts";
 
 /**
- * The files of an open store, which must still be where the next start looks for them: the open descriptors go on working
- * when they are deleted, moved or replaced, and what is committed then is lost.
+ * Checks that the files of an open store are still where the next start opens them. If they are deleted, moved or replaced,
+ * the open descriptors still work, but later commits are lost.
  */
 export interface OpenFiles {
-  /** Throws a fatal StoreError unless the database, its log and its index are in place and none was cut short. */
+  /** Throws a fatal StoreError unless the database, its log and its index are in place and not truncated. */
   readonly requireInPlace: () => void;
-  /** Whether of the three only the log is gone: its content can still be moved into the database. */
+  /** Whether only the log is missing. Then its content can still be moved into the database. */
   readonly isOnlyLogGone: () => boolean;
   readonly close: () => void;
 }
 
-/** Where the log has its salts (https://sqlite.org/fileformat2.html#walformat). */
+/** The position of the salts in the log (https://sqlite.org/fileformat2.html#walformat). */
 const SALTS_OFFSET = 16;
 
-/** How often the log and its index are compared while another process is changing both. */
+/** The maximum number of comparisons of the log and its index while another process changes both. */
 const TRIES = 5;
 
-/** `id`: the database, as it was opened. */
+/** `id`: the database file that was opened. */
 export function createOpenFiles(
   file: string,
   id: FileId,
   index: WalIndex,
 ): OpenFiles {
-  // Symbolic links on the way may come to lead elsewhere too, so the path as configured is followed each time.
+  // Symbolic links in the path may change too, so each check follows the configured path again.
   const databasePath = path.resolve(file);
   const logPath = companionFile(file, "-wal");
   const indexPath = companionFile(file, "-shm");
   let log: number | null = openSync(logPath, "r");
   const logId = idOf(fstatSync(log, { bigint: true }));
   const salts = Buffer.alloc(8);
-  /** The database file had as many pages; only a VACUUM makes them fewer. */
+  /** The database file has had at least this many pages. Only a VACUUM reduces their number. */
   let minPages = 0;
 
   const isDatabaseInPlace = (): boolean => isSameFile(statOf(databasePath), id);
   const isIndexInPlace = (): boolean => isSameFile(statOf(indexPath), index.id);
 
-  /** `size` as of after the header was read. A VACUUM first makes the pages fewer, and cuts the file afterwards. */
+  /** `size` must be read after the header: a VACUUM first reduces the number of pages and then truncates the file. */
   function isCutShort(size: bigint, header: WalIndexHeader): boolean {
     const filePages = Number(size) / header.pageSize;
     const pages = header.pages === 0 ? minPages : header.pages;
@@ -59,18 +59,18 @@ export function createOpenFiles(
     return salts.equals(expected);
   }
 
-  /** The index; null when the log does not begin as it says. */
+  /** Returns the header of the index; null = the log has other salts than the index. */
   function headerOfMatchingLog(): WalIndexHeader | null | "changing" {
     for (let tries = 0; tries < TRIES; tries += 1) {
       const header = index.header();
       if (header === null) {
         continue;
       }
-      // The log of an index without frames has its beginning written later.
+      // Without frames in the index, the beginning of the log may not be written yet.
       if (header.frames === 0 || beginsWith(header.salts)) {
         return header;
       }
-      // Another process may have begun the log anew between the two reads.
+      // Another process may have restarted the log between the two reads.
       if (index.header()?.salts.equals(header.salts) === true) {
         return null;
       }
@@ -121,7 +121,7 @@ function movedError(what: string): StoreError {
 
 function overwrittenError(what: string): StoreError {
   return new StoreError(
-    `${what} was cut short or overwritten while the store was open: restore a backup, then start again`,
+    `${what} was truncated or overwritten while the store was open: restore a backup, then start again`,
     { code: "STORE_OVERWRITTEN", fatal: true },
   );
 }

@@ -14,21 +14,21 @@ import { asStoreError } from "./store-error.ts";
 import { requireCurrentSchema } from "./migrate.ts";
 import { MAX_IDLE_LOG_BYTES } from "./wal-checkpointer.ts";
 
-/** How long a connection waits for another process's transaction, in milliseconds. A store sets 0 once open: see group-commit.ts. */
+/** How long a connection waits for another process's lock, in milliseconds. An open store sets 0; see group-commit.ts. */
 const BUSY_TIMEOUT_MS = 2000;
 
-/** Page cache of a connection, in KiB. With SQLite's 2,000, a large store reads the same pages again and again. */
+/** The page cache of a connection, in KiB. With SQLite's default of 2,000, a large store reads the same pages repeatedly. */
 const CACHE_KIB = 16_000;
 
 /** SQLite's own number for `synchronous = FULL`. */
 const SYNCHRONOUS_FULL = 2;
 
-/** Opens the file for writing, making it and its folder when they are not there yet. */
+/** Opens the file for writing. Creates the file and its directory if they do not exist. */
 export function openForWriting(file: string): Database {
   return openFileForWriting(file).db;
 }
 
-/** As `openForWriting`; `id` is that of the file that was opened. */
+/** Like `openForWriting`. `id` identifies the file that was opened. */
 export function openFileForWriting(file: string): { db: Database; id: FileId } {
   return guarded(file, () => {
     makeFolder(path.resolve(path.dirname(file)));
@@ -37,16 +37,19 @@ export function openFileForWriting(file: string): { db: Database; id: FileId } {
     const db = openChecked(file);
     try {
       if (before === null || !isSameFile(statOf(file), idOf(before))) {
-        throw new StoreError("it was replaced just now: start again", {
-          code: "STORE_MOVED",
-          fatal: false,
-        });
+        throw new StoreError(
+          "the file was replaced during opening: start again",
+          {
+            code: "STORE_MOVED",
+            fatal: false,
+          },
+        );
       }
       db.exec("PRAGMA journal_mode = WAL");
       db.exec("PRAGMA synchronous = FULL");
       db.exec("PRAGMA foreign_keys = ON");
       db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-      // Checkpoints are run by the store itself, which sees their faults; SQLite's own would hide a failed fsync.
+      // The store runs checkpoints itself, because SQLite's automatic ones hide a failed fsync.
       db.exec("PRAGMA wal_autocheckpoint = 0");
       db.exec(`PRAGMA journal_size_limit = ${MAX_IDLE_LOG_BYTES}`);
       requireDurability(db);
@@ -58,7 +61,7 @@ export function openFileForWriting(file: string): { db: Database; id: FileId } {
   });
 }
 
-/** Opens a file that is there and has this program's schema, for reading alone. */
+/** Opens an existing file with this program's schema for reading only. */
 export function openForReading(file: string): Database {
   const stats = guarded(file, () => statStoreFile(file));
   if (stats === null) {
@@ -82,12 +85,12 @@ export function openForReading(file: string): Database {
   });
 }
 
-/** Throws StoreError where there is something else than a file. */
+/** Whether the file exists. Throws StoreError if the path is not a file. */
 export function storeFileExists(file: string): boolean {
   return guarded(file, () => statStoreFile(file)) !== null;
 }
 
-/** Makes an empty file, so that there is one to compare with what is opened. */
+/** Creates an empty file if there is none, so that its identity is known before SQLite opens it. */
 function makeFile(file: string): void {
   const stats = statStoreFile(file);
   requireNoOrphanedLog(file, stats);
@@ -97,17 +100,17 @@ function makeFile(file: string): void {
       closeSync(openSync(file, "a", 0o644));
     } catch (error) {
       throw new StoreError(
-        `it cannot be made (${errorCode(error) ?? "unknown"}): check DATABASE_URL and who may write there`,
+        `the file cannot be created (${errorCode(error) ?? "unknown"}): check DATABASE_URL and the permissions of the directory`,
         { code: "STORE_PATH", fatal: false },
       );
     }
   }
 }
 
-/** Opens a file that may be a store, or become one. Leaves any other as it is. */
+/** Opens a file that is a store or may become one. Any other file stays unchanged. */
 function openChecked(file: string): Database {
   if (hasPendingChanges(file)) {
-    // Closing the last connection would move a log into its database; not so one that only reads.
+    // Closing a writable connection would move the log into the database. A read-only one does not change a foreign file.
     openOwn(file, true).close();
   }
   return openOwn(file, false);
@@ -124,19 +127,19 @@ function openOwn(file: string, readOnly: boolean): Database {
   return db;
 }
 
-/** Reads back what was asked for: a SQLite may be built to drop to NORMAL in WAL mode, which can lose commits. */
+/** Checks the durability settings. Some builds of SQLite use `synchronous=NORMAL` in WAL mode, which can lose commits. */
 function requireDurability(db: Database): void {
   const mode = db.pragma("journal_mode");
   const synchronous = db.pragma("synchronous");
   if (mode !== "wal" || synchronous !== SYNCHRONOUS_FULL) {
     throw new StoreError(
-      `SQLite refuses to write durably here (journal_mode ${String(mode)}, synchronous ${String(synchronous)}): put the file on a local disk`,
+      `SQLite cannot write durably here (journal_mode ${String(mode)}, synchronous ${String(synchronous)}): put the file on a local disk`,
       { code: "STORE_NOT_DURABLE", fatal: true },
     );
   }
 }
 
-/** Errors of what `open` does are StoreErrors that name the file. */
+/** Runs `open`. Rethrows its errors as StoreErrors that name the file. */
 export function guarded<T>(file: string, open: () => T): T {
   try {
     return open();

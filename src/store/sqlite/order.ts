@@ -1,11 +1,11 @@
 import type { Database } from "./driver.ts";
 
-/** When a delivery is due that waits for another of its key. */
+/** The due time of a delivery that waits for another one of its order key. */
 export const AFTER_ANOTHER = Number.MAX_SAFE_INTEGER;
 
 /**
- * Deliveries of one destination and key go one after another: of the pending ones at most one has a time, and when it
- * comes to its end, that of the oldest event among the others gets one.
+ * Keeps the order of deliveries with the same destination and order key. At most one pending delivery of a key has a due
+ * time. When it is no longer pending, the one of the oldest event among the others gets a due time.
  */
 export function createOrder(db: Database) {
   const active = db.prepare<[string, string, number]>(
@@ -18,7 +18,7 @@ export function createOrder(db: Database) {
        ORDER BY event_seq LIMIT 1)`,
   );
   return {
-    /** When a delivery may go that would be due at `dueAt`. `id`: its own, 0 when it has none yet. */
+    /** Returns the due time of a delivery: `dueAt`, or AFTER_ANOTHER if it must wait. `id`: 0 = it is not stored yet. */
     dueAt(
       delivery: { id: number; destination: string; orderKey: string | null },
       dueAt: number,
@@ -29,7 +29,7 @@ export function createOrder(db: Database) {
         ? AFTER_ANOTHER
         : dueAt;
     },
-    /** A delivery has come to its end: the next of its key is due. */
+    /** Makes the next delivery of a key due, after one of them is no longer pending. */
     advance(destination: string, orderKey: string | null, now: number): void {
       if (orderKey !== null) {
         advance.run(now, destination, orderKey);

@@ -2,16 +2,16 @@ import type { ClaimRequest } from "../records.ts";
 import type { Database } from "./driver.ts";
 import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
 
-/** Deliveries that became due last, which are looked at: a few milliseconds however many wait. */
+/** The maximum number of deliveries that are examined, the latest due first: a few milliseconds. */
 const LATEST_DUE = 2000;
 
-/** The newest of them, whose types are compared with those of earlier probes. */
+/** The number of the newest events among them whose types are compared with those of earlier probes. */
 const CANDIDATES = 500;
 
 /**
- * Selects the delivery for the next probe of a circuit breaker: of the newest due event that was no probe before, preferably
- * of another source or type than those that were. Where many events of one type always fail, others get through after a few
- * probes. Deliveries with crashes are the quarantine's. Null when there is none, or no probe is asked for.
+ * Selects the delivery for the next probe of a circuit breaker. It takes the newest due event that was no probe before,
+ * preferably of another source or type than earlier probes. So if all events of one type fail, another type is tried after a
+ * few probes. Deliveries with crashes are left to the quarantine. Returns null if there is none, or the claim is no probe.
  */
 export function createProbeSelection(
   db: Database,

@@ -1,7 +1,7 @@
 import type { ProcessStatus, PublishedDestination } from "../records.ts";
 import type { Database } from "./driver.ts";
 
-/** What a process run said is dropped when another one publishes and it has said nothing for this time, in milliseconds. */
+/** A status that is older than this (milliseconds) is deleted when another process run publishes. */
 const KEEP_MS = 86_400_000;
 
 interface Row {
@@ -10,7 +10,7 @@ interface Row {
   readonly destinations: string;
 }
 
-/** What process runs say of the destinations that they serve. */
+/** Keeps the status that each process run publishes about its destinations. */
 export function createProcessStatusTable(db: Database) {
   const all = db.prepare<[], Row>(
     "SELECT writer, published_at, destinations FROM process_status ORDER BY published_at DESC",

@@ -13,10 +13,10 @@ import { parseEntry } from "../../audit/parsed-entry.ts";
 import { createTrailLookup } from "./trail-lookup.ts";
 import type { AuditLog } from "../port.ts";
 
-/** Writers that fit into the entry that names what was deleted. */
+/** The maximum number of writers in one entry that names what was deleted. */
 const MAX_WRITERS = 40;
 
-/** A writer of whom nothing is left is remembered for this time longer than an entry that names it can exist. */
+/** A writer without entries is remembered longer than any entry that names it can exist, by this time in milliseconds. */
 const MARGIN_MS = 86_400_000;
 
 /** Deletes old entries of the trail inside the caller's transaction, and writes the entries that name what was deleted. */
@@ -24,7 +24,7 @@ export function createAuditPurger(
   db: Database,
   deps: {
     writer: string;
-    /** What this writer's checkpoints are verified with. */
+    /** The public key of this writer's checkpoints. */
     publicKey: string;
     append: (entry: AuditDraft) => void;
     checkpoint: () => void;
@@ -38,7 +38,7 @@ export function createAuditPurger(
   const remove = db.prepare<[number]>(
     "DELETE FROM audit_entry WHERE position = ?",
   );
-  // A writer that was not seen lately, and whose last entry is this one.
+  // A writer that was not seen recently and whose last entry is this one.
   const ended = db.prepare<[string, number, number]>(
     "SELECT 1 FROM audit_writer WHERE writer = ? AND seq = ? AND seen_at < ?",
   );
@@ -60,7 +60,7 @@ export function createAuditPurger(
   );
 
   const lookup = createTrailLookup(db);
-  /** Writers of whom nothing goes until a sweep begins anew: what comes first of them stays. */
+  /** Writers whose entries stay until the next sweep from the oldest entry, because earlier entries of them stay. */
   const blocked = new Set<string>();
 
   /** Writes the entries that name what was deleted. */
@@ -119,7 +119,7 @@ export function createAuditPurger(
       const heads = deleted.map(({ head }) => head);
       report(heads, entries, before);
       forget.run(before - MARGIN_MS);
-      // Entries that named other deletions were deleted too: those are named again, as they were signed.
+      // Deleted entries may have named earlier deletions. Signed ones are named again.
       const again = unreported
         .all(lastReport)
         .filter((head) => reported.some(isHead(head)));
@@ -135,7 +135,7 @@ export function createAuditPurger(
   };
 }
 
-/** The heads that deleted entries name as deleted, as far as a signature covers them. */
+/** Returns the heads that signed entries among the deleted ones name as deleted. */
 function signedReports({ entries, signed }: Deletable): readonly unknown[] {
   return entries.slice(0, signed).flatMap(({ line }) => {
     const entry = hasAction(line, "retention.purged") ? parseEntry(line) : null;

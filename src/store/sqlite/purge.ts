@@ -5,7 +5,7 @@ import type { AuditDraft } from "../../audit/entry.ts";
 import { eventsPurged } from "../../audit/retention-entries.ts";
 import type { EventStore } from "../port.ts";
 
-/** So many events are looked at in one step, and so many bytes of bodies go at most (and one body more): a few milliseconds. */
+/** The limits of one step, which takes a few milliseconds: events to examine, and bytes of bodies after which it ends. */
 const STEP = 200;
 const MAX_BYTES = 2_097_152;
 
@@ -16,7 +16,7 @@ interface OldRow {
   readonly undelivered: number;
 }
 
-/** Deletes old events with all that belongs to them, inside the caller's transaction. */
+/** Deletes old events with their deliveries and attempts, inside the caller's transaction. */
 export function createPurger(
   db: Database,
   deps: {
@@ -25,7 +25,7 @@ export function createPurger(
     checkpoint: () => void;
   },
 ) {
-  // The newest event and the newest delivery stay: their numbers would be given a second time.
+  // The newest event and the newest delivery stay. Otherwise their numbers would be assigned again.
   const rows = db.prepare<[number, number], OldRow>(
     `SELECT seq, received_at, length(body) AS body_bytes,
        EXISTS (SELECT 1 FROM delivery WHERE event_seq = seq AND state = 'pending') AS undelivered
@@ -64,21 +64,19 @@ export function createPurger(
         break;
       }
     }
-    // A scheme that signs no time is remembered as long as its event.
+    // A replay claim without a signed time is remembered as long as its event.
     deps.claims.forgetTimeless(receivedBefore, STEP);
     if (purged.events > 0) {
       deps.append(eventsPurged(purged, { at: now, receivedBefore }));
-      // Until it is signed, it does not excuse an entry whose event is deleted.
+      // A verification accepts the deletion only when the entry is signed.
       deps.checkpoint();
     }
-    // Events come in the order of time. Those from the future say nothing: the clock was wrong.
-    const done = found.every(
+    // Events are in the order of time, except those with a time in the future, which a wrong clock stored.
+    const areAllYoung = found.every(
       ({ received_at }) => received_at >= receivedBefore,
     );
-    const telling = found.some(({ received_at }) => received_at <= now);
-    return {
-      purged,
-      next: found.length === 0 || (done && telling) ? null : last,
-    };
+    const hasValidTime = found.some(({ received_at }) => received_at <= now);
+    const isDone = found.length === 0 || (areAllYoung && hasValidTime);
+    return { purged, next: isDone ? null : last };
   };
 }

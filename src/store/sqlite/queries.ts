@@ -10,11 +10,11 @@ import { createProcessStatusTable } from "./process-status.ts";
 import { createSinkTable } from "./sinks.ts";
 import { withStoreErrors } from "./store-error.ts";
 
-/** What a store reads outside transactions, which may be done beside its writes. */
+/** The reads of a store outside transactions. They may run at the same time as its writes. */
 export type Queries = Omit<StoreReader, "close"> &
   Pick<Control, "newestTime" | "sinkPosition" | "savedSinks">;
 
-/** `onFatal`: a query has found that the file is not to be believed. */
+/** `onFatal`: called when an error of a query shows that the file cannot be trusted. */
 export function createQueries(
   db: Database,
   now: () => number,

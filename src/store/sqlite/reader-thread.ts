@@ -5,18 +5,18 @@ import { createQueries } from "./queries.ts";
 import { serveWalCheckpoints } from "./remote-wal-checkpoint.ts";
 import { checkpointWal } from "./wal-checkpointer.ts";
 
-/* The thread that reads, and does most of each checkpoint, beside the one that writes. */
+/* The thread that reads. It also does most of each checkpoint, while the writer's thread commits. */
 
 interface ReaderData {
   readonly file: string;
-  /** Leads to the writer's thread. */
+  /** Connects to the writer's thread. */
   readonly walPort: MessagePort;
 }
 
 const { file, walPort } = workerData as ReaderData;
 
 serveCalls(({ now, onFatal }) => {
-  // For writing, because checkpoints write.
+  // Opened for writing, because checkpoints write.
   const db = openForWriting(file);
   serveWalCheckpoints(walPort, () => {
     checkpointWal(db);

@@ -10,15 +10,15 @@ import { type Database, textAsBytes } from "./driver.ts";
 import type { Order } from "./order.ts";
 import type { ReplayClaims } from "./replay-claims.ts";
 
-/** What is known of an event when a message comes with its id again. */
+/** The stored event when another message has its id. */
 interface KnownEvent {
   body_sha256: Uint8Array;
   mac: Uint8Array;
 }
 
 /**
- * Writes claim, event, deliveries and entry inside the caller's transaction, and says what the unique keys decided. Of a
- * replay nothing is written, not its entry either.
+ * Writes claim, event, deliveries and entry, inside the caller's transaction. The unique keys decide the outcome. For a
+ * replay nothing is written, and no entry either.
  */
 export function createRecorder(
   db: Database,

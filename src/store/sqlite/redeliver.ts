@@ -44,7 +44,7 @@ export function createRedeliverer(
         return "under_way";
       }
       if (lease === "lost") {
-        rows.noteLost(found, now);
+        rows.recordLostAttempt(found, now);
       }
       again.run(order.dueAt({ id, destination, orderKey }, now), now, id);
       becomesDue(destination);

@@ -8,8 +8,8 @@ import { asStoreError } from "./store-error.ts";
 import type { CheckpointWal } from "./wal-checkpointer.ts";
 
 /*
- * A checkpoint writes and syncs megabytes. Where the store has threads, the reader's does most of it while the writer goes on
- * committing, which then only does the rest.
+ * A checkpoint writes and syncs megabytes. In a store with threads, the reader's thread does most of it while the writer's
+ * thread continues to commit. The writer's thread does the rest.
  */
 
 /** On the writer's thread: requests checkpoints from the thread at the other end of `port`, one at a time. */
@@ -27,7 +27,7 @@ export function requestWalCheckpoints(port: MessagePort): CheckpointWal {
     });
 }
 
-/** On the reader's thread: does what is requested. */
+/** On the reader's thread: makes the checkpoints that the writer's thread requests. */
 export function serveWalCheckpoints(
   port: MessagePort,
   checkpoint: () => void,

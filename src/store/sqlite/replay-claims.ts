@@ -1,23 +1,23 @@
 import type { ReplayClaim } from "../../domain/event.ts";
 import type { Database } from "./driver.ts";
 
-/** The second under which a scheme that signs no time claims. */
+/** The `signed_at` of a claim whose scheme signs no time. */
 const TIMELESS = -1;
 
 /**
- * The replay claims of requests for an event that was known already, inside the caller's transaction. The first claim of an
- * event is in its own row.
+ * Keeps the replay claims of requests for an event that was already stored, inside the caller's transaction. The first claim
+ * of an event is in the event's row.
  */
 export interface ReplayClaims {
-  /** False when the same request has claimed before. */
+  /** Writes a claim. Returns false if the same request has already written it. */
   readonly claim: (
     claim: ReplayClaim,
     source: string,
     claimedAt: number,
   ) => boolean;
-  /** Drops claims that were signed before `signedBefore` (unix seconds), at most `limit`. Returns how many. */
+  /** Deletes up to `limit` claims that were signed before `signedBefore` (unix seconds). Returns how many. */
   readonly forget: (signedBefore: number, limit: number) => number;
-  /** Drops claims of schemes that sign no time, made before `claimedBefore` (unix milliseconds), at most `limit`. */
+  /** Deletes up to `limit` claims without a signed time that were written before `claimedBefore` (unix milliseconds). */
   readonly forgetTimeless: (claimedBefore: number, limit: number) => void;
 }
 

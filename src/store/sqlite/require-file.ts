@@ -2,17 +2,17 @@ import { existsSync, type Stats, statSync } from "node:fs";
 import { errorCode, StoreError } from "../../errors.ts";
 import { companionFile } from "./companion-file.ts";
 
-/** Why a path does not lead to a file; what else can go wrong is named by its code. */
+/** Why a path cannot be used. Other errors are reported by their code. */
 const REASONS: Readonly<Record<string, string>> = {
-  ENOTDIR: "a part of that path is a file, not a folder",
-  EACCES: "this user may not look into a folder on that path",
-  ELOOP: "that is a symbolic link that leads to itself",
-  ENAMETOOLONG: "that path is too long",
+  ENOTDIR: "a part of the path is a file, not a directory",
+  EACCES: "this user has no permission for a directory in the path",
+  ELOOP: "the path is a symbolic link that leads to itself",
+  ENAMETOOLONG: "the path is too long",
 };
 
 /**
- * What is at the path of a store: an ordinary file, or null for nothing. Refuses anything else, before SQLite waits for the
- * other end of a pipe. Throws StoreError.
+ * Returns the stats of the file at the path of a store; null = there is no file. Throws StoreError for anything else, because
+ * SQLite would wait indefinitely for the other end of a named pipe.
  */
 export function statStoreFile(file: string): Stats | null {
   let stats: Stats;
@@ -23,20 +23,20 @@ export function statStoreFile(file: string): Stats | null {
     if (code === "ENOENT") {
       return null;
     }
-    throw unusable(REASONS[code] ?? `that cannot be looked at (${code})`);
+    throw unusable(REASONS[code] ?? `the path cannot be read (${code})`);
   }
   if (!stats.isFile()) {
-    throw unusable(`that is ${kindOf(stats)}, not a file`);
+    throw unusable(`the path is ${kindOf(stats)}, not a file`);
   }
   return stats;
 }
 
 function kindOf(stats: Stats): string {
   if (stats.isDirectory()) {
-    return "a folder";
+    return "a directory";
   }
   if (stats.isFIFO()) {
-    return "a pipe";
+    return "a named pipe";
   }
   return stats.isSocket() ? "a socket" : "a device";
 }
@@ -49,8 +49,7 @@ function unusable(what: string): StoreError {
 }
 
 /**
- * Refuses to begin a store where only the log of one is: SQLite would delete the log, with the events that are in no
- * other file.
+ * Throws StoreError if a log exists without its database. SQLite would delete the log, with events that are in no other file.
  */
 export function requireNoOrphanedLog(file: string, stats: Stats | null): void {
   if (stats !== null && stats.size > 0) {
@@ -59,13 +58,13 @@ export function requireNoOrphanedLog(file: string, stats: Stats | null): void {
   const log = companionFile(file, "-wal");
   if ((statSync(log, { throwIfNoEntry: false })?.size ?? 0) > 0) {
     throw new StoreError(
-      `the database is ${stats === null ? "gone" : "empty"}, but its log ${log} holds events: put the database back where it was, or restore a backup; only to give up these events, move the log away`,
+      `the database is ${stats === null ? "missing" : "empty"}, but its log ${log} contains events: put the database file back or restore a backup; to start without these events, move the log away`,
       { code: "STORE_WITHOUT_DATABASE", fatal: false },
     );
   }
 }
 
-/** Whether SQLite would change the file merely because it is opened and closed: by a log or journal that was left behind. */
+/** Whether opening and closing the file would change it, because a log or a journal of a killed process exists. */
 export function hasPendingChanges(file: string): boolean {
   return (
     existsSync(companionFile(file, "-wal")) ||

@@ -2,20 +2,20 @@ import { errorCode, StoreError } from "../../errors.ts";
 import { sqliteErrorName } from "./error-name.ts";
 
 /**
- * Faults that pass: nothing was written, and the next try may well succeed. A write that fails (a quota, a full disk) is
- * one of them, since it rolls back; a sync that fails is not.
+ * Temporary errors: nothing was written, and a later try may succeed. A failed write is temporary (a quota, a full disk),
+ * because it is rolled back. A failed sync is not.
  */
 const TRANSIENT =
   /^SQLITE_(?:FULL|BUSY|LOCKED|CANTOPEN|READONLY(?!_DBMOVED)|PERM|INTERRUPT|IOERR_(?:WRITE|SHM|LOCK|NOMEM|GETTEMPPATH))/;
 
-/** Faults after which the file is not to be believed: after a failed fsync SQLite reports later commits as good. */
+/** Errors after which the file cannot be trusted: after a failed fsync SQLite reports later commits as successful. */
 const FATAL = /^SQLITE_(?:IOERR|CORRUPT|NOTADB|READONLY_DBMOVED)/;
 
-/** Where the documentation says how to recover a store. */
+/** The advice for a damaged store. */
 const RECOVERY =
   'stop the service and recover the store (docs/backup-and-recovery.md, "To recover a damaged store")';
 
-/** A driver's error as a StoreError. One that is no fault of the storage passes too: nothing was written. */
+/** Converts any error to a StoreError. One that is no error of the storage is not fatal, because nothing was written. */
 export function asStoreError(thrown: unknown): StoreError {
   if (thrown instanceof StoreError) {
     return thrown;
@@ -26,13 +26,13 @@ export function asStoreError(thrown: unknown): StoreError {
   return new StoreError(describe(code, fatal), { code, fatal });
 }
 
-/** The drivers give misuse (a closed database, a value of a wrong type) codes of Node's kind: these are program faults. */
+/** Returns the error's system code. The drivers' `ERR_` codes mean misuse, such as a closed database: those are bugs here. */
 function systemCode(thrown: unknown): string | undefined {
   const code = errorCode(thrown);
   return code?.startsWith("ERR_") === true ? undefined : code;
 }
 
-/** The error of what has waited too long for the lock of another process. */
+/** Returns the error of work that has waited too long for the lock of another process. */
 export function lockTimeout(): StoreError {
   const code = "SQLITE_BUSY";
   return new StoreError(describe(code, false), { code, fatal: false });
@@ -40,29 +40,29 @@ export function lockTimeout(): StoreError {
 
 function describe(code: string, fatal: boolean): string {
   if (code.startsWith("SQLITE_FULL")) {
-    return `the disk is full (${code}): make room`;
+    return `the disk is full (${code}): free some space`;
   }
   if (code.startsWith("SQLITE_BUSY")) {
-    return `another process holds its lock (${code}): end that transaction`;
+    return `another process holds the lock of the store (${code}): end its transaction`;
   }
   if (code === "SQLITE_NOTADB") {
-    return `that is not a SQLite database (${code}): check DATABASE_URL; if it was a store, ${RECOVERY}`;
+    return `the file is not a SQLite database (${code}): check DATABASE_URL; if it was a store, ${RECOVERY}`;
   }
   if (code.startsWith("SQLITE_CORRUPT")) {
     return `the store is damaged (${code}): ${RECOVERY}`;
   }
   if (code.startsWith("SQLITE_CANTOPEN")) {
-    return `it cannot be opened (${code}): check DATABASE_URL and who may write there`;
+    return `the file cannot be opened (${code}): check DATABASE_URL and the permissions of the file and its directory`;
   }
   if (/^SQLITE_(?:READONLY|PERM)/.test(code)) {
-    return `it cannot be written (${code}): check who may write the file and its folder`;
+    return `the file cannot be written (${code}): check the permissions of the file and its directory`;
   }
   return fatal
-    ? `the store cannot be trusted any more (${code}): check the disk, then start again`
-    : `the store could not do that (${code}): when that stays so, ${RECOVERY}`;
+    ? `the store can no longer be trusted (${code}): check the disk, then start again`
+    : `the operation of the store failed (${code}): if it fails again, ${RECOVERY}`;
 }
 
-/** The same methods, whose errors are StoreErrors. Those after which the file is not to be believed go to `onFatal` too. */
+/** Returns the same methods, but their errors are StoreErrors. Fatal errors are also passed to `onFatal`. */
 export function withStoreErrors<
   T extends Record<keyof T, (...args: never[]) => Promise<unknown>>,
 >(methods: T, onFatal: (error: StoreError) => void): T {

@@ -41,21 +41,21 @@ import { withStoreErrors } from "./store-error.ts";
 import { createTransaction, type Transaction } from "./transaction.ts";
 import { openWalIndex } from "./wal-index.ts";
 
-/** Maximum jobs and body bytes of one transaction: about 20 ms of work. */
+/** The maximum number of jobs and of body bytes in one transaction: about 20 ms of work. */
 const MAX_BATCH = 512;
 const MAX_BATCH_BYTES = 2_097_152;
 
 export interface SqliteOptions extends StoreDeps {
   readonly file: string;
-  /** Does most of each checkpoint on another thread; left out: there is none. */
+  /** Does most of each checkpoint on another thread, if any. */
   readonly checkpointFirst?: CheckpointWal;
-  /** Whether to give up opening, asked while it waits. */
+  /** Whether to stop opening the store. It is called during waits. */
   readonly isEnding?: () => boolean;
 }
 
 /**
- * A store in one SQLite file. Every write of one turn of the event loop shares one durable transaction. Brings
- * the schema up to date. Throws StoreError when the file cannot be opened or cannot be written durably.
+ * Opens a store in one SQLite file and brings its schema up to date. All writes of one turn of the event loop share one
+ * durable transaction. Throws StoreError if the file cannot be opened or cannot be written durably.
  */
 export function openSqliteStore(options: SqliteOptions): Store {
   const { file } = options;
@@ -92,11 +92,11 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
   const { append, checkpoint } = writer;
   const order = createOrder(db);
   const claims = createReplayClaims(db);
-  const noteLost = createLostAttempts(db, append);
+  const recordLostAttempt = createLostAttempts(db, append);
   const deliveries = createDeliveryTable(db, {
     order,
     append,
-    noteLost,
+    recordLostAttempt,
     exhausted: changes.exhausted,
   });
   const { becomesDue } = changes;
@@ -104,9 +104,9 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
     order,
     append,
     exhausted: changes.exhausted,
-    noteLost,
+    recordLostAttempt,
   });
-  const rows = createDeliveryRows(db, noteLost);
+  const rows = createDeliveryRows(db, recordLostAttempt);
   const redeliver = createRedeliverer(db, { rows, order, append, becomesDue });
   const discard = createDiscarder(db, { rows, order, append, becomesDue });
   const addDeliveries = createDeliveryAdder(db, { order, append, becomesDue });
@@ -157,7 +157,7 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
       throw transaction.recordLockTimeout();
     }
   }
-  // From here on the group commit waits for a lock: SQLite would hold up all else meanwhile.
+  // From now on the group commit waits for locks, because SQLite would block the thread.
   db.exec("PRAGMA busy_timeout = 0");
 
   return {
@@ -248,8 +248,8 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
 }
 
 /**
- * The trail and the events of a SQLite file, for reading while the service runs or not. `snapshot`: all as it is at the first
- * read, whatever is written or purged meanwhile.
+ * Opens the trail and the events of a SQLite file for reading. A service may be running. `snapshot`: all reads see the store
+ * as it was at the first read, without later changes.
  */
 export function openSqliteReader(
   file: string,
@@ -289,7 +289,7 @@ function bringUpToDate(
   isEnding?: SqliteOptions["isEnding"],
 ): { from: number; to: number } {
   const versions = migrate(db, isEnding);
-  // Afterwards, because a migration waits longer for another process.
+  // After the migration, which waits longer for another process than this write does.
   stampApplicationId(db);
   return versions;
 }

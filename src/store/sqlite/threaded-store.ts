@@ -7,7 +7,7 @@ import { startThread, type Thread } from "../thread/thread.ts";
 import { asBuffer } from "./driver.ts";
 import type { SqliteOptions } from "./store.ts";
 
-/** Which thread does what. What a claim follows, and the lease of sinks, is asked of the writer, which has just written it. */
+/** The thread of each method. Reads that a claim depends on must see the latest write, so the writer's thread does them. */
 const THREAD_OF_METHOD = {
   addDeliveries: "writer",
   append: "writer",
@@ -49,8 +49,8 @@ const THREAD_OF_METHOD = {
 type RemoteMethod = Exclude<keyof Store, "record" | "onCommit" | "close">;
 
 /**
- * The same store with two threads of its own: one writes, one reads. Syncing, waiting for a lock and long queries hold up
- * neither this thread nor each other. Rejects with StoreError where `openSqliteStore` throws it.
+ * Opens the store on two threads: one writes, one reads. Syncs, waits for locks and long queries block neither this thread
+ * nor each other. Rejects with StoreError in the cases in which `openSqliteStore` throws it.
  */
 export async function openThreadedSqliteStore(
   options: Omit<SqliteOptions, "checkpointFirst" | "isEnding">,
@@ -103,7 +103,7 @@ export async function openThreadedSqliteStore(
   }
 
   try {
-    // One after the other: the writer brings the schema up to date.
+    // The writer opens first, because it brings the schema up to date.
     await threads.writer.call("open");
     await threads.reader.call("open");
   } catch (error) {
@@ -131,7 +131,7 @@ export async function openThreadedSqliteStore(
   };
 }
 
-/** A message turns each Buffer into a Uint8Array. */
+/** Restores the Buffer of the body. A message between threads turns it into a Uint8Array. */
 function withBodyAsBuffer(delivery: ClaimedDelivery): ClaimedDelivery {
   const { event } = delivery;
   return { ...delivery, event: { ...event, body: asBuffer(event.body) } };

@@ -2,20 +2,20 @@ import type { ChainHead } from "../../audit/chain.ts";
 import type { TrailLookup } from "../../audit/retention-proof.ts";
 import type { Database } from "./driver.ts";
 
-/** As the index `audit_entry_place` says it, so that SQLite uses it. */
+/** The same expression as in the index `audit_entry_place`, so that SQLite uses that index. */
 const IS_START_OR_CHECKPOINT =
   "substr(line, 51, 14) IN ('server.started', 'audit.checkpoi')";
 
-/** A start names some 60 writers at most. */
+/** More writers than one start can name, which is about 60. */
 const MAX_LATER = 100;
 
-/** Positions that are searched for the entries after a checkpoint: more than a writer has there, with others between them. */
+/** The positions after a checkpoint that are searched: enough for the writer's entries and those of others between them. */
 const MAX_TAIL = 5000;
 
-/** The same after an entry about a deletion: its checkpoint is in the same transaction. */
+/** The positions after an entry about a deletion that are searched. Its checkpoint is in the same transaction. */
 const MAX_REPORT = 100;
 
-/** What a proof of old entries asks, inside the caller's transaction. */
+/** Reads what the proof of old entries needs, inside the caller's transaction. */
 export function createTrailLookup(db: Database): TrailLookup {
   const starts = db.prepare<[string], { line: string }>(
     `SELECT line FROM audit_entry WHERE writer = ? AND ${IS_START_OR_CHECKPOINT} ORDER BY position LIMIT 2`,
@@ -38,7 +38,7 @@ export function createTrailLookup(db: Database): TrailLookup {
      WHERE position = (SELECT purged_told FROM audit_writer WHERE writer = ?)`,
   );
 
-  /** The entries of a writer from a position on; what is far from it is left out. */
+  /** Returns a writer's entries from a position up to `max` positions after it. */
   function linesFrom(writer: string, position: number, max: number): string[] {
     return from.all(writer, position, position + max).map(({ line }) => line);
   }

@@ -23,30 +23,30 @@ interface TransactionDeps {
   readonly onFatal: (error: StoreError) => void;
 }
 
-/** How long the last transaction after a failed fsync waits for another process, in milliseconds. */
+/** How long the last transaction, after a failed fsync, waits for another process, in milliseconds. */
 const OVERWRITE_WAIT_MS = 2000;
 
 export interface Transaction {
   /**
-   * Returns when `work` is durable; throws StoreError when nothing of it was written. False, with nothing done, while another
-   * process holds the lock.
+   * Runs `work` in a transaction. Returns true when it is durable. Returns false and does nothing while another process holds
+   * the lock. Throws StoreError if nothing was written.
    */
   run: (work: () => void) => boolean;
-  /** The error of work that another process's lock has kept waiting for too long; noted as an outage. */
+  /** Records an outage because another process held the lock for too long. Returns its error. */
   recordLockTimeout: () => StoreError;
-  /** Notes what went wrong outside a transaction, and gives it as StoreError. */
+  /** Records an error outside a transaction and returns it as a StoreError. */
   fail: (thrown: unknown) => StoreError;
   /**
-   * Inside `work`: whether the trail in the file ends where this process left it, and always did. Writes, so that
-   * calling it also proves that a write gets through.
+   * Inside `work`: whether the trail in the file has ended with this process's last entry at every check so far. It also
+   * writes, so that it fails if writes fail.
    */
   isIntact: () => boolean;
 }
 
 /**
- * The one way to write: a transaction that keeps the audit chain in memory and in the file together, and rewinds both when
- * it does not commit. After transient errors the first commit also reports them (`store.failed`); after a fatal one
- * nothing is written any more.
+ * Creates the transactions through which everything is written. They keep the audit chain in memory equal to the file, and
+ * undo both if a transaction does not commit. After temporary errors the next commit reports them with `store.failed`. After
+ * a fatal error nothing more is written.
  */
 export function createTransaction(deps: TransactionDeps): Transaction {
   const { db, chain, writer, files, changes, now } = deps;
@@ -55,10 +55,10 @@ export function createTransaction(deps: TransactionDeps): Transaction {
   const outage = createOutage(now);
   let committed = chain.head();
   let fatalError: StoreError | null = null;
-  // Permanent: a trail that was changed from outside once proves nothing any more, whatever is written after it.
+  // Never reset: after a change from outside, later entries cannot prove the trail any more.
   let isTampered = false;
 
-  /** False while another process holds the lock. */
+  /** Returns false while another process holds the lock. */
   function tryBegin(): boolean {
     try {
       begin.run();
@@ -71,7 +71,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
     }
   }
 
-  /** As `run`. Throws with nothing written, in the file or in the chain. */
+  /** Like `run`. If it throws, neither the file nor the chain has changed. */
   function attempt(work: () => void): boolean {
     const before = chain.mark();
     if (!tryBegin()) {
@@ -85,7 +85,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       }
       files.requireInPlace();
       commit.run();
-      // Again: what was replaced during the sync must not be acknowledged. What is replaced from here on is not noticed.
+      // Checked again: what was replaced during the sync must not be acknowledged. Later changes are not noticed.
       files.requireInPlace();
       committed = head;
       return true;
@@ -105,27 +105,27 @@ export function createTransaction(deps: TransactionDeps): Transaction {
   }
 
   /**
-   * A transaction whose fsync failed was never acknowledged, yet its frames are in the log, where the next start
-   * would find and apply them: the sender's identical retry would then be a replay. One more transaction overwrites
-   * them, and leaves evidence.
+   * Overwrites the frames of a transaction whose fsync failed. It was never acknowledged, but the next start would find its
+   * frames in the log and apply them. Then the sender's identical retry would be a replay. The overwriting transaction also
+   * reports the outage.
    */
   function overwriteLostFrames(): void {
     try {
       db.exec(`PRAGMA busy_timeout = ${OVERWRITE_WAIT_MS}`);
       attempt(reportOutage);
     } catch {
-      // The disk that failed once may fail again; the frames are overwritten all the same.
+      // The disk may fail again, but the frames are overwritten in any case.
     }
   }
 
-  /** A log that was deleted is still open here, with what was acknowledged since the last checkpoint. */
+  /** Moves the content of a deleted log into the database. The log is still open here, with acknowledged commits. */
   function rescueDeletedLog(): void {
     try {
       if (files.isOnlyLogGone()) {
         checkpointWal(db);
       }
     } catch {
-      // The error that led here is the one to report.
+      // The error that caused this call is reported instead.
     }
   }
 
@@ -164,7 +164,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       try {
         deps.afterCommit();
       } catch (error) {
-        // What was committed is durable in the log; only what comes after a failed checkpoint is in doubt.
+        // The commit is durable in the log. Only later commits are in doubt after a failed checkpoint.
         fail(error);
       }
       return true;
@@ -179,7 +179,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
     fail,
 
     isIntact(): boolean {
-      // Jobs before this one may have appended already; the table of heads moves at the end.
+      // Earlier jobs of this transaction may have appended entries. The table of heads changes at its end.
       const intact =
         committed.seq === 0 ||
         (writer.moveHead(committed, committed) && writer.endsIn(chain.head()));

@@ -1,28 +1,28 @@
 import type { Database } from "./driver.ts";
 import type { WalIndex } from "./wal-index.ts";
 
-/** Pages (16 MB) after which the log is checkpointed: larger checkpoints cost less in total. */
+/** The log is checkpointed after this many pages (16 MB). Larger checkpoints cost less in total. */
 const CHECKPOINT_FRAMES = 4000;
 
-/** Maximum size of the log file once no reader keeps it from being used again, in bytes. */
+/** The maximum size in bytes of the log file when no reader prevents its reuse. */
 export const MAX_IDLE_LOG_BYTES = 33_554_432;
 
-/** How long after a checkpoint, and how often, it is tried to cut off a log that is too long, in milliseconds. */
+/** How long after a checkpoint, and how often, a log that is too long is truncated, in milliseconds. */
 const TRUNCATE_DELAY_MS = 1000;
 
-/** Checkpoints what is in the log now; resolves when that is in the database file. Rejects with StoreError. */
+/** Checkpoints the current content of the log. Resolves when it is in the database file. Rejects with StoreError. */
 export type CheckpointWal = () => Promise<void>;
 
-/** Checkpoints the write-ahead log of a database that is written here. */
+/** Checkpoints the write-ahead log of a database that this thread writes. */
 export interface WalCheckpointer {
-  /** To be called after each commit: checkpoints the log when it has grown enough. Throws driver errors. */
+  /** Checkpoints the log if it has grown enough. The caller calls it after each commit. Throws driver errors. */
   readonly afterCommit: () => void;
   readonly close: () => void;
 }
 
 /**
- * SQLite would checkpoint by itself, but then a failed fsync would pass unseen and the log would be used again all the same:
- * here it is an error. `checkpointFirst` does most of a checkpoint beforehand, while commits go on. Errors outside
+ * Creates the checkpointer that replaces SQLite's automatic checkpoints. Those would hide a failed fsync and reuse the log;
+ * here it is an error. `checkpointFirst` does most of a checkpoint before, while commits continue. Errors outside
  * `afterCommit` go to `onError`.
  */
 export function createWalCheckpointer(
@@ -33,7 +33,7 @@ export function createWalCheckpointer(
     onError: (error: unknown) => void;
   },
 ): WalCheckpointer {
-  /** A checkpoint is due when the log has more frames: a reader may keep it from being used again from its start. */
+  /** A checkpoint is due when the log has more frames. It grows with the log, as a reader may prevent the log's reuse. */
   let checkpointAbove = CHECKPOINT_FRAMES;
   let isCheckpointing = false;
   let truncateTimer: NodeJS.Timeout | undefined;
@@ -47,7 +47,7 @@ export function createWalCheckpointer(
     truncateLater();
   }
 
-  /** The next write uses a log that was checkpointed whole from its start. Until there is one, it is cut off here. */
+  /** Truncates a long log. After a complete checkpoint only the next write would reuse the log from its beginning. */
   async function truncate(): Promise<void> {
     truncateTimer = undefined;
     if (isCheckpointing) {
@@ -73,7 +73,7 @@ export function createWalCheckpointer(
     }, TRUNCATE_DELAY_MS).unref();
   }
 
-  /** Two steps: most of a checkpoint elsewhere, while commits go on, then the rest here. */
+  /** Makes a checkpoint in two steps: most of it on another thread, while commits continue, then the rest here. */
   async function finishAfterFirst(finish: () => void): Promise<void> {
     isCheckpointing = true;
     try {
@@ -107,7 +107,7 @@ export function createWalCheckpointer(
   };
 }
 
-/** Checkpoints as much of the log as no reader needs any more. Throws driver errors. */
+/** Checkpoints the part of the log that no reader needs any more. Throws driver errors. */
 export function checkpointWal(db: Database): void {
   db.exec("PRAGMA wal_checkpoint(PASSIVE)");
 }

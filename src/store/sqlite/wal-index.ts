@@ -3,16 +3,16 @@ import { endianness } from "node:os";
 import { companionFile } from "./companion-file.ts";
 import { type FileId, idOf } from "./file-id.ts";
 
-/** What the index says of the log (https://sqlite.org/walformat.html, section 2.1). */
+/** The header of the index of the log (https://sqlite.org/walformat.html, section 2.1). */
 export interface WalIndexHeader {
-  /** How many frames the log holds. */
+  /** The number of frames in the log. */
   readonly frames: number;
-  /** The database's pages as of the last commit; 0 when no transaction was committed since the index was made. */
+  /** The number of database pages after the last commit; 0 = no commit since the index was created. */
   readonly pages: number;
   readonly pageSize: number;
-  /** Whether the database file has all that the log holds, and so all of its pages. */
+  /** Whether the database file contains everything in the log, and so all pages. */
   readonly isCheckpointed: boolean;
-  /** The log begins with the same ones. */
+  /** The same salts as at the beginning of the log. */
   readonly salts: Buffer;
 }
 
@@ -20,15 +20,15 @@ export interface WalIndexHeader {
 export interface WalIndex {
   readonly id: FileId;
   readonly frames: () => number;
-  /** Null while another process is writing it. */
+  /** Returns the header; null = another process is writing it. */
   readonly header: () => WalIndexHeader | null;
-  /** Call it only once the last connection to the file is closed. */
+  /** Closes the index. The last connection to the database must be closed before. */
   readonly close: () => void;
 }
 
 const IS_LITTLE_ENDIAN = endianness() === "LE";
 
-/** The header is there twice: the two differ while it is being written. */
+/** The size of the header. The index has two copies of it, which differ while it is being written. */
 const HEADER_BYTES = 48;
 
 const PAGE_SIZE_OFFSET = 14;
@@ -37,13 +37,13 @@ const PAGES_OFFSET = 20;
 const SALTS_OFFSET = 32;
 const SALTS_BYTES = 8;
 
-/** After the two headers: how many frames were checkpointed. */
+/** The position of the number of checkpointed frames, after the two headers. */
 const CHECKPOINTED_OFFSET = 96;
 const ALL_BYTES = 100;
 
-/** Opens the index of the log of `file`, which is there once that was written. Its numbers have this machine's byte order. */
+/** Opens the index of the log of `file`, which exists after the first write. Its numbers have this machine's byte order. */
 export function openWalIndex(file: string): WalIndex {
-  // To close any descriptor of it drops all locks that this process has on it, those of its connections too (POSIX, fcntl).
+  // Closing any descriptor of the index releases all locks of this process on it, also those of connections (POSIX, fcntl).
   let index: number | null = openSync(companionFile(file, "-shm"), "r");
   const bytes = Buffer.alloc(ALL_BYTES);
   const first = bytes.subarray(0, HEADER_BYTES);
@@ -74,7 +74,7 @@ export function openWalIndex(file: string): WalIndex {
       return {
         frames: number(FRAMES_OFFSET),
         pages: number(PAGES_OFFSET),
-        // 65,536 does not fit: it is written as 1.
+        // 65,536 does not fit into 16 bits and is written as 1.
         pageSize: size === 1 ? 65_536 : size,
         isCheckpointed: number(FRAMES_OFFSET) === number(CHECKPOINTED_OFFSET),
         salts: Buffer.from(

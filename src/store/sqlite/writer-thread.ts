@@ -4,14 +4,14 @@ import { serveCalls } from "../thread/serve-calls.ts";
 import { requestWalCheckpoints } from "./remote-wal-checkpoint.ts";
 import { openSqliteStore } from "./store.ts";
 
-/* The thread that writes: it has the whole store. The reader's thread reads beside it. */
+/* The thread that writes. It has the complete store; the reader's thread reads at the same time. */
 
 interface WriterData extends Pick<
   StoreDeps,
   "writer" | "signingKey" | "delivers"
 > {
   readonly file: string;
-  /** Leads to the reader's thread. */
+  /** Connects to the reader's thread. */
   readonly walPort: MessagePort;
   readonly ending: Int32Array;
 }

@@ -4,7 +4,7 @@ import type { Commit } from "../port.ts";
 import type { PackedRecords } from "./packed-records.ts";
 import type { SerializedError } from "./serialized-error.ts";
 
-/* Messages between a store thread and the thread that uses it. One message holds everything of one turn. */
+/* Messages between a store thread and its caller's thread. One message contains all calls of one turn of the event loop. */
 
 /** A call of a method by its name. */
 export interface Call {
@@ -13,7 +13,7 @@ export interface Call {
   readonly args: readonly unknown[];
 }
 
-/** A message instead of a request: the thread ends, whatever it has not begun. */
+/** A message instead of a request. The thread ends without starting further calls. */
 export const END = "end";
 
 export interface ThreadRequest {
@@ -32,15 +32,15 @@ export interface ThreadResponse {
     readonly id: number;
     readonly error: SerializedError;
   }[];
-  /** Set when the store cannot be trusted any more. */
+  /** Set when the store can no longer be trusted. */
   readonly fatal: SerializedError | null;
 }
 
-/** What a store thread takes from the thread that uses it. */
+/** What the caller provides to a store thread. */
 export interface CallerDeps {
-  /** Unix milliseconds. On the store's thread: as of the last message. */
+  /** Unix milliseconds. On the store's thread: the time of the last message. */
   readonly now: () => number;
   readonly onCommit: (commit: Commit) => void;
-  /** Called when the store cannot be trusted any more. */
+  /** Called when the store can no longer be trusted. */
   readonly onFatal: (error: StoreError) => void;
 }

@@ -2,8 +2,8 @@ import type { NewDelivery } from "../../domain/delivery.ts";
 import type { EventRecord } from "../records.ts";
 
 /*
- * Records on their way to another thread: all texts and numbers in one flat list and all bytes in one buffer, which is moved
- * and not copied. Objects and buffers of their own would cost several times as much, on the thread that accepts.
+ * The records of a message to another thread. One flat list has all texts and numbers, and one buffer has all bytes. The
+ * buffer is transferred, not copied. Separate objects and buffers would cost the receiving service several times as much.
  */
 
 export interface PackedRecords {
@@ -13,7 +13,7 @@ export interface PackedRecords {
 
 type Field = string | number | null | undefined;
 
-/** Takes in records, one after another, until they are packed. */
+/** Collects records and packs them into one message. */
 export class RecordPacker {
   #fields: Field[] = [];
   #bytes: Uint8Array[] = [];
@@ -51,7 +51,7 @@ export class RecordPacker {
     this.#size += event.body.length + claim.replayKey.length;
   }
 
-  /** All that were added since the last call. `bytes.buffer` holds nothing else, and may be transferred. */
+  /** Packs the records that were added since the last call. `bytes.buffer` contains nothing else and may be transferred. */
   pack(): PackedRecords {
     const bytes = new Uint8Array(Buffer.allocUnsafeSlow(this.#size).buffer);
     let at = 0;
@@ -67,7 +67,7 @@ export class RecordPacker {
   }
 }
 
-/** The records of a message, in the order in which they were added. Their bytes are views. */
+/** Returns the records of a message in the order in which they were added. Their bytes are views of the message's buffer. */
 export function* unpackRecords({
   fields,
   bytes,

@@ -1,6 +1,6 @@
 import { asError, errorCode, StoreError } from "../../errors.ts";
 
-/** A StoreError without its class, which a message does not keep. */
+/** A StoreError as plain data. A message does not keep its class. */
 export interface SerializedError {
   readonly message: string;
   readonly code: string;

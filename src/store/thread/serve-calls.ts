@@ -10,7 +10,7 @@ import {
 import { unpackRecords } from "./packed-records.ts";
 import { serializeError } from "./serialized-error.ts";
 
-/** What a thread does for the one that started it. */
+/** The methods that a thread serves. */
 export interface ThreadMethods {
   readonly record?: EventStore["record"];
   /** By name. */
@@ -29,8 +29,8 @@ type Outgoing = {
 };
 
 /**
- * Serves the thread that started this one, all answers of a turn in one message. The first call is `open`: it makes what is
- * served from then on.
+ * Serves calls of the thread that started this one. All results of a turn go back in one message. The first call is `open`,
+ * which creates the methods that are served from then on.
  */
 export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
   const port = parentPort;
@@ -42,7 +42,7 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
   let response = emptyResponse();
   let isScheduled = false;
 
-  /** Sends once every promise that a commit resolves has run its callbacks, and before the next commit. */
+  /** Sends the response after the callbacks of all promises that a commit resolves, and before the next commit. */
   function schedule(): void {
     if (!isScheduled) {
       isScheduled = true;
@@ -59,7 +59,7 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
   const caller: CallerDeps = {
     now: () => now,
     onCommit(commit) {
-      // Sent with the answers to what was committed.
+      // Sent in the same message as the results of the committed calls.
       if (commit.entries.lines.length > 0 || commit.due.size > 0) {
         response.commits.push(commit);
       }
@@ -70,7 +70,7 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
     },
   };
 
-  function answer<T>(
+  function respond<T>(
     id: number,
     work: Promise<T>,
     succeed: (value: T) => void,
@@ -96,20 +96,20 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
 
   port.on("message", (request: ThreadRequest | typeof END) => {
     if (request === END) {
-      // Of this thread alone. No call of SQLite is in progress here.
+      // This ends only the thread. No call of SQLite is in progress here.
       process.exit();
     }
     ({ now } = request);
     const { record } = served;
     if (request.records !== null && record !== undefined) {
       for (const { id, record: one } of unpackRecords(request.records)) {
-        answer(id, record(one), (outcome) => {
+        respond(id, record(one), (outcome) => {
           response.outcomes.push(id, outcome);
         });
       }
     }
     for (const { id, method, args } of request.calls) {
-      answer(id, call(method, args), (value) => {
+      respond(id, call(method, args), (value) => {
         response.results.push({ id, value });
       });
     }

@@ -13,14 +13,14 @@ import {
 import { type PackedRecords, RecordPacker } from "./packed-records.ts";
 import { deserializeError, serializeError } from "./serialized-error.ts";
 
-/** A thread that serves a store, as the thread that uses it sees it. Everything rejects with StoreError. */
+/** The caller's side of a thread that serves a store. All calls reject with StoreError. */
 export interface Thread {
-  /** Calls a method of what the thread serves. */
+  /** Calls a method that the thread serves. */
   readonly call: <T>(method: string, ...args: readonly unknown[]) => Promise<T>;
   readonly record: EventStore["record"];
   /**
-   * Every call rejects with this from now on, and those that were not sent yet. What was sent may still be done: it gets the
-   * thread's answer, or none.
+   * Makes all later calls, and those that are not sent yet, reject with this error. Calls that were sent may still run. They
+   * get the thread's result, or none.
    */
   readonly fail: (error: StoreError) => void;
   /** Ends the thread between two calls. */
@@ -35,15 +35,16 @@ interface Pending {
 /** Objects on these threads live for one batch. Node's default of 48 MB costs 10 MB more for each and is no faster. */
 const YOUNG_GENERATION_MB = 4;
 
-/** How long a thread that is told to end may take, in milliseconds. */
+/** How long a thread may take to end, in milliseconds. */
 const END_MS = 1000;
 
-/** The threads that run, each by what ends it: true when it has ended. */
+/** The function that ends each running thread. It resolves to true when the thread has ended. */
 const running = new Set<(withinMs: number) => Promise<boolean>>();
 
 /**
- * Ends all threads of stores; to be awaited before `process.exit`. That would end a thread in the middle of a call of SQLite,
- * on which the package for Node 20 aborts the process. False when a thread does not end in time: a call of it hangs.
+ * Ends all threads of stores. The caller must await it before `process.exit`, which would end a thread during a call of
+ * SQLite; the package for Node 20 then aborts the process. Resolves to false if a thread does not end in time, because one of
+ * its calls hangs.
  */
 export async function endThreads(withinMs = END_MS): Promise<boolean> {
   const ended = await Promise.all([...running].map((end) => end(withinMs)));
@@ -51,8 +52,8 @@ export async function endThreads(withinMs = END_MS): Promise<boolean> {
 }
 
 /**
- * Starts a thread of a module that calls `serveCalls`, with `ending` beside its data: that turns 1 when the thread is told to
- * end, which a call that waits can see. All calls of one turn go over in one message.
+ * Starts a thread with a module that calls `serveCalls`. All calls of one turn of the event loop are sent in one message.
+ * The thread also gets `ending`, which becomes 1 when the thread must end, so that a waiting call can stop.
  */
 export function startThread(
   module: URL,
@@ -65,10 +66,10 @@ export function startThread(
     workerData: { ...options.workerData, ending },
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
   });
-  /** It keeps the process alive only while something is asked of it. */
+  /** The thread keeps the process alive only while a call is pending. */
   worker.unref();
   const pending = new Map<number, Pending>();
-  /** The ids of what is not sent yet. */
+  /** The ids of the calls that are not sent yet. */
   let unsent: number[] = [];
   let packer = new RecordPacker();
   let calls: Call[] = [];
@@ -156,7 +157,7 @@ export function startThread(
     );
     worker.ref();
     worker.postMessage(END);
-    // The thread keeps the process alive, not the time that it is given.
+    // Only the thread keeps the process alive, not this timer.
     const late = delay(withinMs, false, { ref: false });
     return Promise.race([exited.then(() => true), late]);
   }

@@ -81,7 +81,7 @@ describe("hexhook", () => {
       DATABASE_URL: "sqlite:/proc/x/y.db",
     });
     expect(nowhere.code).toBe(70);
-    expect(nowhere.stderr).toMatch(/cannot make the folder \/proc\/x/);
+    expect(nowhere.stderr).toMatch(/cannot create the directory \/proc\/x/);
 
     const db = openFile(path.join(folder.path, "newer.db"));
     db.exec("PRAGMA user_version = 9999");
