@@ -56,7 +56,7 @@ async function postForged(id: string): Promise<void> {
 }
 
 describe("GET /api/audit", () => {
-  it("gives entries newest first, page by page, as they are in the store", async () => {
+  it("returns entries newest first, page by page, exactly as the store has them", async () => {
     for (let n = 0; n < 7; n += 1) {
       await post(`evt_${n}`);
     }
@@ -74,13 +74,13 @@ describe("GET /api/audit", () => {
     }
     const entries = await service.entries();
     expect(found).toEqual(entries.toReversed());
-    // A line is not written anew: its hash is made of these very characters.
+    // A line is not serialized again, because its hash covers exactly these characters.
     const { text } = await list("?limit=1");
     const line = text.slice('{"entries":['.length, text.lastIndexOf("]"));
     expect(parseEntry(line)).toEqual(entries.at(-1));
   });
 
-  it("takes the filters of `audit tail`, and finds what that finds", async () => {
+  it("accepts the filters of `audit tail` and returns the same entries", async () => {
     await postForged("evt_1");
     await post("evt_1");
     await post("evt_2");
@@ -158,7 +158,7 @@ describe("GET /api/audit", () => {
     });
   });
 
-  it("is for those who have the token", async () => {
+  it("requires the token", async () => {
     for (const place of ["", "/stream"]) {
       const response = await fetch(url(place));
       expect(response.status).toBe(401);
@@ -173,7 +173,7 @@ interface Stream {
   stop(): void;
 }
 
-/** Reads a stream of server-sent events as they come. */
+/** Reads a stream of server-sent events as they arrive. */
 async function follow(
   query: string,
   extra: Record<string, string> = {},
@@ -211,7 +211,7 @@ async function follow(
 }
 
 describe("the live stream of the trail", () => {
-  it("sends what comes and fits, goes on where it was cut off, and ends when the service stops", async () => {
+  it("sends new matching entries, resumes after a disconnect, and ends when the service stops", async () => {
     await post("evt_before");
     const first = await follow("/stream?action=webhook.accepted");
     await post("evt_1");
@@ -234,7 +234,7 @@ describe("the live stream of the trail", () => {
     await again.ended;
   });
 
-  it("begins with what comes next, when it was cut off from another store", async () => {
+  it("starts with the next entry after a disconnect from another store", async () => {
     const stream = await follow("/stream?action=webhook.accepted", {
       "last-event-id": "999999999999999",
     });
@@ -245,7 +245,7 @@ describe("the live stream of the trail", () => {
     await stream.ended;
   });
 
-  it("begins in the past with since", async () => {
+  it("starts in the past with since", async () => {
     await post("evt_1");
     const stream = await follow("/stream?since=1h&event=evt_1");
     await eventually(() => stream.events.length >= 1);
@@ -254,7 +254,7 @@ describe("the live stream of the trail", () => {
     await stream.ended;
   });
 
-  it("has room for twenty, and again when one leaves", async () => {
+  it("accepts twenty clients, and another one when a client leaves", async () => {
     const streams = await Promise.all(
       Array.from({ length: 20 }, () => follow("/stream")),
     );
@@ -276,7 +276,7 @@ describe("the live stream of the trail", () => {
     }
   });
 
-  it("has its room back from all that one connection asked for, however that ended", async () => {
+  it("frees the places of all requests of a connection when it ends in any way", async () => {
     const ask = `GET /api/audit/stream HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
     for (let round = 0; round < 3; round += 1) {
       const socket = connect(service.adminPort ?? 0, "127.0.0.1");
@@ -297,7 +297,7 @@ describe("the live stream of the trail", () => {
     }
   });
 
-  it("waits for a reader that is stuck, and the service does not wait for it", async () => {
+  it("waits for a stuck reader without delaying the service", async () => {
     const socket = connect(service.adminPort!, "127.0.0.1");
     socket.on("error", () => undefined);
     const begun = once(socket, "data");
@@ -314,7 +314,7 @@ describe("the live stream of the trail", () => {
     }
     await service.stop();
     socket.destroy();
-    // Deliveries that the stop cut off have no entry yet; what was accepted has.
+    // Deliveries that the shutdown interrupted have no entry yet. Accepted events have one.
     const accepted = (await service.entries()).filter(
       ({ action }) => action === "webhook.accepted",
     );

@@ -11,10 +11,10 @@ beforeEach(() => {
   folder = temporaryFolder();
 });
 
-describe("a genuine request that somebody caught and sends again and again", () => {
-  it("leaves entries within a budget of its own, and the others are counted", async () => {
+describe("a genuine request that an attacker captured and replays repeatedly", () => {
+  it("causes entries within a separate budget, and the others are counted", async () => {
     let now = Date.now();
-    // The budget fills up again as time passes, so here it passes when told.
+    // The budget refills with time, so the test controls the clock.
     const service = await startTestService(folder.path, {
       deps: { now: () => now },
     });
@@ -41,7 +41,7 @@ describe("a genuine request that somebody caught and sends again and again", () 
     expect(await sendAgain(caught, headers, 300)).toEqual(new Set([409]));
     const malformed = signed(noEvent, { at: now });
     expect(await sendAgain(noEvent, malformed, 250)).toEqual(new Set([400]));
-    // The same answer as to a forged one, in a flood too.
+    // The same response as to a forged request, in a flood too.
     const stale = signed(caught, { at: now - 400_000 });
     expect(await sendAgain(caught, stale, 600)).toEqual(new Set([401]));
     expect(await sendAgain(caught, stale, 50)).toEqual(new Set([429]));
@@ -69,7 +69,7 @@ describe("a genuine request that somebody caught and sends again and again", () 
       stale_timestamp: 600,
       replayed: 50,
     });
-    // What nobody has signed has a budget apart.
+    // Unverified requests have a separate budget.
     expect(entries).toContainEqual(
       expect.objectContaining({
         metadata: expect.objectContaining({ reason: "bad_signature" }),
@@ -83,12 +83,12 @@ describe("a flood of forged deliveries", () => {
     { from: "one address", addresses: 1, budget: 60 },
     { from: "1,000 claimed addresses", addresses: 1000, budget: 600 },
   ])(
-    "from $from leaves entries within the budget, a store that does not grow, and genuine deliveries unhurt",
+    "from $from causes entries within the budget, does not grow the store, and does not affect genuine deliveries",
     async ({ addresses, budget }) => {
       const { port, stop } = await startTestService(folder.path, {
         env: { TRUST_PROXY: "1" },
       });
-      // With an entry for each, it would have 1.6 MB.
+      // With an entry for each request, the store would have 1.6 MB.
       await expectFloodWithinBudget(folder.path, {
         port,
         stop,

@@ -12,9 +12,9 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const MINUTE = 60_000;
 const HOUR = 3_600_000;
 const MB = 1_000_000;
-/** Of AUDIT_UNVERIFIED_MB_PER_DAY=1. */
+/** The bytes of AUDIT_UNVERIFIED_MB_PER_DAY=1. */
 const BURST = MB / 4;
-/** One entry, and that each counts with up to 15 bytes more than it has. */
+/** The tolerance: one entry, and up to 15 bytes for each entry. */
 const TOLERANCE = 8000;
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -25,7 +25,7 @@ beforeEach(() => {
   now = 1_800_000_000_000;
 });
 
-/** A service whose clocks stand still until they are moved. */
+/** A service whose clocks only change when the test moves them. */
 async function start() {
   const service = await startTestService(folder.path, {
     env: { AUDIT_UNVERIFIED_MB_PER_DAY: "1", TRUST_PROXY: "1" },
@@ -51,7 +51,7 @@ async function start() {
 const rejected = (entries: readonly ParsedEntry[]): ParsedEntry[] =>
   entries.filter(({ action }) => action === "webhook.rejected");
 
-/** Bytes of the entries of unverified requests in the store. */
+/** Returns the bytes of the entries of unverified requests in the store. */
 const storedBytes = (): number =>
   readColumn(
     storeFileIn(folder.path),
@@ -59,7 +59,7 @@ const storedBytes = (): number =>
   ).reduce<number>((sum, bytes) => sum + Number(bytes), 0);
 
 describe("AUDIT_UNVERIFIED_MB_PER_DAY", () => {
-  it("bounds the bytes, counts the rest exactly, and refills, over a restart too", async () => {
+  it("limits the bytes, counts the other entries exactly, and refills, also across a restart", async () => {
     const first = await start();
     await first.forge(550);
     expect(storedBytes()).toBeGreaterThan(BURST - TOLERANCE);
@@ -86,7 +86,7 @@ describe("AUDIT_UNVERIFIED_MB_PER_DAY", () => {
     expect(count(await second.entries())).toBe(640);
   });
 
-  it("leaves the entries of verified requests alone", async () => {
+  it("does not affect the entries of verified requests", async () => {
     const service = await start();
     await service.forge(550);
     const body = eventBody("evt_genuine");
@@ -107,7 +107,7 @@ describe("AUDIT_UNVERIFIED_MB_PER_DAY", () => {
   });
 });
 
-describe("the bytes that earlier runs have left", () => {
+describe("the budget after earlier runs", () => {
   const draft = (at: number, userId: string): AuditDraft => ({
     at,
     action: "http.rejected",
@@ -117,7 +117,7 @@ describe("the bytes that earlier runs have left", () => {
     metadata: { padding: "x".repeat(700) },
   });
 
-  it("are all of the burst in a new store, and the burst less what was written lately in a used one", async () => {
+  it("is the burst in a new store, and the burst minus the recent bytes in a used one", async () => {
     const store = await openTestStore(folder.path);
     expect(await bytesLeft(store, 64 * MB, now)).toBe(16 * MB);
     for (let n = 0; n < 20; n += 1) {
@@ -132,7 +132,7 @@ describe("the bytes that earlier runs have left", () => {
     expect(16 * MB - left).toBeLessThan(20 * 1200);
   });
 
-  it("are those of the time that the newest 20,000 entries cover, in a busy trail", async () => {
+  it("is computed from the newest 20,000 entries of a busy trail", async () => {
     const store = await openTestStore(folder.path);
     const write = (count: number, at: number) =>
       Promise.all(

@@ -11,7 +11,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const NO_STRACE = spawnSync("strace", ["-f", "true"]).status !== 0;
 
-/** Notes the calls of a process from now on, with the paths of descriptors. */
+/** Records the calls of a process from now on, with the paths of descriptors. */
 async function trace(pid: number, calls: string): Promise<() => string[]> {
   const log = path.join(temporaryFolder().path, "calls");
   const tracer = spawn(
@@ -40,7 +40,7 @@ async function trace(pid: number, calls: string): Promise<() => string[]> {
 (NO_STRACE ? describe.skip : describe)(
   `AUDIT_FILE${NO_STRACE ? " (skipped: there is no strace)" : ""}`,
   () => {
-    it("is synced to the disk after what is written to it", async () => {
+    it("is synced to the disk after each write", async () => {
       const folder = temporaryFolder().path;
       const file = path.join(folder, "audit.log");
       writeFileSync(path.join(folder, "none.mjs"), "export default {};\n");

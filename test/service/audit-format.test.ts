@@ -19,7 +19,7 @@ import { readColumn } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /*
- * The trail as its contract describes it, checked with node:crypto over the raw lines: none of the code that writes or
+ * Checks the trail against its documented format, with node:crypto over the raw lines. None of the code that writes or
  * verifies it is used here.
  */
 
@@ -82,7 +82,7 @@ const ofAction = (action: string): Line[] =>
   entries.filter((entry) => entry.action === action);
 
 describe("an entry", () => {
-  it("is one line of ASCII with its members in the order of the contract", () => {
+  it("is one line of ASCII with its members in the specified order", () => {
     expect(lines.length).toBeGreaterThan(8);
     for (const [n, line] of lines.entries()) {
       expect(line).toMatch(/^[\x20-\x7e]{1,8192}$/);
@@ -103,7 +103,7 @@ describe("an entry", () => {
     }
   });
 
-  it("has the SHA-256 of its line without the hash, and names the one before by it", () => {
+  it("has the SHA-256 of its line without the hash, and the hash of the entry before it", () => {
     const heads = new Map<string, { seq: number; hash: string }>();
     for (const line of lines) {
       const { chain, hash } = JSON.parse(line) as Line;
@@ -116,15 +116,15 @@ describe("an entry", () => {
     expect(heads.size).toBe(2);
   });
 
-  it("is printed after [AUDIT] as it is stored, in order", () => {
-    // A line may be printed again, identical.
+  it("is printed after [AUDIT] exactly as it is stored, in order", () => {
+    // A line may be printed more than once.
     const once = new Set(printed.split("\n").filter((line) => line !== ""));
     expect([...once]).toEqual(lines.map((line) => `[AUDIT] ${line}`));
   });
 });
 
 describe("server.started", () => {
-  it("names the last entry of the writer before, and the key of the checkpoints", () => {
+  it("names the last entry of the writer before it, and the key of the checkpoints", () => {
     const [first, second] = ofAction("server.started");
     const { writer } = first!.chain;
     const last = entries.findLast((entry) => entry.chain.writer === writer)!;
@@ -140,7 +140,7 @@ describe("server.started", () => {
 });
 
 describe("a checkpoint", () => {
-  it("has an Ed25519 signature over writer, number and hash of the one before", () => {
+  it("has an Ed25519 signature over writer, seq and the hash of the entry before it", () => {
     const checkpoints = ofAction("audit.checkpoint");
     expect(checkpoints.length).toBeGreaterThanOrEqual(4);
     for (const { chain, metadata, userId } of checkpoints) {
@@ -159,7 +159,7 @@ describe("a checkpoint", () => {
       expect(verify(null, signedText(chain.seq), spki, bytes)).toBe(true);
       expect(verify(null, signedText(chain.seq + 1), spki, bytes)).toBe(false);
     }
-    // The last entry of each run, and the one after its first.
+    // The second entry of each run and its last one.
     for (const { chain } of ofAction("server.started")) {
       const run = entries.filter((one) => one.chain.writer === chain.writer);
       expect(run[1]?.action).toBe("audit.checkpoint");
@@ -170,7 +170,7 @@ describe("a checkpoint", () => {
 
 describe("an entry of a delivery", () => {
   it("names the secret by the first 8 hex digits of SHA-256 over hexhook-key-id: and the secret", () => {
-    // From openssl: printf 'hexhook-key-id:SECRET' | openssl dgst -sha256
+    // Computed with openssl: printf 'hexhook-key-id:SECRET' | openssl dgst -sha256
     const ids = { [SECRET]: "ad98de32", [OTHER_SECRET]: "d71fc418" };
     for (const [secret, id] of Object.entries(ids)) {
       expect(sha256(`hexhook-key-id:${secret}`).slice(0, 8)).toBe(id);
@@ -202,7 +202,7 @@ describe("an entry of a delivery", () => {
 });
 
 describe("a call of Hex analytics", () => {
-  it("has WRITER:SEQ of its first entry as its Idempotency-Key, and the entries as they are", () => {
+  it("has WRITER:SEQ of its first entry as its Idempotency-Key, and the unchanged entries", () => {
     const sent = calls.filter(({ method }) => method === "POST");
     expect(sent.length).toBeGreaterThan(0);
     const stored = new Map(

@@ -47,8 +47,8 @@ const checkpointKeys = async (
   ),
 ];
 
-describe("the key of the trail", () => {
-  it("is made once beside the store, for its user alone, and signs over restarts", async () => {
+describe("the signing key of the trail", () => {
+  it("is created once beside the store, readable only by its user, and used after restarts", async () => {
     const first = await startTestService(folder.path);
     await first.stop();
     const file = keyFile();
@@ -66,7 +66,7 @@ describe("the key of the trail", () => {
     ]);
   });
 
-  it("is the given one, in PEM with line ends of its own or escaped, and then none is made", async () => {
+  it("is the configured one, in PEM with real or escaped newlines, and then none is created", async () => {
     const pem = pemOf();
     const service = await startTestService(folder.path, {
       env: { AUDIT_SIGNING_KEY: pem.trim().replaceAll("\n", "\\n") },
@@ -96,7 +96,7 @@ describe("the key of the trail", () => {
     expect(load).not.toThrow(/geheim/);
   });
 
-  it("that lies beside the store and is none ends the start with a line that says what to do", async () => {
+  it("stops the startup with one line that says what to do if its file has no key", async () => {
     writeFileSync(keyFile(), "geheim");
     await expect(startTestService(folder.path)).rejects.toMatchObject({
       name: "ConfigError",
@@ -106,7 +106,7 @@ describe("the key of the trail", () => {
     });
   });
 
-  it("that others may read is warned of", async () => {
+  it("causes a warning if other users can read it", async () => {
     obtainSigningKey(keyFile());
     chmodSync(keyFile(), 0o644);
     const service = await startTestService(folder.path);
@@ -114,7 +114,7 @@ describe("the key of the trail", () => {
     expect(service.log.text).toContain("chmod 600");
   });
 
-  it("is one key for processes that start at once", async () => {
+  it("is the same for processes that start at once", async () => {
     const servers = await Promise.all([
       serve(folder.path),
       serve(folder.path),
@@ -129,14 +129,14 @@ describe("the key of the trail", () => {
     expect(stdout.match(/^signed with the key/gm)).toHaveLength(1);
   });
 
-  it("that is not the one of the store's checkpoints keeps `audit verify` from telling, until both are given", async () => {
+  it("makes `audit verify` undecidable if checkpoints have another key, until both are given", async () => {
     const key = pemOf();
     const first = await startTestService(folder.path, {
       env: { AUDIT_SIGNING_KEY: key },
     });
     await first.post(eventBody("evt_1"));
     await first.stop();
-    // A command makes no key of its own beside one that is elsewhere.
+    // A command creates no key beside the store if the key is elsewhere.
     const env = { DATABASE_URL: "sqlite:hexhook.db" };
     expect(
       await hexhook(["events", "redeliver", "evt_1"], {
@@ -182,7 +182,7 @@ describe("the key of the trail", () => {
 });
 
 describe("checkpoints", () => {
-  it("come with the start, with every thousandth entry at the latest, and with the stop", async () => {
+  it("are written at startup, at the latest with every thousandth entry, and at shutdown", async () => {
     const service = await startTestService(folder.path, {
       env: { AUDIT_STDOUT: "off" },
     });
@@ -206,7 +206,7 @@ describe("checkpoints", () => {
     }
   });
 
-  it("come every so often when there was an entry", async () => {
+  it("are written at an interval if there was a new entry", async () => {
     const service = await startTestService(folder.path, {
       env: { HANDLERS: noHandlers() },
       deps: { intervals: { checkpoint: 50, suppressed: 20 } },

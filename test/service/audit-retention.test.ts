@@ -14,7 +14,7 @@ import { startTestService } from "../support/service.ts";
 import { openFile, readColumn } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/** Some five times what is kept. 400 take half a minute. */
+/** About five times the number of days that are kept. 400 days take half a minute. */
 const DAYS = 100;
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -32,7 +32,7 @@ async function expectIntact(): Promise<TrailReport> {
 }
 
 describe("a service", () => {
-  it("purges the entries that are past AUDIT_RETENTION_DAYS, and keeps the others", async () => {
+  it("purges entries that are older than AUDIT_RETENTION_DAYS, and keeps the others", async () => {
     const options = {
       env: {
         AUDIT_RETENTION_DAYS: "10",
@@ -72,7 +72,7 @@ describe("a service", () => {
 
     trail.pass(2 * DAY);
     const third = await startTestService(folder.path, options);
-    // A start so long after the last one purges nothing for a day.
+    // A startup this long after the last one purges nothing for a day.
     trail.pass(DAY);
     await time.passMinutesUntil(async () => (await purges()).length > 0);
     expect(await eventIds()).toEqual(["evt_young"]);
@@ -82,7 +82,7 @@ describe("a service", () => {
 });
 
 describe("the retention of the trail", () => {
-  it("keeps what is young, begins what it keeps of a writer with a signed checkpoint, and says what is gone", async () => {
+  it("keeps recent entries, starts those of a writer with a signed checkpoint, and names the deleted ones", async () => {
     const store = await trail.begin("1111");
     await trail.write(store, 2500);
     trail.pass(5 * DAY);
@@ -100,7 +100,7 @@ describe("the retention of the trail", () => {
       resource: "/audit",
       metadata: { writers: [{ writer: "1111", seq: 2001 }] },
     });
-    // What vouches for what is gone is anchored itself.
+    // The entry that names the deleted ones is signed itself.
     expect(entries.at(-1)).toMatchObject({ action: "audit.checkpoint" });
     const report = await expectIntact();
     expect(report.writers[0]).toMatchObject({ firstSeq: 2002 });
@@ -108,7 +108,7 @@ describe("the retention of the trail", () => {
     expect(await trail.stored()).toEqual(entries);
   });
 
-  it("is found out when somebody else deletes what is old", async () => {
+  it("is the only way to delete old entries: other deletions are detected", async () => {
     const store = await trail.begin("1111");
     await trail.write(store, 2500);
     trail.pass(11 * DAY);
@@ -126,7 +126,7 @@ describe("the retention of the trail", () => {
     ]);
   });
 
-  it("purges to the end what a dead writer left, and never what a living one may go on from", async () => {
+  it("purges all entries of a dead writer, and never the last ones of a live writer", async () => {
     const dead = await trail.begin("dead");
     await trail.write(dead, 30);
     await dead.close();
@@ -134,7 +134,7 @@ describe("the retention of the trail", () => {
     trail.pass(1 * DAY);
     const purger = await trail.begin("purger");
     trail.pass(10 * DAY);
-    // It has written nothing for long, but says that it lives.
+    // It has written nothing for a long time, but was seen recently.
     await living.probe();
     await trail.sweep(purger, 10);
     const writers = new Set(
@@ -148,7 +148,7 @@ describe("the retention of the trail", () => {
     await expectIntact();
   });
 
-  it("leaves what a sink has not had yet", async () => {
+  it("keeps entries that a sink has not accepted yet", async () => {
     const store = await trail.begin("1111");
     await trail.write(store, 2500);
     const position = await store.lastPosition();
@@ -160,12 +160,12 @@ describe("the retention of the trail", () => {
     expect((await trail.stored())[0]).toMatchObject({ chain: { seq: 2002 } });
   });
 
-  it("stays verifiable over restarts, kills, idle and busy writers beside each other", async () => {
+  it("keeps the trail verifiable with restarts, kills, and idle and busy writers at the same time", async () => {
     await withSeed((random) => expectVerifiableOver(DAYS, random));
   });
 });
 
-/** Writers start, end, idle and write over so many days, while all but the last 20 days are purged. */
+/** Writers start, end, idle and write for the given days, and all except the last 20 days are purged. */
 async function expectVerifiableOver(
   days: number,
   random: () => number,
@@ -185,7 +185,7 @@ async function expectVerifiableOver(
       if (below(3) === 0) {
         await trail.write(store, below(4) === 0 ? 600 : below(40));
         await store.checkpoint();
-        // What comes behind the last checkpoint is unsigned when it is killed.
+        // Entries after the last checkpoint of a killed writer are unsigned.
         await trail.write(store, below(3));
       }
     }
@@ -204,12 +204,12 @@ async function expectVerifiableOver(
   }
   await expectIntact();
   expect(most).toBeLessThan(10_000);
-  // What vouches for what is gone is not what fills the trail.
+  // Entries about deletions do not fill the trail.
   const told = (await trail.stored()).filter(
     ({ action }) => action === "retention.purged",
   );
   expect(told.length).toBeLessThan(80);
-  // A writer is forgotten once its entries and the entry that names them as deleted are gone, 20 days each.
+  // A writer is forgotten after its entries and the entry that names them as deleted are deleted, 20 days each.
   const remembered = readColumn(trail.file, "SELECT writer FROM audit_writer");
   const forgotten = [...ended].filter(([, day]) => day < days - 60);
   expect(forgotten.length).toBeGreaterThan(0);

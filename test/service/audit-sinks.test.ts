@@ -40,7 +40,7 @@ beforeEach(() => {
 
 const inFolder = (name: string): string => path.join(folder.path, name);
 
-/** All lines of the store, as they are. */
+/** Returns all lines of the store, unchanged. */
 function storedLines(): string[] {
   return readColumn(
     inFolder("hexhook.db"),
@@ -56,7 +56,7 @@ const ofSinks = (entries: readonly ParsedEntry[], sink: string): string[] =>
     .filter(({ metadata }) => metadata["sink"] === sink)
     .map(({ action }) => action);
 
-/** A service whose sinks try again at once. */
+/** A service whose sinks retry at once. */
 const start = (
   env: Record<string, string>,
   deps: Partial<ServiceDeps> = {},
@@ -71,14 +71,14 @@ async function post(service: TestService, id: string): Promise<void> {
 }
 
 describe("Hex analytics", () => {
-  it("gets the trail in order, none lost, whatever the API does, and the same again only under the same key", async () => {
+  it("receives the complete trail in order despite failures of the API, and repeats only under the same key", async () => {
     const api = await startHexApi();
     const takenThenReset: Behaviour = (res, _call, take) => {
       take();
       res.destroy();
     };
     const elsewhere = await startHexApi();
-    // A failure, then it works: one that lasts is another test.
+    // Each failure is followed by a success. Another test has a lasting failure.
     const failures: Behaviour[] = [
       status(500),
       takenThenReset,
@@ -142,13 +142,13 @@ describe("Hex analytics", () => {
       expect(first!.event).toBe("audit");
       expect(idempotencyKey).toBe(`${writer}:${seq}`);
     }
-    // None of these lasted: they are told of once a minute at most.
+    // None of these failures lasted, so they are reported at most once a minute.
     const told = ofSinks(await service.entries(), "analytics");
     expect(told.length).toBeLessThanOrEqual(2);
     expect(service.log.text).not.toContain(WRITE_KEY);
   });
 
-  it("that is down is told of once when it fails and once when it is back, and answers wait for nothing", async () => {
+  it("is reported once when it fails and once when it recovers, and delays no response", async () => {
     const port = await freePort();
     const service = await start({
       HEX_API_URL: `http://127.0.0.1:${port}`,
@@ -178,7 +178,7 @@ describe("Hex analytics", () => {
     );
   });
 
-  it("that refuses the key is told of at once, and gets everything once it takes it", async () => {
+  it("is reported at once when it rejects the key, and receives everything after it accepts the key", async () => {
     const api = await startHexApi();
     const held: (() => void)[] = [];
     api.plan.push(status(401));
@@ -198,7 +198,7 @@ describe("Hex analytics", () => {
         ({ action }) => action === "audit.sink_degraded",
       ),
     );
-    // One failure was enough: the second call is not answered yet.
+    // One failure was enough: the second call has no response yet.
     await eventually(() => held.length > 0);
     expect(api.calls).toHaveLength(2);
     api.otherwise(null);
@@ -215,7 +215,7 @@ describe("Hex analytics", () => {
     ).toMatchObject({ sink: "analytics", reason: "status", status: 401 });
   });
 
-  it("that is out of order over a restart is told of once, and once when it is back", async () => {
+  it("is reported once when it is down across a restart, and once when it recovers", async () => {
     const api = await startHexApi();
     api.otherwise(status(401));
     const env = { HEX_API_URL: api.url, HEX_WRITE_KEY: WRITE_KEY };
@@ -238,7 +238,7 @@ describe("Hex analytics", () => {
     ]);
   });
 
-  it("that finds a call too large gets smaller ones, each under a key of its own entries", async () => {
+  it("receives smaller calls after one was too large, each under the key of its first entry", async () => {
     const api = await startHexApi();
     const service = await start({
       HEX_API_URL: api.url,
@@ -264,7 +264,7 @@ describe("Hex analytics", () => {
     expect(api.conflicts).toEqual([]);
   });
 
-  it("that hangs is given up after a while and asked again, and does not hold up a stop", async () => {
+  it("is called again after a call hangs, and does not delay a shutdown", async () => {
     const api = await startHexApi();
     api.otherwise(() => undefined);
     const service = await start(
@@ -286,7 +286,7 @@ describe("Hex analytics", () => {
     });
     await eventually(() => api.entries.length > 4);
     await next.stop();
-    // What may have arrived is sent again as it was.
+    // Entries that may have arrived are sent again in the same call.
     const again = api.calls.find(
       ({ idempotencyKey }, n) =>
         n > api.calls.indexOf(before) &&
@@ -298,7 +298,7 @@ describe("Hex analytics", () => {
     );
   });
 
-  it("begins with the run that it was switched on in, and not with what was there before", async () => {
+  it("starts with the run in which it was enabled, not with older entries", async () => {
     const before = await start({});
     await post(before, "evt_old");
     await before.stop();
@@ -319,7 +319,7 @@ describe("Hex analytics", () => {
 });
 
 describe("AUDIT_FILE", () => {
-  it("has the lines of the store, goes on after a restart, and is opened again when it was moved away", async () => {
+  it("has the lines of the store, continues after a restart, and is opened again after it was moved", async () => {
     const AUDIT_FILE = inFolder("audit.log");
     const first = await start({ AUDIT_FILE });
     await post(first, "evt_1");
@@ -352,9 +352,9 @@ describe("AUDIT_FILE", () => {
     expect(code).toBe(0);
   });
 
-  it("that is full in the middle of a line has no torn one, and goes on where it was", async () => {
+  it("has no torn line after its disk was full in the middle of a line, and continues", async () => {
     const AUDIT_FILE = inFolder("audit.log");
-    // What may be written ends a little behind what is there already.
+    // The limit is a little larger than the current file.
     const limit = 40 * 1024 * 1024;
     const before = limit - 5000;
     writeFileSync(AUDIT_FILE, "");
@@ -385,7 +385,7 @@ describe("AUDIT_FILE", () => {
     );
   });
 
-  it("that cannot be written is told of, catches up later, and holds up nothing", async () => {
+  it("is reported when it cannot be written, catches up later, and delays nothing", async () => {
     const AUDIT_FILE = inFolder("audit.log");
     const service = await start({ AUDIT_FILE });
     await post(service, "evt_1");
@@ -413,7 +413,7 @@ describe("AUDIT_FILE", () => {
     ).toEqual(storedLines());
   });
 
-  it("is fed by one of two services on a store, and by the other when that one ends", async () => {
+  it("is written by one of two services on a store, and by the other one after that ends", async () => {
     const AUDIT_FILE = inFolder("audit.log");
     const one = await start({ AUDIT_FILE });
     const two = await start({ AUDIT_FILE });
@@ -430,14 +430,14 @@ describe("AUDIT_FILE", () => {
     );
     await two.stop();
     expect(linesOf(readFileSync(AUDIT_FILE, "utf8"))).toEqual(storedLines());
-    // Each prints everything on its own stdout.
+    // Each service prints all entries on its own stdout.
     expect(one.stdout.text).toContain('"eventId":"evt_19"');
     expect(two.stdout.text).toContain('"eventId":"evt_0"');
   });
 
   it.each([
-    ["a folder", () => folder.path],
-    ["in a folder that is not there", () => inFolder("none/audit.log")],
+    ["a directory", () => folder.path],
+    ["in a missing directory", () => inFolder("none/audit.log")],
     ["a device", () => "/dev/null"],
   ])("that is %s is wrong configuration", async (_what, file) => {
     await expect(
@@ -452,7 +452,7 @@ describe("AUDIT_FILE", () => {
 describeUnderStrace(
   underStrace("AUDIT_FILE on a disk that does not sync"),
   () => {
-    it("has not taken what was not synced: that is not noted as taken, and written again", async () => {
+    it("writes entries again if their sync failed, and does not count them as accepted", async () => {
       const AUDIT_FILE = inFolder("audit.log");
       const server = await serve(folder.path, {
         AUDIT_FILE,
@@ -479,7 +479,7 @@ describeUnderStrace(
           db.close();
         }
       };
-      // The position was noted again after the failures.
+      // The position was saved again after the failures.
       await eventually(() => noted().degraded_since !== null);
       const [position] = readColumn(
         inFolder("hexhook.db"),
@@ -498,8 +498,8 @@ describeUnderStrace(
   },
 );
 
-describe("a service that is killed again and again", () => {
-  it("has an entry for each event and an event for each entry, its chain goes on, and every sink is told everything", async () => {
+describe("a service that is killed repeatedly", () => {
+  it("has an entry for each event and an event for each entry, a valid chain, and complete sinks", async () => {
     await withSeed((random) =>
       expectKillsMissNoSink(folder.path, { rounds: 3, random }),
     );

@@ -32,7 +32,7 @@ const verify = (...args: string[]): Promise<Result> =>
     },
   });
 
-/** Changes the store as someone could who may write its file. */
+/** Changes the store like an attacker who can write its file. */
 function tamper(...statements: string[]): void {
   const db = openFile(inFolder("hexhook.db"));
   for (const statement of statements) {
@@ -49,7 +49,7 @@ async function post(service: TestService, ...ids: string[]): Promise<void> {
   }
 }
 
-/** A run of a service that gets these events. */
+/** Runs a service that receives these events. */
 async function runWith(...ids: string[]): Promise<void> {
   const service = await startTestService(folder.path);
   await post(service, ...ids);
@@ -63,7 +63,7 @@ const DELETE_EVENT = [
 ];
 
 describe("hexhook audit verify on a store", () => {
-  it("finds it intact, and each event as it was accepted", async () => {
+  it("finds an untouched store intact, and each event as it was accepted", async () => {
     await runWith("evt_1", "evt_2", "evt_\u0000\ud83d\ude80");
     expect(await verify()).toMatchObject({ code: 0 });
   });
@@ -92,28 +92,28 @@ describe("hexhook audit verify on a store", () => {
       "event hex/evt_9: the event is stored, but no entry",
     ],
     [
-      "an event that was put in",
+      "an event that was inserted",
       [
         "INSERT INTO event (source, id, type, received_at, content_type, headers, body_sha256, mac, body) SELECT source, 'evt_9', type, received_at, content_type, headers, body_sha256, zeroblob(32), body FROM event WHERE id = 'evt_2'",
       ],
       "event hex/evt_9: the event is stored, but no entry",
     ],
     ...[0, -5, 65_536 * 3].map((seq): [string, string[], string] => [
-      `an event that was put in with the number ${seq}`,
+      `an event that was inserted with the number ${seq}`,
       [
         `INSERT INTO event (seq, source, id, type, received_at, content_type, headers, body_sha256, mac, body) SELECT ${seq}, source, 'evt_9', type, received_at, content_type, headers, body_sha256, zeroblob(32), body FROM event WHERE id = 'evt_2'`,
       ],
       "event hex/evt_9: the event is stored, but no entry",
     ]),
     [
-      "an entry that was put before the first one",
+      "an entry that was inserted before the first one",
       [
         "INSERT INTO audit_entry (position, writer, line) SELECT -1, writer, replace(line, 'server', 'sarver') FROM audit_entry ORDER BY position LIMIT 1",
       ],
       "TAMPERED",
     ],
     [
-      "an event that was moved in time",
+      "an event with a changed time",
       ["UPDATE event SET received_at = received_at + 1 WHERE id = 'evt_2'"],
       "event hex/evt_2: the event was accepted, but is no longer stored",
     ],
@@ -125,7 +125,7 @@ describe("hexhook audit verify on a store", () => {
     expect(stdout.replace(/\n {4}/g, " ")).toContain(words);
   });
 
-  it("is not told by a store alone that its newest run was dropped, or cut back to a checkpoint; an anchor file tells", async () => {
+  it("detects only with an anchor file that the newest run was deleted or cut back to a checkpoint", async () => {
     const anchors = inFolder("anchors.log");
     const env = { AUDIT_ANCHOR_FILE: anchors };
     const first = await startTestService(folder.path, { env });
@@ -143,7 +143,7 @@ describe("hexhook audit verify on a store", () => {
     renameSync(inFolder("hexhook.db"), inFolder("whole.db"));
     const whole = openFile(inFolder("whole.db"));
     whole.exec(`VACUUM INTO '${inFolder("hexhook.db")}'`);
-    // Cut back to the checkpoint after its start, with the event that it accepted, and the table of heads to match.
+    // Cut back to the checkpoint after its start. The event that it accepted is deleted, and the heads table matches.
     const place = `writer = '${writer}' AND position > (SELECT position FROM audit_entry WHERE writer = '${writer}' ORDER BY position LIMIT 1 OFFSET 1)`;
     tamper(
       ...DELETE_EVENT,
@@ -158,7 +158,7 @@ describe("hexhook audit verify on a store", () => {
     expect((await verify("--anchors", "anchors.log")).stdout).toContain(
       `TAMPERED: writer ${writer}, seq 3: cut off`,
     );
-    // The whole run.
+    // The complete run is deleted.
     tamper(
       `DELETE FROM audit_entry WHERE writer = '${writer}'`,
       `DELETE FROM audit_writer WHERE writer = '${writer}'`,
@@ -171,7 +171,7 @@ describe("hexhook audit verify on a store", () => {
     whole.close();
   });
 
-  it("excuses what the retention has deleted by a signed entry: events, then their entries", async () => {
+  it("accepts what the retention has deleted and named in a signed entry: events, then their entries", async () => {
     const time = manualTime();
     let clock = Date.now() - 100 * DAY_MS;
     const now = (): number => clock;
@@ -196,14 +196,14 @@ describe("hexhook audit verify on a store", () => {
         ).length === 2,
     );
     await old.stop();
-    // Past the days of events, not of entries; then past those of entries.
+    // First after the retention of events but not of entries, then after that of entries.
     for (const [days, resource] of [
       [20, "/events"],
       [60, "/audit"],
     ] as const) {
       clock += days * DAY_MS;
       const service = await start();
-      // A start so long after the last one purges nothing for a day.
+      // A startup this long after the last one purges nothing for a day.
       clock += DAY_MS;
       const body = eventBody(`evt_${resource}`);
       expect(
@@ -215,7 +215,7 @@ describe("hexhook audit verify on a store", () => {
             entry.action === "retention.purged" && entry.resource === resource,
         ),
       );
-      // Also before the process writes its next checkpoint by itself.
+      // This holds even before the process writes its next regular checkpoint.
       expect(await verify()).toMatchObject({ code: 0 });
       await service.stop();
       expect(await verify("--anchors", "anchors.log")).toMatchObject({
@@ -226,7 +226,7 @@ describe("hexhook audit verify on a store", () => {
 });
 
 describe("AUDIT_ANCHOR_FILE", () => {
-  it("gets a line for each checkpoint and no other entry, over restarts, also after a line that broke off", async () => {
+  it("gets one line for each checkpoint and no other entry, across restarts and after an incomplete line", async () => {
     const file = inFolder("anchors.log");
     const env = { AUDIT_ANCHOR_FILE: file };
     writeFileSync(file, "1111aaaa:4");
@@ -255,7 +255,7 @@ describe("AUDIT_ANCHOR_FILE", () => {
     );
   });
 
-  it("that cannot be appended to keeps a service from starting, by name", async () => {
+  it("stops the startup with an error that names it if it cannot be appended to", async () => {
     const env = { AUDIT_ANCHOR_FILE: inFolder("none/anchors.log") };
     await expect(startTestService(folder.path, { env })).rejects.toThrow(
       "AUDIT_ANCHOR_FILE: the file cannot be opened for appending (ENOENT)",

@@ -34,7 +34,7 @@ const verify = (args: readonly string[], lines: readonly string[] = []) =>
   });
 
 describe("hexhook audit verify", () => {
-  it("reads several files in their order, and says where each writer is anchored, what is unproven and which head to keep", async () => {
+  it("reads several files in order, and prints what is signed, what is unproven and which head to keep", async () => {
     write("a.log", `${ONE.join("\n")}\n`);
     const second = TWO.slice(0, 50);
     write("b.log", second.join("\r\n"));
@@ -80,7 +80,7 @@ describe("hexhook audit verify", () => {
     expect(none.stderr).toContain("It cannot be read (ENOENT)");
   });
 
-  it("compares a stream with an anchor file, and says when that has no anchor", async () => {
+  it("compares a stream with an anchor file, and rejects a file without an anchor", async () => {
     const anchors = [headOf(ONE), headOf(TWO)].map(
       ({ writer, seq, hash }) => `${writer}:${seq}:${hash}`,
     );
@@ -103,7 +103,7 @@ describe("hexhook audit verify", () => {
     }
   });
 
-  it("cannot tell of what is not signed, and does not call it signed", async () => {
+  it("finds unsigned entries undecidable, and does not call them signed", async () => {
     const chain = new AuditChain("w", CHECKPOINTS);
     const lines = [1, 2, 3].map((n) => chain.append(draft(n)).line);
     const { code, stdout } = await verify(["-"], lines);
@@ -112,7 +112,7 @@ describe("hexhook audit verify", () => {
     expect(stdout).not.toContain("signed with the key");
   });
 
-  it("cannot tell of what is before the beginning of a stream, and says from where on it is complete", async () => {
+  it("finds a stream that begins in the middle undecidable, and names the first seq", async () => {
     const { code, stdout } = await verify(["-"], TRAIL.slice(25));
     expect(code).toBe(2);
     expect(stdout).toContain(
@@ -120,7 +120,7 @@ describe("hexhook audit verify", () => {
     );
   });
 
-  it("counts entries that came again, and other lines", async () => {
+  it("counts repeated entries and other lines", async () => {
     const lines = [...TRAIL, ...TWO.slice(50), "listening"];
     const { code, stdout } = await verify(["-"], lines);
     expect(code).toBe(0);
@@ -128,7 +128,7 @@ describe("hexhook audit verify", () => {
     expect(stdout).toContain("1 other line was skipped\n");
   });
 
-  it("says which writers are not in the lines", async () => {
+  it("names writers that are not in the lines", async () => {
     const { code, stdout } = await verify(["-"], TWO);
     expect(code).toBe(0);
     expect(stdout).toContain(
@@ -137,7 +137,7 @@ describe("hexhook audit verify", () => {
     expect(stdout.split("\n").every((line) => line.length <= 80)).toBe(true);
   });
 
-  it("keeps the heads of the writers whose end is not confirmed", async () => {
+  it("prints the heads of writers whose end is not confirmed", async () => {
     const stopped = run("3333cccc", 10, { heads: [headOf(ONE)], stops: true });
     const { stdout } = await verify(["-"], [...ONE, ...stopped]);
     expect(stdout).toContain(
@@ -145,20 +145,20 @@ describe("hexhook audit verify", () => {
     );
   });
 
-  it("finds a changed prefix, and knows those of log collectors", async () => {
+  it("detects a changed prefix, and accepts those of log collectors", async () => {
     const changed = ["[AUDIU] ", ...ONE].join("");
     expect((await verify(["-"], [changed])).code).toBe(1);
     const pod = ONE.map((line) => `[pod/web-0/hexhook] [AUDIT] ${line}`);
     expect((await verify(["-"], pod)).code).toBe(0);
   });
 
-  it("takes a line without an end for one, however long it is", async () => {
+  it("skips a very long line without a newline", async () => {
     const { code, stdout } = await verify(["-"], ["x".repeat(300_000), ...ONE]);
     expect(code).toBe(0);
     expect(stdout).toContain("1 other line was skipped");
   });
 
-  it("prints nothing that a terminal would act on, also as JSON, and says whether the keys were known", async () => {
+  it("prints no terminal control sequences, also as JSON, and reports whether the keys were known", async () => {
     const covered = `{"timestamp":"2026-11-24T19:40:00.000Z","action":"a","userId":"u","resource":"r","result":"success","metadata":{},"chain":{"writer":"\u009b31mX\u2028","seq":1,"prev":"${"0".repeat(64)}"}}`;
     const odd = `${covered.slice(0, -1)},"hash":"${hashLine(covered)}"}`;
     for (const args of [[], ["--json"]]) {
@@ -173,7 +173,7 @@ describe("hexhook audit verify", () => {
     });
   });
 
-  it("does not verify with less than it was given: a key that is no key is a configuration error", async () => {
+  it("rejects an invalid key as a configuration error, and does not verify without it", async () => {
     const env = {
       HEX_SECRET: SECRET,
       HEX_SECRET_CREATED_AT: TODAY,
@@ -192,25 +192,22 @@ describe("hexhook audit verify", () => {
     expect(damaged).toMatchObject({ code: 78 });
   });
 
-  itWithPython(
-    "has a progress bar on a terminal, and nowhere else",
-    async () => {
-      write("trail.log", run("1111aaaa", 20_000, { every: 900 }).join("\n"));
-      const args = ["audit", "verify", "trail.log"];
-      const at = { cwd: folder.path };
-      const seen = await hexhookOnTerminal(args, at);
-      expect(seen.stdout).toMatch(/\r\[#+\.*\] /);
-      expect(seen.stdout).toContain("intact: 20000 entries by 1 writer");
-      expect(seen.code).toBe(0);
-      const piped = await hexhook(args, at);
-      expect(piped.stdout).toMatch(/^intact: /);
-      expect(piped.stderr).toBe("");
-    },
-  );
+  itWithPython("shows a progress bar only on a terminal", async () => {
+    write("trail.log", run("1111aaaa", 20_000, { every: 900 }).join("\n"));
+    const args = ["audit", "verify", "trail.log"];
+    const at = { cwd: folder.path };
+    const seen = await hexhookOnTerminal(args, at);
+    expect(seen.stdout).toMatch(/\r\[#+\.*\] /);
+    expect(seen.stdout).toContain("intact: 20000 entries by 1 writer");
+    expect(seen.code).toBe(0);
+    const piped = await hexhook(args, at);
+    expect(piped.stdout).toMatch(/^intact: /);
+    expect(piped.stderr).toBe("");
+  });
 });
 
 describe("an unsigned start of another writer", () => {
-  it("keeps the whole from being told", async () => {
+  it("makes the trail undecidable", async () => {
     const feed = new AuditChain("feed", CHECKPOINTS);
     const lines = [feed.append(started([])).line, ...ONE];
     const { code, stdout } = await verify(["-"], lines);

@@ -21,7 +21,7 @@ describe("the trail of a service", () => {
     service = await startTestService(folder.path);
   });
 
-  it("goes to stdout from the store, in order, each line once, and chains over restarts by heads", async () => {
+  it("is printed from the store in order, each line once, and is chained across restarts by heads", async () => {
     for (let n = 0; n < 30; n += 1) {
       const body = eventBody(`evt_${n}`);
       await service.post(body, n % 3 === 0 ? {} : signed(body));
@@ -64,7 +64,7 @@ describe("the trail of a service", () => {
     expect(service.stdout.text.split("\n")).toHaveLength(5);
   });
 
-  it("is not on stdout when that is off, and is in the store all the same", async () => {
+  it("is in the store even if stdout is off", async () => {
     await service.stop();
     service = await startTestService(folder.path, {
       env: { AUDIT_STDOUT: "off" },
@@ -75,7 +75,7 @@ describe("the trail of a service", () => {
     expect((await service.entries()).length).toBeGreaterThan(3);
   });
 
-  it("that somebody edits, shortens or empties does not verify any more", async () => {
+  it("no longer verifies after it was edited, shortened or emptied", async () => {
     await service.post(eventBody("evt_1"));
     await service.stop();
     const file = path.join(folder.path, "hexhook.db");
@@ -101,7 +101,7 @@ describe("the trail of a service", () => {
     expect(await service.entries()).toEqual([]);
   });
 
-  it("that lost a whole writer, or the head of one, does not verify either", async () => {
+  it("no longer verifies after a complete writer, or the head of one, was deleted", async () => {
     await service.stop();
     service = await startTestService(folder.path);
     await service.stop();
@@ -119,7 +119,7 @@ describe("the trail of a service", () => {
     await expect(service.entries()).rejects.toThrow('"code":"writer_gone"');
   });
 
-  it("holds no secret, signature, body or credential, nor do stdout, log and answers", async () => {
+  it("contains no secret, signature, body or credential, nor do stdout, log and responses", async () => {
     const body = Buffer.from(
       JSON.stringify({ id: "evt_s", type: "t", data: "body-geheim" }),
     );

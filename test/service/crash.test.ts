@@ -35,7 +35,7 @@ const storeFile = (): string => storeFileIn(folder.path);
 const start = (via: readonly string[] = []): Promise<Serving> =>
   serve(folder.path, { HANDLERS: noHandlers(folder.path) }, via);
 
-/** How a process ended by itself, which it has to soon. */
+/** Returns how a process ended. It must end soon without a signal. */
 async function endOf({ child, exited }: Serving): ReturnType<Serving["stop"]> {
   await eventually(() => child.exitCode !== null || child.signalCode !== null);
   return exited;
@@ -44,7 +44,7 @@ async function endOf({ child, exited }: Serving): ReturnType<Serving["stop"]> {
 const idsOf = (events: readonly StoredEvent[]): string[] =>
   events.map(({ id }) => id);
 
-/** The event ids that the entries of an action name, in order; throws when the trail is not intact. */
+/** Returns the event ids of the entries of an action, in order. Throws if the trail is not intact. */
 async function auditedIds(action: string): Promise<unknown[]> {
   const entries = await readTrail(storeFile());
   return entries
@@ -56,15 +56,15 @@ async function auditedActions(): Promise<string[]> {
   return (await readTrail(storeFile())).map(({ action }) => action);
 }
 
-describe("a process that is killed at any instant", () => {
-  it("loses nothing that it acknowledged, forwards it byte for byte, and leaves an intact trail", async () => {
+describe("a process that is killed at any time", () => {
+  it("loses no acknowledged event, forwards each byte for byte, and leaves an intact trail", async () => {
     await withSeed((random) =>
       expectKillsLoseNothing(folder.path, { rounds: 3, random }),
     );
   });
 });
 
-describeUnderStrace(underStrace("a fault of the disk"), () => {
+describeUnderStrace(underStrace("a disk error"), () => {
   const SYNCS = "inject=fsync,fdatasync:error=EIO";
   const WRITES = "inject=pwrite64,pwritev,write:error=ENOSPC";
 
@@ -76,7 +76,7 @@ describeUnderStrace(underStrace("a fault of the disk"), () => {
       count: 1,
     },
   ])(
-    "is answered 503 when $what, ends the process with 70, and lets the identical retries in after a restart: $count at once",
+    "causes 503 if $what, ends the process with 70, and identical retries are accepted after a restart: $count at once",
     async ({ fault, count }) => {
       const first = await start();
       const before = eventBody("evt_before");
@@ -93,7 +93,7 @@ describeUnderStrace(underStrace("a fault of the disk"), () => {
         ),
       );
 
-      // One that was not begun when the process ended has no answer. None has another one than 503.
+      // A request that had not started when the process ended has no response. All others have 503.
       const answered = answers.filter((answer) => answer !== null);
       expect(answered).not.toEqual([]);
       for (const refused of answered) {
@@ -118,12 +118,12 @@ describeUnderStrace(underStrace("a fault of the disk"), () => {
     },
   );
 
-  it("that hits the move of the log into the file ends the process with 70, and loses nothing acknowledged", async () => {
+  it("during a checkpoint of the log ends the process with 70, and loses no acknowledged event", async () => {
     const first = await start();
     const acknowledged: string[] = [];
     const padding = "x".repeat(600_000);
 
-    // Syncs of the log succeed, those of the database file do not.
+    // Syncs of the log succeed. Syncs of the database file fail.
     await attachStrace(first.child.pid!, [
       ...["-e", "trace=fsync,fdatasync", "-e", SYNCS],
       ...["-P", realpathSync(storeFile())],
@@ -159,7 +159,7 @@ describeUnderStrace(underStrace("a fault of the disk"), () => {
     { what: "every write fails", when: "1+" },
     { what: "writes fail in the middle of a transaction", when: "4+" },
   ])(
-    "heals by itself when the disk is full and $what: 503 until there is room, then the identical retries are accepted",
+    "recovers without a restart from a full disk if $what: 503 until there is space, then identical retries are accepted",
     async ({ when }) => {
       const service = await start();
       const before = eventBody("evt_before");
@@ -205,7 +205,7 @@ describeUnderStrace(underStrace("a fault of the disk"), () => {
   );
 });
 
-describeUnderStrace(underStrace("the answer to a delivery"), () => {
+describeUnderStrace(underStrace("the response to a webhook"), () => {
   const CALLS = [
     "fsync",
     "fdatasync",
@@ -218,7 +218,7 @@ describeUnderStrace(underStrace("the answer to a delivery"), () => {
     "recvfrom",
   ];
 
-  it("is written to the socket only after the log that holds the event was written and synced", async () => {
+  it("is written to the socket only after the log with the event was written and synced", async () => {
     const file = path.join(folder.path, "trace");
     const service = await start(straced(file, CALLS));
     const body = eventBody("evt_synced");
@@ -250,7 +250,7 @@ describeUnderStrace(underStrace("the answer to a delivery"), () => {
       /^f(?:data)?sync\(\d+<[^>]*-wal>/.test(line),
     );
     expect(sync).toBeGreaterThan(-1);
-    // In the line itself, or in the next one when another thread came between.
+    // The result is in the line itself, or in a later one if another thread's call came between.
     expect(`${after[sync]}${after[sync + 1] ?? ""}`).toMatch(
       /sync\(\d+<[^>]*>\)\s*= 0|sync resumed>\)\s*= 0/,
     );

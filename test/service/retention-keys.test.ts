@@ -24,7 +24,7 @@ async function expectIntact(): Promise<void> {
   expect(trail.changed).toEqual([]);
 }
 
-/** Runs a writer that is killed: what it wrote last has no signature. */
+/** Runs a writer that is killed, so its last entries have no signature. */
 async function killed(writer: string, key?: KeyObject): Promise<void> {
   const store = await trail.begin(writer, key);
   await trail.write(store, 3);
@@ -32,7 +32,7 @@ async function killed(writer: string, key?: KeyObject): Promise<void> {
 }
 
 async function sweepAgain(store: Store): Promise<void> {
-  // The entry about the deletion and the young entry after the old ones end each sweep.
+  // Each sweep ends at the entry about the deletion, or at the recent entry after the old ones.
   await trail.write(store, 1);
   await store.checkpoint();
   await trail.sweep(store, 10);
@@ -40,7 +40,7 @@ async function sweepAgain(store: Store): Promise<void> {
 }
 
 describe("entries after the last checkpoint of a run", () => {
-  it("go once the next start, which names them, is past the days itself", async () => {
+  it("are deleted when the next start, which names them, is old itself", async () => {
     await killed("killed");
     trail.pass(5 * DAY);
     const living = await trail.begin("living");
@@ -49,14 +49,14 @@ describe("entries after the last checkpoint of a run", () => {
     const left = (await trail.stored()).filter(
       ({ chain }) => chain.writer === "killed",
     );
-    // What the checkpoint behind its start covers is gone.
+    // The entries that the checkpoint after its start covers are deleted.
     expect(left.map(({ chain }) => chain.seq)).toEqual([2, 3, 4, 5]);
     trail.pass(4 * DAY);
     await sweepAgain(living);
     expect(await trail.writers()).toEqual(["living"]);
   });
 
-  it("stay when they are not those that the next start names", async () => {
+  it("stay if the next start names other entries", async () => {
     await killed("killed");
     const living = await trail.begin("living");
     const last = (await trail.lines()).findLast((line) =>
@@ -80,7 +80,7 @@ describe("entries after the last checkpoint of a run", () => {
 });
 
 describe("entries that are signed with an earlier key", () => {
-  it("go once the first start with the present key is past the days", async () => {
+  it("are deleted when the first start with the current key is old", async () => {
     const [first, second] = [newKey(), newKey()];
     const long = await trail.begin("long", first);
     await trail.write(long, 2500);
@@ -105,7 +105,7 @@ describe("entries that are signed with an earlier key", () => {
     expect(await trail.writers()).toEqual(["living"]);
   });
 
-  it("go also when there are more runs than a start names", async () => {
+  it("are deleted even if there are more runs than a start can name", async () => {
     const first = newKey();
     for (let n = 0; n < 130; n += 1) {
       await killed(`run-${n}`, first);
@@ -118,7 +118,7 @@ describe("entries that are signed with an earlier key", () => {
     expect(await trail.writers()).toEqual(["living"]);
   });
 
-  it("go on where an earlier key's process had purged them", async () => {
+  it("are deleted further after a process with an earlier key had purged some", async () => {
     const first = newKey();
     const long = await trail.begin("long", first);
     await trail.write(long, 1500);

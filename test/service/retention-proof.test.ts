@@ -27,11 +27,11 @@ const change = (sql: string): void => {
   changeStore(trail.file, sql);
 };
 
-/** The time of an entry, twenty days earlier. */
+/** Sets the time of an entry twenty days back. */
 const earlier = ({ timestamp }: ParsedEntry): string =>
   new Date(Date.parse(timestamp) - 20 * DAY).toISOString();
 
-/** A run that has stopped, and one that goes on a day later. */
+/** A run that has stopped, and another one that continues a day later. */
 async function twoRuns(): Promise<Store> {
   const old = await trail.begin("old");
   await trail.write(old, 60);
@@ -48,7 +48,7 @@ const seenLongAgo = (): void => {
 };
 
 describe("a run that was backdated in the store", () => {
-  it("is kept when its lines were changed", async () => {
+  it("is kept if its lines were changed", async () => {
     const living = await twoRuns();
     const day = new Date(trail.now() - DAY).toISOString().slice(0, 10);
     change(
@@ -63,7 +63,7 @@ describe("a run that was backdated in the store", () => {
     ]);
   });
 
-  it("is kept when its hashes and links were made right again", async () => {
+  it("is kept if its hashes and links were recomputed", async () => {
     const living = await twoRuns();
     const anchors = await trail.heads();
     rewriteTrail(trail.file, "old", (entry) => ({ timestamp: earlier(entry) }));
@@ -78,7 +78,7 @@ describe("a run that was backdated in the store", () => {
     }
   });
 
-  it("is kept when it was signed again with another key", async () => {
+  it("is kept if it was signed again with another key", async () => {
     const living = await twoRuns();
     const { privateKey } = generateKeyPairSync("ed25519");
     rewriteTrail(
@@ -90,7 +90,7 @@ describe("a run that was backdated in the store", () => {
     seenLongAgo();
     expect(await trail.sweep(living, 10)).toBe(true);
     expect(await trail.writers()).toEqual(["old", "living"]);
-    // Nor later, when it would be old: the start after it names other entries.
+    // It is also kept later, when it would be old, because the start after it names other entries.
     trail.pass(30 * DAY);
     await trail.sweep(living, 10);
     expect(await trail.writers()).toEqual(["old", "living"]);
@@ -100,7 +100,7 @@ describe("a run that was backdated in the store", () => {
     ]);
   });
 
-  it("goes when it is as it was written, however long ago that was", async () => {
+  it("is deleted if it is unchanged, at any age over the limit", async () => {
     const living = await twoRuns();
     trail.pass(20 * DAY);
     await trail.write(living, 1);
@@ -138,7 +138,7 @@ describe("a run that was backdated in the store", () => {
     expect(faultsOf(await trail.verify())).toMatchObject([{ writer: "old" }]);
   });
 
-  it("keeps its last checkpoint when a second time is written into it", async () => {
+  it("keeps its last checkpoint if a second time is inserted into it", async () => {
     const old = await trail.begin("old");
     await trail.write(old, 20);
     trail.pass(9 * DAY);
@@ -150,7 +150,7 @@ describe("a run that was backdated in the store", () => {
       one.includes('"chain":{"writer":"old"'),
     )!;
     const entry = parseEntry(line)!;
-    // A reader of JSON takes the last member of a name, and that is the signed one.
+    // A JSON parser uses the last member with a name, which is the signed one.
     const covered = splitHash(line)!
       .covered.replace(entry.timestamp, earlier(entry))
       .replace(',"userId"', `,"timestamp":"${entry.timestamp}","userId"`);
@@ -164,7 +164,7 @@ describe("a run that was backdated in the store", () => {
     expect(trail.changed).toEqual([{ writer: "old", seq: entry.chain.seq }]);
   });
 
-  it("holds up no other, and the rest of a service neither", async () => {
+  it("blocks no other run, and nothing else in a service", async () => {
     const first = await trail.begin("old");
     await trail.write(first, 4000);
     await first.close();
@@ -187,7 +187,7 @@ describe("a run that was backdated in the store", () => {
       },
       deps: { now: trail.now },
     });
-    // A start so long after the last one purges nothing for a day.
+    // A startup this long after the last one purges nothing for a day.
     trail.pass(DAY);
     await time.passMinutesUntil(
       async () => !(await trail.writers()).includes("other"),
@@ -200,8 +200,8 @@ describe("a run that was backdated in the store", () => {
   });
 });
 
-describe("the table of writers", () => {
-  it("cannot make the retention sign what others have deleted", async () => {
+describe("a changed table of writers", () => {
+  it("does not make the retention sign deletions of others", async () => {
     const victim = await trail.begin("victim");
     await trail.write(victim, 1500);
     trail.pass(20 * DAY);
@@ -234,7 +234,7 @@ describe("the table of writers", () => {
     ]);
   });
 
-  it("cannot make the retention sign that a whole run was deleted", async () => {
+  it("does not make the retention sign that a complete run was deleted", async () => {
     const victim = await trail.begin("victim");
     await trail.write(victim, 15);
     await victim.checkpoint();
@@ -256,7 +256,7 @@ describe("the table of writers", () => {
     ]);
   });
 
-  it("cannot make entries old", async () => {
+  it("does not make entries old", async () => {
     const living = await twoRuns();
     seenLongAgo();
     await trail.sweep(living, 10);

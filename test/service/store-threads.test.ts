@@ -29,7 +29,7 @@ async function get(target: string): Promise<number> {
 }
 
 describe("a lock that another process holds", () => {
-  it("holds up deliveries alone: each is answered 503 after its time, and all goes on when the lock is gone", async () => {
+  it("delays only webhooks: each gets 503 after its time limit, and all work again after the lock is released", async () => {
     service = await serve(folder.path);
     const other = openFile(file());
     other.exec("BEGIN IMMEDIATE");
@@ -41,7 +41,7 @@ describe("a lock that another process holds", () => {
     }
     expect(answers[0]).toBe("live");
     await early;
-    // One that came while others waited does not wait for twice the time: the lock is still held.
+    // A request that arrived while others waited does not wait twice as long. The lock is still held.
     const [second, ready] = await Promise.all([post("evt_2"), get("/readyz")]);
     expect([second, ready]).toEqual([503, 503]);
 
@@ -62,7 +62,7 @@ describe("a lock that another process holds", () => {
 
 describe("a thread of the store that dies", () => {
   it.each(["writer", "reader"])(
-    "ends the process with 70, and nothing is acknowledged any more: %s",
+    "ends the process with 70, and nothing more is acknowledged: %s",
     async (name) => {
       const flag = path.join(folder.path, "die");
       const script = path.join(folder.path, "die.mjs");
@@ -81,7 +81,7 @@ describe("a thread of the store that dies", () => {
         NODE_OPTIONS: `--import=${script}`,
       });
       expect(await post("evt_1")).toBe(200);
-      /** Requests that were answered 503: nothing of them may be stored. */
+      /** Requests with the response 503. None of them may be stored. */
       const rejected: [Buffer, ReturnType<typeof signed>][] = [];
       const lane = async (number: number): Promise<void> => {
         for (let n = 0; ; n += 1) {

@@ -23,7 +23,7 @@ import {
   throughSocket,
 } from "../support/unread-stdout.ts";
 
-/** The most bytes of lines that a sink is handed at once. */
+/** The maximum bytes of lines in one write to a sink. */
 const MAX_BATCH_BYTES = 1_048_576;
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -32,14 +32,14 @@ beforeEach(() => {
   folder = temporaryFolder();
 });
 
-describe("standard output that nobody reads", () => {
+describe("standard output without a reader", () => {
   it.each([
     { kind: "a pair of sockets", open: throughSocket },
     { kind: "a pipe", open: throughPipe },
   ])(
-    "delays no answer, ends nothing, and is caught up with by the next start: $kind",
+    "delays no response, ends nothing, and gets the missing entries at the next startup: $kind",
     async ({ open }) => {
-      // How much memory this takes is measured by the long form in test/soak.
+      // The long form of this test in test/soak measures the memory.
       await expectUnreadStdoutHarmless(folder.path, open, {
         warmUp: 10,
         stuck: 520,
@@ -48,7 +48,7 @@ describe("standard output that nobody reads", () => {
     },
   );
 
-  it("is handed one batch and no more until that is taken, then everything, in order", async () => {
+  it("gets one batch until that is read, then all entries in order", async () => {
     const chunks: Buffer[] = [];
     const waiting: (() => void)[] = [];
     const stdout = new Writable({
@@ -102,15 +102,15 @@ describe("standard output that nobody reads", () => {
     });
     await stopped;
     expect(printed()).toBe(stored());
-    // The prefix of each line comes on top.
+    // The prefix of each line is additional.
     expect(largest).toBeLessThan(1.1 * MAX_BATCH_BYTES);
   });
 });
 
 describeWithPython("a terminal without a reader", () => {
-  it("holds up no answer", async () => {
+  it("delays no response", async () => {
     const port = await freePort();
-    // A pseudo-terminal, as `docker run -t` has it, whose other side is left alone.
+    // A pseudo-terminal, as with `docker run -t`, whose other side is not read.
     const terminal =
       "import os, pty, signal, sys\n" +
       "pid, fd = pty.fork()\n" +
@@ -145,7 +145,7 @@ describeWithPython("a terminal without a reader", () => {
         () => false,
       ),
     );
-    // Entries of ten times what a terminal takes that nobody reads.
+    // The entries have ten times the bytes that a terminal buffers without a reader.
     for (let round = 0; round < 20; round += 1) {
       const answers = await Promise.all(
         Array.from({ length: 10 }, async (_, n) => {
@@ -163,7 +163,7 @@ describeWithPython("a terminal without a reader", () => {
     }
     child.kill("SIGTERM");
     expect(await exited).toEqual([0, null]);
-    // What copied to the terminal ends once that is gone.
+    // The process that copies to the terminal ends when the terminal is closed.
     await eventually(() => markedProcesses().length === 0);
   });
 });

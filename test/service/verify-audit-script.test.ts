@@ -21,7 +21,7 @@ const TWO = run("2222bbbb", 40, { every: 20, heads: [headOf(ONE)] });
 const TRAIL = [...ONE, ...TWO];
 const KEY = CHECKPOINTS.publicKey;
 
-/** What the script in docs/ says of the lines. */
+/** Runs the script in docs/ on the lines. */
 function check(lines: readonly string[], ...keys: string[]) {
   const { status, stdout, stderr } = spawnSync(
     "python3",
@@ -31,7 +31,7 @@ function check(lines: readonly string[], ...keys: string[]) {
   return { status, stdout, stderr };
 }
 
-/** What the command says of them, without its words. */
+/** Runs the command on the lines, and returns its result without the texts. */
 async function exitOfCommand(
   lines: readonly string[],
   ...keys: string[]
@@ -44,7 +44,7 @@ async function exitOfCommand(
   return code;
 }
 
-/** The last entry of a writer that ended, with one more after it. */
+/** A trail with an additional entry after the end of its writer. */
 function afterEnd(): string[] {
   const chain = new AuditChain("1111aaaa", CHECKPOINTS);
   chain.rewind({ ...headOf(ONE), checkpointSeq: 40 });
@@ -61,8 +61,8 @@ const later = (line: string): string =>
     text.replace('"timestamp":"2027', '"timestamp":"2028'),
   );
 
-describeWithPython("the script in docs, which needs nothing of Hexhook", () => {
-  it("finds a trail intact, and says up to where it is anchored", () => {
+describeWithPython("the script in docs, which does not need Hexhook", () => {
+  it("finds a trail intact, and prints up to which seq it is signed", () => {
     const lines = [
       ...ONE.map((line) => `[AUDIT] ${line}`),
       "something else",
@@ -94,12 +94,12 @@ describeWithPython("the script in docs, which needs nothing of Hexhook", () => {
       [OTHER_KEY.publicKey],
     ],
     [
-      "what a log collector prints",
+      "the output of a log collector",
       0,
       ONE.map((line) => `web-1  | ${line}\r`),
       [],
     ],
-    ["entries that came again", 0, [...ONE, ...ONE.slice(30), ...TWO], []],
+    ["repeated entries", 0, [...ONE, ...ONE.slice(30), ...TWO], []],
     [
       "an edited entry",
       1,
@@ -114,7 +114,7 @@ describeWithPython("the script in docs, which needs nothing of Hexhook", () => {
       [],
     ],
     [
-      "an entry that was hashed again",
+      "a changed entry with a new hash",
       1,
       TRAIL.with(10, later(TRAIL[10]!)),
       [],
@@ -141,7 +141,7 @@ describeWithPython("the script in docs, which needs nothing of Hexhook", () => {
   it.each([
     ["edited", TRAIL.with(10, TRAIL[10]!.replace("evt_10", "evt_11")), 11],
     ["deleted", TRAIL.toSpliced(10, 1), 11],
-    ["put after the end", afterEnd(), 41],
+    ["added after the end", afterEnd(), 41],
   ])("names the writer and the seq of what was %s", (_what, lines, seq) => {
     expect(check(lines)).toMatchObject({
       status: 1,
@@ -149,7 +149,7 @@ describeWithPython("the script in docs, which needs nothing of Hexhook", () => {
     });
   });
 
-  it("says why it cannot tell", () => {
+  it("prints why a trail is undecidable", () => {
     const lines = [...ONE.slice(20), TWO[0]!.slice(0, -9)];
     expect(check(lines).stderr).toBe(
       "undecidable: 1 lines cannot be read\nundecidable: writer 1111aaaa begins at seq 21\n",
@@ -161,7 +161,7 @@ describeWithPython("the script in docs, which needs nothing of Hexhook", () => {
   });
 });
 
-it("is short enough to be read", () => {
+it("is short enough to be read completely", () => {
   const text = readFileSync(inProject("docs/verify-audit.py"), "utf8");
   expect(text.split("\n").length).toBeLessThan(65);
 });

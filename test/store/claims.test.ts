@@ -14,19 +14,19 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     test = await openStoreOfKind(openKind);
   });
 
-  it("are never more than was asked for, also when some are found lost", async () => {
+  it("return at most the limit, even when some attempts are found lost", async () => {
     await test.record("e1", { mac: 1 });
     await test.record("e2", { mac: 2 });
     await test.claim();
     await test.record("e3", { mac: 3, receivedAt: 6500 });
     await test.record("e4", { mac: 4, receivedAt: 6500 });
     test.setClock(7000);
-    // The first two are due longest; they are found lost, and given once more.
+    // The first two have been due longest. They are found lost and claimed again.
     expect(idsOf(await test.claim({ limit: 2 }))).toEqual(["e1", "e2"]);
     expect(idsOf(await test.claim({ limit: 2 }))).toEqual(["e3", "e4"]);
   });
 
-  it("of a delivery that has crashed leave it to the claimant that holds it, however late that is", async () => {
+  it("skip a crashed delivery that the caller is still attempting, after its lease too", async () => {
     await test.record("a");
     for (let crashes = 1; crashes <= 3; crashes += 1) {
       const [held] = await test.claim();
@@ -41,7 +41,7 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     }
   });
 
-  it("have no result any more once they are released", async () => {
+  it("accept no result after they are released", async () => {
     await test.record("a");
     const [first] = await test.claim();
     await test.store().release(first!.id, first!.attempt, test.now());
@@ -49,7 +49,7 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     expect(await test.claim()).toMatchObject([{ attempt: 2 }]);
   });
 
-  it("have no result any more once an operator has made them due again", async () => {
+  it("accept no result after an operator's redelivery", async () => {
     await test.record("a");
     const [first] = await test.claim();
     test.setClock(6000);
@@ -66,14 +66,14 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     expect(second).toMatchObject({ attempt: 2, scheduledAttempt: 1 });
     expect(await test.settle(second!)).toBe(true);
     const [event] = await test.store().findEvents("a");
-    // The one that had no end is on record, too.
+    // The attempt without an outcome is recorded too.
     expect(event!.deliveries[0]!.attempts).toMatchObject([
       { attempt: 1, ok: false, reason: "process_died", endedAt: null },
       { attempt: 2, ok: true },
     ]);
   });
 
-  it("that wait for their next attempt, or their turn, wait over a restart", async () => {
+  it("of deliveries that wait for a retry or another delivery wait across a restart", async () => {
     await test.record("retried");
     const [first] = await test.claim();
     await test.settle(first!, { state: "pending", dueAt: 90_000 });
@@ -85,14 +85,14 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     expect(idsOf(await test.claim({ destination: "o" }))).toEqual(["first"]);
   });
 
-  it("are made again after a restart without a wait, whatever is left of their lease", async () => {
+  it("are made again directly after a restart, before their lease ends", async () => {
     await test.record("a");
     await test.claim({ leaseUntil: 900_000 });
     await test.restart();
     expect(await test.claim()).toMatchObject([{ attempt: 2, crashes: 1 }]);
   });
 
-  it("that are given up for the deaths of the process let the next of their key begin", async () => {
+  it("advance the order key when a delivery is exhausted after crashes", async () => {
     await test.record("fatal", { orderKey: "k" });
     await test.record("next", { mac: 2, orderKey: "k" });
     for (let deaths = 0; deaths < 5; deaths += 1) {
@@ -104,7 +104,7 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     await readTrail(test.file);
   });
 
-  it("of an HTTP destination are never given up for the deaths of the process", async () => {
+  it("of an HTTP destination are never exhausted because of crashes", async () => {
     await test.record("a");
     for (let attempt = 1; attempt <= 8; attempt += 1) {
       expect(await test.claim({ kind: "http" })).toMatchObject([
@@ -114,7 +114,7 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     }
   });
 
-  it("keep an order of their own at each destination, also when the keys are the same", async () => {
+  it("keep a separate order at each destination, even with the same order keys", async () => {
     const both = { orderKey: "k", destinations: ["d", "e"] };
     await test.record("one", { mac: 1, ...both });
     await test.record("two", { mac: 2, ...both });
@@ -124,7 +124,7 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
       "one",
       "one",
     ]);
-    // An end at one is none at the other.
+    // A delivery that ends at one destination does not advance the other.
     await test.settle(atD!);
     expect(await test.claim({ destination: "e" })).toEqual([]);
     expect(idsOf(await test.claim())).toEqual(["two"]);
@@ -132,13 +132,13 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     expect(idsOf(await test.claim({ destination: "e" }))).toEqual(["two"]);
   });
 
-  it("that wait for a retry are made at once when an operator says so, also in their order", async () => {
+  it("are made at once on a redelivery during the wait for a retry, also with an order key", async () => {
     await test.record("one", { mac: 1, orderKey: "k" });
     await test.record("two", { mac: 2, orderKey: "k" });
     const [first] = await test.claim();
     await test.settle(first!, { state: "pending", dueAt: 90_000 });
     const [two] = await test.store().findEvents("two");
-    // The other one has to wait all the same.
+    // The other delivery must still wait.
     expect(await test.redeliver(first!.id, two!.deliveries[0]!.id)).toEqual([
       "redelivered",
       "under_way",
@@ -149,7 +149,7 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     expect(idsOf(await test.claim())).toEqual(["two"]);
   });
 
-  it("begin with no deaths counted once an operator has made them due again", async () => {
+  it("start with a crash count of 0 after an operator's redelivery", async () => {
     await test.record("a");
     for (let deaths = 0; deaths < 5; deaths += 1) {
       await test.claim();

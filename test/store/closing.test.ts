@@ -3,11 +3,11 @@ import { closeSync, fstatSync, openSync } from "node:fs";
 import { KINDS, openStoreOfKind } from "../support/stores.ts";
 
 describe.each(KINDS)("closing a $name store", ({ openKind }) => {
-  it("twice closes nothing that is not its own", async () => {
+  it("twice does not close a descriptor that something else has opened since", async () => {
     const test = await openStoreOfKind(openKind);
     await test.record("a");
     await test.store().close();
-    // It gets the descriptor that the store had last.
+    // It gets the number of the last descriptor of the store.
     const others = Array.from({ length: 8 }, () => openSync("/dev/null", "r"));
     await test.store().close();
     for (const other of others) {

@@ -13,7 +13,7 @@ import {
   type TestStore,
 } from "../support/stores.ts";
 
-/** An entry that has no JSON, so that its transaction fails. */
+/** An entry that cannot be written as JSON, so that its transaction fails. */
 const BROKEN = {
   ...draftOf("config.reloaded"),
   metadata: { broken: 1n },
@@ -36,7 +36,7 @@ describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
       (line) => (JSON.parse(line) as { action: string }).action,
     );
 
-  /** Resolves when what was asked of the store before has had turns of its event loop, in which it tries to write. */
+  /** Resolves when the store has had some turns of its event loop, in which it tries to write earlier calls. */
   async function hasTried(): Promise<void> {
     for (let turn = 0; turn < 5; turn += 1) {
       await test.store().nextDueAt("d");
@@ -53,7 +53,7 @@ describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
     );
   }
 
-  it("says which entries it has, where they are, and which destinations have something due", async () => {
+  it("reports its entries, their positions, and the destinations with due deliveries", async () => {
     await test.record("a", { destinations: ["d", "e"] });
     expect(commits).toHaveLength(1);
     const [{ entries, due }] = commits as [Commit];
@@ -72,18 +72,18 @@ describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
     );
   });
 
-  it("is told of before what it writes resolves", async () => {
-    let told: number | null = null;
+  it("is reported to listeners before the promises of its writes resolve", async () => {
+    let reported: number | null = null;
     await test
       .store()
       .append(draftOf("server.started"))
       .then(() => {
-        told = commits.length;
+        reported = commits.length;
       });
-    expect(told).toBe(1);
+    expect(reported).toBe(1);
   });
 
-  it("that fails leaves nothing in the chain, to listeners, or in what is due", async () => {
+  it("that fails changes neither the chain nor what listeners get", async () => {
     await test.store().append(draftOf("server.started"));
     commits.length = 0;
     await failTogether(
@@ -110,7 +110,7 @@ describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
     await test.store().probe();
   });
 
-  it("after failed ones reports them once, also when the one that would have done so failed too", async () => {
+  it("reports failed ones before it once, even if the first report failed too", async () => {
     test.setClock(7000);
     await failTogether();
     test.setClock(8000);
@@ -129,7 +129,7 @@ describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
     });
   });
 
-  it("that fails takes its checkpoint back, so that the next one anchors", async () => {
+  it("that fails undoes its checkpoint, so that the next one signs the entries", async () => {
     await test.store().append(draftOf("server.started"));
     await failTogether(() => test.store().checkpoint());
     await test.store().checkpoint();
@@ -164,7 +164,7 @@ describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
     ).toEqual([]);
   });
 
-  it("that waits too long fails, has written nothing, and is reported by the next", async () => {
+  it("fails when it waits too long, writes nothing, and is reported by the next one", async () => {
     const other = openFile(test.file);
     other.exec("BEGIN IMMEDIATE");
     const record = recordOf("a");
@@ -189,12 +189,12 @@ describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
     await readTrail(test.file);
   });
 
-  it("over a head that was changed from outside is found by every later probe", async () => {
+  it("on a head that was changed from outside makes every later probe fail", async () => {
     await test.store().append(draftOf("server.started"));
     const other = openFile(test.file);
     other.exec("UPDATE audit_writer SET seq = 7, hash = 'x'");
     other.close();
-    // This one does not find its head. Then somebody puts there what the store expects.
+    // This write does not find its head. Then the head that the store expects is put back.
     await test.store().append(draftOf("server.stopped"));
     const [, last] = await test.store().readAudit(0, 10);
     const { hash } = JSON.parse(last!.line) as { hash: string };

@@ -53,7 +53,7 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
     ]);
   });
 
-  it("leaves an attempt in flight alone, whose result is recorded", async () => {
+  it("skips a delivery with an attempt in flight, whose result is recorded", async () => {
     await test.record("a");
     const [claimed] = await test.claim();
     expect(await discard(claimed!.id)).toEqual(["in_flight"]);
@@ -62,7 +62,7 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
     expect(await entriesOf("delivery.discarded")).toEqual([]);
   });
 
-  it("ends a lost lease, and the late result of its attempt changes nothing", async () => {
+  it("ends a lost lease, and drops the late result of its attempt", async () => {
     await test.record("a");
     const [claimed] = await test.claim();
     test.setClock(test.now() + 1000);
@@ -93,7 +93,7 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
     ]);
   });
 
-  it("makes the next of the key due, and only when the first of it was discarded", async () => {
+  it("makes the next delivery of an order key due only when the first one was discarded", async () => {
     for (const [n, id] of ["a", "b", "c", "d"].entries()) {
       await test.record(id, { mac: n + 1, orderKey: "k" });
     }
@@ -102,7 +102,7 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
       ids.set(id, (await deliveryOf(id)).id);
     }
     const [first] = await test.claim();
-    // One that waits: the lease of the first must not end.
+    // A delivery that waits is discarded: the lease of the first must not end.
     expect(await discard(ids.get("b")!)).toEqual(["discarded"]);
     expect(await test.claim()).toEqual([]);
     expect(await deliveryOf("a")).toMatchObject({ underWay: true });
@@ -113,7 +113,7 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
     expect(idsOf(await test.claim())).toEqual(["c"]);
   });
 
-  it("can be undone by a redelivery, on a new schedule and in the order of the key", async () => {
+  it("can be undone by a redelivery, on a new schedule and in the order of its key", async () => {
     await test.record("a", { mac: 1, orderKey: "k" });
     await test.record("b", { mac: 2, orderKey: "k" });
     const { id } = await deliveryOf("a");
@@ -130,7 +130,7 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
     ]);
   });
 
-  it("lets retention delete the event", async () => {
+  it("allows the retention to delete the event", async () => {
     await test.record("old", { mac: 1 });
     await test.record("newest", { mac: 2 });
     await discard((await deliveryOf("old")).id);
@@ -142,7 +142,7 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
     expect(await test.store().findEvents("old")).toEqual([]);
   });
 
-  it("is found by its state, however many other events there are", async () => {
+  it("finds discarded deliveries by their state among many other events", async () => {
     for (let n = 0; n < 5; n += 1) {
       await test.record(`e${n}`, { mac: n + 1 });
     }
@@ -183,7 +183,7 @@ describe.each(KINDS)("added deliveries of a $name store", ({ openKind }) => {
       operator,
     });
 
-  it("are made once for each event and destination, each with an entry", async () => {
+  it("are created once for each event and destination, each with an entry", async () => {
     await test.record("a", { mac: 1, destinations: [] });
     await test.record("b", { mac: 2, destinations: ["other"] });
     await test.record("c", { mac: 3 });
@@ -207,7 +207,7 @@ describe.each(KINDS)("added deliveries of a $name store", ({ openKind }) => {
     ]);
   });
 
-  it("go in the order of their events among those of their key", async () => {
+  it("keep the order of their events within an order key", async () => {
     await test.record("old", { mac: 1, destinations: [] });
     await test.record("first", { mac: 2, orderKey: "k" });
     await test.record("second", { mac: 3, orderKey: "k" });
@@ -219,7 +219,7 @@ describe.each(KINDS)("added deliveries of a $name store", ({ openKind }) => {
       order.push(claimed!.event.id);
       await test.settle(claimed!);
     }
-    // The first was due before the old one came.
+    // The first was due before the delivery of the older event was added.
     expect(order).toEqual(["first", "old", "second"]);
   });
 
@@ -231,7 +231,7 @@ describe.each(KINDS)("added deliveries of a $name store", ({ openKind }) => {
     expect(await test.store().readBody(999)).toBeNull();
   });
 
-  it("and redeliveries are refused to a destination that is not among those given", async () => {
+  it("and redeliveries are not made for a destination that is not configured", async () => {
     await test.record("a");
     const [{ id } = { id: 0 }] = (await test.store().findEvents("a"))[0]!
       .deliveries;
@@ -247,36 +247,39 @@ describe.each(KINDS)("added deliveries of a $name store", ({ openKind }) => {
   });
 });
 
-describe.each(KINDS)("what is published in a $name store", ({ openKind }) => {
-  it("is the last of each process run, newest first; what is a day old is dropped", async () => {
-    const test = await openStoreOfKind(openKind);
-    const destination = {
-      name: "d",
-      kind: "http",
-      sources: ["hex"],
-      events: ["*"],
-      orderBy: null,
-      breaker: "open",
-      probeAt: 6000,
-      isRateLimited: false,
-    } as const;
-    await test.store().publishStatus([destination]);
-    test.setClock(6000);
-    const other = await test.openAgain();
-    await other.publishStatus([]);
-    await other.publishStatus([{ ...destination, breaker: "closed" }]);
-    expect(await test.store().processStatuses()).toEqual([
-      {
-        writer: "w2",
-        publishedAt: 6000,
-        destinations: [{ ...destination, breaker: "closed" }],
-      },
-      { writer: "w1", publishedAt: 5000, destinations: [destination] },
-    ]);
-    test.setClock(86_405_500);
-    await other.publishStatus([]);
-    expect(await test.store().processStatuses()).toMatchObject([
-      { writer: "w2" },
-    ]);
-  });
-});
+describe.each(KINDS)(
+  "the published status in a $name store",
+  ({ openKind }) => {
+    it("is the last one of each process run, newest first, and is deleted after a day", async () => {
+      const test = await openStoreOfKind(openKind);
+      const destination = {
+        name: "d",
+        kind: "http",
+        sources: ["hex"],
+        events: ["*"],
+        orderBy: null,
+        breaker: "open",
+        probeAt: 6000,
+        isRateLimited: false,
+      } as const;
+      await test.store().publishStatus([destination]);
+      test.setClock(6000);
+      const other = await test.openAgain();
+      await other.publishStatus([]);
+      await other.publishStatus([{ ...destination, breaker: "closed" }]);
+      expect(await test.store().processStatuses()).toEqual([
+        {
+          writer: "w2",
+          publishedAt: 6000,
+          destinations: [{ ...destination, breaker: "closed" }],
+        },
+        { writer: "w1", publishedAt: 5000, destinations: [destination] },
+      ]);
+      test.setClock(86_405_500);
+      await other.publishStatus([]);
+      expect(await test.store().processStatuses()).toMatchObject([
+        { writer: "w2" },
+      ]);
+    });
+  },
+);

@@ -15,7 +15,7 @@ import { openFile } from "../support/store-file.ts";
 
 const PACKAGE = path.join(ROOT, "node_modules", "@photostructure", "sqlite");
 
-/** The drivers that this Node has, whichever this run uses, with the NODE_OPTIONS that select them. */
+/** All drivers that this Node can load, with the NODE_OPTIONS that select them. */
 const DRIVERS: Readonly<Record<string, string>> = {
   ...(process.versions["sqlite"] === undefined
     ? { package: "" }
@@ -30,7 +30,7 @@ function newFile(): string {
   return path.join(folder.path, `${files}.db`);
 }
 
-/** Runs a script in a process of its own, on a driver, after the script has `openDatabase` of the built program. */
+/** Runs a script in a separate process on a driver. The script can call `openDatabase` of the built program. */
 function run(
   driver: string,
   script: string,
@@ -74,7 +74,7 @@ describe.each(Object.keys(DRIVERS))("in a process that uses %s", (driver) => {
     expect(stdout).toBe(String(driver === "package"));
   });
 
-  it("exactly the warning about SQLite that loading emits is suppressed", () => {
+  it("only the warning about SQLite during loading is suppressed", () => {
     const { stderr } = run(
       driver,
       `const original = process.getBuiltinModule;
@@ -108,7 +108,7 @@ describe.each(Object.keys(DRIVERS))("in a process that uses %s", (driver) => {
     expect({ stdout, stderr }).toEqual({ stdout: "7", stderr: "" });
   });
 
-  it("a file's name is never taken for a URI", () => {
+  it("a file name is never read as a URI", () => {
     const name = `file:${driver.length}.db?mode=memory`;
     const { stderr } = run(
       driver,
@@ -120,7 +120,7 @@ describe.each(Object.keys(DRIVERS))("in a process that uses %s", (driver) => {
     expect(statSync(path.join(folder.path, name)).size).toBeGreaterThan(0);
   });
 
-  it("a statement outlives the garbage collection of everything else", () => {
+  it("a statement still works after its database object was garbage-collected", () => {
     const { stdout, stderr } = run(
       driver,
       `const { openDatabase } = await load();
@@ -135,7 +135,7 @@ describe.each(Object.keys(DRIVERS))("in a process that uses %s", (driver) => {
   });
 
   it.each(Object.keys(DRIVERS))(
-    "what %s wrote is read and continued, its log included",
+    "a store that %s wrote can be read and written, its log included",
     (writer) => {
       const file = newFile();
       const script = (id: string) => `
@@ -166,8 +166,8 @@ describe.each(Object.keys(DRIVERS))("in a process that uses %s", (driver) => {
 });
 
 describe("without a driver", () => {
-  it("the error is one line that says what to do", () => {
-    // The built program where no package is installed; Node's own driver is hidden.
+  it("the error is one line with the cause and what to do", () => {
+    // The built program without an installed package. Node's own driver is hidden.
     const dist = path.join(folder.path, "dist");
     cpSync(path.join(ROOT, "dist"), dist, { recursive: true });
     writeFileSync(
@@ -205,7 +205,7 @@ describe("the driver of this run", () => {
     expect(db.pragma("cache_size")).toBe(-16_000);
   });
 
-  it("gives back bytes as they were, in memory that a Buffer can take over", () => {
+  it("returns bytes unchanged, in memory that a Buffer can use without a copy", () => {
     const pool = Buffer.from(Array.from({ length: 300 }, (_, n) => n % 256));
     const bytes = pool.subarray(7, 290);
     db.prepare<[Buffer]>("INSERT INTO t (bytes) VALUES (?)").run(bytes);
@@ -225,7 +225,7 @@ describe("the driver of this run", () => {
     ).toBe(true);
   });
 
-  it("gives back integers exactly, and never a rounded one", () => {
+  it("returns integers exactly, and never a rounded one", () => {
     const insert = db.prepare<[number]>("INSERT INTO t (number) VALUES (?)");
     const { lastInsertRowid, changes } = insert.run(Number.MAX_SAFE_INTEGER);
     insert.run(Number.MIN_SAFE_INTEGER);
@@ -243,7 +243,7 @@ describe("the driver of this run", () => {
     });
   });
 
-  it("rolls back what is open, and accepts that nothing is", () => {
+  it("rolls back an open transaction, and does nothing without one", () => {
     const count = db.prepare("SELECT count(*) AS n FROM t");
     const before = count.get();
     db.exec("BEGIN");
@@ -255,7 +255,7 @@ describe("the driver of this run", () => {
     db.exec("COMMIT");
   });
 
-  it("is closed twice without harm; its use afterwards is a fault of the program", () => {
+  it("can be closed twice, and any later use is a program error", () => {
     const other = openFile(newFile());
     const statement = other.prepare("SELECT 1");
     other.close();
@@ -275,7 +275,7 @@ describe("the driver of this run", () => {
 });
 
 describe("errors", () => {
-  it("have SQLite's names for every code of its header", () => {
+  it("have SQLite's name for every code in its header", () => {
     const header = readFileSync(
       path.join(PACKAGE, "src", "upstream", "sqlite3.h"),
       "utf8",
@@ -294,7 +294,7 @@ describe("errors", () => {
     )) {
       codes.set(name, (codes.get(of) ?? 0) | (Number(shift) << 8));
     }
-    // Success, and the results of a step, are not errors.
+    // The codes for success and for the results of a step are no errors.
     const named = [...codes].filter(
       ([name]) => !/^SQLITE_(?:OK|ROW|DONE)/.test(name),
     );

@@ -26,7 +26,7 @@ describe.each(KINDS)("due times of a $name store", ({ openKind }) => {
 
   const dueTimes = () =>
     readColumn(test.file, "SELECT due_at FROM delivery ORDER BY id");
-  /** A retry after 60 s at most, a lease of 15 s. */
+  /** The limits: a retry after at most 60 s, a lease of 15 s. */
   const limit = (now: number) =>
     test.store().limitDueTimes({
       destination: "d",
@@ -35,7 +35,7 @@ describe.each(KINDS)("due times of a $name store", ({ openKind }) => {
       leaseUntil: now + 15_000,
     });
 
-  it("are brought forward to what a clock that was set back allows, and no others are touched", async () => {
+  it("are moved forward to the limits after a clock was set back, and no others change", async () => {
     test.setClock(10_000_000);
     const receivedAt = test.now();
     await test.record("retried", { mac: 1, receivedAt });
@@ -59,18 +59,18 @@ describe.each(KINDS)("due times of a $name store", ({ openKind }) => {
     expect(dueTimes()).toEqual(limited);
   });
 
-  it("are reached by a clock that has not stepped back, but a lease ends by the wall clock", async () => {
+  it("are compared with `dueUntil`, but a lease ends by the wall clock", async () => {
     await test.record("waits", { receivedAt: 6000 });
     expect(await test.claim({ dueUntil: 5999 })).toEqual([]);
     expect(idsOf(await test.claim({ dueUntil: 6000 }))).toEqual(["waits"]);
-    // Until 6000.
+    // The lease lasts until 6000.
     expect(await test.claim({ dueUntil: 9000 })).toEqual([]);
     expect(
       await test.claim({ now: 6000, dueUntil: 9000, leaseUntil: 9001 }),
     ).toMatchObject([{ crashes: 1 }]);
   });
 
-  it("of events say which one the next probe takes", async () => {
+  it("and earlier probes decide which event the next probe takes", async () => {
     for (const [n, type] of ["a", "b", "a", "a"].entries()) {
       await test.record(`e${n + 1}`, { mac: n + 1, type });
     }
@@ -82,7 +82,7 @@ describe.each(KINDS)("due times of a $name store", ({ openKind }) => {
       await test.settle(delivery!, { state: "pending", dueAt: 5000 });
       return delivery!.event.id;
     };
-    // The newest; of another type; then whatever is left; then again.
+    // First the newest event, then one of another type, then the others, then from the beginning.
     expect([
       await probe(),
       await probe(),
@@ -90,7 +90,7 @@ describe.each(KINDS)("due times of a $name store", ({ openKind }) => {
       await probe(),
     ]).toEqual(["e4", "e2", "e3", "e1"]);
     expect(await probe()).toBe("e4");
-    // One that the process died over is the quarantine's.
+    // A crashed delivery is left to the quarantine.
     probed.splice(0);
     test.setClock(5001);
     await test.claim({ limit: 1, probed, leaseUntil: 5002 });
@@ -101,7 +101,7 @@ describe.each(KINDS)("due times of a $name store", ({ openKind }) => {
     expect(await probe("none")).toBe("fresh");
   });
 
-  it("and times of receipt hide no event from a search, where the clock was set back by less than an hour", async () => {
+  it("of events are all found by a search after the clock was set back by less than an hour", async () => {
     await test.record("before", { receivedAt: 10_000_000 });
     await Promise.all(
       Array.from({ length: 600 }, (_, n) =>
@@ -125,11 +125,11 @@ describe.each(KINDS)("due times of a $name store", ({ openKind }) => {
     expect(found).toEqual(["before"]);
   });
 
-  it("and other times say when something was stored last, as far as that is not in the future", async () => {
+  it("and other stored times give the newest time that is not in the future", async () => {
     const newest = (now: number) => test.store().newestTime(now);
     expect(await newest(1_000_000)).toBeNull();
     await test.record("a", { receivedAt: 7000 });
-    // The clock of the store, which has noted its writer.
+    // The store's clock, which wrote when its writer was last seen.
     expect(await newest(6000)).toBe(5000);
     expect(await newest(7000)).toBe(7000);
     expect(await newest(1_000_000)).toBe(7000);

@@ -15,7 +15,7 @@ describe.each(KINDS)(
       test = await openStoreOfKind(openKind);
     });
 
-    /** All that are pending since before a time; returns the ids of those that are exhausted then. */
+    /** Exhausts all deliveries that became pending before a time. Returns their ids. */
     async function expire(
       pendingBefore: number,
       holding: number[] = [],
@@ -33,7 +33,7 @@ describe.each(KINDS)(
       return event!.deliveries[0]!;
     };
 
-    it("are exhausted whenever they are due, each with an entry, and younger ones are not", async () => {
+    it("are exhausted before they are due too, each with an entry, and newer ones are not", async () => {
       await test.record("old", { receivedAt: 1000 });
       await test.record("waits", { mac: 2, receivedAt: 1500 });
       await test.record("young", { mac: 3, receivedAt: 2000 });
@@ -86,17 +86,17 @@ describe.each(KINDS)(
       expect(idsOf(await test.claim())).toEqual(["young"]);
     });
 
-    it("are left alone while they are attempted, by this process or another", async () => {
+    it("are skipped while this process or another one attempts them", async () => {
       await test.record("leased", { receivedAt: 1000 });
       const [claimed] = await test.claim();
       expect(await expire(2000)).toBe(0);
       test.setClock(test.now() + 2000);
-      // The lease has ended, but its holder lives.
+      // The lease has ended, but the process of the attempt is alive.
       expect(await expire(2000, [claimed!.id])).toBe(0);
       expect(await test.settle(claimed!)).toBe(true);
     });
 
-    it("are exhausted when the process died during the attempt, which is noted", async () => {
+    it("are exhausted after the process died during an attempt, which is recorded", async () => {
       await test.record("lost", { receivedAt: 1000 });
       const [claimed] = await test.claim();
       test.setClock(test.now() + 2000);
@@ -115,23 +115,23 @@ describe.each(KINDS)(
       ]);
     });
 
-    it("give their turn to the next of their key, and only when they had it", async () => {
+    it("advance their order key only if they were the first of it", async () => {
       for (const [n, receivedAt] of [1000, 1100, 2000, 2100].entries()) {
         await test.record(`k${n}`, { mac: n + 1, receivedAt, orderKey: "k" });
       }
-      // Both of the old ones in one step: the second gets its turn from the first, and passes it on.
+      // One step exhausts both old ones: the first advances the key to the second, and the second to the third.
       expect(await expire(1500)).toBe(2);
       const [third] = await test.claim();
       expect(third!.event.id).toBe("k2");
       await test.settle(third!, { state: "pending", dueAt: 60_000 });
       await test.record("k4", { mac: 9, receivedAt: 1200, orderKey: "k" });
-      // It waits for the third, which is not due before its time for that.
+      // It waits for the third, whose due time does not change.
       expect(await expire(1500)).toBe(1);
       expect(await test.claim()).toEqual([]);
       expect(await stateOf("k2")).toMatchObject({ nextAttemptAt: 60_000 });
     });
 
-    it("count from their redelivery", async () => {
+    it("are counted from their redelivery", async () => {
       await test.record("again", { receivedAt: 1000 });
       expect(await expire(2000)).toBe(1);
       const { id } = await stateOf("again");
@@ -140,7 +140,7 @@ describe.each(KINDS)(
       expect(await expire(test.now() + 1)).toBe(1);
     });
 
-    it("are exhausted in steps, however many there are", async () => {
+    it("are exhausted in steps when there are many", async () => {
       for (let n = 0; n < 250; n += 1) {
         await test.record(`e${n}`, { mac: n, receivedAt: 1000 });
       }

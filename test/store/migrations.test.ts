@@ -50,14 +50,14 @@ beforeEach(() => {
 
 const migrateHere = () => migrateStore(sqliteUrl(file));
 
-/** The schema of a store that this program makes. */
+/** The schema of a store that this program creates. */
 function newSchema(): unknown[] {
   const made = path.join(folder, "new.db");
   migrateStore(sqliteUrl(made));
   return schemaOf(made);
 }
 
-/** Whatever SQLite itself finds wrong with the file. */
+/** The errors that SQLite's own check finds in the file. */
 function faultsOf(store: string): unknown[] {
   const db = openFile(store, { readOnly: true });
   try {
@@ -78,7 +78,7 @@ function change(sql: string): void {
   }
 }
 
-/** What the destination got of each event: the number of the attempt and the body, by id. */
+/** The number of the attempt and the body that the destination received, by event id. */
 function receivedBy({ attempts }: TestDestination): Record<string, string[]> {
   const received: Record<string, string[]> = {};
   for (const { headers, body } of attempts) {
@@ -90,8 +90,8 @@ function receivedBy({ attempts }: TestDestination): Record<string, string[]> {
 }
 
 describe("the migrations", () => {
-  // A store in use has run them as they were.
-  it("that were released are as they were", () => {
+  // Stores in use have already run them.
+  it("that were released are unchanged", () => {
     const released: Record<string, string> = {
       "0001-receive.sql":
         "2b28d5eb1be435e218135080007d8e15c7bc3df8d5bab662a869b8e62f6f9ba7",
@@ -112,7 +112,7 @@ describe("the migrations", () => {
 });
 
 describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
-  it("loses and alters nothing, and gets the schema of a new one", () => {
+  it("keeps all data unchanged and gets the schema of a new store", () => {
     createOldStore(file, version);
     const before = dump(file);
     expect(Object.values(before).every(({ rows }) => rows.length > 0)).toBe(
@@ -127,7 +127,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
     expect(migrateHere()).toEqual({ from: LATEST, to: LATEST });
   });
 
-  it("is served: events, replay guard, pending deliveries, sinks and trail go on", async () => {
+  it("works after the migration: events, replay guard, pending deliveries, sinks and trail", async () => {
     const old = createOldStore(file, version);
     const before = dump(file);
     const destination = await startDestination(reply(200));
@@ -151,7 +151,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
         ]),
       ),
     );
-    // Those of one key in their order.
+    // Deliveries of one order key keep their order.
     expect(
       destination
         .ids()
@@ -163,7 +163,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
       );
     }
 
-    // What was seen before the migration is a replay, and what is signed anew a duplicate.
+    // A request that was seen before the migration is a replay. A newly signed one is a duplicate.
     for (const event of old.events) {
       for (const headers of old.seen[event.id]!) {
         expect(await service.post(event.body, headers)).toMatchObject({
@@ -207,7 +207,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
     expect(dump(file, before)["audit_entry"]!.rows).toEqual(
       expect.arrayContaining([...before["audit_entry"]!.rows]),
     );
-    // A sink resumes where it was; one that is new to the store begins with this run.
+    // A known sink resumes at its position. A new one starts with this run.
     const from =
       old.taken > 0
         ? trail.findIndex(({ position }) => position === old.taken + 1)
@@ -223,7 +223,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
     expect(verified).toMatchObject({ code: 0 });
   });
 
-  it("is refused by commands that only read, and left as it is", async () => {
+  it("is rejected by commands that only read, and stays unchanged", async () => {
     createOldStore(file, version);
     const before = [dump(file), schemaOf(file)];
     const found = await hexhookProcess(["events", "list"], {
@@ -237,12 +237,12 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
     expect([dump(file), schemaOf(file)]).toEqual(before);
   });
 
-  it("is right after two services have started on it at once", async () => {
+  it("is migrated correctly when two services start at once", async () => {
     const old = createOldStore(file, version);
     const before = dump(file);
     const destination = await startDestination(reply(200));
     const env = { HANDLERS: "none.mjs", FORWARD_URL: destination.url };
-    // Both have it open, and neither can begin to migrate.
+    // Both have opened it, and neither can start the migration.
     const db = openFile(file);
     db.exec("BEGIN IMMEDIATE");
     const both = Promise.all([serve(folder, env), serve(folder, env)]);
@@ -272,13 +272,13 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
   });
 });
 
-/** How often a process has waited: SQLite sleeps between two tries to get a lock, for 100 ms at most. */
+/** Returns how often a process has waited. SQLite sleeps for at most 100 ms between two tries to get a lock. */
 function sleepsOf(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(/^voluntary_ctxt_switches:\s+(\d+)/m.exec(status)?.[1]);
 }
 
-/** How many processes have a file open, this one among them. */
+/** Returns how many processes have a file open, including this one. */
 function holdersOf(name: string): number {
   const pids = readdirSync("/proc").filter((pid) => /^\d+$/.test(pid));
   return pids.filter((pid) => {
@@ -295,7 +295,7 @@ function holdersOf(name: string): number {
 describe("a migration that fails in the middle", () => {
   it.each([
     {
-      what: "a table that is there already",
+      what: "a table that already exists",
       version: 1,
       // The last statement of 0002 fails.
       obstacle: "CREATE TABLE paused_destination (name TEXT)",
@@ -303,7 +303,7 @@ describe("a migration that fails in the middle", () => {
       reached: 1,
     },
     {
-      what: "a column that is there already",
+      what: "a column that already exists",
       version: 2,
       // The last statement of 0003 fails.
       obstacle: "ALTER TABLE audit_writer ADD COLUMN purged_told INTEGER",
@@ -311,14 +311,14 @@ describe("a migration that fails in the middle", () => {
       reached: 2,
     },
     {
-      what: "the second one of two",
+      what: "the second of two migrations",
       version: 1,
       obstacle: "ALTER TABLE audit_writer ADD COLUMN purged_told INTEGER",
       removal: "ALTER TABLE audit_writer DROP COLUMN purged_told",
       reached: 2,
     },
   ])(
-    "leaves version and data as they were: $what",
+    "leaves version and data unchanged: $what",
     async ({ version, obstacle, removal, reached }) => {
       createOldStore(file, version);
       change(obstacle);
@@ -334,7 +334,7 @@ describe("a migration that fails in the middle", () => {
       expect(reached > version || objects).toEqual(
         reached > version || schema.slice(1),
       );
-      // A service does not start on it either, and says so.
+      // A service does not start on it either, and reports why.
       const { code, stderr } = await hexhookProcess(["serve"], {
         cwd: folder,
         env: { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" },
@@ -375,7 +375,7 @@ const NO_STRACE = spawnSync("strace", ["-f", "true"]).status !== 0;
         },
       );
 
-    it("leaves a store that the next start migrates, whichever of its writes was the last", () => {
+    it("leaves a store that the next start migrates, after any number of its writes", () => {
       const call = "pwrite64";
       createOldStore(file, 1);
       const log = path.join(folder, "calls");
@@ -385,7 +385,7 @@ const NO_STRACE = spawnSync("strace", ["-f", "true"]).status !== 0;
       expect(calls).toBeGreaterThan(4);
       const versions = new Set<unknown>();
 
-      // About eight of them, the first and the last among these.
+      // About eight of the writes, including the first and the last.
       const step = Math.max(1, Math.floor(calls / 8));
       for (
         let n = 1;
@@ -416,7 +416,7 @@ const NO_STRACE = spawnSync("strace", ["-f", "true"]).status !== 0;
         expect(schemaOf(file)).toEqual(newSchema());
         expect(faultsOf(file)).toEqual([]);
       }
-      // Some were killed before a commit, and some between two.
+      // Some processes were killed before a commit, and some between two.
       expect(versions.size).toBeGreaterThan(1);
     });
   },
@@ -446,7 +446,7 @@ describe("a store of a newer schema version", () => {
   ];
 
   it.each(COMMANDS)(
-    "is refused by `%s` with a line that helps, and left as it is",
+    "is rejected by `%s` with one line that says what to do, and stays unchanged",
     async (command, env = {}, input = "") => {
       createOldStore(file, LATEST);
       change(`PRAGMA user_version = ${NEWER}`);
@@ -483,7 +483,7 @@ describe("a store of a newer schema version", () => {
     },
   );
 
-  it("is refused also when it has become newer while a start waited for its lock", async () => {
+  it("is rejected also if it became newer while a start waited for the lock", async () => {
     createOldStore(file, OLDER_VERSIONS.at(-1)!);
     const db = openFile(file);
     db.exec("BEGIN IMMEDIATE");
@@ -500,7 +500,7 @@ describe("a store of a newer schema version", () => {
     });
     const ends = (): boolean => child.exitCode !== null;
     await eventually(() => ends() || holdersOf(`${file}-wal`) >= 2);
-    // It is not in a hurry: another process may have a large store to migrate.
+    // The wait is long, because another process may be migrating a large store.
     const slept = sleepsOf(child.pid!);
     await eventually(() => ends() || sleepsOf(child.pid!) >= slept + 40);
     db.exec(MIGRATIONS.at(-1)!.sql);

@@ -20,7 +20,7 @@ import { environment } from "../support/processes.ts";
 import { inProject } from "../support/project.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/** A store in a folder that can be moved, with an event that was acknowledged. */
+/** A store with an acknowledged event, in a directory that can be moved. */
 let folder: string;
 let file: string;
 let fatal: StoreError[];
@@ -40,7 +40,7 @@ const open = async (kind: (typeof KINDS)[number]): Promise<Store> => {
     },
   });
   await store.record(recordOf("evt_before"));
-  // Moves it into the database; the next one is in the log alone.
+  // This moves the event into the database. The next one is only in the log.
   const beside = openFile(file);
   beside.exec("PRAGMA wal_checkpoint(PASSIVE)");
   beside.close();
@@ -61,7 +61,7 @@ const replaceByCopy = (suffix: string): void => {
   renameSync(`${file}.new`, `${file}${suffix}`);
 };
 
-/** What happens to the files of an open store, and which of them the error names. */
+/** Changes of the files of an open store, and the file that the error names. */
 const FATES = [
   {
     what: "the database, its log and its index are deleted",
@@ -113,14 +113,14 @@ const FATES = [
     named: "-shm",
   },
   {
-    what: "its folder is moved away",
+    what: "its directory is moved away",
     act: () => {
       renameSync(folder, `${folder}.old`);
     },
     named: "",
   },
   {
-    what: "its folder is replaced by a link to a copy",
+    what: "its directory is replaced by a link to a copy",
     act: () => {
       mkdirSync(`${folder}.copy`);
       for (const suffix of ["", "-wal", "-shm"]) {
@@ -135,21 +135,21 @@ const FATES = [
     named: "",
   },
   {
-    what: "the database is cut to nothing",
+    what: "the database is truncated to 0 bytes",
     act: () => {
       truncateSync(file);
     },
     named: "",
   },
   {
-    what: "the database is cut in the middle",
+    what: "the database is truncated in the middle",
     act: () => {
       truncateSync(file, 8192);
     },
     named: "",
   },
   {
-    what: "the log is cut to nothing",
+    what: "the log is truncated to 0 bytes",
     act: () => {
       truncateSync(`${file}-wal`);
     },
@@ -164,9 +164,9 @@ const FATES = [
   },
 ] as const;
 
-describe.each(KINDS)("a store that is open: $name", (kind) => {
+describe.each(KINDS)("an open $name store", (kind) => {
   it.each(FATES)(
-    "acknowledges nothing any more once $what",
+    "acknowledges nothing more after $what",
     async ({ act, named }) => {
       const store = await open(kind);
       act();
@@ -190,20 +190,20 @@ describe.each(KINDS)("a store that is open: $name", (kind) => {
     },
   );
 
-  it("notices it without a delivery, when it is asked whether it takes a write", async () => {
+  it("notices a deleted file during a probe, without a delivery", async () => {
     const store = await open(kind);
     remove("", "-wal", "-shm");
     await expect(store.probe()).rejects.toMatchObject({ code: "STORE_MOVED" });
     await eventually(() => fatal.length > 0);
   });
 
-  it("moves what it acknowledged out of a log that was deleted, and nothing else", async () => {
+  it("moves acknowledged commits out of a deleted log, and nothing else", async () => {
     const store = await open(kind);
     remove("-wal");
     await expect(store.record(recordOf("evt_refused"))).rejects.toMatchObject({
       code: "STORE_MOVED",
     });
-    // Read as another process would, without what is left of the old index.
+    // Read like in another process, without the remains of the old index.
     copyFileSync(file, `${file}.copy`);
     expect(readColumn(`${file}.copy`, "SELECT id FROM event")).toEqual([
       "evt_before",
@@ -211,7 +211,7 @@ describe.each(KINDS)("a store that is open: $name", (kind) => {
     ]);
   });
 
-  it("goes on while another process reads it, backs it up, checkpoints, vacuums and closes it", async () => {
+  it("keeps working while another process reads it, backs it up, checkpoints, vacuums and closes it", async () => {
     const store = await open(kind);
     const work = [
       "SELECT count(*) FROM event",
@@ -231,7 +231,7 @@ describe.each(KINDS)("a store that is open: $name", (kind) => {
   });
 });
 
-/** Opens and closes the file in a process of its own, the last connection there. */
+/** Opens and closes the file in a separate process, whose connection closes last. */
 function runElsewhere(file: string, sql: string): void {
   const code = `
     const { openDatabase } = await import(${JSON.stringify(DRIVER)});

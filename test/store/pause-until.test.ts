@@ -8,7 +8,7 @@ import {
 } from "../support/stores.ts";
 
 describe.each(KINDS)(
-  "a pause that a destination asks for, in a $name store",
+  "a pause that a destination requests, in a $name store",
   ({ openKind }) => {
     let test: TestStore;
     let macs = 0;
@@ -17,7 +17,7 @@ describe.each(KINDS)(
       test = await openStoreOfKind(openKind);
     });
 
-    /** Settles an attempt that was answered with this Retry-After; false when its lease was lost. */
+    /** Settles an attempt whose response had this Retry-After. Returns false if the lease was lost. */
     async function asked(retryAfterMs: number, attempt = 1): Promise<boolean> {
       macs += 1;
       await test.record(`e${macs}`, { mac: macs, receivedAt: test.now() });
@@ -48,7 +48,7 @@ describe.each(KINDS)(
         action.startsWith("destination."),
       );
 
-    it("is written with its entry, and one that ends later prolongs it without another", async () => {
+    it("is written with its entry, and a later end extends it without another entry", async () => {
       await asked(10_000);
       expect(await paused()).toEqual(["system", 15_000]);
       await asked(2000);
@@ -71,12 +71,12 @@ describe.each(KINDS)(
       expect(await paused()).toEqual(["system", 65_000]);
     });
 
-    it("is not written when the lease was lost", async () => {
+    it("is not written if the lease was lost", async () => {
       expect(await asked(10_000, 2)).toBe(false);
       expect([await paused(), await pauseEntries()]).toEqual([null, []]);
     });
 
-    it("changes nothing of an operator's, which outlasts it", async () => {
+    it("does not change an operator's pause, which lasts longer", async () => {
       const entry = draftOf("destination.paused");
       await asked(10_000);
       await test.store().setPaused("d", { at: 6000, by: "alice" }, entry);
@@ -88,7 +88,7 @@ describe.each(KINDS)(
       expect(await pauseEntries()).toHaveLength(2);
     });
 
-    it("ends once, and not when it was prolonged meanwhile", async () => {
+    it("ends once, and not if it was extended meanwhile", async () => {
       const entry = draftOf("destination.resumed");
       await asked(10_000);
       await asked(60_000);
@@ -102,7 +102,7 @@ describe.each(KINDS)(
       ]);
     });
 
-    it("replaces one that ends later than any can: its clock was ahead", async () => {
+    it("replaces a pause with an end beyond the maximum, which a clock that was ahead stored", async () => {
       test.setClock(5000 + 86_400_000);
       await asked(10_000);
       test.setClock(5000);

@@ -19,7 +19,7 @@ describe.each(KINDS)("the purge of a $name store", ({ openKind }) => {
     }
   };
 
-  it("takes what was received before a time, and not at it", async () => {
+  it("deletes events that were received before a time, and not at that time", async () => {
     for (const receivedAt of [3999, 4000, 4001]) {
       await test.record(`e${receivedAt}`, { receivedAt, destinations: [] });
     }
@@ -28,10 +28,10 @@ describe.each(KINDS)("the purge of a $name store", ({ openKind }) => {
     expect(idsInStore()).toEqual(["e4000", "e4001", "newest"]);
   });
 
-  it("never lets the number of an event or of a delivery be given again", async () => {
+  it("never allows the number of an event or a delivery to be reused", async () => {
     await test.record("delivered");
     await settleAll();
-    // Newer, and without a delivery.
+    // A newer event without a delivery.
     await test.record("unrouted", { mac: 2, destinations: [] });
     await purge(1_000_000);
     await test.record("next", { mac: 3 });
@@ -41,7 +41,7 @@ describe.each(KINDS)("the purge of a $name store", ({ openKind }) => {
     expect(next!.event.seq).toBe(3);
   });
 
-  it("takes a few large bodies in one step, and the rest in the next, all in the end", async () => {
+  it("deletes a few large bodies in one step and the others in the next steps", async () => {
     const body = "x".repeat(1_500_000);
     for (let n = 1; n <= 5; n += 1) {
       await test.record(`e${n}`, { mac: n, body, destinations: [] });
@@ -60,7 +60,7 @@ describe.each(KINDS)("the purge of a $name store", ({ openKind }) => {
     expect(idsInStore()).toEqual(["e5"]);
   });
 
-  it("keeps what is in flight or waits for a retry, an operator, or its turn", async () => {
+  it("keeps events with a delivery in flight, or one that waits for a retry or another delivery", async () => {
     await test.record("retried", { destinations: ["d", "e"] });
     await test.record("first", { mac: 2, destinations: ["o"], orderKey: "k" });
     await test.record("second", { mac: 3, destinations: ["o"], orderKey: "k" });
@@ -74,7 +74,7 @@ describe.each(KINDS)("the purge of a $name store", ({ openKind }) => {
     expect(idsInStore()).toEqual(["retried", "first", "second", "newest"]);
   });
 
-  it("takes attempts and deliveries along, and counts them", async () => {
+  it("deletes attempts and deliveries too, and counts them", async () => {
     await test.record("a", { destinations: ["d", "e"] });
     const [first] = await test.claim();
     await test.settle(first!, { state: "pending", dueAt: 5000 });

@@ -43,7 +43,7 @@ const run = (command: string, folder: string): ReturnType<typeof hexhook> =>
     },
   });
 
-/** What a command, or the start of a service, says on a store that it refuses. */
+/** The exit code and the message of a command, or of `serve`, on a store that it rejects. */
 async function refusalOf(command: string, folder: string): Promise<string> {
   if (command !== "serve") {
     const { code, stderr } = await run(command, folder);
@@ -59,7 +59,7 @@ async function refusalOf(command: string, folder: string): Promise<string> {
   return `70 hexhook: ${error.message.replace(`${folder}/`, "")}\n`;
 }
 
-/** Every file of the folder: name, content, mode and time of the last change. */
+/** All files of the directory: name, content, mode and time of the last change. */
 const snapshot = (folder: string) =>
   readdirSync(folder)
     .sort()
@@ -69,12 +69,12 @@ const snapshot = (folder: string) =>
       return { name, mode, mtimeMs, uid, bytes: readFileSync(file, "hex") };
     });
 
-/** Another application's file, made by SQL. `left`: as a process that was killed leaves it. */
+/** Creates another application's file by SQL. `left`: as after its process was killed. */
 function makeForeign(file: string, sql: string, left = false): void {
   const made = `${file}.made`;
   runSql(made, sql);
   if (left) {
-    // Copied while it is open: the log is not in the database yet.
+    // Copied while it is open, so the log is not in the database yet.
     const db = openDatabase(made, { busyTimeoutMs: 0 });
     db.exec("INSERT INTO message VALUES (2)");
     for (const suffix of ["", "-wal"]) {
@@ -92,7 +92,7 @@ const TABLE = "CREATE TABLE message (id); INSERT INTO message VALUES (1);";
 describe.each([
   { what: "no application id and other tables", sql: TABLE },
   {
-    what: "an application id of its own",
+    what: "another application id",
     sql: `PRAGMA application_id = 77; ${TABLE}`,
   },
   {
@@ -111,7 +111,7 @@ describe.each([
   },
 ])("another application's database with $what", ({ sql, left }) => {
   it.each([...COMMANDS, "serve"])(
-    "is refused by `hexhook %s`, and left as it is",
+    "is rejected by `hexhook %s`, and stays unchanged",
     async (command) => {
       const folder = temporaryFolder().path;
       const store = path.join(folder, "store");
@@ -122,7 +122,7 @@ describe.each([
       expect(await refusalOf(command, folder)).toBe(
         "70 hexhook: store/app.db: this is the SQLite database of another application: set DATABASE_URL to another file\n",
       );
-      // The key is the service's own, made before the store is opened.
+      // The service creates its signing key before it opens the store.
       expect(
         snapshot(store).filter(
           ({ name }) => !/audit-key/.test(name) && !/-shm$/.test(name),
@@ -137,7 +137,7 @@ describe("a log without its database", () => {
     { what: "missing", left: [] },
     { what: "empty", left: [""] },
   ])(
-    "is left as it is, and the first advice puts the $what database back",
+    "stays unchanged, and the message says first to put the $what database back",
     async ({ what, left }) => {
       const folder = temporaryFolder().path;
       const store = path.join(folder, "store");
@@ -156,7 +156,7 @@ describe("a log without its database", () => {
   );
 });
 
-describe("a database that is a store, or may become one", () => {
+describe("a database that is a store or may become one", () => {
   it.each([
     {
       what: "an empty file",
@@ -171,7 +171,7 @@ describe("a database that is a store, or may become one", () => {
       },
     },
     {
-      what: "a store of before there was an application id",
+      what: "a store without an application id",
       make: (file: string) => {
         createOldStore(file, LATEST);
       },
@@ -183,23 +183,31 @@ describe("a database that is a store, or may become one", () => {
       },
     },
     {
-      what: "a link to a file that is not there yet",
+      what: "a link to a file that does not exist yet",
       make: (file: string) => {
         symlinkSync("elsewhere.db", file);
       },
     },
-  ])("is taken and marked by what writes: $what", async ({ make }) => {
-    const folder = temporaryFolder().path;
-    mkdirSync(path.join(folder, "store"));
-    const file = path.join(folder, "store", "app.db");
-    make(file);
-    expect(await run("migrate", folder)).toMatchObject({ code: 0, stderr: "" });
-    expect(readColumn(file, "PRAGMA application_id")).toEqual([APPLICATION_ID]);
-    // As `file` shows it, and the header of SQLite has it.
-    expect(readFileSync(file).subarray(68, 72).toString()).toBe("HEXH");
-  });
+  ])(
+    "gets the application id from a command that writes: $what",
+    async ({ make }) => {
+      const folder = temporaryFolder().path;
+      mkdirSync(path.join(folder, "store"));
+      const file = path.join(folder, "store", "app.db");
+      make(file);
+      expect(await run("migrate", folder)).toMatchObject({
+        code: 0,
+        stderr: "",
+      });
+      expect(readColumn(file, "PRAGMA application_id")).toEqual([
+        APPLICATION_ID,
+      ]);
+      // The header of SQLite has it, and `file` shows it.
+      expect(readFileSync(file).subarray(68, 72).toString()).toBe("HEXH");
+    },
+  );
 
-  it("is not marked by what only reads", async () => {
+  it("gets no application id from a command that only reads", async () => {
     const folder = temporaryFolder().path;
     mkdirSync(path.join(folder, "store"));
     const file = path.join(folder, "store", "app.db");
@@ -211,14 +219,14 @@ describe("a database that is a store, or may become one", () => {
 
 describe.each([
   {
-    what: "a folder",
+    what: "a directory",
     make: (file: string) => {
       mkdirSync(file);
     },
     message: "the path is a directory, not a file",
   },
   {
-    what: "a pipe",
+    what: "a named pipe",
     make: (file: string) => {
       execFileSync("mkfifo", [file]);
     },
@@ -247,7 +255,7 @@ describe.each([
   },
 ])("a path that leads to $what", ({ make, message }) => {
   it.each([...COMMANDS, "serve"])(
-    "is refused by `hexhook %s` with one line",
+    "is rejected by `hexhook %s` with one line",
     async (command) => {
       const folder = temporaryFolder().path;
       mkdirSync(path.join(folder, "store"));
@@ -264,7 +272,7 @@ describe.each([
 
 describe("a path that cannot be used", () => {
   it.each(COMMANDS)(
-    "is refused by `hexhook %s` with one line when a part of it is a file",
+    "is rejected by `hexhook %s` with one line if a part of it is a file",
     async (command) => {
       const folder = temporaryFolder().path;
       writeFileSync(path.join(folder, "store"), "");
@@ -275,18 +283,18 @@ describe("a path that cannot be used", () => {
   );
 
   const MODES = [
-    { what: "may not be read", mode: 0o000, of: "file" },
-    { what: "may only be read", mode: 0o444, of: "file" },
-    { what: "is in a folder that may only be read", mode: 0o555, of: "folder" },
+    { what: "is not readable", mode: 0o000, of: "file" },
+    { what: "is read-only", mode: 0o444, of: "file" },
+    { what: "is in a read-only directory", mode: 0o555, of: "folder" },
     {
-      what: "is in a folder that may not be entered",
+      what: "is in an inaccessible directory",
       mode: 0o000,
       of: "folder",
     },
   ];
   for (const { what, mode, of } of MODES) {
     itUnprivileged(
-      `is refused by a command that writes, with one line, when the file ${what}`,
+      `is rejected by a command that writes, with one line, if the file ${what}`,
       () => {
         const folder = temporaryFolder().path;
         const store = path.join(folder, "store");

@@ -17,7 +17,7 @@ describe.each(KINDS)("the replay guard of a $name store", ({ openKind }) => {
   const claims = () =>
     readColumn(test.file, "SELECT claimed_at FROM replay_claim ORDER BY 1");
 
-  it("keeps events of two sources apart that have one id", async () => {
+  it("separates events of two sources with the same id", async () => {
     const one = { source: "hex", body: "{}" };
     const other = { source: "other", body: '{"o":1}' };
     expect(await test.record("a", { ...one, mac: 1 })).toBe("accepted");
@@ -30,7 +30,7 @@ describe.each(KINDS)("the replay guard of a $name store", ({ openKind }) => {
     );
   });
 
-  it("writes nothing of a replay, whatever body it has", async () => {
+  it("writes nothing for a replay, with the same or another body", async () => {
     await test.record("a", { mac: 1 });
     await test.record("a", { mac: 2, body: "{ }" });
     const before = await test.entries();
@@ -42,7 +42,7 @@ describe.each(KINDS)("the replay guard of a $name store", ({ openKind }) => {
     expect(claims()).toHaveLength(1);
   });
 
-  it("remembers requests that sign no time as long as events are kept, and no longer", async () => {
+  it("remembers requests without a signed time exactly as long as events", async () => {
     const timeless = { signedAt: null, body: "{ }" };
     for (const receivedAt of [1000, 4000, 9000]) {
       const id = `e${receivedAt}`;
@@ -60,7 +60,7 @@ describe.each(KINDS)("the replay guard of a $name store", ({ openKind }) => {
     );
   });
 
-  it("holds over a restart", async () => {
+  it("is effective across a restart", async () => {
     await test.record("a", { mac: 1 });
     await test.record("a", { mac: 2 });
     await test.restart();
@@ -69,7 +69,7 @@ describe.each(KINDS)("the replay guard of a $name store", ({ openKind }) => {
     expect(await test.record("a", { mac: 3 })).toBe("duplicate");
   });
 
-  it("is one for all processes on a store", async () => {
+  it("is shared by all processes on a store", async () => {
     const other = await test.openAgain();
     await test.record("a", { mac: 1 });
     expect(await other.record(recordOf("a", { mac: 1 }))).toBe("replayed");

@@ -23,10 +23,10 @@ import { readTrail } from "../support/read-trail.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { openFile } from "../support/store-file.ts";
 
-/** What every store must do, whatever it is made of; each kind opens its own. */
+/** The tests that every kind of store must pass. Each kind opens a store. */
 interface Kind {
   readonly name: string;
-  /** Of `src/store/open.ts`. */
+  /** The name of the function in `src/store/open.ts`. */
   readonly openName: "openStore" | "openStoreOnThreads";
   readonly open: (
     folder: string,
@@ -132,7 +132,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
       ({ line }) => (JSON.parse(line) as { action: string }).action,
     );
 
-  it("decides by its unique keys, in the order of the calls, within one turn and over many", async () => {
+  it("decides outcomes by its unique keys in the order of the calls, in one turn and in many", async () => {
     const outcomes = await Promise.all([
       store.record(recordOf("a", { mac: 1 })),
       store.record(recordOf("a", { mac: 1 })),
@@ -158,7 +158,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(await store.record(recordOf("a", { mac: 5 }))).toBe("duplicate");
   });
 
-  it("keeps an event, byte for byte, and gives it with its delivery under a lease", async () => {
+  it("stores an event byte for byte, and a claim returns it with its delivery", async () => {
     const body = Buffer.from('{"x":"\u0000\xff"}', "latin1");
     const given = recordOf("a");
     await store.record({ ...given, event: { ...given.event, body } });
@@ -176,7 +176,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(await store.nextDueAt("d")).toBe(6000);
   });
 
-  it("gives a delivery again when its lease has ended, and drops the late result", async () => {
+  it("returns a delivery again after its lease has ended, and drops the late result", async () => {
     await store.record(recordOf("a"));
     const [first] = await claim();
     clock += 1000;
@@ -194,7 +194,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     ]);
   });
 
-  it("keeps what failed for its time, and what was released for now", async () => {
+  it("makes a failed delivery due at its retry time, and a released one at once", async () => {
     await store.record(recordOf("a"));
     const [first] = await claim();
     await settle(first!, { state: "pending", dueAt: 9000 });
@@ -204,7 +204,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(again).toMatchObject({ attempt: 2, scheduledAttempt: 2 });
     await store.release(first!.id, 2, clock);
     await store.release(first!.id, 1, clock);
-    // Cut off by a stop: a new attempt, and not one more of the schedule.
+    // A shutdown interrupted it: the next attempt is new, but does not count for the schedule.
     expect((await claim())[0]).toMatchObject({
       attempt: 3,
       scheduledAttempt: 2,
@@ -212,7 +212,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     });
   });
 
-  it("never gives more than was asked for, the ones due longest first", async () => {
+  it("returns at most the limit, and the longest due first", async () => {
     for (let n = 1; n <= 5; n += 1) {
       await store.record(recordOf(`e${n}`, { mac: n }));
     }
@@ -222,7 +222,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(await claim(5, clock, { destination: "other" })).toEqual([]);
   });
 
-  it("ends the leases of the dead at a start, and not those of the living", async () => {
+  it("ends the leases of dead processes at startup, and no others", async () => {
     await store.record(recordOf("a"));
     await claim(1, clock + 60_000);
     const second = await open(folder.path, "two", () => clock);
@@ -234,7 +234,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect((await claim())[0]).toMatchObject({ attempt: 2 });
   });
 
-  it("leaves the leases alone when a command opens it, however dead their holder", async () => {
+  it("does not end leases when a command opens it, even of a dead process", async () => {
     await store.record(recordOf("a"));
     await claim(1, clock + 60_000);
     await store.close();
@@ -242,7 +242,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(await command.nextDueAt("d")).toBe(clock + 60_000);
   });
 
-  it("counts a death of the process, but not against the schedule, and has it end where it is told", async () => {
+  it("counts crashes apart from the schedule, and exhausts the delivery at their limit", async () => {
     await store.record(recordOf("a"));
     for (const [attempt, crashes] of [
       [1, 0],
@@ -277,7 +277,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     ]);
   });
 
-  it("takes no lease from the claimant itself, however late it is", async () => {
+  it("never claims a delivery that the caller is still attempting, after its lease too", async () => {
     for (let n = 1; n <= 3; n += 1) {
       await store.record(recordOf(`e${n}`, { mac: n }));
     }
@@ -292,13 +292,13 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(await settle(first!)).toBe(true);
   });
 
-  it("gives crashed one at a time, or not at all, and the others meanwhile", async () => {
+  it("returns crashed deliveries one at a time or not at all, with other deliveries meanwhile", async () => {
     for (let n = 1; n <= 4; n += 1) {
       await store.record(recordOf(`e${n}`, { mac: n }));
     }
     await claim(3);
     clock += 1000;
-    // Three are found lost; the fourth was never claimed.
+    // Three are found lost. The fourth was never claimed.
     const none = { crashed: "none" } as const;
     const one = { crashed: "once" } as const;
     expect(idsOf(await claim(10, clock + 1000, none))).toEqual(["e4"]);
@@ -311,7 +311,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(idsOf(await claim(1, clock + 1000, none))).toEqual(["e5"]);
   });
 
-  it("finds a suspect at once where all that is due was lost", async () => {
+  it("returns a crashed delivery at once when all due deliveries were lost", async () => {
     await store.record(recordOf("a"));
     await claim();
     clock += 1000;
@@ -320,7 +320,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     ]);
   });
 
-  it("gives one that the process died over twice to nobody but who has nothing else, and then alone", async () => {
+  it("returns a delivery that crashed twice only to a claim for such ones, and alone", async () => {
     for (let n = 1; n <= 3; n += 1) {
       await store.record(recordOf(`e${n}`, { mac: n }));
     }
@@ -347,7 +347,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(idsOf(await claim(9, clock + 1000, repeatedly))).toEqual(["e5"]);
   });
 
-  it("gives those of one key one after another, in the order of acceptance, and others beside them", async () => {
+  it("returns deliveries of an order key one after another, and others meanwhile", async () => {
     for (const [n, key] of ["k", "k", "other", "k"].entries()) {
       await store.record(recordOf(`e${n}`, { mac: n + 1, orderKey: key }));
     }
@@ -366,7 +366,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await settle(again[0]!, { state: "exhausted" });
     const second = await claim();
     expect(idsOf(second)).toEqual(["e1"]);
-    // Made again while another is under way: its turn comes first after that.
+    // Redelivered while another is in flight: it is the first one after that.
     expect(await redeliver(again[0]!.id)).toEqual(["redelivered"]);
     expect(await claim()).toEqual([]);
     await settle(second[0]!);
@@ -379,7 +379,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(idsOf(await claim())).toEqual(["e3"]);
   });
 
-  it("makes deliveries due again on a new schedule, with an entry each, unless an attempt is under way", async () => {
+  it("makes deliveries due again on a new schedule, each with an entry, unless an attempt is in flight", async () => {
     await store.record(recordOf("a", { destinations: ["d", "e"] }));
     const [first] = await claim();
     expect(await redeliver(first!.id, 999)).toEqual(["under_way", "unknown"]);
@@ -439,7 +439,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(await store.findEvents("b")).toEqual([]);
   });
 
-  it("scans events in both directions, in bounded steps that go on where the last one ended", async () => {
+  it("scans events in both directions, in bounded steps that resume where the last one ended", async () => {
     const total = 1234;
     await Promise.all(
       Array.from({ length: total }, (_, n) =>
@@ -505,7 +505,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     );
   });
 
-  it("claims no more than a few large bodies at a time, and the rest the next time", async () => {
+  it("claims only a few large bodies at once, and the others with the next claims", async () => {
     const body = "x".repeat(1_500_000);
     for (let n = 1; n <= 5; n += 1) {
       await store.record(recordOf(`e${n}`, { mac: n, body }));
@@ -515,7 +515,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(idsOf(await claim())).toEqual(["e5"]);
   });
 
-  it("counts what is exhausted for each destination, however many others there are", async () => {
+  it("counts exhausted deliveries for each destination among many others", async () => {
     await store.record(recordOf("old", { mac: 1, destinations: ["quiet"] }));
     const one = { destination: "quiet" };
     const [quiet] = await claim(1, clock + 1, one);
@@ -535,7 +535,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     );
   });
 
-  it("purges behind events that a wrong clock has put into the future", async () => {
+  it("purges old events after those that a wrong clock stored with a future time", async () => {
     for (let n = 0; n < 450; n += 1) {
       await store.record(
         recordOf(`e${n}`, {
@@ -556,11 +556,11 @@ describe.each(KINDS)("a $name store", ({ open }) => {
       purged += step.purged.events;
       from = step.next;
     } while (from !== null);
-    // All but the newest, whose number is never given again.
+    // All except the newest, whose number must not be reused.
     expect(purged).toBe(149);
   });
 
-  it("remembers which destinations are paused, by whom, also after a restart", async () => {
+  it("remembers paused destinations and who paused them across a restart", async () => {
     const entry = draftOf("config.reloaded");
     await store.setPaused("d", { at: 7000, by: "alice" }, entry);
     await store.setPaused("d", { at: 8000, by: "bob" }, entry);
@@ -574,7 +574,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(await actions()).toHaveLength(4);
   });
 
-  it("purges what is old with all that belongs to it, nothing undelivered, and never gives a number twice", async () => {
+  it("purges old events with all their rows, no undelivered ones, and never reuses a number", async () => {
     for (let n = 1; n <= 6; n += 1) {
       await store.record(recordOf(`e${n}`, { mac: n, receivedAt: 1000 * n }));
     }
@@ -606,7 +606,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     ).toHaveLength(1);
     const { events } = await scan({ order: "oldest" });
     expect(events.map(({ id }) => id)).toEqual(["e2", "e5", "e6"]);
-    // As if it had never been: a purged id is new again, with the claims of its requests.
+    // A purged id is new again, and so are the claims of its requests.
     expect(
       await store.record(recordOf("e1", { mac: 11, signedAt: null })),
     ).toBe("accepted");
@@ -623,7 +623,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect(numbers.at(-1)!.deliveries[0]!.id).toBe(8);
   });
 
-  it("walks over old events that are undelivered, and ends where none is old", async () => {
+  it("skips old events that are undelivered, and stops at the first new one", async () => {
     await Promise.all(
       Array.from({ length: 450 }, (_, n) =>
         store.record(recordOf(`e${n}`, { mac: n % 256, receivedAt: n })),
@@ -653,7 +653,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     ).toBeNull();
   });
 
-  it("forgets old claims of signed times, in batches, and never timeless ones", async () => {
+  it("deletes old claims with a signed time in batches, and never those without", async () => {
     await store.record(recordOf("a", { mac: 1 }));
     await store.record(recordOf("a", { mac: 2, signedAt: 1000 }));
     await store.record(recordOf("a", { mac: 3, signedAt: 1001 }));
@@ -672,11 +672,11 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     );
   });
 
-  it("writes nothing at all of what did not get through, and goes on with the chain", async () => {
+  it("writes nothing of a failed transaction, and continues the chain", async () => {
     await store.append(draftOf("server.started"));
     const broken = store.append({
       ...draftOf("server.started"),
-      // Has no JSON.
+      // This cannot be written as JSON.
       metadata: { boom: 1n },
     });
     const beside = store.record(recordOf("a"));
@@ -696,7 +696,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await readTrail(path.join(folder.path, "hexhook.db"));
   });
 
-  it("rejects what it cannot take over, and goes on", async () => {
+  it("rejects a call with an argument that cannot be read, and keeps working", async () => {
     const metadata = {
       get boom(): never {
         throw new Error("boom");
@@ -708,7 +708,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     expect((await actions()).at(-1)).toBe("server.started");
   });
 
-  it("anchors with a checkpoint what is not anchored yet, and nothing twice", async () => {
+  it("signs new entries with a checkpoint, and no entry twice", async () => {
     await store.append(draftOf("server.started"));
     await store.checkpoint();
     await store.checkpoint();
@@ -725,7 +725,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     ]);
   });
 
-  it("notes the last entry of each writer, newest first, and its position", async () => {
+  it("returns the last entry of each writer, newest first, and the last position", async () => {
     expect(await store.lastPosition()).toBe(0);
     await store.append(draftOf("server.started"));
     await store.append(draftOf("server.stopped"));
@@ -741,7 +741,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await second.close();
   });
 
-  it("gives back body, id and type of an event byte for byte", async () => {
+  it("returns body, id and type of an event byte for byte", async () => {
     const body = Buffer.from(Array.from({ length: 256 }, (_, n) => n));
     const [id, type] = ["e\0\u{1f600}x", "t\0.y"];
     const { event, ...rest } = recordOf(id, { type });
@@ -772,7 +772,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     });
   });
 
-  it("probes with a write, and finds a trail that was changed from outside", async () => {
+  it("probes with a write, and detects a trail that was changed from outside", async () => {
     await store.probe();
     await store.append(draftOf("server.started"));
     await store.probe();
@@ -781,14 +781,14 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     db.close();
     const changed = { code: "AUDIT_CHANGED" };
     await expect(store.probe()).rejects.toMatchObject(changed);
-    // Whatever is written behind it: what was changed once proves nothing any more.
+    // Later entries do not help: a changed trail proves nothing any more.
     await store.append(draftOf("server.stopped"));
     await expect(store.probe()).rejects.toMatchObject(changed);
   });
 });
 
 describe.each(KINDS)("$name", ({ open, openName }) => {
-  it("may be behind a link", async () => {
+  it("can be opened through a symbolic link", async () => {
     const folder = temporaryFolder();
     symlinkSync(
       path.join(folder.path, "real.db"),
@@ -802,7 +802,7 @@ describe.each(KINDS)("$name", ({ open, openName }) => {
     await store.close();
   });
 
-  it("finds that the last line is not the one it wrote", async () => {
+  it("detects that the last line is not the one it wrote", async () => {
     const folder = temporaryFolder();
     const store = await open(folder.path, "w", () => 1);
     await store.append(draftOf("server.started"));
@@ -821,7 +821,7 @@ describe.each(KINDS)("$name", ({ open, openName }) => {
     expect(committed).toEqual([{ journalMode: "wal", synchronous: 2 }]);
   });
 
-  it("moves its log on before it grows without end", async () => {
+  it("checkpoints its log, which does not grow indefinitely", async () => {
     const folder = temporaryFolder();
     const file = path.join(folder.path, "hexhook.db");
     const store = await open(folder.path, "w", () => 1);
@@ -834,7 +834,7 @@ describe.each(KINDS)("$name", ({ open, openName }) => {
     await store.close();
   });
 
-  it("shrinks its log again, also when nothing more is written, once a reader has gone that kept it from being used again", async () => {
+  it("truncates its log, even without further writes, after a reader has gone that kept it from being used again", async () => {
     const folder = temporaryFolder();
     const file = path.join(folder.path, "hexhook.db");
     const store = await open(folder.path, "w", () => 1);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import { createAuditLimiter } from "../../../src/audit/audit-limiter.ts";
 
-/** A limiter of audit entries, asked by address and time. */
+/** A limiter of audit entries that is called with an address and a time. */
 function auditLimiter(limits: Parameters<typeof createAuditLimiter>[1]): {
   take: (address: string, at: number) => boolean;
 } {
@@ -18,7 +18,7 @@ function auditLimiter(limits: Parameters<typeof createAuditLimiter>[1]): {
     take(ip, at) {
       clock = at;
       return limiter.admits({
-        // Whatever the wall clock shows.
+        // The limiter must not use the wall clock.
         at: 1_000_000 - at,
         action: "http.rejected",
         userId: "anonymous",
@@ -33,7 +33,7 @@ function auditLimiter(limits: Parameters<typeof createAuditLimiter>[1]): {
 describe("the limiter of audit entries", () => {
   const options = { perAddress: 3, total: 5, windowMs: 1000 };
 
-  it("holds within every window, for an address and in all, and no longer", () => {
+  it("limits entries in every window, for each address and in total, and not longer", () => {
     const limiter = auditLimiter(options);
     const taken: { address: string; at: number }[] = [];
     for (let at = 0; at < 5000; at += 37) {
@@ -53,7 +53,7 @@ describe("the limiter of audit entries", () => {
     expect(taken.length).toBeGreaterThanOrEqual(5 * 4);
   });
 
-  it("is one for all addresses of an IPv6 /64", () => {
+  it("counts all addresses of an IPv6 /64 together", () => {
     const limiter = auditLimiter({ perAddress: 1, total: 9, windowMs: 9 });
     expect(limiter.take("2001:db8::1", 0)).toBe(true);
     expect(limiter.take("2001:db8:0:0:ffff::2", 0)).toBe(false);

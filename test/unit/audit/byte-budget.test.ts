@@ -5,7 +5,7 @@ const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 const MB = 1_000_000;
 
-/** Asks for entries of 1,000 bytes until `until`, one a second; gives the times at which they were granted. */
+/** Requests an entry of 1,000 bytes each second until `until`. Returns the times at which it was granted. */
 function flood(
   budget: ByteBudget,
   from: number,
@@ -22,7 +22,7 @@ function flood(
 }
 
 describe("the budget of bytes a day", () => {
-  it("grants no 24 hours more than a day's bytes, whenever they begin", () => {
+  it("grants at most a day's bytes in any 24 hours", () => {
     const granted = flood(new ByteBudget(8 * MB, 0), 0, 3 * DAY, true);
     let first = 0;
     let most = 0;
@@ -36,30 +36,30 @@ describe("the budget of bytes a day", () => {
     expect(most).toBeLessThanOrEqual(8000);
   });
 
-  it("grants a quarter of it at once, and the rest evenly over the day", () => {
+  it("grants a quarter of a day's bytes at once, and the rest evenly over the day", () => {
     const budget = new ByteBudget(64 * MB, 0);
     let atOnce = 0;
     while (budget.take(1000, 0, true)) {
       atOnce += 1;
     }
     expect(atOnce).toBe(16_000);
-    // Two megabytes an hour, until the burst is there again.
+    // Two megabytes an hour, until the burst is refilled.
     expect(budget.left(HOUR)).toBeCloseTo(2 * MB, 0);
     expect(budget.left(8 * HOUR)).toBeCloseTo(16 * MB, 0);
     expect(budget.left(DAY)).toBeCloseTo(16 * MB, 0);
   });
 
-  it("keeps a reserve for addresses that had no entry lately", () => {
+  it("reserves bytes for addresses without a recent entry", () => {
     const budget = new ByteBudget(64 * MB, 0);
     while (budget.take(1000, 0, false)) {
-      // One address takes what it can get.
+      // One address takes as much as it can.
     }
     expect(budget.left(0)).toBe(MB);
     expect(budget.take(1000, 0, true)).toBe(true);
     expect(budget.take(1000, 0, false)).toBe(false);
   });
 
-  it("refills nothing when the time goes back, and nothing twice", () => {
+  it("refills nothing when the time goes back, and no time counts twice", () => {
     const budget = new ByteBudget(64 * MB, 10 * HOUR, 0);
     expect(budget.left(9 * HOUR)).toBe(0);
     expect(budget.left(10 * HOUR)).toBe(0);

@@ -14,7 +14,7 @@ function trailOf(writer: string, count: number): string[] {
 }
 
 describe("an entry", () => {
-  it("has exactly its members, in order, with the hash of the line without it", () => {
+  it("has exactly the specified members in order, and the hash of the line without the hash", () => {
     const [first, second] = trailOf("w", 2) as [string, string];
 
     expect(first).toMatch(
@@ -29,7 +29,7 @@ describe("an entry", () => {
     });
   });
 
-  it("is one line of printable ASCII whatever a sender put into it", () => {
+  it("is one line of printable ASCII for any text of a sender", () => {
     const nasty =
       '\n\r\u0000\u001b[2J\u007f\u0085\u2028\u2029\u202e\ud800é😀"\\';
     const line = asciiJson({ nasty });
@@ -50,7 +50,7 @@ describe("an entry", () => {
     });
   });
 
-  it("server.started names the newest heads that fit, and how many more there are", () => {
+  it("names in server.started the newest heads that fit, and the number of the others", () => {
     const heads = Array.from({ length: 100 }, (_, n) => ({
       writer: n.toString(16).padStart(16, "0"),
       seq: 123_456_789 + n,

@@ -14,7 +14,7 @@ const rejected = (reason: string, ip = "192.0.2.1"): AuditDraft => ({
 });
 
 describe("entries over a limit", () => {
-  it("that come while a report fails are reported with those before them", async () => {
+  it("are reported with the earlier ones when a report fails meanwhile", async () => {
     const written: AuditDraft[] = [];
     let isFull = true;
     const suppressed = createSuppressedEntries({
@@ -42,7 +42,7 @@ describe("entries over a limit", () => {
     ]);
   });
 
-  it("are all that the limiter does not admit, and only those", async () => {
+  it("are exactly those that the limiter does not admit", async () => {
     const written: AuditDraft[] = [];
     const append = async (draft: AuditDraft): Promise<void> => {
       written.push(draft);
@@ -67,7 +67,7 @@ describe("entries over a limit", () => {
 });
 
 describe("the rate limiter", () => {
-  it("saves up no more than its burst, however long an address is quiet", () => {
+  it("grants an address at most one burst after any pause", () => {
     const limiter = createRateLimiter({
       burst: 2,
       perSecond: 1,

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import type { AuditDraft } from "../../../src/audit/entry.ts";
 import { createSuppressedEntries } from "../../../src/audit/suppressed-entries.ts";
 
-describe("what is suppressed", () => {
+describe("suppressed entries", () => {
   const draft = (reason: string, ip: string): AuditDraft => ({
     at: 1,
     action: "webhook.rejected",
@@ -12,7 +12,7 @@ describe("what is suppressed", () => {
     metadata: { reason, ip },
   });
 
-  it("is counted by reason and address in bounded memory, and told of once it can be written", async () => {
+  it("are counted by reason and address in bounded memory, and reported when a write succeeds", async () => {
     const written: AuditDraft[] = [];
     let broken = true;
     const suppressed = createSuppressedEntries({

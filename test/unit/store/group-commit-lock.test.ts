@@ -3,7 +3,7 @@ import { StoreError } from "../../../src/errors.ts";
 import { createGroupCommit } from "../../../src/store/group-commit.ts";
 import { eventually } from "../../support/eventually.ts";
 
-/** A group commit whose transactions find the lock taken while `isLocked` says so. */
+/** A group commit whose transactions find the lock held while `isLocked` returns true. */
 function groupCommit(
   isLocked: (transaction: number) => boolean,
   options: { maxBatch: number; maxBytes: number },
@@ -37,8 +37,8 @@ function groupCommit(
   };
 }
 
-describe("a group commit that finds the lock taken", () => {
-  it("does its jobs in the order in which they came, once the lock is free", async () => {
+describe("a group commit while another process holds the lock", () => {
+  it("runs its jobs in their order after the lock is free", async () => {
     const group = groupCommit((n) => n === 2, { maxBatch: 1, maxBytes: 100 });
     const done: number[] = [];
     await Promise.all(
@@ -48,7 +48,7 @@ describe("a group commit that finds the lock taken", () => {
     expect(group.timeouts()).toBe(0);
   });
 
-  it("takes jobs that come meanwhile after those that wait", async () => {
+  it("runs new jobs after those that already wait", async () => {
     let isLocked = true;
     const group = groupCommit(() => isLocked, { maxBatch: 1, maxBytes: 100 });
     const done: number[] = [];
@@ -60,7 +60,7 @@ describe("a group commit that finds the lock taken", () => {
     expect(done).toEqual([1, 2, 3]);
   });
 
-  it("fails all that have waited too long, whichever batch they would be in, with one error for all, and goes on", async () => {
+  it("fails all jobs that have waited too long with one error, and continues", async () => {
     let isLocked = true;
     const group = groupCommit(() => isLocked, { maxBatch: 2, maxBytes: 100 });
     const jobs = [1, 2, 3, 4, 5].map((n) => group.submit(() => n, n * 40_000));
@@ -74,7 +74,7 @@ describe("a group commit that finds the lock taken", () => {
     expect(group.timeouts()).toBe(1);
   });
 
-  it("runs no job before it has the lock, and each once", async () => {
+  it("runs each job once, and only when it has the lock", async () => {
     const group = groupCommit((n) => n <= 3, { maxBatch: 10, maxBytes: 100 });
     const ranIn: number[] = [];
     await Promise.all([
@@ -86,7 +86,7 @@ describe("a group commit that finds the lock taken", () => {
 });
 
 describe("a group commit", () => {
-  it("gives a job that throws to nobody but those of its transaction", async () => {
+  it("rejects only the jobs of the transaction in which one throws", async () => {
     const group = groupCommit(() => false, { maxBatch: 2, maxBytes: 100 });
     const results = await Promise.allSettled([
       group.submit(() => 1),

@@ -16,7 +16,7 @@ describe("a group commit", () => {
       options,
     );
 
-  it("puts what waits in one turn into one transaction, and no more than its batch", async () => {
+  it("puts the jobs of one turn into one transaction, up to the batch limit", async () => {
     const batches: number[] = [];
     let inside = 0;
     const group = groupCommit(
@@ -38,7 +38,7 @@ describe("a group commit", () => {
     expect(batches).toEqual([3, 3, 1]);
   });
 
-  it("takes small jobs before large ones, one of those each time, and no more bytes than it may otherwise", async () => {
+  it("runs small jobs before large ones, with one large job in each batch, within the byte limit", async () => {
     const batches: number[][] = [];
     const group = groupCommit(
       (work) => {
@@ -61,7 +61,7 @@ describe("a group commit", () => {
     ]);
   });
 
-  it("resolves nothing before the commit, and rejects all of a transaction that fails", async () => {
+  it("resolves jobs only after the commit, and rejects all jobs of a failed transaction", async () => {
     let fail = true;
     const group = groupCommit(
       (work) => {

@@ -34,7 +34,7 @@ describe("the filter of the trail", () => {
     [{ event: "evt_" }, false],
   ] as const)("%j: %s", (filter, matches) => {
     expect(createEntryFilter(filter)(entry)).toBe(matches);
-    // A store that looks for the texts alone must not miss it.
+    // A store that searches only for the texts must find it.
     const found = textsOf(filter).every((text) => line.includes(text));
     expect(found || !matches).toBe(true);
   });

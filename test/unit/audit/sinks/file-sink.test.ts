@@ -6,7 +6,7 @@ import type { StoredEntry } from "../../../../src/store/records.ts";
 import { temporaryFolder } from "../../../support/temporary-folder.ts";
 
 describe("a file sink", () => {
-  it("loses a torn line of its own at its end, and keeps one that another program left", async () => {
+  it("removes its own incomplete last line, and keeps one of another program", async () => {
     const row = (n: number): StoredEntry => ({
       position: n,
       writer: "w",
@@ -20,12 +20,12 @@ describe("a file sink", () => {
     await sink.write([row(2)], signal);
     await sink.close?.();
     expect(readFileSync(file, "utf8")).toBe(`${row(1).line}\n${row(2).line}\n`);
-    writeFileSync(file, "somebody else's");
+    writeFileSync(file, "another program's");
     sink = createFileSink(file);
     await sink.write([row(1)], signal);
     await sink.close?.();
     expect(readFileSync(file, "utf8")).toBe(
-      `somebody else's\n${row(1).line}\n`,
+      `another program's\n${row(1).line}\n`,
     );
   });
 });

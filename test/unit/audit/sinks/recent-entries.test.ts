@@ -26,7 +26,7 @@ const draft: AuditDraft = {
 };
 
 describe("recent entries", () => {
-  it("are those of the store, in order, whoever wrote them, and mostly without asking it", async () => {
+  it("are those of all writers of the store in order, mostly without a read of the store", async () => {
     const [own, other] = [await open("own"), await open("other")];
     let asked = 0;
     const counted: Pick<Store, "readAudit"> = {
@@ -59,7 +59,7 @@ describe("recent entries", () => {
     const before = asked;
     await append(own, 5);
     await takeAll(2);
-    // At its end it is not asked again so soon.
+    // At the end of the trail the store is not read again at once.
     expect([taken.length, asked]).toEqual([10, before]);
 
     await append(other, 3);
@@ -67,7 +67,7 @@ describe("recent entries", () => {
     await append(other, 1);
     clock += 1000;
     await takeAll(2);
-    // More than are kept in memory.
+    // More entries than memory keeps.
     await append(own, 2000);
     clock += 1000;
     await takeAll(500);

@@ -3,21 +3,23 @@ import type { AuditDraft } from "../../../../src/audit/entry.ts";
 import { SinkError } from "../../../../src/audit/sinks/sink.ts";
 import { createSinkHealth } from "../../../../src/audit/sinks/sink-health.ts";
 
-describe("what is told of a sink", () => {
-  it("is each time that it fails, also when it comes too soon to be told at once", () => {
+describe("the health of a sink", () => {
+  it("is reported each time the sink fails, and later if the last report was too recent", () => {
     let now = 1_000_000;
-    const told: AuditDraft[] = [];
+    const reported: AuditDraft[] = [];
     const health = createSinkHealth("stdout", {
-      report: (draft) => told.push(draft),
+      report: (draft) => reported.push(draft),
       now: () => now,
       monotonic: () => now,
     });
     const fail = (kind: SinkError["kind"], retryAfterMs = 0): void => {
-      const fault = new SinkError("stuck", { kind, retryAfterMs });
-      health.failed(fault, { position: 7, since: now - 10_000 });
+      const failure = new SinkError("stuck", { kind, retryAfterMs });
+      health.failed(failure, { position: 7, since: now - 10_000 });
     };
     const actions = (): string[] =>
-      told.splice(0).map(({ action }) => action.slice("audit.sink_".length));
+      reported
+        .splice(0)
+        .map(({ action }) => action.slice("audit.sink_".length));
     fail("temporary");
     expect(actions()).toEqual([]);
     health.worked(8);
@@ -36,12 +38,12 @@ describe("what is told of a sink", () => {
     expect(health.degradedSince()).toBe(995_000);
     health.worked(10);
     expect(health.degradedSince()).toBeNull();
-    // What asks to be left alone for long takes nothing meanwhile.
+    // A failure with a long retry wait is reported at once.
     now += 60_000;
     fail("temporary", 3_600_000);
     health.worked(11);
     expect(actions()).toEqual(["recovered", "degraded", "recovered"]);
-    // What never works again is told of at once.
+    // A final failure is reported at once.
     fail("final");
     expect(actions()).toEqual(["degraded"]);
   });

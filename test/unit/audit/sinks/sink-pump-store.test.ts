@@ -22,7 +22,7 @@ import {
 
 const BUSY = new StoreError("locked", { code: "SQLITE_BUSY", fatal: false });
 
-describe("what feeds a sink", () => {
+describe("the pump of a sink", () => {
   let test: TestStore;
   let taken: number[];
   let batches: number[][];
@@ -76,9 +76,10 @@ describe("what feeds a sink", () => {
     }
     pump.wake();
   };
-  const noted = async () => (await test.store().sinkPosition("file"))!.position;
+  const savedTo = async () =>
+    (await test.store().sinkPosition("file"))!.position;
 
-  it("goes on after errors of the store, which it tells of once, and leaves nothing out", async () => {
+  it("continues after errors of the store, reports them once, and skips no entry", async () => {
     const { readAudit } = test.store();
     let failures = 2;
     await start({
@@ -98,12 +99,12 @@ describe("what feeds a sink", () => {
     expect(errors).toEqual([BUSY]);
   });
 
-  it("hands over again what was not taken, in order, and notes nothing of it before", async () => {
+  it("writes rejected entries again in order, and saves their position only afterwards", async () => {
     const meanwhile: Promise<number>[] = [];
     await start({
       take: () => {
         if (meanwhile.length === 0) {
-          meanwhile.push(noted());
+          meanwhile.push(savedTo());
           throw new SinkError("no");
         }
       },
@@ -113,10 +114,10 @@ describe("what feeds a sink", () => {
     expect(await Promise.all(meanwhile)).toEqual([0]);
     expect(taken).toEqual([1, 2, 3, 4, 5]);
     await pump.stop(10_000);
-    expect(await noted()).toBe(5);
+    expect(await savedTo()).toBe(5);
   });
 
-  it("hands over what is left at its stop", async () => {
+  it("writes the remaining entries when it stops", async () => {
     await start();
     await append(2);
     await eventually(() => taken.length === 2);
@@ -125,11 +126,11 @@ describe("what feeds a sink", () => {
     }
     await pump.stop(60_000);
     expect(taken).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    expect(await noted()).toBe(9);
+    expect(await savedTo()).toBe(9);
     expect(batches.every(({ length }) => length <= 3)).toBe(true);
   });
 
-  it("begins after the last line that the sink has, when a process was killed before it noted that", async () => {
+  it("starts after the sink's last line when a process was killed before it saved the position", async () => {
     for (let n = 0; n < 4; n += 1) {
       await test.store().append(draftOf("config.reloaded"));
     }

@@ -16,7 +16,7 @@ beforeEach(() => {
 const inFolder = (name: string): string => path.join(folder.path, name);
 
 describe("the process that feeds a sink", () => {
-  it("notes that it is there also while the sink fails, so that nothing is purged that it has not had", async () => {
+  it("saves its position while the sink fails too, so that no entry is purged that the sink needs", async () => {
     let now = 1_000_000;
     const store = await openTestStore(folder.path, { now: () => now });
     const position = { position: 0, sending: 0, degradedSince: null };
@@ -52,11 +52,11 @@ describe("the process that feeds a sink", () => {
   });
 });
 
-describe("a process that waits for its turn at a sink", () => {
-  it("leaves what the one that feeds it has noted as it is, also when it stops", async () => {
+describe("a process while another one feeds the sink", () => {
+  it("does not change the position that the feeder has saved, even when it stops", async () => {
     const store = await openTestStore(folder.path);
-    const noted = { position: 7, sending: 9, degradedSince: 1_000_000 };
-    await store.saveSinkPosition("file", noted);
+    const saved = { position: 7, sending: 9, degradedSince: 1_000_000 };
+    await store.saveSinkPosition("file", saved);
     let asked = 0;
     const feeder = startSinkPump({
       store: {
@@ -67,7 +67,7 @@ describe("a process that waits for its turn at a sink", () => {
         },
       },
       sink: createFileSink(inFolder("audit.log")),
-      // From when it came: the other has gone on since.
+      // The position at its start. The feeder has continued since then.
       initial: { position: 0, sending: 0, degradedSince: null },
       report: () => undefined,
       now: Date.now,
@@ -78,8 +78,8 @@ describe("a process that waits for its turn at a sink", () => {
     });
     cleanUp(() => feeder.stop(0));
     await eventually(() => asked === 2);
-    expect(await store.sinkPosition("file")).toEqual(noted);
+    expect(await store.sinkPosition("file")).toEqual(saved);
     await feeder.stop(0);
-    expect(await store.sinkPosition("file")).toEqual(noted);
+    expect(await store.sinkPosition("file")).toEqual(saved);
   });
 });

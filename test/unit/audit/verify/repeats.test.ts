@@ -13,7 +13,7 @@ const ONE = run("1111aaaa", 60);
 const TWO = run("2222bbbb", 60, { heads: [headOf(ONE)] });
 const TRAIL = [...ONE, ...TWO];
 
-describe("entries that come again", () => {
+describe("repeated entries", () => {
   it.each([
     ["each of them at once", TRAIL.flatMap((line) => [line, line]), 120],
     [
@@ -46,7 +46,7 @@ describe("entries that come again", () => {
     }
   });
 
-  it("are compared: one that is changed, or changed and hashed again, is a fault of its writer", () => {
+  it("are compared: a changed one is a fault of its writer, even with a new hash", () => {
     for (const at of [5, 40, 59]) {
       const { writer, seq, prev } = parseEntry(ONE[at]!)!.chain;
       for (const change of [
@@ -69,7 +69,7 @@ describe("entries that come again", () => {
     }
   });
 
-  it("are compared at any distance where they go on to an entry that is remembered", () => {
+  it("are compared at any distance if they lead to an entry that is remembered", () => {
     const long = run("long", 20_500, { every: 900 });
     const whole = verify([...long, ...long]);
     expect(faultsOf(whole)).toEqual([]);
@@ -77,7 +77,7 @@ describe("entries that come again", () => {
     const changed = rehashed(long[3]!, (text) =>
       text.replace('"timestamp":"2027', '"timestamp":"2028'),
     );
-    // Its own hash is right, and the entry is too far back to be compared. The next one is not linked to it.
+    // Its hash is valid and it is too far back to be compared, but the next entry is not linked to it.
     const edited = verify([...long, ...long.with(3, changed)]);
     expect(edited.writers).toMatchObject([{ uncompared: 4 }]);
     const part = verify([...long, ...long.slice(0, 300)]);

@@ -17,21 +17,21 @@ import {
 } from "../../../support/trails.ts";
 
 const ONE = run("1111aaaa", 60, { stops: true });
-/** Killed. */
+/** The run was killed. */
 const TWO = run("2222bbbb", 100, { heads: [headOf(ONE)] }).slice(0, 70);
 const THREE = run("3333cccc", 60, { heads: [headOf(TWO), headOf(ONE)] });
 const TRAIL = [...ONE, ...TWO, ...THREE];
 const HEADS = [headOf(THREE), headOf(TWO), headOf(ONE)];
 const KEY = { publicKeys: [CHECKPOINTS.publicKey] };
 
-/** An entry that anyone can make: well linked and hashed, and signed by no key. */
+/** An entry that an attacker without a key can make: its links and hash are valid, but no signature covers it. */
 function forged(after: readonly string[], entry: Partial<AuditDraft>): string {
   const chain = new AuditChain(headOf(after).writer, CHECKPOINTS);
   chain.rewind({ ...headOf(after), checkpointSeq: 0 });
   return chain.append({ ...draft(1), ...entry }).line;
 }
 
-/** The first entries of a writer that are not signed. */
+/** The first entries of a writer, without a signature. */
 function unsignedRun(
   writer: string,
   length: number,
@@ -47,7 +47,7 @@ function unsignedRun(
 }
 
 describe("the end of a writer that was killed", () => {
-  it("is anchored and confirmed by the checkpoint of the next one, which names it", () => {
+  it("is signed and confirmed by the checkpoint of the next writer, whose start names it", () => {
     const report = verify(TRAIL);
     expect(faultsOf(report)).toEqual([]);
     expect(report.writers).toMatchObject([
@@ -57,15 +57,15 @@ describe("the end of a writer that was killed", () => {
     ]);
   });
 
-  it("is not confirmed by a start without a signature", () => {
+  it("is not confirmed by an unsigned start", () => {
     const claim = unsignedRun("feed", 1, { heads: [headOf(TWO)] });
     const { writers } = verify([...ONE, ...TWO, ...claim]);
     expect(writers[1]).toMatchObject({ anchoredTo: 41, confirmedTo: 0 });
   });
 });
 
-describe("an entry that no signature vouches for", () => {
-  it("accuses no writer whose entries are signed", () => {
+describe("an entry that no signature covers", () => {
+  it("causes no fault of a writer whose entries are signed", () => {
     for (const seq of [60, 9999]) {
       const heads = [{ writer: "1111aaaa", seq, hash: "a".repeat(64) }];
       const report = verify(
@@ -80,19 +80,19 @@ describe("an entry that no signature vouches for", () => {
     }
   });
 
-  it("is inserted, when its writer has ended", () => {
+  it("is reported as inserted if its writer has ended", () => {
     const after = forged(ONE, {});
     const fault = [{ writer: "1111aaaa", seq: 61, code: "inserted" }];
     expect(faultsOf(verify([...TRAIL, after], KEY))).toEqual(fault);
     expect(faultsOf(verify(TRAIL.toSpliced(60, 0, after), KEY))).toEqual(fault);
     const table = [...HEADS.slice(0, 2), headOf([after])];
     expect(faultsOf(verifyAsStore([...TRAIL, after], table))).toEqual(fault);
-    // Of one that was killed it is not known where it ended: what follows its last signed entry is reported as loose.
+    // The end of a killed writer is unknown, so entries after its last signed one are reported as not signed.
     const loose = verify([...TRAIL, forged(TWO, {})], KEY);
     expect(loose.writers[1]).toMatchObject({ lastSeq: 71, anchoredTo: 70 });
   });
 
-  it("that comes between a stop and its checkpoint was in flight, and the writer ends with a later checkpoint", () => {
+  it("may come between a stop and the checkpoint with which the writer ends", () => {
     const chain = new AuditChain("w", CHECKPOINTS);
     const lines = [
       chain.append(started([])).line,
@@ -109,7 +109,7 @@ describe("an entry that no signature vouches for", () => {
 });
 
 describe("a flood of unsigned statements", () => {
-  it("makes no signed one forgotten without a word", () => {
+  it("drops signed statements only with a report", () => {
     const flood = unsignedRun("feed", 1);
     const chain = new AuditChain("feed", CHECKPOINTS);
     chain.rewind({ ...headOf(flood), checkpointSeq: 0 });
@@ -118,7 +118,7 @@ describe("a flood of unsigned statements", () => {
       flood.push(chain.append({ ...draft(1), action }).line);
     }
     const [start, ...rest] = THREE;
-    // The one in the middle was dropped, and the start that names it is followed by the flood before its checkpoint.
+    // The writer in the middle is missing. The flood comes between the start that names it and that start's checkpoint.
     const lines = [...ONE, ...flood, start!, ...rest];
     expect(verify(lines).hasDroppedStatements).toBe(true);
     const before = verify([...ONE, start!, ...flood, ...rest]);
@@ -133,7 +133,7 @@ describe("a flood of unsigned statements", () => {
 });
 
 describe("a writer that begins in the middle", () => {
-  it("in a stream cannot be told, and says from where on it is complete", () => {
+  it("makes a stream undecidable, and the report has the first seq", () => {
     const report = verify([...TWO.slice(25), ...THREE], KEY);
     expect(faultsOf(report)).toEqual([]);
     expect(report.writers).toMatchObject([
@@ -145,7 +145,7 @@ describe("a writer that begins in the middle", () => {
     expect(faultsOf(gap)).toMatchObject([{ seq: 36, code: "missing" }]);
   });
 
-  it("in a store has lost its beginning, and nothing of it is anchored", () => {
+  it("is a fault in a store, and none of its entries count as signed", () => {
     const report = verifyAsStore(
       [...TRAIL.slice(0, 60), ...TWO.slice(25), ...THREE],
       HEADS,
@@ -156,7 +156,7 @@ describe("a writer that begins in the middle", () => {
     expect(report.writers[1]).toMatchObject({ anchoredTo: 0 });
   });
 
-  it("may be a process beside the one that prints, which begins after what its start names", () => {
+  it("is accepted for a process on the same store that began before these lines", () => {
     const own = run("2222bbbb", 10, { heads: [headOf(ONE.slice(0, 30))] });
     const report = verify([...own, ...ONE.slice(30)]);
     expect(faultsOf(report)).toEqual([]);
@@ -164,7 +164,7 @@ describe("a writer that begins in the middle", () => {
   });
 });
 
-describe("whole writers that were moved", () => {
+describe("complete writers that were moved", () => {
   it.each([
     [
       "the one in the middle to the end",
@@ -179,8 +179,8 @@ describe("whole writers that were moved", () => {
   });
 });
 
-describe("what the retention has deleted", () => {
-  /** A writer that says by a signed entry what was deleted. */
+describe("a deletion by the retention", () => {
+  /** A writer with a signed entry that names what was deleted. */
   function purged(
     gone: readonly string[],
     between: readonly AuditDraft[] = [],
@@ -204,10 +204,10 @@ describe("what the retention has deleted", () => {
   const at = 40;
   const rest = ONE.slice(at);
 
-  it("excuses the beginning of a writer, in a stream and in a store", () => {
-    // Kept from a checkpoint on.
+  it("explains the missing beginning of a writer, in a stream and in a store", () => {
+    // The remaining entries begin with a checkpoint.
     expect(parseEntry(ONE[at]!)!.action).toBe("audit.checkpoint");
-    // The signature covers the statement also when other entries are between them.
+    // The signature covers the statement even with other entries between them.
     for (const between of [[], [draft(1), draft(2)]]) {
       const lines = [...rest, ...purged(ONE.slice(0, at), between)];
       const table = [headOf(lines), headOf(ONE)];
@@ -218,7 +218,7 @@ describe("what the retention has deleted", () => {
     }
   });
 
-  it("excuses nothing that was put there instead, and no other gap", () => {
+  it("explains no replaced entry and no other gap", () => {
     const lines = [...rest, ...purged(ONE.slice(0, at))];
     const table = [headOf(lines), headOf(ONE)];
     const invented = unsignedRun("1111aaaa", 3);
@@ -231,7 +231,7 @@ describe("what the retention has deleted", () => {
     ]);
   });
 
-  it("is not believed to have been deleted without a signature", () => {
+  it("is not accepted without a signature", () => {
     const unsigned = purged(ONE.slice(0, at)).slice(0, -1);
     const table = [headOf(unsigned), headOf(ONE)];
     expect(faultsOf(verifyAsStore([...rest, ...unsigned], table))).toEqual([
@@ -242,7 +242,7 @@ describe("what the retention has deleted", () => {
     });
   });
 
-  it("is not believed to have been deleted for a start that names who says so", () => {
+  it("is not accepted when only the start of another writer covers its entry", () => {
     const unsigned = purged(ONE.slice(0, at)).slice(0, -1);
     const next = run("7777eeee", 5, { heads: [headOf(unsigned)] });
     const table = [headOf(next), headOf(unsigned), headOf(ONE)];
@@ -252,7 +252,7 @@ describe("what the retention has deleted", () => {
     ]);
   });
 
-  it("leaves a head from before unknown, unless that names another hash", () => {
+  it("makes an earlier head unknown, unless the head has another hash", () => {
     const lines = [...TWO, ...purged(ONE)];
     const old = headOf(ONE.slice(0, 20));
     const last = headOf(ONE);
@@ -265,7 +265,7 @@ describe("what the retention has deleted", () => {
     ]);
   });
 
-  it("says up to which times entries and events are deleted, once it is signed", () => {
+  it("names the times before which entries and events are deleted, once it is signed", () => {
     const events: AuditDraft = {
       ...draft(1),
       action: "retention.purged",
@@ -284,8 +284,8 @@ describe("what the retention has deleted", () => {
   });
 });
 
-describe("heads that are given", () => {
-  it("must all be right, also when two name one entry", () => {
+describe("given heads", () => {
+  it("must all match, even if two name the same entry", () => {
     const right = headOf(ONE.slice(0, 50));
     const wrong = { ...right, hash: "a".repeat(64) };
     expect(faultsOf(verify(TRAIL, { heads: [right] }))).toEqual([]);
@@ -329,14 +329,14 @@ describe("anchors", () => {
     }
   });
 
-  it("that differ from the trail show that it was written anew", () => {
+  it("show a replaced trail if they differ from it", () => {
     const other = { ...anchors[3]!, hash: "a".repeat(64) };
     expect(faultsOf(verify(TRAIL, { anchors: [[other]] }))).toMatchObject([
       { writer: other.writer, seq: other.seq },
     ]);
   });
 
-  it("from before a stream begins are no fault, nor unknown; those after it are missing", () => {
+  it("may be older than a stream, but later ones must be in it", () => {
     const report = verify([...TWO, ...THREE], { anchors: [anchors] });
     expect(faultsOf(report)).toEqual([]);
     expect(report.unknownHeads).toEqual([]);
@@ -349,7 +349,7 @@ describe("anchors", () => {
     ).toHaveLength(3);
   });
 
-  it("of a store are judged by each file on its own, in whatever order the files are given", () => {
+  it("of a store are checked for each file separately, in any order of the files", () => {
     const chain = new AuditChain("9999ffff", CHECKPOINTS);
     const lines = [
       chain.append(started([])).line,
@@ -374,7 +374,7 @@ describe("anchors", () => {
     }
   });
 
-  it("of a store are excused up to the last one that the retention has deleted, and no further", () => {
+  it("of a store may be missing only up to the last one that the retention has deleted", () => {
     const chain = new AuditChain("9999ffff", CHECKPOINTS);
     const three = run("3333cccc", 60, { heads: [headOf(TWO)] });
     const all = anchorsOf([...ONE, ...TWO, ...three]);
@@ -390,7 +390,7 @@ describe("anchors", () => {
       chain.checkpoint(AT)!.line,
     ];
     const table = [headOf(lines), headOf(three)];
-    // The first writer is forgotten: no entry names it any more.
+    // No entry names the first writer any more.
     expect(faultsOf(verifyAsStore(lines, table, { anchors: [all] }))).toEqual(
       [],
     );

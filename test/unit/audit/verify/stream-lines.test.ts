@@ -24,15 +24,15 @@ describe("a stream", () => {
     ["colours", "\u001b[36mweb-1  | \u001b[0m[AUDIT] "],
     ["a tab", "2026-11-24T19:36:03Z\t[AUDIT] "],
     ["spaces and a byte order mark", "\ufeff  "],
-    ["nothing of ours", "web-1 | "],
-  ])("may have what %s puts before each line", (_what, before) => {
+    ["a prefix without [AUDIT]", "web-1 | "],
+  ])("may have a prefix before each line: %s", (_what, before) => {
     const lines = TRAIL.map((line) => `${before}${line}\r`);
     const report = verify(lines, KEY);
     expect(faultsOf(report)).toEqual([]);
     expect(report).toMatchObject({ entries: 70, skipped: 0, torn: 0 });
   });
 
-  it("shows a change of our own prefix too", () => {
+  it("reports a change of the [AUDIT] prefix", () => {
     const prefixed = TRAIL.map((line) => `2026-11-24 [AUDIT] ${line}`);
     for (const [from, to] of ["A@", "[{", "  ", "]\u001d"]) {
       const changed = prefixed[40]!.replace("[AUDIT] ", (all) =>
@@ -58,13 +58,13 @@ describe("a stream", () => {
     JSON.stringify({ log: `[AUDIT] ${ONE[5]!}\n`, stream: "stdout" }),
     '[AUDIT] {"timestamp":"2026-11-24T19:40:00.000Z","action":"login","userId":"u","resource":"/","result":"success","metadata":{}}',
     "",
-  ])("may have lines of other programs in it: %s", (other) => {
+  ])("may contain lines of other programs: %s", (other) => {
     const report = verify(TRAIL.flatMap((line) => [other, line]));
     expect(faultsOf(report)).toEqual([]);
     expect(report).toMatchObject({ entries: 70, skipped: 70 });
   });
 
-  it("may have a line that broke off with one of another program, or an entry, after it", () => {
+  it("may have an incomplete entry with another line, or an entry, directly after it", () => {
     const torn = TWO[2]!;
     const other = '{"level":30,"time":"2026","msg":"listening"}';
     for (let length = 20; length < torn.length; length += 3) {
@@ -82,7 +82,7 @@ describe("a stream", () => {
     }
   });
 
-  it("may end in a start that broke off, although it names the hashes of others", () => {
+  it("may end in an incomplete start that contains the hashes of other entries", () => {
     const [start] = TWO;
     for (let length = 20; length < start!.length - 1; length += 1) {
       const report = verify([...ONE, start!.slice(0, length)]);
@@ -90,7 +90,7 @@ describe("a stream", () => {
     }
   });
 
-  it("says which line it was, when the place of an entry is not known any more", () => {
+  it("reports the line number of an entry whose place cannot be read", () => {
     const changed = ONE[5]!
       .replace(/"seq":\d+/, '"seq":x')
       .replace('"writer":"1111aaaa"', '"writer":"!"')
@@ -102,8 +102,8 @@ describe("a stream", () => {
   });
 });
 
-/* The time of these grows with the square of their lines where something looks through all that came before. */
-describe("a hostile stream takes no more time and memory than its length", () => {
+/* Their time would grow with the square of the number of lines if each line were compared with all before it. */
+describe("a hostile stream needs time and memory in proportion to its length", () => {
   it.each<[string, () => string[]]>([
     ["one line of beginnings", () => ['{"timestamp":"'.repeat(4600)]],
     [

@@ -18,7 +18,7 @@ import {
   verifyAsStore,
 } from "../../../support/trails.ts";
 
-/** 120 entries over two writers, one after the other, as two runs of a service leave them. */
+/** 120 entries by two writers, one after the other, as from two runs of a service. */
 const ONE = run("1111aaaa", 60, { every: 20 });
 const TWO = run("2222bbbb", 60, { every: 20, heads: [headOf(ONE)] });
 const TRAIL = [...ONE, ...TWO];
@@ -29,7 +29,7 @@ const KEY = { publicKeys: [CHECKPOINTS.publicKey] };
 const verifyStore = (lines: readonly string[]): TrailReport =>
   verifyAsStore(lines, HEADS);
 
-/** Where an entry of the trail is, counted over both writers from 0. */
+/** The index of an entry in the trail, from 0 over both writers. */
 function placeOf(at: number): { writer: string; seq: number } {
   const { writer, seq } = parseEntry(TRAIL[at]!)!.chain;
   return { writer, seq };
@@ -38,7 +38,7 @@ function placeOf(at: number): { writer: string; seq: number } {
 const laterTime = (covered: string): string =>
   covered.replace(/"timestamp":"2027/, '"timestamp":"2028');
 
-/** The trail with one entry changed, and everything after it of its writer, and of those that name it, hashed again. */
+/** The trail with one changed entry. All later entries of its writer, and of writers that name it, have new hashes. */
 function rehashedFrom(at: number): string[] {
   const now = new Map<string, string>();
   return TRAIL.map((line, n) => {
@@ -58,7 +58,7 @@ function rehashedFrom(at: number): string[] {
 }
 
 describe("a trail of two writers, one after the other", () => {
-  it("is intact as it is, anchored to the end of each, with and without the prefix, beside other lines", () => {
+  it("is intact and signed to the end of each writer, with and without the prefix, among other lines", () => {
     const report = verify([
       "something else",
       ...TRAIL.map((line, n) => (n % 2 === 0 ? line : `[AUDIT] ${line}`)),
@@ -73,12 +73,12 @@ describe("a trail of two writers, one after the other", () => {
     expect(faultsOf(verifyStore(TRAIL))).toEqual([]);
   });
 
-  /** Two short runs: signatures take most of the time. */
+  /** Two short runs, because signatures take most of the time. */
   const first = run("1111aaaa", 6, { stops: true });
   const short = [...first, ...run("2222bbbb", 6, { heads: [headOf(first)] })];
   const shortHeads = [headOf(first), headOf(short)];
 
-  /** The lines with one bit flipped, and those of a store, where a newline ends no line. */
+  /** The lines with one flipped bit, as a stream and as a store has them. In a store a newline ends no line. */
   function flipped(n: number, at: number, bit: number) {
     const bytes = Buffer.from(`${short[n]!}\n`);
     bytes[at]! ^= 1 << bit;
@@ -100,14 +100,14 @@ describe("a trail of two writers, one after the other", () => {
     );
   };
 
-  it("has every flipped byte of an entry found, and attributed to its writer and seq alone", () => {
+  it("has every flipped byte of an entry detected, and attributed only to its writer and seq", () => {
     const wrong: string[] = [];
-    // A start, a checkpoint, an entry between, the start of the second writer, and the last of all.
+    // A start, a checkpoint, an entry between them, the start of the second writer, and the last entry.
     for (const n of [0, 1, 2, first.length, short.length - 1]) {
-      // With the newline, except that of the last line, which is no part of an entry.
+      // With the newline, except the last one, which belongs to no entry.
       const bytes = short[n]!.length + (n < short.length - 1 ? 1 : 0);
       for (let at = 0; at < bytes; at += 1) {
-        // Each bit somewhere: a bit matters to the syntax only by the character that it makes.
+        // Each bit at some byte: a bit affects the syntax only through the resulting character.
         const { stream } = flipped(n, at, (at + n) % 8);
         if (!isAttributed(verify(stream), n)) {
           wrong.push(`entry ${n}, byte ${at}`);
@@ -117,7 +117,7 @@ describe("a trail of two writers, one after the other", () => {
     expect(wrong.slice(0, 5)).toEqual([]);
   });
 
-  it("has 500 random flipped bits found, in a stream and in a store", async () => {
+  it("has 500 random flipped bits detected, in a stream and in a store", async () => {
     await withSeed(async (random) => {
       for (let round = 0; round < 500; round += 1) {
         const n = between(random, 0, short.length);
@@ -132,7 +132,7 @@ describe("a trail of two writers, one after the other", () => {
     });
   });
 
-  it("has every deleted entry found, and named", () => {
+  it("has every deleted entry detected and named", () => {
     for (let n = 0; n < LAST; n += 1) {
       const lines = TRAIL.toSpliced(n, 1);
       const place = placeOf(n);
@@ -140,7 +140,7 @@ describe("a trail of two writers, one after the other", () => {
       const cut = n === ONE.length - 1;
       const code = cut ? "cut_off" : "missing";
       expect(stored[0]).toEqual({ ...place, code });
-      // A stream that lost the beginning of a writer may have begun there.
+      // A stream without the beginning of a writer may begin there.
       const report = verify(lines);
       const isLate = place.seq === 1;
       expect(report.writers.map(({ beginsLate }) => beginsLate)).toEqual(
@@ -150,7 +150,7 @@ describe("a trail of two writers, one after the other", () => {
     }
   });
 
-  it("has its deleted last entry found by a head, and by a store", () => {
+  it("has its deleted last entry detected with a head, and in a store", () => {
     const cut = TRAIL.slice(0, -1);
     const fault = [{ ...placeOf(LAST), code: "cut_off" }];
     const report = verify(cut);
@@ -161,11 +161,11 @@ describe("a trail of two writers, one after the other", () => {
     expect(faultsOf(verifyStore(cut))).toEqual(fault);
   });
 
-  it("has every two swapped entries found, and named", () => {
+  it("has every two swapped entries detected and named", () => {
     for (let n = 0; n < LAST; n += 1) {
       const lines = TRAIL.with(n, TRAIL[n + 1]!).with(n + 1, TRAIL[n]!);
       const expected = { ...placeOf(n), code: "reordered" };
-      // A writer's second entry before its first looks like a late beginning, until the first one comes.
+      // A writer's second entry before its first looks like a late beginning until the first one comes.
       expect(faultsOf(verify(lines))[0]).toEqual(expected);
       expect(faultsOf(verifyStore(lines))).toContainEqual(
         placeOf(n).seq === 1 ? { ...expected, code: "missing" } : expected,
@@ -173,7 +173,7 @@ describe("a trail of two writers, one after the other", () => {
     }
   });
 
-  it("has every inserted entry found, whether it is linked well or not", () => {
+  it("has every inserted entry detected, with valid and with wrong links", () => {
     for (let n = 1; n < LAST; n += 1) {
       const { writer, seq } = placeOf(n);
       if (seq === 1) {
@@ -194,7 +194,7 @@ describe("a trail of two writers, one after the other", () => {
     }
   });
 
-  it("has an entry that alone was changed and hashed again found, at it or at the one after it", () => {
+  it("has a single entry with a new hash detected, at this entry or at the next one", () => {
     for (let n = 0; n < TRAIL.length; n += 1) {
       const lines = TRAIL.with(n, rehashed(TRAIL[n]!, laterTime));
       const [fault] = faultsOf(verify(lines));
@@ -204,7 +204,7 @@ describe("a trail of two writers, one after the other", () => {
     }
   });
 
-  it("hashed again from any entry on without the key is found at the next checkpoint, which says from where on", () => {
+  it("with new hashes from any entry on is detected at the next checkpoint, with the first suspect entry", () => {
     for (let n = 0; n < TRAIL.length; n += 1) {
       const { writer, seq } = placeOf(n);
       const [fault] = faultsOf(verify(rehashedFrom(n)));
@@ -215,7 +215,7 @@ describe("a trail of two writers, one after the other", () => {
     }
   });
 
-  it("hashed and signed again with another key is found by the key, and within one writer without it", () => {
+  it("signed again with another key is detected with the key, and within one writer without the key", () => {
     const other = run("1111aaaa", 60, { checkpoints: OTHER_KEY });
     expect(faultsOf(verify(other))).toEqual([]);
     expect(verify(other).writers[0]?.publicKey).toBe(OTHER_KEY.publicKey);
@@ -230,7 +230,7 @@ describe("a trail of two writers, one after the other", () => {
     ]);
   });
 
-  it("that lost its tail says up to where it is anchored, and that the end is not confirmed", () => {
+  it("without its last entries is signed up to a checkpoint, and its end is not confirmed", () => {
     const { writers } = verify(TRAIL.slice(0, 115));
     expect(writers).toMatchObject([
       { lastSeq: 60, anchoredTo: 60, confirmedTo: 60, fault: null },
@@ -238,7 +238,7 @@ describe("a trail of two writers, one after the other", () => {
     ]);
   });
 
-  it("is found to be another one by a head that has another hash, or an unknown writer", () => {
+  it("is detected as another trail by a head with another hash or an unknown writer", () => {
     const head = { writer: "1111aaaa", seq: 60, hash: "0".repeat(64) };
     expect(faultsOf(verify(TRAIL, { heads: [head] }))).toEqual([
       { writer: "1111aaaa", seq: 60, code: "head_mismatch" },
@@ -250,12 +250,12 @@ describe("a trail of two writers, one after the other", () => {
   });
 });
 
-describe("a trail of two writers at once", () => {
+describe("a trail of two writers at the same time", () => {
   const one = run("1111aaaa", 60);
   const two = run("2222bbbb", 60);
   const both = one.flatMap((line, n) => [line, two[n]!]);
 
-  it("is intact, and what is wrong with one is no fault of the other", () => {
+  it("is intact, and a fault of one writer is no fault of the other", () => {
     expect(faultsOf(verify(both))).toEqual([]);
     expect(faultsOf(verify(both.toSpliced(71, 1)))).toEqual([
       { writer: "2222bbbb", seq: 36, code: "missing" },
@@ -263,8 +263,8 @@ describe("a trail of two writers at once", () => {
   });
 });
 
-describe("a forger without the key who may write everything", () => {
-  /** The chain of a writer with some entries left out, hashed again from the first to the last. */
+describe("a forger who can write everything but has no key", () => {
+  /** The chain of a writer without some entries, with new hashes for all others. */
   function without(lines: readonly string[], action: string): string[] {
     const chain = new AuditChain(headOf(lines).writer, CHECKPOINTS);
     return lines.flatMap((line) => {
@@ -276,7 +276,7 @@ describe("a forger without the key who may write everything", () => {
     });
   }
 
-  it("is found when the checkpoints are left out, or come too seldom", () => {
+  it("is detected when checkpoints are removed or too rare", () => {
     expect(faultsOf(verify(without(ONE, "audit.checkpoint")))).toEqual([
       { writer: "1111aaaa", seq: 2, code: "unsigned" },
     ]);
@@ -291,7 +291,7 @@ describe("a forger without the key who may write everything", () => {
     ]);
   });
 
-  it("is found when the end of an older writer is written anew, which the next start names", () => {
+  it("is detected when the end of an older writer is replaced, because the next start names it", () => {
     const killed = ONE.slice(0, 50);
     const next = run("2222bbbb", 20, { heads: [headOf(killed)] });
     const chain = new AuditChain("1111aaaa", CHECKPOINTS);
@@ -307,7 +307,7 @@ describe("a forger without the key who may write everything", () => {
     ]);
   });
 
-  it("is found when a whole run between two others is left out", () => {
+  it("is detected when a complete run between two others is removed", () => {
     const three = run("3333cccc", 20, { heads: [headOf(TWO), headOf(ONE)] });
     expect(faultsOf(verify([...TRAIL, ...three]))).toEqual([]);
     expect(faultsOf(verify([...ONE, ...three]))).toEqual([
@@ -315,7 +315,7 @@ describe("a forger without the key who may write everything", () => {
     ]);
   });
 
-  it("is found when the newest run is left out, or cut back to a checkpoint, by an anchor alone", () => {
+  it("is detected only with an anchor when the newest run is removed or cut back to a checkpoint", () => {
     const anchors = [headOf(ONE), headOf(TWO.slice(0, 41)), headOf(TWO)];
     for (const lines of [ONE, [...ONE, ...TWO.slice(0, 41)]]) {
       const [head] = [headOf(lines)];
@@ -336,20 +336,20 @@ describe("a forger without the key who may write everything", () => {
     }
   });
 
-  it("is found when lines that are no entries are put in, in a store whatever they are", () => {
+  it("is detected when lines without an entry are inserted into a store", () => {
     const { chain, hash, ...rest } = parseEntry(ONE[5]!)!;
     expect([chain.seq, hash.length]).toEqual([6, 64]);
     for (const line of [JSON.stringify(rest), "hello", ""]) {
       const lines = TRAIL.toSpliced(5, 0, line);
       expect(faultsOf(verifyStore(lines))).not.toEqual([]);
     }
-    // A stream has other lines: without a place in the chain it is one of them.
+    // A stream contains other lines. A line without a place in the chain counts as one of them.
     const shaped = verify(ONE.toSpliced(5, 0, JSON.stringify(rest)));
     expect(shaped).toMatchObject({ entries: 60, skipped: 1 });
     expect(faultsOf(shaped)).toEqual([]);
   });
 
-  it("is found when the time of a checkpoint is changed whose writer signs times, also without its start", () => {
+  it("is detected when the signed time of a checkpoint is changed, also without the writer's start", () => {
     const at = ONE.length - 1;
     const lax = rehashed(ONE[at]!, (covered) =>
       covered
@@ -364,7 +364,7 @@ describe("a forger without the key who may write everything", () => {
     }
   });
 
-  it("is found in a store when a writer has no head there", () => {
+  it("is detected in a store when a writer has no head there", () => {
     const other = run("9999ffff", 20);
     expect(faultsOf(verifyStore([...TRAIL, ...other]))).toEqual([
       { writer: "9999ffff", seq: 20, code: "unknown_writer" },
@@ -372,10 +372,10 @@ describe("a forger without the key who may write everything", () => {
   });
 });
 
-describe("an entry in another spelling", () => {
+describe("an entry in another encoding", () => {
   it.each<[string, (covered: string) => string]>([
     [
-      "a member twice",
+      "a duplicate member",
       (text) =>
         text.replace(
           '{"timestamp":',
@@ -383,11 +383,11 @@ describe("an entry in another spelling", () => {
         ),
     ],
     [
-      "a member more",
+      "an additional member",
       (text) => text.replace(',"action":', ',"note":"","action":'),
     ],
     [
-      "a member more in its place",
+      "an additional member in the chain",
       (text) => text.replace('"seq":', '"x":1,"seq":'),
     ],
     ["a space", (text) => text.replace('"result":', '"result": ')],
@@ -405,17 +405,20 @@ describe("an entry in another spelling", () => {
       "a line over the limit",
       (text) => text.replace('"resource":"', `"resource":"${"r".repeat(8192)}`),
     ],
-  ])("such as %s is edited, although its hash fits", (_what, change) => {
-    const line = rehashed(TRAIL[LAST]!, change);
-    expect(line).not.toBe(TRAIL[LAST]);
-    expect(faultsOf(verify(TRAIL.with(LAST, line), KEY))).toMatchObject([
-      { writer: "2222bbbb", seq: 60, code: "edited" },
-    ]);
-  });
+  ])(
+    "is reported as edited although its hash is valid: %s",
+    (_what, change) => {
+      const line = rehashed(TRAIL[LAST]!, change);
+      expect(line).not.toBe(TRAIL[LAST]);
+      expect(faultsOf(verify(TRAIL.with(LAST, line), KEY))).toMatchObject([
+        { writer: "2222bbbb", seq: 60, code: "edited" },
+      ]);
+    },
+  );
 });
 
-describe("what a forger may write after the last checkpoint", () => {
-  it("does not confuse the verifier", () => {
+describe("forged entries after the last checkpoint", () => {
+  it("with values of wrong types do not make the verifier fail", () => {
     const chain = new AuditChain("1111aaaa", CHECKPOINTS);
     chain.rewind({ ...headOf(ONE), checkpointSeq: 60 });
     const odd = [

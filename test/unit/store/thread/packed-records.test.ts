@@ -5,7 +5,7 @@ import {
   unpackRecords,
 } from "../../../../src/store/thread/packed-records.ts";
 
-/** Every field has a value of its own, so that no two can be swapped. */
+/** Every field has a different value, so that a swap of two fields shows. */
 function record(n: number, deliveries: EventRecord["deliveries"]): EventRecord {
   return {
     event: {
@@ -34,7 +34,7 @@ function record(n: number, deliveries: EventRecord["deliveries"]): EventRecord {
   };
 }
 
-it("packed records come out as they went in, on another thread too", () => {
+it("packed records are unchanged after unpacking, also on another thread", () => {
   const records = [
     record(1, []),
     record(2, [
