@@ -17,9 +17,10 @@ export const PROBLEMS = {
     status: 409,
     title: "This event id was received before with another body",
   },
-  attempt_under_way: {
+  attempt_in_flight: {
     status: 409,
-    title: "An attempt of this delivery is under way, or another goes first",
+    title:
+      "An attempt of this delivery is in flight, or another delivery goes first",
   },
   payload_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: {

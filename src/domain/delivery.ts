@@ -126,7 +126,7 @@ export interface DeliveryStatus {
   /** Number of attempts started. */
   readonly attempt: number;
   /** Whether an attempt is in flight. */
-  readonly underWay: boolean;
+  readonly inFlight: boolean;
   /** When the next attempt is due; null when none is, one is in flight, or another delivery with its order key is first. */
   readonly nextAttemptAt: number | null;
 }

@@ -63,10 +63,10 @@ export async function previewDiscard(
 ): Promise<DiscardCount> {
   const count = { ...NOTHING_DISCARDED };
   for await (const one of deliveries) {
-    const { underWay } = one.delivery;
+    const { inFlight } = one.delivery;
     count.matched += 1;
-    count.inFlight += underWay ? 1 : 0;
-    await onEach?.(one, underWay ? "in_flight" : "discarded");
+    count.inFlight += inFlight ? 1 : 0;
+    await onEach?.(one, inFlight ? "in_flight" : "discarded");
   }
   return count;
 }

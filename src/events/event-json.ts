@@ -43,13 +43,13 @@ function headOf({ source, id, type, receivedAt, bodyBytes }: EventStatus) {
 }
 
 function deliveryJson(delivery: DeliveryStatus, waits: Waits) {
-  const { id, destination, state, attempt, underWay, nextAttemptAt } = delivery;
+  const { id, destination, state, attempt, inFlight, nextAttemptAt } = delivery;
   return {
     id,
     destination,
     state,
     attempt,
-    underWay,
+    inFlight,
     nextAttemptAt: isoTime(nextAttemptAt),
     waitsFor: waits(delivery)?.reason ?? null,
   };

@@ -81,7 +81,7 @@ export interface RedeliveryCount {
   readonly matched: number;
   readonly redelivered: number;
   /** Left alone: an attempt is in flight, or another of its key goes first. */
-  readonly underWay: number;
+  readonly inFlight: number;
   /** Left alone: their destinations are not configured. */
   readonly gone: number;
   /** Created, or in a preview: to be created. */
@@ -103,7 +103,7 @@ export function redeliveryJson(
 const NOTHING_REDELIVERED: RedeliveryCount = {
   matched: 0,
   redelivered: 0,
-  underWay: 0,
+  inFlight: 0,
   gone: 0,
   created: 0,
 };
@@ -147,7 +147,7 @@ function expectedOutcome(
   }
   // An attempt is in flight, or another of its key goes first.
   return state === "pending" && nextAttemptAt === null
-    ? "under_way"
+    ? "in_flight"
     : "redelivered";
 }
 
@@ -218,7 +218,7 @@ function addTo(
 
 const COUNTED_AS = {
   redelivered: "redelivered",
-  under_way: "underWay",
+  in_flight: "inFlight",
   destination_gone: "gone",
   created: "created",
   unknown: null,

@@ -91,8 +91,8 @@ function reasonOf(
   heldBack: HeldBack,
   now: number,
 ): WaitReason {
-  const { destination, underWay, nextAttemptAt } = delivery;
-  if (underWay) {
+  const { destination, inFlight, nextAttemptAt } = delivery;
+  if (inFlight) {
     return "in_flight";
   }
   if (heldBack.configured?.has(destination) === false) {

@@ -117,11 +117,11 @@ export interface EventScan {
 }
 
 /**
- * The outcome of a redelivery, for each delivery. `under_way`: an attempt is in flight, or another delivery with its order
+ * The outcome of a redelivery, for each delivery. `in_flight`: an attempt is in flight, or another delivery with its order
  * key comes first. `destination_gone`: its destination is not configured any more.
  */
 export type RedeliveryOutcome =
-  "redelivered" | "under_way" | "destination_gone" | "unknown";
+  "redelivered" | "in_flight" | "destination_gone" | "unknown";
 
 /** A delivery to create for a stored event. */
 export interface AddedDelivery extends NewDelivery {

@@ -201,7 +201,7 @@ describe("the management API", () => {
     await start();
     expect(await deliveryOf("evt_1")).toMatchObject({
       state: "pending",
-      underWay: false,
+      inFlight: false,
     });
     const { json } = await api("POST", "/api/events/redeliver", {
       body: { ids: ["evt_1", "hex/evt_1"] },
@@ -359,7 +359,7 @@ describe("the management API", () => {
       await api("POST", `/api/deliveries/${String(id)}/redeliver`),
     ).toMatchObject({
       status: 409,
-      json: { code: "attempt_under_way" },
+      json: { code: "attempt_in_flight" },
     });
     expect(
       (await api("POST", "/api/events/redeliver", { body: { ids: ["evt_1"] } }))
@@ -368,7 +368,7 @@ describe("the management API", () => {
       dryRun: false,
       matched: 1,
       redelivered: 0,
-      underWay: 1,
+      inFlight: 1,
     });
   });
 
@@ -388,7 +388,7 @@ describe("the management API", () => {
       dryRun: true,
       matched: 3,
       redelivered: 0,
-      underWay: 0,
+      inFlight: 0,
     });
     expect(await entriesOf("delivery.redelivered")).toEqual([]);
     expect(destination.attempts).toHaveLength(10);
@@ -398,7 +398,7 @@ describe("the management API", () => {
       dryRun: false,
       matched: 3,
       redelivered: 3,
-      underWay: 0,
+      inFlight: 0,
     });
     await eventually(() => destination.attempts.length === 13);
     const ids = await api("POST", "/api/events/redeliver", {

@@ -99,7 +99,7 @@ describe("an event that no destination matches", () => {
       dryRun: true,
       matched: 0,
       redelivered: 0,
-      underWay: 0,
+      inFlight: 0,
       created: 1,
     });
     expect(billing.attempts).toEqual([]);
@@ -199,7 +199,7 @@ describe("a destination that is not configured any more", () => {
       dryRun: false,
       matched: 1,
       redelivered: 0,
-      underWay: 0,
+      inFlight: 0,
       gone: 1,
     });
     expect(await idsOf("state=exhausted")).toEqual(["evt_1"]);

@@ -141,7 +141,7 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     // The other delivery must still wait.
     expect(await test.redeliver(first!.id, two!.deliveries[0]!.id)).toEqual([
       "redelivered",
-      "under_way",
+      "in_flight",
     ]);
     const again = await test.claim();
     expect(idsOf(again)).toEqual(["one"]);

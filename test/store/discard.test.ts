@@ -105,7 +105,7 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
     // A delivery that waits is discarded: the lease of the first must not end.
     expect(await discard(ids.get("b")!)).toEqual(["discarded"]);
     expect(await test.claim()).toEqual([]);
-    expect(await deliveryOf("a")).toMatchObject({ underWay: true });
+    expect(await deliveryOf("a")).toMatchObject({ inFlight: true });
     await test.settle(first!, { state: "pending", dueAt: test.now() + 60_000 });
     expect(await test.claim()).toEqual([]);
 

@@ -382,7 +382,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   it("makes deliveries due again on a new schedule, each with an entry, unless an attempt is in flight", async () => {
     await store.record(recordOf("a", { destinations: ["d", "e"] }));
     const [first] = await claim();
-    expect(await redeliver(first!.id, 999)).toEqual(["under_way", "unknown"]);
+    expect(await redeliver(first!.id, 999)).toEqual(["in_flight", "unknown"]);
     await settle(first!, { state: "exhausted" });
     clock = 7000;
 
@@ -420,7 +420,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
           destination: "d",
           state: "pending",
           attempt: 1,
-          underWay: false,
+          inFlight: false,
           nextAttemptAt: 9000,
           attempts: [
             {

@@ -39,8 +39,8 @@ export function planText(planned: Planned, outcome: PlannedOutcome): string {
 
 /** The end of a dry run. */
 export function previewText(count: RedeliveryCount, routes: boolean): string {
-  const { matched, underWay, gone, created } = count;
-  const left = underWay + gone;
+  const { matched, inFlight, gone, created } = count;
+  const left = inFlight + gone;
   return `${[
     `${matched - left} would be redelivered`,
     ...(routes ? [`${created} would be created`] : []),
@@ -49,16 +49,16 @@ export function previewText(count: RedeliveryCount, routes: boolean): string {
 }
 
 export function countText(count: RedeliveryCount, routes: boolean): string {
-  const { redelivered, created, underWay, gone } = count;
+  const { redelivered, created, inFlight, gone } = count;
   const done = [
     `${deliveriesCounted(redelivered)} redelivered`,
     ...(routes ? [`${created} created`] : []),
   ].join(", ");
   return [
     done,
-    ...(underWay > 0
+    ...(inFlight > 0
       ? [
-          `${underWay} left alone: an attempt is in flight, or another of the key goes first`,
+          `${inFlight} left alone: an attempt is in flight, or another of the key goes first`,
         ]
       : []),
     ...(gone > 0

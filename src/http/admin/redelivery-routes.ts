@@ -79,8 +79,8 @@ export function addRedeliveryRoutes(
           destinations,
         })
       : [];
-    if (outcome === "under_way") {
-      throw new AppError("attempt_under_way");
+    if (outcome === "in_flight") {
+      throw new AppError("attempt_in_flight");
     }
     if (outcome === "destination_gone") {
       throw new AppError("not_found", "unknown_destination", {

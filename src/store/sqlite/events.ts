@@ -192,14 +192,14 @@ function deliveriesFit(
 function deliveryStatus(row: DeliveryRow, now: number): DeliveryStatus {
   const { id, destination, state, attempt, leased, due_at } = row;
   // A lease that has ended belongs to a dead process, so its attempt is not in flight.
-  const underWay = state === "pending" && leased === 1 && due_at > now;
-  const waits = state === "pending" && !underWay && due_at < AFTER_ANOTHER;
+  const inFlight = state === "pending" && leased === 1 && due_at > now;
+  const waits = state === "pending" && !inFlight && due_at < AFTER_ANOTHER;
   return {
     id,
     destination,
     state,
     attempt,
-    underWay,
+    inFlight,
     nextAttemptAt: waits ? due_at : null,
   };
 }

@@ -41,7 +41,7 @@ export function createRedeliverer(
         state === "pending" &&
         (lease === "in_flight" || found.dueAt === AFTER_ANOTHER)
       ) {
-        return "under_way";
+        return "in_flight";
       }
       if (lease === "lost") {
         rows.recordLostAttempt(found, now);

@@ -88,7 +88,7 @@ describe("hexhook events redeliver --dry-run", () => {
     expect(JSON.parse(stdout)).toEqual({
       matched: 3,
       redelivered: 1,
-      underWay: 1,
+      inFlight: 1,
       gone: 1,
     });
   });

@@ -81,7 +81,7 @@ describe("hexhook events redeliver --route", () => {
       "nothing to redeliver: no delivery that fits is exhausted, none is missing\n",
     );
     expect(JSON.parse((await run(forward(), ...all, "--json")).stdout)).toEqual(
-      { matched: 0, redelivered: 0, underWay: 0, created: 0 },
+      { matched: 0, redelivered: 0, inFlight: 0, created: 0 },
     );
     const service = await start(forward());
     await eventually(() => destination.attempts.length === 2);

@@ -111,7 +111,7 @@ describe("hexhook events", () => {
     expect(JSON.parse(all.stdout)).toEqual({
       matched: 2,
       redelivered: 2,
-      underWay: 0,
+      inFlight: 0,
     });
     await eventually(() => destination.attempts.length === 9);
     expect(destination.ids().slice(6)).toEqual(["evt_3", "evt_1", "evt_2"]);

@@ -153,7 +153,7 @@ describe("a dispatcher", () => {
     await dispatcher.stop(0);
     const [event] = await test.store().findEvents("a");
     expect(event!.deliveries).toMatchObject([
-      { state: "pending", underWay: false, attempts: [{ reason: "released" }] },
+      { state: "pending", inFlight: false, attempts: [{ reason: "released" }] },
     ]);
   });
 

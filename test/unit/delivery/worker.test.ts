@@ -375,7 +375,7 @@ describe("a worker", () => {
     expect(begun.map(({ id }) => id)).toEqual(["a"]);
     expect(await attemptsOf("a")).toMatchObject({
       state: "pending",
-      underWay: false,
+      inFlight: false,
       attempts: [{ reason: "released" }],
     });
   });

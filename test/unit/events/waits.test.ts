@@ -10,7 +10,7 @@ const due: DeliveryStatus = {
   destination: "d",
   state: "pending",
   attempt: 1,
-  underWay: false,
+  inFlight: false,
   nextAttemptAt: NOW,
 };
 
@@ -38,7 +38,7 @@ describe("the reason why a delivery waits", () => {
     [null, { state: "succeeded" }, { paused }],
     [null, { state: "exhausted" }, {}],
     [null, { state: "discarded" }, { configured: new Set() }],
-    ["in_flight", { underWay: true, nextAttemptAt: null }, { paused }],
+    ["in_flight", { inFlight: true, nextAttemptAt: null }, { paused }],
     ["destination_gone", {}, { configured: new Set(["e"]), paused }],
     ["paused", { nextAttemptAt: null }, { paused }],
     ["order", { nextAttemptAt: null }, { breakerOpen: d }],
@@ -55,7 +55,7 @@ describe("the reason why a delivery waits", () => {
   it("has the pause that a delivery waits for, and none when it waits for something else", () => {
     const heldBack = { ...free, paused };
     expect(waitOf(due, heldBack, NOW)).toEqual({ reason: "paused", pause });
-    expect(waitOf({ ...due, underWay: true }, heldBack, NOW)).toEqual({
+    expect(waitOf({ ...due, inFlight: true }, heldBack, NOW)).toEqual({
       reason: "in_flight",
     });
   });
