@@ -83,19 +83,19 @@ export interface RedeliveryCount {
   /** Left alone: an attempt is in flight, or another of its key goes first. */
   readonly inFlight: number;
   /** Left alone: their destinations are not configured. */
-  readonly gone: number;
+  readonly destinationGone: number;
   /** Created, or in a preview: to be created. */
   readonly created: number;
 }
 
-/** As the management API and `--json` show it: `created` where it was asked for, `gone` where there is something to say. */
+/** As the management API and `--json` show it: `created` where it was asked for, `destinationGone` where it is not 0. */
 export function redeliveryJson(
-  { created, gone, ...count }: RedeliveryCount,
+  { created, destinationGone, ...count }: RedeliveryCount,
   route: boolean,
 ) {
   return {
     ...count,
-    ...(gone > 0 ? { gone } : {}),
+    ...(destinationGone > 0 ? { destinationGone } : {}),
     ...(route ? { created } : {}),
   };
 }
@@ -104,7 +104,7 @@ const NOTHING_REDELIVERED: RedeliveryCount = {
   matched: 0,
   redelivered: 0,
   inFlight: 0,
-  gone: 0,
+  destinationGone: 0,
   created: 0,
 };
 
@@ -219,7 +219,7 @@ function addTo(
 const COUNTED_AS = {
   redelivered: "redelivered",
   in_flight: "inFlight",
-  destination_gone: "gone",
+  destination_gone: "destinationGone",
   created: "created",
   unknown: null,
 } as const satisfies Record<PlannedOutcome, keyof RedeliveryCount | null>;

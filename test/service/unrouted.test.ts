@@ -200,7 +200,7 @@ describe("a destination that is not configured any more", () => {
       matched: 1,
       redelivered: 0,
       inFlight: 0,
-      gone: 1,
+      destinationGone: 1,
     });
     expect(await idsOf("state=exhausted")).toEqual(["evt_1"]);
     expect(billing.attempts).toHaveLength(1);

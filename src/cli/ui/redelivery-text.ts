@@ -39,8 +39,8 @@ export function planText(planned: Planned, outcome: PlannedOutcome): string {
 
 /** The end of a dry run. */
 export function previewText(count: RedeliveryCount, routes: boolean): string {
-  const { matched, inFlight, gone, created } = count;
-  const left = inFlight + gone;
+  const { matched, inFlight, destinationGone, created } = count;
+  const left = inFlight + destinationGone;
   return `${[
     `${matched - left} would be redelivered`,
     ...(routes ? [`${created} would be created`] : []),
@@ -49,7 +49,7 @@ export function previewText(count: RedeliveryCount, routes: boolean): string {
 }
 
 export function countText(count: RedeliveryCount, routes: boolean): string {
-  const { redelivered, created, inFlight, gone } = count;
+  const { redelivered, created, inFlight, destinationGone } = count;
   const done = [
     `${deliveriesCounted(redelivered)} redelivered`,
     ...(routes ? [`${created} created`] : []),
@@ -61,8 +61,8 @@ export function countText(count: RedeliveryCount, routes: boolean): string {
           `${inFlight} left alone: an attempt is in flight, or another of the key goes first`,
         ]
       : []),
-    ...(gone > 0
-      ? [`${gone} left alone: their destinations are not configured`]
+    ...(destinationGone > 0
+      ? [`${destinationGone} left alone: their destinations are not configured`]
       : []),
   ].join("; ");
 }

@@ -89,7 +89,7 @@ describe("hexhook events redeliver --dry-run", () => {
       matched: 3,
       redelivered: 1,
       inFlight: 1,
-      gone: 1,
+      destinationGone: 1,
     });
   });
 });
