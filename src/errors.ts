@@ -1,12 +1,12 @@
 /** Every error code that an answer can carry (RFC 9457 problem details), held to docs/errors.md by a test. */
 export const PROBLEMS = {
-  bad_request: { status: 400, title: "The request is not well formed" },
+  bad_request: { status: 400, title: "The request is malformed" },
   malformed_payload: {
     status: 400,
     title: "The body must be a JSON object with a string id and type",
   },
   unauthorized: { status: 401, title: "The request could not be verified" },
-  not_found: { status: 404, title: "Nothing is here" },
+  not_found: { status: 404, title: "Not found" },
   method_not_allowed: {
     status: 405,
     title: "This method is not allowed here",
@@ -27,9 +27,12 @@ export const PROBLEMS = {
     status: 415,
     title: "The body must be JSON in UTF-8, without a content encoding",
   },
-  too_many_requests: { status: 429, title: "Too many refused requests" },
+  too_many_requests: { status: 429, title: "Too many rejected requests" },
   headers_too_large: { status: 431, title: "The header block is too large" },
-  unavailable: { status: 503, title: "The service cannot take this now" },
+  unavailable: {
+    status: 503,
+    title: "The service cannot process this request now",
+  },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof PROBLEMS;

@@ -1,10 +1,13 @@
 import type { DestinationReader, EventReader } from "../store/port.ts";
 import { createEventFilter } from "./event-filter.ts";
 
-/** Maximum number of steps of a search for deliveries; a name that was not found by then may be one. */
+/** Maximum number of steps of a search for deliveries. */
 const MAX_STEPS = 1000;
 
-/** Whether there is a delivery to a destination in the store, in any state. */
+/**
+ * Returns whether the store has a delivery to a destination, in any state. Also returns true if the search ends at its
+ * limit without a result.
+ */
 export async function hasDeliveries(
   store: EventReader & Pick<DestinationReader, "countDeliveries">,
   destination: string,
@@ -33,12 +36,12 @@ export async function hasDeliveries(
   return true;
 }
 
-/** `configured are: billing, ci`. */
+/** Returns the list of configured destinations for a message, such as `configured destinations: billing, ci`. */
 export function configuredAre(known: readonly string[]): string {
-  return `configured are: ${known.length === 0 ? "none" : inOrderOfNames(known)}`;
+  return `configured destinations: ${known.length === 0 ? "none" : sorted(known)}`;
 }
 
-/** What is wrong with the name of a destination, for the operator who gave it. `origin`: where the names come from. */
+/** Returns the message for an unknown destination name. `origin`: where the configured names come from. */
 export function unknownDestination(
   name: string,
   known: readonly string[],
@@ -48,16 +51,16 @@ export function unknownDestination(
   return `there is no destination ${JSON.stringify(name)}; ${configuredAre(known)}${by}`;
 }
 
-/** The same for deliveries whose destinations are not configured any more. */
+/** Returns the message for deliveries whose destinations are no longer configured. */
 export function goneDestinations(
   gone: readonly string[],
   known: readonly string[],
   origin?: string,
 ): string {
   const by = origin === undefined ? "" : `; ${origin}`;
-  return `no longer configured: ${inOrderOfNames(new Set(gone))} (${configuredAre(known)}${by}); choose one of the destinations, or discard those deliveries`;
+  return `no longer configured: ${sorted(new Set(gone))} (${configuredAre(known)}${by}); choose one of the configured destinations, or discard these deliveries`;
 }
 
-function inOrderOfNames(names: Iterable<string>): string {
+function sorted(names: Iterable<string>): string {
   return [...names].sort().join(", ");
 }

@@ -19,39 +19,42 @@ export interface AppDeps {
   readonly emit: Emit;
 }
 
-/** The public listener: endpoints, `/livez`, `/readyz`, nothing else. */
+/** Creates the app of the public listener: the endpoints, `/livez` and `/readyz`, and nothing else. */
 export function createPublicApp(
   deps: AppDeps & { receive: ReceiveDeps; maxBodyBytes: number },
 ): PlainExpress {
   const plain = createExpressApp();
   const { app } = plain;
-  begin(plain, deps);
+  addFirstHandlers(plain, deps);
   app.use(createReceive(deps.receive, deps));
-  finish(plain, deps);
+  addLastHandlers(plain, deps);
   return plain;
 }
 
-/** The management listener: `/livez`, `/readyz` and `/api/*`; metrics mount here. */
+/** Creates the app of the management listener: `/livez`, `/readyz` and `/api/*`. Metrics belong here too. */
 export function createAdminApp(
   deps: AppDeps & { api: RequestHandler },
 ): PlainExpress {
   const plain = createExpressApp();
   const { app } = plain;
-  begin(plain, deps);
+  addFirstHandlers(plain, deps);
   app.use("/api", deps.api);
-  finish(plain, deps);
+  addLastHandlers(plain, deps);
   return plain;
 }
 
-function begin({ app }: PlainExpress, { validation, logger }: AppDeps): void {
+function addFirstHandlers(
+  { app }: PlainExpress,
+  { validation, logger }: AppDeps,
+): void {
   app.use(validation);
-  // It costs a third of a request also where the level drops its line.
+  // Even when the level drops its line, the request log takes a third of the time of a request.
   if (logger.isLevelEnabled("debug")) {
     app.use(requestLog(logger));
   }
 }
 
-function finish({ app }: PlainExpress, deps: AppDeps): void {
+function addLastHandlers({ app }: PlainExpress, deps: AppDeps): void {
   app.use(createHealth(deps));
   app.use(() => {
     throw new AppError("not_found");
@@ -59,7 +62,7 @@ function finish({ app }: PlainExpress, deps: AppDeps): void {
   app.use(createErrorHandler(deps));
 }
 
-/** The one place where what was thrown becomes a response. */
+/** Creates the only handler that turns an exception into a response. */
 function createErrorHandler({ reject, emit }: AppDeps): ErrorRequestHandler {
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows an error handler by its four parameters
   return async (thrown: unknown, _req, res, _next) => {
@@ -81,19 +84,26 @@ function createErrorHandler({ reject, emit }: AppDeps): ErrorRequestHandler {
   };
 }
 
-/** The rejection when the request is at fault: what we throw ourselves, and a path that the router cannot decode. */
+/**
+ * Returns the rejection if the request caused the exception, otherwise null. The request caused an `AppError`, and the
+ * `URIError` that the router throws for a path it cannot decode.
+ */
 function asRejection(thrown: unknown): AppError | null {
   if (thrown instanceof AppError) {
     return thrown;
   }
   return asError(thrown).name === "URIError"
     ? new AppError("bad_request", "path_encoding", {
-        detail: "the path has a % that does not begin an encoded character",
+        detail:
+          "the path has a % that does not start an encoded character; write a literal % as %25",
       })
     : null;
 }
 
-/** One line a request on the operational log, at `debug`: no query, no header, no body. Its audit entry has the rest. */
+/**
+ * Logs one line for each request at level `debug`, without query, headers and body. The audit entry of the request has
+ * the other facts.
+ */
 function requestLog(logger: Logger): RequestHandler {
   return pinoHttp({
     logger,

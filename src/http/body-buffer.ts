@@ -8,8 +8,8 @@ const MIN_CAPACITY = 1024;
 const GROWTH = 2;
 
 /**
- * A body as it comes in, in one growing buffer. A chunk costs several hundred bytes, however short it is, so chunks are not
- * kept; `holding` counts the capacity of the buffer, which is what the service really holds.
+ * Collects the chunks of a body in one growing buffer. Chunks are not kept, because even a short one costs several hundred
+ * bytes. `holding` counts the capacity of the buffer, which is the memory that the service actually uses.
  */
 export class BodyBuffer {
   readonly #limit: number;
@@ -19,7 +19,7 @@ export class BodyBuffer {
   #buffer: Buffer = Buffer.alloc(0);
   #length = 0;
 
-  /** `declared`: null where the body is sent in chunks. All in bytes. */
+  /** `declared`: null for a chunked body. Sizes are in bytes. */
   constructor(
     options: { limit: number; declared: number | null },
     holding: Pick<Holding, "resize">,
@@ -29,14 +29,14 @@ export class BodyBuffer {
     this.#holding = holding;
   }
 
-  /** Throws AppError `payload_too_large` at the chunk that crosses the limit, and what `holding` throws. */
+  /** Adds a chunk. Throws AppError `payload_too_large` if the body exceeds the limit, and any error of `holding`. */
   add(chunk: Buffer): void {
     const length = this.#length + chunk.length;
     if (length > this.#limit) {
       throw new AppError("payload_too_large");
     }
     if (this.#length === 0) {
-      // Most bodies come in one chunk: it is the buffer.
+      // Most bodies arrive in one chunk, which then serves as the buffer.
       this.#holding.resize(chunk.length);
       this.#buffer = chunk;
     } else {
@@ -46,7 +46,7 @@ export class BodyBuffer {
     this.#length = length;
   }
 
-  /** All that was added, in order. */
+  /** Returns all chunks added so far, in order. */
   bytes(): Buffer {
     return this.#buffer.subarray(0, this.#length);
   }

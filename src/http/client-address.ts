@@ -3,10 +3,10 @@ import { BlockList, isIPv4 } from "node:net";
 import { readAddress } from "../domain/ip-address.ts";
 import { connectionOf } from "./connection/connection.ts";
 
-/** How far `X-Forwarded-For` is believed: a number of hops, or the addresses and networks of the proxies. */
+/** Which proxies are trusted to set `X-Forwarded-For`: a number of hops, or their addresses and networks. */
 export type TrustProxy = number | readonly string[];
 
-/** Whether an address is that of a proxy whose `X-Forwarded-For` is believed; `hop` counts from 0, the peer itself. */
+/** Returns whether an address belongs to a trusted proxy. `hop` counts from 0, which is the peer of the connection. */
 export type IsProxy = (address: string, hop: number) => boolean;
 
 export function createIsProxy(trust: TrustProxy): IsProxy {
@@ -30,8 +30,9 @@ function familyOf(address: string): "ipv4" | "ipv6" {
 }
 
 /**
- * The address that a request came from: that of the connection, or, as long as the hop before is a proxy, the one that it
- * claims in `X-Forwarded-For`. What is no address ends the chain.
+ * Returns a function that finds the client address of a request. It starts with the peer of the connection. While the
+ * current address belongs to a trusted proxy, it moves to the next address in `X-Forwarded-For`, from the right. It stops
+ * at an element that is not an address.
  */
 export function createClientAddress(
   isProxy: IsProxy,

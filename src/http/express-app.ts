@@ -2,7 +2,7 @@ import { IncomingMessage, ServerResponse } from "node:http";
 import express, { type Express } from "express";
 import { connectionOf } from "./connection/connection.ts";
 
-/** An Express app and the classes that its server must make requests and responses of. */
+/** An Express app, and the classes that its server must use for requests and responses. */
 export interface PlainExpress {
   readonly app: Express;
   readonly IncomingMessage: typeof IncomingMessage;
@@ -10,12 +10,15 @@ export interface PlainExpress {
 }
 
 /**
- * An Express app whose requests and responses are created with its prototypes. Express sets the prototypes of both on
- * every request (`app.handle`), which makes each later property access slow: four times the work in all. Where
- * they are right already, setting them changes nothing. Mounted sub-applications would set them again: use
- * Routers. It rests on Express's internals, so test/service/http.test.ts guards it.
+ * Creates an Express app whose requests and responses already have Express's prototypes when Node creates them.
  *
- * What a listener of one of them throws, Node's own included, is contained to the connection: it would end the process.
+ * On every request Express sets the prototypes of both objects (`app.handle`). This slows down each later property access:
+ * a request takes four times the work. Setting the prototype that an object already has costs nothing. Use Routers, not
+ * sub-applications, because a mounted sub-application sets the prototypes again. This depends on internals of Express, so
+ * test/service/http.test.ts checks it.
+ *
+ * An exception in a listener of a request or a response, including Node's own listeners, ends only its connection. Without
+ * this it would end the process.
  */
 export function createExpressApp(): PlainExpress {
   const app = express();
@@ -42,8 +45,8 @@ export function createExpressApp(): PlainExpress {
       }
     }
   }
-  adopt(Request.prototype, express.request, app);
-  adopt(Response.prototype, express.response, app);
+  addMembers(Request.prototype, express.request, app);
+  addMembers(Response.prototype, express.response, app);
   app.request = Request.prototype as unknown as Express["request"];
   app.response = Response.prototype as unknown as Express["response"];
 
@@ -54,7 +57,7 @@ export function createExpressApp(): PlainExpress {
   return { app, IncomingMessage: Request, ServerResponse: Response };
 }
 
-function adopt(prototype: object, members: object, app: Express): void {
+function addMembers(prototype: object, members: object, app: Express): void {
   Object.defineProperties(prototype, {
     ...Object.getOwnPropertyDescriptors(members),
     app: { configurable: true, enumerable: true, writable: true, value: app },

@@ -12,7 +12,10 @@ import { respondProblem } from "./problem-response.ts";
 
 const ALLOW = "GET, HEAD";
 
-/** `/livez`: the process answers. `/readyz`: it can take events; `ready()` rejects when it cannot. */
+/**
+ * Creates the health routes. `/livez` responds 200 while the process runs. `/readyz` responds 200 while the service can
+ * take events, and 503 if `ready()` rejects.
+ */
 export function createHealth(deps: { ready: () => Promise<void> }): Router {
   const router = Router({ caseSensitive: true, strict: true });
 
@@ -23,7 +26,7 @@ export function createHealth(deps: { ready: () => Promise<void> }): Router {
     try {
       await deps.ready();
     } catch {
-      // No entry: a load balancer asks every few seconds, and what is wrong has an entry of its own.
+      // Writes no audit entry: a load balancer asks every few seconds, and the cause has its own entry.
       respondProblem(contextOf(res), "unavailable");
       return;
     }
@@ -39,7 +42,7 @@ export function createHealth(deps: { ready: () => Promise<void> }): Router {
   return router;
 }
 
-/** A body with the question is not wanted, and not read to its end either. */
+/** Responds without waiting for the body: a health check needs none. */
 function respondEarly(req: Request, res: Response, value: object): void {
   const rest = lingeringClose(req, res, { close: false });
   writeJson(res, 200, value);

@@ -12,7 +12,7 @@ export function respondJson(
   respondJsonText(res, status, JSON.stringify(value));
 }
 
-/** Responds with a value that is JSON text already. */
+/** Responds with JSON text. */
 export function respondJsonText(
   res: ServerResponse,
   status: number,
@@ -21,7 +21,7 @@ export function respondJsonText(
   res.end(beginJson(res, status, json));
 }
 
-/** Writes a JSON value without ending the response: the caller ends it, see lingering-close.ts. */
+/** Writes a JSON value and leaves the response open. The caller ends it, as lingering-close.ts describes. */
 export function writeJson(
   res: ServerResponse,
   status: number,
@@ -30,7 +30,7 @@ export function writeJson(
   res.write(beginJson(res, status, JSON.stringify(value)));
 }
 
-/** Writes the head, and returns the body. */
+/** Writes the response head and returns the body to send. */
 function beginJson(res: ServerResponse, status: number, json: string): Buffer {
   const body = Buffer.from(json);
   writeHead(res, status, [

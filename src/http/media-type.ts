@@ -1,8 +1,8 @@
 const JSON_TYPE = /^application\/(?:json|[a-z0-9!#$&^_.-]+\+json)$/;
-/** The Encoding Standard has `utf8` as a label of UTF-8, and many senders write it. */
+/** `utf8` is also a label of UTF-8 in the Encoding Standard, and many senders use it. */
 const UTF8_CHARSET = /^charset=(?:utf-?8|"utf-?8")$/;
 
-/** Whether a Content-Type is `application/json` or `application/*+json`, in UTF-8 where it names a charset. */
+/** Returns whether a Content-Type is `application/json` or `application/*+json`. A charset, if any, must be UTF-8. */
 export function isJsonMediaType(contentType: string | undefined): boolean {
   if (contentType === "application/json") {
     return true;
@@ -20,7 +20,7 @@ export function isJsonMediaType(contentType: string | undefined): boolean {
   );
 }
 
-/** Whether the body is sent as it is: no Content-Encoding, or `identity`. */
+/** Returns whether the body is sent unencoded: no Content-Encoding, or `identity`. */
 export function isIdentityEncoding(
   contentEncoding: string | undefined,
 ): boolean {

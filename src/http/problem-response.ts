@@ -4,7 +4,7 @@ import { lingeringClose } from "./connection/lingering-close.ts";
 import type { RequestContext } from "./request-context.ts";
 import { flatHeaders, responseHeaders, writeHead } from "./response-head.ts";
 
-/** Seconds after which the sender may well succeed. */
+/** The `Retry-After` of the codes that have one, in seconds. */
 const RETRY_AFTER: Partial<Record<ProblemCode, string>> = {
   too_many_requests: "10",
   unavailable: "5",
@@ -42,9 +42,11 @@ function prepare(
 }
 
 /**
- * Responds with the problem details of `code` (RFC 9457), and closes the connection where that is due. Does nothing when a
- * response was begun. Writes no entry and charges no limiter: rejections go through reject.ts, faults of the service come
- * here directly, because they have entries of their own.
+ * Responds with the problem details of `code` (RFC 9457). Closes the connection after `payload_too_large`, and if too much
+ * of the body is unread. Does nothing if a response was already started.
+ *
+ * Writes no audit entry and charges no rate limiter. Rejections are sent through reject.ts, which does both. Failures of the
+ * service are sent directly, because they have their own audit entries.
  */
 export function respondProblem(
   { req, res }: Pick<RequestContext, "req" | "res">,
@@ -74,7 +76,7 @@ function writeProblem(
   res.write(body);
 }
 
-/** The same response as bytes, for a connection on which no response object exists. It says that the connection closes. */
+/** Returns the response of `code` as text, with `Connection: close`. For connections without a response object. */
 export function rawProblem(code: ProblemCode): string {
   const { status, headers, body } = PREPARED[code];
   const lines = [`HTTP/1.1 ${status} ${PROBLEMS[code].title}`];

@@ -1,11 +1,11 @@
 import { networkOf } from "../domain/ip-address.ts";
 import type { ProblemCode } from "../errors.ts";
 
-/** Limits how many rejections one client gets in full. */
+/** Limits the number of rejections that one client gets with their own code. */
 export interface RateLimiter {
   /**
-   * Charges one rejection to `address`, and returns `code`, or `too_many_requests` when the limit is used up.
-   * `unavailable` is not the sender's doing and costs nothing. `now` is in milliseconds of a monotonic clock.
+   * Charges one rejection to `address`. Returns `code`, or `too_many_requests` if the limit is exceeded. `unavailable` is
+   * not charged, because the sender did not cause it. `now` is in milliseconds of a monotonic clock.
    */
   charge(code: ProblemCode, address: string, now: number): ProblemCode;
 }
@@ -16,9 +16,9 @@ interface Bucket {
 }
 
 /**
- * A token bucket for each address (IPv6: a /64): `burst` rejections at once, `perSecond` more as time passes. At most
- * `maxAddresses` buckets are kept, so that claimed addresses cannot grow memory: those that were not touched while half
- * as many others were are forgotten together.
+ * Creates a token bucket for each address (IPv6: a /64). A bucket holds `burst` tokens and gains `perSecond` each second.
+ * At most `maxAddresses` buckets are kept, so that many claimed addresses cannot exhaust memory. A bucket is dropped at the
+ * earliest when `maxAddresses / 2` other addresses were charged since its last charge.
  */
 export function createRateLimiter(options: {
   burst: number;
@@ -29,7 +29,7 @@ export function createRateLimiter(options: {
   let recent = new Map<string, Bucket>();
   let older: ReadonlyMap<string, Bucket> = new Map<string, Bucket>();
 
-  /** False when the bucket is empty. */
+  /** Takes one token. Returns false if the bucket is empty. */
   function take(network: string, now: number): boolean {
     const known = recent.get(network) ?? older.get(network);
     const elapsed = known ? (now - known.at) / 1000 : 0;

@@ -4,19 +4,21 @@ import type { Holding } from "./connection/memory-pool.ts";
 import { BodyBuffer } from "./body-buffer.ts";
 import type { RequestContext } from "./request-context.ts";
 
-/** The declared length of a body in bytes; null where it is sent in chunks. */
+/** Returns the declared length of a body in bytes, or null for a chunked body. */
 export function declaredLength(req: IncomingMessage): number | null {
   if (req.headers["transfer-encoding"] !== undefined) {
     return null;
   }
-  // The HTTP parser has let digits alone through.
+  // The HTTP parser has rejected everything except digits.
   return Number(req.headers["content-length"] ?? 0);
 }
 
 /**
- * Reads a body whole, as bytes, as far as `holding` has room for them. Rejects with AppError `payload_too_large` at the chunk
- * that crosses `limit`, `bad_request` when the sender disconnected, the error given to `abortBody`, and what `holding` throws; nothing more is
- * read then.
+ * Reads a whole body into memory that `holding` counts. After an error it reads nothing more. Rejects with
+ *
+ * - AppError `payload_too_large` at the chunk that exceeds `limit`,
+ * - AppError `bad_request` if the sender disconnects,
+ * - the error passed to `context.abortBody`, and any error of `holding`.
  */
 export function readBody(
   context: Pick<RequestContext, "req" | "abortBody">,
@@ -34,13 +36,13 @@ export function readBody(
       holding.onEvict = null;
       req.removeListener("data", onData);
       req.removeListener("end", onEnd);
-      req.removeListener("error", onGone);
-      req.removeListener("close", onGone);
+      req.removeListener("error", onDisconnect);
+      req.removeListener("close", onDisconnect);
     }
     function fail(error: unknown): void {
       settle();
       req.pause();
-      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- it is what was thrown
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passes on the caught value
       reject(error);
     }
     function onData(chunk: Buffer): void {
@@ -54,14 +56,14 @@ export function readBody(
       settle();
       resolve(body.bytes());
     }
-    function onGone(): void {
+    function onDisconnect(): void {
       fail(new AppError("bad_request", "request_aborted"));
     }
     context.abortBody = fail;
     holding.onEvict = fail;
     req.on("data", onData);
     req.on("end", onEnd);
-    req.on("error", onGone);
-    req.on("close", onGone);
+    req.on("error", onDisconnect);
+    req.on("close", onDisconnect);
   });
 }

@@ -1,9 +1,12 @@
 import { AppError } from "../errors.ts";
 
-/** One probe serves all that ask within this time, so that asking cannot become a load on the store. */
+/** How long the result of a probe is reused, so that frequent checks do not load the store. */
 const FRESH_MS = 1000;
 
-/** Resolves when events can be taken; rejects while draining, or when the store or the audit trail fails. */
+/**
+ * Creates the check behind `/readyz`. It resolves if the service can take events. It rejects while draining, and if the
+ * store or the audit trail fails.
+ */
 export function createReadiness(deps: {
   probe: () => Promise<void>;
   isDraining: () => boolean;

@@ -7,25 +7,25 @@ import type { RateLimiter } from "./rate-limiter.ts";
 import type { RequestContext } from "./request-context.ts";
 
 /**
- * The one exit of rejected requests: charges the rate limiter, writes the audit entry, then responds. A request is
- * rejected by what the app threw, or by the intake. The entry of a replay or a conflict was committed with the record.
- * Operators who have shown the token are not limited.
+ * Rejects a request: charges the rate limiter, writes the audit entry, then responds. Every rejected request passes
+ * through here, whether the app threw an `AppError` or the intake rejected it. The audit entry of a replay or a conflict
+ * is already written. Requests with the admin token are not limited.
  */
 export interface Reject {
-  /** Rejects with StoreError when the entry cannot be written; nothing was sent then. */
+  /** Rejects with StoreError, before anything is sent, if the audit entry cannot be written. */
   (
     context: RequestContext,
     rejection: AppError | IntakeRejection,
   ): Promise<void>;
   /**
-   * Input of a connection that became no request. Returns the code to respond with. Its entry is written meanwhile: the
-   * response says only that the bytes were no request.
+   * Rejects input that Node could not parse as a request. Returns the code to respond with, and does not wait for the
+   * audit entry.
    */
   readonly unread: (address: string, rejection: AppError) => ProblemCode;
 }
 
 export interface RejectDeps {
-  /** Of an operator: not limited. */
+  /** Writes an entry without a limit: for requests of operators. */
   readonly append: (draft: AuditDraft) => Promise<void>;
   readonly auditLimiters: AuditLimiters;
   readonly rateLimiter: RateLimiter;
@@ -99,7 +99,7 @@ export function createReject(deps: RejectDeps): Reject {
   );
 }
 
-/** The entry of a request that the listeners reject themselves, without the intake. */
+/** Returns the audit entry of a request that was rejected before the intake. */
 function httpRejected(
   at: number,
   facts: Pick<AuditDraft, "userId" | "resource" | "metadata">,

@@ -3,29 +3,29 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { AppError } from "../errors.ts";
 import { connectionOf } from "./connection/connection.ts";
 
-/** One request and its response, as every file of the listeners sees them. */
+/** A request, its response, and what the listeners know about them. */
 export interface RequestContext {
   readonly requestId: string;
   readonly ip: string;
-  /** The path alone: a query may carry what does not belong in the audit trail. */
+  /** The path without the query, which may hold secrets that must not reach the audit trail. */
   readonly resource: string;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  /** Set while the body is read: aborts that when the connection fails (too slow, bad framing). */
+  /** Aborts reading the body if the connection fails, for example by bad framing. Null when no body is being read. */
   abortBody: ((error: AppError) => void) | null;
-  /** Set when the path is that of a source. */
+  /** The name of the source, once the path has matched one. */
   source: string | null;
-  /** Set when the client has shown the bearer token: it has no rate limit. */
+  /** Whether the request has the admin token. Such requests are not rate limited. */
   operator: boolean;
 }
 
-/** Begins a request. The newest one of a connection is the one that an error of the connection is attributed to. */
+/** Stores the context of a new request. A later error of the connection is attributed to its newest request. */
 export function openContext(res: Response, context: RequestContext): void {
   res.locals["context"] = context;
   connectionOf(context.req.socket).current = context;
 }
 
-/** The context of a request that passed through the request validation. */
+/** Returns the context of a request that the request validation has seen. */
 export function contextOf(res: Response): RequestContext {
   return res.locals["context"] as RequestContext;
 }

@@ -3,10 +3,10 @@ import type { Request, RequestHandler } from "express";
 import { AppError } from "../errors.ts";
 import { openContext } from "./request-context.ts";
 
-/** More header lines than this are answered 431. */
+/** Maximum number of header lines; a request with more gets 431. */
 export const MAX_HEADERS = 100;
 
-/** Headers that the service reads, which must therefore appear once at most. */
+/** Headers that the service itself reads. A duplicate would be ambiguous, so it is rejected. */
 const SINGLE_HEADERS = [
   "host",
   "content-type",
@@ -16,7 +16,7 @@ const SINGLE_HEADERS = [
   "expect",
 ];
 
-/** Each has one of the 32 bits of an integer. */
+/** Each name has one bit of a 32-bit integer. */
 const MAX_SINGLE_HEADERS = 32;
 
 export interface RequestValidationOptions {
@@ -27,7 +27,7 @@ export interface RequestValidationOptions {
   readonly isDraining: () => boolean;
 }
 
-/** First in the chain: opens the request context and rejects what is not plain, well-framed HTTP/1. */
+/** Creates the first handler of each app. It opens the request context, and rejects anything but well-framed HTTP/1. */
 export function createRequestValidation(
   options: RequestValidationOptions,
 ): RequestHandler {
@@ -71,8 +71,8 @@ function requireHeaderCount(req: IncomingMessage): void {
 }
 
 /**
- * Node joins or drops what comes twice, depending on the name, so they are counted as they were sent. `singles` gives
- * each name a bit of its own.
+ * Rejects duplicate headers. Reads the raw headers, because Node joins or drops duplicates depending on their name.
+ * `singles` maps each name to its bit.
  */
 function requireSingleHeaders(
   req: IncomingMessage,

@@ -4,7 +4,7 @@ import { securityHeaders } from "./security-headers.ts";
 
 const COMMON = { ...securityHeaders(), "cache-control": "no-store" };
 
-/** The headers of every response and some more, as a flat list of names and values. For use at construction. */
+/** Returns the common headers and `further`, as a flat list of names and values. Call it once, not for each response. */
 export function responseHeaders(
   further: Readonly<Record<string, string>>,
 ): string[] {
@@ -17,7 +17,7 @@ export function flatHeaders(
   return Object.entries(headers).flat();
 }
 
-/** Writes the head of a response, and tells its connection what follows from it. */
+/** Writes the head of a response, and notifies the connection whether it is a rejection, or the last response. */
 export function writeHead(
   res: ServerResponse,
   status: number,

@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import helmet from "helmet";
 
 /**
- * The headers that helmet puts on every answer, for a service that serves no pages. They are the same each time,
- * so helmet is asked once, at construction, instead of on each request.
+ * Returns the security headers of every response, for a service that serves no pages. helmet would set the same headers on
+ * each request, so it runs only once, here.
  */
 export function securityHeaders(): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};

@@ -17,7 +17,7 @@ import {
 import type { PlainExpress } from "./express-app.ts";
 import { MAX_HEADERS } from "./request-validation.ts";
 
-/** Bounds of a listener, all in milliseconds but the last. */
+/** Limits of a listener. Times are in milliseconds. */
 export interface ServerLimits {
   readonly keepAliveTimeout: number;
   /** For the whole header block. */
@@ -33,23 +33,26 @@ export interface ServerLimits {
 
 export interface Listener {
   readonly port: number;
-  /** Takes no further connection and waits until those that are there have ended; idle ones are ended at once. */
+  /** Accepts no more connections, closes idle ones, and waits until the others have ended. */
   close: () => Promise<void>;
-  /** Ends every connection, whatever it is at. */
+  /** Closes every connection at once, also those with requests in progress. */
   destroy: () => void;
 }
 
-/** Connections that the kernel keeps until they are accepted, one a turn of the event loop; it has a limit of its own. */
+/**
+ * Maximum number of connections that wait in the kernel to be accepted. Node accepts one connection in each turn of the
+ * event loop. The kernel may apply a lower limit.
+ */
 const BACKLOG = 4096;
 
-/** How often connections that have fallen idle are ended while the listener closes, in milliseconds. */
+/** How often idle connections are closed while the listener closes, in milliseconds. */
 const CLOSE_IDLE_EVERY_MS = 50;
 
 export interface ListenDeps extends Omit<ConnectionsDeps, "handle"> {
   readonly onClientError: ReturnType<typeof createClientErrorHandler>;
 }
 
-/** Listens. Throws ConfigError naming `variable` when the address cannot be had. */
+/** Starts a listener. Throws ConfigError that names `variable` if the address is not available. */
 export async function listen(
   plain: PlainExpress,
   address: { host: string; port: number; variable: string },
@@ -64,21 +67,22 @@ export async function listen(
     requestTimeout: limits.requestTimeout,
     connectionsCheckingInterval: limits.checkingInterval,
     maxHeaderSize: limits.maxHeaderBytes,
-    // The validation answers a missing Host, an odd Expect and too many headers, each with an entry.
+    // request-validation.ts rejects a missing Host itself, with an audit entry.
     requireHostHeader: false,
   });
-  // One more than the validation lets through: Node keeps no more of them, which would cost many times their bytes.
+  // Node drops further headers, which would take many times their size in memory. One more than the maximum is kept, so that
+  // request-validation.ts can detect the excess.
   server.maxHeadersCount = MAX_HEADERS + 1;
   const handle = (req: IncomingMessage, res: ServerResponse): void => {
     connectionOf(req.socket).handle(req, res);
   };
   server.on("request", handle);
-  // The body is asked for only once the request is worth it.
+  // Without these two listeners Node itself would respond to Expect. The endpoint sends 100 once it has checked the head.
   server.on("checkContinue", handle);
   server.on("checkExpectation", handle);
   server.on("clientError", deps.onClientError);
   server.on("connect", (_req, stream) => {
-    // Node has taken its own listener off: a reset would otherwise end the process.
+    // Node has removed its own error listener. Without one, a reset would end the process.
     stream.on("error", () => stream.destroy());
     const error = Object.assign(new Error(), { code: "connect_method" });
     deps.onClientError(error, stream as unknown as Socket);
@@ -95,8 +99,8 @@ export async function listen(
     port: (server.address() as AddressInfo).port,
     close: async () => {
       await closeServer(server, connections.closeUnused);
-      // Requests of connections that were cut off have an entry each. They learn of it at the end of this turn of the event
-      // loop, after the server itself.
+      // Requests on connections that were cut off still write audit entries. They are notified at the end of this turn of
+      // the event loop, after the server.
       await nextTurn();
       await nextTurn();
       clearInterval(sweep);
@@ -119,7 +123,7 @@ function bind(
         : variable;
       reject(
         new ConfigError([
-          `${name}: cannot listen there (${code}); choose a free port and an address of this host`,
+          `${name}: cannot listen on this address (${code}); choose a free port and an address of this host`,
         ]),
       );
     });

@@ -705,7 +705,7 @@ describe("the management listener", () => {
     await admin.post("/webhooks/hex").expect(404);
     const answer = await admin.get("/api/events").expect(404);
     expect(answer.body).toEqual({
-      title: "Nothing is here",
+      title: "Not found",
       status: 404,
       code: "not_found",
     });

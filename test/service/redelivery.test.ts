@@ -165,10 +165,11 @@ describe("the management API", () => {
       refused = (await api("GET", "/api/events", { token: "x" })).status;
     }
     expect(refused).toBe(429);
-    expect(await api("GET", "/api/events/nobody")).toMatchObject({
+    expect(await api("GET", "/api/events/evt_unknown")).toMatchObject({
       status: 404,
       json: {
-        detail: 'there is no event "nobody"; GET /api/events lists them',
+        detail:
+          'there is no event "evt_unknown"; GET /api/events lists the events',
       },
     });
     expect((await service!.lastEntry())!.userId).toBe("operator:api");
@@ -413,11 +414,11 @@ describe("the management API", () => {
       ...Array.from({ length: 2 }, () => "operator:api"),
     ]);
     const missing = await api("POST", "/api/events/redeliver", {
-      body: { ids: ["evt_1", "nobody"] },
+      body: { ids: ["evt_1", "evt_unknown"] },
     });
     expect(missing).toMatchObject({
       status: 404,
-      json: { detail: expect.stringContaining("nobody") },
+      json: { detail: expect.stringContaining("evt_unknown") },
     });
     expect(destination.attempts).toHaveLength(15);
   });
@@ -509,7 +510,7 @@ describe("the management API", () => {
       ],
     ]);
     expect(await entriesOf("config.reloaded")).toEqual([]);
-    expect((await api("POST", "/api/destinations/nobody/pause")).status).toBe(
+    expect((await api("POST", "/api/destinations/unknown/pause")).status).toBe(
       404,
     );
   });

@@ -270,7 +270,7 @@ describe("a start that fails half way", () => {
       }),
     ).rejects.toMatchObject({
       name: "ConfigError",
-      message: expect.stringMatching(/^PORT: cannot listen there/),
+      message: expect.stringMatching(/^PORT: cannot listen on this address/),
     });
     const entries = await readTrail(path.join(folder.path, "second.db"));
     expect(entries.at(-1)).toMatchObject({ action: "audit.checkpoint" });

@@ -157,9 +157,12 @@ describe("an event that no destination matches", () => {
 
   it.each([
     [{ all: true, unrouted: true }, "route: true"],
-    [{ ids: ["evt_1"], unrouted: true, route: true }, "ids go with"],
-    [{ all: true, destination: "biling" }, "configured are: billing"],
-    [{ all: true, state: "discarded" }, "by ids alone"],
+    [
+      { ids: ["evt_1"], unrouted: true, route: true },
+      "ids can only be combined with",
+    ],
+    [{ all: true, destination: "biling" }, "configured destinations: billing"],
+    [{ all: true, state: "discarded" }, "only be redelivered by ids"],
   ])("answers 400 to %j and says why", async (body, word) => {
     await start(invoices());
     const target = "/api/events/redeliver";
@@ -191,7 +194,7 @@ describe("a destination that is not configured any more", () => {
     ] as const) {
       const answer = await callAdmin(service, "POST", target, body);
       expect(answer.status).toBe(status);
-      expect(answer.json["detail"]).toContain("configured are: other");
+      expect(answer.json["detail"]).toContain("configured destinations: other");
     }
     expect(
       (await callAdmin(service, "POST", many, { all: true })).json,
@@ -214,7 +217,9 @@ describe("a destination that is not configured any more", () => {
     ] as const) {
       expect(await callAdmin(service, method, target, body)).toMatchObject({
         status: 400,
-        json: { detail: expect.stringContaining("configured are: other") },
+        json: {
+          detail: expect.stringContaining("configured destinations: other"),
+        },
       });
     }
     const discard = { destination: "billing", as: "alice" };

@@ -23,16 +23,16 @@ export interface AdminApiDeps
     AuditRoutesDeps["store"];
   readonly dispatcher: EventRoutesDeps["dispatcher"] &
     DestinationRoutesDeps["dispatcher"];
-  /** The bearer token in force; null = every path is 404. */
+  /** The current bearer token; null = every path gets 404. */
   readonly token: () => string | null;
 }
 
-/** `/api/*` of the management listener: for operators who have the token. */
+/** Creates `/api/*` of the management listener, for operators who have the token. */
 export function createAdminApi(deps: AdminApiDeps): Router {
   const router = Router({ caseSensitive: true, strict: true });
   router.use(requireBearer(deps.token));
   const add = createAddRoute(router);
-  // Before the path of one event, which any rest of a path fits.
+  // Added first, because the path of an event also matches `/events/redeliver` and `/events/discard`.
   addRedeliveryRoutes(add, deps);
   addEventRoutes(add, deps);
   addDestinationRoutes(add, deps);

@@ -1,7 +1,7 @@
 import type { RequestHandler, Router } from "express";
 import { methodNotAllowed } from "../../errors.ts";
 
-/** Adds one path of the management API, with what each of its methods does; every other method is refused. */
+/** Adds a path of the management API with a handler for each method. Every other method gets 405. */
 export type AddRoute = (
   path: string,
   methods: { readonly get?: RequestHandler; readonly post?: RequestHandler },

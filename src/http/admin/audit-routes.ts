@@ -13,11 +13,11 @@ import { checkInput } from "./read-input.ts";
 export interface AuditRoutesDeps {
   readonly store: AuditReader;
   readonly now: () => number;
-  /** Aborts when streams have to end. */
+  /** Aborts when all streams must end. */
   readonly ending: AbortSignal;
 }
 
-/** So many steps of a search one answer takes: the next one goes on from there. */
+/** Maximum number of search steps for one response. `next` of the response continues the search. */
 const MAX_STEPS = 100;
 
 const filterMembers = {
@@ -25,7 +25,7 @@ const filterMembers = {
   action: z
     .string()
     .max(128)
-    .refine(isKnownAction, "there is no such action; docs/audit.md lists them")
+    .refine(isKnownAction, "unknown action; docs/audit.md lists all actions")
     .optional(),
   result: z.enum(RESULTS).optional(),
   source: z.string().max(64).optional(),
@@ -63,11 +63,11 @@ export function addAuditRoutes(add: AddRoute, deps: AuditRoutesDeps): void {
       lines.push(...step.found.map(({ row }) => row.line));
       from = step.next;
       steps += 1;
-      // A search may be long: answers to senders go between its steps.
+      // A long search must not delay responses to senders.
       await nextTurn();
     } while (from !== null && lines.length < limit && steps < MAX_STEPS);
     const next = from === null ? "null" : `"${from}"`;
-    // The lines as they are: an entry is not written anew, and so stays what its hash was made of.
+    // The lines are sent unchanged, because the hash of an entry covers its exact text.
     respondJsonText(res, 200, `{"entries":[${lines.join()}],"next":${next}}`);
   };
 

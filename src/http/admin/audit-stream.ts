@@ -13,29 +13,29 @@ import { connectionOf } from "../connection/connection.ts";
 
 const EVENT_STREAM_HEADERS = responseHeaders({
   "content-type": "text/event-stream",
-  // For nginx, which would otherwise buffer events until it has a block of them.
+  // nginx would otherwise buffer the events.
   "x-accel-buffering": "no",
 });
 
-/** Begins a response of server-sent events (https://html.spec.whatwg.org/#server-sent-events), which does not end by itself. */
+/** Starts a response of server-sent events (https://html.spec.whatwg.org/#server-sent-events). */
 function beginEventStream(res: Response): void {
   writeHead(res, 200, EVENT_STREAM_HEADERS);
   res.flushHeaders();
 }
 
-/** So many may look on at once. */
+/** Maximum number of streams at once. */
 const MAX_STREAMS = 20;
 
 const BATCH = 200;
-const LOOK_EVERY_MS = 250;
+const POLL_EVERY_MS = 250;
 
-/** So often something is sent, so that nothing between takes the connection for a dead one, in milliseconds. */
-const ALIVE_EVERY_MS = 15_000;
+/** Maximum time without output, in milliseconds, so that no proxy closes the connection as idle. */
+const KEEP_ALIVE_MS = 15_000;
 
 /**
- * The trail as server-sent events, an entry each as it comes: `id` is its position, so that a client that was cut off goes
- * on where it was (`Last-Event-ID`), `data` its line. With `since` it begins there, else with what comes next. Whoever reads
- * slowly is waited for, and takes no more memory than one batch.
+ * Creates the handler that sends the trail as server-sent events, one event for each new entry. `data` is the line of the
+ * entry. `id` is its position, so a client that reconnects with `Last-Event-ID` continues after it. A stream starts at
+ * `since`, or with the next new entry. A slow client delays only its own stream, and uses the memory of one batch.
  */
 export function createAuditStream(deps: {
   store: AuditReader;
@@ -47,22 +47,22 @@ export function createAuditStream(deps: {
   async function follow(
     res: Response,
     entries: AsyncGenerator<readonly FoundEntry[]>,
-    over: AbortSignal,
+    stopped: AbortSignal,
   ): Promise<void> {
     beginEventStream(res);
-    let aliveAt = Number.NEGATIVE_INFINITY;
+    let lastSentAt = Number.NEGATIVE_INFINITY;
     for await (const found of entries) {
       const text = found
         .map(({ row }) => `id: ${row.position}\ndata: ${row.line}\n\n`)
         .join("");
-      const quiet = performance.now() - aliveAt >= ALIVE_EVERY_MS;
-      if (text === "" && !quiet) {
+      const isIdle = performance.now() - lastSentAt >= KEEP_ALIVE_MS;
+      if (text === "" && !isIdle) {
         continue;
       }
-      aliveAt = performance.now();
+      lastSentAt = performance.now();
       if (!res.write(text === "" ? ": here\n\n" : text)) {
-        // The listener ends a client that reads nothing.
-        await once(res, "drain", { signal: over });
+        // Without a timeout: the listener closes the connection of a client that reads nothing.
+        await once(res, "drain", { signal: stopped });
       }
     }
   }
@@ -75,21 +75,21 @@ export function createAuditStream(deps: {
     const last = /^\d{1,15}$/.exec(req.get("last-event-id") ?? "")?.[0];
     const end = await store.lastPosition();
     const begin = filter.since === undefined ? end : search.begin;
-    // Not the response's `close`: one that waits for others on its connection has none when that ends.
+    // Not the `close` event of the response: a response that waits for earlier ones on its connection emits none.
     const { ended } = connectionOf(req.socket);
-    const over = AbortSignal.any([ended, ending]);
+    const stopped = AbortSignal.any([ended, ending]);
     streams += 1;
     try {
-      // What is beyond the end is of another store, which was here before.
+      // A position after the end comes from another store that was used before this one.
       const from = last === undefined ? begin : Math.min(Number(last), end);
       if (req.method !== "HEAD") {
-        await follow(res, batches(store, search, from, over), over);
+        await follow(res, batches(store, search, from, stopped), stopped);
       } else {
         beginEventStream(res);
       }
     } catch (error) {
       if (res.headersSent) {
-        // It left, or the service stops: the client comes again.
+        // The client has disconnected, or the service stops. The client can reconnect.
         res.destroy();
       } else {
         throw error;
@@ -101,19 +101,19 @@ export function createAuditStream(deps: {
   };
 }
 
-/** What fits, batch by batch, for ever; an empty one every now and then while nothing comes. */
+/** Yields the entries that match, in batches, until `stopped` aborts. A batch is empty if there are no new entries. */
 async function* batches(
   store: AuditReader,
   search: Awaited<ReturnType<typeof createTrailSearch>>,
   from: number,
-  over: AbortSignal,
+  stopped: AbortSignal,
 ): AsyncGenerator<readonly FoundEntry[]> {
   let position = from;
-  while (!over.aborted) {
+  while (!stopped.aborted) {
     const rows = await store.readAudit(position, BATCH);
     position = rows.at(-1)?.position ?? position;
     yield search.among(rows);
-    const wait = rows.length === BATCH ? 0 : LOOK_EVERY_MS;
-    await delay(wait, undefined, { signal: over }).catch(() => undefined);
+    const wait = rows.length === BATCH ? 0 : POLL_EVERY_MS;
+    await delay(wait, undefined, { signal: stopped }).catch(() => undefined);
   }
 }

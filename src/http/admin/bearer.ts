@@ -6,12 +6,14 @@ import { contextOf } from "../request-context.ts";
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 
 /**
- * Lets requests with the token through. Compared by digest and in constant time, so that neither its bytes nor its
- * length can be found out by trying. With no token set there is nothing to be let through to: 404.
+ * Creates the handler that requires the bearer token. Without a configured token every request gets 404. The comparison uses
+ * digests and constant time, so that response times reveal neither the bytes nor the length of the token.
  */
-export function requireBearer(tokenNow: () => string | null): RequestHandler {
+export function requireBearer(
+  currentToken: () => string | null,
+): RequestHandler {
   return (req, res, next) => {
-    const token = tokenNow();
+    const token = currentToken();
     if (token === null) {
       throw new AppError("not_found");
     }

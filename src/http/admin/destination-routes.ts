@@ -19,7 +19,7 @@ export function addDestinationRoutes(
   add: AddRoute,
   { dispatcher }: DestinationRoutesDeps,
 ): void {
-  const one = async (name: string) => {
+  const jsonOf = async (name: string) => {
     const all = await dispatcher.status();
     const found = all.find((destination) => destination.name === name);
     return found === undefined ? null : destinationJson(found);
@@ -33,11 +33,10 @@ export function addDestinationRoutes(
       const { as } = await readInput(res, operatorInput);
       if (!(await apply(name, as))) {
         throw new AppError("not_found", "unknown_destination", {
-          detail:
-            "there is no such destination; GET /api/destinations lists them",
+          detail: `there is no destination ${JSON.stringify(name)}; GET /api/destinations lists the destinations`,
         });
       }
-      respondJson(res, 200, await one(name));
+      respondJson(res, 200, await jsonOf(name));
     };
 
   add("/destinations", {

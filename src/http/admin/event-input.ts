@@ -18,7 +18,7 @@ import { badInput } from "./read-input.ts";
 
 const MAX_IDS = 1000;
 
-/** What chooses events, in a query or in a body. */
+/** The members that filter events, in a query or in a body. */
 export const filterMembers = {
   state: z.enum(DELIVERY_STATES).optional(),
   source: z.string().optional(),
@@ -27,7 +27,7 @@ export const filterMembers = {
   since: z.string().optional(),
 };
 
-/** What changes many deliveries: by ids of events, or by a filter. */
+/** The members of a request that changes many deliveries, chosen by ids of events or by a filter. */
 export const bulkMembers = {
   ...filterMembers,
   ids: z.array(z.string()).min(1).max(MAX_IDS).optional(),
@@ -44,7 +44,7 @@ export function filterOf(input: FilterInput, now: number): EventFilter {
   return createEventFilter({ ...input, since: timeOf("since", input, now) });
 }
 
-/** Throws AppError `bad_request` unless the input has either ids or a filter, and with ids no more than goes with them. */
+/** Throws AppError `bad_request` unless the input has `ids`, a filter or `all`. Only two filters may be combined with `ids`. */
 export function requireChoice(
   input: z.infer<z.ZodObject<typeof bulkMembers>> & {
     readonly unrouted?: boolean | undefined;
@@ -57,14 +57,18 @@ export function requireChoice(
     !all &&
     (state ?? destination ?? others) === undefined
   ) {
-    throw badInput("give ids, or all: true, or a filter");
+    throw badInput(
+      "the request chooses no events; give ids, a filter or all: true",
+    );
   }
   if (ids !== undefined && (all || others !== undefined)) {
-    throw badInput("ids go with state and destination alone");
+    throw badInput(
+      "ids can only be combined with state and destination; leave out the other filters",
+    );
   }
 }
 
-/** Throws AppError `bad_request` when a destination is neither configured nor has deliveries. */
+/** Throws AppError `bad_request` if a destination is not configured and has no deliveries. */
 export async function requireDestination(
   store: EventReader & Pick<DestinationReader, "countDeliveries">,
   { destination }: EventFilter,
@@ -79,7 +83,7 @@ export async function requireDestination(
   }
 }
 
-/** The event of a reference. Throws AppError when there is none, or several. */
+/** Returns the event of a reference. Throws AppError if there is none, or more than one. */
 export async function requireEvent(
   store: EventReader,
   reference: string,
@@ -90,16 +94,16 @@ export async function requireEvent(
       return found.event;
     case "none":
       throw new AppError("not_found", "unknown_event", {
-        detail: `there is no event ${JSON.stringify(reference)}; GET /api/events lists them`,
+        detail: `there is no event ${JSON.stringify(reference)}; GET /api/events lists the events`,
       });
     case "several":
       throw badInput(
-        `several sources have that id; say SOURCE/ID, with one of ${found.sources.join(", ")}`,
+        `more than one source has an event with this id; give SOURCE/ID with one of these sources: ${found.sources.join(", ")}`,
       );
   }
 }
 
-/** The events of some references, each once. Throws AppError as `requireEvent`. */
+/** Returns the events of several references, without duplicates. Throws AppError like `requireEvent`. */
 export async function requireEvents(
   store: EventReader,
   references: readonly string[],

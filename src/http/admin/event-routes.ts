@@ -21,12 +21,12 @@ export interface EventRoutesDeps {
   readonly store: EventReader &
     Pick<DestinationReader, "countDeliveries" | "pausedDestinations">;
   readonly dispatcher: { readonly served: () => readonly ServedDestination[] };
-  /** The routes in force. */
+  /** The current routes. */
   readonly routes: () => readonly Route[];
   readonly now: () => number;
 }
 
-/** So many steps of a scan one answer takes: the next one goes on from there. */
+/** Maximum number of scan steps for one response. `next` of the response continues the scan. */
 const MAX_STEPS = 100;
 
 const listInput = z.strictObject({
@@ -43,7 +43,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
 
   const configured = (): string[] => deps.routes().map(({ name }) => name);
 
-  /** Says why deliveries wait, as this process sees it. */
+  /** Returns a function that tells what a delivery waits for, from the state of this process. */
   async function readWaits() {
     const served = deps.dispatcher
       .served()
@@ -87,7 +87,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
   };
 
   const show: RequestHandler = async (req, res) => {
-    const event = await requireEvent(store, splat(req));
+    const event = await requireEvent(store, referenceIn(req));
     respondJson(res, 200, eventDetailJson(event, await readWaits()));
   };
 
@@ -95,8 +95,8 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
   add("/events/*reference", { get: show });
 }
 
-/** The rest of the path, decoded: an event id may hold a `/`. */
-function splat(req: Request): string {
+/** Returns the rest of the path, decoded. An event id may contain a `/`. */
+function referenceIn(req: Request): string {
   const { reference } = req.params as { reference?: string | string[] };
   return typeof reference === "string"
     ? reference

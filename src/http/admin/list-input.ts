@@ -5,7 +5,7 @@ import { badInput } from "./read-input.ts";
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 1000;
 
-/** How much of a list to give, and from where on: the same for every list of the management API. */
+/** The members that page through a list, the same for every list of the management API. */
 export const listMembers = {
   limit: z
     .string()
@@ -15,12 +15,12 @@ export const listMembers = {
     .default(DEFAULT_LIMIT),
   cursor: z
     .string()
-    .regex(/^\d{1,15}$/, "must be what `next` of the answer before said")
+    .regex(/^\d{1,15}$/, "must be the `next` of the previous response")
     .transform(Number)
     .optional(),
 };
 
-/** Unix milliseconds. Throws AppError `bad_request` when it is neither a time nor a time ago. */
+/** Returns a time of the input in unix milliseconds. Throws AppError `bad_request` if it is not in one of SINCE_FORMS. */
 export function timeOf<Name extends "since" | "until">(
   name: Name,
   input: { readonly [name in Name]?: string | undefined },

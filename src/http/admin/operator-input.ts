@@ -1,11 +1,11 @@
 import { z } from "zod";
 import { isOperatorName } from "../../domain/operator-name.ts";
 
-/** Who asks, for the audit trail: the token alone does not tell. */
+/** The name of the operator, for the audit trail. All operators share one token, so they give their names. */
 export const operatorName = z
   .string()
   .refine(isOperatorName, "must be 1 to 64 letters, digits or . _ - @ + :")
   .default("api");
 
-/** The body of a request that needs nothing else. */
+/** The body of a request that takes only the name of the operator. */
 export const operatorInput = z.strictObject({ as: operatorName });

@@ -6,10 +6,13 @@ import type { Holding } from "../connection/memory-pool.ts";
 import { contextOf } from "../request-context.ts";
 import { declaredLength, readBody } from "../read-body.ts";
 
-/** No request of the management API needs more. */
+/** Maximum size of a request body of the management API, in bytes. */
 const MAX_BYTES = 262_144;
 
-/** The body of the management request that `res` answers as `schema` has it; an empty one is `{}`. Throws AppError that says what is wrong. */
+/**
+ * Reads the body of a request of the management API and checks it against `schema`. An empty body counts as `{}`. Throws
+ * AppError with a detail that says what is wrong.
+ */
 export async function readInput<T>(
   res: Response,
   schema: z.ZodType<T>,
@@ -31,7 +34,7 @@ export async function readInput<T>(
   return checkInput(parse(body), schema);
 }
 
-/** A value from outside as `schema` has it. Throws AppError `bad_request` that says what is wrong, and where. */
+/** Checks a value against `schema`. Throws AppError `bad_request` with a detail that names the member and the error. */
 export function checkInput<T>(value: unknown, schema: z.ZodType<T>): T {
   const result = schema.safeParse(value);
   if (result.success) {
@@ -47,7 +50,7 @@ export function badInput(detail: string): AppError {
   return new AppError("bad_request", "bad_input", { detail });
 }
 
-/** Operators are authenticated: only the size of each body is limited. */
+/** Returns a holding without a limit. Operators are authenticated, so only the size of each body is limited. */
 function unbounded(): Holding {
   return { resize: () => undefined, onEvict: null };
 }

@@ -46,7 +46,7 @@ export interface RedeliveryRoutesDeps {
   readonly store: EventReader &
     Pick<DestinationReader, "countDeliveries"> &
     Pick<DeliveryQueue, "redeliver" | "addDeliveries" | "discard">;
-  /** The routes in force. */
+  /** The current routes. */
   readonly routes: () => readonly Route[];
   readonly now: () => number;
 }
@@ -59,7 +59,7 @@ const redeliverInput = z.strictObject({
 
 const discardInput = z.strictObject(bulkMembers);
 
-/** What an operator asks for deliveries: make them again, create those that are missing, discard them. */
+/** Adds the routes that redeliver deliveries, create missing ones, and discard them. */
 export function addRedeliveryRoutes(
   add: AddRoute,
   deps: RedeliveryRoutesDeps,
@@ -84,12 +84,12 @@ export function addRedeliveryRoutes(
     }
     if (outcome === "destination_gone") {
       throw new AppError("not_found", "unknown_destination", {
-        detail: `the destination of this delivery is not configured any more; ${configuredAre(destinations)}`,
+        detail: `the destination of this delivery is no longer configured (${configuredAre(destinations)}); configure it again, or discard the delivery`,
       });
     }
     if (outcome !== "redelivered") {
       throw new AppError("not_found", "unknown_delivery", {
-        detail: "there is no such delivery; GET /api/events/:id shows them",
+        detail: `there is no delivery ${JSON.stringify(id)}; GET /api/events/:id shows the deliveries of an event with their ids`,
       });
     }
     respondJson(res, 200, { redelivered: 1 });
@@ -106,10 +106,14 @@ export function addRedeliveryRoutes(
       throw badInput(unknownDestination(destination, destinations));
     }
     if (filter.unrouted === true && !route) {
-      throw badInput("unrouted events have no deliveries: add route: true");
+      throw badInput(
+        "unrouted events have no deliveries to redeliver; add route: true to create them",
+      );
     }
     if (ids === undefined && filter.state === "discarded") {
-      throw badInput("discarded deliveries are redelivered by ids alone");
+      throw badInput(
+        "discarded deliveries can only be redelivered by ids; give ids",
+      );
     }
     const findMissing = route
       ? createFindMissing(deps.routes(), destination)
@@ -148,7 +152,7 @@ export function addRedeliveryRoutes(
     const { state } = filter;
     if (state !== null && !isDiscardable(state)) {
       throw badInput(
-        "state: only pending and exhausted deliveries can be discarded",
+        "state: only pending and exhausted deliveries can be discarded; give one of these states, or none",
       );
     }
     await requireDestination(store, filter, configured());

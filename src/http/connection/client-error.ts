@@ -4,7 +4,7 @@ import type { Reject } from "../reject.ts";
 import { rawProblem } from "../problem-response.ts";
 import { connectionOf } from "./connection.ts";
 
-/** The errors of the HTTP parser and of the server's timers that mean more than bad framing. */
+/** The errors of Node's HTTP server that have their own response. Any other error is `bad_request`. */
 const CODES: Readonly<Record<string, [ProblemCode, string]>> = {
   ERR_HTTP_REQUEST_TIMEOUT: ["request_timeout", "request_timeout"],
   HPE_HEADER_OVERFLOW: ["headers_too_large", "headers_too_large"],
@@ -18,9 +18,10 @@ function rejectionOf(code: string): AppError {
 }
 
 /**
- * Responds on a connection that failed below the app: bytes that are not HTTP, too slow, too large. No response when
- * nothing was read or the client has disconnected. Pending responses are sent first; an error in the body of a request
- * becomes the rejection of that request.
+ * Creates the handler of errors that Node's HTTP server finds before the app: invalid HTTP, a timeout, or a limit exceeded.
+ *
+ * It responds after all pending responses, then closes the connection. An error in the body of a request rejects that
+ * request. There is no response if nothing was read or the client has disconnected.
  */
 export function createClientErrorHandler(
   reject: Pick<Reject, "unread">,

@@ -1,22 +1,25 @@
-/** Default limit of public connections, as a share of the descriptor limit. */
+/** The part of the descriptor limit that the public listener may use. */
 const PUBLIC_SHARE = 3 / 4;
-/** Upper bound of that default, and of the management listener. */
+/** Maximum of the default of MAX_CONNECTIONS, and of the management listener. */
 const MAX_PUBLIC = 10_000;
 
-/** The management listener has half of the rest; the other half is for the store, sinks and attempts. */
+/** The part for the management listener. The remaining eighth is for the store, the sinks and attempts. */
 const ADMIN_SHARE = 1 / 8;
 
-/** One address's share of a listener's connections. */
+/** The part of the public connections that one address may use. */
 const ADDRESS_SHARE = 1 / 4;
 
 export interface ConnectionLimits {
-  /** Connections of a listener at once. */
+  /** Maximum number of open connections of the listener. */
   readonly max: number;
-  /** Those of one address (IPv6: a /64). */
+  /** Maximum number of open connections of one address (IPv6: a /64). */
   readonly maxPerNetwork: number;
 }
 
-/** `descriptors` is how many this process may have open; `configured` is MAX_CONNECTIONS, null = not set. */
+/**
+ * Returns the limits of the public listener. `descriptors` is the descriptor limit of this process. `configured` is
+ * MAX_CONNECTIONS; null = not set.
+ */
 export function publicLimits(
   descriptors: number,
   configured: number | null,
@@ -26,11 +29,12 @@ export function publicLimits(
   return { max, maxPerNetwork: Math.max(1, Math.floor(max * ADDRESS_SHARE)) };
 }
 
-/** The descriptors that the public listener may take without a lack of them elsewhere. */
+/** Returns the number of descriptors that the public listener may use, so that enough remain for the rest of the service. */
 export function publicDescriptors(descriptors: number): number {
   return Math.floor(descriptors * PUBLIC_SHARE);
 }
 
+/** Returns the limits of the management listener. */
 export function adminLimits(descriptors: number): ConnectionLimits {
   const share = Math.min(MAX_PUBLIC, Math.floor(descriptors * ADMIN_SHARE));
   // Only a few hosts reach the management listener, so it has no limit per address.

@@ -5,13 +5,13 @@ import type { AppError } from "../../errors.ts";
 import {
   type Holding,
   type MemoryPool,
-  resizeOrGiveUp,
+  resizeOrOverflow,
 } from "./memory-pool.ts";
 import { type InputOwner, RequestInput } from "./request-input.ts";
 import { StuckClient } from "./stuck-client.ts";
 import type { Scheduler } from "./scheduler.ts";
 
-/** Maximum number of requests of one connection in progress. */
+/** Maximum number of requests in progress on one connection. */
 const MAX_IN_PROGRESS = 16;
 
 /** Estimated memory of a request and its response, without the head, in bytes. */
@@ -36,15 +36,15 @@ export interface ConnectionDeps {
   /** Memory for unparsed input, shared by all connections. */
   readonly unparsed: MemoryPool;
   readonly handle: HandleRequest;
-  /** Called when the connection was closed for lack of memory. */
+  /** Called when the connection was closed because the memory pool is used up. */
   readonly onOverflow: () => void;
-  /** Called on an unexpected exception, which has closed this connection only. */
+  /** Called after an unexpected exception. Only this connection was closed. */
   readonly onError: (error: unknown) => void;
   /** Milliseconds of a monotonic clock. */
   readonly now: () => number;
 }
 
-/** The connection of a socket that the server has accepted. */
+/** Returns the connection of a socket that the server has accepted. */
 export function connectionOf(socket: Socket): Connection {
   const connection = (socket as AcceptedSocket)[CONNECTION];
   if (connection === undefined) {
@@ -54,11 +54,11 @@ export function connectionOf(socket: Socket): Connection {
 }
 
 /**
- * One connection and its requests. At most 16 of them are in progress, none is processed after a response that says
- * `Connection: close`, and an exception ends this connection alone.
+ * One connection and its requests. At most 16 requests are in progress. No request is processed after a response with
+ * `Connection: close`. An exception ends only this connection.
  */
 export class Connection implements InputOwner {
-  /** The peer's address, read at accept because a reset socket has none. Null when the peer had already disconnected. */
+  /** The address of the peer, read at once because a reset socket has none. Null if the peer had already disconnected. */
   readonly peer: string | null;
   /** The newest request. A connection error is attributed to it while its body is incomplete. */
   current: CurrentRequest | null = null;
@@ -67,22 +67,22 @@ export class Connection implements InputOwner {
   readonly #deps: ConnectionDeps;
   readonly #client: StuckClient;
   readonly #input: RequestInput;
-  /** Requests parsed in one step that exceed the limit. */
+  /** Requests that were parsed while the connection had no room for them. */
   readonly #queued: [IncomingMessage, ServerResponse][] = [];
   #inProgress = 0;
-  /** The newest request that has been in the app. */
+  /** The newest request that was passed to the app. */
   #newest: IncomingMessage | null = null;
   /** The request that was parsed since the last call of `takeParsedRequest`. */
   #parsedRequest: IncomingMessage | null = null;
   /** Memory of the requests in progress, in bytes. */
   #size = 0;
-  /** Counts that memory once there is more than one of them. */
+  /** Counts that memory while more than one request is in progress. */
   #holding: Holding | null = null;
   /** Whether the newest response is a rejection. */
   #isRejection = false;
-  /** A response with `Connection: close` was sent. */
+  /** Whether a response with `Connection: close` was started. */
   #closing = false;
-  /** The input is not valid HTTP. */
+  /** Whether the input is not valid HTTP. */
   #failed = false;
   #released = false;
   #ended: AbortController | null = null;
@@ -104,12 +104,12 @@ export class Connection implements InputOwner {
     return this.peer ?? "unknown";
   }
 
-  /** Whether the input is not valid HTTP, so that nothing more is read. */
+  /** Whether the input is not valid HTTP. Nothing more is read then. */
   get failed(): boolean {
     return this.#failed;
   }
 
-  /** Passes a request to the app, now or when another one has ended. Requests after the last response are ignored. */
+  /** Passes a request to the app, now or when there is room. Ignores requests after the last response. */
   handle(req: IncomingMessage, res: ServerResponse): void {
     this.#parsedRequest = req;
     if (this.#closing || !this.#socket.writable) {
@@ -122,7 +122,7 @@ export class Connection implements InputOwner {
     }
   }
 
-  /** Called with each response: whether it is a rejection, and whether it is the last one of the connection. */
+  /** Notes that a response has started. `isLast`: the connection closes after it. */
   onResponseStart(response: { isRejection: boolean; isLast: boolean }): void {
     this.#isRejection = response.isRejection;
     if (response.isLast) {
@@ -131,48 +131,48 @@ export class Connection implements InputOwner {
     }
   }
 
-  /** Stops reading. Pending responses are sent, then `finalResponse`, then the connection ends. */
+  /** Stops reading, sends all pending responses, then `finalResponse`, then closes the connection. */
   endAfter(finalResponse: string): void {
     this.#failed = true;
     this.#input.stop();
     if (this.#queued.at(-1)?.[0].complete === false) {
-      // The request whose body is incomplete.
+      // Its body will never be complete.
       this.#queued.pop();
     }
     this.#finalResponse ??= finalResponse;
     this.#sendFinalResponse();
   }
 
-  /** Ends the connection for an error that is a bug. */
+  /** Closes the connection after an unexpected exception, and reports the exception. */
   fail(error: unknown): void {
     this.#socket.destroy();
     this.#deps.onError(error);
   }
 
-  /** Aborts when the connection has ended. */
+  /** Aborts when the connection has closed. */
   get ended(): AbortSignal {
     this.#ended ??= new AbortController();
     return this.#ended.signal;
   }
 
-  /** To be called once its socket is closed. */
+  /** Releases all memory. Call it once the socket is closed. */
   release(): void {
-    // The responses of its requests are closed only now.
+    // The responses close after the socket, and must count no more memory.
     this.#released = true;
     this.#ended?.abort();
     this.#input.release();
     this.#holding?.resize(0);
   }
 
-  /** Whether the client has read no responses, or sent only empty lines, for `limitMs`. Call periodically. */
+  /** Returns whether the client has read no response, or sent only empty lines, for `limitMs`. Call it periodically. */
   isStuck(limitMs: number): boolean {
     return this.#client.isStuck(limitMs, this.#isIdle());
   }
 
   onInput(bytes: Buffer): void {
-    // Only between requests: a body may consist of newlines.
+    // Checked only between requests, because a body may consist of newlines.
     if (this.#isIdle()) {
-      this.#client.note(bytes);
+      this.#client.checkInput(bytes);
     }
   }
 
@@ -180,7 +180,7 @@ export class Connection implements InputOwner {
     return this.#inProgress < MAX_IN_PROGRESS && this.#queued.length === 0;
   }
 
-  /** After the last response only the rest of its own request is read. */
+  /** Whether further input is discarded. After the last response only the rest of its request is read. */
   isDone(): boolean {
     return (
       this.#failed ||
@@ -208,7 +208,7 @@ export class Connection implements InputOwner {
     this.#deps.onOverflow();
   };
 
-  /** Whether no request of it is in the app, or still comes in. */
+  /** Whether no request is in the app or being received. */
   #isIdle(): boolean {
     return this.#inProgress === 0 && this.#newest?.complete !== false;
   }
@@ -255,13 +255,13 @@ export class Connection implements InputOwner {
     socket.end(last, () => socket.destroy());
   }
 
-  /** That of a single request is bounded anyway. */
+  /** Counts the memory of the requests in progress. A single request is not counted: the connection limit bounds it. */
   #countSize(): void {
     if (this.#released || (this.#inProgress <= 1 && this.#holding === null)) {
       return;
     }
     this.#holding ??= this.#deps.unparsed.hold(this.address);
     const bytes = this.#inProgress > 1 ? this.#size : 0;
-    resizeOrGiveUp(this.#holding, bytes, this.overflow);
+    resizeOrOverflow(this.#holding, bytes, this.overflow);
   }
 }

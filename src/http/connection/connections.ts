@@ -11,19 +11,19 @@ const REPORT_EVERY_MS = 60_000;
 type Counts = { -readonly [Reason in keyof RejectedConnections]: number };
 
 export interface ConnectionsDeps extends Omit<ConnectionDeps, "onOverflow"> {
-  /** A proxy speaks for many senders: the limit of an address does not hold for it. */
+  /** The limit per address does not apply to trusted proxies, which forward the requests of many senders. */
   readonly isProxy: IsProxy;
-  /** Called at most once a minute with the connections that were closed since the last call. */
+  /** Called at most once a minute with the number of connections closed since the last call. */
   readonly onReject: (rejected: RejectedConnections) => void;
 }
 
-/** The open connections of one listener, within their limits. */
+/** The open connections of one listener. */
 export interface Connections {
-  /** Takes a new connection, or closes it when it is over the limit. */
+  /** Adds a new connection, or closes it if a limit is reached. */
   readonly accept: (socket: Socket) => void;
-  /** Ends the connections that are stuck; call periodically. */
+  /** Closes connections without progress. Call it periodically. */
   readonly sweep: () => void;
-  /** Closes connections that never sent a byte. Node does not count them as idle, so close() would wait for them. */
+  /** Closes connections that have sent no byte. Node does not count them as idle, so close() would wait for them. */
   readonly closeUnused: () => void;
 }
 
@@ -61,7 +61,7 @@ export function createConnections(
     },
   };
 
-  /** Why a new connection cannot stay; null when it can. */
+  /** Returns the limit that a new connection exceeds, or null. */
   function excessOf(
     address: string,
     network: string,
@@ -91,7 +91,7 @@ export function createConnections(
       const connection = new Connection(socket, connectionDeps);
       const { peer } = connection;
       if (peer === null) {
-        // Reset before it was accepted: there is no client to answer and no address to count.
+        // The client reset the connection before it was accepted, so there is no address to count.
         socket.destroy();
         return;
       }

@@ -1,17 +1,19 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { connectionOf } from "./connection.ts";
 
-/** A rest of the body up to this size is read and dropped, so that the connection can go on. */
+/** Maximum size of an unread body that is read and discarded, so that the connection can stay open. */
 const MAX_SKIPPED_BYTES = 65_536;
 
-/** How long a closing connection is read on, and how much of it, so that the answer is not lost to a reset. */
+/** How long a closing connection is still read, and how many bytes, so that a reset does not discard the response. */
 const LINGER_MS = 1000;
 const MAX_DRAINED_BYTES = 4_194_304;
 
 /**
- * For an answer that is given before the body was read. Call before the head is written; `finish()` after the
- * body of the answer. A short rest is skipped and the connection kept; otherwise it closes, but only once the
- * sender has had time to read the answer: closing on unread bytes resets the connection and takes the answer along.
+ * Ends a response that is sent before the body of its request was read. Call this before the head is written, and `finish()`
+ * after the body of the response.
+ *
+ * A short unread body is discarded and the connection stays open. Otherwise the connection closes, after a delay. Closing a
+ * connection with unread bytes resets it, and the client could lose the response.
  */
 export function lingeringClose(
   req: IncomingMessage,
@@ -23,7 +25,7 @@ export function lingeringClose(
     req.complete ||
     declared <= MAX_SKIPPED_BYTES ||
     (Number.isNaN(declared) && req.headers["transfer-encoding"] === undefined);
-  // What comes is not read any more.
+  // On a failed connection nothing more is read.
   const { failed } = connectionOf(req.socket);
   if (short && !options.close && !failed) {
     return {
@@ -48,7 +50,7 @@ export function lingeringClose(
       const count = (chunk: Buffer): void => {
         drained += chunk.length;
         if (drained > MAX_DRAINED_BYTES) {
-          // Not closed yet: a sender that is held up has time to read.
+          // The connection stays open until the timer ends, so that the sender can read the response.
           req.pause();
         }
       };

@@ -1,53 +1,53 @@
 import { networkOf } from "../../domain/ip-address.ts";
 import { AppError } from "../../errors.ts";
 
-/** Minimum age of a holding that its own network may evict, in milliseconds. */
+/** Minimum age at which a holding is evicted for another one of the same network, in milliseconds. */
 const EVICT_AFTER_MS = 1000;
 
-/** What one client holds of a pool. */
+/** The part of a pool that one client uses. */
 export interface Holding {
-  /** Sets the held size in bytes; 0 releases it. Throws AppError `unavailable` when there is no room for more. */
+  /** Sets the size in bytes; 0 releases it. Throws AppError `unavailable` if the pool has no room. */
   readonly resize: (bytes: number) => void;
-  /** Set while it may be given up: called with AppError `unavailable` when others need the room. */
+  /** Called with AppError `unavailable` when the holding is evicted. Null = it must not be evicted. */
   onEvict: ((error: AppError) => void) | null;
 }
 
-/** Resizes a holding that is given up when there is no room for it, now or later. */
-export function resizeOrGiveUp(
+/** Resizes a holding. Calls `onOverflow` if the pool has no room for it, now or later. */
+export function resizeOrOverflow(
   holding: Holding,
   bytes: number,
-  giveUp: () => void,
+  onOverflow: () => void,
 ): void {
-  holding.onEvict = giveUp;
+  holding.onEvict = onOverflow;
   try {
     holding.resize(bytes);
   } catch {
-    giveUp();
+    onOverflow();
   }
 }
 
-/** A bound on the memory that clients make the service hold. */
+/** A limit on the memory that the service uses for its clients. */
 export interface MemoryPool {
-  /** For a client with this address. */
+  /** Creates an empty holding for a client with this address. */
   readonly hold: (address: string) => Holding;
-  /** Bytes that are held in all. */
+  /** Returns the size of all holdings, in bytes. */
   readonly held: () => number;
 }
 
 interface Share {
   readonly network: string;
   bytes: number;
-  /** The oldest first. */
+  /** Oldest first. */
   readonly holdings: Set<PoolHolding>;
 }
 
-/** A class, because one is made for each body: closures and accessors of its own would cost several times as much. */
+/** A class, because one is created for each body: an object with closures would cost several times as much. */
 class PoolHolding implements Holding {
   readonly network: string;
   onEvict: Holding["onEvict"] = null;
-  /** What is held, in bytes. */
+  /** In bytes. */
   size = 0;
-  /** When it began to hold something. */
+  /** When its size last rose from 0. */
   since = 0;
   readonly #setSize: (holding: PoolHolding, bytes: number) => void;
 
@@ -65,8 +65,8 @@ class PoolHolding implements Holding {
 }
 
 /**
- * A pool of `maxBytes`. When it is used up, the network (an IPv4 address, or a /64) that holds most has to make room, with what
- * it has held for longest: clients who hold memory back shut out no others.
+ * Creates a pool of `maxBytes`. When the pool is used up, the oldest holding of the network (an IPv4 address, or a /64) that
+ * uses most is evicted. So clients that keep memory occupied cannot lock out others.
  */
 export function createMemoryPool(options: {
   maxBytes: number;
@@ -87,7 +87,7 @@ export function createMemoryPool(options: {
     return largest;
   }
 
-  /** The holding to evict for another one; one of the same network only after EVICT_AFTER_MS. */
+  /** Returns the holding to evict, or null. A holding is evicted for one of the same network only after EVICT_AFTER_MS. */
   function victimFor(asking: PoolHolding): PoolHolding | null {
     const share = largestShare();
     for (const holding of share?.holdings ?? []) {

@@ -1,12 +1,12 @@
 import { Socket, type SocketConstructorOpts } from "node:net";
 
-/** What one read takes at most, in bytes: as much as without it. */
+/** Maximum size of one read, in bytes: the same as Node's. */
 const BUFFER_BYTES = 65_536;
 
-/** All sockets share it: a read is over before the next one begins. */
+/** All sockets can share one buffer, because a read is processed before the next one starts. */
 const shared = Buffer.allocUnsafeSlow(BUFFER_BYTES);
 
-/** The two properties in which a socket keeps its option `onread`; undefined if this version of Node has others. */
+/** The two properties where a socket stores its option `onread`; undefined if this version of Node stores it elsewhere. */
 const { bufferKey, callbackKey } = findKeys();
 
 interface ReadingSocket extends Socket {
@@ -15,13 +15,15 @@ interface ReadingSocket extends Socket {
 }
 
 /**
- * Reads a socket into the shared buffer, and passes what was read to `take`, which must copy what it keeps. By itself Node
- * allocates 64 KiB for each read. Its option `onread` avoids that, but a server cannot set it for the sockets it accepts, so
- * this sets what the option would. Where that is not possible nothing changes: the socket emits `data`.
+ * Makes a socket read into the shared buffer, and calls `onRead` with the bytes. `onRead` must copy what it keeps.
+ *
+ * By default Node allocates 64 KiB for each read. The socket option `onread` avoids this, but a server cannot set it for the
+ * sockets it accepts. So this function sets the properties that the option would set. If that is not possible, the socket
+ * emits `data` as usual.
  */
 export function readIntoSharedBuffer(
   socket: Socket,
-  take: (bytes: Buffer) => void,
+  onRead: (bytes: Buffer) => void,
 ): void {
   const reading = socket as ReadingSocket;
   if (
@@ -33,7 +35,7 @@ export function readIntoSharedBuffer(
   }
   reading[bufferKey] = shared;
   reading[callbackKey] = (length: number) => {
-    take(shared.subarray(0, length));
+    onRead(shared.subarray(0, length));
     return true;
   };
   reading._handle.useUserBuffer(shared);

@@ -3,14 +3,14 @@ import { Socket } from "node:net";
 import {
   type Holding,
   type MemoryPool,
-  resizeOrGiveUp,
+  resizeOrOverflow,
 } from "./memory-pool.ts";
 import { readIntoSharedBuffer } from "./read-buffer.ts";
 import type { Task, Scheduler } from "./scheduler.ts";
 
 /**
- * Bytes that are parsed in one step, but for those of a body of known length, which are only copied. One-byte chunks and
- * headers cost a microsecond or more each, so a step takes a few milliseconds at worst.
+ * Maximum number of bytes parsed in one step. One-byte chunks and headers cost a microsecond or more each, so a step takes
+ * a few milliseconds at most. A body with Content-Length is only copied, so its steps have no limit.
  */
 const STEP_BYTES = 8192;
 
@@ -22,32 +22,35 @@ export interface RequestInputDeps {
   readonly unparsed: MemoryPool;
 }
 
-/** What the input needs of its connection. An object, because a closure for each of these would be made for each connection. */
+/** What the input needs from its connection. Not separate closures, which would be created for each connection. */
 export interface InputOwner {
   /** The address of the peer. */
   readonly address: string;
-  /** Called with input before it is parsed. */
+  /** Called with all input, before it is parsed. */
   onInput(bytes: Buffer): void;
-  /** Called when there is no memory for the input. */
+  /** Called when the memory pool has no room for the input. */
   readonly overflow: () => void;
-  /** The parser, or something that it called, threw. */
+  /** Called when the parser, or a listener that it called, has thrown. */
   fail(error: unknown): void;
   /** Whether the connection has room for one more request. */
   hasRoom(): boolean;
   /** Whether further input is discarded. */
   isDone(): boolean;
-  /** Whether input of this connection is processed after that of others. */
+  /** Whether the input of other connections is processed first. */
   isLowPriority(): boolean;
-  /** The request parsed since the last call. */
+  /** Returns the request that was parsed since the last call, or null. */
   takeParsedRequest(): IncomingMessage | null;
   /** Whether the body of a request in progress is incomplete. */
   isReadingBody(): boolean;
 }
 
 /**
- * Stands between the bytes of a socket and Node's HTTP parser. Node would parse all of a read at once, and hand each request in it
- * to the app. Here a plain request is parsed as it comes; the rest is parsed in steps that end where a head ends, as far as
- * there is room for another request, and until then nothing more is read.
+ * Passes the bytes of a socket to Node's HTTP parser in small steps.
+ *
+ * Node by itself parses a whole read at once, and passes every request in it to the app. Here, a short read with at most one
+ * request is parsed at once. Other input is buffered, and parsed in steps that the scheduler runs. A step ends where a head
+ * ends, so it starts at most one request. Nothing more is read while input is buffered, or while the connection has no room
+ * for another request.
  */
 export class RequestInput {
   readonly #socket: Socket;
@@ -57,28 +60,28 @@ export class RequestInput {
   /** Input that is not parsed yet. */
   #rest: Buffer | null = null;
   #restHolding: Holding | null = null;
-  /** The parser keeps a head that is incomplete. */
+  /** Counts the incomplete head that the parser keeps. */
   #headHolding: Holding | null = null;
   /** Remaining bytes of a body with Content-Length; otherwise 0. */
   #bodyLeft = 0;
   #headBytes = 0;
-  /** Whether Node wants to read on. */
+  /** Whether Node wants more input. */
   #flowing = true;
   readonly #task: Task = { step: () => this.#turn(), spent: 0 };
 
-  /** To be called once the HTTP server has begun to listen to the socket. */
+  /** Takes over the socket. The HTTP server must already have its `data` listener on it. */
   constructor(socket: Socket, owner: InputOwner, deps: RequestInputDeps) {
     this.#socket = socket;
     this.#owner = owner;
     this.#deps = deps;
-    // Node's HTTP server takes the bytes of a socket by a `data` listener alone, as it does with any Duplex.
+    // Node's HTTP server reads a socket only by its `data` listener, as with any Duplex.
     const [parse] = socket.listeners("data") as ((bytes: Buffer) => void)[];
     if (parse === undefined) {
       throw new Error("the HTTP server does not listen to its socket");
     }
     this.#parse = parse;
     socket.off("data", parse);
-    // Node pauses a socket when a body or an answer is not taken, and must be given nothing before it resumes.
+    // Node pauses the socket while a body is not read or a response is not sent. It must get no input until it resumes.
     socket.pause = () => {
       this.#flowing = false;
       return stopReading(socket);
@@ -88,11 +91,11 @@ export class RequestInput {
       this.resume();
       return socket;
     };
-    socket.on("data", this.#take);
-    readIntoSharedBuffer(socket, this.#take);
+    socket.on("data", this.#onRead);
+    readIntoSharedBuffer(socket, this.#onRead);
   }
 
-  /** Parses buffered input if a slot is free; resumes reading if none is buffered. */
+  /** Parses buffered input, or reads more if none is buffered, as soon as the connection has room. */
   resume(): void {
     if (this.#rest !== null) {
       stopReading(this.#socket);
@@ -112,18 +115,18 @@ export class RequestInput {
     stopReading(this.#socket);
   }
 
-  /** Gives back the memory that it holds. */
+  /** Releases the memory. */
   release(): void {
     this.#dropRest();
     this.#headHolding?.resize(0);
   }
 
-  /** Bytes parsed since the previous request: the size of the head of the one that is parsed now. */
+  /** The size of the head that is being parsed, in bytes. */
   get headBytes(): number {
     return this.#headBytes;
   }
 
-  readonly #take = (bytes: Buffer): void => {
+  readonly #onRead = (bytes: Buffer): void => {
     this.#owner.onInput(bytes);
     if (this.#owner.isDone()) {
       return;
@@ -133,18 +136,18 @@ export class RequestInput {
       !this.#owner.isLowPriority() &&
       this.#isReady()
     ) {
-      const head = this.#plainHead(bytes);
+      const head = this.#onlyHeadIn(bytes);
       if (head !== null) {
-        this.#feed(bytes, head);
+        this.#parseBytes(bytes, head);
         return;
       }
     }
-    this.#keep(bytes);
+    this.#buffer(bytes);
     this.resume();
   };
 
-  /** End offset of the only head in a short read, 0 if no head ends in it; null if the bytes must be parsed in steps. */
-  #plainHead(bytes: Buffer): number | null {
+  /** Returns where the only head in a short read ends, or 0 if no head ends there. Null = parse the bytes in steps. */
+  #onlyHeadIn(bytes: Buffer): number | null {
     if (bytes.length > STEP_BYTES) {
       return null;
     }
@@ -155,7 +158,7 @@ export class RequestInput {
     return bytes.includes(HEAD_END, first + 1) ? null : first + HEAD_END.length;
   }
 
-  /** Parses the next piece. False when there is none, or no room. */
+  /** Parses the next part of the buffered input. Returns whether another step can follow. */
   #step(): boolean {
     if (this.#owner.isDone()) {
       this.#dropRest();
@@ -173,7 +176,7 @@ export class RequestInput {
     } else {
       this.#dropRest();
     }
-    this.#feed(rest.subarray(0, size), head);
+    this.#parseBytes(rest.subarray(0, size), head);
     return size < rest.length && this.#isReady();
   }
 
@@ -185,8 +188,8 @@ export class RequestInput {
     return more;
   }
 
-  /** `head`: where the head in these bytes ends, 0 when none is known to end. */
-  #feed(bytes: Buffer, head: number): void {
+  /** Passes bytes to the parser. `head`: where the head in these bytes ends; 0 = none is known to end. */
+  #parseBytes(bytes: Buffer, head: number): void {
     this.#headBytes += bytes.length;
     try {
       this.#parse(bytes);
@@ -210,14 +213,15 @@ export class RequestInput {
     }
   }
 
-  #keep(bytes: Buffer): void {
+  #buffer(bytes: Buffer): void {
     const before = this.#rest;
     const held = before?.length ?? 0;
-    // Copied, since the next read overwrites the bytes; not into Node's pool, of which a short rest would hold a slab.
+    // The next read overwrites the bytes, so they are copied. Not into Node's buffer pool, where a few bytes would keep a
+    // whole slab in memory.
     this.#rest = Buffer.allocUnsafeSlow(held + bytes.length);
     before?.copy(this.#rest);
     bytes.copy(this.#rest, held);
-    // As long as any of it is left, all of it is held.
+    // The whole buffer stays in memory while any byte of it is unparsed.
     this.#restHolding = this.#hold(this.#restHolding, this.#rest.length);
   }
 
@@ -228,11 +232,11 @@ export class RequestInput {
 
   #hold(before: Holding | null, bytes: number): Holding {
     const holding = before ?? this.#deps.unparsed.hold(this.#owner.address);
-    resizeOrGiveUp(holding, bytes, this.#owner.overflow);
+    resizeOrOverflow(holding, bytes, this.#owner.overflow);
     return holding;
   }
 
-  /** Whether the parser may be given more. */
+  /** Whether more input may be parsed. */
   #isReady(): boolean {
     return this.#flowing && this.#owner.hasRoom();
   }

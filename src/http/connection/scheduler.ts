@@ -1,41 +1,40 @@
 /**
- * Time that steps may take in one turn of the event loop, in milliseconds. libuv accepts one connection a turn, so a longer
- * turn delays new connections.
+ * Maximum time for steps in one turn of the event loop, in milliseconds. libuv accepts one connection in each turn, so
+ * longer turns delay new connections.
  */
 const BUDGET_MS = 2;
 
 /**
- * Added to a task's time whenever it is added, in milliseconds. Without it a flood of new tasks, which have spent no time,
- * would starve the waiting ones.
+ * Added to the time of a task whenever it is added, in milliseconds. Without it, a flood of new tasks would always run
+ * before the waiting ones.
  */
 const NEW_TASK_COST_MS = 0.02;
 
-/** Work that is done in steps. */
+/** Work that is split into steps. */
 export interface Task {
-  /** Does a short piece of it; returns whether there is more. Does not throw. */
+  /** Runs one short step. Returns whether another one follows. Must not throw. */
   readonly step: () => boolean;
-  /** The time that its steps have taken, in milliseconds; begins with 0, and is updated by the scheduler. */
+  /** The total time of its steps, in milliseconds. Starts at 0; the scheduler updates it. */
   spent: number;
 }
 
 /**
- * Shares the event loop: work of any client that would hold up all others if it were done at once is done in short steps.
- * The task that has used least time runs next, so that one with expensive steps does not hold up one with cheap
- * steps. Between two turns the event loop does everything else.
+ * Shares the event loop between clients. Work that would block it for long runs as a task in short steps. The task that has
+ * used the least time runs next, so expensive steps of one client do not delay the cheap steps of another.
  */
 export interface Scheduler {
   /** Runs `task` until it is done. Adding a waiting task has no effect. */
   readonly add: (task: Task) => void;
-  /** Shortens the next turn, because more connections may be waiting to be accepted. */
+  /** Limits the next turn to one step, because more connections may be waiting to be accepted. */
   readonly shortenTurn: () => void;
-  /** Calls `work`, which takes about `costMs`, when it is its turn. Settles as that does. */
+  /** Queues `work`, which takes about `costMs`, as a task with one step. Returns the result of `work`. */
   readonly run: <T>(costMs: number, work: () => Promise<T>) => Promise<T>;
 }
 
-/** `now`: milliseconds of a monotonic clock. */
+/** Creates a scheduler. `now` returns milliseconds of a monotonic clock. */
 export function createScheduler(now: () => number): Scheduler {
   const waiting = new Set<Task>();
-  /** The least time that a waiting task has had: a later task gets no credit for time before it was added. */
+  /** The used time of the task that ran last. A new task starts with this, so that it does not run before all others. */
   let floor = 0;
   let scheduled = false;
   let isShortened = false;
@@ -69,7 +68,7 @@ export function createScheduler(now: () => number): Scheduler {
       }
     }
     if (waiting.size > 0 && now() < until) {
-      // Lets microtasks started by the step run within this turn's budget.
+      // Microtasks that the step has queued run first, and count towards the time of this turn.
       queueMicrotask(() => {
         runUntil(until);
       });
@@ -102,10 +101,10 @@ export function createScheduler(now: () => number): Scheduler {
     run: (costMs, work) =>
       new Promise((resolve) => {
         add({
-          // In advance: it has one step, after which no account is kept.
+          // Charged in advance: a task with one step is not charged afterwards.
           spent: floor + costMs,
           step() {
-            // A promise that rejects makes this one reject.
+            // If `work` rejects, so does this promise.
             resolve(work());
             return false;
           },

@@ -3,13 +3,13 @@ import type { Socket } from "node:net";
 const CR = 0x0d;
 const LF = 0x0a;
 
-/** Detects a client that makes no progress: it reads no responses or sends only empty lines. */
+/** Detects a client that makes no progress: it reads no responses, or sends only empty lines. */
 export class StuckClient {
   readonly #socket: Socket;
   /** Milliseconds of a monotonic clock. */
   readonly #now: () => number;
   /** Start of the current run of empty lines; null outside one. */
-  #blankSince: number | null = null;
+  #emptyLinesSince: number | null = null;
   #unsent = "";
   #unsentSince = 0;
 
@@ -18,25 +18,25 @@ export class StuckClient {
     this.#now = now;
   }
 
-  /** A request has begun. */
+  /** Ends the current run of empty lines, because a request has started. */
   reset(): void {
-    this.#blankSince = null;
+    this.#emptyLinesSince = null;
   }
 
-  /** Notes what came between requests. */
-  note(bytes: Buffer): void {
-    if (isBlank(bytes)) {
-      this.#blankSince ??= this.#now();
+  /** Checks input between two requests for empty lines. */
+  checkInput(bytes: Buffer): void {
+    if (hasOnlyNewlines(bytes)) {
+      this.#emptyLinesSince ??= this.#now();
     } else {
-      this.#blankSince = null;
+      this.#emptyLinesSince = null;
     }
   }
 
-  /** Whether it has been stuck for `limitMs`. `isIdle`: no request of it is in progress. Call periodically. */
+  /** Returns whether there was no progress for `limitMs`. `isIdle`: no request is in progress. Call it periodically. */
   isStuck(limitMs: number, isIdle: boolean): boolean {
     const now = this.#now();
-    if (this.#blankSince !== null && isIdle) {
-      return now - this.#blankSince >= limitMs;
+    if (this.#emptyLinesSince !== null && isIdle) {
+      return now - this.#emptyLinesSince >= limitMs;
     }
     const unsent = unsentMark(this.#socket);
     if (unsent !== this.#unsent) {
@@ -47,18 +47,18 @@ export class StuckClient {
   }
 }
 
-/** Whether there are only the empty lines that a parser skips between requests (RFC 9112 section 2.2). */
-function isBlank(bytes: Buffer): boolean {
+/** Returns whether the bytes are empty lines, which a parser skips between requests (RFC 9112 section 2.2). */
+function hasOnlyNewlines(bytes: Buffer): boolean {
   return bytes.every((byte) => byte === CR || byte === LF);
 }
 
-/** Changes whenever the peer takes some of what is to be sent; empty when nothing is. */
+/** Returns a value that changes whenever the peer reads some of the unsent output. Empty = there is none. */
 function unsentMark(socket: Socket): string {
   const { writableLength, bytesWritten } = socket;
   if (writableLength === 0) {
     return "";
   }
-  // Node's own timer of a socket asks the same: one large write makes progress long before it ends.
+  // A large write makes progress long before it ends. Node's socket timeout reads the same property to see that.
   const handle = (socket as { _handle?: { writeQueueSize?: number } | null })
     ._handle;
   return `${bytesWritten - writableLength}/${handle?.writeQueueSize ?? 0}`;

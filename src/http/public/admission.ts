@@ -6,26 +6,27 @@ import {
 } from "../connection/memory-pool.ts";
 import type { Scheduler } from "../connection/scheduler.ts";
 
-/** Bounds what is in flight at once, so that overload gives a 503 instead of exhausting memory. */
+/** Limits the memory and the number of requests in progress, so that overload causes a 503 and never exhausts memory. */
 export interface Admission {
-  /** Memory for one body of a client with this address. */
+  /** Returns the memory for one body of a client with this address. */
   readonly hold: (address: string) => Holding;
   /**
-   * Runs the work on a body of that many bytes, a large one when it is its turn. Rejects with AppError `unavailable` when too
-   * many wait already.
+   * Runs the work on a body of `bytes` bytes. A large body waits for its turn in the scheduler. Rejects with AppError
+   * `unavailable` if too many requests are waiting.
    */
   readonly work: <T>(bytes: number, work: () => Promise<T>) => Promise<T>;
 }
 
-/** Bodies up to this size have a separate memory pool. */
+/** Maximum size of a small body, in bytes. Small and large bodies have separate memory pools. */
 const SMALL_BYTES = 65_536;
 
-/** What verifying and reading a body takes at most, in milliseconds. */
+/** Upper bound of the time to verify and scan a body, in milliseconds per byte. */
 const MS_PER_BYTE = 10 / 1_000_000;
 
 /**
- * Bytes count as they arrive, since a declared length costs its sender nothing. `maxBytes` bounds the bodies of each
- * size class, `maxWaiting` the requests whose bodies are there and whose answers are not.
+ * Creates the admission of the endpoint. `maxBytes` limits the memory for small bodies, and separately that for large ones.
+ * `maxWaiting` limits the requests that have a complete body and no response yet. Bytes count when they arrive: a declared
+ * length costs its sender nothing.
  */
 export function createAdmission(
   { scheduler, now }: { scheduler: Scheduler; now: () => number },
@@ -54,7 +55,7 @@ export function createAdmission(
   };
 }
 
-/** Moves to the pool of large bodies when it turns out to be one. */
+/** Moves to the pool of large bodies when the body grows beyond SMALL_BYTES. */
 class BodyHolding implements Holding {
   readonly #address: string;
   readonly #large: MemoryPool;

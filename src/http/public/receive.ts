@@ -10,7 +10,7 @@ import { contextOf, type RequestContext } from "../request-context.ts";
 import { respondJson } from "../json-response.ts";
 import type { Admission } from "./admission.ts";
 
-/** Exact: matched against the path as it was sent, so that no decoding makes two paths one. */
+/** Matched against the path as sent, without decoding, so that each source has exactly one path. */
 const ENDPOINT = /^\/webhooks\/([a-z0-9][a-z0-9-]{0,63})$/;
 
 export interface ReceiveDeps {
@@ -24,8 +24,9 @@ export interface ReceiveDeps {
 }
 
 /**
- * `POST /webhooks/:source`: rejects what it can without the body, then reads the body, then calls the intake. For
- * `app.use`: as a route, Express would match and decode the path again, and walk a stack for this one handler.
+ * Creates the handler of `POST /webhooks/:source`. It checks the head, reads the body, then calls the intake.
+ *
+ * Mount it with `app.use`. As a route, Express would match and decode the path again, and walk a stack for one handler.
  */
 export function createReceive(
   deps: ReceiveDeps,
@@ -33,7 +34,7 @@ export function createReceive(
 ): RequestHandler {
   const { maxBodyBytes } = options;
 
-  async function takeIn(
+  async function readAndIntake(
     context: RequestContext,
     source: Source,
   ): ReturnType<ReceiveDeps["intake"]> {
@@ -86,7 +87,7 @@ export function createReceive(
     if (deps.isClosed()) {
       throw new AppError("unavailable", "draining");
     }
-    const result = await takeIn(context, source);
+    const result = await readAndIntake(context, source);
     if (deps.isDraining()) {
       // Draining may have begun while this request was in progress.
       res.shouldKeepAlive = false;

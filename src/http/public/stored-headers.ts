@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 
-/** Credentials, and what belongs to the connection and not to the message. */
+/** Credentials, and headers that describe the connection instead of the message. */
 const DROPPED = [
   "authorization",
   "proxy-authorization",
@@ -14,7 +14,10 @@ const DROPPED = [
   "upgrade",
 ];
 
-/** The headers to keep with an event, as a JSON object by lower-case name, without credentials and signatures. */
+/**
+ * Returns a function that gives the headers to store with an event: a JSON object by lower-case name, without credentials
+ * and signatures.
+ */
 export function createStoredHeaders(
   signatureHeaders: readonly string[],
 ): (req: IncomingMessage) => string {

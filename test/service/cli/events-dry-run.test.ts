@@ -101,7 +101,7 @@ describe("hexhook events redeliver that finds nothing", () => {
   it.each([
     [
       [],
-      "2 events looked at: no configured destination matches (configured are: billing, ci)\n",
+      "2 events looked at: no configured destination matches (configured destinations: billing, ci)\n",
     ],
     [["--destination", "ci"], "2 events looked at: ci does not match\n"],
     [["--type", "no.*"], "nothing to redeliver: no event fits\n"],

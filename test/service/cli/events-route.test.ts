@@ -191,8 +191,8 @@ describe("a destination that is not configured any more", () => {
     }
     const names =
       configured === null
-        ? "configured are: none"
-        : `configured are: ${configured.join(", ")}`;
+        ? "configured destinations: none"
+        : `configured destinations: ${configured.join(", ")}`;
     const origin =
       configured === null
         ? "published by the service that started last: set HEXHOOK_CONFIG"
