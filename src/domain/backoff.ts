@@ -1,13 +1,13 @@
 const JITTER = 0.2;
 
-/** The longest wait of a schedule, in milliseconds. */
+/** Returns the longest possible wait of a schedule, jitter included, in milliseconds. */
 export function maxWait(scheduleMs: readonly number[]): number {
   return Math.ceil(Math.max(0, ...scheduleMs) * (1 + JITTER));
 }
 
 /**
- * The wait in milliseconds after the failed attempt that the schedule counts as `scheduledAttempt` (from 1): the
- * scheduled wait ±20 %, or null when the schedule has no further attempt. `random` is in [0, 1).
+ * Returns the wait after a failed attempt in milliseconds: the scheduled wait ±20 %. Null if the schedule has no further
+ * attempt. `scheduledAttempt` counts from 1. `random` is in [0, 1).
  */
 export function waitAfterAttempt(
   scheduledAttempt: number,

@@ -6,7 +6,7 @@ import type { StoredEvent } from "./event.ts";
 /** The duty to deliver a new event to one destination. */
 export interface NewDelivery {
   readonly destination: string;
-  /** Deliveries of one destination with the same key are made one after another; null = in parallel. */
+  /** Deliveries with the same key to one destination are attempted one after another; null = in parallel. */
   readonly orderKey: string | null;
 }
 
@@ -14,34 +14,34 @@ export interface NewDelivery {
 export interface ClaimedDelivery {
   readonly id: number;
   readonly destination: string;
-  /** Counts every attempt from 1, never twice the same: it fences late results. */
+  /** Counts every attempt from 1. A number is used only once, so a late result of an older attempt can be recognised. */
   readonly attempt: number;
   /**
-   * The attempt as `RETRY_SCHEDULE` counts it, from 1: without those that a stop or a crash of the process interrupted, and
-   * without those before a redelivery.
+   * The attempt as `RETRY_SCHEDULE` counts it, from 1. Attempts that a stop or a crash of the process interrupted do not
+   * count, nor do attempts before a redelivery.
    */
   readonly scheduledAttempt: number;
-  /** How often the process died during an attempt of it. */
+  /** Number of attempts of this delivery during which the process died. */
   readonly crashes: number;
   /** When this attempt was claimed. */
   readonly startedAt: number;
   readonly event: StoredEvent;
 }
 
-/** An attempt during which the process died: its lease has ended, or its holder is known to be gone. */
+/** An attempt during which the process died: its lease has ended, or no process has the lease any more. */
 export interface LostAttempt extends Pick<
   ClaimedDelivery,
   "id" | "destination" | "attempt"
 > {
   readonly event: Pick<StoredEvent, "source" | "id" | "type">;
-  /** This one counted. */
+  /** Number of attempts during which the process died, including this one. */
   readonly crashes: number;
 }
 
-/** The states that a delivery can be in; `discarded` by an operator alone. */
+/** The states of a delivery. Only an operator sets `discarded`. */
 export type DeliveryStateName = DeliveryState["state"] | "discarded";
 
-/** Which attempt it is, for the operational log. */
+/** Identifies an attempt in the operational log. */
 export interface AttemptFacts {
   readonly source: string;
   readonly eventId: string;
@@ -50,7 +50,7 @@ export interface AttemptFacts {
   readonly attempt: number;
 }
 
-/** The facts of an attempt that is claimed or lost. */
+/** Returns the facts that identify a claimed or lost attempt. */
 export function attemptFacts({
   event,
   destination,
@@ -65,7 +65,7 @@ export function attemptFacts({
   };
 }
 
-/** A delivery with what its audit entry tells of its event. */
+/** A delivery, with the facts about its event that its audit entry contains. */
 export interface DeliveryFacts {
   readonly id: number;
   readonly destination: string;
@@ -74,28 +74,28 @@ export interface DeliveryFacts {
   readonly event: Pick<StoredEvent, "source" | "id" | "type">;
 }
 
-/** How one attempt ended. A destination returns this and never throws. */
+/** The result of one attempt. A destination returns it and never throws. */
 export type AttemptResult =
   | { readonly ok: true; readonly status?: number }
   | (AttemptFailure & {
       readonly ok: false;
-      /** The wait that the destination asked for with Retry-After, in milliseconds. */
+      /** The wait that the destination requested with Retry-After, in milliseconds. */
       readonly retryAfterMs?: number;
-      /** The destination rejects this delivery permanently (410). */
+      /** Whether the destination rejects this delivery permanently (410). */
       readonly gone?: boolean;
     });
 
 /** Why an attempt failed. */
 export interface AttemptFailure {
-  /** A short word for the audit trail: `status`, `timeout`, `network`, `handler_threw`, … */
+  /** A code for the audit trail: `status`, `timeout`, `network`, `handler_threw`, … */
   readonly reason: string;
   readonly status?: number;
   readonly detail?: string;
-  /** What a handler threw: for the operational log alone, as it may repeat the payload. */
+  /** What a handler threw. Only for the operational log, because it may contain parts of the payload. */
   readonly error?: ErrorDescription | undefined;
 }
 
-/** An attempt that failed: of which delivery, and why. */
+/** A failed attempt and its reason. */
 export interface FailedAttempt extends AttemptFacts {
   readonly failure: AttemptFailure;
 }
@@ -118,7 +118,7 @@ export interface AttemptRecord {
   readonly detail: string | null;
 }
 
-/** The present state of a delivery. */
+/** The current state of a delivery. */
 export interface DeliveryStatus {
   readonly id: number;
   readonly destination: string;
@@ -127,6 +127,6 @@ export interface DeliveryStatus {
   readonly attempt: number;
   /** Whether an attempt is in flight. */
   readonly inFlight: boolean;
-  /** When the next attempt is due; null when none is, one is in flight, or another delivery with its order key is first. */
+  /** When the next attempt is due. Null if none is due, one is in flight, or another delivery with its order key is first. */
   readonly nextAttemptAt: number | null;
 }

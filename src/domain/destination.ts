@@ -8,38 +8,38 @@ export interface Route {
   readonly sources: readonly string[];
   /** Event type patterns: exact, `prefix.*` or `*`. */
   readonly events: readonly string[];
-  /** JSON pointer (RFC 6901) to the key whose events are delivered one after another; null = all in parallel. */
+  /** JSON pointer (RFC 6901) to the order key. Events with one key are delivered one after another; null = in parallel. */
   readonly orderBy: string | null;
 }
 
-/** At most this many attempts begin in any `perMs` milliseconds. */
+/** Maximum number of attempts that start in any period of `perMs` milliseconds. */
 export interface RateLimit {
   readonly attempts: number;
   readonly perMs: number;
 }
 
-/** What a destination sets for its own attempts. Left out: as for all destinations, or no limit. */
+/** The settings of one destination for its attempts. Without a value, the general setting applies, or no limit. */
 export interface AttemptSettings {
   /** Waits after failed attempts, in milliseconds. */
   readonly retryScheduleMs?: readonly number[] | undefined;
   readonly attemptTimeoutMs?: number | undefined;
   readonly rateLimit?: RateLimit | undefined;
-  /** A delivery that has been pending longer is exhausted. */
+  /** A delivery that is pending for longer becomes exhausted. */
   readonly maxAgeMs?: number | undefined;
 }
 
-/** Where events are delivered; one worker serves each. */
+/** Where events are delivered. Each destination has one worker. */
 export interface Destination extends Route, AttemptSettings {
   readonly kind: "http" | "handler";
-  /** Its address for people, with nothing secret: the origin of its URL. */
+  /** The address to show, without secrets: the origin of its URL. */
   readonly place: string;
-  /** Maximum attempts in flight. */
+  /** Maximum number of attempts in flight. */
   readonly concurrency: number;
-  /** Makes one attempt; ends when `signal` aborts. */
+  /** Makes one attempt. Ends early if `signal` aborts. */
   attempt(
     delivery: ClaimedDelivery,
     signal: AbortSignal,
   ): Promise<AttemptResult>;
-  /** Closes what it keeps open between attempts. */
+  /** Closes connections that stay open between attempts. */
   close?(): void;
 }

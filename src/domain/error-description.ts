@@ -1,13 +1,13 @@
-/** A thrown value as plain, bounded text: reading it runs no code of the one who threw it. */
+/** A description of a thrown value, as text of limited length. Reading it runs no code of the thrown object. */
 export interface ErrorDescription {
-  /** The name of the error, such as `TypeError`; else the type of the value. */
+  /** The name of the error, such as `TypeError`, or the type of a value that is not an error. */
   readonly type: string;
   readonly message: string;
   readonly code?: string;
   readonly stack?: string;
   readonly cause?: ErrorDescription;
-  /** Those of an AggregateError, the first ones. */
+  /** The first errors of an AggregateError. */
   readonly errors?: readonly ErrorDescription[];
-  /** What was thrown, when it is an object without a message. */
+  /** The thrown value, if it is an object without a message. */
   readonly value?: unknown;
 }

@@ -12,7 +12,7 @@ export interface EventStatus {
   readonly deliveries: readonly DeliveryStatus[];
 }
 
-/** A stored event with its deliveries and their attempts: all that is stored but the body. */
+/** A stored event with everything except its body: deliveries, attempts and headers. */
 export interface EventDetail extends EventStatus {
   readonly contentType: string;
   readonly headers: Readonly<Record<string, string>>;

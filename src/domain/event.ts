@@ -18,8 +18,8 @@ export interface StoredEvent extends NewEvent {
 }
 
 /**
- * What the replay guard remembers of a verified request. The replay key must cover the event id: two requests with one key are
- * for one event.
+ * What the replay guard stores for a verified request. The replay key must cover the event id, so that two requests with the
+ * same key have the same event id.
  */
 export interface ReplayClaim {
   /** Unix seconds; null for a scheme that signs no time, whose claims are kept as long as the event. */
@@ -27,7 +27,7 @@ export interface ReplayClaim {
   readonly replayKey: Buffer;
 }
 
-/** The outcome for a verified message, decided by the store's unique keys. */
+/** The outcome for a verified message, decided by the unique keys of the store. */
 export type RecordOutcome =
   | "accepted"
   | "duplicate"

@@ -1,6 +1,6 @@
 /**
- * Whether a text fits a pattern in which `*` stands for any characters and everything else for itself. In linear time:
- * each piece between two stars is looked for once, behind the one before.
+ * Returns a function that matches a text against a pattern. `*` matches any characters, everything else matches itself.
+ * Takes linear time: each part between two stars is searched once, after the previous part.
  */
 export function createGlob(pattern: string): (text: string) => boolean {
   const pieces = pattern.split("*");

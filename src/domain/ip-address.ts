@@ -3,13 +3,13 @@ import { isIP, isIPv6 } from "node:net";
 const MAPPED = /^0:0:0:0:0:ffff:([\da-f]+):([\da-f]+)$/;
 
 /**
- * An address as it is counted and logged. An IPv4 address that is written as IPv6, as dual-stack sockets show it (RFC 4291
- * section 2.5.5.2), is one address, not two. A zone is dropped: it means something on one machine alone, and may be of any
- * length.
+ * Returns an address in the form that is counted and logged. An IPv4-mapped IPv6 address, as dual-stack sockets show it
+ * (RFC 4291 section 2.5.5.2), becomes the IPv4 address. A zone is removed: it has a meaning on one machine only, and may
+ * have any length.
  */
 export function canonicalAddress(address: string): string {
   if (!address.includes(":")) {
-    // Asked for each connection: most addresses are IPv4.
+    // Called for each connection, and most addresses are IPv4.
     return address;
   }
   const [plain = ""] = address.split("%", 1);
@@ -23,8 +23,8 @@ export function canonicalAddress(address: string): string {
 }
 
 /**
- * The address in an element of `X-Forwarded-For`, which some proxies write with a port (`192.0.2.1:5678`,
- * `[2001:db8::1]:80`); null when it is none.
+ * Reads the address in an element of `X-Forwarded-For`. Some proxies add a port (`192.0.2.1:5678`, `[2001:db8::1]:80`).
+ * Returns null if the element is not an address.
  */
 export function readAddress(text: string): string | null {
   const trimmed = text.trim();
@@ -37,17 +37,17 @@ export function readAddress(text: string): string | null {
 }
 
 /**
- * What limits count as one sender: an IPv4 address, or the /64 of an IPv6 address, since a single host has all of its
- * addresses. Any other text is itself.
+ * Returns the network that limits count as one client: an IPv4 address, or the /64 of an IPv6 address, because one host
+ * usually has a whole /64. Returns any other text unchanged.
  */
 export function networkOf(address: string): string {
-  // Asked for each body: most addresses are IPv4.
+  // Called for each body, and most addresses are IPv4.
   return address.includes(":") && isIPv6(address)
     ? `${expandIpv6(address).split(":", 4).join(":")}::/64`
     : address;
 }
 
-/** The IPv4 address in two groups of an IPv6 address. */
+/** Returns the IPv4 address in two groups of an IPv6 address. */
 export function dottedQuad(high: string, low: string): string {
   return [high, low]
     .map((group) => Number(`0x${group}`))
@@ -55,9 +55,9 @@ export function dottedQuad(high: string, low: string): string {
     .join(".");
 }
 
-/** All eight groups of an IPv6 address (without a zone), in lower case, without leading zeros. */
+/** Returns all eight groups of an IPv6 address without a zone, in lower case, without leading zeros. */
 export function expandIpv6(address: string): string {
-  // The URL Standard writes every address in one way: no dots, and `::` for the longest run of zeros.
+  // The URL Standard serialises each address in one form: without dots, and with `::` for the longest run of zeros.
   const { hostname } = new URL(`http://[${address}]`);
   const [head = [], tail = []] = hostname
     .slice(1, -1)

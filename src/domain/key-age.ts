@@ -2,18 +2,18 @@ const DAY_MS = 86_400_000;
 const WARN_FROM_DAYS = 75;
 const OVERDUE_FROM_DAYS = 90;
 
-/** A date may be of another time zone, and so a day ahead. */
+/** A date of another time zone can be up to a day ahead. */
 const MAX_AHEAD_MS = DAY_MS;
 
-/** How old a secret is. */
+/** The age of a secret. */
 export interface KeyAge {
-  /** Whole days; null when it cannot be told. */
+  /** In whole days; null = unknown. */
   readonly days: number | null;
-  /** `unknown` where there is no date, or one in the future: nobody can say that it is not overdue. */
+  /** `unknown` without a date, or with a date in the future: the secret could be overdue. */
   readonly verdict: "fresh" | "due" | "overdue" | "unknown";
 }
 
-/** Judges a secret by the day it was made: due for rotation from 75 days, overdue from 90. Unix milliseconds. */
+/** Judges the age of a secret: due for rotation from 75 days, overdue from 90. Times are unix milliseconds. */
 export function judgeKeyAge(createdAt: number | null, now: number): KeyAge {
   if (createdAt === null || createdAt > now + MAX_AHEAD_MS) {
     return { days: null, verdict: "unknown" };

@@ -1,12 +1,13 @@
 import type { DeliveryState } from "./delivery.ts";
 import type { Destination } from "./destination.ts";
 
-/** After this many process deaths during its attempts, a delivery is given up. */
+/** Number of process deaths during its attempts after which a delivery is exhausted. */
 const MAX_CRASHES = 5;
 
 /**
- * The state of a delivery whose process died during an attempt. It goes on at once: what is lost does not count against
- * `RETRY_SCHEDULE`. Only a handler can end the process, so only its deliveries are given up after five deaths.
+ * Returns the state of a delivery after the process died during its attempt. The next attempt is due at once, because a lost
+ * attempt does not count in `RETRY_SCHEDULE`. Only a handler can end the process, so only deliveries to handlers are
+ * exhausted after five deaths.
  */
 export function afterLostAttempt(lost: {
   kind: Destination["kind"];

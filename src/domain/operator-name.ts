@@ -1,4 +1,4 @@
-/** What an operator's name may look like in an audit entry. */
+/** The permitted names of operators in audit entries. */
 const OPERATOR = /^[\w.@+:-]{1,64}$/;
 
 export function isOperatorName(name: string): boolean {

@@ -1,14 +1,14 @@
 export type WindowVerdict = "inside" | "stale_timestamp" | "future_timestamp";
 
 /**
- * Seconds between the receiver's clock and the signed time: positive for a message from the past.
- * Both sides count whole seconds, as the timestamp header does.
+ * Returns the seconds from the signed time to the time of this clock: positive for a message from the past. Both times are
+ * in whole seconds, like the timestamp header.
  */
 export function skewSeconds(nowMs: number, signedAtSeconds: number): number {
   return Math.floor(nowMs / 1000) - signedAtSeconds;
 }
 
-/** `|now − t| ≤ window`, inclusive, both ways. */
+/** Checks `|now − t| ≤ window`, inclusive in both directions. */
 export function judgeWindow(
   skew: number,
   windowSeconds: number,

@@ -1,11 +1,11 @@
-/** A `Retry-After` puts attempts off for this long at most, in milliseconds; a schedule may wait longer. */
+/** Maximum wait that a `Retry-After` can cause, in milliseconds. The wait of a schedule may be longer. */
 export const MAX_RETRY_AFTER_MS = 3_600_000;
 
 const DELAY_SECONDS = /^\d+$/;
 
 const MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
 
-/** RFC 9110 section 5.6.7: the form to send, and the two obsolete ones that are still to be read. */
+/** The current date format of HTTP, and the two obsolete ones that must still be accepted (RFC 9110 section 5.6.7). */
 const HTTP_DATES = [
   // Sun, 06 Nov 1994 08:49:37 GMT
   /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), (?<day>\d{2}) (?<month>[A-Z][a-z]{2}) (?<year>\d{4}) (?<time>\d{2}:\d{2}:\d{2}) GMT$/,
@@ -16,9 +16,9 @@ const HTTP_DATES = [
 ] as const;
 
 /**
- * How long a `Retry-After` header (RFC 9110 section 10.2.3) asks to wait from `now` (unix milliseconds), in
- * milliseconds and finite: delay-seconds, or an HTTP-date, of which a past one means 0. Null when there is no header
- * or it is neither.
+ * Parses a `Retry-After` header (RFC 9110 section 10.2.3) and returns the wait from `now` in milliseconds, always finite. The
+ * value is a number of seconds or an HTTP date; a date in the past gives 0. Returns null without a header, or for any other
+ * value. `now` is in unix milliseconds.
  */
 export function parseRetryAfter(
   value: string | undefined,
@@ -34,7 +34,7 @@ export function parseRetryAfter(
   return at === null ? null : Math.max(0, at - now);
 }
 
-/** Unix milliseconds. The day of the week is not held against the date. */
+/** Parses an HTTP date to unix milliseconds. Does not check the day of the week. */
 function parseHttpDate(text: string, now: number): number | null {
   for (const form of HTTP_DATES) {
     const parts = form.exec(text)?.groups;
@@ -51,14 +51,14 @@ function parseHttpDate(text: string, now: number): number | null {
   return null;
 }
 
-/** The year that two digits stand for: more than 50 years ahead is in the past (RFC 9110 section 5.6.7). */
+/** Returns the year for two digits. A year more than 50 years ahead means the past (RFC 9110 section 5.6.7). */
 function nearestYear(twoDigits: number, now: number): number {
   const thisYear = new Date(now).getUTCFullYear();
   const ahead = (twoDigits - (thisYear % 100) + 100) % 100;
   return thisYear + (ahead > 50 ? ahead - 100 : ahead);
 }
 
-/** Unix milliseconds; null when the calendar or the clock has no such instant. Second 60 is a leap second. */
+/** Returns unix milliseconds, or null for a date or time that does not exist. Second 60 is a leap second. */
 function instant(
   year: number,
   month: number,

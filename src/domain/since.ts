@@ -5,17 +5,17 @@ const UNIT_MS: Readonly<Record<string, number>> = {
   h: 3_600_000,
   d: 86_400_000,
 };
-/** Also as `audit tail` shows it, with a blank. */
+/** Accepts a space instead of `T` too, as in the output of `audit tail`. */
 const ISO =
   /^(\d{4}-\d{2}-\d{2})(?:[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:\d{2})?)?$/;
 
-/** What to write where `parseSince` gives null. */
+/** The formats that `parseSince` accepts, for error messages. */
 export const SINCE_FORMS =
-  "a time ago such as 15m, 2h or 3d, or an ISO time such as 2026-11-23T18:00:00Z (UTC without a zone)";
+  "an age such as 15m, 2h or 3d, or an ISO time such as 2026-11-23T18:00:00Z (UTC if it has no zone)";
 
 /**
- * The unix milliseconds of `15m`, `2h`, `3d` before `now`, or of an ISO date or time, which without a zone is in UTC, as
- * everything in the trail is. Null for everything else.
+ * Parses an age (`15m`, `2h`, `3d` before `now`) or an ISO date or time to unix milliseconds. A time without a zone is in
+ * UTC, like all times in the audit trail. Returns null for any other text.
  */
 export function parseSince(text: string, now: number): number | null {
   const [, count, unit = ""] = AGO.exec(text) ?? [];
@@ -28,7 +28,7 @@ export function parseSince(text: string, now: number): number | null {
   return Number.isNaN(at) || !isDay(day ?? "") ? null : at;
 }
 
-/** Date takes the 30th of February for the 2nd of March. */
+/** Returns whether a day exists. `Date.parse` accepts 30 February as 2 March. */
 function isDay(day: string): boolean {
   return new Date(`${day}T00:00Z`).toISOString().startsWith(day);
 }

@@ -6,13 +6,13 @@ export interface SigningSecret {
   readonly name: string;
   readonly keyId: string;
   readonly key: Buffer;
-  /** When it was made; null = not known. */
+  /** When it was created; null = unknown. */
   readonly createdAt: number | null;
   /** From this time on the secret is rejected (rotation overlap); null = never. */
   readonly expiresAt: number | null;
 }
 
-/** A configured sender. `scheme` names its one signature scheme. */
+/** A configured sender. `scheme` is the name of its only signature scheme. */
 export interface Source {
   readonly name: string;
   readonly scheme: string;

@@ -1,2 +1,2 @@
-/** Maximum number of deliveries that an operator's request changes in one transaction: more would hold up accepts. */
+/** Maximum number of deliveries that an operator's request changes in one transaction. More would delay new events. */
 export const DELIVERY_BATCH = 200;

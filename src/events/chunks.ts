@@ -1,4 +1,4 @@
-/** Groups what an iterable gives, `size` at a time; the last group may be smaller. */
+/** Groups the items of an iterable into arrays of `size` items. The last array may be shorter. */
 export async function* inChunks<T>(
   items: Iterable<T> | AsyncIterable<T>,
   size: number,

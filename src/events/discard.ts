@@ -13,11 +13,12 @@ export const DISCARDABLE_STATES = [
   "exhausted",
 ] as const satisfies readonly DeliveryStateName[];
 
+/** Returns whether a delivery in this state can be discarded. */
 export function isDiscardable(state: DeliveryStateName): boolean {
   return DISCARDABLE_STATES.some((one) => one === state);
 }
 
-/** The deliveries of an event that a filter means and that can be discarded: pending and exhausted ones. */
+/** Returns the deliveries of an event that match a filter and can be discarded: pending and exhausted ones. */
 export function discardables(
   event: EventStatus,
   filter: Pick<EventFilter, "state" | "destination">,
@@ -27,7 +28,10 @@ export function discardables(
   );
 }
 
-/** Those of all events that fit a filter, newest event first: nothing that waits for its turn becomes due meanwhile. */
+/**
+ * Yields the deliveries of all events that match a filter and can be discarded. The newest event comes first, so that
+ * discarding one delivery does not make the next of its key due.
+ */
 export async function* discardablesOf(
   store: EventReader,
   filter: EventFilter,
@@ -38,11 +42,12 @@ export async function* discardablesOf(
   }
 }
 
-/** What became of the deliveries that were meant. */
+/** Numbers of deliveries, by what happened to them. */
 export interface DiscardCount {
+  /** All deliveries that the request chose. */
   readonly matched: number;
   readonly discarded: number;
-  /** Left alone: an attempt is in flight. */
+  /** Not changed, because an attempt is in flight. */
   readonly inFlight: number;
 }
 
@@ -52,10 +57,10 @@ const NOTHING_DISCARDED: DiscardCount = {
   inFlight: 0,
 };
 
-/** What `discard` would do: the count with `discarded` 0, and nothing is changed. */
+/** Counts what `discard` would do, and changes nothing. `discarded` is 0. */
 export async function previewDiscard(
   deliveries: Iterable<Redeliverable> | AsyncIterable<Redeliverable>,
-  /** Called with each, and awaited. */
+  /** Called with each delivery, and awaited. */
   onEach?: (
     one: Redeliverable,
     outcome: "discarded" | "in_flight",
@@ -72,8 +77,8 @@ export async function previewDiscard(
 }
 
 /**
- * Discards deliveries in batches, each with its audit entry in the same transaction. One that has succeeded meanwhile counts
- * as matched alone.
+ * Discards deliveries in batches, each with its audit entry in the same transaction. A delivery that succeeded in the
+ * meantime counts only as matched.
  */
 export async function discard(
   store: Pick<DeliveryQueue, "discard">,

@@ -1,7 +1,7 @@
 import type { EventFilter } from "../store/records.ts";
 import type { DeliveryStateName } from "../domain/delivery.ts";
 
-/** The states of a delivery, as operators name them. */
+/** The states of a delivery that an operator can filter by. */
 export const DELIVERY_STATES = [
   "pending",
   "succeeded",
@@ -9,7 +9,7 @@ export const DELIVERY_STATES = [
   "discarded",
 ] as const satisfies readonly DeliveryStateName[];
 
-/** The filter of what an operator asks for; what is left out does not restrict. In `type`, `*` stands for any characters. */
+/** Creates a filter from an operator's request. A missing member does not restrict. In `type`, `*` matches any characters. */
 export function createEventFilter(wanted: {
   state?: DeliveryStateName | undefined;
   source?: string | undefined;
@@ -17,7 +17,7 @@ export function createEventFilter(wanted: {
   type?: string | undefined;
   /** Unix milliseconds. */
   since?: number | undefined;
-  /** Only events without any delivery. */
+  /** Only events without a delivery. */
   unrouted?: boolean | undefined;
 }): EventFilter {
   return {

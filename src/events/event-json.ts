@@ -2,9 +2,9 @@ import type { EventDetail, EventStatus } from "../domain/event-status.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import type { Wait } from "./waits.ts";
 
-/** Events as the management API and `--json` show them: times in ISO 8601, and never a body. */
+/* Events as the management API and `--json` show them. Times are in ISO 8601. Bodies are never included. */
 
-/** What a delivery waits for; null for one that is not pending. */
+/** Returns what a delivery waits for; null if it is not pending. */
 type Waits = (delivery: DeliveryStatus) => Wait | null;
 
 export function eventJson(event: EventStatus, waits: Waits) {

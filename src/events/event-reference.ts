@@ -1,13 +1,16 @@
 import type { EventDetail } from "../domain/event-status.ts";
 import type { EventReader } from "../store/port.ts";
 
-/** What a reference names: one event, none, or one in each of several sources. */
+/** The result of a search for a reference: one event, none, or an event in each of several sources. */
 export type FoundEvent =
   | { readonly found: "one"; readonly event: EventDetail }
   | { readonly found: "none" }
   | { readonly found: "several"; readonly sources: readonly string[] };
 
-/** Finds the event of an id, or of `SOURCE/ID` where two sources share one. An id may hold a `/` of its own. */
+/**
+ * Finds an event by its id, or by `SOURCE/ID` if several sources have that id. An id may itself contain a `/`, so the whole
+ * reference is tried as an id first.
+ */
 export async function findEvent(
   store: Pick<EventReader, "findEvents">,
   reference: string,

@@ -4,7 +4,7 @@ import type { EventStatus } from "../domain/event-status.ts";
 import { createRouter } from "../intake/routing.ts";
 import type { EventReader } from "../store/port.ts";
 
-/** A delivery that today's routing asks for, to an event that has none to this destination. */
+/** A delivery that the current routes require and that an event does not have. */
 export interface MissingDelivery {
   readonly event: EventStatus;
   readonly missing: NewDelivery;
@@ -18,8 +18,8 @@ export type FindMissing = (
 const NO_BODY = Buffer.alloc(0);
 
 /**
- * Returns what finds the missing deliveries of an event, routed as the intake routes new ones. The body, which an order key
- * is read from, is read only when a delivery is missing. `destination`: only to this one; null = to all.
+ * Returns a function that finds the missing deliveries of an event, with the router of the intake. `destination`: only
+ * deliveries to this destination; null = to all. The body has the order keys, and is read only if a delivery is missing.
  */
 export function createFindMissing(
   routes: readonly Route[],
@@ -39,7 +39,7 @@ export function createFindMissing(
       return [];
     }
     const body = await store.readBody(seq);
-    // It may have been purged meanwhile.
+    // The event may have been purged in the meantime.
     return body === null
       ? []
       : route({ source, type, body })

@@ -2,10 +2,10 @@ import type { EventScan } from "../store/records.ts";
 import type { EventStatus } from "../domain/event-status.ts";
 import type { EventReader } from "../store/port.ts";
 
-/** Maximum number of events asked for in one step. */
+/** Maximum number of events requested in one step. */
 const STEP = 200;
 
-/** All events that fit, one after another; what is in between them is walked in short steps. */
+/** Yields all events that match a scan. Each step of the scan is short, also if few events match. */
 export async function* paginateEvents(
   store: EventReader,
   scan: Omit<EventScan, "limit">,

@@ -7,20 +7,21 @@ import { inChunks } from "./chunks.ts";
 import type { FindMissing, MissingDelivery } from "./missing-deliveries.ts";
 import { paginateEvents } from "./paginate.ts";
 
-/** A delivery to make again, and its event. */
+/** A delivery that can be redelivered, and its event. */
 export interface Redeliverable {
   readonly event: Pick<EventStatus, "source" | "id" | "type">;
   readonly delivery: DeliveryStatus;
 }
 
-/** What a redelivery does: a delivery is made again, or one that is missing is created. */
+/** One item of a redelivery: an existing delivery to redeliver, or a missing one to create. */
 export type Planned = Redeliverable | MissingDelivery;
 
+/** Returns whether an item is a missing delivery to create. */
 export function isMissing(planned: Planned): planned is MissingDelivery {
   return "missing" in planned;
 }
 
-/** The deliveries of an event that a filter means. */
+/** Returns the deliveries of an event that match a filter. */
 export function redeliverables(
   event: EventStatus,
   { state, destination }: Pick<EventFilter, "state" | "destination">,
@@ -34,14 +35,14 @@ export function redeliverables(
     .map((delivery) => ({ event, delivery }));
 }
 
-/** Events in the order of their acceptance, in which those of one key are to go. */
+/** Sorts events by their acceptance, the order in which events of one key must be delivered. */
 export function inOrder<T extends EventStatus>(events: readonly T[]): T[] {
   return events.toSorted((a, b) => a.seq - b.seq);
 }
 
 /**
- * What a redelivery of events does, one after another. `findMissing`: also creates what it finds, whatever the state that the
- * filter restricts redeliveries to; null = creates nothing.
+ * Yields the items of a redelivery of events. `findMissing` adds the missing deliveries of each event, which the state of the
+ * filter does not restrict; null = none are added.
  */
 export async function* plannedFor(
   store: EventReader,
@@ -57,14 +58,14 @@ export async function* plannedFor(
   }
 }
 
-/** What a redelivery of all events that fit a filter does, oldest event first, so that those of one key keep their order. */
+/** Yields the items of a redelivery of all events that match a filter, oldest first, so that events of one key keep their order. */
 export function plannedForAll(
   store: EventReader,
   filter: EventFilter,
   findMissing: FindMissing | null,
 ): AsyncGenerator<Planned> {
   const events = paginateEvents(store, {
-    // What is missing cannot be filtered by.
+    // A missing delivery has no state and is not in the store, so every event must be checked.
     filter:
       findMissing === null
         ? filter
@@ -75,20 +76,20 @@ export function plannedForAll(
   return plannedFor(store, events, filter, findMissing);
 }
 
-/** What became of the deliveries that were meant. */
+/** Numbers of deliveries, by what happened to them. */
 export interface RedeliveryCount {
-  /** All that exist and were meant. */
+  /** All existing deliveries that the request chose. */
   readonly matched: number;
   readonly redelivered: number;
-  /** Left alone: an attempt is in flight, or another of its key goes first. */
+  /** Not changed, because an attempt is in flight, or another delivery with the same key is first. */
   readonly inFlight: number;
-  /** Left alone: their destinations are not configured. */
+  /** Not changed, because their destinations are no longer configured. */
   readonly destinationGone: number;
-  /** Created, or in a preview: to be created. */
+  /** Created. In a preview: would be created. */
   readonly created: number;
 }
 
-/** As the management API and `--json` show it: `created` where it was asked for, `destinationGone` where it is not 0. */
+/** Returns a count as the management API and `--json` show it: `created` only with `route`, `destinationGone` only if not 0. */
 export function redeliveryJson(
   { created, destinationGone, ...count }: RedeliveryCount,
   route: boolean,
@@ -108,16 +109,16 @@ const NOTHING_REDELIVERED: RedeliveryCount = {
   created: 0,
 };
 
-/** What happens to a delivery that is meant, or in a preview would happen. */
+/** What happens to an item of a redelivery, or would happen in a preview. */
 export type PlannedOutcome = RedeliveryOutcome | "created";
 
-/** What `redeliver` would do: the count with `redelivered` 0, and nothing is changed. */
+/** Counts what `redeliver` would do, and changes nothing. `redelivered` is 0. */
 export async function previewRedelivery(
   planned: Iterable<Planned> | AsyncIterable<Planned>,
   options: {
     /** Names of the destinations that are configured; null = unknown. */
     destinations: readonly string[] | null;
-    /** Called with each, and awaited. */
+    /** Called with each item, and awaited. */
     onEach?: (
       planned: Planned,
       outcome: PlannedOutcome,
@@ -145,15 +146,14 @@ function expectedOutcome(
   if (destinations?.includes(destination) === false) {
     return "destination_gone";
   }
-  // An attempt is in flight, or another of its key goes first.
+  // Without a next attempt, one is in flight, or another delivery with the same key is first.
   return state === "pending" && nextAttemptAt === null
     ? "in_flight"
     : "redelivered";
 }
 
 /**
- * Makes deliveries due again and creates those that are missing, in batches, each with its audit entry in the same
- * transaction.
+ * Makes deliveries due again and creates missing ones, in batches. Each gets its audit entry in the same transaction.
  */
 export async function redeliver(
   store: Pick<DeliveryQueue, "redeliver" | "addDeliveries">,
@@ -175,7 +175,7 @@ export async function redeliver(
     );
     const missing = batch.filter(isMissing);
     const now = options.now();
-    // Requested together, they share a transaction.
+    // Requested in the same turn, both share one transaction.
     const [outcomes, created] = await Promise.all([
       existing.length === 0
         ? []

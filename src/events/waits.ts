@@ -5,7 +5,7 @@ import type {
   PublishedDestination,
 } from "../store/records.ts";
 
-/** Why a pending delivery is not attempted now. */
+/** Why a pending delivery is not attempted now, by precedence. */
 export const WAIT_REASONS = [
   "in_flight",
   "destination_gone",
@@ -22,23 +22,23 @@ export type WaitReason = (typeof WAIT_REASONS)[number];
 /** What a pending delivery waits for. */
 export interface Wait {
   readonly reason: WaitReason;
-  /** Of its destination, for the reason `paused`. */
+  /** The pause of its destination, for the reason `paused`. */
   readonly pause?: PausedDestination;
 }
 
-/** What a process publishes about its breakers and rate limits says nothing any more after this time, in milliseconds. */
+/** Age at which the published state of breakers and rate limits counts as outdated, in milliseconds. */
 const STALE_MS = 10_000;
 
-/** What holds attempts back from destinations as a whole: their names. */
+/** Names of the destinations to which no attempts are made now, by reason. */
 export interface HeldBack {
-  /** Null = unknown. */
+  /** The configured destinations; null = unknown. */
   readonly configured: ReadonlySet<string> | null;
   readonly paused: ReadonlyMap<string, PausedDestination>;
   readonly breakerOpen: ReadonlySet<string>;
   readonly rateLimited: ReadonlySet<string>;
 }
 
-/** As a running service sees it, or as services have published it. */
+/** Reads what holds attempts back. `known` comes from the running service, or from what services have published. */
 export async function readHeldBack(
   store: Pick<DestinationReader, "pausedDestinations">,
   known: {
@@ -60,7 +60,7 @@ export async function readHeldBack(
   };
 }
 
-/** What services have published so recently that it still holds. */
+/** Returns the destinations that services have published and that are not outdated. */
 export async function recentlyPublished(
   store: Pick<DestinationReader, "processStatuses">,
   now: number,
@@ -70,7 +70,7 @@ export async function recentlyPublished(
     .flatMap(({ destinations }) => destinations);
 }
 
-/** What a delivery waits for; null for one that is not pending. What comes first in the list above is said. */
+/** Returns what a delivery waits for, or null if it is not pending. If several reasons apply, the first in WAIT_REASONS wins. */
 export function waitOf(
   delivery: DeliveryStatus,
   heldBack: HeldBack,

@@ -17,7 +17,7 @@ import type { EventStore } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import type { createRouter } from "./routing.ts";
 
-/** A request for a known source whose body was read whole. */
+/** A request for a known source, with its complete body. */
 export interface UnverifiedMessage extends SignedMessage {
   readonly source: Source;
   readonly requestId: string;
@@ -25,31 +25,31 @@ export interface UnverifiedMessage extends SignedMessage {
   readonly ip: string;
   /** The path, without the query. */
   readonly resource: string;
-  /** The headers to keep with the event, as JSON; called only once the signature is verified. */
+  /** Returns the headers to store with the event, as JSON. Called only after the signature is verified. */
   readonly storedHeaders: () => string;
 }
 
-/** The message is stored, now or before. */
+/** Confirms that the event is stored, by this message or an earlier one. */
 export interface Receipt {
   readonly status: "accepted" | "duplicate";
   readonly eventId: string;
 }
 
-/** The message is rejected. */
+/** Says that the message is rejected, and how. */
 export interface IntakeRejection {
   readonly status: "rejected";
   readonly code: ProblemCode;
   /** Whether the rate limiter is charged. */
   readonly isCharged: boolean;
-  /** Whether the message was verified, which decides the limiter of its entry. */
+  /** Whether the message was verified. Entries of unverified messages have a separate limiter. */
   readonly isVerified: boolean;
-  /** The entry still to be written, for the status of the response; null when it is written. */
+  /** Creates the audit entry to write, for the status of the response; null if it is already written. */
   readonly entry: ((status: number) => AuditDraft) | null;
 }
 
 export interface IntakeDeps {
   readonly store: Pick<EventStore, "record">;
-  /** Takes the entries of replays. */
+  /** Writes the audit entries of replays. */
   readonly replayEntries: Pick<AuditLimiter, "append">;
   readonly route: ReturnType<typeof createRouter>;
   /** Unix milliseconds. */
@@ -58,8 +58,8 @@ export interface IntakeDeps {
 }
 
 /**
- * Turns a request into a receipt: signature over the bytes, replay window, id and type, routing, one record.
- * A receipt means that the event is durable. Rejects with `StoreError` when it could not be written.
+ * Creates the intake. It verifies the signature, checks the replay window, reads id and type, routes the event and stores it
+ * in one record. A receipt means that the event is durable. Rejects with `StoreError` if the event could not be stored.
  */
 export function createIntake(
   deps: IntakeDeps,
@@ -102,10 +102,10 @@ export function createIntake(
         return {
           status: "rejected",
           code: "unauthorized",
-          // As for a forgery: otherwise a flood would tell the two apart.
+          // Charged like a forgery. Otherwise the 429s of a flood would show which messages are authentic.
           isCharged: true,
           isVerified: true,
-          // With the id, so that an operator who looks for the event finds that it came, and when.
+          // The entry has the event id, so that an operator who searches for the event finds this attempt.
           entry: entryOf(request, message, now, {
             userId,
             metadata: {
@@ -191,7 +191,7 @@ function respondTo(
         ? { status: "duplicate" }
         : { status: "rejected", code: "replayed" };
     case "replayed_conflict":
-      // Acknowledged, it would be lost: its sender takes a 200 for stored.
+      // Nothing of this body is stored. After a 200 the sender would not send it again, and the event would be lost.
       return {
         status: "rejected",
         code:
@@ -206,7 +206,7 @@ function statusOf(response: ReturnType<typeof respondTo>): number {
   return response.status === "rejected" ? PROBLEMS[response.code].status : 200;
 }
 
-/** The entry of a message that is rejected, for the status of the response. */
+/** Returns a function that creates the audit entry of a rejected message, for the status of the response. */
 function entryOf(
   request: WebhookRequest,
   { body }: UnverifiedMessage,

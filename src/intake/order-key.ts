@@ -1,17 +1,18 @@
 import { hash as digest } from "node:crypto";
 import { readAt } from "../json/read-members.ts";
 
-/** A longer value is its SHA-256, so that what a sender writes cannot swell an index. */
+/** Maximum length of a key in characters. A longer key is replaced by its SHA-256, to limit the size of the index. */
 const MAX_KEY = 128;
 
-/** Whether a text is a JSON pointer (RFC 6901) to a member: `/` before each name, `~` only as `~0` and `~1`. */
+/** Returns whether a text is a JSON pointer (RFC 6901): `/` before each name, and `~` only in `~0` and `~1`. */
 export function isJsonPointer(pointer: string): boolean {
   return /^(?:\/(?:[^/~]|~[01])*)+$/s.test(pointer);
 }
 
 /**
- * Reads the key of an event's body, which is valid JSON, at a JSON pointer: equal values give equal keys, and `1` is not `"1"`.
- * Null when nothing is there, or something without an order of its own (an object, an array, null).
+ * Returns a function that reads the order key of a body at a JSON pointer. The body must be valid JSON. Equal values give
+ * equal keys; the number `1` and the string `"1"` differ. The key is null if the value is absent, null, an object or an
+ * array.
  */
 export function createOrderKey(
   pointer: string,

@@ -4,12 +4,12 @@ import { createOrderKey } from "./order-key.ts";
 
 const PATTERN = /^(?:\*|[^*]+\.\*|[^*]+)$/;
 
-/** Whether `pattern` is an exact event type, `prefix.*` or `*`. */
+/** Returns whether `pattern` is an exact event type, `prefix.*` or `*`. */
 export function isEventPattern(pattern: string): boolean {
   return PATTERN.test(pattern);
 }
 
-/** Returns whether an event type matches: exactly, under `prefix.`, or always for `*`. */
+/** Compiles a pattern to a function that returns whether an event type matches it. */
 function compileEventPattern(pattern: string): (type: string) => boolean {
   if (pattern === "*") {
     return () => true;
@@ -21,7 +21,7 @@ function compileEventPattern(pattern: string): (type: string) => boolean {
   return (type) => type === pattern;
 }
 
-/** What routing needs to know of an event. */
+/** The parts of an event that routing uses. */
 export interface Routable {
   readonly source: string;
   readonly type: string;
@@ -29,7 +29,7 @@ export interface Routable {
   readonly body: Buffer;
 }
 
-/** Decides which destinations an event is to be brought to, and under which order key at each. */
+/** Creates a function that returns the deliveries of an event: the destinations that match, each with its order key. */
 export function createRouter(
   routes: readonly Route[],
 ): (event: Routable) => readonly NewDelivery[] {

@@ -1,17 +1,17 @@
 const NOT_PRINTABLE_ASCII = /[^\x20-\x7e]/;
-// JSON.stringify has escaped control characters below the space.
+// JSON.stringify escapes the control characters before the space.
 const BEYOND_PRINTABLE_ASCII = /[\u007f-\uffff]/g;
 
 /**
- * JSON in printable ASCII alone: every other character as \uXXXX. One line, whatever a sender put into it, and
- * nothing in it that a terminal would act on or a log pipeline would take for a newline (U+2028, U+0085).
+ * Serialises a value as JSON in printable ASCII. Every other character is escaped as \uXXXX. The result is always one line,
+ * for terminals and for log pipelines that treat U+2028 or U+0085 as a newline. It holds no terminal control codes.
  */
 export function asciiJson(value: unknown): string {
   const json = JSON.stringify(value);
   return NOT_PRINTABLE_ASCII.test(json) ? escapeJson(json) : json;
 }
 
-/** JSON text with what is beyond printable ASCII in its strings escaped. */
+/** Escapes all characters outside printable ASCII in JSON text. */
 export function escapeJson(json: string): string {
   return json.replace(
     BEYOND_PRINTABLE_ASCII,

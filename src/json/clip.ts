@@ -1,20 +1,20 @@
-/** A text as far as it fits, and what it takes in a line of JSON, in characters without its quotes. */
+/** A text, cut if it was too long, and its length in ASCII JSON in characters, without the quotes. */
 export interface Clipped {
   readonly text: string;
   readonly cost: number;
 }
 
-/** Room for the note on what was cut: one ellipsis, escaped, and a number. */
+/** Space for the note on the original length: an escaped ellipsis, a number and `characters`. */
 const NOTE_COST = 40;
 
 /**
- * Cuts a text to `max` characters of ASCII JSON and says how long it was. A control character or a letter beyond ASCII takes six
- * characters there. Looks at no more of the text than fits.
+ * Cuts a text to `max` characters of ASCII JSON, and appends a note on its original length. Control characters and characters
+ * outside ASCII take six characters each. Reads only the part of the text that fits.
  */
 export function clipJson(text: string, max: number): Clipped {
   const room = Math.max(0, max - NOTE_COST);
   let cost = 0;
-  /** Where the text is cut when all of it does not fit, and the cost up to there. */
+  /** Where to cut the text if it is too long, and the cost of the text before that position. */
   let cut = { at: 0, cost: 0 };
   for (let at = 0; at < text.length; at += 1) {
     if (cost <= room && !isLowSurrogate(text.charCodeAt(at))) {

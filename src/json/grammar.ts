@@ -1,9 +1,10 @@
 /**
- * The grammar of JSON (RFC 8259): each function reads one thing that begins at a position of the text, and returns the position
- * after it, or INVALID. Together they take exactly what `JSON.parse` takes of the decoded text, but build no values.
+ * A scanner for the grammar of JSON (RFC 8259). Each function reads one element that starts at a position of the text, and
+ * returns the position after it, or INVALID. Together the functions accept exactly the texts that `JSON.parse` accepts, but
+ * build no values.
  *
- * Bytes beyond ASCII are permitted within strings alone, without a UTF-8 check: decoding replaces invalid bytes and
- * never consumes an ASCII byte.
+ * Bytes outside ASCII are accepted only in strings, without a check for valid UTF-8. Decoding replaces invalid bytes and
+ * never consumes an ASCII byte, so it cannot change where a string ends.
  */
 
 const TAB = 0x09;
@@ -27,18 +28,18 @@ export const OPEN_OBJECT = 0x7b;
 const CLOSE_OBJECT = 0x7d;
 
 const LITERALS = ["true", "false", "null"].map((word) => Buffer.from(word));
-/** What may come after a backslash, `u` aside. */
+/** The characters that may follow a backslash, except `u`. */
 const ESCAPES: readonly number[] = [...Buffer.from('"\\/bfnrt')];
 const UNICODE = 0x75;
 const HEX = /^[\da-f]{4}$/i;
 
-/** Bytes of a string that are scanned one by one, before four at a time. */
+/** Number of bytes of a string that are scanned one at a time, before four at a time. */
 const SHORT_STRING = 64;
 
-/** The position that stands for a syntax error. */
+/** Returned instead of a position after a syntax error. */
 export const INVALID = -1;
 
-/** Past the end: part of no JSON. Reading there would make every later access slow. */
+/** The byte after the end of the text. A read past the end of a Buffer would make all later reads slow. */
 const END = -1;
 
 export function byteAt(text: Buffer, at: number): number {
@@ -56,7 +57,7 @@ export function skipSpace(text: Buffer, from: number): number {
   }
 }
 
-/** Calls `visit` with the two ends of each key, and the position of its value. */
+/** Skips an object. Calls `visit` with the start and end of each key, and the position of its value. */
 export function skipObject(
   text: Buffer,
   from: number,
@@ -89,7 +90,7 @@ export function skipObject(
   }
 }
 
-/** Calls `visit` with the position of each element. */
+/** Skips an array. Calls `visit` with the position of each element. */
 export function skipArray(
   text: Buffer,
   from: number,
@@ -116,17 +117,17 @@ export function skipArray(
   }
 }
 
-/** The colon after a key, and the space around it. */
+/** Skips the colon after a key, and the space around it. */
 function skipColon(text: Buffer, from: number): number {
   const at = skipSpace(text, from);
   return byteAt(text, at) === COLON ? skipSpace(text, at + 1) : INVALID;
 }
 
-/** Without recursion: a body may nest as deep as it is long. */
+/** Skips a value. Uses no recursion, because a body may be nested as deeply as it is long. */
 export function skipValue(text: Buffer, from: number): number {
   let at = from;
-  /** The closing brackets that are due, the innermost last. */
-  let due: Uint8Array | null = null;
+  /** The closing brackets of the open objects and arrays, innermost last. */
+  let closers: Uint8Array | null = null;
   let depth = 0;
   for (;;) {
     const first = byteAt(text, at);
@@ -136,8 +137,8 @@ export function skipValue(text: Buffer, from: number): number {
       if (byteAt(text, at) === close) {
         at += 1;
       } else {
-        due = withRoom(due, depth);
-        due[depth] = close;
+        closers = withRoom(closers, depth);
+        closers[depth] = close;
         depth += 1;
         at = close === CLOSE_OBJECT ? skipKey(text, at) : at;
         if (at === INVALID) {
@@ -151,13 +152,13 @@ export function skipValue(text: Buffer, from: number): number {
         return INVALID;
       }
     }
-    // A value has ended; close the containers that end with it.
+    // A value has ended. Close the objects and arrays that end with it.
     for (;;) {
-      if (due === null || depth === 0) {
+      if (closers === null || depth === 0) {
         return at;
       }
       at = skipSpace(text, at);
-      const close = due[depth - 1];
+      const close = closers[depth - 1];
       if (byteAt(text, at) === close) {
         at += 1;
         depth -= 1;
@@ -176,12 +177,12 @@ export function skipValue(text: Buffer, from: number): number {
   }
 }
 
-function withRoom(due: Uint8Array | null, depth: number): Uint8Array {
-  if (due !== null && depth < due.length) {
-    return due;
+function withRoom(closers: Uint8Array | null, depth: number): Uint8Array {
+  if (closers !== null && depth < closers.length) {
+    return closers;
   }
   const larger = new Uint8Array(depth === 0 ? 32 : depth * 2);
-  larger.set(due ?? []);
+  larger.set(closers ?? []);
   return larger;
 }
 
@@ -241,7 +242,7 @@ function skipString(text: Buffer, from: number): number {
   return INVALID;
 }
 
-/** Bytes in fours, as far as they are aligned: the first four begin at `start` of the text. */
+/** The text as aligned 32-bit words. The first word starts at position `start` of the text. */
 interface Words {
   readonly words: Int32Array;
   readonly start: number;
@@ -255,8 +256,8 @@ function wordsOf(text: Buffer): Words {
 }
 
 /**
- * Returns the first position from `at` that is unaligned or may not be plain string text. Four bytes at a time take a third
- * of the time.
+ * Skips words without special bytes, and returns the position of the first other byte. Returns `at` if it is not aligned.
+ * Reading four bytes at a time takes a third of the time.
  */
 function skipPlainWords({ words, start }: Words, at: number): number {
   let i = (at - start) >> 2;
@@ -270,8 +271,11 @@ function skipPlainWords({ words, start }: Words, at: number): number {
 }
 
 /**
- * Whether none of four bytes is a quote, a backslash or below the space. A byte of `x` is zero when `(x - 0x01…) & ~x & 0x80…`
- * has its bit; what it borrows from the next one can only make that look as if it were, too.
+ * Returns whether none of four bytes is a quote, a backslash or a control character. May return false for plain bytes, but
+ * never true for special ones.
+ *
+ * `(x - 0x01010101) & ~x & 0x80808080` has the high bit of each byte of `x` that is zero. A borrow between bytes can set
+ * further bits, which causes only a false negative.
  */
 function isPlain(four: number): boolean {
   const quotes = four ^ 0x22222222;
@@ -312,7 +316,7 @@ function skipNumber(text: Buffer, from: number): number {
   return at;
 }
 
-/** One digit at least. */
+/** Skips one or more digits. */
 function skipDigits(text: Buffer, from: number): number {
   let at = from;
   while (isDigit(byteAt(text, at))) {

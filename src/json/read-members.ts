@@ -11,22 +11,22 @@ import {
 } from "./grammar.ts";
 
 /*
- * Reads single values out of JSON text without parsing the rest into objects: a megabyte of `{},{},…` would become 40 MB of
- * them.
+ * Reads single values from JSON text without building objects for the rest. A megabyte of `{},{},…` would become 40 MB of
+ * objects.
  */
 
-/** A value that is neither an object nor an array, as `JSON.parse` gives it. */
+/** A value that is neither an object nor an array, as `JSON.parse` returns it. */
 export type Scalar = string | number | boolean | null;
 
 const BOM = Buffer.from("\ufeff");
 
-/** How an element of an array is named (RFC 6901 section 4). */
+/** The name of an array element in a JSON pointer (RFC 6901 section 4). */
 const INDEX = /^(?:0|[1-9]\d*)$/;
 
 /**
- * The scalars of the named members of a JSON object, undefined where it has no such member or that is an object or an array; of
- * members with the same name the last one counts, as with `JSON.parse`. Null when the body is no JSON object. A leading byte
- * order mark is skipped, as RFC 8259 section 8.1 permits.
+ * Returns the scalars of the named members of a JSON object, or null if the body is not a JSON object. A value is undefined
+ * if the member is missing, or is an object or an array. If a name is duplicated, the last member counts, as with
+ * `JSON.parse`. A leading byte order mark is skipped, as RFC 8259 section 8.1 permits.
  */
 export function readMembers(
   body: Buffer,
@@ -50,8 +50,8 @@ export function readMembers(
 }
 
 /**
- * The scalar below the value of a valid JSON body, by the names on the way to it; an element of an array is named by its index.
- * Undefined where there is none.
+ * Returns the scalar at a path in a valid JSON body, or undefined if there is none. The path is a list of member names; array
+ * elements are named by their index.
  */
 export function readAt(
   body: Buffer,
@@ -107,7 +107,7 @@ function childAt(body: Buffer, at: number, name: string): number | undefined {
   return child;
 }
 
-/** The name of a member, ready to be compared with. */
+/** The name of a member, as text and as bytes for comparisons. */
 export interface MemberName {
   readonly name: string;
   readonly bytes: Buffer;
@@ -117,7 +117,7 @@ export function memberName(name: string): MemberName {
   return { name, bytes: Buffer.from(name) };
 }
 
-/** Whether the string between two positions, its quotes included, is `name`. */
+/** Returns whether the JSON string between two positions, including its quotes, equals `name`. */
 function isName(
   body: Buffer,
   from: number,
@@ -125,7 +125,7 @@ function isName(
   { name, bytes }: MemberName,
 ): boolean {
   const length = to - from - 2;
-  // With escapes a key is longer than its name, six times at most.
+  // Escapes make a key longer than its name, by a factor of six at most.
   if (length < bytes.length || length > bytes.length * 6) {
     return false;
   }

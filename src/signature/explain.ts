@@ -5,49 +5,49 @@ import { headerOf, type SignedMessage } from "./message.ts";
 import { SCHEME_NAMES, schemeOf } from "./scheme.ts";
 import { verify } from "./verify.ts";
 
-/** What proxies, frameworks and editors do to a body on its way, and how to undo it. */
+/** Changes that proxies, frameworks and editors make to a body, and how to undo each. */
 const BODY_CHANGES: readonly {
   readonly what: string;
   readonly undo: (body: Buffer) => Buffer | null;
 }[] = [
   {
-    what: "a line end was added behind the body",
+    what: "a newline was added after the body",
     undo: (body) => replaced(body, /\r?\n$/, ""),
   },
   {
-    what: "the line end behind the body was taken away",
+    what: "the newline after the body was removed",
     undo: (body) => Buffer.concat([body, Buffer.from("\n")]),
   },
   {
-    what: "LF became CRLF in the body",
+    what: "LF was changed to CRLF in the body",
     undo: (body) => replaced(body, /\r\n/g, "\n"),
   },
   {
-    what: "CRLF became LF in the body",
+    what: "CRLF was changed to LF in the body",
     undo: (body) => replaced(body, /(?<!\r)\n/g, "\r\n"),
   },
   {
-    what: "a byte order mark was put before the body",
+    what: "a byte order mark was added before the body",
     undo: (body) => replaced(body, /^\xef\xbb\xbf/, ""),
   },
   {
-    what: "the body was parsed and printed again: pass the raw bytes on",
-    undo: (body) => reprinted(body, undefined),
+    what: "the body was parsed and serialised again; forward the raw bytes instead",
+    undo: (body) => serialised(body, undefined),
   },
   {
-    what: "the body was parsed and printed again with indentation: pass the raw bytes on",
-    undo: (body) => reprinted(body, 2),
+    what: "the body was parsed and serialised again with indentation; forward the raw bytes instead",
+    undo: (body) => serialised(body, 2),
   },
 ];
 
-/** On latin1 text, so that every byte stays what it is. */
+/** Replaces text in a body; null if nothing matches. Decodes the body as latin1, which preserves every byte. */
 function replaced(body: Buffer, pattern: RegExp, by: string): Buffer | null {
   const text = body.toString("latin1");
   const changed = text.replace(pattern, by);
   return changed === text ? null : Buffer.from(changed, "latin1");
 }
 
-function reprinted(body: Buffer, indent: number | undefined): Buffer | null {
+function serialised(body: Buffer, indent: number | undefined): Buffer | null {
   try {
     return Buffer.from(
       JSON.stringify(JSON.parse(body.toString("utf8")), undefined, indent),
@@ -58,8 +58,8 @@ function reprinted(body: Buffer, indent: number | undefined): Buffer | null {
 }
 
 /**
- * Why a message may have failed, in words for whoever sends or forwards it. Only says what would have fitted; never
- * shows a signature that was expected, nor a secret.
+ * Returns hints on why a message was not verified, for the operator of its sender or of a proxy. Says only which change or
+ * scheme would make the signature valid. Never shows an expected signature or a secret.
  */
 export function explain(
   source: Source,
@@ -74,29 +74,35 @@ export function explain(
       : headerOf(message, scheme.timestampHeader);
   switch (reason) {
     case "missing_signature":
-      return [`the header ${scheme.signatureHeader} is not there`];
+      return [
+        `the header ${scheme.signatureHeader} is missing; check that the sender signs and that no proxy removes it`,
+      ];
     case "malformed_signature":
       return [
         `${scheme.signatureHeader} must be exactly 64 hex digits, without a prefix such as sha256=`,
       ];
     case "missing_timestamp":
-      return [`the header ${scheme.timestampHeader ?? ""} is not there`];
+      return [
+        `the header ${scheme.timestampHeader ?? ""} is missing; check that the sender sets it and that no proxy removes it`,
+      ];
     case "malformed_timestamp":
       return [
         /^\d{13}$/.test(timestampText)
           ? "the timestamp is in milliseconds; it must be in seconds"
-          : "the timestamp must be 1 to 11 digits: unix seconds",
+          : "the timestamp must be unix seconds, with 1 to 11 digits",
       ];
     case "stale_timestamp":
     case "future_timestamp": {
       const skew = skewSeconds(now, parseTimestamp(timestampText) ?? 0);
       return [
-        `the signature is good; it was made ${Math.abs(skew)} s ${skew > 0 ? "before" : "after"} this clock, and the window is ${window} s`,
-        "sign again for each try, and check both clocks",
+        `the signature is valid, but its timestamp is ${Math.abs(skew)} s ${skew > 0 ? "before" : "after"} the time of this clock; the replay window is ${window} s`,
+        "sign each attempt again, and check both clocks",
       ];
     }
     case "expired_secret":
-      return ["the previous secret made it, and that has expired"];
+      return [
+        "the message was signed with the previous secret, which has expired; sign with the current secret",
+      ];
     default:
       return explainBadSignature(source, message, now);
   }
@@ -108,7 +114,7 @@ function explainBadSignature(
   now: number,
 ): string[] {
   const { body } = message;
-  // The first that fits: what undoes more often undoes the simpler change too.
+  // The first match wins. Simple changes come first, because undoing a larger change often undoes them too.
   const change = BODY_CHANGES.find(({ undo }) => {
     const original = undo(body);
     return (
@@ -116,14 +122,17 @@ function explainBadSignature(
       verify(source, { ...message, body: original }, now).ok
     );
   });
-  const hints = change === undefined ? [] : [`it fits if ${change.what}`];
+  const hints =
+    change === undefined
+      ? []
+      : [`the signature is valid if this change is undone: ${change.what}`];
 
   for (const other of SCHEME_NAMES) {
     if (other !== source.scheme) {
       const otherwise = { ...source, scheme: other };
       if (verify(otherwise, message, now).ok) {
         hints.push(
-          `it fits the scheme ${other}; this source has ${source.scheme} (HEX_SIGNATURE_SCHEME)`,
+          `the signature is valid for the scheme ${other}, but this source has ${source.scheme}; change HEX_SIGNATURE_SCHEME or the sender`,
         );
       }
     }
@@ -132,7 +141,7 @@ function explainBadSignature(
   return hints.length > 0
     ? hints
     : [
-        `no secret of this source made it (key ids: ${keyIds}), or the body or the timestamp was changed`,
-        "compare the key id with the sender's, and the SHA-256 of the body on both sides",
+        `the message was not signed with a secret of this source (key ids: ${keyIds}), or its body or timestamp was changed`,
+        "compare the key id, and the SHA-256 of the body, with those of the sender",
       ];
 }

@@ -1,12 +1,12 @@
 const SIGNATURE = /^[0-9a-fA-F]{64}$/;
 const TIMESTAMP = /^\d{1,11}$/;
 
-/** 64 hex digits as 32 bytes, else null: `Buffer.from` alone forgives what is not hex by stopping short. */
+/** Parses 64 hex digits to 32 bytes; null for any other text. `Buffer.from` alone would ignore the rest of a wrong text. */
 export function parseHexSignature(text: string): Buffer | null {
   return SIGNATURE.test(text) ? Buffer.from(text, "hex") : null;
 }
 
-/** 1 to 11 digits as unix seconds, else null. */
+/** Parses 1 to 11 digits as unix seconds; null for any other text. */
 export function parseTimestamp(text: string): number | null {
   return TIMESTAMP.test(text) ? Number(text) : null;
 }

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { memberName, readMembers } from "../json/read-members.ts";
 
-/** What identifies a message: the id and type that its sender gave it. */
+/** The id and type that the sender gave a message. */
 export interface Identity {
   readonly id: string;
   readonly type: string;
@@ -13,9 +13,11 @@ const NAMES = ["id", "type"].map(memberName);
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /**
- * Reads `id` (1 to 256 characters) and `type` (1 to 128) of a verified body; null when the body is not a JSON object
- * that has them. Bytes that are not UTF-8 are allowed elsewhere in the body, because the body is stored and forwarded
- * as bytes. In an id or type they are refused, as lone surrogates are: two different ids could decode to the same text.
+ * Reads `id` (1 to 256 characters) and `type` (1 to 128) of a verified body. Returns null if the body is not a JSON object
+ * with both.
+ *
+ * Invalid UTF-8 and lone surrogates are not accepted in an id or a type, because two different ids could decode to the same
+ * text. Elsewhere in the body they are allowed, because the body is stored and forwarded as bytes.
  */
 export function identify(body: Buffer): Identity | null {
   const [id, type] = readMembers(body, NAMES) ?? [];
@@ -35,7 +37,7 @@ function isName(value: unknown, maxCharacters: number): value is string {
   if (LONE_SURROGATE.test(value)) {
     return false;
   }
-  // A character outside the basic plane is two UTF-16 units, so the exact count matters only up to twice the maximum.
+  // A character takes at most two UTF-16 units, so a text longer than twice the maximum need not be counted.
   return (
     value.length <= maxCharacters ||
     (value.length <= maxCharacters * 2 &&

@@ -1,8 +1,8 @@
 import { createHmac } from "node:crypto";
 
 /**
- * HMAC-SHA256 over `timestamp.body`, or over the body alone where the scheme signs no time (null). 32 bytes.
- * `timestamp` is the header's text as it was received, never a number printed again.
+ * Computes the HMAC-SHA256 over `timestamp.body`, or over the body alone if `timestamp` is null. Returns 32 bytes.
+ * `timestamp` is the text of the header as received: a number converted back to text could differ.
  */
 export function macOf(
   key: Buffer,

@@ -1,14 +1,14 @@
-/** A request as it was received, with its exact body. Nothing of it is believed yet. */
+/** A request as received, with its exact body. It is not verified yet. */
 export interface SignedMessage {
   readonly method: string;
   /** The request target: path and query. */
   readonly url: string;
-  /** By lower-case name. A header that a scheme reads appears once at most: the listener rejects a repeated one. */
+  /** By lower-case name. The listener has rejected duplicates of every header that a scheme reads. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
 }
 
-/** The value of a header of a message; "" when it is absent. */
+/** Returns the value of a header; "" if it is absent. */
 export function headerOf(
   { headers }: Pick<SignedMessage, "headers">,
   name: string,

@@ -1,17 +1,17 @@
 import type { Source } from "../domain/source.ts";
 
 /**
- * A signature scheme as data (SCHEMES table of docs/sources.md): which headers carry it and what is signed.
- * All of them here: HMAC-SHA256, key = the secret's UTF-8 bytes verbatim, 64 hex digits of either case.
+ * A signature scheme: which headers carry the signature, and what it covers. docs/sources.md describes all schemes. Each one
+ * here uses HMAC-SHA256. The key is the UTF-8 bytes of the secret. The signature is 64 hex digits of either case.
  */
 export interface Scheme {
   readonly name: string;
   readonly signatureHeader: string;
-  /** The header with the signed unix seconds, or null for a scheme that signs no time. */
+  /** The header with the signed unix seconds; null for a scheme that signs no time. */
   readonly timestampHeader: string | null;
   /**
-   * `onReplay` of a source that does not set it. Many senders retry with the very same bytes and count 409 as a failure,
-   * so it is `acknowledge` except where the sender signs each try anew.
+   * The default of `onReplay`. Many senders retry with identical bytes and treat a 409 as a failure, so the default is
+   * `acknowledge` unless the sender signs each attempt separately.
    */
   readonly onReplay: Source["onReplay"];
 }
@@ -26,7 +26,7 @@ export const SCHEMES = {
     timestampHeader: "x-hex-timestamp",
     onReplay: "reject",
   },
-  /** Signs the body alone, so a request is known again only by the replay guard. */
+  /** Signs only the body. Without a signed time, only the replay guard detects a replay. */
   "hex-body": {
     name: "hex-body",
     signatureHeader: SIGNATURE_HEADER,
@@ -43,7 +43,7 @@ function isSchemeName(name: string): name is SchemeName {
   return Object.hasOwn(SCHEMES, name);
 }
 
-/** The scheme of that name. Names are checked in the configuration; another one is a fault of the program. */
+/** Returns a scheme by its name. Throws TypeError for an unknown name, which the configuration never contains. */
 export function schemeOf(name: string): Scheme {
   if (!isSchemeName(name)) {
     throw new TypeError(`no signature scheme is named ${name}`);
@@ -51,7 +51,7 @@ export function schemeOf(name: string): Scheme {
   return SCHEMES[name];
 }
 
-/** The headers of a scheme that must be there once at most. */
+/** Returns the headers of a scheme, which a request must not repeat. */
 export function singleHeadersOf(scheme: Scheme): readonly string[] {
   return scheme.timestampHeader === null
     ? [scheme.signatureHeader]

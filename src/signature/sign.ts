@@ -1,7 +1,7 @@
 import { macOf } from "./mac.ts";
 import type { Scheme } from "./scheme.ts";
 
-/** The headers that a sender of this scheme puts on a body. `timestamp` in unix seconds. */
+/** Signs a body and returns the headers to send with it. `timestamp` is in unix seconds. */
 export function signHeaders(
   scheme: Scheme,
   key: Buffer,

@@ -6,7 +6,7 @@ import { macOf } from "./mac.ts";
 import { headerOf, type SignedMessage } from "./message.ts";
 import { schemeOf } from "./scheme.ts";
 
-/** An authentic message: what its signature scheme found in it. No other layer reads a sender's headers. */
+/** An authentic message. It has all that later layers need, so that they read no headers of the scheme. */
 export interface Verified {
   readonly ok: true;
   /** The key that made the signature. */
@@ -15,16 +15,16 @@ export interface Verified {
   readonly signatures: readonly Buffer[];
   /** Unix seconds; null for a scheme that signs no time. */
   readonly signedAt: number | null;
-  /** The sender's event id and type; both null when the message does not carry them as its scheme says. */
+  /** The event id and type that the sender gave; both null if the message lacks one of them. */
   readonly id: string | null;
   readonly type: string | null;
   /** Whether the signature covers the id. */
   readonly idSigned: boolean;
-  /** What the replay guard remembers: decoded, so that another spelling of the same signature is the same request. */
+  /** What the replay guard stores: the decoded signature, so that upper and lower case count as the same request. */
   readonly replayKey: Buffer;
 }
 
-/** Why a message is not authentic. `keyId` when a secret fits that has expired. */
+/** A message that is not authentic, and the reason. `keyId` is set if it was signed with an expired secret. */
 export interface Unverified {
   readonly ok: false;
   readonly reason: string;
@@ -34,11 +34,11 @@ export interface Unverified {
 export type Verification = Verified | Unverified;
 
 /**
- * Verifies a message over its exact bytes. Checks the grammar first, then tries every secret without early exit, so that
- * the time taken does not tell which one fitted. An expired secret that fits is a reason, never a pass. Whether the
- * signed time is inside the replay window is not judged here: a message that gets there is authentic.
+ * Verifies the signature of a message over its exact bytes. `now` is in unix milliseconds.
  *
- * `now` is in unix milliseconds.
+ * Checks the format of the headers first. Then tries every secret without early exit, so that the time taken does not reveal
+ * which secret matched. A message signed with an expired secret is not verified. The caller checks the replay window, so
+ * `stale_timestamp` always means an authentic message.
  */
 export function verify(
   source: Source,
@@ -69,18 +69,18 @@ export function verify(
     }
   }
 
-  let fitting: SigningSecret | undefined;
+  let matching: SigningSecret | undefined;
   for (const secret of source.secrets) {
-    const fits = timingSafeEqual(
+    const matches = timingSafeEqual(
       macOf(secret.key, timestampText, message.body),
       offered,
     );
-    fitting = fits && fitting === undefined ? secret : fitting;
+    matching = matches && matching === undefined ? secret : matching;
   }
-  if (fitting === undefined) {
+  if (matching === undefined) {
     return { ok: false, reason: "bad_signature" };
   }
-  const { keyId, expiresAt } = fitting;
+  const { keyId, expiresAt } = matching;
   if (expiresAt !== null && now >= expiresAt) {
     return { ok: false, reason: "expired_secret", keyId };
   }

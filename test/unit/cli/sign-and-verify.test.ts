@@ -41,31 +41,31 @@ describe("hexhook sign and verify", () => {
       "a changed body",
       (h) => h,
       Buffer.from("{}"),
-      /bad_signature[^]*no secret of this source/,
+      /bad_signature[^]*not signed with a secret of this source/,
     ],
     [
       "a lost line end",
       (h) => h,
       body.subarray(0, -1),
-      /bad_signature[^]*line end behind the body was taken away/,
+      /bad_signature[^]*newline after the body was removed/,
     ],
     [
       "an added line end",
       (h) => h,
       Buffer.concat([body, Buffer.from("\n")]),
-      /a line end was added/,
+      /a newline was added/,
     ],
     [
       "CRLF",
       (h) => h,
       Buffer.from(body.toString("latin1").replace("\n", "\r\n"), "latin1"),
-      /LF became CRLF/,
+      /LF was changed to CRLF/,
     ],
     [
       "no signature",
       (h) => h.slice(0, 1),
       body,
-      /missing_signature[^]*x-hex-signature is not there/,
+      /missing_signature[^]*x-hex-signature is missing/,
     ],
     [
       "milliseconds",
@@ -104,7 +104,7 @@ describe("hexhook sign and verify", () => {
       ["verify", "--explain"],
       Buffer.concat([Buffer.from(`${old.stdout}\n`), body]),
     );
-    expect(stale.stdout).toMatch(/stale_timestamp[^]*the signature is good/);
+    expect(stale.stdout).toMatch(/stale_timestamp[^]*the signature is valid/);
     const then = await run(
       ["verify", "--now", "1700000100"],
       Buffer.concat([Buffer.from(`${old.stdout}\n`), body]),
@@ -117,7 +117,7 @@ describe("hexhook sign and verify", () => {
       ["verify", "--explain"],
       `${stdout}\n{ "a": 1, "id": "x" }`,
     );
-    expect(reprinted.stdout).toContain("parsed and printed again");
+    expect(reprinted.stdout).toContain("parsed and serialised again");
 
     const bodyOnly = await run(["sign"], compact, {
       HEX_SIGNATURE_SCHEME: "hex-body",
