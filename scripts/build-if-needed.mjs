@@ -1,10 +1,10 @@
-// Builds when dist is missing or older than anything it is made of. An installation without sources needs nothing.
+// Builds if dist is missing, or older than any of its sources. Does nothing in an installation without sources.
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
 
 process.chdir(path.join(import.meta.dirname, ".."));
 
-/** The newest change below a path; folders count, since a deleted file changes nothing else. */
+/** Returns the newest modification time below a path. Directories count, because a deleted file changes only its directory. */
 function newest(place) {
   const stat = statSync(place);
   return stat.isDirectory()
@@ -15,12 +15,13 @@ function newest(place) {
     : stat.mtimeMs;
 }
 
-const made = ["src", "tsconfig.json", "tsconfig.build.json", "package.json"];
+const sources = ["src", "tsconfig.json", "tsconfig.build.json", "package.json"];
 const built = "dist/cli.js";
 if (
   existsSync("src") &&
   !(
-    existsSync(built) && statSync(built).mtimeMs > Math.max(...made.map(newest))
+    existsSync(built) &&
+    statSync(built).mtimeMs > Math.max(...sources.map(newest))
   )
 ) {
   await import("./build.mjs");

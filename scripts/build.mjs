@@ -1,4 +1,4 @@
-// Compiles src to dist, puts the SQL files beside it, and keeps the declarations that the package exports.
+// Compiles src to dist, copies the SQL files, and deletes the declarations that the package does not export.
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -20,7 +20,7 @@ const { status } = spawnSync(
   { stdio: "inherit" },
 );
 if (status !== 0) {
-  // Half a build must not pass for a whole one.
+  // An incomplete build must not look like a complete one.
   rmSync("dist", { recursive: true, force: true });
   process.exit(status ?? 1);
 }
@@ -31,8 +31,9 @@ chmodSync("dist/cli.js", 0o755);
 keepExportedDeclarations("dist/index.d.ts");
 
 /**
- * Drops every declaration that the entry does not reach: those name packages whose types users do not have. tsc leaves
- * `.ts` in the specifiers of declarations; `.js` is what every version of TypeScript finds.
+ * Deletes every declaration that the entry file does not import, directly or indirectly. The deleted ones import packages
+ * whose types users do not have. Also changes `.ts` in import specifiers, which tsc keeps, to `.js`, which every version of
+ * TypeScript resolves.
  */
 function keepExportedDeclarations(entry) {
   const reached = new Set([entry]);
