@@ -44,7 +44,7 @@ beforeAll(async () => {
   });
 });
 
-/** Sends an event, and gives its attempts once there are so many. */
+/** Sends an event, and returns its attempts once there are `attempts` of them. */
 async function deliver(
   body: Buffer,
   options: { headers?: Record<string, string>; attempts?: number } = {},
@@ -66,14 +66,14 @@ async function deliver(
       return got;
     }
     if (got.length > 0) {
-      // No further attempt becomes due while the clock stands still.
+      // The clock stands still, so no further attempt becomes due.
       now += 2000;
     }
     return null;
   });
 }
 
-/** The signature of Standard Webhooks over what the attempt carries, made here. */
+/** Computes the Standard Webhooks signature of an attempt, independently of the product. */
 function expectedSignature({ headers, body }: Attempt): string {
   const mac = createHmac("sha256", KEY)
     .update(`${String(headers["webhook-id"])}.`)
@@ -84,7 +84,7 @@ function expectedSignature({ headers, body }: Attempt): string {
 }
 
 describe("webhook-signature", () => {
-  it("is what openssl makes of id, timestamp and body", async () => {
+  it("equals the signature that openssl makes of id, timestamp and body", async () => {
     now = AT * 1000;
     const [attempt] = await deliver(Buffer.from('{"id":"evt_1","type":"t"}'));
     expect(attempt?.headers).toMatchObject({
@@ -117,7 +117,7 @@ describe("webhook-signature", () => {
       "v1,gUAg4R2hWouRZqRQG4uJypNS8YK885G838+EHb4nKBY=",
     ],
   ])(
-    "is what the vectors of Standard Webhooks say: %s, %s",
+    "equals the test vectors of Standard Webhooks: %s, %s",
     (secret, id, timestamp, body, signature) => {
       const key = outboundKey(secret);
       const made = standardSignature(key, id, timestamp, Buffer.from(body));
@@ -125,7 +125,7 @@ describe("webhook-signature", () => {
     },
   );
 
-  it("is accepted by standardwebhooks", async () => {
+  it("is accepted by the package standardwebhooks", async () => {
     now = Date.now();
     const [attempt] = await deliver(
       Buffer.from('{"id":"evt_sw","type":"t","x":"ä € 😀"}'),
@@ -142,7 +142,7 @@ describe("webhook-signature", () => {
   });
 
   it.each([
-    ["that are no UTF-8", '{"id":"evt_b1","type":"t","x":"\xff\xfe\xc3"}'],
+    ["that are not UTF-8", '{"id":"evt_b1","type":"t","x":"\xff\xfe\xc3"}'],
     [
       "with escapes",
       '{"id":"evt_b2","type":"t","x":"\\u00e4\\/\\ud83d\\ude00"}',
@@ -177,7 +177,7 @@ describe("webhook-signature", () => {
     );
   });
 
-  it("is made anew on each attempt, for its time, over one id", async () => {
+  it("is computed again for each attempt, with its own timestamp and the same id", async () => {
     const body = Buffer.from('{"id":"evt_again","type":"t"}');
     const attempts = await deliver(body, { attempts: 4 });
 
@@ -205,7 +205,7 @@ describe("traceparent", () => {
     });
   }
 
-  it("names the trace of the sender on all attempts, each with a span of its own", async () => {
+  it("continues the trace of the sender on all attempts, each with a separate span", async () => {
     const traces = await tracesOf("evt_traced", { traceparent: SENT });
     expect(new Set(traces.map(({ trace }) => trace))).toEqual(
       new Set(["0af7651916cd43dd8448eb211c80319c"]),
@@ -217,9 +217,9 @@ describe("traceparent", () => {
 
   it.each([
     ["no trace", {}],
-    ["what is no traceparent", { traceparent: `${SENT}-x` }],
+    ["an invalid traceparent", { traceparent: `${SENT}-x` }],
   ])(
-    "names one trace for each event of a sender that gives %s, on all its attempts",
+    "starts one trace for all attempts of an event if the sender gives %s",
     async (what, headers) => {
       const traces = await tracesOf(`evt_1 ${what}`, headers);
       const other = await tracesOf(`evt_2 ${what}`, headers);

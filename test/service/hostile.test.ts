@@ -16,7 +16,7 @@ import {
   startObserved,
 } from "../support/observed-service.ts";
 
-/** What a service may use of memory whatever comes over the network, in megabytes. */
+/** Maximum memory of a service under any input from the network, in megabytes. */
 const MAX_RSS_MB = 250;
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -30,7 +30,7 @@ const start = (
   via: readonly string[] = [],
 ): Promise<ObservedService> => startObserved(folder.path, env, via);
 
-/** A connection of the test's own, ended with the test. */
+/** Opens a connection that is closed at the end of the test. */
 function client(port: number, options: { localAddress?: string } = {}): Socket {
   const socket = connect({ port, host: "127.0.0.1", ...options });
   cleanUp(() => socket.destroy());
@@ -38,7 +38,7 @@ function client(port: number, options: { localAddress?: string } = {}): Socket {
   return socket;
 }
 
-/** The answer to a genuine delivery on a connection of the test's own. */
+/** Returns the response to a genuine delivery on a new connection. */
 async function deliver(socket: Socket, body: Buffer): Promise<string> {
   const head = Object.entries(signed(body))
     .map(([name, value]) => `${name}: ${value}\r\n`)
@@ -56,10 +56,10 @@ async function deliver(socket: Socket, body: Buffer): Promise<string> {
 }
 
 describe("bytes from outside", () => {
-  // A request whose body ends the packet's first half, one that is refused meanwhile, one behind it, and no HTTP.
+  // The input has a chunked request, a second one with a complete or missing body, a third one, and invalid HTTP.
   const bodies = ["", "xx"];
   it.each(["port", "adminPort"] as const)(
-    "pipelined after a rejected request, with garbage, do not end the process (%s)",
+    "do not end the process if they follow a rejected request and hold invalid HTTP (%s)",
     async (listener) => {
       const serving = await start();
       for (let n = 0; n < 300; n += 1) {
@@ -75,7 +75,7 @@ describe("bytes from outside", () => {
   );
 
   const seed = randomInt(2 ** 31);
-  it(`of any kind, on both listeners, leave nothing behind (seed ${seed})`, async () => {
+  it(`leave no open connection on either listener and stay within the memory limit, for random input (seed ${seed})`, async () => {
     const serving = await start();
     const before = serving.openSockets();
     await fuzz([serving.port, serving.adminPort], {
@@ -90,7 +90,7 @@ describe("bytes from outside", () => {
 });
 
 describe("memory", () => {
-  it("is not taken by bodies of one-byte chunks", async () => {
+  it("is not exhausted by bodies of one-byte chunks", async () => {
     const serving = await start();
     const forged =
       "POST /webhooks/hex HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n" +
@@ -107,7 +107,7 @@ describe("memory", () => {
     await expectWell(folder.path, serving);
   });
 
-  it("is not taken by endless requests whose responses are never read", async () => {
+  it("is not exhausted by endless requests whose responses are never read", async () => {
     const serving = await start();
     const many = Buffer.from(
       "GET /n HTTP/1.1\r\nHost: h\r\n\r\n".repeat(40_000),
@@ -127,7 +127,7 @@ describe("memory", () => {
 
   it.each([
     [
-      "heads of very many lines",
+      "heads with very many lines",
       `GET /n HTTP/1.1\r\nHost: h\r\n${"a:b\r\n".repeat(2600)}`,
     ],
     [
@@ -146,7 +146,7 @@ describe("memory", () => {
       });
     });
     await Promise.all(hostile);
-    // From another address, so that it does not stand in the queue of that one.
+    // Sent from another address, so that it does not wait in the queue of the first address.
     for (let n = 0; n < 5; n += 1) {
       const other = client(serving.port, { localAddress: "127.0.0.2" });
       const body = eventBody(`evt_beside_${n}`);
@@ -156,8 +156,8 @@ describe("memory", () => {
     await serving.stop("SIGKILL");
   });
 
-  it("is not taken by signed bodies that parse into much of it", async () => {
-    // A heap that holds the parsed form of three of them.
+  it("is not exhausted by signed bodies that would parse into very large objects", async () => {
+    // The heap has room for the parsed form of three bodies.
     const serving = await start({ NODE_OPTIONS: "--max-old-space-size=128" });
     const bodies = Array.from({ length: 24 }, (_, n) =>
       Buffer.from(
@@ -176,7 +176,7 @@ describe("memory", () => {
 });
 
 describe("descriptors", () => {
-  it("are left for other addresses when one address takes all it gets, and for the management listener", async () => {
+  it("remain for other addresses and for the management listener if one address uses all that it can", async () => {
     const serving = await start({}, [
       "sh",
       "-c",
@@ -189,7 +189,7 @@ describe("descriptors", () => {
         closed += 1;
       });
     }
-    // A quarter of three quarters of 256 stay.
+    // One address may keep a quarter of the public connections, which are three quarters of 256 descriptors.
     await eventually(() => closed >= 400 - 48);
     const other = client(serving.port, { localAddress: "127.0.0.2" });
     expect(await deliver(other, eventBody("evt_other"))).toMatch(
@@ -207,7 +207,7 @@ describe("descriptors", () => {
 });
 
 describe("the address of a forgery", () => {
-  it("is recorded when connections are reset right after sending", async () => {
+  it("is recorded even if its connection is reset right after sending", async () => {
     const serving = await start();
     const forged = Buffer.from(
       "POST /webhooks/hex HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nx-hex-timestamp: 1\r\n" +
@@ -228,7 +228,7 @@ describe("the address of a forgery", () => {
         ),
       );
     }
-    // One that stays is there after all of them.
+    // This connection stays open and is read after all of them.
     await serving.post(eventBody("evt_last"), {
       "content-type": "application/json",
     });
@@ -237,7 +237,7 @@ describe("the address of a forgery", () => {
     const addresses = entries
       .filter(({ action }) => /\.rejected$/.test(action))
       .map(({ metadata }) => metadata["ip"]);
-    // More than the last one: some of the forgeries were read before their reset.
+    // There is more than the entry of the last request, because some forgeries were read before their reset.
     expect(addresses.length).toBeGreaterThan(1);
     expect(new Set(addresses)).toEqual(new Set(["127.0.0.1"]));
   });

@@ -22,12 +22,15 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 import { freePort } from "../support/processes.ts";
 import { openFile, readColumn } from "../support/store-file.ts";
 
-/** The service of the describe block that runs; see `useService`. */
+/** The service of the current describe block; see `useService`. */
 let folder: ReturnType<typeof temporaryFolder>;
 let service: TestService;
 let before: { entries: number; events: number };
 
-/** Gives the tests of a describe block a service that they share: few enough for the limit of entries of one address. */
+/**
+ * Starts a service that the tests of a describe block share. Each block has its own, so that its requests stay within the
+ * limit of audit entries of one address.
+ */
 function useService(): void {
   beforeAll(async () => {
     folder = temporaryFolder();
@@ -54,20 +57,20 @@ function countEvents(): number {
   return readColumn(file, "SELECT count(*) FROM event")[0] as number;
 }
 
-/** How many events this test has brought into the store. */
+/** Returns the number of events stored during this test. */
 const storedEvents = (): number => countEvents() - before.events;
 
-/** The entries since this test began. */
+/** Returns the audit entries written during this test. */
 const newEntries = async () => (await service.entries()).slice(before.entries);
 
-/** The one http.rejected entry that this test's request left. */
+/** Returns the http.rejected entry of this test's request. */
 async function rejection() {
   return eventually(async () =>
     (await newEntries()).find(({ action }) => action === "http.rejected"),
   );
 }
 
-/** A genuine delivery as raw bytes, with its head put together by hand. */
+/** Returns the bytes of a genuine delivery with the given head. */
 function rawDelivery(
   options: {
     target?: string;
@@ -100,8 +103,8 @@ function rawDelivery(
   return Buffer.concat([Buffer.from(lines.join("\r\n"), "latin1"), body]);
 }
 
-/** Whole answers, as they stand in the text of a connection. */
-function answersIn(text: string): { status: number; code: unknown }[] {
+/** Returns the complete responses in the text of a connection. */
+function responsesIn(text: string): { status: number; code: unknown }[] {
   return [
     ...text.matchAll(
       /HTTP\/1\.1 (\d{3}) [^\r]*\r\n(?:[^\r]+\r\n)*\r\n(\{.*?\})/gs,
@@ -112,7 +115,7 @@ function answersIn(text: string): { status: number; code: unknown }[] {
   }));
 }
 
-const gotOne = (text: string): boolean => answersIn(text).length >= 1;
+const gotOne = (text: string): boolean => responsesIn(text).length >= 1;
 
 describe("paths and methods", () => {
   useService();
@@ -137,8 +140,8 @@ describe("paths and methods", () => {
     "/%",
     "/metrics",
     "/api/events",
-  ])("%s is not found, whatever is sent there", async (target) => {
-    const [answer] = answersIn(
+  ])("responds 404 to every request for %s", async (target) => {
+    const [answer] = responsesIn(
       await exchangeRaw(service.port, rawDelivery({ target }), gotOne),
     );
 
@@ -152,7 +155,7 @@ describe("paths and methods", () => {
     });
   });
 
-  it("a query does not make it another path, and does not get into the audit trail", async () => {
+  it("ignores the query of the path, and keeps it out of the audit trail", async () => {
     const body = eventBody("evt_q");
     const target = "/webhooks/hex?token=geheim";
     expect((await service.post(body, signed(body), target)).status).toBe(200);
@@ -162,7 +165,7 @@ describe("paths and methods", () => {
   });
 
   it.each(["GET", "PUT", "DELETE", "OPTIONS", "PATCH"])(
-    "%s on the endpoint is 405 and says that POST is allowed",
+    "rejects %s on the endpoint with 405 and Allow: POST",
     async (method) => {
       const answer = await service.request("/webhooks/hex", { method });
 
@@ -178,7 +181,7 @@ describe("paths and methods", () => {
     },
   );
 
-  it("HEAD on the endpoint is 405 without a body", async () => {
+  it("rejects HEAD on the endpoint with 405 without a body", async () => {
     const answer = await supertest(service.url).head("/webhooks/hex");
     expect(answer.status).toBe(405);
     expect(answer.headers["allow"]).toBe("POST");
@@ -196,19 +199,22 @@ describe("media type and encoding", () => {
     ["", {}],
     ["application/json", { "content-encoding": "gzip" }],
     ["application/json", { "content-encoding": "identity, identity" }],
-  ])("%j with %j is 415", async (contentType, more) => {
-    const body = eventBody("evt_m");
-    const headers = { ...signed(body), "content-type": contentType, ...more };
+  ])(
+    "rejects the content type %j with the headers %j with 415",
+    async (contentType, more) => {
+      const body = eventBody("evt_m");
+      const headers = { ...signed(body), "content-type": contentType, ...more };
 
-    const answer = await service.post(body, headers);
+      const answer = await service.post(body, headers);
 
-    expect(answer).toMatchObject({
-      status: 415,
-      json: { code: "unsupported_media_type" },
-    });
-    expect(storedEvents()).toBe(0);
-    expect(await rejection()).toMatchObject({ metadata: { status: 415 } });
-  });
+      expect(answer).toMatchObject({
+        status: 415,
+        json: { code: "unsupported_media_type" },
+      });
+      expect(storedEvents()).toBe(0);
+      expect(await rejection()).toMatchObject({ metadata: { status: 415 } });
+    },
+  );
 
   it.each([
     ["application/json", true],
@@ -224,11 +230,11 @@ describe("media type and encoding", () => {
     ["application/json+x", false],
     ["text/json", false],
     [undefined, false],
-  ])("%j as JSON: %s", (contentType, is) => {
+  ])("recognises %j as JSON: %s", (contentType, is) => {
     expect(isJsonMediaType(contentType)).toBe(is);
   });
 
-  it("identity is no encoding", () => {
+  it("accepts the encoding identity, in any case", () => {
     expect([undefined, "identity", "Identity"].every(isIdentityEncoding)).toBe(
       true,
     );
@@ -239,21 +245,21 @@ describe("media type and encoding", () => {
 describe("bodies over the limit", () => {
   useService();
 
-  it("are 413 by their declared length, before a byte of them was sent, and the connection closes", async () => {
+  it("get 413 by their declared length, before any of their bytes is sent, and the connection closes", async () => {
     const head =
       "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 2001\r\n\r\n";
 
-    // Ends only when the service closes.
+    // Ends only when the service closes the connection.
     const text = await exchangeRaw(service.port, head);
 
-    expect(answersIn(text)).toEqual([
+    expect(responsesIn(text)).toEqual([
       { status: 413, code: "payload_too_large" },
     ]);
     expect(text.toLowerCase()).toContain("connection: close");
     expect(await rejection()).toMatchObject({ metadata: { status: 413 } });
   });
 
-  it("are not asked for with 100 Continue", async () => {
+  it("get no 100 Continue", async () => {
     const text = await exchangeRaw(
       service.port,
       "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 2001\r\n\r\n",
@@ -261,7 +267,7 @@ describe("bodies over the limit", () => {
     expect(text).toMatch(/^HTTP\/1\.1 413 /);
   });
 
-  it("are 413 at the chunk that crosses it, while the sender still sends", async () => {
+  it("get 413 at the chunk that exceeds the limit, while the sender is still sending", async () => {
     const head =
       "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n";
     const chunk = `3e8\r\n${"x".repeat(1000)}\r\n`;
@@ -273,13 +279,13 @@ describe("bodies over the limit", () => {
       "1\r\nx\r\n",
     ]);
 
-    expect(answersIn(text)).toEqual([
+    expect(responsesIn(text)).toEqual([
       { status: 413, code: "payload_too_large" },
     ]);
     expect(storedEvents()).toBe(0);
   });
 
-  it("reach the sender although it does not stop sending", async () => {
+  it("get a response that reaches a sender which does not stop sending", async () => {
     const socket = connect(service.port, "127.0.0.1");
     socket.write(
       "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 500000000\r\n\r\n",
@@ -288,7 +294,7 @@ describe("bodies over the limit", () => {
     let text = "";
     const pump = (): void => {
       while (socket.writable && socket.write(block)) {
-        // until the kernel takes no more
+        // Writes until the kernel accepts no more.
       }
     };
     socket.on("drain", pump);
@@ -296,17 +302,17 @@ describe("bodies over the limit", () => {
       text += data.toString("latin1");
     });
     socket.on("error", () => undefined);
-    // Not once(): it would reject at the reset that the flood is ended with.
+    // Not once(), which would reject at the reset that ends the flood.
     const closed = new Promise((resolve) => socket.on("close", resolve));
     pump();
     await closed;
 
-    expect(answersIn(text)).toEqual([
+    expect(responsesIn(text)).toEqual([
       { status: 413, code: "payload_too_large" },
     ]);
   });
 
-  it("exactly at the limit are read", async () => {
+  it("are accepted at exactly the limit", async () => {
     const pad = 2000 - Buffer.byteLength('{"id":"e","type":"t","p":""}');
     const body = Buffer.from(`{"id":"e","type":"t","p":"${"x".repeat(pad)}"}`);
     expect(body.length).toBe(2000);
@@ -347,10 +353,10 @@ describe("framing", () => {
       "two equal lengths",
       rawDelivery({ extra: [`content-length: ${body.length}`] }),
     ],
-    ["two codings", rawDelivery(chunked("gzip, chunked"))],
-    ["an unknown coding", rawDelivery(chunked("identity"))],
+    ["two transfer codings", rawDelivery(chunked("gzip, chunked"))],
+    ["an unknown transfer coding", rawDelivery(chunked("identity"))],
     [
-      "length and coding",
+      "a length and a transfer coding",
       rawDelivery({ extra: ["transfer-encoding: chunked"] }),
     ],
     [
@@ -362,7 +368,7 @@ describe("framing", () => {
     ["a target without a slash", rawDelivery({ target: "*" })],
     ["an odd expectation", rawDelivery({ extra: ["expect: 200-maybe"] })],
     [
-      "a length that is no number",
+      "a length that is not a number",
       rawDelivery({ length: "content-length: 1e3" }),
     ],
     ["a negative length", rawDelivery({ length: "content-length: -1" })],
@@ -378,10 +384,10 @@ describe("framing", () => {
         }),
       ]),
     ],
-  ])("with %s is 400 and never reaches the store", async (_what, bytes) => {
+  ])("rejects %s with 400 and stores nothing", async (_what, bytes) => {
     const text = await exchangeRaw(service.port, bytes, gotOne);
 
-    expect(answersIn(text)).toEqual([{ status: 400, code: "bad_request" }]);
+    expect(responsesIn(text)).toEqual([{ status: 400, code: "bad_request" }]);
     expect(text).toContain("application/problem+json");
     expect(storedEvents()).toBe(0);
     expect(await rejection()).toMatchObject({
@@ -390,7 +396,7 @@ describe("framing", () => {
     });
   });
 
-  it("in good chunks, and after 100 Continue, is taken", async () => {
+  it("accepts valid chunks, and a body after 100 Continue", async () => {
     const genuine = eventBody("evt_chunks");
     const chunks = await new Promise<number | undefined>((resolve, reject) => {
       const req = request(
@@ -414,7 +420,7 @@ describe("framing", () => {
     expect(chunks).toBe(200);
   });
 
-  it("on HTTP/1.0 with a length is taken", async () => {
+  it("accepts HTTP/1.0 with a length", async () => {
     const text = await exchangeRaw(
       service.port,
       rawDelivery({
@@ -426,7 +432,7 @@ describe("framing", () => {
     expect(text).toMatch(/^HTTP\/1\.1 200 /);
   });
 
-  it("that breaks behind a good request answers that one first, then 400, and closes", async () => {
+  it("responds to a valid request first, then 400 to the invalid bytes after it, and closes", async () => {
     const text = await exchangeRaw(
       service.port,
       Buffer.concat([
@@ -434,19 +440,19 @@ describe("framing", () => {
         Buffer.from("nonsense\r\n\r\n"),
       ]),
     );
-    expect(answersIn(text).map(({ status }) => status)).toEqual([200, 400]);
+    expect(responsesIn(text).map(({ status }) => status)).toEqual([200, 400]);
   });
 
-  it("of several requests in one packet answers each", async () => {
+  it("responds to each of several requests in one packet", async () => {
     const text = await exchangeRaw(
       service.port,
       Buffer.concat([
         rawDelivery({ body: eventBody("evt_p1") }),
         rawDelivery({ body: eventBody("evt_p2") }),
       ]),
-      (so) => answersIn(so).length >= 2,
+      (so) => responsesIn(so).length >= 2,
     );
-    expect(answersIn(text).map(({ status }) => status)).toEqual([200, 200]);
+    expect(responsesIn(text).map(({ status }) => status)).toEqual([200, 200]);
     expect(storedEvents()).toBe(2);
   });
 });
@@ -456,18 +462,18 @@ describe("header blocks", () => {
 
   it.each([
     ["too large", [`x-large: ${"x".repeat(20_000)}`]],
-    ["of too many lines", Array.from({ length: 101 }, (_, n) => `x-${n}: 1`)],
+    ["with too many lines", Array.from({ length: 101 }, (_, n) => `x-${n}: 1`)],
     [
-      "of more lines than Node keeps",
+      "with more lines than Node keeps",
       Array.from({ length: 1500 }, () => "a: 1"),
     ],
-  ])("%s are 431", async (_what, extra) => {
+  ])("%s get 431", async (_what, extra) => {
     const text = await exchangeRaw(
       service.port,
       rawDelivery({ extra }),
       gotOne,
     );
-    expect(answersIn(text)).toEqual([
+    expect(responsesIn(text)).toEqual([
       { status: 431, code: "headers_too_large" },
     ]);
     expect(storedEvents()).toBe(0);
@@ -478,28 +484,32 @@ describe("header blocks", () => {
 describe("senders that are too slow", () => {
   useService();
 
-  it("with their headers get 408", async () => {
+  it("get 408 for slow headers", async () => {
     const text = await exchangeRaw(
       service.port,
       "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\n",
     );
-    expect(answersIn(text)).toEqual([{ status: 408, code: "request_timeout" }]);
+    expect(responsesIn(text)).toEqual([
+      { status: 408, code: "request_timeout" },
+    ]);
     expect(await rejection()).toMatchObject({ metadata: { status: 408 } });
   });
 
-  it("with their body get 408, and the entry names the endpoint", async () => {
+  it("get 408 for a slow body, with an audit entry that names the endpoint", async () => {
     const text = await exchangeRaw(
       service.port,
       "POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: 10\r\n\r\n{",
     );
-    expect(answersIn(text)).toEqual([{ status: 408, code: "request_timeout" }]);
+    expect(responsesIn(text)).toEqual([
+      { status: 408, code: "request_timeout" },
+    ]);
     expect(await rejection()).toMatchObject({
       resource: "/webhooks/hex",
       metadata: { status: 408, reason: "request_timeout" },
     });
   });
 
-  it("that send nothing at all get silence", async () => {
+  it("get no response and no audit entry if they send nothing", async () => {
     const text = await exchangeRaw(service.port, "");
     expect(text).toBe("");
     expect(await newEntries()).toEqual([]);
@@ -521,7 +531,7 @@ describe("overload", () => {
     return createAdmission({ scheduler: createScheduler(now), now }, options);
   };
 
-  it("counts what bodies hold, and keeps memory for small ones apart", () => {
+  it("is prevented by a memory limit, separately for small and for large bodies", () => {
     const admission = createTestAdmission({
       maxBytes: 100_000,
       maxWaiting: 1,
@@ -541,7 +551,7 @@ describe("overload", () => {
     }).toThrow(full);
   });
 
-  it("lets the network that holds most make room, with what it has held for longest", () => {
+  it("evicts the oldest holding of the network that uses the most memory", () => {
     const clock = createClock();
     const pool = createMemoryPool({ maxBytes: 100, now: clock.now });
     const evicted: string[] = [];
@@ -556,19 +566,19 @@ describe("overload", () => {
     complete.onEvict = null;
     hold("first", "2001:db8::2", 20);
     hold("second", "2001:db8::3", 30);
-    // Of the same network, and too early.
+    // The same network uses the most memory, and its oldest holding is too new to be evicted for it.
     expect(() => hold("too early", "2001:db8::4", 20)).toThrow(full);
     hold("other", "192.0.2.2", 20);
     expect(evicted).toEqual(["first"]);
     clock.ms = 1000;
     hold("late", "2001:db8::5", 20);
     expect(evicted).toEqual(["first", "second"]);
-    // More than can be had.
+    // Larger than the pool.
     expect(() => hold("too large", "192.0.2.3", 101)).toThrow(full);
     expect(complete.onEvict).toBeNull();
   });
 
-  it("refuses work beyond what may wait, and takes it again afterwards", async () => {
+  it("rejects work while too many requests wait, and accepts it again afterwards", async () => {
     const admission = createTestAdmission({ maxBytes: 1, maxWaiting: 1 });
     let finish: () => void = () => undefined;
     const first = admission.work(
@@ -584,7 +594,7 @@ describe("overload", () => {
     expect(await admission.work(1, async () => 2)).toBe(2);
   });
 
-  it("is not brought about by connections that announce the largest bodies and send nothing", async () => {
+  it("is not caused by connections that announce the largest bodies and send nothing", async () => {
     const place = temporaryFolder();
     const roomy = await startTestService(place.path, {
       env: { MAX_BODY_BYTES: "26214400", SHUTDOWN_SECONDS: "1" },
@@ -605,7 +615,7 @@ describe("overload", () => {
     await roomy.stop();
   });
 
-  it("stops reading a body that there is no room for, and answers 503", async () => {
+  it("stops the reading of a body that the memory pool has no room for, with unavailable", async () => {
     const { readBody } = await import("../../src/http/read-body.ts");
     const { PassThrough } = await import("node:stream");
     const req = Object.assign(new PassThrough(), { headers: {} });
@@ -624,12 +634,12 @@ describe("overload", () => {
 describe("CONNECT", () => {
   useService();
 
-  it("gets 400, and a reset behind it does not end the process", async () => {
+  it("gets 400, and a reset after it does not end the process", async () => {
     const text = await exchangeRaw(
       service.port,
       "CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n",
     );
-    expect(answersIn(text)).toEqual([{ status: 400, code: "bad_request" }]);
+    expect(responsesIn(text)).toEqual([{ status: 400, code: "bad_request" }]);
     await Promise.all(
       Array.from(
         { length: 50 },
@@ -651,7 +661,7 @@ describe("CONNECT", () => {
 describe("health", () => {
   useService();
 
-  it("is live and ready, on GET and HEAD alone, with no entry for it", async () => {
+  it("is live and ready, only for GET and HEAD, without an audit entry", async () => {
     expect((await service.request("/livez")).json).toEqual({ status: "live" });
     const ready = await service.request("/readyz");
     expect(ready).toMatchObject({ status: 200, json: { status: "ready" } });
@@ -671,7 +681,7 @@ describe("health", () => {
     expect(refused.headers.get("allow")).toBe("GET, HEAD");
   });
 
-  it("is not ready when the audit trail was changed from outside", async () => {
+  it("is not ready after another process has changed the audit trail", async () => {
     const place = temporaryFolder();
     const changed = await startTestService(place.path);
     const db = openFile(path.join(place.path, "hexhook.db"));
@@ -692,7 +702,7 @@ describe("health", () => {
 });
 
 describe("the management listener", () => {
-  it("is ready too, has no endpoint, and the public one has nothing of it", async () => {
+  it("has the health checks and no endpoint, and the public listener has none of its routes", async () => {
     const place = temporaryFolder();
     const adminPort = await freePort();
     const both = await startTestService(place.path, {
@@ -730,7 +740,7 @@ describe("the address of a sender", () => {
       ?.metadata["ip"];
   };
 
-  it("is the connection's, unless a proxy is trusted", async () => {
+  it("is the address of the connection, unless a proxy is trusted", async () => {
     expect(await claim(service, "203.0.113.9")).toBe("127.0.0.1");
     expect(canonicalAddress("::ffff:192.0.2.1")).toBe("192.0.2.1");
     expect(canonicalAddress("::ffff:c000:201")).toBe("192.0.2.1");
@@ -747,11 +757,11 @@ describe("the address of a sender", () => {
     ["1", "[203.0.113.9]:80", "127.0.0.1"],
     ["1", "::ffff:cb00:7109", "203.0.113.9"],
     ["2", "198.51.100.1, 203.0.113.9", "198.51.100.1"],
-    // A proxy that writes its peers with their ports is no less a proxy.
+    // A trusted proxy may write the addresses of its peers with ports.
     ["127.0.0.1,10.0.0.0/8", "198.51.100.1:9, 10.0.0.7:4711", "198.51.100.1"],
     ["127.0.0.1,10.0.0.0/8", "198.51.100.1, nonsense, 10.0.0.7", "10.0.0.7"],
     ["1", 'no address "at all"', "127.0.0.1"],
-    // A zone may be of any length, and would leave no room for anything else in the entry.
+    // A zone may have any length, and could fill the whole audit entry.
     ["1", `fe80::1%${"a".repeat(9000)}`, "fe80::1"],
   ])("with TRUST_PROXY=%s and %j is %s", async (trust, forwarded, ip) => {
     const proxied = await trusting(trust);
@@ -760,8 +770,8 @@ describe("the address of a sender", () => {
   });
 });
 
-describe("the arrangement that keeps Express fast", () => {
-  it("makes requests and responses with the app's prototypes, so that Express changes none", async () => {
+describe("the Express app", () => {
+  it("creates requests and responses with its own prototypes, so that Express does not change them", async () => {
     const plain = createExpressApp();
     const changes: string[] = [];
     const before = new WeakMap<object, object | null>();
@@ -801,7 +811,7 @@ describe("the arrangement that keeps Express fast", () => {
 });
 
 describe("MAX_CONNECTIONS", () => {
-  it("is the limit of the public listener, and warned of where descriptors do not suffice", async () => {
+  it("limits the public listener, with a warning if there are not enough descriptors", async () => {
     const small = await startTestService(temporaryFolder().path, {
       env: { MAX_CONNECTIONS: "4" },
     });
@@ -810,7 +820,7 @@ describe("MAX_CONNECTIONS", () => {
       socket.on("error", () => undefined);
       return { socket, closed: once(socket, "close") };
     });
-    // Of one address only a quarter may stay.
+    // One address may keep only a quarter of the connections.
     await Promise.all([open[1]?.closed, open[2]?.closed]);
     expect(open[0]?.socket.closed).toBe(false);
     await eventually(() => small.log.text.includes("connections rejected"));
@@ -831,7 +841,7 @@ describe("MAX_CONNECTIONS", () => {
 describe("the operational log", () => {
   useService();
 
-  it("has no line for a request on the endpoint at info, and one without headers at debug", async () => {
+  it("has no line for a request at level info, and one line without headers at level debug", async () => {
     const body = eventBody("evt_log");
     await service.post(body);
     expect(service.log.text).not.toContain("webhooks");

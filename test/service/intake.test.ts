@@ -22,7 +22,7 @@ const UNAUTHORIZED = {
   code: "unauthorized",
 };
 
-/** One service for the tests of this file that need none of their own; each of them has event ids of its own. */
+/** The service that most tests of this file share. Each test uses different event ids. */
 let folder: ReturnType<typeof temporaryFolder>;
 let service: TestService;
 
@@ -32,7 +32,7 @@ interface Counts {
   readonly claims: number;
 }
 
-/** What is in a store, counted by a connection of its own. */
+/** Counts the rows of a store, on a separate connection. */
 function countsIn(place: string): Counts {
   const file = path.join(place, "hexhook.db");
   const count = (table: string) =>
@@ -46,7 +46,7 @@ function countsIn(place: string): Counts {
 
 let before: Counts;
 
-/** What has come into the store in this test. */
+/** Returns the numbers of rows that were stored during this test. */
 function stored(): Counts {
   const now = countsIn(folder.path);
   return {
@@ -67,14 +67,14 @@ beforeEach(() => {
   before = countsIn(folder.path);
 });
 
-/** The last entry about a request: those of deliveries come when they come. */
+/** Returns the last audit entry about a request. Entries of deliveries can be written at any time. */
 async function lastVerdict(from = service) {
   return (await from.entries()).findLast(({ action }) =>
     action.startsWith("webhook."),
   );
 }
 
-/** The entries about requests for this event. */
+/** Returns the audit entries about requests for an event. */
 async function verdictsOn(id: string) {
   return (await service.entries()).filter(
     ({ action, metadata }) =>
@@ -83,7 +83,7 @@ async function verdictsOn(id: string) {
 }
 
 describe("a valid new delivery", () => {
-  it("is accepted, stored byte for byte, and audited once", async () => {
+  it("is accepted, stored with its exact bytes, and audited once", async () => {
     const body = Buffer.from(
       '{ "id": "evt_new",\t"type":"resource.created","x":"\xff\\u00e4" }\r\n',
       "latin1",
@@ -132,7 +132,7 @@ describe("a valid new delivery", () => {
     });
   });
 
-  it("is a duplicate when it comes again freshly signed, and a replay when it comes again unchanged", async () => {
+  it("is a duplicate if it is sent again with a new signature, and a replay if it is sent again unchanged", async () => {
     const body = eventBody("evt_again");
     const first = signed(body);
     const retry = signed(body, { at: Date.now() + 2000 });
@@ -161,7 +161,7 @@ describe("a valid new delivery", () => {
     ]);
   });
 
-  it("is the same request when only the case of its signature changed", async () => {
+  it("is a replay if only the case of its signature has changed", async () => {
     const body = eventBody("evt_case");
     const headers = signed(body);
     const upper = {
@@ -173,7 +173,7 @@ describe("a valid new delivery", () => {
     expect((await service.post(body, headers)).status).toBe(409);
   });
 
-  it("with a known id and another body is a conflict that changes nothing", async () => {
+  it("conflicts with an event of the same id and another body, and changes nothing", async () => {
     await service.post(eventBody("evt_conflict"));
 
     const answer = await service.post(
@@ -194,7 +194,7 @@ describe("a valid new delivery", () => {
 });
 
 describe("50 identical deliveries at once", () => {
-  it("are one accepted and 49 replays, one forwarded, and none more after a restart", async () => {
+  it("are accepted once and replayed 49 times, and forwarded once, also after a restart", async () => {
     const place = temporaryFolder();
     let one = await startTestService(place.path);
     const body = eventBody("evt_50");
@@ -230,7 +230,7 @@ describe("50 identical deliveries at once", () => {
     expect(countsIn(place.path)).toMatchObject({ events: 1, deliveries: 1 });
   });
 
-  it("freshly signed each are one accepted and 49 duplicates", async () => {
+  it("are accepted once, with 49 duplicates, if each has a new signature", async () => {
     const body = eventBody("evt_50_signed");
 
     const answers = await Promise.all(
@@ -248,8 +248,8 @@ describe("50 identical deliveries at once", () => {
   });
 });
 
-describe("what is not authentic", () => {
-  it("never makes the genuine one a duplicate: forged first is 401, then the genuine one is accepted", async () => {
+describe("a message that is not authentic", () => {
+  it("gets 401, and does not make a later genuine message a duplicate", async () => {
     const body = eventBody("evt_forged");
 
     const forged = await service.post(
@@ -304,7 +304,7 @@ describe("what is not authentic", () => {
       "malformed_signature",
     ],
     [
-      "hex that ends in a letter too far",
+      "a signature whose last character is not hex",
       { ...good, "x-hex-signature": `${signature.slice(0, 62)}zz` },
       "malformed_signature",
     ],
@@ -315,18 +315,18 @@ describe("what is not authentic", () => {
     ],
     ["another secret", signed(body, { secret: OTHER_SECRET }), "bad_signature"],
     [
-      "a key with a blank behind it",
+      "a key with a space after it",
       signed(body, { secret: `${SECRET} ` }),
       "bad_signature",
     ],
     [
-      "the body-only scheme's signature",
+      "the signature of the scheme hex-body",
       { ...good, ...signed(body, { scheme: "hex-body" }) },
       "bad_signature",
     ],
     ["no timestamp", without("x-hex-timestamp"), "missing_timestamp"],
     [
-      "another timestamp than the signed one",
+      "a timestamp other than the signed one",
       { ...good, "x-hex-timestamp": String(Number(timestamp) + 1) },
       "bad_signature",
     ],
@@ -351,7 +351,7 @@ describe("what is not authentic", () => {
       "malformed_timestamp",
     ],
     [
-      "NaN for a timestamp",
+      "NaN as the timestamp",
       { ...good, "x-hex-timestamp": "NaN" },
       "malformed_timestamp",
     ],
@@ -365,7 +365,7 @@ describe("what is not authentic", () => {
       signed(body, { at: now + 3_600_000 }),
       "future_timestamp",
     ],
-  ])("gets the one identical 401 for %s", async (_what, headers, reason) => {
+  ])("gets the identical 401 for %s", async (_what, headers, reason) => {
     const answer = await service.post(body, headers);
 
     expect(answer.status).toBe(401);
@@ -379,7 +379,7 @@ describe("what is not authentic", () => {
     });
   });
 
-  it("is found by its event id once it is authentic, and only then", async () => {
+  it("has its event id in the audit entry only if the signature is valid", async () => {
     await service.post(body, signed(body, { at: now - 400_000 }));
     expect(await lastVerdict()).toMatchObject({
       metadata: { reason: "stale_timestamp", eventId: "evt_x" },
@@ -388,7 +388,7 @@ describe("what is not authentic", () => {
     expect((await lastVerdict())!.metadata).not.toHaveProperty("eventId");
   });
 
-  it("looks the same to the sender whatever was wrong", async () => {
+  it("gets the same response for every reason", async () => {
     const answers = await Promise.all([
       service.post(body, without("x-hex-signature")),
       service.post(body, signed(body, { secret: OTHER_SECRET })),
@@ -403,16 +403,16 @@ describe("what is not authentic", () => {
     expect(new Set(looks).size).toBe(1);
   });
 
-  it("counts as source:hex once verified, and as anonymous before", async () => {
+  it("is attributed to source:hex if the signature is valid, otherwise to anonymous", async () => {
     await service.post(body, signed(body, { at: now - 400_000 }));
     expect(await lastVerdict()).toMatchObject({ userId: "source:hex" });
     await service.post(body, signed(body, { secret: OTHER_SECRET }));
     expect(await lastVerdict()).toMatchObject({ userId: "anonymous" });
   });
 
-  it("is refused with 429 once its address has used up its budget, while genuine ones pass", async () => {
+  it("gets 429 once its address has exceeded the rate limit, while genuine messages are accepted", async () => {
     const place = temporaryFolder();
-    // The budget fills up again as time passes, so here it does not.
+    // The clock stands still, so the rate limiter regains no tokens.
     const timeless = await startTestService(place.path, {
       deps: { now: () => now },
     });
@@ -426,15 +426,15 @@ describe("what is not authentic", () => {
     }
     expect(statuses.slice(0, 600).every((status) => status === 401)).toBe(true);
     expect(statuses.slice(600).every((status) => status === 429)).toBe(true);
-    const refused = await timeless.post(body, forged);
-    expect(refused).toMatchObject({
+    const rejected = await timeless.post(body, forged);
+    expect(rejected).toMatchObject({
       status: 429,
       json: { code: "too_many_requests" },
     });
-    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(Number(rejected.headers.get("retry-after"))).toBeGreaterThan(0);
     expect((await timeless.post(body)).status).toBe(200);
     await timeless.stop();
-    // Its entries have a budget too, which is used up sooner: the others are counted.
+    // Audit entries have a lower limit. The others are only counted.
     const entries = await timeless.entries();
     const count = (action: string): number =>
       entries.filter((entry) => entry.action === action).length;
@@ -450,7 +450,7 @@ describe("a payload", () => {
     ["null", "null"],
     ["an array", '[{"id":"a","type":"b"}]'],
     ["a number", "1e400"],
-    ["half a JSON text", '{"id":"a","type":"b"'],
+    ["incomplete JSON text", '{"id":"a","type":"b"'],
     ["no id", '{"type":"b"}'],
     ["an id that is a number", '{"id":1,"type":"b"}'],
     ["an empty id", '{"id":"","type":"b"}'],
@@ -458,11 +458,11 @@ describe("a payload", () => {
     ["no type", '{"id":"a"}'],
     ["a type of 129 characters", JSON.stringify({ id: "a", type: long(129) })],
     [
-      "id and type on the prototype alone",
+      "id and type only on the prototype",
       '{"__proto__":{"id":"a","type":"b"}}',
     ],
     ["a lone surrogate in its id", '{"id":"\\ud800","type":"b"}'],
-  ])("with %s is 400 and stored nowhere", async (_what, text) => {
+  ])("is rejected with 400 and not stored: %s", async (_what, text) => {
     const body = Buffer.from(text);
 
     const answer = await service.post(body);
@@ -482,7 +482,7 @@ describe("a payload", () => {
   it.each([
     ["256 characters", long(256)],
     ["256 characters outside the basic plane", "😀".repeat(256)],
-    ["control characters and line ends", 'a\n\r\t\u0000\u001b[31m"\\'],
+    ["control characters and newlines", 'a\n\r\t\u0000\u001b[31m"\\'],
     ["U+2028, U+0085 and a direction mark", "a\u2028b\u0085c\u202ed"],
   ])("may have an id of %s", async (_what, id) => {
     const answer = await service.post(eventBody(id));
@@ -499,24 +499,27 @@ describe("a payload", () => {
   });
 });
 
-describe("bytes", () => {
+describe("the bytes of a body", () => {
   const bodies: [string, Buffer][] = [
     [
-      "a byte that is no UTF-8",
+      "a byte that is not UTF-8",
       Buffer.from('{"id":"b1","type":"t","x":"\xff"}', "latin1"),
     ],
-    ["another one", Buffer.from('{"id":"b2","type":"t","x":"\xfe"}', "latin1")],
+    [
+      "another such byte",
+      Buffer.from('{"id":"b2","type":"t","x":"\xfe"}', "latin1"),
+    ],
     ["a byte order mark", Buffer.from('\ufeff{"id":"b3","type":"t"}')],
     [
       "duplicate keys",
       Buffer.from('{"id":"no","id":"b4","type":"t","x":1,"x":2}'),
     ],
     [
-      "odd white space and CRLF",
+      "unusual white space and CRLF",
       Buffer.from(' \r\n\t{ "type" : "t" ,\r\n "id":"b5" }\r\n\r\n'),
     ],
     [
-      "numbers that no double holds",
+      "numbers that exceed a double",
       Buffer.from('{"id":"b6","type":"t","n":1e400,"m":12345678901234567890}'),
     ],
     [
@@ -528,7 +531,7 @@ describe("bytes", () => {
   ];
 
   it.each(bodies)(
-    "with %s are verified and stored as they are",
+    "are verified and stored unchanged: %s",
     async (_what, body) => {
       const answer = await service.post(body);
       expect(answer).toMatchObject({
@@ -544,7 +547,7 @@ describe("bytes", () => {
     },
   );
 
-  it("that decode to the same text never share a verdict", async () => {
+  it("are compared as bytes, so that two bodies that decode to the same text are not confused", async () => {
     const one = Buffer.from('{"id":"same","type":"t","x":"\xff"}', "latin1");
     const other = Buffer.from('{"id":"same","type":"t","x":"\xfe"}', "latin1");
     expect(one.toString("utf8")).toBe(other.toString("utf8"));
@@ -554,7 +557,7 @@ describe("bytes", () => {
     expect((await service.post(other)).json["code"]).toBe("event_id_conflict");
   });
 
-  it("make an id that is no UTF-8 a malformed payload, not an id with a question mark", async () => {
+  it("are a malformed payload if the id is not UTF-8", async () => {
     const body = Buffer.from('{"id":"\xff","type":"t"}', "latin1");
     expect((await service.post(body)).json["code"]).toBe("malformed_payload");
   });
@@ -576,7 +579,7 @@ describe("a source with a previous secret", () => {
     });
   });
 
-  it("takes both until the old one expires, names which, and then refuses the old one alone", async () => {
+  it("accepts both secrets until the previous one expires, records which was used, then rejects only the previous one", async () => {
     const [current, previous] = rotated.config.sources[0]!.secrets;
     const old = (id: string) => {
       const body = eventBody(id);
@@ -619,11 +622,11 @@ describe("the replay window", () => {
   });
 
   it.each([
-    ["the oldest inside", at - 300_000, 200],
-    ["the first outside in the past", at - 301_000, 401],
-    ["the newest inside", at + 300_000, 200],
-    ["the first outside in the future", at + 301_000, 401],
-  ])("is inclusive both ways: %s", async (what, signedAt, status) => {
+    ["the oldest time inside", at - 300_000, 200],
+    ["the first time outside in the past", at - 301_000, 401],
+    ["the newest time inside", at + 300_000, 200],
+    ["the first time outside in the future", at + 301_000, 401],
+  ])("is inclusive in both directions: %s", async (what, signedAt, status) => {
     const body = eventBody(what);
     const answer = await fixed.post(body, signed(body, { at: signedAt }));
     expect(answer.status).toBe(status);
@@ -632,23 +635,26 @@ describe("the replay window", () => {
   it.each([
     [60_000, 200],
     [61_000, 401],
-  ])("is REPLAY_WINDOW_SECONDS: %i ms of 60 s", async (age, status) => {
-    const narrow = await startTestService(temporaryFolder().path, {
-      env: { REPLAY_WINDOW_SECONDS: "60" },
-      deps: { now: () => at },
-    });
-    for (const signedAt of [at - age, at + age]) {
-      const body = eventBody(`evt_${signedAt}`);
-      const answer = await narrow.post(body, signed(body, { at: signedAt }));
-      expect(answer.status).toBe(status);
-    }
-  });
+  ])(
+    "is set by REPLAY_WINDOW_SECONDS: %i ms with a window of 60 s",
+    async (age, status) => {
+      const narrow = await startTestService(temporaryFolder().path, {
+        env: { REPLAY_WINDOW_SECONDS: "60" },
+        deps: { now: () => at },
+      });
+      for (const signedAt of [at - age, at + age]) {
+        const body = eventBody(`evt_${signedAt}`);
+        const answer = await narrow.post(body, signed(body, { at: signedAt }));
+        expect(answer.status).toBe(status);
+      }
+    },
+  );
 });
 
 describe("the scheme hex-body", () => {
   const ACKNOWLEDGED = { status: 200, json: { status: "duplicate" } };
 
-  it("signs the body alone, remembers it as long as the event, and never takes the other scheme's signature", async () => {
+  it("signs only the body, detects replays as long as the event is stored, and rejects signatures of the scheme hex", async () => {
     const place = temporaryFolder();
     const env = { HEX_SIGNATURE_SCHEME: "hex-body" };
     let bodyOnly = await startTestService(place.path, { env });
@@ -684,7 +690,7 @@ describe("a signed request that was seen before", () => {
     ["hex-body", null, acknowledged],
     ["hex-body", "reject", rejected],
   ])(
-    "is answered as the scheme or the source says, and never forwarded: %s, onReplay %s",
+    "gets the response that the scheme or onReplay defines, and is not forwarded: %s, onReplay %s",
     async (scheme, onReplay, expected) => {
       const place = temporaryFolder();
       const source = [
@@ -724,7 +730,7 @@ describe("a signed request that was seen before", () => {
     },
   );
 
-  it("is never acknowledged when it was a conflict: its body is not stored", async () => {
+  it("is not acknowledged if the first one was a conflict, because its body is not stored", async () => {
     const place = temporaryFolder();
     const one = await startTestService(place.path, {
       env: { HEX_SIGNATURE_SCHEME: "hex-body" },
@@ -748,7 +754,7 @@ describe("a signed request that was seen before", () => {
 });
 
 describe("two services on one store", () => {
-  it("accept a delivery that both get at once only once", async () => {
+  it("accept a delivery only once if both get it at the same time", async () => {
     const place = temporaryFolder();
     const first = await startTestService(place.path);
     const second = await startTestService(place.path);
@@ -769,8 +775,8 @@ describe("two services on one store", () => {
   });
 });
 
-describe("a sender that goes away in the middle of a body", () => {
-  it("leaves an entry and nothing else", async () => {
+describe("a sender that disconnects in the middle of a body", () => {
+  it("causes an audit entry and stores nothing", async () => {
     const socket = connect(service.port, "127.0.0.1");
     socket.write(
       "POST /webhooks/hex HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{",

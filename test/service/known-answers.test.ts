@@ -5,8 +5,8 @@ import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /*
- * Signatures that were not made by this product: the answers below come from `openssl dgst -sha256 -hmac KEY` and from
- * Python's hmac module. What else is signed here uses node:crypto directly.
+ * Tests with signatures that this product did not make. The constants below come from `openssl dgst -sha256 -hmac KEY` and
+ * from Python's hmac module. All other signatures in this file are made with node:crypto directly.
  */
 
 const KEY = "test-signing-secret-0123456789abcdef";
@@ -64,7 +64,7 @@ describe("a signature made by openssl", () => {
 
   it.each([
     [
-      "of letters outside ASCII",
+      "with letters outside ASCII",
       "schlüssel-für-die-prüfung-ÄÖÜ",
       "e1b09c116ec590ea1c160d570ba1bac03ac6fbe816a08beef7ec52a08ff6d431",
     ],
@@ -74,7 +74,7 @@ describe("a signature made by openssl", () => {
       "a7158ea8e0acbf7e515970cd826552a9e01fd5e63e67c677309afe9e027d916d",
     ],
     [
-      "that begins with whsec_",
+      "that starts with whsec_",
       "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
       "1d965cabdc9a85c49bd43a3c06c44e09c943c7cd2015b0eff40b2388f0dc96b5",
     ],
@@ -107,7 +107,7 @@ describe("a signature made by openssl", () => {
       ),
     ],
   ])(
-    "is accepted over bytes that are no UTF-8, with an escape and a newline, under the scheme %s",
+    "is accepted over bytes that are not UTF-8, with an escape and a newline, under the scheme %s",
     async (scheme, headers) => {
       const service = await startWith({ HEX_SIGNATURE_SCHEME: scheme });
       const body = Buffer.from(
@@ -118,7 +118,7 @@ describe("a signature made by openssl", () => {
     },
   );
 
-  it("is accepted with a timestamp that has a leading zero: the header's text is what is signed", async () => {
+  it("is accepted with a leading zero in the timestamp, because the text of the header is signed", async () => {
     const service = await startWith({});
     const timestamp = `0${AT}`;
     const signature = hmac("sha256", KEY, `${timestamp}.`, BODY);
@@ -146,7 +146,7 @@ describe("hexhook sign", () => {
 });
 
 describe("hexhook verify", () => {
-  it("accepts what openssl makes, and refuses it over another body", async () => {
+  it("accepts a signature made by openssl, and rejects it for another body", async () => {
     const verify = (input: Buffer) =>
       hexhook(
         [
@@ -177,8 +177,8 @@ describe("another construction", () => {
   const message = `${timestamp}.${BODY.toString()}`;
   const digestOf = (text: string): string =>
     createHash("sha256").update(text).digest("hex");
-  const printed = JSON.stringify(JSON.parse(BODY.toString()), null, 1);
-  /** The first 32 bytes of a longer MAC, so that only its value is wrong. */
+  const serialised = JSON.stringify(JSON.parse(BODY.toString()), null, 1);
+  /** Returns the first 32 bytes of a longer MAC, so that its length is right and only its value is wrong. */
   const cut = (mac: string): string => mac.slice(0, 64);
 
   const overTimestamp: [string, string][] = [
@@ -192,7 +192,10 @@ describe("another construction", () => {
     ["the timestamp alone", hmac("sha256", KEY, `${timestamp}.`)],
     ["the timestamp in milliseconds", hmac("sha256", KEY, `${AT}000.`, BODY)],
     ["a newline after the body", hmac("sha256", KEY, message, "\n")],
-    ["the body printed again", hmac("sha256", KEY, `${timestamp}.`, printed)],
+    [
+      "the body serialised again",
+      hmac("sha256", KEY, `${timestamp}.`, serialised),
+    ],
     [
       "the body in hex",
       hmac("sha256", KEY, `${timestamp}.`, BODY.toString("hex")),
@@ -225,7 +228,7 @@ describe("another construction", () => {
     ["no key at all", digestOf(message)],
   ];
 
-  it.each(overTimestamp)("is refused by hex: %s", async (_what, signature) => {
+  it.each(overTimestamp)("is rejected by hex: %s", async (_what, signature) => {
     expect(signature).toMatch(/^[0-9a-f]{64}$/);
     const answer = await hex.post(BODY, hexHeaders(signature));
     expect(answer).toMatchObject({
@@ -242,7 +245,7 @@ describe("another construction", () => {
     ["SHA-512, cut", cut(hmac("sha512", KEY, BODY))],
     ["a dot before the body", hmac("sha256", KEY, ".", BODY)],
     ["the timestamp", HEX],
-    ["the body printed again", hmac("sha256", KEY, printed)],
+    ["the body serialised again", hmac("sha256", KEY, serialised)],
     ["the body in base64", hmac("sha256", KEY, BODY.toString("base64"))],
     ["an empty body", hmac("sha256", KEY)],
     ["the key with a newline", hmac("sha256", `${KEY}\n`, BODY)],
@@ -251,9 +254,9 @@ describe("another construction", () => {
       hmac("sha256", Buffer.from(KEY, "base64"), BODY),
     ],
     ["no HMAC: the key before the message", digestOf(KEY + BODY.toString())],
-  ])("is refused by hex-body: %s", async (_what, signature) => {
+  ])("is rejected by hex-body: %s", async (_what, signature) => {
     expect(signature).toMatch(/^[0-9a-f]{64}$/);
-    // With a timestamp too: a scheme that signs none must not look at it.
+    // The requests also have a timestamp, which a scheme that signs no time must ignore.
     for (const headers of [bodyHeaders(signature), hexHeaders(signature)]) {
       expect((await hexBody.post(BODY, headers)).status).toBe(401);
     }
@@ -274,12 +277,12 @@ describe("another construction", () => {
     ["a version", `v1,${HEX}`],
     ["half of it", HEX.slice(0, 32)],
     ["two of them", `${HEX},${HEX}`],
-  ])("is refused by hex in another form: %s", async (_what, signature) => {
+  ])("is rejected by hex in another form: %s", async (_what, signature) => {
     const answer = await hex.post(BODY, hexHeaders(signature));
     expect(answer.status).toBe(401);
   });
 
-  it("leaves the right one to be accepted", async () => {
+  it("does not stop the correct signature from being accepted", async () => {
     expect((await hex.post(BODY, hexHeaders(HEX))).status).toBe(200);
     expect((await hexBody.post(BODY, bodyHeaders(HEX_BODY))).status).toBe(200);
   });

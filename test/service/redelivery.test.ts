@@ -32,7 +32,7 @@ beforeEach(async () => {
   writeFileSync(path.join(folder.path, "none.mjs"), "export default {};");
 });
 
-/** A service that forwards to the destination and gives up after the second attempt. */
+/** Starts a service that forwards to the destination, and exhausts a delivery after its second attempt. */
 async function start(env: Record<string, string> = {}): Promise<TestService> {
   service = await startTestService(folder.path, {
     env: {
@@ -85,14 +85,14 @@ async function untilExhausted(count: number): Promise<void> {
   );
 }
 
-/** The delivery of an event, as the API tells of it. */
+/** Returns the delivery of an event, as the API shows it. */
 async function deliveryOf(id: string): Promise<Json> {
   const { json } = await api("GET", `/api/events/${encodeURIComponent(id)}`);
   return (json["deliveries"] as Json[])[0]!;
 }
 
 describe("the management API", () => {
-  it("is not there without ADMIN_TOKEN, nor on the public listener", async () => {
+  it("responds 404 without ADMIN_TOKEN, and on the public listener", async () => {
     await start({ ADMIN_TOKEN: "" });
     for (const target of ["/api/events", "/api/destinations", "/api/nothing"]) {
       expect(await api("GET", target)).toMatchObject({
@@ -115,7 +115,7 @@ describe("the management API", () => {
     ["a shorter token", TOKEN.slice(0, -1)],
     ["an empty token", ""],
   ])(
-    "answers 401 to %s, whatever the path, with an entry that does not tell it",
+    "rejects %s with 401 on every path, and keeps the token out of the audit entry",
     async (_what, token) => {
       await start();
       for (const target of ["/api/events", "/api/nothing"]) {
@@ -129,7 +129,7 @@ describe("the management API", () => {
     },
   );
 
-  it("refuses an Authorization header that is there twice, other methods, and what it does not know", async () => {
+  it("rejects a duplicate Authorization header, other methods and unknown paths", async () => {
     await start();
     const { adminPort } = service!;
     const auth = `authorization: Bearer ${TOKEN}\r\n`;
@@ -157,14 +157,14 @@ describe("the management API", () => {
     }
   });
 
-  it("tells an operator what is wrong, also when others have used up the budget of refusals of the address", async () => {
+  it("responds to an operator with a detail, even if the rate limit of the address is exceeded", async () => {
     await start();
-    // The budget fills up again while a slow machine asks: what counts is that it is used up at last.
-    let refused;
-    for (let n = 0; n < 6_000 && refused !== 429; n += 1) {
-      refused = (await api("GET", "/api/events", { token: "x" })).status;
+    // On a slow machine the limiter regains tokens between requests, so the number of requests until 429 varies.
+    let rejected;
+    for (let n = 0; n < 6_000 && rejected !== 429; n += 1) {
+      rejected = (await api("GET", "/api/events", { token: "x" })).status;
     }
-    expect(refused).toBe(429);
+    expect(rejected).toBe(429);
     expect(await api("GET", "/api/events/evt_unknown")).toMatchObject({
       status: 404,
       json: {
@@ -175,7 +175,7 @@ describe("the management API", () => {
     expect((await service!.lastEntry())!.userId).toBe("operator:api");
   });
 
-  it("lets a delivery be redelivered whose process died, though its destination is paused", async () => {
+  it("redelivers a delivery whose process died, even if its destination is paused", async () => {
     destination.answer(hang);
     const running = await serve(folder.path, {
       FORWARD_URL: destination.url,
@@ -229,7 +229,7 @@ describe("the management API", () => {
     ["POST", "/api/events/redeliver", { all: true, dryrun: true }, "dryrun"],
     ["POST", "/api/destinations/forward/pause", { as: "\n" }, "as"],
   ])(
-    "answers 400 to %s %s %j and says what is wrong",
+    "rejects %s %s %j with 400 and a detail that names the error",
     async (method, target, body, word) => {
       await start();
       const { status, json } = await api(method, target, { body });
@@ -238,7 +238,7 @@ describe("the management API", () => {
     },
   );
 
-  it("lists events by filter, newest first, from cursor to cursor, and shows one with its attempts and no body", async () => {
+  it("lists events by filter in pages, newest first, and shows one event with its attempts and without its body", async () => {
     await start();
     for (const id of ["evt_1", "evt_2", "evt/3 ü"]) {
       await post(id, id === "evt_2" ? "invoice.paid" : "user.created");
@@ -307,7 +307,7 @@ describe("the management API", () => {
     );
   });
 
-  it("redelivers one delivery at once, on a new schedule, with the operator's name in the trail", async () => {
+  it("redelivers one delivery at once, with a new schedule, and records the operator's name in the audit trail", async () => {
     await start();
     await post("evt_1");
     await untilExhausted(1);
@@ -350,7 +350,7 @@ describe("the management API", () => {
     }
   });
 
-  it("leaves a delivery alone whose attempt is under way", async () => {
+  it("does not redeliver a delivery while its attempt is in flight", async () => {
     destination.answer(hang);
     await start({ SHUTDOWN_SECONDS: "1" });
     await post("evt_1");
@@ -373,7 +373,7 @@ describe("the management API", () => {
     });
   });
 
-  it("redelivers many by filter or by id, after a dry run that changes nothing", async () => {
+  it("redelivers many deliveries by filter or by id, after a dry run that changes nothing", async () => {
     await start();
     for (let n = 0; n < 5; n += 1) {
       await post(`evt_${n}`, n < 3 ? "a.b" : "c.d");
@@ -423,7 +423,7 @@ describe("the management API", () => {
     expect(destination.attempts).toHaveLength(15);
   });
 
-  it("shows each destination with its breaker, pauses it over a restart, and resumes it", async () => {
+  it("shows each destination with its circuit breaker, keeps it paused after a restart, and resumes it", async () => {
     await start({ RETRY_SCHEDULE: "1h" });
     const forward = async () => {
       const { json } = await api("GET", "/api/destinations");
@@ -515,7 +515,7 @@ describe("the management API", () => {
     );
   });
 
-  it("reads trails in which a pause is config.reloaded", async () => {
+  it("reads older audit trails, in which a pause is config.reloaded", async () => {
     await start();
     await service!.stop();
     const store = await openTestStore(folder.path);
@@ -569,7 +569,7 @@ describe("the management API", () => {
     const other = await start();
     await start();
     await api("POST", "/api/destinations/forward/pause");
-    // Noticed within a second; from then on neither makes an attempt.
+    // The other process reads the pause within a second. Then neither process makes an attempt.
     await eventually(async () => {
       const attempts = destination.attempts.length;
       const body = eventBody(`evt_${attempts}`);
@@ -590,7 +590,7 @@ describe("the management API", () => {
     await other.stop();
   });
 
-  it("tells of deliveries that wait for a destination which is not configured any more", async () => {
+  it("reports deliveries to a destination that is no longer configured", async () => {
     await start({ RETRY_SCHEDULE: "1h" });
     await post("evt_1");
     await eventually(() => destination.attempts.length === 1);

@@ -9,7 +9,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const WINDOW_MS = 300_000;
 const LONGEST_WINDOW_MS = 900_000;
 
-it("a request is known as a replay until its window and the longest one have passed, whatever the clock does", async () => {
+it("detects a replay until its replay window plus the longest replay window have passed, even if the clock steps", async () => {
   const folder = temporaryFolder();
   const signedAt = 1_800_000_000_000;
   let now = signedAt;
@@ -25,7 +25,7 @@ it("a request is known as a replay until its window and the longest one have pas
       env: { REPLAY_WINDOW_SECONDS: String(WINDOW_MS / 1000) },
       deps: { now: () => now },
     });
-  // The claim of the first request for an event is kept with the event; this is about those of later ones.
+  // The claim of the first request for an event is stored in the event. This test is about the claims of later requests.
   const body = eventBody("evt_1");
   const again = signed(body, { at: signedAt });
 
@@ -36,7 +36,7 @@ it("a request is known as a replay until its window and the longest one have pas
   expect((await first.post(body, again)).status).toBe(409);
   await first.stop();
 
-  // A service drops expired claims as soon as it starts, before it stores anything.
+  // A service deletes expired claims at its start, before it stores anything.
   now = signedAt + WINDOW_MS + LONGEST_WINDOW_MS;
   const second = await start();
   const other = eventBody("evt_2");

@@ -5,10 +5,10 @@ import { startTestService } from "../support/service.ts";
 import { openFile, readColumn } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/** How long a claim is kept: the replay window, and the longest window more for clocks that step back. */
+/** How long a claim is kept: its replay window, plus the longest replay window in case the clock steps back. */
 const KEPT_SECONDS = 300 + 900;
 
-it("replay claims are dropped when their window has passed for certain, and no sooner", async () => {
+it("deletes replay claims once their replay window has certainly passed, and no sooner", async () => {
   const at = Date.now();
   const seconds = Math.floor(at / 1000);
   const service = await startTestService(temporaryFolder().path, {
@@ -23,7 +23,7 @@ it("replay claims are dropped when their window has passed for certain, and no s
     status: "duplicate",
   });
 
-  // As other requests would have left them.
+  // The claims that other requests would have created.
   const ages = [KEPT_SECONDS + 2, KEPT_SECONDS + 1, KEPT_SECONDS, 300, -300];
   const db = openFile(file);
   const insert = db.prepare<[number, Buffer]>(

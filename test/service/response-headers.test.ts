@@ -7,7 +7,7 @@ import { startTestService, type TestService } from "../support/service.ts";
 import { openFile } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/** On every response, whoever makes it: the app, the endpoint, or the connection itself. */
+/** The headers of every response, whether the app, the endpoint or the connection sends it. */
 const SECURITY_HEADERS = {
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none';frame-ancestors 'none'",
@@ -19,7 +19,7 @@ const SECURITY_HEADERS = {
   "x-frame-options": "SAMEORIGIN",
 };
 
-/** What a response may have besides. */
+/** Further headers that a response may have. */
 const FURTHER = new Set([
   "allow",
   "connection",
@@ -46,7 +46,7 @@ beforeAll(async () => {
       MAX_BODY_BYTES: "2000",
     },
     deps: {
-      // The rate limiter fills up as time passes, so here it does not.
+      // The clock stands still, so the rate limiter regains no tokens.
       now: () => NOW,
       limits: {
         headersTimeout: 300,
@@ -63,7 +63,7 @@ interface RawResponse {
   readonly body: string;
 }
 
-/** The first response in the text of a connection; fails when one of its headers appears twice. */
+/** Returns the first response in the text of a connection. Throws if it has a duplicate header. */
 function parseResponse(text: string): RawResponse {
   const end = text.indexOf("\r\n\r\n");
   const [start = "", ...lines] = text.slice(0, end).split("\r\n");
@@ -119,7 +119,7 @@ function expectProblem(
   );
 }
 
-/** A request with its head put together by hand. */
+/** Returns the bytes of a request with the given head. */
 function request(
   line: string,
   headers: Record<string, string> = {},
@@ -207,14 +207,11 @@ describe("a problem of the endpoint", () => {
       "headers_too_large",
       Buffer.from(`GET / HTTP/1.1\r\nhost: h\r\n${"a: 1\r\n".repeat(101)}\r\n`),
     ],
-  ])(
-    "%i %s has the headers of every response: %#",
-    async (status, code, bytes) => {
-      expectProblem(await ask(service.port, bytes), status, code);
-    },
-  );
+  ])("%i %s has the common headers: %#", async (status, code, bytes) => {
+    expectProblem(await ask(service.port, bytes), status, code);
+  });
 
-  it("409 has the headers of every response, for a replay and for a conflict", async () => {
+  it("409 has the common headers, for a replay and for a conflict", async () => {
     const first = post(eventBody("evt_409"));
     expect((await ask(service.port, first)).status).toBe(200);
     expectProblem(await ask(service.port, first), 409, "replayed");
@@ -222,7 +219,7 @@ describe("a problem of the endpoint", () => {
     expectProblem(await ask(service.port, other), 409, "event_id_conflict");
   });
 
-  it("405 says what is allowed, and has no body for HEAD", async () => {
+  it("405 has an Allow header, and no body for HEAD", async () => {
     const bytes = request("HEAD /webhooks/hex");
     const response = await ask(service.port, bytes, (text) =>
       text.endsWith("\r\n\r\n"),
@@ -237,7 +234,7 @@ describe("a problem of the endpoint", () => {
 });
 
 describe("429 and 503", () => {
-  it("say when to come again, and have the headers of every response", async () => {
+  it("have a Retry-After header and the common headers", async () => {
     const folder = temporaryFolder().path;
     const one = await startTestService(folder, { deps: { now: () => NOW } });
     const refused = request("GET /nowhere");
@@ -258,7 +255,7 @@ describe("429 and 503", () => {
     db.exec(
       "CREATE TRIGGER t BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'no'); END",
     );
-    // The trail is not what the service has written: it is not ready.
+    // The trail is not as the service has written it, so the service is not ready.
     const zeros = "0".repeat(64);
     db.prepare<[string]>("UPDATE audit_writer SET hash = ?").run(zeros);
     db.close();
@@ -270,8 +267,8 @@ describe("429 and 503", () => {
   });
 });
 
-describe("a good response", () => {
-  it("of the endpoint and of the health checks has the same headers, and is JSON", async () => {
+describe("a successful response", () => {
+  it("is JSON with the common headers, from the endpoint and from the health checks", async () => {
     for (const bytes of [
       post(eventBody("evt_200")),
       request("GET /livez"),
@@ -317,20 +314,17 @@ describe("the management listener", () => {
         "{}",
       ),
     ],
-  ])(
-    "%i %s has the headers of every response: %#",
-    async (status, code, bytes) => {
-      expectProblem(await ask(service.adminPort!, bytes), status, code);
-    },
-  );
+  ])("%i %s has the common headers: %#", async (status, code, bytes) => {
+    expectProblem(await ask(service.adminPort!, bytes), status, code);
+  });
 
-  it("asks for the token with 401", async () => {
+  it("requires the token: without it, it responds 401 with WWW-Authenticate", async () => {
     const bytes = request("GET /api/events");
     const { headers } = await ask(service.adminPort!, bytes);
     expect(headers["www-authenticate"]).toBe('Bearer realm="hexhook"');
   });
 
-  it("says what is wrong with an operator's request, with the headers of every response", async () => {
+  it("responds with a detail to an invalid request of an operator, with the common headers", async () => {
     const bytes = request("GET /api/events?limit=x", { authorization });
     const response = await ask(service.adminPort!, bytes);
     expect(response.status).toBe(400);
@@ -343,7 +337,7 @@ describe("the management listener", () => {
   });
 
   it.each(["events", "destinations", "audit"])(
-    "answers /api/%s with the headers of every response",
+    "responds to /api/%s with the common headers",
     async (name) => {
       const bytes = request(`GET /api/${name}`, { authorization });
       const response = await ask(service.adminPort!, bytes);
@@ -353,7 +347,7 @@ describe("the management listener", () => {
     },
   );
 
-  it("streams the trail with the headers of every response", async () => {
+  it("streams the audit trail with the common headers", async () => {
     const response = await ask(
       service.adminPort!,
       request("GET /api/audit/stream", { authorization }),

@@ -24,7 +24,7 @@ beforeEach(async () => {
 
 const { configFile } = configFiles(() => folder);
 
-/** A service with these destinations of a configuration file. */
+/** Starts a service with these destinations in its configuration file. */
 async function start(destinations: object): Promise<void> {
   service = await startTestService(folder, {
     env: {
@@ -60,7 +60,7 @@ const route = async (body: object) => {
 };
 
 describe("an event that no destination matches", () => {
-  it("is stored, audited, found, and warned of once for each type", async () => {
+  it("is stored, audited and listed, and causes one warning for each type", async () => {
     await start(invoices());
     await post("evt_1", "user.created");
     await post("evt_2", "user.created");
@@ -87,7 +87,7 @@ describe("an event that no destination matches", () => {
     ]);
   });
 
-  it("goes to a destination that is configured later, exactly once, when an operator routes it", async () => {
+  it("is delivered once to a destination that is configured later, if an operator routes it", async () => {
     await start({});
     await post("evt_1", "invoice.paid");
     await post("evt_2", "user.created");
@@ -125,7 +125,7 @@ describe("an event that no destination matches", () => {
     ]);
   });
 
-  it("goes in the order of its key", async () => {
+  it("is delivered in the order of its key", async () => {
     await start({});
     for (const id of ["evt_1", "evt_2", "evt_3"]) {
       await post(id, "invoice.paid");
@@ -139,7 +139,7 @@ describe("an event that no destination matches", () => {
     expect(billing.seen().most).toBe(1);
   });
 
-  it("gets only what is missing: other deliveries stay as they are", async () => {
+  it("gets only its missing deliveries, and its other deliveries are not changed", async () => {
     await start(invoices());
     await post("evt_1", "invoice.paid");
     await eventually(() => billing.attempts.length === 1);
@@ -163,16 +163,19 @@ describe("an event that no destination matches", () => {
     ],
     [{ all: true, destination: "biling" }, "configured destinations: billing"],
     [{ all: true, state: "discarded" }, "only be redelivered by ids"],
-  ])("answers 400 to %j and says why", async (body, word) => {
-    await start(invoices());
-    const target = "/api/events/redeliver";
-    const { status, json } = await callAdmin(service, "POST", target, body);
-    expect([status, json["code"]]).toEqual([400, "bad_request"]);
-    expect(json["detail"]).toContain(word);
-  });
+  ])(
+    "is not routed by the invalid request %j, which gets 400 and a detail",
+    async (body, word) => {
+      await start(invoices());
+      const target = "/api/events/redeliver";
+      const { status, json } = await callAdmin(service, "POST", target, body);
+      expect([status, json["code"]]).toEqual([400, "bad_request"]);
+      expect(json["detail"]).toContain(word);
+    },
+  );
 });
 
-describe("a destination that is not configured any more", () => {
+describe("a destination that is no longer configured", () => {
   beforeEach(async () => {
     billing.answer(reply(410));
     await start(invoices());
@@ -182,7 +185,7 @@ describe("a destination that is not configured any more", () => {
     await start({ other: { url: billing.url } });
   });
 
-  it("is named when its deliveries are to be redelivered, and nothing is changed", async () => {
+  it("is named in the rejection of a redelivery, which changes nothing", async () => {
     const { json } = await callAdmin(service, "GET", "/api/events/evt_1");
     const [delivery] = json["deliveries"] as Json[];
     const one = `/api/deliveries/${String(delivery!["id"])}/redeliver`;
@@ -209,7 +212,7 @@ describe("a destination that is not configured any more", () => {
     expect(billing.attempts).toHaveLength(1);
   });
 
-  it("is still listed and can be discarded, unlike one that never was", async () => {
+  it("can still be filtered by, and its deliveries discarded, unlike a destination that never existed", async () => {
     expect(await idsOf("destination=billing")).toEqual(["evt_1"]);
     for (const [method, target, body] of [
       ["GET", "/api/events?destination=biling", undefined],

@@ -52,7 +52,7 @@ const show = async (id: string): Promise<Json> => {
   return (json["deliveries"] as Json[])[0]!;
 };
 
-/** What the API and the command say that the delivery of an event waits for, once they agree. */
+/** Returns what the delivery of an event waits for, once the API and the command agree. */
 async function waitsFor(id: string): Promise<[unknown, string]> {
   const { json } = await callAdmin(service, "GET", "/api/events");
   const events = json["events"] as Json[];
@@ -63,7 +63,7 @@ async function waitsFor(id: string): Promise<[unknown, string]> {
     const options = { cwd: folder, env };
     return (await hexhook(["events", "list", ...args], options)).stdout;
   };
-  // What lives in the process is published a moment later.
+  // The process publishes its state with a delay.
   await eventually(async () => {
     const lines = (await list("--json")).trim().split("\n");
     const listed = lines
@@ -80,7 +80,7 @@ async function waitsFor(id: string): Promise<[unknown, string]> {
 }
 
 describe("a pending delivery", () => {
-  it("waits for its retry, or for the circuit breaker", async () => {
+  it("waits for its retry or for the circuit breaker", async () => {
     await start();
     for (let n = 0; n < 5; n += 1) {
       await post(`evt_${n}`);
@@ -99,7 +99,7 @@ describe("a pending delivery", () => {
     ]);
   });
 
-  it("waits for its attempt, for another of its key, and then for the end of a pause", async () => {
+  it("waits for its attempt in flight, for another delivery of its key, then for the end of a pause", async () => {
     destination.answer(hang);
     await start({ orderBy: "/data/n" });
     await post("evt_1");
@@ -121,7 +121,7 @@ describe("a pending delivery", () => {
     ["due", { isRateLimited: true, breaker: "open" }, 11_000],
     ["due", {}, 0],
   ] as const)(
-    "waits, as a service has published it: %s by %j, %d ms ago",
+    "waits for the published reason: %s by %j, published %d ms ago",
     async (text, published, ageMs) => {
       const store = await openTestStore(folder, {
         now: () => Date.now() - ageMs,
@@ -149,7 +149,7 @@ describe("a pending delivery", () => {
     },
   );
 
-  it("waits for a destination that is not configured any more", async () => {
+  it("waits for a destination that is no longer configured", async () => {
     await start();
     await post("evt_1");
     await eventually(async () => (await show("evt_1"))["waitsFor"] === "retry");

@@ -52,7 +52,7 @@ describe("the reason why a delivery waits", () => {
     ).toBe(reason);
   });
 
-  it("has the pause that a delivery waits for, and none when it waits for something else", () => {
+  it("includes the pause only if the delivery waits for it", () => {
     const heldBack = { ...free, paused };
     expect(waitOf(due, heldBack, NOW)).toEqual({ reason: "paused", pause });
     expect(waitOf({ ...due, inFlight: true }, heldBack, NOW)).toEqual({

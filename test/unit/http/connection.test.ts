@@ -57,7 +57,7 @@ interface Listening {
   readonly rejected: Readonly<RejectedConnections>[];
 }
 
-/** A real listener with an app of the test's own, and what it reported. */
+/** Starts a real listener with the test's app, and collects what it reports. */
 async function open(
   handle: (req: Request, res: Response) => void,
   options: {
@@ -115,7 +115,7 @@ async function open(
   };
 }
 
-/** A client that has written `bytes`; `text` is what it got so far. */
+/** Connects a client that writes `bytes`. `text` is what it has received so far. */
 function client(port: number, bytes: string | Buffer, localAddress?: string) {
   const socket = connect({
     port,
@@ -144,7 +144,7 @@ const bodiesIn = (text: string): number[] =>
 const numberOf = (req: Request): number => Number(req.url.slice(1));
 
 describe("a connection with many requests", () => {
-  it("processes at most 16 at once, answers all in order and stops reading meanwhile", async () => {
+  it("processes at most 16 at once, stops reading meanwhile, and responds to all in order", async () => {
     const inside: [Request, Response][] = [];
     let answering = false;
     let most = 0;
@@ -168,7 +168,7 @@ describe("a connection with many requests", () => {
     ).join("");
     const one = client(port, all);
     await eventually(() => inside.length === 16);
-    // What else could come would be there by now: the loop turns many times.
+    // The event loop has run many turns, so any further request would have arrived by now.
     for (let turn = 0; turn < 100; turn += 1) {
       await new Promise((resolve) => setImmediate(resolve));
     }
@@ -197,7 +197,7 @@ describe("a connection with many requests", () => {
         respondJson(res, 200, {});
       });
     });
-    // Bodies that look like the ends of heads, and like requests.
+    // These bodies look like the end of a head, or like a request.
     const bodies = Array.from({ length: 60 }, (_, n) =>
       `${"\r\n\r\n".repeat(n % 7)}${get("/x")}${"y".repeat(n * 331)}`.slice(
         n % 3,
@@ -296,14 +296,14 @@ describe("a connection that makes no progress", () => {
     socket.pause();
     socket.write(get("/").repeat(1000));
     const closed = new Promise((resolve) => socket.on("close", resolve));
-    // A paused socket reads no end; writing finds out.
+    // A paused socket does not notice that the connection has closed; a write does.
     const probe = setInterval(() => socket.write(get("/")), 50);
     await closed;
     clearInterval(probe);
     expect(socket.destroyed).toBe(true);
   });
 
-  it("is kept as long as it reads slowly", async () => {
+  it("stays open while the client reads slowly", async () => {
     const filler = "x".repeat(8_000_000);
     const { port } = await open(
       (_req, res) => {
@@ -325,7 +325,7 @@ describe("a connection that makes no progress", () => {
     expect(socket.destroyed).toBe(false);
   });
 
-  it("is closed when it sends only empty lines, also after a response", async () => {
+  it("is closed when the client sends only empty lines, also after a response", async () => {
     const { port } = await open(
       (_req, res) => {
         respondJson(res, 200, {});
@@ -366,12 +366,12 @@ describe("a connection that makes no progress", () => {
     await eventually(() =>
       [chunked, plain].every(({ text }) => text.includes("200 OK")),
     );
-    const blank = client(port, "\r\n");
-    await eventually(() => blank.closed);
+    const emptyLines = client(port, "\r\n");
+    await eventually(() => emptyLines.closed);
     expect([chunked.closed, plain.closed]).toEqual([false, false]);
   });
 
-  it("is kept when blank lines come between its requests", async () => {
+  it("stays open when empty lines come between its requests", async () => {
     const { port } = await open(
       (req, res) => {
         respondJson(res, 200, { n: numberOf(req) });
@@ -389,12 +389,12 @@ describe("a connection that makes no progress", () => {
 });
 
 describe("unparsed input", () => {
-  // The clients of each row hold more than the service lets them, which is 128 KB.
+  // The clients of each row together send more unparsed input than the limit of 128 KB.
   it.each([
     ["heads that do not end", "GET / HTTP/1.1\r\nX: ", 14_000],
-    ["requests that have to wait", get("/hang").repeat(3000), 0],
-    ["requests whose answers are due", get("/hang").repeat(10), 0],
-  ])("has a limit: %s", async (_what, bytes, headBytes) => {
+    ["requests that must wait", get("/hang").repeat(3000), 0],
+    ["requests without a response yet", get("/hang").repeat(10), 0],
+  ])("has a memory limit for %s", async (_what, bytes, headBytes) => {
     const { port, rejected } = await open(
       (req, res) => {
         if (req.url === "/1") {
@@ -412,10 +412,10 @@ describe("unparsed input", () => {
     }
     await eventually(() => hostile.some(({ closed }) => closed));
     expect(rejected).toEqual([{ ...NONE, outOfMemory: 1 }]);
-    // A plain request needs none of it.
+    // A single short request needs no memory of the pool.
     const genuine = client(port, get("/1"));
     await eventually(() => genuine.text.includes("200 OK"));
-    // And what the first ones hold others get.
+    // The memory of the first clients is freed for others.
     await eventually(async () => {
       const late = client(port, get("/1").repeat(1000));
       await eventually(
@@ -426,8 +426,8 @@ describe("unparsed input", () => {
   });
 });
 
-describe("a client that was refused", () => {
-  it("waits for its turn with its next request, and no longer once one is accepted", async () => {
+describe("a client whose request was rejected", () => {
+  it("waits for its turn with the next request, until a request is accepted", async () => {
     const added: string[] = [];
     const { port, scheduler } = await open((req, res) => {
       respondJson(res, req.url === "/bad" ? 404 : 200, { n: 1 });
@@ -453,8 +453,8 @@ describe("a client that was refused", () => {
   });
 });
 
-describe("a body in a buffer", () => {
-  it("holds no more than twice what has come, nor more than it will have", () => {
+describe("the buffer of a body", () => {
+  it("is never larger than twice the bytes received, or than the declared length", () => {
     const sizes: number[] = [];
     const body = new BodyBuffer(
       { limit: 10_000, declared: 9000 },
@@ -478,7 +478,7 @@ describe("memory for unparsed input", () => {
   it.each([
     ["end", (socket: Socket) => socket.end()],
     ["reset", (socket: Socket) => socket.resetAndDestroy()],
-  ])("is given back however connections %s", async (_how, leave) => {
+  ])("is released when connections %s", async (_how, leave) => {
     const { listener, port, unparsed } = await open((req, res) => {
       if (req.url !== "/hang") {
         respondJson(res, 200, { n: 1 });
@@ -498,8 +498,8 @@ describe("memory for unparsed input", () => {
     for (const { socket } of hostile) {
       leave(socket);
     }
-    // The service reads nothing of those that wait, and learns of their end by writing or by its own limits.
-    // One may be accepted after the others were destroyed, and clients learn of it later than the service.
+    // The service does not read connections with waiting input, so it notices their end only by a write or a limit. A
+    // connection may be accepted after the others were destroyed, and a client notices the end later than the service.
     await eventually(() => {
       listener.destroy();
       return (
@@ -530,7 +530,7 @@ describe("connections over the limit", () => {
     return still;
   };
 
-  it("are closed, reported once, and those that are there stay; one that ends makes room", async () => {
+  it("are closed and reported once, while earlier ones stay open, and are accepted again after one ends", async () => {
     const { port, rejected } = await open(answer, { limits: { max: 5 } });
     const clients = Array.from({ length: 8 }, () => client(port, get("/")));
     const areOpen = await Promise.all(clients.map(isOpen));
@@ -585,7 +585,7 @@ describe("connections over the limit", () => {
     ]);
   });
 
-  it("are not counted for the address of a proxy that is trusted", async () => {
+  it("are not counted for the address of a trusted proxy", async () => {
     const { port } = await open(answer, {
       limits: { max: 8, maxPerNetwork: 2 },
       trust: ["127.0.0.2"],
@@ -594,7 +594,7 @@ describe("connections over the limit", () => {
     expect(await opened(port, 4)).toBe(2);
   });
 
-  it("have limits that leave descriptors for everything else", () => {
+  it("have limits that leave descriptors for the rest of the service", () => {
     expect(publicLimits(1024, null)).toEqual({ max: 768, maxPerNetwork: 192 });
     expect(publicLimits(1_048_576, null)).toEqual({
       max: 10_000,
@@ -609,7 +609,7 @@ describe("connections over the limit", () => {
   });
 });
 
-describe("what a connection throws", () => {
+describe("an exception", () => {
   it.each([
     [
       "in a listener of the response",
@@ -635,7 +635,7 @@ describe("what a connection throws", () => {
         req.emit("error", new Error("planted"));
       },
     ],
-  ])("%s ends that connection alone", async (_where, handle) => {
+  ])("%s ends only its connection", async (_where, handle) => {
     const { port, errors } = await open((req, res) => {
       if (req.url === "/bad") {
         handle(req, res);
@@ -655,7 +655,7 @@ describe("what a connection throws", () => {
 });
 
 describe("the shared read buffer", () => {
-  it("takes what accepted sockets read, which rests on internals of Node", async () => {
+  it("receives the input of accepted sockets, by means of internals of Node", async () => {
     const taken: Buffer[] = [];
     const copies: string[] = [];
     let emitted = 0;
@@ -683,7 +683,7 @@ describe("the shared read buffer", () => {
     expect(taken[0]?.toString()).toBe("other");
   });
 
-  it("is not what a request keeps of its body, so that the next read changes nothing there", async () => {
+  it("is not kept as the body of a request, so that the next read does not change the body", async () => {
     const bodies = ["a", "b", "c"].map((text) => text.repeat(3000));
     const requests: IncomingMessage[] = [];
     let received = 0;
@@ -709,7 +709,7 @@ describe("the shared read buffer", () => {
       socket.write(text);
       return socket;
     });
-    // All of them are in memory before any is looked at.
+    // All bodies are received before the first one is read.
     await eventually(() => received === sent);
     const read = await Promise.all(
       requests.map(async (req) =>
@@ -723,8 +723,8 @@ describe("the shared read buffer", () => {
   });
 });
 
-describe("turns", () => {
-  it("run the task with the least time first, yield between scheduler, and stop when done", async () => {
+describe("the scheduler", () => {
+  it("runs the task with the least time first, yields to the event loop, and stops when all tasks are done", async () => {
     let clock = 0;
     const scheduler = createScheduler(() => clock);
     const order: string[] = [];
@@ -750,7 +750,7 @@ describe("turns", () => {
     expect(order.join("")).toBe("abbbbbabbbba");
     expect(turned).toBeGreaterThan(3);
 
-    // One that always comes anew does not keep the others waiting.
+    // A task that is added again and again does not delay the others indefinitely.
     order.length = 0;
     let comes = 400;
     const comeAgain = (): void => {
@@ -773,7 +773,7 @@ describe("turns", () => {
     expect(order.lastIndexOf("w")).toBeLessThan(300);
     await eventually(() => order.length === 402);
 
-    // One that comes late has no claim to the time before.
+    // A task that is added late gets no advantage from the time before it was added.
     order.length = 0;
     scheduler.add(task("c", 2, 5));
     scheduler.add(task("d", 1, 5));

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { createRateLimiter } from "../../../src/http/rate-limiter.ts";
 
 describe("the rate limiter of rejections", () => {
-  it("is one for each address, and is forgotten before many addresses take memory", () => {
+  it("limits each address separately, and drops old addresses to limit its memory", () => {
     const limiter = createRateLimiter({
       burst: 2,
       perSecond: 1,
@@ -27,7 +27,7 @@ describe("the rate limiter of rejections", () => {
     expect(refuse("a", 1000)).toBe("unauthorized");
   });
 
-  it("is one for all addresses of an IPv6 /64", () => {
+  it("limits all addresses of an IPv6 /64 together", () => {
     const rateLimiter = createRateLimiter({
       burst: 1,
       perSecond: 1,

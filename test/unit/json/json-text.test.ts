@@ -8,7 +8,7 @@ import { seededRandom } from "../../support/seeded-random.ts";
 const NAMES = ["id", "type", "x"];
 const MEMBER_NAMES = NAMES.map(memberName);
 
-/** What `JSON.parse` makes of a body: its members that are neither objects nor arrays, or null. */
+/** Returns the scalar members of a body as `JSON.parse` reads them, or null if it is not a JSON object. */
 function parsedMembers(body: Buffer): unknown[] | null {
   let value: unknown;
   try {
@@ -29,7 +29,7 @@ function parsedMembers(body: Buffer): unknown[] | null {
 
 function expectSame(body: Buffer): void {
   const read = readMembers(body, MEMBER_NAMES);
-  // The text of a body that is read otherwise stands in the message.
+  // The body is part of the comparison, so that a failure shows it.
   expect([body.toString("latin1"), read]).toEqual([
     body.toString("latin1"),
     parsedMembers(body),
@@ -88,7 +88,7 @@ describe("reading members of a JSON text", () => {
     expectSame(Buffer.from(text));
   });
 
-  it("accepts invalid UTF-8 inside strings as JSON.parse does", () => {
+  it("accepts invalid UTF-8 in strings, like JSON.parse", () => {
     for (let byte = 0x80; byte < 0x100; byte += 1) {
       const bad = Buffer.from([byte]);
       const quote = Buffer.from('"');
@@ -99,13 +99,13 @@ describe("reading members of a JSON text", () => {
     }
   });
 
-  it("finds every byte that is not plain in long strings, wherever it stands", () => {
+  it("finds special bytes at every position of a long string", () => {
     const room = Buffer.alloc(1000);
     for (let byte = 0; byte < 0x100; byte += 1) {
       for (let place = 0; place < 9; place += 1) {
         const value = Buffer.alloc(150, "x");
         value[90 + place] = byte;
-        // The body begins anywhere in its memory, as one that was read does.
+        // A body that was read from a socket can start at any offset of its memory.
         const body = room.subarray(place % 4);
         let length = body.write('{"x":"', "latin1");
         length += value.copy(body, length);
@@ -130,7 +130,7 @@ describe("reading members of a JSON text", () => {
   });
 
   const seed = randomInt(2 ** 31);
-  it(`put together at random gives what JSON.parse gives (seed ${seed})`, () => {
+  it(`reads random JSON texts exactly like JSON.parse (seed ${seed})`, () => {
     const random = seededRandom(seed);
     const pick = (list: readonly (string | Buffer)[]): Buffer =>
       Buffer.from(list[Math.floor(random() * list.length)] as string);
