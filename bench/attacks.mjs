@@ -1,8 +1,8 @@
-// What each attack from the network costs: memory of the service, and the time that a genuine delivery takes meanwhile.
+// Measures what each attack from the network costs: the memory of the service, and the latency of genuine deliveries.
 // node bench/attacks.mjs [--cli PATH_OF_dist/cli.js] [--only NAME,...] [--json]
-// The service has one core; the attacker (a process of its own, at low priority) and the genuine sender have the other.
-// Exit code 1 when the service ended, a genuine delivery was not answered with 200, LIMITS were exceeded, or the audit
-// trail does not verify. All traffic stays on this machine.
+// The service runs on one core. The attacker (a separate process with low priority) and the genuine sender run on the
+// other. The exit code is 1 if the service ended, a genuine delivery got no 200, a limit of LIMITS was exceeded, or the
+// audit trail does not verify. All traffic stays on this machine.
 import { execFile, spawn, spawnSync } from "node:child_process";
 import { createHmac, randomBytes, randomUUID } from "node:crypto";
 import * as fs from "node:fs";
@@ -16,17 +16,17 @@ import { canPin, freePort, pinned, requireLinux } from "./machine.mjs";
 
 const LIMITS = { rssMb: 250, genuineMs: 250 };
 const ATTACK_MS = 8000;
-/** The interval of genuine deliveries and of memory samples. */
+/** The interval of genuine deliveries and of memory samples, in milliseconds. */
 const EVERY_MS = 50;
-/** How long a genuine delivery may take before it counts as failed. */
+/** Time after which a genuine delivery counts as failed. */
 const GENUINE_TIMEOUT_MS = 30_000;
-/** For one attack, the start and the stop of the service included. */
+/** Time limit of one attack, including startup and shutdown of the service. */
 const TIMEOUT_MS = 180_000;
 const ENDPOINT = "/webhooks/hex";
 
 /**
- * `run` is the attack, executed in the attacker's process. `execArgv` are Node options of the service, `descriptors` is
- * its `ulimit -n`. `genuineFrom` is the sender's address where the attack uses up the share of the attacker's.
+ * `run` is the attack; it runs in the process of the attacker. `execArgv` are Node options of the service, and `descriptors`
+ * is its `ulimit -n`. `genuineFrom` is the address of the genuine sender, if the attack uses all connections of one address.
  */
 const ATTACKS = {
   crash: { run: ({ port }) => crash(port) },
@@ -37,7 +37,7 @@ const ATTACKS = {
   unread: { run: ({ port }) => unread(port) },
   "unread-admin": { run: ({ adminPort }) => unread(adminPort) },
   idle: { run: ({ port }) => openOnce(3000, port), genuineFrom: "127.0.0.2" },
-  blank: { run: blank, genuineFrom: "127.0.0.2" },
+  "empty-lines": { run: emptyLines, genuineFrom: "127.0.0.2" },
   "few-descriptors": {
     run: ({ port }) => openOnce(400, port),
     descriptors: 256,
@@ -52,15 +52,15 @@ const ATTACKS = {
   "forged-flood": { run: forgedFlood },
 };
 
-// The attacker's process
+// The process of the attacker
 
-/** Counts of connections, answers by status, errors by code, and what the attack sent. */
+/** Counts connections, responses by status, errors by code, and what the attack has sent. */
 const seen = {};
 function count(what, by = 1) {
   seen[what] = (seen[what] ?? 0) + by;
 }
 
-/** Opens a connection. `start` runs before it is established, so that it can pause the socket before the first read. */
+/** Opens a connection. `start` is called before it is established, so that it can pause the socket before the first read. */
 function open(port, start) {
   const socket = connect({ port, host: "127.0.0.1", noDelay: true });
   socket.on("connect", () => count("connections"));
@@ -70,13 +70,13 @@ function open(port, start) {
   return socket;
 }
 
-/** Keeps `connections` open: one that closes is replaced. */
+/** Keeps `connections` connections open. Each one that closes is replaced. */
 function keepOpen(connections, port, start) {
   const next = () => open(port, start).on("close", () => setTimeout(next, 10));
   Array.from({ length: connections }, next);
 }
 
-/** Opens `connections` once, at a pace that the listener's backlog can take; they send nothing unless `start` does. */
+/** Opens connections, slowly enough for the backlog of the listener. They send nothing unless `start` does. */
 async function openOnce(
   connections,
   port,
@@ -90,16 +90,16 @@ async function openOnce(
   }
 }
 
-/** Reads the answers of a connection, and calls back at each status line. */
-function onStatus(socket, answered = () => undefined) {
+/** Reads the responses of a connection, and calls `onResponse` at each status line. */
+function onStatus(socket, onResponse = () => undefined) {
   let rest = "";
   socket.on("data", (chunk) => {
     const text = rest + chunk.toString("latin1");
     for (const [, status] of text.matchAll(/HTTP\/1\.1 (\d{3})/g)) {
       count(status);
-      answered();
+      onResponse();
     }
-    // Shorter than a match, so that none is counted twice.
+    // Shorter than a match, so that no status line is counted twice.
     rest = text.slice(-11);
   });
 }
@@ -125,12 +125,12 @@ const forgedDelivery = (bytes) =>
 
 const GET = "GET /n HTTP/1.1\r\nHost: h\r\n\r\n";
 const GETS = Math.ceil(70_000 / GET.length);
-/** 70 KB. */
+/** Requests of 70 KB in total. */
 const pipeline = Buffer.from(GET.repeat(GETS));
 
 /**
- * In one write: an answered request, one whose body is not there yet, one more, then what is no request. On every other
- * connection that body is there, so that the parser emits the third request before it fails.
+ * Sends in one write: a complete request, a request without its body, a third request, then invalid HTTP. On every second
+ * connection the second request has its body, so that the parser emits the third request before it fails.
  */
 function crash(port) {
   const start =
@@ -147,7 +147,7 @@ function crash(port) {
   });
 }
 
-/** Bodies in chunks of one byte, held for a second once a million chunks are sent. */
+/** Sends bodies in chunks of one byte. After a million chunks a connection stays open for another second. */
 function chunks({ port }) {
   const perWrite = 10_000;
   const batch = Buffer.from("1\r\nx\r\n".repeat(perWrite));
@@ -168,7 +168,7 @@ function chunks({ port }) {
   });
 }
 
-/** Bodies with a declared length, in TCP segments of one byte. */
+/** Sends bodies with a declared length in TCP segments of one byte. */
 function segments({ port }) {
   const sockets = new Set();
   keepOpen(32, port, (socket) => {
@@ -180,7 +180,7 @@ function segments({ port }) {
   });
   const round = () => {
     for (const socket of sockets) {
-      // What the kernel does not take at once would leave in one larger segment later.
+      // Bytes that the kernel does not accept at once would later be sent in one larger segment.
       if (socket.writableLength === 0) {
         socket.write("x");
         count("segments");
@@ -191,17 +191,18 @@ function segments({ port }) {
   round();
 }
 
+/** Sends many pipelined requests on each connection, and reads the responses. */
 function pipelined({ port }) {
   keepOpen(40, port, (socket) => {
-    let unanswered = 0;
+    let pending = 0;
     const send = () => {
-      unanswered = GETS;
+      pending = GETS;
       count("GETs", GETS);
       socket.write(pipeline);
     };
     onStatus(socket, () => {
-      unanswered -= 1;
-      if (unanswered === 0) {
+      pending -= 1;
+      if (pending === 0) {
         send();
       }
     });
@@ -209,7 +210,7 @@ function pipelined({ port }) {
   });
 }
 
-/** Never reads an answer, and writes requests as long as the kernel takes them. */
+/** Sends requests as long as the kernel accepts them, and reads no response. */
 function unread(port) {
   keepOpen(40, port, (socket) => {
     socket.pause();
@@ -223,7 +224,8 @@ function unread(port) {
   });
 }
 
-function blank({ port }) {
+/** Sends an empty line on each connection, twice a second. */
+function emptyLines({ port }) {
   return openOnce(500, port, (socket) => {
     onStatus(socket);
     const timer = setInterval(() => socket.write("\r\n"), 500);
@@ -231,6 +233,7 @@ function blank({ port }) {
   });
 }
 
+/** Sends forged deliveries and resets each connection at once. */
 async function reset({ port }) {
   for (;;) {
     const bytes = forgedDelivery(64);
@@ -248,7 +251,7 @@ async function reset({ port }) {
 const isWriting = ({ destroyed, writableLength }) =>
   !destroyed && writableLength > 0;
 
-/** Genuine deliveries of 1 MB that parse into 333,300 objects each. The last byte of all is sent at once. */
+/** Sends genuine deliveries of 1 MB that would parse into 333,300 objects each. The last bytes of all are sent together. */
 async function signedTrees({ port, secret }) {
   const objects = Array(333_300).fill("{}").join();
   const tail = Buffer.from(`,"type":"t","a":[${objects}]}`);
@@ -268,16 +271,17 @@ async function signedTrees({ port, secret }) {
     const closed = round.map(
       (socket) => new Promise((resolve) => socket.once("close", resolve)),
     );
-    // A service that reads some bodies later than others is not waited for.
+    // Does not wait longer for a service that reads some bodies later than others.
     for (let i = 0; i < 100 && round.some(isWriting); i += 1) {
       await sleep(10);
     }
-    await sleep(1000); // the service reads what the kernel has
+    await sleep(1000); // the service reads what the kernel has received
     round.forEach((socket) => socket.write(tail.subarray(-1)));
     await Promise.all(closed);
   }
 }
 
+/** Sends forged deliveries as fast as possible. */
 function forgedFlood({ port }) {
   const bytes = forgedDelivery(1024);
   keepOpen(64, port, (socket) => {
@@ -320,7 +324,7 @@ function sign(secret, timestamp, ...parts) {
   return mac.digest("hex");
 }
 
-/** One request on a connection of its own. `status` is null when no answer came in time. */
+/** Sends one request on a new connection. `status` is null if there was no response in time. */
 async function ask(options, body) {
   const sentAt = performance.now();
   const status = await new Promise((resolve) => {
@@ -349,7 +353,7 @@ function sendGenuine({ secret, port }, localAddress) {
   return ask({ ...target, headers }, body);
 }
 
-/** The larger of VmRSS and VmHWM in MB; 0 once the process has ended. */
+/** Returns the larger of VmRSS and VmHWM in MB; 0 once the process has ended. */
 function memoryOf(pid) {
   try {
     const text = fs.readFileSync(`/proc/${pid}/status`, "utf8");
@@ -365,13 +369,13 @@ function socketsOf(pid) {
     try {
       return fs.readlinkSync(`/proc/${pid}/fd/${fd}`).startsWith("socket:");
     } catch {
-      return false; // closed since the folder was read
+      return false; // closed since the directory was read
     }
   };
   return fs.readdirSync(`/proc/${pid}/fd`).filter(isSocket).length;
 }
 
-/** Lines at level error or above, and those that are not the service's, such as a stack trace of Node's own. */
+/** Counts the lines at level error or above, and lines that are not log lines of the service, such as a stack trace of Node. */
 function errorsIn(log) {
   const harmless = /^\{"level":"(?:trace|debug|info|warn)"|^$/;
   return log.split("\n").filter((line) => !harmless.test(line)).length;
@@ -400,7 +404,7 @@ async function startService(cli, { execArgv = [], descriptors }) {
   const limit = descriptors
     ? ["sh", "-c", `ulimit -n ${descriptors} && exec "$@"`, "sh"]
     : [];
-  // Its stderr is a file, since a pipe of Node's would count as a socket.
+  // stderr goes to a file, because a pipe from Node would count as a socket.
   const log = fs.openSync(inFolder("stderr.log"), "w");
   const { child, exited } = start(
     0,
@@ -433,7 +437,7 @@ async function startService(cli, { execArgv = [], descriptors }) {
   return { child, exited, state, cwd, port, adminPort, secret, readLog, run };
 }
 
-/** Runs the attacker to its end, or to the service's, and resolves to what it saw. */
+/** Runs the attacker until it or the service ends, and resolves to what the attacker counted. */
 async function runAttacker(name, service) {
   const { port, adminPort } = service;
   const secret = ATTACKS[name].knowsSecret ? service.secret : undefined;
@@ -459,7 +463,7 @@ async function runAttacker(name, service) {
   return result;
 }
 
-/** How many refused deliveries the trail attributes to no address, and to one. */
+/** Counts the rejected deliveries in the audit trail without an address, and with one. */
 async function countAddresses(run) {
   const filter = ["--action", "webhook.rejected", "-n", "100000"];
   const { stdout } = await run("audit", "tail", "--json", ...filter);
@@ -467,7 +471,7 @@ async function countAddresses(run) {
   return { ipUnknown, ipKnown: stdout.split('"ip":').length - 1 - ipUnknown };
 }
 
-/** One row of the table; its keys are the titles. */
+/** Measures an attack and returns its row of the table; the keys are the column titles. */
 async function measure(cli, name) {
   const { genuineFrom = "127.0.0.1", ...options } = ATTACKS[name];
   const service = await startService(cli, options);
@@ -489,7 +493,7 @@ async function measure(cli, name) {
   peak = Math.max(peak, memoryOf(child.pid));
 
   if (genuine.some(({ status }) => status === null)) {
-    // Connections of a process that aborts are reset some time before its exit is reported.
+    // When a process aborts, its connections are reset some time before its exit is reported.
     await Promise.race([exited, sleep(3000, null, { ref: false })]);
   }
   let ended = state();
@@ -498,7 +502,8 @@ async function measure(cli, name) {
     child.kill("SIGTERM");
     await Promise.race([exited, sleep(20_000, null, { ref: false })]);
     if (state() !== "exit 0") {
-      ended = state() === "alive" ? "stuck at stop" : `${state()} at stop`;
+      ended =
+        state() === "alive" ? "stuck at shutdown" : `${state()} at shutdown`;
       child.kill("SIGKILL");
       await exited;
     }
@@ -510,9 +515,9 @@ async function measure(cli, name) {
   const errors = errorsIn(service.readLog());
   removeFolder(service.cwd);
 
-  const answered = genuine.filter(({ status }) => status !== null);
-  const ok = answered.filter(({ status }) => status === 200).length;
-  const times = answered.map(({ ms }) => Math.round(ms)).sort((a, b) => a - b);
+  const responses = genuine.filter(({ status }) => status !== null);
+  const ok = responses.filter(({ status }) => status === 200).length;
+  const times = responses.map(({ ms }) => Math.round(ms)).sort((a, b) => a - b);
   const at = (q) => times[Math.floor((times.length - 1) * q)] ?? null;
   return {
     attack: name,
@@ -520,8 +525,8 @@ async function measure(cli, name) {
     "peak MB": Math.round(peak),
     sent: genuine.length,
     ok,
-    other: answered.length - ok,
-    failed: genuine.length - answered.length,
+    other: responses.length - ok,
+    failed: genuine.length - responses.length,
     "p50 ms": at(0.5),
     "p99 ms": at(0.99),
     "max ms": at(1),
@@ -532,15 +537,16 @@ async function measure(cli, name) {
   };
 }
 
-function faultsOf(row) {
+/** Returns the limits that a row exceeds, as texts. */
+function exceededBy(row) {
   return [
     row.service !== "alive" && row.service,
-    row.ok < row.sent && `${row.sent - row.ok} genuine not 200`,
+    row.ok < row.sent && `${row.sent - row.ok} genuine deliveries without 200`,
     row["peak MB"] > LIMITS.rssMb && `${row["peak MB"]} MB`,
     row["max ms"] > LIMITS.genuineMs && `${row["max ms"]} ms`,
-    row.errors > 0 && `${row.errors} lines of errors`,
+    row.errors > 0 && `${row.errors} error lines in the log`,
     (row.verify ?? 0) !== 0 && `audit verify ${row.verify}`,
-  ].filter((fault) => fault !== false);
+  ].filter((text) => text !== false);
 }
 
 function print({ attack: name, attacker, ...figures }, isFirst) {
@@ -567,16 +573,18 @@ async function main() {
   const names = values.only.split(",");
   const unknown = names.filter((name) => !Object.hasOwn(ATTACKS, name));
   if (unknown.length > 0) {
-    throw new Error(`no such attack: ${unknown.join(", ")}`);
+    throw new Error(
+      `unknown attack: ${unknown.join(", ")} (attacks: ${Object.keys(ATTACKS).join(", ")})`,
+    );
   }
   requireLinux("npm run bench:attacks");
   if (canPin) {
     spawnSync("taskset", ["-acp", "1", String(process.pid)]);
   }
   setTimeout(() => {
-    throw new Error("not done in time");
+    throw new Error("the attacks did not end in time");
   }, names.length * TIMEOUT_MS).unref();
-  const faults = [];
+  const exceeded = [];
   for (const name of names) {
     const row = await measure(path.resolve(values.cli), name);
     if (values.json) {
@@ -584,14 +592,14 @@ async function main() {
     } else {
       print(row, name === names[0]);
     }
-    const found = faultsOf(row);
+    const found = exceededBy(row);
     if (found.length > 0) {
-      faults.push(`${name} (${found.join(", ")})`);
+      exceeded.push(`${name} (${found.join(", ")})`);
     }
   }
-  if (faults.length > 0) {
+  if (exceeded.length > 0) {
     const report = values.json ? console.error : console.log;
-    report(`limits exceeded: ${faults.join("; ")}`);
+    report(`limits exceeded: ${exceeded.join("; ")}`);
     process.exitCode = 1;
   }
 }

@@ -1,4 +1,4 @@
-// The chart of docs/performance.md: bars by server, as SVG. Its colours work on a light and on a dark page.
+// Draws the chart of docs/performance.md as SVG: a bar for each server. The colours suit light and dark pages.
 import { spreadOf } from "./statistics.mjs";
 
 const WIDTH = 760;

@@ -1,4 +1,4 @@
-// The processes that the benchmark starts: each held to a core, each ended with the benchmark.
+// Starts the processes of the benchmark. Each is pinned to a core, and ends with the benchmark.
 import { spawn } from "node:child_process";
 import { cpus } from "node:os";
 import { pinned } from "./machine.mjs";
@@ -9,7 +9,7 @@ export const LOAD_CORE = 1;
 const children = new Set();
 process.once("exit", () => children.forEach((child) => child.kill("SIGKILL")));
 
-/** All cores, as a list for taskset: the benchmark itself is held to one, and its children would be too. */
+/** All cores, as a list for taskset. A child inherits the single core of the benchmark unless it is given others. */
 export const ALL_CORES = `0-${cpus().length - 1}`;
 
 export function start(core, command, options) {
@@ -31,7 +31,7 @@ export async function stop(child) {
   clearTimeout(timer);
 }
 
-/** The next message of a process of Node. */
+/** Returns the next message of a child Node process. */
 export async function nextMessage(child, what) {
   const message = new Promise((resolve) => child.once("message", resolve));
   const ended = child.exited.then(() => {
@@ -40,7 +40,7 @@ export async function nextMessage(child, what) {
   return Promise.race([message, ended]);
 }
 
-/** Runs a command to its end. Resolves to its stdout. */
+/** Runs a command until it ends. Resolves to its stdout. */
 export async function run(core, command, options = {}) {
   const child = start(core, command, {
     stdio: ["ignore", "pipe", "inherit"],

@@ -1,9 +1,9 @@
-// CPU time by thread, from /proc: nanoseconds on a CPU, as the scheduler counts them.
+// Reads the CPU time of each thread from /proc, in nanoseconds.
 import { readdirSync, readFileSync } from "node:fs";
 
-const MS_PER_TICK = 10; // of /proc/PID/stat
+const MS_PER_TICK = 10; // unit of /proc/PID/stat
 
-/** CPU time in ns of the threads of a process: `main`, and the others by name; and of the processes that it started. */
+/** Returns the CPU time of a process in ns: its main thread, its other threads by name, and the processes it has started. */
 function cpuOf(pid) {
   const threads = {};
   let main = 0;
@@ -32,7 +32,7 @@ function cpuOf(pid) {
   return { main, threads, children };
 }
 
-/** Starts counting; the function that it returns gives the CPU time since, in µs. The first process is the server. */
+/** Starts counting. The returned function gives the CPU time since then, in µs. The first process is the server. */
 export function countCpu(pids) {
   const before = pids.map(cpuOf);
   return () => {
@@ -59,13 +59,13 @@ export function countCpu(pids) {
   };
 }
 
-/** Resident memory in MB. */
+/** Returns the resident memory of a process in MB. */
 export function memoryOf(pid) {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]) / 1024;
 }
 
-/** How long a core has been busy since the system started, in ms: with what, does not matter. */
+/** Returns how long a core has been busy since the system started, with any work, in ms. */
 export function busyMsOf(core) {
   const line = new RegExp(`^cpu${core} (.+)$`, "m");
   const fields = line.exec(readFileSync("/proc/stat", "utf8"))[1].split(" ");

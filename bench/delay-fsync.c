@@ -1,4 +1,4 @@
-// A library to preload: each fsync and fdatasync takes FSYNC_DELAY_MS longer, as on a slower disk.
+// A library to preload. It makes each fsync and fdatasync take FSYNC_DELAY_MS longer, to simulate a slower disk.
 // LD_PRELOAD=delay-fsync.so FSYNC_DELAY_MS=5 node dist/cli.js serve
 #define _GNU_SOURCE
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-// An HTTP destination for the benchmark: answers 204 at once, and reports how many deliveries it got when asked.
+// An HTTP destination for the benchmark. It responds 204 at once, and reports its number of deliveries on request.
 import { createServer } from "node:http";
 
 let count = 0;

@@ -1,11 +1,11 @@
-// node bench/fill-store.mjs FILE COUNT DAYS_OLD: adds events to a store that `hexhook migrate` has made, in one go.
-// Bodies are 100 bytes, and there are no audit entries: what slows inserts down in a large store is the index of ids.
+// node bench/fill-store.mjs FILE COUNT DAYS_OLD: adds events to a store that `hexhook migrate` has created.
+// Bodies are 100 bytes, without audit entries. In a large store, the index of event ids is what slows inserts down.
 import { DatabaseSync } from "./sqlite.mjs";
 
 const [file, count, daysOld] = process.argv.slice(2);
 const receivedAt = Date.now() - Number(daysOld) * 86_400_000;
 
-/** What each column of `event` gets, as SQL. `n` counts from 1. */
+/** The value of each column of `event`, as SQL. `n` counts from 1. */
 const VALUES = {
   seq: "n",
   source: "'hex'",

@@ -1,19 +1,19 @@
-// The figures to reach, computed from the results of one run. A figure whose scenarios were not run is null.
+// Computes the goals of the benchmark from the results of one run. A figure is null if its scenarios were not run.
 import { spreadOf } from "./statistics.mjs";
 
-/** There is nothing to measure yet. */
+/** The measured value of a feature that does not exist yet. */
 const NOT_BUILT = undefined;
-/** A shorter run says nothing about memory. */
+/** Minimum length of a run that measures memory. */
 const MEMORY_SECONDS = 600;
 
-/** The median of a field, or null. */
+/** Returns a function that reads the median of a field, or null. */
 const reader = (results) => (scenario, variant, field) =>
   spreadOf(results[scenario]?.variants[variant]?.runs ?? [], field)?.median ??
   null;
 
 const ratio = (a, b) => (a === null || b === null || b === 0 ? null : a / b);
 
-/** `goal`: the minimum, or with `isMaximum` the maximum. */
+/** Returns the rows of the goals. `goal` is a minimum, or with `isMaximum` a maximum. */
 export function goalsOf({ results, figures }) {
   const at = reader(results);
   const livez = (scenario, variant) => at(scenario, variant, "livez.p99");
@@ -196,7 +196,7 @@ const number = (value, unit) =>
     ? value.toFixed(2)
     : `${value.toFixed(value < 10 ? 1 : 0)} ${unit}`;
 
-/** The cells of a row: figure, goal, measured, reached. */
+/** Returns the cells of a row: figure, goal, measured, reached. */
 export function goalCells({
   figure,
   goal,

@@ -1,4 +1,4 @@
-// node bench/hold-lock.mjs FILE SECONDS: holds the store's write lock, as a backup tool or an operator's transaction does.
+// node bench/hold-lock.mjs FILE SECONDS: holds the write lock of a store, like a backup tool or an operator's transaction.
 import { setTimeout as sleep } from "node:timers/promises";
 import { DatabaseSync } from "./sqlite.mjs";
 

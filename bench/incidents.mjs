@@ -1,4 +1,4 @@
-// What holds a service up: another process's lock, a purge, a long listing, a start. /livez is asked beside each.
+// Scenarios that can delay a service: a lock of another process, a purge, a long listing, a start. Most measure /livez too.
 import { setTimeout as sleep } from "node:timers/promises";
 import { ADMIN_TOKEN } from "./servers.mjs";
 import { holdLock, listEvents } from "./stores.mjs";
@@ -8,7 +8,7 @@ const PURGED_EVENTS = 200_000;
 const LISTED_EVENTS = 1_000_000;
 export const STORED_EVENTS = 5_000_000;
 const STARTS = 3;
-/** Genuine deliveries beside it. */
+/** The genuine deliveries during each incident. */
 const TRAFFIC = { rate: 200, connections: 16, livez: true, warmUp: false };
 
 async function lock(context) {
@@ -29,7 +29,7 @@ async function lock(context) {
   });
 }
 
-/** The service purges from its start on, in batches with pauses of 10 ms or more: longer than the measurement takes. */
+/** The purge starts with the service, in batches with pauses of at least 10 ms. It takes longer than the measurement. */
 async function purge(context) {
   const { stores, measure } = context;
   const database = await stores.filled(PURGED_EVENTS, 10);
@@ -42,7 +42,7 @@ async function purge(context) {
       const left = stores.countEvents(database) - result.ok;
       // The newest event is never purged.
       if (left === before || left <= 1) {
-        throw new Error("the purge did not last for the whole measurement");
+        throw new Error("the purge ended before the measurement");
       }
       context.record("purge", "Hexhook, a purge", {
         ...result,
@@ -76,7 +76,7 @@ async function listing(context) {
   });
 }
 
-/** How long a start takes until /readyz answers 200, the start of Node included. Three starts. */
+/** Measures three times how long a start takes until /readyz responds 200, including the start of Node. */
 const starts = (key, label, database) => async (context) => {
   const file = await database(context);
   for (let i = 0; i < STARTS; i += 1) {

@@ -1,14 +1,15 @@
-// The load generator of `npm run bench`: one thread, epoll. It sends requests that were made and signed beforehand, so
-// that it costs little beside the server, and reports when it was the limit itself.
+// The load generator of `npm run bench`, with one thread and epoll. It sends requests that were signed beforehand, so it
+// needs little CPU time itself. It reports if it was the limit of a measurement.
 //
 //   load FILE PORT CONNECTIONS SECONDS [new-connections] [rate=R] [skip=N] [address=127.0.0.2] [addresses=N] [repeat]
 //
-// FILE: requests, each with its length before it (32 bits, little endian).
-// new-connections: a new connection for each request, closed when its answer is there. Otherwise connections are kept alive.
-// rate: requests a second (open loop). Latency counts from the time when a request was due, so waiting for a free
-//   connection is not hidden. Without it each connection sends its next request as soon as it has its answer.
-// skip: the first requests of FILE that were sent before. address: the first source address; addresses: how many, in turn.
-// repeat: start again at the end of FILE (for requests that may be repeated).
+// FILE: requests, each preceded by its length (32 bits, little endian).
+// new-connections: opens a new connection for each request, and closes it after the response. Default: keep-alive.
+// rate: requests a second (open loop). Latency counts from the time when a request was due, so it includes waiting for a
+//   free connection. Without a rate, each connection sends its next request as soon as it has its response.
+// skip: number of requests at the start of FILE to leave out, because they were sent before.
+// address: the first source address. addresses: the number of source addresses, used in turn.
+// repeat: starts again at the end of FILE, for requests that may be repeated.
 // SIGTERM ends the run early. The report is one line of JSON on stdout.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -36,9 +37,9 @@
 #endif
 
 #define HEAD_BYTES 16384
-/** How long the answers to what was sent are waited for after the end. */
+/** Maximum time to wait for the remaining responses after the end. */
 #define DRAIN_NS (15 * 1000000000LL)
-/** Of the elapsed time. A generator that is busier, or waits for its core, cannot tell the server's limit from its own. */
+/** Above this share of time, busy or waiting for a core, the generator itself may have been the limit. */
 #define BUSY_LIMIT 0.9
 
 struct connection {
@@ -46,11 +47,11 @@ struct connection {
   int busy; // a request is in flight
   uint32_t request;
   size_t sent;
-  int64_t due; // from when its latency counts
+  int64_t due; // start of its latency
   size_t head_bytes;
   int in_body;
   int chunked;
-  int closing; // the server said that it closes
+  int closing; // the server has sent Connection: close
   int status;
   long long body_left;
   char tail[5]; // the last bytes of a chunked body
@@ -58,7 +59,7 @@ struct connection {
 };
 
 static const uint8_t *file_start;
-static uint64_t *offsets; // of the length before each request
+static uint64_t *offsets; // offset of the length of each request
 static uint32_t count, next_request, first_request, repeat, rounds_sent;
 static struct connection *connections, **idle;
 static int connection_count, idle_count, epoll, new_connections, stopping;
@@ -129,7 +130,7 @@ static void set_idle(struct connection *c) {
   idle[idle_count++] = c;
 }
 
-/** The request in flight has no answer. */
+/** Records the request in flight as failed, and closes the connection. */
 static void give_up(struct connection *c, const char *why, int code) {
   close_connection(c);
   if (c->busy) {
@@ -146,7 +147,7 @@ static void write_rest(struct connection *c) {
     ssize_t written = send(c->fd, bytes + c->sent, length - c->sent, MSG_NOSIGNAL);
     if (written < 0) {
       if (errno == EAGAIN || errno == ENOTCONN || errno == EINPROGRESS) return;
-      // An answer may be there all the same: reading finds out.
+      // There may still be a response to read.
       if (errno == EPIPE || errno == ECONNRESET) return;
       give_up(c, "write", errno);
       return;
@@ -170,7 +171,7 @@ static void start_request(struct connection *c, int64_t due) {
   in_flight += 1;
   sent_total += 1;
   if (c->fd < 0) {
-    open_connection(c); // what it sends leaves when it is established
+    open_connection(c); // the request is sent once it is established
   } else {
     write_rest(c);
   }
@@ -195,7 +196,7 @@ static void answered(struct connection *c) {
   set_idle(c);
 }
 
-/** Reads the head once it is whole. Returns 0 when it is not yet, -1 when it is no answer. */
+/** Parses the head of a response. Returns 0 if it is incomplete, -1 if it is not a response. */
 static int parse_head(struct connection *c) {
   char *end = memmem(c->head, c->head_bytes, "\r\n\r\n", 4);
   if (end == NULL) return c->head_bytes < HEAD_BYTES - 1 ? 0 : -1;
@@ -234,10 +235,10 @@ static void read_answer(struct connection *c) {
     if (got < 0 && errno == EAGAIN) return;
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) {
-      give_up(c, got == 0 ? "closed before the answer" : "read", got == 0 ? 0 : errno);
+      give_up(c, got == 0 ? "closed before the response" : "read", got == 0 ? 0 : errno);
       return;
     }
-    if (!c->busy) { // nothing was asked: the connection is of no use any more
+    if (!c->busy) { // input without a request: the connection cannot be used any more
       close_connection(c);
       return;
     }
@@ -247,7 +248,7 @@ static void read_answer(struct connection *c) {
       c->head_bytes += got;
       int head = parse_head(c);
       if (head < 0) {
-        give_up(c, "not an HTTP answer", 0);
+        give_up(c, "not an HTTP response", 0);
         return;
       }
       if (head == 0) continue;
@@ -287,7 +288,7 @@ static double cpu_seconds(void) {
   return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-/** Seconds that this process was ready to run and had no core. */
+/** Returns the seconds that this process was ready to run without a core. */
 static double waited_seconds(void) {
   unsigned long long ran, waited = 0;
   FILE *file = fopen("/proc/self/schedstat", "r");
@@ -357,7 +358,7 @@ int main(int argc, char **argv) {
 
   double cpu_before = cpu_seconds(), waited_before = waited_seconds();
   int64_t started_at = now_ns(), ran_out_at = 0;
-  uint64_t due_count = 0; // of the open loop: requests that were due and sent
+  uint64_t due_count = 0; // open loop: number of requests that were due and sent
   ends_at = started_at + (int64_t)(seconds * 1e9);
   struct epoll_event events[1024];
   double busy_cpu = 0, waited = 0;
@@ -385,7 +386,7 @@ int main(int argc, char **argv) {
         }
         struct connection *c = idle[--idle_count];
         start_request(c, due);
-        if (!c->busy) break; // failed at once
+        if (!c->busy) break; // the request has already failed
       }
     } else {
       wake_at = ends_at + DRAIN_NS;
@@ -413,7 +414,7 @@ int main(int argc, char **argv) {
       }
     }
   }
-  // Sent in the closed loop until the file ran out: the interval ends there.
+  // If the file had too few requests, the measurement ends when they are used up.
   double elapsed = ((ran_out_at && ran_out_at < ends_at ? ran_out_at : ends_at) - started_at) / 1e9;
   if (ran_out_at && ran_out_at < ends_at) in_time = latency_count;
   double share = busy_cpu / elapsed, wait_share = waited / elapsed;

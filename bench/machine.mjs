@@ -1,4 +1,4 @@
-// What the benchmarks share: a core for each process, and a free port.
+// Functions that the benchmarks share: pinning a process to a core, and finding a free port.
 import { spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { availableParallelism } from "node:os";
@@ -6,11 +6,11 @@ import { availableParallelism } from "node:os";
 export const canPin =
   availableParallelism() > 1 && spawnSync("taskset", ["-V"]).status === 0;
 
-/** The command, held to one core where the machine has several. */
+/** Returns the command pinned to one core, if the machine has several. */
 export const pinned = (core, command) =>
   canPin ? ["taskset", "-c", String(core), ...command] : command;
 
-/** Ends outside Linux: CPU time is read from /proc, and the load uses epoll. */
+/** Exits unless this is Linux: CPU time is read from /proc, and the load generator uses epoll. */
 export function requireLinux(command) {
   if (process.platform !== "linux") {
     console.error(`${command} needs Linux (this is ${process.platform})`);

@@ -1,20 +1,20 @@
-// One measurement: the load on a server for some seconds, with the CPU time of its threads, and /livez beside it.
+// Makes one measurement: load on a server for some seconds, with the CPU time of its threads and the latency of /livez.
 import { setTimeout as sleep } from "node:timers/promises";
 import { LOAD_CORE, run, SERVER_CORE } from "./children.mjs";
 import { busyMsOf, countCpu, memoryOf } from "./cpu.mjs";
 import { ADMIN_TOKEN } from "./servers.mjs";
 
 const WARM_UP_SECONDS = 1;
-/** Until a server has answered this many requests, its code is not compiled yet: it is warmed up again. */
+/** Number of requests after which the code of a server counts as compiled. Before that, it is warmed up again. */
 const WARM_UP_REQUESTS = 10_000;
 const MAX_WARM_UPS = 4;
-/** A measurement during which others took more than this share of the server's core is unreliable. */
+/** Share of the server's core that other processes may use. With more, a measurement is unreliable. */
 export const FOREIGN_CPU_LIMIT = 0.1;
 const PROBES_PER_SECOND = 20;
 const SETTLED_POLL_MS = 20;
-/** More than any server accepts, so that enough requests are made beforehand. */
+/** More than any server accepts, so that enough requests are prepared. */
 const MAX_NEW_CONNECTIONS_PER_SECOND = 15_000;
-/** Bytes a second that no server here reaches, so that large bodies do not need files of many GB. */
+/** More bytes a second than any server here accepts. Limits the size of request files for large bodies. */
 const MAX_BYTES_PER_SECOND = 600e6;
 
 export function createMeasure({ native, requests, seconds }) {
@@ -23,7 +23,7 @@ export function createMeasure({ native, requests, seconds }) {
     return JSON.parse(await run(LOAD_CORE, command, { onStart }));
   }
 
-  /** Asks /livez on a connection of its own, 20 times a second, until stopped. Latency counts from when each was due. */
+  /** Requests /livez on a separate connection, 20 times a second, until stopped. Latency counts from the due time. */
   function probe(server) {
     const file = requests.getOf("/livez");
     let child;
@@ -40,7 +40,7 @@ export function createMeasure({ native, requests, seconds }) {
     };
   }
 
-  /** The load alone. `options`: connections, seconds, rate, newConnections, bodyBytes, forged, address. */
+  /** Runs the load. `options`: connections, seconds, rate, newConnections, bodyBytes, forged, address. */
   async function load(server, options = {}) {
     const { connections = 64, newConnections = false, rate } = options;
     const { bodyBytes = 1024, forged = false } = options;
@@ -72,7 +72,7 @@ export function createMeasure({ native, requests, seconds }) {
     return result;
   }
 
-  /** As fast as possible, whatever the rate of the measurement. */
+  /** Warms a server up, as fast as possible, also if the measurement has a rate. */
   async function warmUp(server, options) {
     const { bodyBytes, newConnections, connections } = options;
     const times = bodyBytes === undefined ? MAX_WARM_UPS : 1;
@@ -100,8 +100,8 @@ export function createMeasure({ native, requests, seconds }) {
   }
 
   /**
-   * The load, with CPU time and memory. `warmUp: false`: without a warm-up. `livez`: the latency of /livez
-   * beside it. `settle`: waits until all deliveries are settled, and counts them over that time.
+   * Runs the load and measures CPU time and memory. `warmUp: false`: without a warm-up. `livez`: also measures the latency
+   * of /livez. `settle`: waits until all deliveries have ended, and counts them over that time.
    */
   async function measure(server, options = {}) {
     if (options.warmUp !== false) {
@@ -137,7 +137,7 @@ export function createMeasure({ native, requests, seconds }) {
       cpuThreads: Object.fromEntries(
         Object.entries(cpu.threads).map(([name, us]) => [name, perRequest(us)]),
       ),
-      // What other processes took of the server's core.
+      // The share of the server's core that other processes used.
       foreignCpuShare: Math.max(0, busyMs - cpu.total / 1000) / elapsedMs,
       memoryMb: memoryOf(server.pids[0]),
       ...(options.settle ? { settledPerSecond: ok / (elapsedMs / 1000) } : {}),

@@ -1,4 +1,4 @@
-// Memory over a long run at half the peak. Requests are made in pieces, since their signatures expire.
+// Measures memory during a long run at half the peak. Requests are prepared in pieces, because their signatures expire.
 import { memoryOf } from "./cpu.mjs";
 import { median } from "./statistics.mjs";
 
@@ -15,7 +15,7 @@ export const memory = {
         try {
           samples.push(memoryOf(server.pids[0]));
         } catch {
-          // The server has ended: the load reports it.
+          // The server has ended. The load reports this.
           clearInterval(timer);
         }
       }, SAMPLE_MS);

@@ -1,4 +1,4 @@
-// Compiles the parts of the benchmark that are written in C, into a temporary folder.
+// Compiles the C programs of the benchmark into a temporary directory.
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 
@@ -22,7 +22,7 @@ function compile(name, output, ...flags) {
   return output;
 }
 
-/** The load generator, and the library that makes fsync slower. */
+/** Compiles the load generator, and the library that slows fsync down. */
 export const buildNative = (folder) => ({
   load: compile("load", path.join(folder, "load")),
   delayFsync: compile(

@@ -1,4 +1,4 @@
-// The reports of a run: lines while it runs, tables at its end, JSON, and the tables and the chart of the documentation.
+// Writes the reports of a run: lines while it runs, tables at its end, JSON, and the tables and the chart of the docs.
 import { readFileSync, writeFileSync } from "node:fs";
 import { cpus, release } from "node:os";
 import path from "node:path";
@@ -10,7 +10,7 @@ import { SCENARIOS } from "./scenarios.mjs";
 import { spreadOf } from "./statistics.mjs";
 
 const DOCS = path.join(import.meta.dirname, "../docs");
-/** Of the JSON file. */
+/** Version of the JSON format. */
 const FORMAT = 2;
 /** One table must not have figures of different machines. */
 const SAME_IN_ALL_PARTS = ["node", "cpu", "cores", "pinned"];
@@ -57,14 +57,16 @@ function warningsOf(result) {
   const others = Object.entries(statuses).filter(([code]) => code !== "200");
   return [
     result.wasLimit &&
-      (result.ranOut ? "too few requests made" : "the load was the limit"),
-    result.behind && "below the rate asked for",
+      (result.ranOut
+        ? "too few requests prepared"
+        : "the load generator was the limit"),
+    result.behind && "below the requested rate",
     others.length > 0 &&
       others.map(([code, number]) => `${number} × ${code}`).join(", "),
     errors > 0 && `${errors} errors: ${firstError}`,
-    unanswered > 0 && `${unanswered} unanswered`,
+    unanswered > 0 && `${unanswered} without a response`,
     result.foreignCpuShare > FOREIGN_CPU_LIMIT &&
-      `other processes had ${Math.round(result.foreignCpuShare * 100)}% of the core`,
+      `other processes used ${Math.round(result.foreignCpuShare * 100)}% of the core`,
   ].filter((text) => typeof text === "string");
 }
 
@@ -93,7 +95,9 @@ function readRun(file) {
     throw new Error(`cannot read ${file}: ${error.message}`, { cause: error });
   }
   if (run?.format !== FORMAT) {
-    throw new Error(`${file} was not written by --json of this version`);
+    throw new Error(
+      `${file} was not written by --json of this version; measure again`,
+    );
   }
   return run;
 }
@@ -106,7 +110,7 @@ export function mergeRuns(files) {
     const other = SAME_IN_ALL_PARTS.find((name) => run[name] !== first[name]);
     if (other !== undefined) {
       throw new Error(
-        `${files[0]} and ${files[index]} have different machines or builds of Node (${other}: ${first[other]}, ${run[other]})`,
+        `${files[0]} and ${files[index]} come from different machines or versions of Node (${other}: ${first[other]}, ${run[other]})`,
       );
     }
   });
@@ -150,7 +154,7 @@ const withSpread = ({ median, min, max }, format) =>
     ? format(median)
     : `${format(median)} (${format(min)}–${format(max)})`;
 
-/** The rows of one scenario: a heading, then a row for each variant. Columns that no variant has are left out. */
+/** Returns the rows of a scenario: a heading, then a row for each variant. Columns without any value are left out. */
 function rowsOf({ variants }) {
   const list = Object.values(variants);
   const hexhook = spreadOf(variants.hexhook?.runs ?? [], "perSecond");
@@ -225,7 +229,7 @@ function settingOf({ node, cores, pinned, parts, results }) {
     .join(" ");
 }
 
-/** The failures of a run, each as one line. */
+/** Returns the failures of a run, one line each. */
 export const failuresOf = ({ results }) =>
   Object.entries(results).flatMap(([scenario, { failures }]) =>
     [...new Set(failures.map((failure) => failure.split("\n")[0]))].map(
@@ -272,7 +276,7 @@ export function printReport(run, { allGoals }) {
   }
 }
 
-/** A table as prettier writes it. */
+/** Returns a Markdown table in the format of prettier. */
 function markdown(rows) {
   const widths = rows[0].map((_, column) =>
     Math.max(3, ...rows.map((row) => row[column].length)),

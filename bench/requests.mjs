@@ -1,17 +1,17 @@
-// Makes and signs requests beforehand, and writes them to a file for the load generator: each with its length before it.
+// Prepares signed requests and writes them to a file for the load generator. Each request is preceded by its length.
 import { createHmac, randomUUID } from "node:crypto";
 import { closeSync, openSync, rmSync, writeSync } from "node:fs";
 import path from "node:path";
 
 export const SECRET = "bench-secret-bench-secret-bench-secret-bench-secret";
-/** standardwebhooks takes its secret in base64. */
+/** The same secret in base64, as standardwebhooks requires it. */
 export const STANDARD_SECRET = `whsec_${Buffer.from(SECRET).toString("base64")}`;
 export const ENDPOINT = "/webhooks/hex";
 
-/** Signed seconds are valid for 300 s: a file is used for less. */
+/** Maximum age of a file. It is below 300 s, for which the signed timestamps are valid. */
 const MAX_AGE_MS = 100_000;
 const FLUSH_BYTES = 1 << 24;
-/** A file does not grow beyond this; a load that uses it up ends early, and says so. */
+/** Maximum size of a file. A load that uses up all its requests ends early, and reports this. */
 const MAX_FILE_BYTES = 1 << 30;
 const ID_BYTES = 40; // evt_ and a UUID
 
@@ -21,7 +21,7 @@ const hmac = (encoding, ...parts) => {
   return mac.digest(encoding);
 };
 
-/** The headers that sign a body, by scheme. */
+/** Functions that return the signature headers of a body, by scheme. */
 const SCHEMES = {
   hex(body, { now }) {
     const mac = hmac("hex", `${now}.`, body);
@@ -37,7 +37,7 @@ const SCHEMES = {
   },
 };
 
-/** `forged`: each signature is of the right form, and wrong. */
+/** Writes a file of requests. `forged`: each signature has the right format but is wrong. */
 function writeRequests(file, { scheme, bodyBytes, count, forged }) {
   const sign = SCHEMES[scheme];
   const start = `{"id":"`;
@@ -78,10 +78,10 @@ function writeRequests(file, { scheme, bodyBytes, count, forged }) {
   closeSync(fd);
 }
 
-/** Files of signed requests, shared by servers that take the same ones, and made anew before their signatures age. */
+/** Creates files of signed requests. Servers with the same requests share a file, which is replaced before it expires. */
 export function createRequests(folder) {
   const files = new Map();
-  /** How many requests of a file a server has got. */
+  /** Number of requests that a server has received, by file. */
   const used = new WeakMap();
   let made = 0;
 
@@ -98,7 +98,10 @@ export function createRequests(folder) {
     return entry;
   }
 
-  /** Requests that a server has not got yet: `count` from `skip` on. A new file is made for `room` requests. */
+  /**
+   * Returns a file with `count` requests that the server has not received yet, after the first `skip`. A new file gets `room`
+   * requests.
+   */
   function take(server, { count, room, ...kind }) {
     const key = JSON.stringify(kind);
     const limit = Math.floor(MAX_FILE_BYTES / (kind.bodyBytes + 400));
@@ -122,7 +125,7 @@ export function createRequests(folder) {
     };
   }
 
-  /** A file of one plain GET, to be repeated. */
+  /** Returns a file with one GET, for the option `repeat` of the load generator. */
   function getOf(target) {
     const file = path.join(folder, `get-${target.replaceAll("/", "_")}.bin`);
     const text = Buffer.from(

@@ -25,7 +25,7 @@ import { median } from "./statistics.mjs";
 
 const USAGE = `usage: npm run bench -- [options]
   --list             print the names of the scenarios, and measure nothing
-  --all              every scenario (about an hour; needs 5 GB in the temporary folder)
+  --all              every scenario (about an hour; needs 5 GB in the temporary directory)
   --only NAME,...    these scenarios, with all their servers (the quick set has fewer servers)
   --seconds N        length of each measurement (2)
   --rounds N         rounds of each scenario (3)
@@ -40,7 +40,7 @@ const USAGE = `usage: npm run bench -- [options]
 
 Without --all, --only or --from it runs the quick set. Scenarios with a separate script run once
 (\`start\`: three times). --rounds and --retries do not apply to them.
-Set TMPDIR to a folder on the disk to measure: on tmpfs, fsync costs nothing.
+Set TMPDIR to a directory on the disk to measure. On tmpfs, fsync costs nothing.
 The exit code is 1 if a measurement failed.`;
 
 const OPTIONS = {
@@ -69,7 +69,7 @@ function parse() {
   }
 }
 
-/** Documentation of some scenarios would lose the figures of the others. */
+/** Throws unless the quick set was measured. Otherwise docs/performance.md would lose figures. */
 function requireQuickSet(names) {
   const lacking = Object.keys(SCENARIOS).filter(
     (name) => SCENARIOS[name].quick && !names.includes(name),
@@ -87,20 +87,20 @@ function readOptions(values) {
   const unknown = chosen?.filter((name) => !names.includes(name)) ?? [];
   if (unknown.length > 0) {
     throw new Error(
-      `no such scenario: ${unknown.join(", ")} (npm run bench -- --list)`,
+      `unknown scenario: ${unknown.join(", ")}; npm run bench -- --list shows all scenarios`,
     );
   }
   const number = (name, least = 0.1) => {
     const value = Number(values[name]);
     if (!(value >= least)) {
       throw new Error(
-        `--${name} is not a number of at least ${least}: ${values[name]}`,
+        `--${name} must be a number, ${least} or more: ${values[name]}`,
       );
     }
     return value;
   };
   if (values.from !== undefined && (chosen !== undefined || values.all)) {
-    throw new Error("--from measures nothing: leave out --only and --all");
+    throw new Error("--from measures nothing; leave out --only and --all");
   }
   const isQuick = chosen === undefined && !values.all;
   return {
@@ -118,7 +118,7 @@ function readOptions(values) {
   };
 }
 
-/** What scenarios share. Results are collected by scenario and variant, in `results`. */
+/** Creates what all scenarios share. `results` collects the results by scenario and variant. */
 function createContext(options, folder) {
   const { seconds, rounds, retries, memorySeconds, cli, isQuick } = options;
   const native = buildNative(folder);
@@ -149,7 +149,7 @@ function createContext(options, folder) {
   const present = (names) =>
     names.filter((name) => servers[name].missing === undefined);
 
-  /** The maximum that Hexhook accepts, by the scenario `keep-alive` or measured now. */
+  /** Returns the maximum rate that Hexhook accepts, from the scenario `keep-alive` or measured now. */
   async function peak() {
     const runs = results["keep-alive"]?.variants.hexhook?.runs ?? [
       await withServer("hexhook", {}, (server) => measure.measure(server)),
@@ -236,10 +236,10 @@ async function measureAll(options) {
   process.once("SIGINT", () => process.exit(130));
   process.once("SIGTERM", () => process.exit(143));
   if (canPin) {
-    // The benchmark itself works on the load's core.
+    // The benchmark itself runs on the core of the load.
     spawnSync("taskset", ["-acp", String(LOAD_CORE), String(process.pid)]);
   } else {
-    console.log("servers are not pinned: that needs taskset and two cores");
+    console.log("servers are not pinned: this needs taskset and two cores");
   }
   const context = createContext(options, folder);
   const chosen = Object.entries(context.servers)
@@ -251,7 +251,7 @@ async function measureAll(options) {
     .map(([, server]) => server);
   for (const { label, missing } of chosen) {
     if (missing !== undefined) {
-      console.log(`${label} is not measured: ${missing}`);
+      console.log(`${label} is not installed and not measured: ${missing}`);
     }
   }
   if (chosen.some((s) => s.usesPackages && s.missing === undefined)) {

@@ -1,7 +1,8 @@
-// The scenarios of the benchmark. Each has variants, which take turns in several rounds, or a script of its own (`run`), which
-// runs once and ignores --rounds and --retries; `servers`: those that the script starts (Hexhook alone if not given).
-// `quick`: part of the set that runs without --all and --only; `quickServers`: the servers it then has (all if not given).
-// A variant: `server`, its `serverOptions`, the options of its `load`, and what to `prepare` before the server starts.
+// The scenarios of the benchmark. A scenario has either variants or a script.
+// Variants take turns in several rounds. A variant has a `server` with `serverOptions`, the options of its `load`, and a
+// function `prepare` that runs before the server starts.
+// A script (`run`) runs once and ignores --rounds and --retries. `servers` are the servers it starts; default: Hexhook.
+// `quick`: the scenario is in the quick set. `quickServers`: its servers in the quick set; default: all.
 import { incidents, STORED_EVENTS } from "./incidents.mjs";
 import { memory } from "./memory.mjs";
 import { size } from "./size.mjs";
@@ -33,7 +34,7 @@ const each = (servers, variant) =>
 
 const NOOP_HANDLERS = 'export default { "*": () => undefined };\n';
 
-/** A destination over HTTP, in a process of its own on the load's core, and the configuration that delivers to it. */
+/** Starts an HTTP destination as a separate process on the core of the load. Returns the configuration that uses it. */
 async function withDestination() {
   const child = start(
     LOAD_CORE,
@@ -47,7 +48,7 @@ destinations: { there: { url: "http://127.0.0.1:${port}/", concurrency: 32 } }
   return { serverOptions: { config }, close: () => stop(child) };
 }
 
-/** Genuine deliveries at a fixed rate, alone and beside forged ones as fast as they come from another address. */
+/** Sends genuine deliveries at a fixed rate, first alone, then together with forged ones at full speed from another address. */
 async function forged(context) {
   const { record, servers, measure } = context;
   const genuine = { rate: 1000, connections: 16 };
@@ -215,7 +216,7 @@ export const SCENARIOS = {
   memory,
 };
 
-/** The servers that a scenario starts. */
+/** Returns the names of the servers that a scenario starts. */
 export function serversOf(scenario, isQuick) {
   if (scenario.run !== undefined) {
     return scenario.servers ?? ["hexhook"];

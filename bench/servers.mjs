@@ -1,4 +1,4 @@
-// How each server of the benchmark is started. `open` resolves to its port, its processes, and how to stop it.
+// Starts the servers of the benchmark. `open` resolves to the port of a server, its processes, and a function that stops it.
 import { spawnSync } from "node:child_process";
 import {
   closeSync,
@@ -26,14 +26,14 @@ export const ADMIN_TOKEN = "bench-admin-token-bench-admin-token-bench";
 const RIVALS = path.join(import.meta.dirname, "rivals");
 const READY_POLL_MS = 4;
 const READY_TIMEOUT_MS = 300_000;
-/** How much of the log of a failed server an error shows. */
+/** Number of characters of a failed server's log that an error shows. */
 const LOG_TAIL_CHARS = 2000;
 
-/** Whether a command of the system is there. */
+/** Returns whether a system command is installed. */
 const has = (command) =>
   spawnSync("sh", ["-c", `command -v ${command}`]).status === 0;
 
-/** The status that a GET answers with; null when there is no answer. */
+/** Returns the status of the response to a GET; null without a response. */
 function statusOf(port, target) {
   return new Promise((resolve) => {
     const req = get({ port, path: target, host: "127.0.0.1", agent: false });
@@ -45,7 +45,7 @@ function statusOf(port, target) {
   });
 }
 
-/** Starts a server that writes to a file: stderr, or all its output. */
+/** Starts a server and writes its output, or only its stderr, to a file. */
 function startLogged(core, command, { log, onlyStderr = false, ...options }) {
   const fd = openSync(log, "w");
   const stdio = ["ignore", onlyStderr ? "ignore" : fd, fd];
@@ -54,7 +54,7 @@ function startLogged(core, command, { log, onlyStderr = false, ...options }) {
   return child;
 }
 
-/** Waits until a server that has just started is ready. `log`: its file, which an error shows the end of. */
+/** Waits until a new server is ready. `log`: its log file; an error shows the end of it. */
 async function until(condition, { child, name, log }) {
   const endsAt = performance.now() + READY_TIMEOUT_MS;
   const failure = (what) => {
@@ -105,7 +105,7 @@ export function createServers({ folder, native, cli }) {
 
   const coreOf = ({ anyCore = false }) => (anyCore ? ALL_CORES : SERVER_CORE);
 
-  /** One of bench/rivals: a process of Node that reports its port. */
+  /** Returns a function that starts a server of bench/rivals: a Node process that reports its port. */
   const rival = (name) => async (options) => {
     const child = start(
       coreOf(options),
@@ -133,7 +133,7 @@ export function createServers({ folder, native, cli }) {
     const command = [process.execPath, cli, "serve"];
     const child = startLogged(coreOf(options), command, {
       log,
-      onlyStderr: true, // stdout has the audit trail
+      onlyStderr: true, // stdout is the audit trail
       cwd: place,
       env: {
         ...environment(options),
@@ -229,7 +229,8 @@ export function createServers({ folder, native, cli }) {
   }
 
   /**
-   * `maxPerSecond`: more than it answers, so that enough requests are made beforehand. `usesPackages`: those of bench/rivals.
+   * `maxPerSecond`: more requests than the server can answer, so that enough are prepared. `usesPackages`: it needs the
+   * packages of bench/rivals.
    */
   const servers = {
     bare: {
@@ -283,7 +284,7 @@ export function createServers({ folder, native, cli }) {
   return servers;
 }
 
-/** Installs the packages of the rivals, once. */
+/** Installs the packages of bench/rivals, unless they are installed. */
 export function installRivals() {
   if (existsSync(path.join(RIVALS, "node_modules", "bullmq"))) {
     return;
@@ -295,6 +296,6 @@ export function installRivals() {
     { cwd: RIVALS, stdio: ["ignore", "ignore", "inherit"] },
   );
   if (status !== 0) {
-    throw new Error("npm ci failed in bench/rivals: see above");
+    throw new Error("npm ci failed in bench/rivals; see its output above");
   }
 }

@@ -1,4 +1,4 @@
-// What an event takes: in the store, in the audit trail, and in bytes written to disk (log and checkpoints).
+// Measures the size of an event: in the store, in the audit trail, and in bytes written to disk (log and checkpoints).
 import { readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";

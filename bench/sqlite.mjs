@@ -1,4 +1,4 @@
-// The SQLite driver that is there: Node's own, or the package that the service uses on Node 20.
+// Loads the SQLite driver of Node, or on Node 20 the package that the service uses.
 export const { DatabaseSync } = await import("node:sqlite").catch(
   () => import("@photostructure/sqlite"),
 );

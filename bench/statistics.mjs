@@ -1,8 +1,8 @@
-// Medians and spreads.
+// Computes medians and spreads.
 export const median = (values) =>
   values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)];
 
-/** The median of a field of the runs with its smallest and largest value; null when no run has it. */
+/** Returns the median, the smallest and the largest value of a field; null if no run has the field. */
 export function spreadOf(runs, field) {
   const values = runs
     .map((run) => field.split(".").reduce((value, name) => value?.[name], run))

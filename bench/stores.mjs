@@ -1,4 +1,4 @@
-// Stores filled with events before the service starts on them.
+// Creates stores with events for services to start on.
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { LOAD_CORE, run } from "./children.mjs";
@@ -30,7 +30,7 @@ export function createStores({ folder, cli }) {
     return file;
   }
 
-  /** A store with `count` events, made once in a run. Services append to it. */
+  /** Returns a store with `count` events, created once in a run. Services that use it add events. */
   async function filled(count, daysOld = 0) {
     const key = `${count}-${daysOld}`;
     if (!stores.has(key)) {
@@ -49,7 +49,7 @@ export function createStores({ folder, cli }) {
   return { filled, countEvents };
 }
 
-/** Holds the store's write lock for some seconds. */
+/** Holds the write lock of a store for some seconds. */
 export const holdLock = (file, seconds) =>
   run(LOAD_CORE, [
     process.execPath,
@@ -58,7 +58,7 @@ export const holdLock = (file, seconds) =>
     String(seconds),
   ]);
 
-/** Walks the list of events over the management API. */
+/** Reads the whole list of events over the management API. */
 export const listEvents = async (port, token) =>
   JSON.parse(
     await run(LOAD_CORE, [

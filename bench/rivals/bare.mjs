@@ -1,4 +1,4 @@
-// The yardstick: node:http, reads the body, verifies the HMAC in constant time, stores nothing.
+// The baseline: only node:http. Reads the body, verifies the HMAC in constant time, and stores nothing.
 import { createServer } from "node:http";
 import { isAuthentic, listen } from "./listen.mjs";
 

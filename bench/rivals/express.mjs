@@ -1,4 +1,4 @@
-// Express as it comes: one route, express.raw, verifies the HMAC, stores nothing.
+// Express with its defaults: one route and express.raw. Verifies the HMAC and stores nothing.
 import { createServer } from "node:http";
 import express from "express";
 import { ENDPOINT, isAuthentic, listen } from "./listen.mjs";

@@ -1,4 +1,4 @@
-// What the rivals share: each listens on a free port, and reports it to the benchmark that started it.
+// Functions that all rivals use. Each rival listens on a free port, and reports the port to the benchmark.
 import { createHmac, timingSafeEqual } from "node:crypto";
 
 export const ENDPOINT = "/webhooks/hex";

@@ -1,9 +1,9 @@
-// @octokit/webhooks with its own middleware on node:http, as its README shows. Stores nothing.
+// @octokit/webhooks with its own middleware on node:http, as in its README. Stores nothing.
 import { createServer } from "node:http";
 import { createNodeMiddleware, Webhooks } from "@octokit/webhooks";
 import { ENDPOINT, listen } from "./listen.mjs";
 
-// Forged requests are expected here: they are not printed one by one.
+// Forged requests are expected, so their errors are not printed.
 const log = { debug() {}, info() {}, warn() {}, error() {} };
 const webhooks = new Webhooks({ secret: process.env.HEX_SECRET, log });
 webhooks.on("push", () => undefined);

@@ -1,5 +1,5 @@
-// The usual recipe: Express, express.raw, crypto, Redis `SET NX` against replays, a BullMQ job. Redis syncs its log
-// before each answer (appendfsync always), so an accepted delivery is durable, as with Hexhook.
+// A common combination: Express, express.raw, node:crypto, Redis `SET NX` against replays, and a BullMQ job. Redis syncs its
+// log before each response (appendfsync always), so an accepted delivery is durable, as with Hexhook.
 import { createServer } from "node:http";
 import { Queue } from "bullmq";
 import express from "express";

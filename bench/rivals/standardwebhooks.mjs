@@ -1,4 +1,4 @@
-// standardwebhooks in Express, as its README shows. Stores nothing.
+// standardwebhooks in Express, as in its README. Stores nothing.
 import { createServer } from "node:http";
 import express from "express";
 import { Webhook } from "standardwebhooks";

@@ -14,7 +14,7 @@ export const ATTACKS = [
   "unread",
   "unread-admin",
   "idle",
-  "blank",
+  "empty-lines",
   "reset",
   "forged-flood",
 ] as const;
