@@ -28,7 +28,7 @@ export interface ClaimedDelivery {
   readonly event: StoredEvent;
 }
 
-/** An attempt during which the process died: its lease has ended, or no process has the lease any more. */
+/** An attempt during which the process died: its lease has ended, or the process with the lease has. */
 export interface LostAttempt extends Pick<
   ClaimedDelivery,
   "id" | "destination" | "attempt"

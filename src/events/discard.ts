@@ -30,7 +30,7 @@ export function discardables(
 
 /**
  * Yields the deliveries of all events that match a filter and can be discarded. The newest event comes first, so that
- * discarding one delivery does not make the next of its key due.
+ * a delivery that waits for another of its key is discarded before it becomes due.
  */
 export async function* discardablesOf(
   store: EventReader,

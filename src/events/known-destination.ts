@@ -38,7 +38,7 @@ export async function hasDeliveries(
 
 /** Returns the list of configured destinations for a message, such as `configured destinations: billing, ci`. */
 export function configuredAre(known: readonly string[]): string {
-  return `configured destinations: ${known.length === 0 ? "none" : sorted(known)}`;
+  return `configured destinations: ${known.length === 0 ? "none" : sortedNames(known)}`;
 }
 
 /** Returns the message for an unknown destination name. `origin`: where the configured names come from. */
@@ -58,9 +58,9 @@ export function goneDestinations(
   origin?: string,
 ): string {
   const by = origin === undefined ? "" : `; ${origin}`;
-  return `no longer configured: ${sorted(new Set(gone))} (${configuredAre(known)}${by}); choose one of the configured destinations, or discard these deliveries`;
+  return `no longer configured: ${sortedNames(new Set(gone))} (${configuredAre(known)}${by}); choose one of the configured destinations, or discard these deliveries`;
 }
 
-function sorted(names: Iterable<string>): string {
+function sortedNames(names: Iterable<string>): string {
   return [...names].sort().join(", ");
 }

@@ -13,7 +13,7 @@ export interface PlainExpress {
  * Creates an Express app whose requests and responses already have Express's prototypes when Node creates them.
  *
  * On every request Express sets the prototypes of both objects (`app.handle`). This slows down each later property access:
- * a request takes four times the work. Setting the prototype that an object already has costs nothing. Use Routers, not
+ * a request takes four times the work. Setting the prototype that an object already has is cheap. Use Routers, not
  * sub-applications, because a mounted sub-application sets the prototypes again. This depends on internals of Express, so
  * test/service/http.test.ts checks it.
  *

@@ -18,7 +18,7 @@ import { signed } from "../support/fixtures.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/* What a destination gets, checked with what is not of this product: openssl's answers, node:crypto and standardwebhooks. */
+/* Tests of what a destination gets, checked independently of this product: with openssl, node:crypto and standardwebhooks. */
 
 const SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const KEY = Buffer.from("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "base64");

@@ -676,9 +676,9 @@ describe("health", () => {
     expect(flood).toMatch(/^HTTP\/1\.1 200 /);
     expect(flood.toLowerCase()).toContain("connection: close");
 
-    const refused = await service.request("/readyz", { method: "POST" });
-    expect(refused.status).toBe(405);
-    expect(refused.headers.get("allow")).toBe("GET, HEAD");
+    const rejected = await service.request("/readyz", { method: "POST" });
+    expect(rejected.status).toBe(405);
+    expect(rejected.headers.get("allow")).toBe("GET, HEAD");
   });
 
   it("is not ready after another process has changed the audit trail", async () => {

@@ -237,14 +237,14 @@ describe("429 and 503", () => {
   it("have a Retry-After header and the common headers", async () => {
     const folder = temporaryFolder().path;
     const one = await startTestService(folder, { deps: { now: () => NOW } });
-    const refused = request("GET /nowhere");
+    const rejected = request("GET /nowhere");
     const statuses = await exchangeRaw(
       one.port,
-      Buffer.concat(Array.from({ length: 601 }, () => refused)),
+      Buffer.concat(Array.from({ length: 601 }, () => rejected)),
       (text) => text.includes("HTTP/1.1 429 ") && text.endsWith("}"),
     );
     expect(statuses.match(/HTTP\/1\.1 404 /g)).toHaveLength(600);
-    const limited = await ask(one.port, refused);
+    const limited = await ask(one.port, rejected);
     expectProblem(limited, 429, "too_many_requests");
     expect(limited.headers["retry-after"]).toBe("10");
     const unread = await ask(one.port, "nonsense\r\n\r\n");
