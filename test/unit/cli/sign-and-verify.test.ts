@@ -129,7 +129,7 @@ describe("hexhook sign and verify", () => {
     expect(JSON.parse(other.stdout)).toMatchObject({
       ok: false,
       reason: "bad_signature",
-      hints: [expect.stringContaining("fits the scheme hex-body")],
+      hints: [expect.stringContaining("valid for the scheme hex-body")],
     });
   });
 });
