@@ -126,14 +126,14 @@ function requireHandlers(
   handlers: Handlers,
   file: string | null,
 ): void {
-  const faults = destinations.flatMap((one) =>
+  const errors = destinations.flatMap((one) =>
     one.kind === "handler" && !Object.hasOwn(handlers, one.handler)
       ? [
           `HEXHOOK_CONFIG: destinations.${one.name}.handler: ${file ?? "the built-in handlers module"} has no function ${JSON.stringify(one.handler)}; set HANDLERS to the module that has it`,
         ]
       : [],
   );
-  if (faults.length > 0) {
-    throw new ConfigError(faults);
+  if (errors.length > 0) {
+    throw new ConfigError(errors);
   }
 }

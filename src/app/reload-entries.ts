@@ -21,7 +21,7 @@ interface Configs {
 /** What made the service read its configuration again. */
 export type ReloadTrigger = "SIGHUP" | "file";
 
-/** So many faults and names are told; the operational log has all of them. */
+/** So many errors and names are told; the operational log has all of them. */
 const MAX_TOLD = 20;
 
 /** Shorter ones could be guessed from their id. */
@@ -85,18 +85,18 @@ export function reloadedEntries(
   ];
 }
 
-/** The entries of a reload that found faults: what was in force stays so. */
+/** The entries of a reload that found errors: what was in force stays so. */
 export function rejectedEntries(
-  faults: readonly string[],
+  errors: readonly string[],
   facts: { at: number; trigger: ReloadTrigger },
 ): AuditDraft[] {
   const { at, trigger } = facts;
   const entry = entryMaker(at, "failure");
-  const ofSecrets = faults.filter(isOfSecret);
-  const ofOthers = faults.filter((fault) => !isOfSecret(fault));
+  const ofSecrets = errors.filter(isOfSecret);
+  const ofOthers = errors.filter((error) => !isOfSecret(error));
   const list = (some: readonly string[]): AuditMetadata => ({
     trigger,
-    faults: capped(some.map(clipText)),
+    errors: capped(some.map(clipText)),
   });
   return [
     ...(ofSecrets.length > 0
@@ -235,10 +235,10 @@ function publicIdOf({ auditSigningKey: key }: Config): string | null {
   return key === null ? null : publicKeyOf(key);
 }
 
-/** A fault names the variable or the place in the file; secrets have names like these. */
-function isOfSecret(fault: string): boolean {
+/** An error names the variable or the place in the file; secrets have names like these. */
+function isOfSecret(error: string): boolean {
   return /^(?:HEXHOOK_CONFIG: \S*\.(?:secrets?|headers)\b|[A-Z_]*(?:SECRET|KEY|TOKEN)(?:_\w+)?:)/.test(
-    fault,
+    error,
   );
 }
 

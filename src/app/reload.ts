@@ -72,10 +72,10 @@ export function createReload(deps: ReloadDeps): Reload {
       if (!(thrown instanceof ConfigError)) {
         throw asError(thrown);
       }
-      const { faults } = thrown;
-      entries = rejectedEntries(faults, facts);
-      for (const fault of faults) {
-        emit({ type: "reload.rejected", trigger, fault });
+      const { errors } = thrown;
+      entries = rejectedEntries(errors, facts);
+      for (const error of errors) {
+        emit({ type: "reload.rejected", trigger, error });
       }
     }
     await Promise.all(entries.map(deps.append));

@@ -54,11 +54,11 @@ export interface HandlerEntry extends CommonEntry {
 /** What the file says of one destination; what it leaves open gets a default. */
 export type DestinationEntry = HttpEntry | HandlerEntry;
 
-/** The destinations of the file that are as they should be, in its order; what is wrong goes into `faults`. */
+/** The destinations of the file that are as they should be, in its order; what is wrong goes into `errors`. */
 export function readDestinationEntries(
   file: ConfigFile | null,
   env: Environment,
-  faults: string[],
+  errors: string[],
 ): ReadonlyMap<string, DestinationEntry> {
   const entries = new Map<string, DestinationEntry>();
   for (const [name, value] of file?.destinations ?? []) {
@@ -66,14 +66,14 @@ export function readDestinationEntries(
     if (!isDestinationName(name)) {
       const text =
         "a name is 1 to 64 of a-z, 0-9 and -, and does not begin with -";
-      faults.push(lineAt(path, text));
+      errors.push(lineAt(path, text));
     }
     if (name === "forward" && env["FORWARD_URL"]) {
       const text =
         "is the name of what FORWARD_URL makes; rename this one, or unset FORWARD_URL";
-      faults.push(lineAt(path, text));
+      errors.push(lineAt(path, text));
     }
-    const entry = checked(entryFor(value, env), value, path, faults);
+    const entry = checked(entryFor(value, env), value, path, errors);
     if (entry !== null) {
       entries.set(name, entry);
     }
@@ -81,7 +81,7 @@ export function readDestinationEntries(
   return entries;
 }
 
-/** One of two schemas, by the key that is there: so each fault is about what was meant. */
+/** One of two schemas, by the key that is there: so each error is about what was meant. */
 function entryFor(
   value: unknown,
   env: Environment,

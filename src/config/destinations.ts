@@ -149,7 +149,7 @@ export function handlersOf(file: string | null, hex: HexEntry): HandlersConfig {
 }
 
 /**
- * A fault for each destination that signs with the key of a source, or gets it in a header: any receiver of its attempts
+ * A error for each destination that signs with the key of a source, or gets it in a header: any receiver of its attempts
  * could then forge events, and a message signed under one scheme could pass under the other.
  */
 export function sharedSecrets(
@@ -162,17 +162,17 @@ export function sharedSecrets(
       return [];
     }
     const path = ["destinations", one.name];
-    const faults = (one.headers ?? [])
+    const errors = (one.headers ?? [])
       .filter(({ value }) => holdsKey(value, source))
       .map(({ name }) => lineAt([...path, "headers", name], text));
     if (one.secret !== null && isKey(one.secret, source)) {
-      faults.push(
+      errors.push(
         one.name === "forward"
           ? `FORWARD_SECRET: ${text}`
           : lineAt([...path, "secret"], text),
       );
     }
-    return faults;
+    return errors;
   });
 }
 

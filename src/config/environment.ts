@@ -36,11 +36,11 @@ const MAX_ENV_FILE_BYTES = 1_048_576;
 /** An environment, with `.env` of the working folder behind it; real variables win. Throws ConfigError. */
 export function readEnvironment(env: Environment): Environment {
   const read = readText(ENV_FILE, MAX_ENV_FILE_BYTES);
-  if ("fault" in read) {
+  if ("error" in read) {
     if (read.code === "ENOENT") {
       return env;
     }
-    throw new ConfigError([`${ENV_FILE}: ${read.fault}`]);
+    throw new ConfigError([`${ENV_FILE}: ${read.error}`]);
   }
   const { entries, errors } = parseEnvFile(read.text);
   if (errors.length > 0) {
@@ -83,19 +83,19 @@ function isVariable(name: string): name is VariableName {
 
 /**
  * The values of some variables, each checked. An empty variable counts as one that is not set. Throws one ConfigError
- * that lists every fault.
+ * that lists every error.
  */
 export function readVariables<N extends VariableName>(
   env: Environment,
   names: readonly N[],
 ): { [K in N]: ValueOf<K> } {
-  const faults: string[] = [];
+  const errors: string[] = [];
   const values: Partial<Record<VariableName, unknown>> = {};
   for (const name of names) {
-    values[name] = readVariable(env, name, faults);
+    values[name] = readVariable(env, name, errors);
   }
-  if (faults.length > 0) {
-    throw new ConfigError(faults);
+  if (errors.length > 0) {
+    throw new ConfigError(errors);
   }
   return values as { [K in N]: ValueOf<K> };
 }
@@ -103,26 +103,26 @@ export function readVariables<N extends VariableName>(
 function readVariable(
   env: Environment,
   name: VariableName,
-  faults: string[],
+  errors: string[],
 ): unknown {
   const definition = DEFINITIONS[name];
   const read = definition.secret
     ? readSecretVariable(env, name)
     : { from: name, text: given(env, name) };
-  if ("fault" in read) {
-    faults.push(`${read.from}: ${read.fault}`);
+  if ("error" in read) {
+    errors.push(`${read.from}: ${read.error}`);
     return null;
   }
   const value = read.text || definition.default;
   if (value === undefined) {
     if (definition.required) {
-      faults.push(`${name}: must be set (or ${name}_FILE, the path of a file)`);
+      errors.push(`${name}: must be set (or ${name}_FILE, the path of a file)`);
     }
     return null;
   }
   const result = definition.kind.safeParse(value);
   if (!result.success) {
-    faults.push(
+    errors.push(
       `${read.from}: ${result.error.issues[0]?.message ?? "is wrong"}`,
     );
     return null;
@@ -135,7 +135,7 @@ export function readSecretVariable(
   env: Environment,
   name: string,
 ):
-  { from: string; text: string | undefined } | { from: string; fault: string } {
+  { from: string; text: string | undefined } | { from: string; error: string } {
   const direct = env[name];
   const fileName = `${name}_FILE`;
   const file = env[fileName];
@@ -143,12 +143,12 @@ export function readSecretVariable(
     return { from: name, text: direct };
   }
   if (direct) {
-    const fault = `is set, and so is ${fileName}; keep one of them`;
-    return { from: name, fault };
+    const error = `is set, and so is ${fileName}; keep one of them`;
+    return { from: name, error };
   }
   const read = readSecretFile(file);
-  return "fault" in read
-    ? { from: fileName, fault: read.fault }
+  return "error" in read
+    ? { from: fileName, error: read.error }
     : { from: fileName, text: read.value };
 }
 

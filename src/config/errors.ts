@@ -1,8 +1,8 @@
 import { ConfigError } from "../errors.ts";
 
-/** What `read` gives, or null when it throws a ConfigError, whose faults then join the others. */
+/** What `read` gives, or null when it throws a ConfigError, whose errors then join the others. */
 export function collecting<T extends object>(
-  faults: string[],
+  errors: string[],
   read: () => T,
 ): T | null {
   try {
@@ -11,7 +11,7 @@ export function collecting<T extends object>(
     if (!(thrown instanceof ConfigError)) {
       throw thrown;
     }
-    faults.push(...thrown.faults);
+    errors.push(...thrown.errors);
     return null;
   }
 }

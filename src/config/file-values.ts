@@ -51,14 +51,14 @@ export function distinct<T extends string>(
         }
       }
     },
-    // Also where an item is wrong: every fault is told at once.
+    // Also where an item is wrong: every error is told at once.
     { when: ({ value }) => Array.isArray(value) },
   );
 }
 
 /** A key that must be there, and what to say when it is not. */
-export function present(fault: string): z.ZodType<string> {
-  return z.custom<string>((value) => value !== undefined, fault);
+export function present(error: string): z.ZodType<string> {
+  return z.custom<string>((value) => value !== undefined, error);
 }
 
 /** A key that has no place here, and why. */
@@ -69,19 +69,19 @@ export function refused(why: string): z.ZodType<undefined> {
 /** A text that passes a check. */
 export function textThat(
   passes: (text: string) => boolean,
-  fault: string,
+  error: string,
 ): z.ZodType<string> {
-  return z.string(fault).refine(passes, fault);
+  return z.string(error).refine(passes, error);
 }
 
 /** A YAML number without a fraction. */
 export function wholeNumber(min: number, max: number): z.ZodType<number> {
-  const fault = `must be a whole number from ${min} to ${max}`;
+  const error = `must be a whole number from ${min} to ${max}`;
   return z
-    .number(fault)
+    .number(error)
     .refine(
       (value) => Number.isInteger(value) && value >= min && value <= max,
-      fault,
+      error,
     );
 }
 

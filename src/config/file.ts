@@ -26,28 +26,28 @@ const ROOT = mapOf({
   destinations: mapOfNames.optional(),
 });
 
-/** Opens the file. Null when it cannot be read as YAML; then, and where the map at its root is wrong, `faults` grows. */
+/** Opens the file. Null when it cannot be read as YAML; then, and where the map at its root is wrong, `errors` grows. */
 export function openConfigFile(
   env: Environment,
-  faults: string[],
+  errors: string[],
 ): ConfigFile | null {
   const { HEXHOOK_CONFIG: file } = env;
   if (!file) {
     return NO_FILE;
   }
   const read = readTextFile(file, MAX_FILE_BYTES);
-  if ("fault" in read) {
-    faults.push(lineAt([], read.fault));
+  if ("error" in read) {
+    errors.push(lineAt([], read.error));
     return null;
   }
   const parsed = parseStrictYaml(read.text);
-  if ("faults" in parsed) {
-    faults.push(...parsed.faults.map((fault) => lineAt([], fault)));
+  if ("errors" in parsed) {
+    errors.push(...parsed.errors.map((error) => lineAt([], error)));
     return null;
   }
   const { value } = parsed;
   if (value === null) {
-    faults.push(
+    errors.push(
       lineAt(
         [],
         "names a file that is empty; write sources: or destinations: into it, or unset HEXHOOK_CONFIG",
@@ -55,7 +55,7 @@ export function openConfigFile(
     );
     return null;
   }
-  checked(ROOT, value, [], faults);
+  checked(ROOT, value, [], errors);
   // Whatever is wrong beside them, the parts that are there get checked too.
   const sources = memberOf(value, "sources");
   const destinations = memberOf(value, "destinations");
@@ -76,12 +76,12 @@ function hintFor(unknownKey: string): string {
     : "";
 }
 
-/** What a schema makes of the value at `path` of the file. Null when it does not fit: then `faults` grows by a line each. */
+/** What a schema makes of the value at `path` of the file. Null when it does not fit: then `errors` grows by a line each. */
 export function checked<T>(
   schema: z.ZodType<T>,
   value: unknown,
   path: readonly PropertyKey[],
-  faults: string[],
+  errors: string[],
 ): T | null {
   const result = schema.safeParse(value);
   if (result.success) {
@@ -93,9 +93,9 @@ export function checked<T>(
       const lines = issue.keys.map((key) =>
         lineAt([...place, key], `${issue.message}${hintFor(key)}`),
       );
-      faults.push(...lines);
+      errors.push(...lines);
     } else {
-      faults.push(lineAt(place, issue.message));
+      errors.push(lineAt(place, issue.message));
     }
   }
   return null;

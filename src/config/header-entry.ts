@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Environment } from "./environment.ts";
 import { isMap } from "./file-values.ts";
-import { headerValueFault } from "./secret.ts";
+import { headerValueError } from "./secret.ts";
 import { type ReferredSecret, secretReference } from "./secret-reference.ts";
 import { headerValueSecret } from "./values.ts";
 
@@ -29,7 +29,7 @@ const CREDENTIAL_NAME =
   /auth|cookie|token|secret|key|passw|credential|signature/;
 const CREDENTIAL_VALUE = /^(?:bearer|basic|digest|token) |^whsec_/i;
 
-/** A map from header names to texts or references to secrets. No fault repeats a value. */
+/** A map from header names to texts or references to secrets. No error repeats a value. */
 export function headerEntries(
   env: Environment,
 ): z.ZodType<readonly HeaderEntry[]> {
@@ -41,7 +41,7 @@ export function headerEntries(
     )
     .transform((map, context) => {
       const entries: HeaderEntry[] = [];
-      const fault = (message: string, ...path: PropertyKey[]): void => {
+      const error = (message: string, ...path: PropertyKey[]): void => {
         context.addIssue({ code: "custom", message, path });
       };
       for (const [index, [given, value]] of [...map].entries()) {
@@ -49,42 +49,42 @@ export function headerEntries(
         const isKnown = entries.some((entry) => entry.name === name);
         if (!NAME.test(given)) {
           // Not repeated: it may be a whole line, with the value of the header.
-          fault(`name ${index + 1} is not a header name`);
+          error(`name ${index + 1} is not a header name`);
         } else if (RESERVED.test(name)) {
-          fault("is set by Hexhook or by HTTP itself; take it away", given);
+          error("is set by Hexhook or by HTTP itself; take it away", given);
         } else if (isKnown) {
-          fault("is there twice, but for upper and lower case", given);
+          error("is there twice, but for upper and lower case", given);
         } else if (isMap(value)) {
           const read = reference.safeParse(value);
           for (const { message, path } of read.error?.issues ?? []) {
-            fault(message, given, ...path);
+            error(message, given, ...path);
           }
           const secret = read.data ?? null;
           entries.push({ name, value: secret?.value ?? "", secret });
         } else {
-          const found = literalFault(name, value);
+          const found = literalError(name, value);
           if (found !== null) {
-            fault(found, given);
+            error(found, given);
           }
           entries.push({ name, value: String(value), secret: null });
         }
       }
       if (entries.length > MAX_HEADERS || bytesOf(entries) > MAX_TOTAL_BYTES) {
         const limits = `${MAX_HEADERS} headers and ${MAX_TOTAL_BYTES} bytes`;
-        fault(`must have at most ${limits} in all`);
+        error(`must have at most ${limits} in all`);
       }
       return entries;
     });
 }
 
-function literalFault(name: string, value: unknown): string | null {
+function literalError(name: string, value: unknown): string | null {
   if (typeof value !== "string") {
     return "must be a text (in quotes), { env: NAME } or { file: PATH }";
   }
   if (CREDENTIAL_NAME.test(name) || CREDENTIAL_VALUE.test(value)) {
     return "carries a credential, so it must be { env: NAME } or { file: PATH }; a secret does not belong into this file";
   }
-  return headerValueFault(value);
+  return headerValueError(value);
 }
 
 function bytesOf(entries: readonly HeaderEntry[]): number {

@@ -2,7 +2,7 @@ import { keyIdOf } from "../domain/key-id.ts";
 import {
   type EnvironmentName,
   ENVIRONMENTS,
-  scopeFaults,
+  scopeErrors,
   type ScopeRules,
 } from "../hex-api/scopes.ts";
 import type { Environment } from "./environment.ts";
@@ -52,11 +52,11 @@ export interface HexApiConfig extends ScopeRules {
 /** A key of this kind opens the real thing. */
 const LIVE = /^sk_live_/;
 
-/** What is wrong goes into `faults`, what is odd without being wrong into `warnings`. */
+/** What is wrong goes into `errors`, what is odd without being wrong into `warnings`. */
 export function hexApiOf(
   env: Environment,
   values: HexApiValues,
-  faults: string[],
+  errors: string[],
   warnings: string[],
 ): HexApiConfig {
   const environment = environmentOf(env, values.HEXHOOK_ENV);
@@ -70,7 +70,7 @@ export function hexApiOf(
     keys.find((key) => key.variable === variable) ??
     keys.find((key) => key.variable === "HEX_API_KEY") ??
     null;
-  faults.push(...misplaced(keys, environment));
+  errors.push(...misplaced(keys, environment));
   const config = Object.freeze({
     apiUrl: values.HEX_API_URL,
     environment,
@@ -82,7 +82,7 @@ export function hexApiOf(
   });
   if (keys.length > 0) {
     warnings.push(...unsafeUrl(values.HEX_API_URL), ...sharedKeys(keys));
-    warnings.push(...(config.granted === null ? [] : scopeFaults(config)));
+    warnings.push(...(config.granted === null ? [] : scopeErrors(config)));
   }
   return config;
 }
@@ -100,13 +100,13 @@ function misplaced(
   environment: EnvironmentName,
 ): string[] {
   return keys.flatMap(({ variable, value }) => {
-    const fault = liveKeyFault(value, environment);
-    return fault === null ? [] : [`${variable}: ${fault}`];
+    const error = liveKeyError(value, environment);
+    return error === null ? [] : [`${variable}: ${error}`];
   });
 }
 
 /** Why a key must not be used in an environment, or null. Never repeats it. */
-export function liveKeyFault(
+export function liveKeyError(
   key: string,
   environment: EnvironmentName,
 ): string | null {

@@ -33,11 +33,11 @@ const NO_LITERALS =
 
 const MAX_NAMES_TOLD = 10;
 
-/** Source `hex` of the file, as far as it could be read; what is wrong goes into `faults`. */
+/** Source `hex` of the file, as far as it could be read; what is wrong goes into `errors`. */
 export function readHexEntry(
   file: ConfigFile | null,
   env: Environment,
-  faults: string[],
+  errors: string[],
 ): HexEntry {
   // Whoever has, or may have, its secrets in the file is not to be told that HEX_SECRET is missing.
   const elsewhere: HexEntry = { secrets: [] };
@@ -52,7 +52,7 @@ export function readHexEntry(
     hexEntry(env, [...destinations.keys()]),
     hex,
     ["sources", "hex"],
-    faults,
+    errors,
   );
   return entry ?? (isMap(hex) && hex.has("secrets") ? elsewhere : {});
 }

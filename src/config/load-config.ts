@@ -97,26 +97,26 @@ const OTHER_VARIABLES = VARIABLE_NAMES.filter(
   (name): name is Exclude<VariableName, SourceVariable> => !isOfSource(name),
 );
 
-/** The whole configuration of `serve`. Throws one ConfigError that lists every fault. */
+/** The whole configuration of `serve`. Throws one ConfigError that lists every error. */
 export function loadConfig(env: Environment): Config {
-  const faults: string[] = [];
+  const errors: string[] = [];
   const warnings: string[] = [];
-  const values = collecting(faults, () => readVariables(env, OTHER_VARIABLES));
-  const file = openConfigFile(env, faults);
-  const hex = readHexEntry(file, env, faults);
-  const entries = readDestinationEntries(file, env, faults);
-  const source = hexSource(env, hex, faults, warnings);
+  const values = collecting(errors, () => readVariables(env, OTHER_VARIABLES));
+  const file = openConfigFile(env, errors);
+  const hex = readHexEntry(file, env, errors);
+  const entries = readDestinationEntries(file, env, errors);
+  const source = hexSource(env, hex, errors, warnings);
   const destinations = [
     ...fileDestinations(entries, hex, warnings),
     ...(values === null ? [] : forwardDestination(values, warnings)),
   ];
   if (source !== null) {
-    faults.push(...sharedSecrets(destinations, source));
+    errors.push(...sharedSecrets(destinations, source));
   }
   const hexApi =
-    values === null ? null : hexApiOf(env, values, faults, warnings);
+    values === null ? null : hexApiOf(env, values, errors, warnings);
   if (values?.AUDIT_ANALYTICS === "on" && hexApi?.writeKey === null) {
-    faults.push(
+    errors.push(
       "AUDIT_ANALYTICS: is on, but there is no key to write with; set HEX_WRITE_KEY (or HEX_API_KEY)",
     );
   }
@@ -124,9 +124,9 @@ export function loadConfig(env: Environment): Config {
     values === null ||
     source === null ||
     hexApi === null ||
-    faults.length > 0
+    errors.length > 0
   ) {
-    throw new ConfigError(faults);
+    throw new ConfigError(errors);
   }
   warnings.push(...namesOfKubernetes(env));
   const referred = referredSecrets(hex, entries);
@@ -181,11 +181,11 @@ export function loadConfig(env: Environment): Config {
 
 /** The sources alone, for signing and verifying by hand, whatever the destinations are. Throws ConfigError. */
 export function loadSources(env: Environment): readonly Source[] {
-  const faults: string[] = [];
-  const hex = readHexEntry(openConfigFile(env, faults), env, faults);
-  const source = hexSource(env, hex, faults, []);
-  if (source === null || faults.length > 0) {
-    throw new ConfigError(faults);
+  const errors: string[] = [];
+  const hex = readHexEntry(openConfigFile(env, errors), env, errors);
+  const source = hexSource(env, hex, errors, []);
+  if (source === null || errors.length > 0) {
+    throw new ConfigError(errors);
   }
   return [source];
 }
@@ -201,15 +201,15 @@ export function configuresDestinations(env: Environment): boolean {
 export function loadDestinations(
   env: Environment,
 ): Pick<Config, "destinations" | "handlers"> {
-  const faults: string[] = [];
-  const values = collecting(faults, () =>
+  const errors: string[] = [];
+  const values = collecting(errors, () =>
     readVariables(env, ["FORWARD_URL", "FORWARD_SECRET", "HANDLERS"]),
   );
-  const file = openConfigFile(env, faults);
-  const hex = readHexEntry(file, env, faults);
-  const entries = readDestinationEntries(file, env, faults);
-  if (values === null || faults.length > 0) {
-    throw new ConfigError(faults);
+  const file = openConfigFile(env, errors);
+  const hex = readHexEntry(file, env, errors);
+  const entries = readDestinationEntries(file, env, errors);
+  if (values === null || errors.length > 0) {
+    throw new ConfigError(errors);
   }
   return {
     destinations: [
@@ -222,11 +222,11 @@ export function loadDestinations(
 
 /** The Hex API alone, for calls by hand. Throws ConfigError. */
 export function loadHexApi(env: Environment): HexApiConfig {
-  const faults: string[] = [];
+  const errors: string[] = [];
   const values = readVariables(env, HEX_API_VARIABLES);
-  const config = hexApiOf(env, values, faults, []);
-  if (faults.length > 0) {
-    throw new ConfigError(faults);
+  const config = hexApiOf(env, values, errors, []);
+  if (errors.length > 0) {
+    throw new ConfigError(errors);
   }
   return config;
 }

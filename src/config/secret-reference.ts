@@ -12,7 +12,7 @@ export interface ReferredSecret {
   readonly file: string | null;
 }
 
-interface Fault {
+interface WrongReference {
   /** Below the reference. */
   readonly path: readonly string[];
   readonly message: string;
@@ -22,7 +22,7 @@ interface ReadReference {
   readonly text: string;
   readonly variable: string | null;
   readonly file: string | null;
-  /** The variable that a fault of the text is told of; null for a file. */
+  /** The variable that a error of the text is told of; null for a file. */
   readonly from: string | null;
 }
 
@@ -34,7 +34,7 @@ const CERTAINLY_A_NAME = /_|^[A-Z]{1,24}$/;
 
 /**
  * `{ env: NAME }`, which reads NAME or NAME_FILE of the environment, or `{ file: PATH }`, and no other keys than those
- * `besides`. The secret must be of the kind. No fault repeats what stands where a reference should.
+ * `besides`. The secret must be of the kind. No error repeats what stands where a reference should.
  */
 export function secretReference(
   env: Environment,
@@ -51,11 +51,11 @@ export function secretReference(
     const { text, variable, file, from } = read;
     const result = kind.safeParse(text);
     if (!result.success) {
-      const fault = result.error.issues[0]?.message ?? "is wrong";
+      const error = result.error.issues[0]?.message ?? "is wrong";
       context.addIssue(
         from === null
-          ? { code: "custom", message: fault, path: ["file"] }
-          : { code: "custom", message: `${from} ${fault}` },
+          ? { code: "custom", message: error, path: ["file"] }
+          : { code: "custom", message: `${from} ${error}` },
       );
       return z.NEVER;
     }
@@ -67,7 +67,7 @@ function readReference(
   env: Environment,
   given: unknown,
   besides: readonly string[],
-): ReadReference | Fault {
+): ReadReference | WrongReference {
   if (
     !isMap(given) ||
     ![...given.keys()].every((key) => ["env", "file", ...besides].includes(key))
@@ -88,7 +88,7 @@ function readReference(
 function readFromEnvironment(
   env: Environment,
   name: unknown,
-): ReadReference | Fault {
+): ReadReference | WrongReference {
   if (typeof name !== "string" || !NAME.test(name)) {
     const message = `must be the name of a variable in capitals, such as BILLING_SECRET; ${NOT_HERE}`;
     return { path: ["env"], message };
@@ -98,8 +98,8 @@ function readFromEnvironment(
     return { path: ["env"], message };
   }
   const read = readSecretVariable(env, name);
-  if ("fault" in read) {
-    return { path: [], message: `${read.from} ${read.fault}` };
+  if ("error" in read) {
+    return { path: [], message: `${read.from} ${read.error}` };
   }
   if (!read.text) {
     const message = CERTAINLY_A_NAME.test(name)
@@ -111,12 +111,12 @@ function readFromEnvironment(
   return { text: read.text, variable: name, file, from: read.from };
 }
 
-function readFromFile(file: unknown): ReadReference | Fault {
+function readFromFile(file: unknown): ReadReference | WrongReference {
   if (typeof file !== "string" || file === "") {
     return { path: ["file"], message: "must be the path of a file" };
   }
   const read = readSecretFile(file);
-  return "fault" in read
-    ? { path: ["file"], message: read.fault }
+  return "error" in read
+    ? { path: ["file"], message: read.error }
     : { text: read.value, variable: null, file, from: null };
 }

@@ -28,29 +28,29 @@ const BASE64 =
   /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** Why a text cannot be a signing secret, or null when it can. Never repeats it. */
-export function signingSecretFault(secret: string): string | null {
-  return secretFault(secret) ?? shortness(Buffer.byteLength(secret));
+export function signingSecretError(secret: string): string | null {
+  return secretError(secret) ?? shortness(Buffer.byteLength(secret));
 }
 
 /** The same for a secret that attempts are signed with; after `whsec_` it must be base64, and what it encodes is the key. */
-export function outboundSecretFault(secret: string): string | null {
+export function outboundSecretError(secret: string): string | null {
   const encoded = WHSEC.exec(secret)?.[1];
   if (encoded === undefined) {
-    return signingSecretFault(secret);
+    return signingSecretError(secret);
   }
   if (encoded === "" || !BASE64.test(encoded)) {
     return "must be base64 behind whsec_";
   }
   const key = Buffer.from(encoded, "base64");
   return (
-    secretFault(secret) ?? shortness(key.length, "whsec_") ?? monotony(key)
+    secretError(secret) ?? shortness(key.length, "whsec_") ?? monotony(key)
   );
 }
 
 /** The same for what goes into an Authorization header (the token of the management API, keys of the Hex API): visible ASCII. */
-export function headerSecretFault(token: string): string | null {
+export function headerSecretError(token: string): string | null {
   return (
-    secretFault(token) ??
+    secretError(token) ??
     (/^[\x21-\x7e]+$/.test(token)
       ? null
       : `must be visible ASCII without blanks; ${HOW_TO_MAKE_ONE}`)
@@ -58,14 +58,14 @@ export function headerSecretFault(token: string): string | null {
 }
 
 /** The same for a secret that is the whole value of a header. */
-export function headerValueSecretFault(value: string): string | null {
-  return secretFault(value) ?? headerValueFault(value);
+export function headerValueSecretError(value: string): string | null {
+  return secretError(value) ?? headerValueError(value);
 }
 
 const MAX_HEADER_VALUE = 4096;
 
 /** Why a text cannot be the value of a header, or null when it can. Never repeats it. */
-export function headerValueFault(value: string): string | null {
+export function headerValueError(value: string): string | null {
   return value.length <= MAX_HEADER_VALUE &&
     /^[\x21-\x7e]+(?: +[\x21-\x7e]+)*$/.test(value)
     ? null
@@ -73,8 +73,8 @@ export function headerValueFault(value: string): string | null {
 }
 
 /** The same for the token of the management API, which has a minimum length too. */
-export function adminTokenFault(token: string): string | null {
-  return headerSecretFault(token) ?? shortness(token.length);
+export function adminTokenError(token: string): string | null {
+  return headerSecretError(token) ?? shortness(token.length);
 }
 
 function shortness(bytes: number, prefix?: string): string | null {
@@ -91,7 +91,7 @@ function monotony(key: Buffer): string | null {
     : null;
 }
 
-function secretFault(secret: string): string | null {
+function secretError(secret: string): string | null {
   if (secret.trim() === "") {
     return "is blank";
   }
@@ -113,11 +113,11 @@ function secretFault(secret: string): string | null {
 /** Reads a secret from a file; one newline at its end is ignored, since editors and `echo` put it there. */
 export function readSecretFile(
   file: string,
-): { value: string } | { fault: string } {
+): { value: string } | { error: string } {
   const read = readTextFile(file, MAX_FILE_BYTES);
-  if ("fault" in read) {
+  if ("error" in read) {
     return read;
   }
   const value = read.text.replace(/\r?\n$/, "");
-  return value === "" ? { fault: "names a file that is empty" } : { value };
+  return value === "" ? { error: "names a file that is empty" } : { value };
 }

@@ -31,26 +31,26 @@ interface GivenSecret {
 
 /**
  * Source `hex`: what the file says of it, and for the rest the environment. Null when that does not suffice. What is
- * wrong goes into `faults`, what is odd without being wrong into `warnings`.
+ * wrong goes into `errors`, what is odd without being wrong into `warnings`.
  */
 export function hexSource(
   env: Environment,
   entry: HexEntry,
-  faults: string[],
+  errors: string[],
   warnings: string[],
 ): Source | null {
-  const given = collecting(faults, () =>
+  const given = collecting(errors, () =>
     entry.secrets === undefined
       ? secretsOfEnvironment(env, warnings)
       : secretsOfFile(entry.secrets),
   );
-  const values = collecting(faults, () =>
+  const values = collecting(errors, () =>
     readVariables(env, ["HEX_SIGNATURE_SCHEME"]),
   );
   if (given === null || values === null) {
     return null;
   }
-  faults.push(...repeated(given));
+  errors.push(...repeated(given));
   if (entry.secrets !== undefined) {
     warnings.push(...ignoredSecrets(env, entry.secrets));
   }

@@ -1,9 +1,9 @@
 import { type ErrorCode, LineCounter, parseDocument } from "yaml";
 import { tooDeepAt } from "./yaml-depth.ts";
-import { MAX_ALIASES, treeFaults, type YamlFault } from "./yaml-tree.ts";
+import { MAX_ALIASES, treeErrors, type YamlError } from "./yaml-tree.ts";
 
-/** One slip makes many faults after it, which help nobody. */
-const MAX_FAULTS = 20;
+/** One slip makes many errors after it, which help nobody. */
+const MAX_ERRORS = 20;
 
 const TOO_DEEP = "is nested too deeply";
 
@@ -27,19 +27,19 @@ const MEANINGS: Partial<Record<ErrorCode, string>> = {
 /**
  * The value of one YAML 1.2 document (core schema), maps as Maps with keys of text; null for an empty one. What strict
  * means: no custom tags, no duplicate keys, no second document, no merge keys, few aliases, and no more than a
- * configuration needs. Faults say line and column
+ * configuration needs. Errors say line and column
  * (in UTF-16 units), and nothing of the text.
  */
 export function parseStrictYaml(
   text: string,
-): { value: unknown } | { faults: readonly string[] } {
+): { value: unknown } | { errors: readonly string[] } {
   const lines = new LineCounter();
   const deep = tooDeepAt(text);
   if (deep !== null) {
     const line = text.slice(0, deep).split("\n").length;
     const column = deep - text.lastIndexOf("\n", deep);
     return {
-      faults: [`line ${line}, column ${column}: ${TOO_DEEP}`],
+      errors: [`line ${line}, column ${column}: ${TOO_DEEP}`],
     };
   }
   const document = parseDocument(text, {
@@ -53,7 +53,7 @@ export function parseStrictYaml(
     prettyErrors: false,
     lineCounter: lines,
   });
-  const faults: YamlFault[] = [
+  const errors: YamlError[] = [
     // An unknown tag is but a warning to the parser.
     ...[...document.errors, ...document.warnings].map(({ code, pos }) => ({
       offset: pos[0],
@@ -68,11 +68,11 @@ export function parseStrictYaml(
           },
         ]),
   ];
-  if (faults.length === 0) {
-    faults.push(...treeFaults(document));
+  if (errors.length === 0) {
+    errors.push(...treeErrors(document));
   }
-  if (faults.length > 0) {
-    return { faults: inLines(faults, lines) };
+  if (errors.length > 0) {
+    return { errors: inLines(errors, lines) };
   }
   try {
     const value: unknown = document.toJS({
@@ -82,19 +82,19 @@ export function parseStrictYaml(
     return { value };
   } catch {
     // Aliases of aliases: few are written, and they stand for very many.
-    return { faults: ["aliases multiply; write the values out"] };
+    return { errors: ["aliases multiply; write the values out"] };
   }
 }
 
-function inLines(faults: readonly YamlFault[], lines: LineCounter): string[] {
-  const told = [...faults]
+function inLines(errors: readonly YamlError[], lines: LineCounter): string[] {
+  const told = [...errors]
     .sort((a, b) => a.offset - b.offset)
     .map(({ offset, text }) => {
       const { line, col } = lines.linePos(offset);
       return `line ${line}, column ${col}: ${text}`;
     });
   const each = [...new Set(told)];
-  return each.length > MAX_FAULTS
-    ? [...each.slice(0, MAX_FAULTS), `and ${each.length - MAX_FAULTS} more`]
+  return each.length > MAX_ERRORS
+    ? [...each.slice(0, MAX_ERRORS), `and ${each.length - MAX_ERRORS} more`]
     : each;
 }

@@ -6,23 +6,23 @@ import { readPrivateKey } from "../audit/checkpoint.ts";
 import type { RateLimit } from "../domain/destination.ts";
 import { isScope } from "../hex-api/scopes.ts";
 import {
-  adminTokenFault,
-  headerSecretFault,
-  headerValueSecretFault,
-  outboundSecretFault,
-  signingSecretFault,
+  adminTokenError,
+  headerSecretError,
+  headerValueSecretError,
+  outboundSecretError,
+  signingSecretError,
 } from "./secret.ts";
 
 /** The kinds of values that variables have: each takes the text and gives the value, or says what is wrong. */
 
 function parsed<T>(
   parse: (text: string) => T | undefined,
-  fault: string,
+  error: string,
 ): z.ZodType<T, string> {
-  return z.string(fault).transform((text, context) => {
+  return z.string(error).transform((text, context) => {
     const value = parse(text);
     if (value === undefined) {
-      context.addIssue(fault);
+      context.addIssue(error);
       return z.NEVER;
     }
     return value;
@@ -49,10 +49,10 @@ export function oneOf<const T extends readonly string[]>(
 export const text: z.ZodType<string, string> = z.string();
 
 function secretWithout(
-  fault: (value: string) => string | null,
+  error: (value: string) => string | null,
 ): z.ZodType<string, string> {
   return z.string().superRefine((value, context) => {
-    const found = fault(value);
+    const found = error(value);
     if (found !== null) {
       context.addIssue(found);
     }
@@ -60,19 +60,19 @@ function secretWithout(
 }
 
 /** A secret that senders sign with. */
-export const signingSecret = secretWithout(signingSecretFault);
+export const signingSecret = secretWithout(signingSecretError);
 
 /** A secret that attempts on a destination are signed with. */
-export const outboundSecret = secretWithout(outboundSecretFault);
+export const outboundSecret = secretWithout(outboundSecretError);
 
 /** The bearer token of the management API. */
-export const adminToken = secretWithout(adminTokenFault);
+export const adminToken = secretWithout(adminTokenError);
 
 /** A secret that is the whole value of a header, such as `Bearer …`. */
-export const headerValueSecret = secretWithout(headerValueSecretFault);
+export const headerValueSecret = secretWithout(headerValueSecretError);
 
 /** A key of the Hex API. */
-export const apiKey = secretWithout(headerSecretFault);
+export const apiKey = secretWithout(headerSecretError);
 
 /** Scopes of Hex API keys, each once. */
 export const scopes: z.ZodType<readonly string[], string> = parsed((value) => {

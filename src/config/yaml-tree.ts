@@ -6,22 +6,22 @@ export const MAX_ALIASES = 100;
 /** Keys and values, before aliases: room for hundreds of destinations. */
 const MAX_NODES = 20_000;
 
-export interface YamlFault {
+export interface YamlError {
   /** In UTF-16 units of the text. */
   readonly offset: number;
   readonly text: string;
 }
 
 /** What is wrong with a document that is well formed: more of everything than there should be. */
-export function treeFaults(document: Document.Parsed): YamlFault[] {
+export function treeErrors(document: Document.Parsed): YamlError[] {
   const excess = tooMuch(document);
   return excess.length > 0
     ? excess
     : [...duplicateKeys(document), ...wrongAliases(document)];
 }
 
-function tooMuch(document: Document.Parsed): YamlFault[] {
-  const faults: YamlFault[] = [];
+function tooMuch(document: Document.Parsed): YamlError[] {
+  const errors: YamlError[] = [];
   let nodes = 0;
   visit(document, {
     Node(_key, { range }) {
@@ -30,15 +30,15 @@ function tooMuch(document: Document.Parsed): YamlFault[] {
         return undefined;
       }
       const text = `more than ${MAX_NODES} keys and values; this looks like no configuration`;
-      faults.push({ offset: range?.[0] ?? 0, text });
+      errors.push({ offset: range?.[0] ?? 0, text });
       return visit.BREAK;
     },
   });
-  return faults;
+  return errors;
 }
 
-function duplicateKeys(document: Document.Parsed): YamlFault[] {
-  const faults: YamlFault[] = [];
+function duplicateKeys(document: Document.Parsed): YamlError[] {
+  const errors: YamlError[] = [];
   visit(document, {
     Map(_key, map) {
       const seen = new Set<unknown>();
@@ -46,17 +46,17 @@ function duplicateKeys(document: Document.Parsed): YamlFault[] {
         const name = isScalar(key) ? key.value : key;
         if (seen.has(name)) {
           const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
-          faults.push({ offset, text: "this key is there twice; keep one" });
+          errors.push({ offset, text: "this key is there twice; keep one" });
         }
         seen.add(name);
       }
     },
   });
-  return faults;
+  return errors;
 }
 
-function wrongAliases(document: Document.Parsed): YamlFault[] {
-  const faults: YamlFault[] = [];
+function wrongAliases(document: Document.Parsed): YamlError[] {
+  const errors: YamlError[] = [];
   let aliases = 0;
   visit(document, {
     Alias(_key, alias) {
@@ -64,14 +64,14 @@ function wrongAliases(document: Document.Parsed): YamlFault[] {
       aliases += 1;
       if (aliases > MAX_ALIASES) {
         const text = `more than ${MAX_ALIASES} aliases; write the values out`;
-        faults.push({ offset, text });
+        errors.push({ offset, text });
         return visit.BREAK;
       }
       if (alias.resolve(document) === undefined) {
-        faults.push({ offset, text: "this alias has no anchor before it" });
+        errors.push({ offset, text: "this alias has no anchor before it" });
       }
       return undefined;
     },
   });
-  return faults;
+  return errors;
 }

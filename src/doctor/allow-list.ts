@@ -10,7 +10,7 @@ interface Allowance {
 export interface AllowList {
   readonly allowances: readonly Allowance[];
   /** Lines that say nothing that could be used, by their number. */
-  readonly faults: readonly string[];
+  readonly errors: readonly string[];
 }
 
 const DAY_MS = 86_400_000;
@@ -21,7 +21,7 @@ const DAY_MS = 86_400_000;
  */
 export function parseAllowList(text: string): AllowList {
   const allowances: Allowance[] = [];
-  const faults: string[] = [];
+  const errors: string[] = [];
   for (const [index, line] of text.split(/\r?\n/).entries()) {
     const said = line.replace(/(?:^|\s)#.*$/, "").trim();
     if (said === "") {
@@ -30,12 +30,12 @@ export function parseAllowList(text: string): AllowList {
     const [, fingerprint, day = ""] = LINE.exec(said) ?? [];
     const endsAt = Date.parse(`${day}T00:00:00Z`) + DAY_MS;
     if (fingerprint === undefined || !isDay(day)) {
-      faults.push(`line ${index + 1}: must be FINGERPRINT YYYY-MM-DD why`);
+      errors.push(`line ${index + 1}: must be FINGERPRINT YYYY-MM-DD why`);
     } else {
       allowances.push({ fingerprint, endsAt });
     }
   }
-  return { allowances, faults };
+  return { allowances, errors };
 }
 
 /** The 31st of February is none, whatever Date.parse makes of it. */

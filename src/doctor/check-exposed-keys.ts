@@ -50,7 +50,7 @@ export async function exposedKeys(
   const open = judged.filter(({ allowance }) => allowance !== "allowed");
   const findings = open.map(({ finding }) => finding);
   const notes = [
-    ...allowed.faults.map((fault) => `${allowListFile} ${fault}`),
+    ...allowed.errors.map((error) => `${allowListFile} ${error}`),
     ...(result.passedOver.length > 0
       ? [
           `${result.passedOver.length} files too large or unreadable were not looked into: ${result.passedOver[0] ?? ""}${result.passedOver.length > 1 ? ", ..." : ""}`,
@@ -70,7 +70,7 @@ export async function exposedKeys(
   ];
   const kept = judged.length - open.length;
   const summary = `${result.scanned} files, versions and messages looked into${kept > 0 ? `, ${kept} findings allowed` : ""}`;
-  if (open.length > 0 || allowed.faults.length > 0) {
+  if (open.length > 0 || allowed.errors.length > 0) {
     return {
       check,
       status: "fail",
@@ -94,13 +94,13 @@ export async function exposedKeys(
 async function readAllowList(file: string): Promise<AllowList> {
   try {
     if (!(await stat(file)).isFile()) {
-      return { allowances: [], faults: ["is not a file"] };
+      return { allowances: [], errors: ["is not a file"] };
     }
     return parseAllowList(await readFile(file, "utf8"));
   } catch (thrown) {
     const code = errorCode(thrown) ?? "unknown";
     return code === "ENOENT"
-      ? { allowances: [], faults: [] }
-      : { allowances: [], faults: [`cannot be read (${code})`] };
+      ? { allowances: [], errors: [] }
+      : { allowances: [], errors: [`cannot be read (${code})`] };
   }
 }

@@ -1,5 +1,5 @@
 import { judgeKeyAge } from "../domain/key-age.ts";
-import { scopeFaults } from "../hex-api/scopes.ts";
+import { scopeErrors } from "../hex-api/scopes.ts";
 import type { CheckResult } from "./check-result.ts";
 import type { DoctorDeps } from "./doctor-deps.ts";
 import { guarded } from "./guarded.ts";
@@ -37,9 +37,9 @@ export function scopesMinimal({ hexApi }: DoctorDeps): Promise<CheckResult> {
     "list in HEX_SCOPES what the keys may do, and take from them in the Hex dashboard what is not needed (`hexhook audit scopes` tells)";
   return guarded(check, () => {
     const config = hexApi();
-    const faults = scopeFaults(config);
-    return faults.length > 0
-      ? { check, status: "fail", details: faults, hint }
+    const errors = scopeErrors(config);
+    return errors.length > 0
+      ? { check, status: "fail", details: errors, hint }
       : {
           check,
           status: "pass",

@@ -78,7 +78,7 @@ const POLICIES: Readonly<Record<EnvironmentName, string>> = {
 };
 
 /** What is wrong with the granted scopes, one line each, naming the variable to change. */
-export function scopeFaults(rules: ScopeRules): string[] {
+export function scopeErrors(rules: ScopeRules): string[] {
   const { environment, granted, required } = rules;
   if (granted === null) {
     return ["HEX_SCOPES: is not set, so no call can be held to its scopes"];

@@ -9,7 +9,7 @@ const STEP = 1000;
 export type ReloadOutcome =
   | { readonly outcome: "reloaded"; readonly writer: string }
   /** It has refused its configuration, and goes on with what it had. */
-  | { readonly outcome: "refused"; readonly faults: readonly string[] }
+  | { readonly outcome: "refused"; readonly errors: readonly string[] }
   /** Nothing was heard of it. */
   | { readonly outcome: "silent" };
 
@@ -57,11 +57,11 @@ function outcomeOf(
   ) {
     return null;
   }
-  const { variable, keyId, faults } = entry.metadata;
+  const { variable, keyId, errors } = entry.metadata;
   if (entry.result === "failure") {
     return {
       outcome: "refused",
-      faults: Array.isArray(faults) ? faults.map(String) : [],
+      errors: Array.isArray(errors) ? errors.map(String) : [],
     };
   }
   return variable === expected.variable && keyId === expected.keyId

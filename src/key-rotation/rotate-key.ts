@@ -85,8 +85,8 @@ export async function rotateKey(
         throw new StepFailed("reload", SILENT);
       }
       if (outcome?.outcome === "refused") {
-        const faults = outcome.faults.join("; ");
-        throw new StepFailed("reload", `the service refused it: ${faults}`);
+        const errors = outcome.errors.join("; ");
+        throw new StepFailed("reload", `the service refused it: ${errors}`);
       }
       return outcome === null
         ? "no service is running: the next start reads it"
@@ -131,7 +131,7 @@ async function takeBack(
   }
 }
 
-const FILE_FAULTS: Readonly<Record<string, string>> = {
+const FILE_ERRORS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full (ENOSPC)",
   EDQUOT: "the quota is used up (EDQUOT)",
   EACCES: `${processUser()} may not write to the folder of the key's file (EACCES); run this as a user that may`,
@@ -144,5 +144,5 @@ const FILE_FAULTS: Readonly<Record<string, string>> = {
 
 function reasonOf(thrown: unknown): string {
   const code = errorCode(thrown);
-  return FILE_FAULTS[code ?? ""] ?? code ?? asError(thrown).message;
+  return FILE_ERRORS[code ?? ""] ?? code ?? asError(thrown).message;
 }

@@ -60,7 +60,7 @@ export type Happening =
       readonly type: "reload.rejected";
       readonly trigger: string;
       /** One line of the configuration's errors. */
-      readonly fault: string;
+      readonly error: string;
     }
   | { readonly type: "reload.failed"; readonly error: unknown }
   | {

@@ -356,7 +356,7 @@ describe("the documents on the configuration file", () => {
     folder = temporaryFolder();
   });
 
-  const { secretFile, withFile, fileFaults } = configFiles(() => folder.path);
+  const { secretFile, withFile, fileErrors } = configFiles(() => folder.path);
 
   it("give a valid example in docs/configuration-file.md", () => {
     const old = JSON.stringify(secretFile(OTHER_SECRET));
@@ -385,7 +385,7 @@ describe("the documents on the configuration file", () => {
   });
 
   it("quote the error of an unknown key as it is printed", () => {
-    const [fault] = fileFaults(
+    const [fault] = fileErrors(
       'destinations: { ci: { handler: "build.*", event: x } }',
     );
     expect(read("docs/configuration-file.md")).toContain(
@@ -400,7 +400,7 @@ describe("the documents on the configuration file", () => {
     const keysOf = (section: string): string[] =>
       [...section.matchAll(/^\| `(\w+)`/gm)].map(([, key]) => key!).sort();
     const known = (content: string): string[] =>
-      fileFaults(content)[0]!.split("known are ")[1]!.split(", ").sort();
+      fileErrors(content)[0]!.split("known are ")[1]!.split(", ").sort();
     expect(keysOf(sources)).toEqual(known("sources: { hex: { x: 1 } }"));
     expect(keysOf(destinations.split("\n## ", 1)[0]!)).toEqual(
       known("destinations: { a: { url: 'http://a/', x: 1 } }"),

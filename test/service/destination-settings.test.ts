@@ -111,7 +111,7 @@ describe("a destination's own settings", () => {
     expect(refused).toMatchObject({
       result: "failure",
       metadata: {
-        faults: [
+        errors: [
           expect.stringContaining("destinations.a.headers.Authorization.file"),
         ],
       },

@@ -5,7 +5,7 @@ import type { AuditDraft } from "../../src/audit/entry.ts";
 import {
   coversScope,
   denialOf,
-  scopeFaults,
+  scopeErrors,
 } from "../../src/hex-api/scopes.ts";
 import { keyIdOf } from "../../src/domain/key-id.ts";
 import { createCallSummary } from "../../src/hex-api/call-summary.ts";
@@ -369,7 +369,7 @@ describe("scopes", () => {
   ] as const)(
     "of %s, granted %j, required %j, have %d faults",
     (environment, granted, required, count) => {
-      expect(scopeFaults({ environment, granted, required })).toHaveLength(
+      expect(scopeErrors({ environment, granted, required })).toHaveLength(
         count,
       );
     },

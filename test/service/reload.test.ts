@@ -209,7 +209,7 @@ describe("a rotation", () => {
         result: "failure",
         metadata: {
           trigger: "file",
-          faults: [expect.stringMatching(/^HEX_SECRET_FILE: /)],
+          errors: [expect.stringMatching(/^HEX_SECRET_FILE: /)],
         },
       });
       write("secret", `${OTHER_SECRET}\n`);
@@ -388,7 +388,7 @@ describe("SIGHUP", () => {
       {
         result: "failure",
         metadata: {
-          faults: [expect.stringMatching(/^HEX_SIGNATURE_SCHEME: /)],
+          errors: [expect.stringMatching(/^HEX_SIGNATURE_SCHEME: /)],
         },
       },
     ]);

@@ -9,16 +9,16 @@ import {
 import { ConfigError } from "../../src/errors.ts";
 import { SECRET } from "./fixtures.ts";
 
-/** What each fault of a configuration file begins with. */
+/** What each error of a configuration file begins with. */
 export const WHERE = "HEXHOOK_CONFIG: ";
 
 /** What is wrong with an environment, a line each. */
-export function faultsOf(env: Environment): readonly string[] {
+export function errorsOf(env: Environment): readonly string[] {
   try {
     loadConfig(env);
   } catch (error) {
     if (error instanceof ConfigError) {
-      return error.faults;
+      return error.errors;
     }
     throw error;
   }
@@ -47,14 +47,14 @@ export function configFiles(folder: () => string) {
     secretFile: (content: string | Buffer): string => write("secret", content),
     withFile: (content: string | Buffer, env: Environment = {}): Config =>
       loadConfig(envWith(content, env)),
-    /** The faults of a file, without what all of them begin with. */
-    fileFaults: (
+    /** The errors of a file, without what all of them begin with. */
+    fileErrors: (
       content: string | Buffer,
       env: Environment = {},
     ): readonly string[] =>
-      faultsOf(envWith(content, env)).map((fault) => {
-        expect(fault).toMatch(/^HEXHOOK_CONFIG: [\x20-\x7e…]+$/);
-        return fault.slice(WHERE.length);
+      errorsOf(envWith(content, env)).map((error) => {
+        expect(error).toMatch(/^HEXHOOK_CONFIG: [\x20-\x7e…]+$/);
+        return error.slice(WHERE.length);
       }),
   };
 }

@@ -153,8 +153,8 @@ async function run(store: Store, given: Run): Promise<RotationResult> {
       replace: (fresh) => replaceFile(file, `${fresh}${lineEndOf(file)}`),
       read: () => {
         const read = readSecretFile(file);
-        if ("fault" in read) {
-          throw new Error(`${key.variable}_FILE ${read.fault}`);
+        if ("error" in read) {
+          throw new Error(`${key.variable}_FILE ${read.error}`);
         }
         return read.value;
       },

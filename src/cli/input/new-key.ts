@@ -2,9 +2,9 @@ import { readFileSync, statSync } from "node:fs";
 import {
   type HexApiConfig,
   type HexKeyVariable,
-  liveKeyFault,
+  liveKeyError,
 } from "../../config/hex-api.ts";
-import { headerSecretFault, readSecretFile } from "../../config/secret.ts";
+import { headerSecretError, readSecretFile } from "../../config/secret.ts";
 import { UsageError } from "../../errors.ts";
 import { askHidden } from "./ask-hidden.ts";
 import { readAll } from "./read-all.ts";
@@ -38,8 +38,8 @@ export async function obtainNewKey(
     return readFileSync(from, "utf8").replace(/\r?\n$/, "");
   }
   const read = readSecretFile(from);
-  if ("fault" in read) {
-    throw new UsageError(`--from ${read.fault}`);
+  if ("error" in read) {
+    throw new UsageError(`--from ${read.error}`);
   }
   return read.value;
 }
@@ -50,7 +50,7 @@ export function requireNewKey(
   { keys, environment }: HexApiConfig,
   variable: HexKeyVariable,
 ): void {
-  const fault = headerSecretFault(newKey) ?? liveKeyFault(newKey, environment);
+  const fault = headerSecretError(newKey) ?? liveKeyError(newKey, environment);
   if (fault !== null) {
     throw new UsageError(`the new key ${fault}`);
   }

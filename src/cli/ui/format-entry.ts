@@ -79,6 +79,8 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("attempts", (value) =>
       value === 1 ? [] : `tries=${shown(value)}`,
     ),
+    ...fact("errors", (value) => [value].flat().map(shown)),
+    // The name of `errors` in entries of earlier versions.
     ...fact("faults", (value) => [value].flat().map(shown)),
     // Only in entries of before `destination.paused` and `destination.resumed`.
     ...fact("paused", (value) => (value === true ? "paused" : "resumed")),

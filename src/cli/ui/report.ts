@@ -19,8 +19,8 @@ export function report(io: Io, thrown: unknown): ExitCode {
     return thrown.exitCode === 0 ? EXIT.good : EXIT.usage;
   }
   if (thrown instanceof ConfigError) {
-    for (const fault of thrown.faults) {
-      note(io, `hexhook: ${fault}`);
+    for (const error of thrown.errors) {
+      note(io, `hexhook: ${error}`);
     }
     return EXIT.config;
   }

@@ -21,7 +21,7 @@ beforeEach(() => {
   folder = temporaryFolder();
 });
 
-const { configFile, secretFile, withFile, fileFaults } = configFiles(
+const { configFile, secretFile, withFile, fileErrors } = configFiles(
   () => folder.path,
 );
 
@@ -288,7 +288,7 @@ destinations: { a: { url: "http://a/", secret: { env: HEXHOOK_A_SECRET } } }
 
 describe("a secret that the configuration file refers to", () => {
   const VARIABLE = `must be the name of a variable in capitals, such as BILLING_SECRET; ${NOT_HERE}`;
-  /** What no fault may repeat, wherever it stands. */
+  /** What no error may repeat, wherever it stands. */
   const LITERAL = "geheim-geheim-geheim-0123456789abcdef";
 
   const destination = (reference: string): string =>
@@ -351,7 +351,7 @@ describe("a secret that the configuration file refers to", () => {
     ["{ file: '' }", ".file", "must be the path of a file"],
     ["{ file: 5 }", ".file", "must be the path of a file"],
     ["{ file: ~ }", ".file", "must be the path of a file"],
-  ])("as %s is told at the place%s: %s", (reference, below, fault) => {
+  ])("as %s is told at the place%s: %s", (reference, below, error) => {
     const env = {
       EMPTY_ONE: "",
       BOTH: LITERAL,
@@ -359,18 +359,18 @@ describe("a secret that the configuration file refers to", () => {
       LOST_FILE: "/geheim/geheim",
       PLACEHOLDER: "changeme",
     };
-    const faults = fileFaults(destination(reference), env);
-    expect(faults).toEqual([`destinations.a.secret${below}: ${fault}`]);
-    expect(faults.join("")).not.toMatch(/geheim/i);
+    const errors = fileErrors(destination(reference), env);
+    expect(errors).toEqual([`destinations.a.secret${below}: ${error}`]);
+    expect(errors.join("")).not.toMatch(/geheim/i);
     const listed = reference === "" ? "''" : reference;
-    expect(fileFaults(source(listed), env)).toEqual([
-      `sources.hex.secrets[0]${below}: ${fault === REFERENCE ? DATED_REFERENCE : fault}`,
+    expect(fileErrors(source(listed), env)).toEqual([
+      `sources.hex.secrets[0]${below}: ${error === REFERENCE ? DATED_REFERENCE : error}`,
     ]);
   });
 
   it("has dates in the source alone", () => {
     expect(
-      fileFaults(destination("{ env: HEX_SECRET, expiresAt: 2026-12-01 }")),
+      fileErrors(destination("{ env: HEX_SECRET, expiresAt: 2026-12-01 }")),
     ).toEqual([`destinations.a.secret: ${REFERENCE}`]);
   });
 
@@ -380,15 +380,15 @@ describe("a secret that the configuration file refers to", () => {
       ["destinations.a.secret", destination("{ env: SHORT_ONE }")],
       ["sources.hex.secrets[0]", source("{ env: SHORT_ONE }")],
     ] as const) {
-      expect(fileFaults(text, env)).toEqual([
+      expect(fileErrors(text, env)).toEqual([
         `${place}: SHORT_ONE is shorter than 24 bytes; \`hexhook secrets generate\` makes one`,
       ]);
     }
-    expect(fileFaults(destination("{ env: BROKEN_ONE }"), env)).toEqual([
+    expect(fileErrors(destination("{ env: BROKEN_ONE }"), env)).toEqual([
       "destinations.a.secret: BROKEN_ONE must be base64 behind whsec_",
     ]);
     const file = JSON.stringify(secretFile("short"));
-    expect(fileFaults(source(`{ file: ${file} }`))).toEqual([
+    expect(fileErrors(source(`{ file: ${file} }`))).toEqual([
       "sources.hex.secrets[0].file: is shorter than 24 bytes; `hexhook secrets generate` makes one",
     ]);
   });
@@ -396,7 +396,7 @@ describe("a secret that the configuration file refers to", () => {
   it.each([LITERAL, `{ env: ${LITERAL} }`, "HEX_SECRET", "~", ""])(
     "stands in a list: %j instead is told",
     (value) => {
-      expect(fileFaults(`sources: { hex: { secrets: ${value} } }`)).toEqual([
+      expect(fileErrors(`sources: { hex: { secrets: ${value} } }`)).toEqual([
         `sources.hex.secrets: must be a list of { env: NAME } or { file: PATH }; ${NOT_HERE}`,
       ]);
     },
@@ -413,17 +413,17 @@ describe("a secret that the configuration file refers to", () => {
       "createdAt: 2026-12-01, expiresAt: 2026-12-01",
       "expiresAt: must be later than createdAt",
     ],
-  ])("with %s is told", (dates, fault) => {
+  ])("with %s is told", (dates, error) => {
     expect(
-      fileFaults(source("{ env: HEX_SECRET }", `{ env: HEX_OLD, ${dates} }`), {
+      fileErrors(source("{ env: HEX_SECRET }", `{ env: HEX_OLD, ${dates} }`), {
         HEX_OLD: OTHER_SECRET,
       }),
-    ).toEqual([`sources.hex.secrets[1].${fault}`]);
+    ).toEqual([`sources.hex.secrets[1].${error}`]);
   });
 
   it("has no end where it is the one in force", () => {
     expect(
-      fileFaults(source("{ env: HEX_SECRET, expiresAt: 2026-12-01 }")),
+      fileErrors(source("{ env: HEX_SECRET, expiresAt: 2026-12-01 }")),
     ).toEqual([
       "sources.hex.secrets[0].expiresAt: the first secret is the one in force and has no end; put the new one before it",
     ]);
@@ -434,7 +434,7 @@ describe("a secret that the configuration file refers to", () => {
     const repeated = "a rotation needs a new one";
     const shared = "is a signing secret of hex too; give each its own";
     expect(
-      fileFaults(
+      fileErrors(
         `
 ${source("{ env: HEX_SECRET }", "{ env: HEX_OLD }", "{ env: HEX_AGAIN }", "{ env: HEX_OLD }")}
 destinations:

@@ -8,7 +8,7 @@ import {
   readVariables,
 } from "../../../src/config/load-config.ts";
 import { keyIdOf } from "../../../src/domain/key-id.ts";
-import { configFiles, faultsOf } from "../../support/config-file.ts";
+import { configFiles, errorsOf } from "../../support/config-file.ts";
 import { OTHER_SECRET, SECRET } from "../../support/fixtures.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
@@ -85,23 +85,23 @@ describe("the configuration", () => {
     },
   );
 
-  it("tells every fault at once, naming the variable and never its value", () => {
-    const faults = faultsOf({
+  it("tells every error at once, naming the variable and never its value", () => {
+    const errors = errorsOf({
       HEX_SECRET: "geheim",
       PORT: "geheim1",
       MAX_BODY_BYTES: "geheim2",
       FORWARD_URL: "geheim3",
       RETRY_SCHEDULE: "geheim4",
     });
-    expect(faults.map((fault) => fault.split(":", 1)[0])).toEqual([
+    expect(errors.map((error) => error.split(":", 1)[0])).toEqual([
       "PORT",
       "MAX_BODY_BYTES",
       "FORWARD_URL",
       "RETRY_SCHEDULE",
       "HEX_SECRET",
     ]);
-    expect(faults.join("\n")).not.toContain("geheim");
-    expect(faults.every((fault) => !fault.includes("\n"))).toBe(true);
+    expect(errors.join("\n")).not.toContain("geheim");
+    expect(errors.every((error) => !error.includes("\n"))).toBe(true);
   });
 
   it.each([
@@ -159,8 +159,8 @@ describe("the configuration", () => {
     for (const value of values) {
       expect([
         value,
-        faultsOf({ HEX_SECRET: SECRET, [name]: value }).map(
-          (fault) => fault.split(":", 1)[0],
+        errorsOf({ HEX_SECRET: SECRET, [name]: value }).map(
+          (error) => error.split(":", 1)[0],
         ),
       ]).toEqual([value, [name]]);
     }
@@ -243,7 +243,7 @@ describe("the configuration", () => {
     ["one byte repeated", "a".repeat(40), /one byte repeated/],
   ])("refuses a token and a forward secret that is %s", (_what, value, why) => {
     expect(
-      faultsOf({
+      errorsOf({
         HEX_SECRET: SECRET,
         ADMIN_TOKEN: value,
         FORWARD_URL: "http://a/",
@@ -260,7 +260,7 @@ describe("the configuration", () => {
     ["is one byte repeated", Buffer.alloc(32, "a"), /one byte repeated/],
   ])("refuses a forward secret whose key in base64 %s", (_what, key, why) => {
     expect(
-      faultsOf({
+      errorsOf({
         HEX_SECRET: SECRET,
         FORWARD_URL: "http://a/",
         FORWARD_SECRET: `whsec_${key.toString("base64")}`,
@@ -281,7 +281,7 @@ describe("the configuration", () => {
     expect(
       analyticsOf({ HEX_WRITE_KEY: write, AUDIT_ANALYTICS: "off" }),
     ).toBeNull();
-    expect(faultsOf({ HEX_SECRET: SECRET, AUDIT_ANALYTICS: "on" })).toEqual([
+    expect(errorsOf({ HEX_SECRET: SECRET, AUDIT_ANALYTICS: "on" })).toEqual([
       "AUDIT_ANALYTICS: is on, but there is no key to write with; set HEX_WRITE_KEY (or HEX_API_KEY)",
     ]);
     const warningsOf = (HEX_API_URL: string) =>
@@ -308,7 +308,7 @@ describe("the configuration", () => {
       `whsec_${Buffer.from(SECRET).toString("base64")}`,
     ]) {
       expect(
-        faultsOf({
+        errorsOf({
           HEX_SECRET: SECRET,
           FORWARD_URL: "http://a/",
           FORWARD_SECRET: secret,
@@ -361,9 +361,9 @@ describe("a signing secret", () => {
     ["one with a line end", `${SECRET}\n`, /white space/],
     ["one with a blank before it", ` ${SECRET}`, /white space/],
   ])("that is %s is refused", (_what, value, message) => {
-    const faults = faultsOf({ HEX_SECRET: value });
-    expect(faults).toEqual([expect.stringMatching(message)]);
-    expect(faults[0]).toMatch(/^HEX_SECRET: /);
+    const errors = errorsOf({ HEX_SECRET: value });
+    expect(errors).toEqual([expect.stringMatching(message)]);
+    expect(errors[0]).toMatch(/^HEX_SECRET: /);
   });
 
   it("may come from a file, whose one line end and byte order mark are forgiven", () => {
@@ -406,21 +406,21 @@ describe("a signing secret", () => {
     ["has a second line", () => secretFile(`${SECRET}\nmore`), /newline/],
     ["has two line ends", () => secretFile(`${SECRET}\n\n`), /white space/],
   ])("in a file that %s is refused", (_what, file, message) => {
-    const faults = faultsOf({ HEX_SECRET_FILE: file() });
-    expect(faults).toEqual([expect.stringMatching(message)]);
-    expect(faults[0]).toMatch(/^HEX_SECRET_FILE: /);
+    const errors = errorsOf({ HEX_SECRET_FILE: file() });
+    expect(errors).toEqual([expect.stringMatching(message)]);
+    expect(errors[0]).toMatch(/^HEX_SECRET_FILE: /);
   });
 
-  it("given both ways is a fault", () => {
+  it("given both ways is a error", () => {
     const file = secretFile(SECRET);
-    expect(faultsOf({ HEX_SECRET: SECRET, HEX_SECRET_FILE: file })).toEqual([
+    expect(errorsOf({ HEX_SECRET: SECRET, HEX_SECRET_FILE: file })).toEqual([
       expect.stringMatching(/^HEX_SECRET: .*HEX_SECRET_FILE/),
     ]);
   });
 
   it("and its previous one must differ, and the previous one should end", () => {
     expect(
-      faultsOf({ HEX_SECRET: SECRET, HEX_SECRET_PREVIOUS: SECRET }),
+      errorsOf({ HEX_SECRET: SECRET, HEX_SECRET_PREVIOUS: SECRET }),
     ).toEqual([expect.stringMatching(/^HEX_SECRET_PREVIOUS: /)]);
     const both = { HEX_SECRET: SECRET, HEX_SECRET_PREVIOUS: OTHER_SECRET };
     expect(loadConfig(both).warnings).toHaveLength(1);

@@ -9,7 +9,7 @@ beforeEach(() => {
   folder = temporaryFolder();
 });
 
-const { secretFile, withFile, fileFaults } = configFiles(() => folder.path);
+const { secretFile, withFile, fileErrors } = configFiles(() => folder.path);
 
 const TOKEN = "Bearer 3f9c0a7be1d24458";
 const URL_ENTRY = "url: 'http://a/'";
@@ -17,9 +17,9 @@ const URL_ENTRY = "url: 'http://a/'";
 /** What stands in the entry of the one destination `a`, and with which environment. */
 const entry = (settings: string, env = {}) =>
   withFile(`destinations: { a: { ${settings} } }`, env).destinations[0]!;
-const faults = (settings: string, env = {}) =>
-  fileFaults(`destinations: { a: { ${settings} } }`, env).map((fault) =>
-    fault.replace(/^destinations\.a\./, ""),
+const errors = (settings: string, env = {}) =>
+  fileErrors(`destinations: { a: { ${settings} } }`, env).map((error) =>
+    error.replace(/^destinations\.a\./, ""),
   );
 
 describe("a destination of the file", () => {
@@ -100,10 +100,10 @@ describe("a destination of the file", () => {
       "20 / s",
       "[ 1/s ]",
     ].map((value) => ["rateLimit", value, RATE] as const),
-  ])("is refused with %s: %s", (key, value, fault) => {
+  ])("is refused with %s: %s", (key, value, error) => {
     for (const where of [URL_ENTRY, "handler: x"]) {
-      expect(faults(`${where}, ${key}: ${value}`)).toEqual([
-        `${key}: ${fault}`,
+      expect(errors(`${where}, ${key}: ${value}`)).toEqual([
+        `${key}: ${error}`,
       ]);
     }
   });
@@ -112,12 +112,12 @@ describe("a destination of the file", () => {
     "is not known here; known are handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge";
 
   it("has the keys of its kind listed when one is unknown", () => {
-    expect(faults("handler: x, event: y")).toEqual([`event: ${KNOWN}`]);
+    expect(errors("handler: x, event: y")).toEqual([`event: ${KNOWN}`]);
   });
 
   it("has a schedule without quotes explained", () => {
     const hint = "put the schedule into quotes, or write a list: [5s, 30s]";
-    expect(faults("handler: x, retrySchedule: 5s,30s, 2m")).toEqual([
+    expect(errors("handler: x, retrySchedule: 5s,30s, 2m")).toEqual([
       `30s: ${KNOWN}; ${hint}`,
       `2m: ${KNOWN}; ${hint}`,
     ]);
@@ -156,7 +156,7 @@ describe("headers of a destination", () => {
   });
 
   it("are for URLs alone", () => {
-    expect(faults("handler: x, headers: { x-a: b }")).toEqual([
+    expect(errors("handler: x, headers: { x-a: b }")).toEqual([
       "headers: goes with url alone; take it away",
     ]);
   });
@@ -269,8 +269,8 @@ describe("headers of a destination", () => {
       "{ x-a: { value: geheim } }",
       "headers.x-a: must be { env: NAME } or { file: PATH }; a secret does not belong into this file",
     ],
-  ])("are refused: %s", (headers, fault) => {
-    expect(faults(`${URL_ENTRY}, headers: ${headers}`)).toEqual([fault]);
+  ])("are refused: %s", (headers, error) => {
+    expect(errors(`${URL_ENTRY}, headers: ${headers}`)).toEqual([error]);
   });
 
   it.each([
@@ -283,17 +283,17 @@ describe("headers of a destination", () => {
       "Bearer changeme",
       "is a placeholder; `hexhook secrets generate` makes one",
     ],
-  ])("are refused with the secret %j", (secret, fault) => {
+  ])("are refused with the secret %j", (secret, error) => {
     const headers = "headers: { authorization: { env: AUTH } }";
-    expect(faults(`${URL_ENTRY}, ${headers}`, { AUTH: secret })).toEqual([
-      `headers.authorization: AUTH ${fault}`,
+    expect(errors(`${URL_ENTRY}, ${headers}`, { AUTH: secret })).toEqual([
+      `headers.authorization: AUTH ${error}`,
     ]);
   });
 
   it("never hold a signing secret of a source", () => {
     for (const value of [SECRET, `Bearer ${SECRET}`]) {
       expect(
-        faults(`${URL_ENTRY}, headers: { authorization: { env: AUTH } }`, {
+        errors(`${URL_ENTRY}, headers: { authorization: { env: AUTH } }`, {
           AUTH: value,
         }),
       ).toEqual([

@@ -8,7 +8,7 @@ describe("an allow-list", () => {
     const list = parseAllowList(
       `${fingerprint} 2026-11-24 revoked # by eve\r\n`,
     );
-    expect(list.faults).toEqual([]);
+    expect(list.errors).toEqual([]);
     const at = (time: string) =>
       allowanceOf(list, fingerprint, Date.parse(time));
     expect(at("2026-11-24T23:59:59Z")).toBe("allowed");
@@ -23,7 +23,7 @@ describe("an allow-list", () => {
     `${fingerprint} 2027-02-31`,
     `${fingerprint} soon`,
   ])("has a fault in %j", (line) => {
-    expect(parseAllowList(`\n${line}\n`).faults).toEqual([
+    expect(parseAllowList(`\n${line}\n`).errors).toEqual([
       "line 2: must be FINGERPRINT YYYY-MM-DD why",
     ]);
   });

@@ -69,4 +69,18 @@ describe("the readable form", () => {
       }),
     ).toContain("retry_after billing 429\n    until=2027-01-15T08:00:05.000Z");
   });
+
+  it.each(["errors", "faults"])(
+    "shows the errors of a rejected configuration, named %s",
+    (name) => {
+      expect(
+        plain({
+          action: "config.reloaded",
+          result: "failure",
+          resource: "/config",
+          metadata: { trigger: "SIGHUP", [name]: ["PORT: is wrong"] },
+        }),
+      ).toContain("FAIL config.reloaded SIGHUP PORT: is wrong");
+    },
+  );
 });

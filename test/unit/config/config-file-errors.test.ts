@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import path from "node:path";
-import { configFiles, faultsOf, WHERE } from "../../support/config-file.ts";
+import { configFiles, errorsOf, WHERE } from "../../support/config-file.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -9,7 +9,7 @@ beforeEach(() => {
   folder = temporaryFolder();
 });
 
-const { configFile, withFile, fileFaults } = configFiles(() => folder.path);
+const { configFile, withFile, fileErrors } = configFiles(() => folder.path);
 
 describe("a configuration file that cannot be used", () => {
   const EMPTY =
@@ -39,9 +39,9 @@ describe("a configuration file that cannot be used", () => {
     ["is empty", () => configFile(""), EMPTY],
     ["is comments alone", () => configFile("# nothing\n---\n"), EMPTY],
     ["is null", () => configFile("~"), EMPTY],
-  ])("because it %s is one fault", (_what, file, fault) => {
+  ])("because it %s is one error", (_what, file, error) => {
     // Without HEX_SECRET: it may be in the file, and is not asked for as long as that is not known.
-    expect(faultsOf({ HEXHOOK_CONFIG: file() })).toEqual([`${WHERE}${fault}`]);
+    expect(errorsOf({ HEXHOOK_CONFIG: file() })).toEqual([`${WHERE}${error}`]);
   });
 
   const ONE_OF_EACH = Array.from({ length: 9 }, (_, i) => `k${i}`);
@@ -143,8 +143,8 @@ describe("a configuration file that cannot be used", () => {
         `"${"x".repeat(64)}…": is not known here; known are sources, destinations`,
       ],
     ],
-  ])("because it has %s is told", (_what, content, faults) => {
-    expect(fileFaults(content)).toEqual(faults);
+  ])("because it has %s is told", (_what, content, errors) => {
+    expect(fileErrors(content)).toEqual(errors);
   });
 
   it.each([
@@ -155,25 +155,25 @@ describe("a configuration file that cannot be used", () => {
   ])(
     "because it is %s is told in no more than a few lines",
     (_what, content) => {
-      const faults = fileFaults(content);
-      expect(faults.length).toBeGreaterThan(0);
-      expect(faults.length).toBeLessThan(22);
+      const errors = fileErrors(content);
+      expect(errors.length).toBeGreaterThan(0);
+      expect(errors.length).toBeLessThan(22);
     },
   );
 
   it("says where it is nested too deeply", () => {
-    expect(fileFaults(`\na: ${"[".repeat(65)}`)).toEqual([
+    expect(fileErrors(`\na: ${"[".repeat(65)}`)).toEqual([
       "line 2, column 68: is nested too deeply",
     ]);
     const shallow = `a: ${"[".repeat(64)}${"]".repeat(64)}`;
-    expect(fileFaults(shallow).join()).not.toContain("deeply");
+    expect(fileErrors(shallow).join()).not.toContain("deeply");
   });
 
   it.each([
     ["keys", Array.from({ length: 100_000 }, (_, i) => `k${i}:`).join("\n")],
     ["values", `destinations: { a: { events: [${"1,".repeat(50_000)}] } }`],
   ])("because it has very many %s is told in one line", (_what, content) => {
-    expect(fileFaults(content)).toEqual([
+    expect(fileErrors(content)).toEqual([
       expect.stringMatching(
         /^line \d+, column \d+: more than 20000 keys and values; /,
       ),
@@ -288,9 +288,9 @@ describe("a part of the configuration file", () => {
     ["__proto__", "{ handler: x }", `__proto__: ${NAME}`],
     ["ä", "{ handler: x }", `"\\u00e4": ${NAME}`],
     ["a".repeat(65), "{ handler: x }", `"${"a".repeat(64)}…": ${NAME}`],
-  ])("destinations: { %s: %s } is told: %s", (name, value, fault) => {
-    expect(fileFaults(`destinations: { ${name}: ${value} }`)).toEqual([
-      `destinations.${fault}`,
+  ])("destinations: { %s: %s } is told: %s", (name, value, error) => {
+    expect(fileErrors(`destinations: { ${name}: ${value} }`)).toEqual([
+      `destinations.${error}`,
     ]);
   });
 
@@ -315,8 +315,8 @@ describe("a part of the configuration file", () => {
       "sources: { __proto__: {} }",
       "sources.__proto__: is no source that this version knows; there is hex alone",
     ],
-  ])("%s is told: %s", (content, fault) => {
-    expect(fileFaults(content)).toEqual([fault]);
+  ])("%s is told: %s", (content, error) => {
+    expect(fileErrors(content)).toEqual([error]);
   });
 
   const LIST = "must be the name of a destination of this file";
@@ -348,22 +348,22 @@ describe("a part of the configuration file", () => {
       "hex.destinations[2]: is there twice; keep one",
     ],
     ["{ secrets: [] }", "hex.secrets: must not be empty"],
-  ])("sources: { hex: %s } is told: %s", (value, fault) => {
+  ])("sources: { hex: %s } is told: %s", (value, error) => {
     expect(
-      fileFaults(
+      fileErrors(
         `sources: { hex: ${value} }\ndestinations: { a: { handler: x }, 1: { handler: x } }`,
       ),
-    ).toEqual([`sources.${fault}`]);
+    ).toEqual([`sources.${error}`]);
   });
 
   it("names a few of the destinations that there are, or says that there is none", () => {
     const names = Array.from({ length: 11 }, (_, i) => `d${i}`);
     const list = "sources: { hex: { destinations: [ x ] } }\n";
-    expect(fileFaults(list)).toEqual([
+    expect(fileErrors(list)).toEqual([
       `sources.hex.destinations[0]: ${LIST} (it has none)`,
     ]);
     const entries = names.map((name) => `${name}: { handler: x }`).join(", ");
-    expect(fileFaults(`${list}destinations: { ${entries} }`)).toEqual([
+    expect(fileErrors(`${list}destinations: { ${entries} }`)).toEqual([
       `sources.hex.destinations[0]: ${LIST} (${names.slice(0, 10).join(", ")}, …)`,
     ]);
   });
@@ -371,14 +371,14 @@ describe("a part of the configuration file", () => {
   it("has the name of what FORWARD_URL makes only where that is not set", () => {
     const content = "destinations: { forward: { handler: x } }";
     expect(withFile(content).destinations).toHaveLength(1);
-    expect(fileFaults(content, { FORWARD_URL: "http://a/" })).toEqual([
+    expect(fileErrors(content, { FORWARD_URL: "http://a/" })).toEqual([
       "destinations.forward: is the name of what FORWARD_URL makes; rename this one, or unset FORWARD_URL",
     ]);
   });
 
-  it("that is wrong does not hide the others, nor the faults of variables", () => {
+  it("that is wrong does not hide the others, nor the errors of variables", () => {
     expect(
-      faultsOf({
+      errorsOf({
         HEXHOOK_CONFIG: configFile(`
 sources: { hex: { scheme: auto, destinations: [ b ] }, stripe: {} }
 destinations:
