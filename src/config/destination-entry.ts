@@ -11,7 +11,7 @@ import {
   isMap,
   mapOf,
   present,
-  refused,
+  forbidden,
   textThat,
   trueOrFalse,
   wholeNumber,
@@ -51,10 +51,10 @@ export interface HandlerEntry extends CommonEntry {
   readonly handler: string;
 }
 
-/** What the file says of one destination; what it leaves open gets a default. */
+/** The settings of one destination in the file. Missing ones get a default. */
 export type DestinationEntry = HttpEntry | HandlerEntry;
 
-/** The destinations of the file that are as they should be, in its order; what is wrong goes into `errors`. */
+/** Returns the valid destinations of the file, in its order, and adds the errors of the others to `errors`. */
 export function readDestinationEntries(
   file: ConfigFile | null,
   env: Environment,
@@ -65,12 +65,12 @@ export function readDestinationEntries(
     const path = ["destinations", name];
     if (!isDestinationName(name)) {
       const text =
-        "a name is 1 to 64 of a-z, 0-9 and -, and does not begin with -";
+        "is not a valid name; use 1 to 64 of a-z, 0-9 and -, and do not start with -";
       errors.push(lineAt(path, text));
     }
     if (name === "forward" && env["FORWARD_URL"]) {
       const text =
-        "is the name of what FORWARD_URL makes; rename this one, or unset FORWARD_URL";
+        "is the name of the destination that FORWARD_URL creates; rename this one, or unset FORWARD_URL";
       errors.push(lineAt(path, text));
     }
     const entry = checked(entryFor(value, env), value, path, errors);
@@ -81,7 +81,7 @@ export function readDestinationEntries(
   return entries;
 }
 
-/** One of two schemas, by the key that is there: so each error is about what was meant. */
+/** Chooses the schema by the key that is present, so that errors refer to the intended kind. */
 function entryFor(
   value: unknown,
   env: Environment,
@@ -93,8 +93,10 @@ function entryFor(
 
 function httpEntry(env: Environment): z.ZodType<HttpEntry> {
   return mapOf({
-    url: present("is missing; a destination has url or handler").pipe(httpUrl),
-    handler: refused("stands beside url; keep one of them"),
+    url: present("is missing; a destination needs url or handler").pipe(
+      httpUrl,
+    ),
+    handler: forbidden("cannot be used together with url; remove one of them"),
     ...commonKeys(),
     secret: secretReference(env, outboundSecret).optional(),
     headers: headerEntries(env).optional(),
@@ -103,7 +105,9 @@ function httpEntry(env: Environment): z.ZodType<HttpEntry> {
 }
 
 function handlerEntry(): z.ZodType<HandlerEntry> {
-  const withUrlOnly = refused("goes with url alone; take it away");
+  const withUrlOnly = forbidden(
+    "applies only to a destination with url; remove it",
+  );
   return mapOf(
     {
       handler: textThat(
@@ -113,7 +117,7 @@ function handlerEntry(): z.ZodType<HandlerEntry> {
       ...commonKeys(),
     },
     {
-      refuses: {
+      forbids: {
         secret: withUrlOnly,
         headers: withUrlOnly,
         allowPrivate: withUrlOnly,
@@ -124,14 +128,14 @@ function handlerEntry(): z.ZodType<HandlerEntry> {
 
 const MAX_WAITS = 100;
 
-/** As RETRY_SCHEDULE, or a list of its times. */
+/** A string such as RETRY_SCHEDULE, or a list of times. */
 const retrySchedule: z.ZodType<readonly number[]> = z
   .unknown()
   .transform((given) => (isListOfText(given) ? given.join(",") : given))
   .pipe(durations)
   .refine(
     (waits) => waits.length <= MAX_WAITS,
-    `must have at most ${MAX_WAITS} times`,
+    `must have at most ${MAX_WAITS} entries`,
   );
 
 function isListOfText(value: unknown): value is string[] {
@@ -151,7 +155,7 @@ function commonKeys() {
     concurrency: wholeNumber(1, 1000).optional(),
     orderBy: textThat(
       isJsonPointer,
-      "must be a JSON pointer such as /data/customer (~ as ~0, / in a name as ~1)",
+      "must be a JSON pointer such as /data/customer; inside a name, write ~ as ~0 and / as ~1",
     ).optional(),
     retrySchedule: retrySchedule.optional(),
     timeout: durationWithin("1ms", "1h").optional(),

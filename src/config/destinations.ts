@@ -6,25 +6,25 @@ import { lineAt } from "./errors.ts";
 import type { HeaderEntry } from "./header-entry.ts";
 import type { HexEntry } from "./hex-entry.ts";
 
-/** A header that each attempt on a destination has. */
+/** A header that is sent with each attempt. */
 export interface DestinationHeader {
   /** In lower case. */
   readonly name: string;
   readonly value: string;
-  /** Whether the value came by a reference, and is never shown. */
+  /** Whether the value came from a reference. It is then never shown. */
   readonly isSecret: boolean;
 }
 
 export interface HttpDestinationConfig extends Route, AttemptSettings {
   readonly kind: "http";
   readonly url: string;
-  /** What attempts are signed with; null = they are not signed. */
+  /** The secret that signs attempts; null = attempts are not signed. */
   readonly secret: string | null;
-  /** What each attempt has besides the headers that Hexhook sets; left out: none. */
+  /** Headers besides those that Hexhook sets. */
   readonly headers?: readonly DestinationHeader[] | undefined;
-  /** Attempts that may be under way at once. */
+  /** Maximum number of attempts in flight. */
   readonly concurrency: number;
-  /** Whether its name may lead to a private address. */
+  /** Whether the host name may resolve to a private address. */
   readonly allowPrivate: boolean;
 }
 
@@ -32,18 +32,18 @@ export interface HandlerDestinationConfig extends Route, AttemptSettings {
   readonly kind: "handler";
   /** A key of the handlers module. */
   readonly handler: string;
-  /** Attempts that may be under way at once. */
+  /** Maximum number of attempts in flight. */
   readonly concurrency: number;
 }
 
 export type DestinationConfig =
   HttpDestinationConfig | HandlerDestinationConfig;
 
-/** Which functions of a handlers module run without a destination of their own in the file. */
+/** The handlers module, and the sources whose events go to functions that no destination names. */
 export interface HandlersConfig {
   /** Path of the module; null = the built-in one. */
   readonly file: string | null;
-  /** Names of the sources whose events they get. */
+  /** Names of the sources. */
   readonly sources: readonly string[];
 }
 
@@ -51,9 +51,9 @@ const HTTP_CONCURRENCY = 8;
 export const HANDLER_CONCURRENCY = 64;
 const EVERY_EVENT = Object.freeze(["*"]);
 const HEX = Object.freeze(["hex"]);
-const NOBODY: readonly string[] = Object.freeze([]);
+const NO_SOURCES: readonly string[] = Object.freeze([]);
 
-/** The destinations of the file, in its order, each for the sources that list it or that list none. */
+/** Returns the destinations of the file, in its order. Each has the sources that list it, or that have no list. */
 export function fileDestinations(
   entries: ReadonlyMap<string, DestinationEntry>,
   hex: HexEntry,
@@ -62,10 +62,10 @@ export function fileDestinations(
   return [...entries].map(([name, entry]) => {
     const listed = hex.destinations?.includes(name) ?? true;
     if (!listed) {
-      const text = "no source lists it; nothing is delivered to it";
+      const text = "is not listed by any source, so nothing is delivered to it";
       warnings.push(lineAt(["destinations", name], text));
     }
-    return destinationOf(name, entry, listed ? HEX : NOBODY);
+    return destinationOf(name, entry, listed ? HEX : NO_SOURCES);
   });
 }
 
@@ -116,7 +116,7 @@ function headersOf(
       );
 }
 
-/** The destination `forward`, which FORWARD_URL makes, if it is set. */
+/** Returns the destination `forward` if FORWARD_URL is set. */
 export function forwardDestination(
   values: { FORWARD_URL: string | null; FORWARD_SECRET: string | null },
   warnings: string[],
@@ -124,7 +124,9 @@ export function forwardDestination(
   const { FORWARD_URL: url, FORWARD_SECRET: secret } = values;
   if (url === null) {
     if (secret !== null) {
-      warnings.push("FORWARD_SECRET: is set, but FORWARD_URL is not; ignored");
+      warnings.push(
+        "FORWARD_SECRET: is ignored because FORWARD_URL is not set",
+      );
     }
     return [];
   }
@@ -142,21 +144,21 @@ export function forwardDestination(
   return [Object.freeze(forward)];
 }
 
-/** A module that is asked for gets every event; the built-in one steps aside where a list says where events go. */
+/** A configured module gets every event. The built-in one gets events only if the source has no destination list. */
 export function handlersOf(file: string | null, hex: HexEntry): HandlersConfig {
   const all = file !== null || hex.destinations === undefined;
-  return Object.freeze({ file, sources: all ? HEX : NOBODY });
+  return Object.freeze({ file, sources: all ? HEX : NO_SOURCES });
 }
 
 /**
- * A error for each destination that signs with the key of a source, or gets it in a header: any receiver of its attempts
- * could then forge events, and a message signed under one scheme could pass under the other.
+ * Returns an error for each destination whose secret or header contains the signing key of a source. A receiver of its
+ * attempts could forge events with the key, and a message signed under one scheme could be valid under the other.
  */
 export function sharedSecrets(
   destinations: readonly DestinationConfig[],
   source: Source,
 ): string[] {
-  const text = `is a signing secret of ${source.name} too; give each its own`;
+  const text = `is also a signing secret of source ${source.name}; use separate secrets`;
   return destinations.flatMap((one) => {
     if (one.kind !== "http") {
       return [];
@@ -177,14 +179,14 @@ export function sharedSecrets(
 }
 
 function isKey(secret: string, source: Source): boolean {
-  // As a text too: behind `whsec_` the key is another, but who has the one can make the other.
+  // Compared as text too: the key after `whsec_` differs from the text, but each can be derived from the other.
   const keys = [outboundKey(secret), Buffer.from(secret, "utf8")];
   return source.secrets.some((known) =>
     keys.some((key) => known.key.equals(key)),
   );
 }
 
-/** Also after `Bearer `, or in another such text. */
+/** Whether a header value contains a key, for example after `Bearer `. */
 function holdsKey(value: string, source: Source): boolean {
   const bytes = Buffer.from(value, "utf8");
   return source.secrets.some(({ key }) => bytes.includes(key));

@@ -1,11 +1,11 @@
-/** A variable that a `.env` file sets. `line` counts from 1, and is where its name stands. */
+/** A variable in a `.env` file. `line` is the line of its name, counted from 1. */
 export interface EnvFileEntry {
   readonly name: string;
   readonly value: string;
   readonly line: number;
 }
 
-/** A place of the file that is not read, because it could mean two things. `text` never repeats a value. */
+/** A line that is rejected because it is ambiguous. `text` never repeats a value. */
 export interface EnvFileError {
   readonly line: number;
   readonly text: string;
@@ -14,21 +14,24 @@ export interface EnvFileError {
 const ASSIGNMENT = /^[ \t]*(?:export[ \t]+)?([A-Za-z_][\w.-]*)[ \t]*=/;
 const QUOTES = ["'", '"', "`"] as const;
 
-/** After a value in quotes: nothing, or a comment. */
+/** What may follow a value in quotes: nothing, or a comment. */
 const AFTER_QUOTES = /^[ \t]*(?:[ \t]#.*)?$/;
 
-/** A line within quotes that is meant to set another variable: a quote before it was not closed. The last line of a PEM key may end in `=`. */
+/**
+ * A line inside quotes that looks like another assignment, which shows that a quote was not closed. The last line of a PEM key
+ * may end in `=`.
+ */
 const LOOKS_LIKE_NEXT =
   /\n[ \t]*(?:export[ \t]+)?[A-Z_][A-Z0-9_]*[ \t]*=(?:[^=\n]|$)/;
 
-// eslint-disable-next-line no-control-regex -- these are what it looks for
+// eslint-disable-next-line no-control-regex -- control characters are what it matches
 const CONTROL = /[\0-\x08\x0b-\x1f\x7f]/;
 
 type Value = { readonly value: string } | { readonly error: string };
 
 /**
- * The variables of a `.env` file, in their order. Every value is read whole or not at all: what other readers cut, expand or
- * understand differently is an error. `$NAME` is text, as for Node.
+ * Parses a `.env` file and returns its variables in order. A value that other parsers would cut, expand or read differently is
+ * an error, so each value is read completely or not at all. `$NAME` is plain text, as in Node.
  */
 export function parseEnvFile(text: string): {
   entries: EnvFileEntry[];
@@ -45,7 +48,7 @@ export function parseEnvFile(text: string): {
     }
     const [assignment, name] = ASSIGNMENT.exec(source) ?? [];
     if (assignment === undefined || name === undefined) {
-      errors.push({ line, text: "must be NAME=value, or a comment after #" });
+      errors.push({ line, text: "must be NAME=value or a # comment" });
       continue;
     }
     const rest = source.slice(assignment.length);
@@ -62,7 +65,10 @@ export function parseEnvFile(text: string): {
     if ("error" in read) {
       errors.push({ line, text: `${name} ${read.error}` });
     } else if (CONTROL.test(read.value)) {
-      errors.push({ line, text: `${name} has a control character in it` });
+      errors.push({
+        line,
+        text: `${name} contains a control character; remove it`,
+      });
     } else {
       entries.push({ name, value: read.value, line });
     }
@@ -70,7 +76,7 @@ export function parseEnvFile(text: string): {
   return { entries, errors: [...errors, ...contradictions(entries)] };
 }
 
-/** What an environment gets of the entries: the last value of each name that is not empty. */
+/** Returns the last non-empty value of each name, or an empty one if there is no other. */
 export function envFileValues(
   entries: readonly EnvFileEntry[],
 ): Readonly<Record<string, string>> {
@@ -84,8 +90,8 @@ export function envFileValues(
 }
 
 /**
- * Shells and Compose take `a#b` whole, where Node and dotenv cut it. All take ` # ` for the begin of a comment; ` #b` may be
- * either.
+ * Shells and Compose keep `a#b`, but Node and dotenv cut it at the `#`. All of them treat ` # ` as the start of a comment.
+ * ` #b` is ambiguous, so it is rejected.
  */
 function unquotedValue(rest: string): Value {
   const comment = rest.search(/[ \t]#+(?:[ \t]|$)/);
@@ -96,43 +102,45 @@ function unquotedValue(rest: string): Value {
   if (/(?:^|[ \t])#/.test(value)) {
     return {
       error:
-        "has a # that may begin a comment: put the value into quotes, or the comment on a line of its own",
+        "contains a # that could start a comment; put the value in quotes, or move the comment to a separate line",
     };
   }
-  return expandable(value) ?? { value };
+  return expansionError(value) ?? { value };
 }
 
 function quotedValue(given: string, quote: (typeof QUOTES)[number]): Value {
   const end = given.indexOf(quote, 1);
   const value = given.slice(1, end);
   if (end === -1 || LOOKS_LIKE_NEXT.test(value)) {
-    return { error: `has no closing ${quote}` };
+    return { error: `has no closing ${quote}; add it after the value` };
   }
   if (quote === '"' && /\\(?!n)/.test(value)) {
-    return { error: "has a backslash in double quotes: use single quotes" };
+    return {
+      error: "contains a backslash in double quotes; use single quotes",
+    };
   }
   if (!AFTER_QUOTES.test(given.slice(end + 1))) {
     return {
-      error: `has text after the closing ${quote}: put the whole value into other quotes`,
+      error: `has text after the closing ${quote}; put the whole value in another kind of quotes`,
     };
   }
   if (quote !== '"') {
     return { value };
   }
-  return expandable(value) ?? { value: value.replaceAll("\\n", "\n") };
+  return expansionError(value) ?? { value: value.replaceAll("\\n", "\n") };
 }
 
-/** Compose and some others replace it; this file has no expansion. */
-function expandable(value: string): { error: string } | null {
+/** Rejects `${NAME}`, which Compose and some other programs expand. */
+function expansionError(value: string): { error: string } | null {
   return /\$\{/.test(value)
     ? {
         error:
-          "has a ${...}, which is not replaced here: write the value out, or put it into single quotes",
+          "contains ${...}, which is not expanded; write the value itself, or put it in single quotes",
       }
     : null;
 }
 
-/** The line that closes quotes which open in line `from`; `from` itself when none does. */
+/** Returns the index of the line that closes the quote opened in line `from`, or `from` if none does. */
 function lastLineOfQuotes(
   lines: readonly string[],
   from: number,
@@ -149,7 +157,7 @@ function lastLineOfQuotes(
   return end === -1 ? from : end;
 }
 
-/** A name with two different values. An empty one says nothing: a copied example is often completed at its end. */
+/** Finds names with two different values. Empty values do not count: a copied example is often completed at its end. */
 function contradictions(entries: readonly EnvFileEntry[]): EnvFileError[] {
   const given = entries.filter(({ value }) => value !== "");
   return given.flatMap(({ name, value, line }, index) => {
@@ -161,7 +169,7 @@ function contradictions(entries: readonly EnvFileEntry[]): EnvFileError[] {
       : [
           {
             line,
-            text: `${name} has another value in line ${before.line}: keep one`,
+            text: `${name} has a different value in line ${before.line}; keep one of them`,
           },
         ];
   });

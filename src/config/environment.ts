@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import { ConfigError } from "../errors.ts";
 import { envFileValues, parseEnvFile } from "./env-file.ts";
-import { isOfKubernetes } from "./kubernetes.ts";
+import { isSetByKubernetes } from "./kubernetes.ts";
 import { readSecretFile } from "./secret.ts";
 import { readText } from "./text-file.ts";
 import { type ValueOf, type VariableName, VARIABLES } from "./variables.ts";
@@ -20,12 +20,12 @@ const DEFINITIONS: Readonly<Record<VariableName, Definition>> = VARIABLES;
 
 export const VARIABLE_NAMES = Object.keys(VARIABLES) as VariableName[];
 
-/** Those that are also read from the file that NAME_FILE names. */
+/** Variables that can also be read from the file that NAME_FILE names. */
 export const SECRET_VARIABLE_NAMES = VARIABLE_NAMES.filter(
   (name) => DEFINITIONS[name].secret,
 );
 
-/** Those that a reload applies. */
+/** Variables that a reload applies. */
 export const RELOADED_VARIABLES: ReadonlySet<string> = new Set(
   VARIABLE_NAMES.filter((name) => DEFINITIONS[name].reload),
 );
@@ -33,7 +33,7 @@ export const RELOADED_VARIABLES: ReadonlySet<string> = new Set(
 const ENV_FILE = ".env";
 const MAX_ENV_FILE_BYTES = 1_048_576;
 
-/** An environment, with `.env` of the working folder behind it; real variables win. Throws ConfigError. */
+/** Adds the `.env` file of the working directory to an environment. Real variables take precedence. Throws ConfigError. */
 export function readEnvironment(env: Environment): Environment {
   const read = readText(ENV_FILE, MAX_ENV_FILE_BYTES);
   if ("error" in read) {
@@ -52,8 +52,8 @@ export function readEnvironment(env: Environment): Environment {
 }
 
 /**
- * `real` over `fallback`, unless what is real is empty or made by Kubernetes. A real NAME also wins over a fallback's NAME_FILE,
- * and the other way round.
+ * Merges two environments. `real` takes precedence unless its value is empty or set by Kubernetes. A real NAME also takes
+ * precedence over NAME_FILE in `fallback`, and a real NAME_FILE over NAME.
  */
 export function mergeEnvironments(
   real: Environment,
@@ -69,10 +69,10 @@ export function mergeEnvironments(
   return merged;
 }
 
-/** The text of a variable. Undefined when it is not set, is empty, or is one that Kubernetes makes for a Service. */
+/** Returns the text of a variable, or undefined if it is not set, empty, or set by Kubernetes for a Service. */
 function given(env: Environment, name: string): string | undefined {
   const text = env[name];
-  return text === undefined || text === "" || isOfKubernetes(name, text)
+  return text === undefined || text === "" || isSetByKubernetes(name, text)
     ? undefined
     : text;
 }
@@ -82,8 +82,7 @@ function isVariable(name: string): name is VariableName {
 }
 
 /**
- * The values of some variables, each checked. An empty variable counts as one that is not set. Throws one ConfigError
- * that lists every error.
+ * Reads and validates some variables. An empty variable counts as not set. Throws one ConfigError that lists every error.
  */
 export function readVariables<N extends VariableName>(
   env: Environment,
@@ -123,14 +122,14 @@ function readVariable(
   const result = definition.kind.safeParse(value);
   if (!result.success) {
     errors.push(
-      `${read.from}: ${result.error.issues[0]?.message ?? "is wrong"}`,
+      `${read.from}: ${result.error.issues[0]?.message ?? "is not valid"}`,
     );
     return null;
   }
   return result.data;
 }
 
-/** The text of a secret, unchecked, out of NAME or of the file of NAME_FILE; `from` is the one of them at hand. */
+/** Reads a secret from NAME or from the file that NAME_FILE names, without validating it. `from` says which of them was used. */
 export function readSecretVariable(
   env: Environment,
   name: string,
@@ -143,7 +142,7 @@ export function readSecretVariable(
     return { from: name, text: direct };
   }
   if (direct) {
-    const error = `is set, and so is ${fileName}; keep one of them`;
+    const error = `cannot be set together with ${fileName}; remove one of them`;
     return { from: name, error };
   }
   const read = readSecretFile(file);
@@ -152,12 +151,12 @@ export function readSecretVariable(
     : { from: fileName, text: read.value };
 }
 
-/** The files that secrets are read from, as NAME_FILE names them. */
+/** Returns the paths in all NAME_FILE variables. */
 export function secretFilesOf(env: Environment): string[] {
   return SECRET_VARIABLE_NAMES.flatMap((name) => env[`${name}_FILE`] || []);
 }
 
-/** The variables that are set and hold no secret, as they were given. */
+/** Returns the text of all set variables that hold no secret. */
 export function settingsOf(env: Environment): Readonly<Record<string, string>> {
   return Object.fromEntries(
     VARIABLE_NAMES.filter((name) => !DEFINITIONS[name].secret).flatMap(
@@ -170,8 +169,8 @@ export function settingsOf(env: Environment): Readonly<Record<string, string>> {
 }
 
 /**
- * A warning for each HEX_* and HEXHOOK_* variable that nothing reads: a misspelt name would be ignored in silence.
- * `referred` are the names that the configuration file refers to.
+ * Returns a warning for each unknown HEX_* and HEXHOOK_* variable, so that a misspelt name is noticed. `referred` are the names
+ * that the configuration file refers to.
  */
 export function unknownNames(
   env: Environment,
@@ -189,18 +188,21 @@ export function unknownNames(
       (name) =>
         /^(?:HEX|HEXHOOK)_/.test(name) &&
         !known.has(name) &&
-        !isOfKubernetes(name, env[name] ?? ""),
+        !isSetByKubernetes(name, env[name] ?? ""),
     )
     .sort()
-    .map((name) => `${name}: this version knows no such variable; ignored`);
+    .map(
+      (name) =>
+        `${name}: is ignored because it is not a known variable; check the spelling`,
+    );
 }
 
-/** A warning for each variable of this program whose name Kubernetes has taken for a Service. */
-export function namesOfKubernetes(env: Environment): string[] {
+/** Returns a warning for each variable of this program that Kubernetes has set for a Service. */
+export function kubernetesWarnings(env: Environment): string[] {
   return VARIABLE_NAMES.filter((name) =>
-    isOfKubernetes(name, env[name] ?? ""),
+    isSetByKubernetes(name, env[name] ?? ""),
   ).map(
     (name) =>
-      `${name}: is what Kubernetes sets for a Service of that name; ignored, the default applies (enableServiceLinks: false in the pod, or another name for the Service, frees it)`,
+      `${name}: is ignored because Kubernetes sets it for a Service; the default applies. To use it, set enableServiceLinks: false in the pod, or rename the Service`,
   );
 }

@@ -1,6 +1,6 @@
 import { ConfigError } from "../errors.ts";
 
-/** What `read` gives, or null when it throws a ConfigError, whose errors then join the others. */
+/** Returns the result of `read`, or null if it throws a ConfigError. The errors are then added to `errors`. */
 export function collecting<T extends object>(
   errors: string[],
   read: () => T,
@@ -19,7 +19,7 @@ export function collecting<T extends object>(
 const PLAIN_KEY = /^[\w-]{1,64}$/;
 const MAX_SHOWN_KEY = 64;
 
-/** A line about a place in the configuration file, such as `HEXHOOK_CONFIG: sources.hex.secrets[1]: …`. */
+/** Formats a message about a place in the configuration file: `HEXHOOK_CONFIG: sources.hex.secrets[1]: …`. */
 export function lineAt(path: readonly PropertyKey[], text: string): string {
   const place = path.map(step).join("").replace(/^\./, "");
   return `HEXHOOK_CONFIG: ${place === "" ? "" : `${place}: `}${text}`;
@@ -33,7 +33,7 @@ function step(key: PropertyKey): string {
   return `.${PLAIN_KEY.test(name) ? name : quoted(name)}`;
 }
 
-/** One line of visible ASCII, whatever a key is made of. */
+/** Escapes a key to one line of visible ASCII. */
 function quoted(name: string): string {
   const shown =
     name.length > MAX_SHOWN_KEY ? `${name.slice(0, MAX_SHOWN_KEY)}…` : name;

@@ -1,43 +1,49 @@
 import { z } from "zod";
 
-/** The kinds of values that the configuration file is made of: like those of variables, but out of YAML's types. */
+/** Schemas of the values in the configuration file. They take YAML types, where those of `values.ts` take text. */
 
-/** A map of the file; its keys are always text. */
+/** Whether a value is a map. The keys of maps are always strings. */
 export function isMap(value: unknown): value is ReadonlyMap<string, unknown> {
   return value instanceof Map;
 }
 
-/** A map whose keys are names of the user's own. */
+/** A map whose keys are names that the user chooses. */
 export const mapOfNames = z.custom<ReadonlyMap<string, unknown>>(
   isMap,
-  "must be a map of names",
+  "must be a map from names to settings",
 );
 
-/** A map of these keys and no others. Those that it `refuses` have a message of their own, and are not listed as known. */
+/** A map with these keys and no others. Keys in `forbids` have their own error, and are not listed as known keys. */
 export function mapOf<S extends Readonly<Record<string, z.ZodType>>>(
   shape: S,
   options: {
     unknownKey?: string;
-    refuses?: Readonly<Record<string, z.ZodType<undefined>>>;
+    forbids?: Readonly<Record<string, z.ZodType<undefined>>>;
   } = {},
 ) {
-  const { unknownKey, refuses } = options;
+  const { unknownKey, forbids } = options;
   const keys = Object.keys(shape).join(", ");
-  const all: S = { ...shape, ...refuses };
+  const all: S = { ...shape, ...forbids };
   return z
-    .custom<ReadonlyMap<string, unknown>>(isMap, `must be a map (of ${keys})`)
+    .custom<ReadonlyMap<string, unknown>>(
+      isMap,
+      `must be a map (keys: ${keys})`,
+    )
     .transform((map): unknown => Object.fromEntries(map))
     .pipe(
-      z.strictObject(all, unknownKey ?? `is not known here; known are ${keys}`),
+      z.strictObject(
+        all,
+        unknownKey ?? `is not a known key; the known keys are ${keys}`,
+      ),
     );
 }
 
-/** Whether a destination may have this name. Names that the program makes itself hold a colon and are no such names. */
+/** Whether a destination may have this name. Names that the program generates contain a colon, so they cannot collide. */
 export function isDestinationName(name: string): boolean {
   return /^[a-z0-9][a-z0-9-]{0,63}$/.test(name);
 }
 
-/** A list in which nothing is there twice. */
+/** A list without duplicates. */
 export function distinct<T extends string>(
   item: z.ZodType<T>,
   what: string,
@@ -46,27 +52,27 @@ export function distinct<T extends string>(
     (list, context) => {
       for (const [index, value] of list.entries()) {
         if (list.indexOf(value) < index) {
-          const message = "is there twice; keep one";
+          const message = "is a duplicate; remove it";
           context.addIssue({ code: "custom", message, path: [index] });
         }
       }
     },
-    // Also where an item is wrong: every error is told at once.
+    // Runs even if an item is invalid, so that all errors are reported at once.
     { when: ({ value }) => Array.isArray(value) },
   );
 }
 
-/** A key that must be there, and what to say when it is not. */
+/** A required key, with the error for a missing one. */
 export function present(error: string): z.ZodType<string> {
   return z.custom<string>((value) => value !== undefined, error);
 }
 
-/** A key that has no place here, and why. */
-export function refused(why: string): z.ZodType<undefined> {
+/** A key that is not allowed here, with the error for it. */
+export function forbidden(why: string): z.ZodType<undefined> {
   return z.undefined(why).optional();
 }
 
-/** A text that passes a check. */
+/** A string that passes a check. */
 export function textThat(
   passes: (text: string) => boolean,
   error: string,
@@ -74,7 +80,7 @@ export function textThat(
   return z.string(error).refine(passes, error);
 }
 
-/** A YAML number without a fraction. */
+/** A YAML integer in a range. */
 export function wholeNumber(min: number, max: number): z.ZodType<number> {
   const error = `must be a whole number from ${min} to ${max}`;
   return z

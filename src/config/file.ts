@@ -8,11 +8,11 @@ import { duration } from "./values.ts";
 
 const MAX_FILE_BYTES = 1_048_576;
 
-/** What HEXHOOK_CONFIG names, opened: the parts of it, each still to be checked. */
+/** The parts of the configuration file, before validation. */
 export interface ConfigFile {
-  /** What stands at `sources.hex`; undefined = nothing. */
+  /** The value at `sources.hex`; undefined = missing. */
   readonly hex: unknown;
-  /** What stands at `destinations`, by name. */
+  /** The values in `destinations`, by name. */
   readonly destinations: ReadonlyMap<string, unknown>;
 }
 
@@ -21,12 +21,12 @@ const NO_FILE: ConfigFile = { hex: undefined, destinations: new Map() };
 const ROOT = mapOf({
   sources: mapOf(
     { hex: z.unknown().optional() },
-    { unknownKey: "is no source that this version knows; there is hex alone" },
+    { unknownKey: "is not a known source; the only source is hex" },
   ).optional(),
   destinations: mapOfNames.optional(),
 });
 
-/** Opens the file. Null when it cannot be read as YAML; then, and where the map at its root is wrong, `errors` grows. */
+/** Reads the file. Returns null if it is not readable YAML. Adds errors of the file and of its top-level keys to `errors`. */
 export function openConfigFile(
   env: Environment,
   errors: string[],
@@ -50,13 +50,13 @@ export function openConfigFile(
     errors.push(
       lineAt(
         [],
-        "names a file that is empty; write sources: or destinations: into it, or unset HEXHOOK_CONFIG",
+        "names an empty file; add sources or destinations to it, or unset HEXHOOK_CONFIG",
       ),
     );
     return null;
   }
   checked(ROOT, value, [], errors);
-  // Whatever is wrong beside them, the parts that are there get checked too.
+  // The parts are validated even if the top level has errors, so that all errors are reported.
   const sources = memberOf(value, "sources");
   const destinations = memberOf(value, "destinations");
   return {
@@ -69,14 +69,14 @@ function memberOf(value: unknown, key: string): unknown {
   return isMap(value) ? value.get(key) : undefined;
 }
 
-/** YAML takes the times of `{ retrySchedule: 5s,30s }` for keys, all but the first. */
+/** In `{ retrySchedule: 5s,30s }` YAML reads all times but the first as keys. */
 function hintFor(unknownKey: string): string {
   return duration.safeParse(unknownKey).success
-    ? "; put the schedule into quotes, or write a list: [5s, 30s]"
+    ? "; put the schedule in quotes, or write a list: [5s, 30s]"
     : "";
 }
 
-/** What a schema makes of the value at `path` of the file. Null when it does not fit: then `errors` grows by a line each. */
+/** Validates the value at `path` of the file. Returns null if it is not valid, and adds a line for each error to `errors`. */
 export function checked<T>(
   schema: z.ZodType<T>,
   value: unknown,

@@ -8,7 +8,7 @@ import {
 import type { Environment } from "./environment.ts";
 import type { ValueOf } from "./variables.ts";
 
-/** Of the Hex API and of what may be done there. */
+/** The variables of the Hex API and its scopes. */
 export const HEX_API_VARIABLES = [
   "HEX_API_URL",
   "HEX_API_KEY",
@@ -31,28 +31,28 @@ type HexApiValues = {
   readonly [N in (typeof HEX_API_VARIABLES)[number]]: ValueOf<N>;
 };
 
-/** A key of the Hex API, with the variable that it came from. `keyId` may be shown; `value` never. */
+/** A key of the Hex API, with the variable that it was read from. `keyId` may be shown, `value` never. */
 export interface HexKey {
   readonly variable: HexKeyVariable;
   readonly value: string;
   readonly keyId: string;
 }
 
-/** The Hex API, the keys for it, and the scopes that calls are held to. */
+/** The Hex API, its keys, and the scopes that calls are checked against. */
 export interface HexApiConfig extends ScopeRules {
   readonly apiUrl: string;
-  /** All that are set. */
+  /** All keys that are set. */
   readonly keys: readonly HexKey[];
-  /** HEX_READ_KEY, or HEX_API_KEY where that is not set. */
+  /** HEX_READ_KEY, or HEX_API_KEY if that is not set. */
   readonly readKey: HexKey | null;
-  /** HEX_WRITE_KEY, or HEX_API_KEY where that is not set. */
+  /** HEX_WRITE_KEY, or HEX_API_KEY if that is not set. */
   readonly writeKey: HexKey | null;
 }
 
-/** A key of this kind opens the real thing. */
+/** The prefix of keys for the production API. */
 const LIVE = /^sk_live_/;
 
-/** What is wrong goes into `errors`, what is odd without being wrong into `warnings`. */
+/** Returns the configuration of the Hex API. Adds errors to `errors`, and valid but suspicious settings to `warnings`. */
 export function hexApiOf(
   env: Environment,
   values: HexApiValues,
@@ -70,7 +70,7 @@ export function hexApiOf(
     keys.find((key) => key.variable === variable) ??
     keys.find((key) => key.variable === "HEX_API_KEY") ??
     null;
-  errors.push(...misplaced(keys, environment));
+  errors.push(...liveKeyErrors(keys, environment));
   const config = Object.freeze({
     apiUrl: values.HEX_API_URL,
     environment,
@@ -81,13 +81,16 @@ export function hexApiOf(
     writeKey: keyOf("HEX_WRITE_KEY"),
   });
   if (keys.length > 0) {
-    warnings.push(...unsafeUrl(values.HEX_API_URL), ...sharedKeys(keys));
+    warnings.push(
+      ...urlWarnings(values.HEX_API_URL),
+      ...sharedKeyWarnings(keys),
+    );
     warnings.push(...(config.granted === null ? [] : scopeErrors(config)));
   }
   return config;
 }
 
-/** HEXHOOK_ENV, or what NODE_ENV says where that is one of the three, or development. */
+/** HEXHOOK_ENV, or NODE_ENV if it is one of the three environments, or development. */
 function environmentOf(
   { NODE_ENV }: Environment,
   given: EnvironmentName | null,
@@ -95,7 +98,7 @@ function environmentOf(
   return given ?? ENVIRONMENTS.find((one) => one === NODE_ENV) ?? "development";
 }
 
-function misplaced(
+function liveKeyErrors(
   keys: readonly HexKey[],
   environment: EnvironmentName,
 ): string[] {
@@ -105,21 +108,21 @@ function misplaced(
   });
 }
 
-/** Why a key must not be used in an environment, or null. Never repeats it. */
+/** Returns the error of a live key outside production, or null. Never repeats the key. */
 export function liveKeyError(
   key: string,
   environment: EnvironmentName,
 ): string | null {
   return environment !== "production" && LIVE.test(key)
-    ? `is a live key (sk_live_…) and this is ${environment}; use a key of its own, or set HEXHOOK_ENV=production where it belongs`
+    ? `is a live key (sk_live_…), but the environment is ${environment}; use a key for ${environment}, or set HEXHOOK_ENV=production`
     : null;
 }
 
-function unsafeUrl(url: string): string[] {
+function urlWarnings(url: string): string[] {
   const { protocol, hostname } = new URL(url);
   return protocol === "http:" && !isLoopback(hostname)
     ? [
-        "HEX_API_URL: is not https, so the key goes over the network for everyone to read",
+        "HEX_API_URL: is not https, so the key is sent unencrypted; use an https URL",
       ]
     : [];
 }
@@ -128,13 +131,13 @@ function isLoopback(hostname: string): boolean {
   return /^(?:localhost|127(?:\.\d+){3}|\[::1\])$/.test(hostname);
 }
 
-function sharedKeys(keys: readonly HexKey[]): string[] {
+function sharedKeyWarnings(keys: readonly HexKey[]): string[] {
   return keys.flatMap(({ variable, value }, index) => {
     const other = keys.slice(0, index).find((one) => one.value === value);
     return other === undefined
       ? []
       : [
-          `${variable}: is the same key as ${other.variable}; a reader and a writer have a key each`,
+          `${variable}: is the same key as ${other.variable}; use separate keys for reading and writing`,
         ];
   });
 }

@@ -12,37 +12,37 @@ import {
 import { type ReferredSecret, secretReference } from "./secret-reference.ts";
 import { isoDate, oneOf, signingSecret } from "./values.ts";
 
-/** A signing secret of the file. Times are unix milliseconds. */
+/** A signing secret in the file. Times are Unix milliseconds. */
 export interface SecretEntry extends ReferredSecret {
   readonly createdAt?: number | undefined;
   readonly expiresAt?: number | undefined;
 }
 
-/** What the file says of source `hex`; what it leaves open, the environment says. */
+/** The settings of source `hex` in the file. Missing ones come from the environment. */
 export interface HexEntry {
   readonly scheme?: SchemeName | undefined;
-  /** The first is the one in force. */
+  /** The first is the current one. */
   readonly secrets?: readonly SecretEntry[] | undefined;
   readonly onReplay?: "reject" | "acknowledge" | undefined;
-  /** Names of destinations of the file. */
+  /** Names of destinations in the file. */
   readonly destinations?: readonly string[] | undefined;
 }
 
 const NO_LITERALS =
-  "must be a list of { env: NAME } or { file: PATH }; a secret does not belong into this file";
+  "must be a list of { env: NAME } or { file: PATH }; this file must not contain secrets";
 
-const MAX_NAMES_TOLD = 10;
+const MAX_LISTED_NAMES = 10;
 
-/** Source `hex` of the file, as far as it could be read; what is wrong goes into `errors`. */
+/** Reads source `hex` of the file. Returns its valid settings, and adds errors to `errors`. */
 export function readHexEntry(
   file: ConfigFile | null,
   env: Environment,
   errors: string[],
 ): HexEntry {
-  // Whoever has, or may have, its secrets in the file is not to be told that HEX_SECRET is missing.
-  const elsewhere: HexEntry = { secrets: [] };
+  // If the secrets are, or may be, in the file, a missing HEX_SECRET is not reported.
+  const secretsInFile: HexEntry = { secrets: [] };
   if (file === null) {
-    return elsewhere;
+    return secretsInFile;
   }
   const { hex, destinations } = file;
   if (hex === undefined) {
@@ -54,7 +54,7 @@ export function readHexEntry(
     ["sources", "hex"],
     errors,
   );
-  return entry ?? (isMap(hex) && hex.has("secrets") ? elsewhere : {});
+  return entry ?? (isMap(hex) && hex.has("secrets") ? secretsInFile : {});
 }
 
 function hexEntry(
@@ -66,7 +66,7 @@ function hexEntry(
     secrets: z
       .array(secretEntry(env), NO_LITERALS)
       .min(1, "must not be empty")
-      .superRefine(currentWithoutEnd, {
+      .superRefine(rejectCurrentExpiry, {
         when: ({ value }) => Array.isArray(value),
       })
       .optional(),
@@ -74,9 +74,9 @@ function hexEntry(
     destinations: distinct(
       textThat(
         (name) => destinations.includes(name),
-        `must be the name of a destination of this file (${told(destinations)})`,
+        `must be the name of a destination in this file (${listed(destinations)})`,
       ),
-      "names of destinations",
+      "destination names",
     ).optional(),
   });
 }
@@ -100,22 +100,22 @@ function secretEntry(env: Environment): z.ZodType<SecretEntry> {
   );
 }
 
-/** On that day every sender would be refused. */
-function currentWithoutEnd(
+/** Rejects an expiry date of the current secret: on that day every request would be rejected. */
+function rejectCurrentExpiry(
   [current]: readonly SecretEntry[],
   context: z.RefinementCtx,
 ): void {
   if (current?.expiresAt !== undefined) {
     const message =
-      "the first secret is the one in force and has no end; put the new one before it";
+      "is not allowed on the first secret, which is the current one; put the new secret before it";
     context.addIssue({ code: "custom", message, path: [0, "expiresAt"] });
   }
 }
 
-function told(names: readonly string[]): string {
+function listed(names: readonly string[]): string {
   const good = names.filter(isDestinationName);
-  const more = good.length > MAX_NAMES_TOLD ? ", …" : "";
+  const more = good.length > MAX_LISTED_NAMES ? ", …" : "";
   return good.length === 0
-    ? "it has none"
-    : `${good.slice(0, MAX_NAMES_TOLD).join(", ")}${more}`;
+    ? "there are none"
+    : `${good.slice(0, MAX_LISTED_NAMES).join(", ")}${more}`;
 }

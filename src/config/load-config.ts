@@ -14,7 +14,7 @@ import {
 } from "./destinations.ts";
 import {
   type Environment,
-  namesOfKubernetes,
+  kubernetesWarnings,
   readVariables,
   secretFilesOf,
   settingsOf,
@@ -44,23 +44,23 @@ export {
 
 const BYTES_PER_MB = 1_000_000;
 
-/** What `serve` runs with. Frozen. */
+/** The configuration of `serve`. Frozen. */
 export interface Config {
   readonly host: string;
   readonly port: number;
   readonly adminHost: string;
-  /** 0 = no management listener. */
+  /** 0 = the management listener is off. */
   readonly adminPort: number;
-  /** What `/api/*` asks for; null = there is no `/api/*`. */
+  /** The bearer token of `/api/*`; null = `/api/*` is off. */
   readonly adminToken: string | null;
-  /** What `/webhooks/NAME` is appended to. */
+  /** `/webhooks/NAME` is appended to it. */
   readonly publicUrl: string | null;
   readonly databaseUrl: StoreUrl;
   readonly sources: readonly Source[];
   readonly replayWindowSeconds: number;
   readonly eventRetentionDays: number;
   readonly maxBodyBytes: number;
-  /** Those that have a name; the functions of the handlers module are behind `handlers`. */
+  /** Destinations with a name. Other functions of the handlers module are in `handlers`. */
   readonly destinations: readonly DestinationConfig[];
   readonly handlers: HandlersConfig;
   readonly retryScheduleMs: readonly number[];
@@ -70,7 +70,7 @@ export interface Config {
   readonly auditFile: string | null;
   readonly auditUnverifiedBytesPerDay: number;
   readonly auditAnchorFile: string | null;
-  /** Null = the one beside the store. */
+  /** Null = the key file in the directory of the store. */
   readonly auditSigningKey: KeyObject | null;
   readonly auditRetentionDays: number;
   readonly hexApi: HexApiConfig;
@@ -82,11 +82,11 @@ export interface Config {
   readonly keepAliveSeconds: number;
   readonly drainSeconds: number;
   readonly shutdownSeconds: number;
-  /** The files that secrets were read from. */
+  /** Paths of the files that secrets were read from. */
   readonly secretFiles: readonly string[];
-  /** The variables that are set and hold no secret, as they were given. */
+  /** The text of all set variables that hold no secret. */
   readonly settings: Readonly<Record<string, string>>;
-  /** What is odd without being wrong, one line each. */
+  /** Valid but suspicious settings, one line each. */
   readonly warnings: readonly string[];
 }
 
@@ -97,7 +97,7 @@ const OTHER_VARIABLES = VARIABLE_NAMES.filter(
   (name): name is Exclude<VariableName, SourceVariable> => !isOfSource(name),
 );
 
-/** The whole configuration of `serve`. Throws one ConfigError that lists every error. */
+/** Reads and validates the whole configuration of `serve`. Throws one ConfigError that lists every error. */
 export function loadConfig(env: Environment): Config {
   const errors: string[] = [];
   const warnings: string[] = [];
@@ -117,7 +117,7 @@ export function loadConfig(env: Environment): Config {
     values === null ? null : hexApiOf(env, values, errors, warnings);
   if (values?.AUDIT_ANALYTICS === "on" && hexApi?.writeKey === null) {
     errors.push(
-      "AUDIT_ANALYTICS: is on, but there is no key to write with; set HEX_WRITE_KEY (or HEX_API_KEY)",
+      "AUDIT_ANALYTICS: is on, but no write key is set; set HEX_WRITE_KEY or HEX_API_KEY",
     );
   }
   if (
@@ -128,7 +128,7 @@ export function loadConfig(env: Environment): Config {
   ) {
     throw new ConfigError(errors);
   }
-  warnings.push(...namesOfKubernetes(env));
+  warnings.push(...kubernetesWarnings(env));
   const referred = referredSecrets(hex, entries);
   warnings.push(
     ...unknownNames(
@@ -179,7 +179,7 @@ export function loadConfig(env: Environment): Config {
   });
 }
 
-/** The sources alone, for signing and verifying by hand, whatever the destinations are. Throws ConfigError. */
+/** Reads only the sources, for the commands that sign and verify. Errors in destinations do not matter. Throws ConfigError. */
 export function loadSources(env: Environment): readonly Source[] {
   const errors: string[] = [];
   const hex = readHexEntry(openConfigFile(env, errors), env, errors);
@@ -190,14 +190,14 @@ export function loadSources(env: Environment): readonly Source[] {
   return [source];
 }
 
-/** Whether an environment says anything of destinations. */
+/** Whether an environment configures destinations. */
 export function configuresDestinations(env: Environment): boolean {
   return ["HEXHOOK_CONFIG", "HANDLERS", "FORWARD_URL"].some(
     (name) => (env[name] ?? "") !== "",
   );
 }
 
-/** The destinations alone, as `loadConfig` gives them, for commands. Throws ConfigError. */
+/** Reads only the destinations, for commands. Throws ConfigError. */
 export function loadDestinations(
   env: Environment,
 ): Pick<Config, "destinations" | "handlers"> {
@@ -220,7 +220,7 @@ export function loadDestinations(
   };
 }
 
-/** The Hex API alone, for calls by hand. Throws ConfigError. */
+/** Reads only the Hex API configuration, for commands. Throws ConfigError. */
 export function loadHexApi(env: Environment): HexApiConfig {
   const errors: string[] = [];
   const values = readVariables(env, HEX_API_VARIABLES);

@@ -3,17 +3,17 @@ import { type Environment, readSecretVariable } from "./environment.ts";
 import { isMap } from "./file-values.ts";
 import { readSecretFile } from "./secret.ts";
 
-/** A secret that the configuration file refers to. */
+/** A secret that was read through a reference in the configuration file. */
 export interface ReferredSecret {
   readonly value: string;
-  /** The variable that it refers to; null for a file. */
+  /** The referenced variable; null for a file. */
   readonly variable: string | null;
-  /** The file that it was read from; null where the variable itself has it. */
+  /** The file that the secret was read from; null if the variable holds it. */
   readonly file: string | null;
 }
 
 interface WrongReference {
-  /** Below the reference. */
+  /** Relative to the reference. */
   readonly path: readonly string[];
   readonly message: string;
 }
@@ -22,19 +22,19 @@ interface ReadReference {
   readonly text: string;
   readonly variable: string | null;
   readonly file: string | null;
-  /** The variable that a error of the text is told of; null for a file. */
+  /** The variable that errors name; null for a file. */
   readonly from: string | null;
 }
 
-const NOT_HERE = "a secret does not belong into this file";
+const NO_SECRETS = "this file must not contain secrets";
 const NAME = /^[A-Z_][A-Z0-9_]{0,127}$/;
 
-/** Not every text of capitals and digits is a name: one that could be a secret is not repeated. */
+/** Names that errors may repeat. Other text of capitals and digits could be a secret. */
 const CERTAINLY_A_NAME = /_|^[A-Z]{1,24}$/;
 
 /**
- * `{ env: NAME }`, which reads NAME or NAME_FILE of the environment, or `{ file: PATH }`, and no other keys than those
- * `besides`. The secret must be of the kind. No error repeats what stands where a reference should.
+ * Reads a secret through `{ env: NAME }`, from NAME or NAME_FILE, or through `{ file: PATH }`. Other keys are rejected, except
+ * those in `besides`. The secret must match `kind`. No error repeats the given value.
  */
 export function secretReference(
   env: Environment,
@@ -51,7 +51,7 @@ export function secretReference(
     const { text, variable, file, from } = read;
     const result = kind.safeParse(text);
     if (!result.success) {
-      const error = result.error.issues[0]?.message ?? "is wrong";
+      const error = result.error.issues[0]?.message ?? "is not valid";
       context.addIssue(
         from === null
           ? { code: "custom", message: error, path: ["file"] }
@@ -73,12 +73,12 @@ function readReference(
     ![...given.keys()].every((key) => ["env", "file", ...besides].includes(key))
   ) {
     const extent =
-      besides.length === 0 ? "" : `, with ${besides.join(" and ")} at most`;
-    const message = `must be { env: NAME } or { file: PATH }${extent}; ${NOT_HERE}`;
+      besides.length === 0 ? "" : `, optionally with ${besides.join(" and ")}`;
+    const message = `must be { env: NAME } or { file: PATH }${extent}; ${NO_SECRETS}`;
     return { path: [], message };
   }
   if (given.has("env") === given.has("file")) {
-    return { path: [], message: "must have env or file, one of the two" };
+    return { path: [], message: "must have either env or file" };
   }
   return given.has("env")
     ? readFromEnvironment(env, given.get("env"))
@@ -90,11 +90,12 @@ function readFromEnvironment(
   name: unknown,
 ): ReadReference | WrongReference {
   if (typeof name !== "string" || !NAME.test(name)) {
-    const message = `must be the name of a variable in capitals, such as BILLING_SECRET; ${NOT_HERE}`;
+    const message = `must be a variable name in capitals, such as BILLING_SECRET; ${NO_SECRETS}`;
     return { path: ["env"], message };
   }
   if (name.endsWith("_FILE")) {
-    const message = "must be NAME without _FILE; NAME_FILE is looked for too";
+    const message =
+      "must be the name without _FILE; the variable with _FILE is read too";
     return { path: ["env"], message };
   }
   const read = readSecretVariable(env, name);

@@ -2,9 +2,9 @@ import { readTextFile } from "./text-file.ts";
 
 const MIN_SECRET_BYTES = 24;
 const MAX_FILE_BYTES = 65_536;
-const HOW_TO_MAKE_ONE = "`hexhook secrets generate` makes one";
+const HOW_TO_MAKE_ONE = "make one with `hexhook secrets generate`";
 
-/** Values that examples and templates leave behind. */
+/** Values left over from examples and templates. */
 const PLACEHOLDERS = [
   /^[*x.•-]+$/i,
   /^<.*>$/,
@@ -15,56 +15,58 @@ const PLACEHOLDERS = [
   /placeholder/i,
   /^(?:todo|fixme|tbd)\b/i,
   /\*{3}/,
-  // What a template or a shell should have replaced.
+  // Variables that a template or a shell should have replaced.
   /^\$[({\w]|^\{\{.*\}\}$|^%\w+%$/,
 ];
 
-/** A second line, or what Node makes of bytes in the environment that are not UTF-8. */
-// eslint-disable-next-line no-control-regex -- these are what it looks for
+/** Control characters, and the character that Node substitutes for bytes in the environment that are not UTF-8. */
+// eslint-disable-next-line no-control-regex -- control characters are what it matches
 const CONTROL_OR_REPLACED = /[\0-\x1f\x7f\ufffd]/;
 
 const WHSEC = /^whsec_(.*)$/s;
 const BASE64 =
   /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** Why a text cannot be a signing secret, or null when it can. Never repeats it. */
+/** Returns why a signing secret is not valid, or null. No function here repeats a secret. */
 export function signingSecretError(secret: string): string | null {
-  return secretError(secret) ?? shortness(Buffer.byteLength(secret));
+  return secretError(secret) ?? lengthError(Buffer.byteLength(secret));
 }
 
-/** The same for a secret that attempts are signed with; after `whsec_` it must be base64, and what it encodes is the key. */
+/** Returns why a secret that signs attempts is not valid, or null. After `whsec_` the text must be the key in base64. */
 export function outboundSecretError(secret: string): string | null {
   const encoded = WHSEC.exec(secret)?.[1];
   if (encoded === undefined) {
     return signingSecretError(secret);
   }
   if (encoded === "" || !BASE64.test(encoded)) {
-    return "must be base64 behind whsec_";
+    return "must be base64 after whsec_";
   }
   const key = Buffer.from(encoded, "base64");
   return (
-    secretError(secret) ?? shortness(key.length, "whsec_") ?? monotony(key)
+    secretError(secret) ??
+    lengthError(key.length, "whsec_") ??
+    repetitionError(key)
   );
 }
 
-/** The same for what goes into an Authorization header (the token of the management API, keys of the Hex API): visible ASCII. */
+/** Returns why a bearer token or API key is not valid, or null. It is sent in a header, so it must be visible ASCII. */
 export function headerSecretError(token: string): string | null {
   return (
     secretError(token) ??
     (/^[\x21-\x7e]+$/.test(token)
       ? null
-      : `must be visible ASCII without blanks; ${HOW_TO_MAKE_ONE}`)
+      : "must be visible ASCII characters without spaces")
   );
 }
 
-/** The same for a secret that is the whole value of a header. */
+/** Returns why a secret header value is not valid, or null. */
 export function headerValueSecretError(value: string): string | null {
   return secretError(value) ?? headerValueError(value);
 }
 
 const MAX_HEADER_VALUE = 4096;
 
-/** Why a text cannot be the value of a header, or null when it can. Never repeats it. */
+/** Returns why a header value is not valid, or null. */
 export function headerValueError(value: string): string | null {
   return value.length <= MAX_HEADER_VALUE &&
     /^[\x21-\x7e]+(?: +[\x21-\x7e]+)*$/.test(value)
@@ -72,12 +74,12 @@ export function headerValueError(value: string): string | null {
     : `must be 1 to ${MAX_HEADER_VALUE} characters of visible ASCII, with spaces only between them`;
 }
 
-/** The same for the token of the management API, which has a minimum length too. */
+/** Returns why the token of the management API is not valid, or null. */
 export function adminTokenError(token: string): string | null {
-  return headerSecretError(token) ?? shortness(token.length);
+  return headerSecretError(token) ?? lengthError(token.length);
 }
 
-function shortness(bytes: number, prefix?: string): string | null {
+function lengthError(bytes: number, prefix?: string): string | null {
   const what =
     prefix === undefined ? "is" : `has a key after ${prefix} that is`;
   return bytes < MIN_SECRET_BYTES
@@ -85,32 +87,32 @@ function shortness(bytes: number, prefix?: string): string | null {
     : null;
 }
 
-function monotony(key: Buffer): string | null {
+function repetitionError(key: Buffer): string | null {
   return new Set(key).size === 1
-    ? `is one byte repeated; ${HOW_TO_MAKE_ONE}`
+    ? `is one byte repeated; replace it with a random value`
     : null;
 }
 
 function secretError(secret: string): string | null {
   if (secret.trim() === "") {
-    return "is blank";
+    return "contains only white space";
   }
   if (secret !== secret.trim()) {
-    return "begins or ends with white space; take it away";
+    return "starts or ends with white space; remove it";
   }
   if (/^["'`“‘«].*["'`”’»]$/s.test(secret)) {
-    return "is wrapped in quotes; take them away";
+    return "is in quotes; remove them";
   }
   if (PLACEHOLDERS.some((placeholder) => placeholder.test(secret))) {
-    return `is a placeholder; ${HOW_TO_MAKE_ONE}`;
+    return `is a placeholder; replace it with the real value`;
   }
   if (CONTROL_OR_REPLACED.test(secret)) {
-    return "has a newline, another control character or bytes that are not UTF-8 in it";
+    return "contains a newline, another control character or bytes that are not UTF-8; remove them";
   }
-  return monotony(Buffer.from(secret));
+  return repetitionError(Buffer.from(secret));
 }
 
-/** Reads a secret from a file; one newline at its end is ignored, since editors and `echo` put it there. */
+/** Reads a secret from a file. One newline at the end is ignored, because editors and `echo` add it. */
 export function readSecretFile(
   file: string,
 ): { value: string } | { error: string } {
@@ -119,5 +121,7 @@ export function readSecretFile(
     return read;
   }
   const value = read.text.replace(/\r?\n$/, "");
-  return value === "" ? { error: "names a file that is empty" } : { value };
+  return value === ""
+    ? { error: "names an empty file; write the secret into it" }
+    : { value };
 }

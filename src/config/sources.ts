@@ -12,7 +12,7 @@ const SECRET_VARIABLES = [
   "HEX_SECRET_PREVIOUS_EXPIRES_AT",
 ] as const;
 
-/** The variables that source `hex` is made of. */
+/** The variables that configure source `hex`. */
 export const SOURCE_VARIABLES = [
   ...SECRET_VARIABLES,
   "HEX_SIGNATURE_SCHEME",
@@ -20,7 +20,7 @@ export const SOURCE_VARIABLES = [
 
 export type SourceVariable = (typeof SOURCE_VARIABLES)[number];
 
-/** A secret with what to say about it: its place in full, and its name beside the others. */
+/** A secret that was read, with its place for messages and its short name. */
 interface GivenSecret {
   readonly value: string;
   readonly createdAt: number | null;
@@ -30,8 +30,8 @@ interface GivenSecret {
 }
 
 /**
- * Source `hex`: what the file says of it, and for the rest the environment. Null when that does not suffice. What is
- * wrong goes into `errors`, what is odd without being wrong into `warnings`.
+ * Builds source `hex` from the file and, for settings that the file leaves out, from the environment. Returns null if a part
+ * cannot be read. Adds errors to `errors`, and valid but suspicious settings to `warnings`.
  */
 export function hexSource(
   env: Environment,
@@ -50,25 +50,25 @@ export function hexSource(
   if (given === null || values === null) {
     return null;
   }
-  errors.push(...repeated(given));
+  errors.push(...duplicateErrors(given));
   if (entry.secrets !== undefined) {
-    warnings.push(...ignoredSecrets(env, entry.secrets));
+    warnings.push(...ignoredVariableWarnings(env, entry.secrets));
   }
   const fallback = values.HEX_SIGNATURE_SCHEME;
   const { scheme = fallback } = entry;
   const { onReplay = schemeOf(scheme).onReplay } = entry;
   if (env["HEX_SIGNATURE_SCHEME"] && scheme !== fallback) {
     warnings.push(
-      "HEX_SIGNATURE_SCHEME: is set, but HEXHOOK_CONFIG says another scheme; ignored",
+      "HEX_SIGNATURE_SCHEME: is ignored because HEXHOOK_CONFIG sets another scheme",
     );
   }
   for (const { expiresAt, at, name } of given.slice(1)) {
     if (expiresAt === null) {
-      const cure =
+      const advice =
         entry.secrets === undefined
           ? `set ${name}_EXPIRES_AT`
-          : "give it expiresAt";
-      warnings.push(at(`is accepted without end; ${cure}`));
+          : "set expiresAt";
+      warnings.push(at(`is accepted indefinitely; ${advice}`));
     }
   }
   return Object.freeze({
@@ -88,7 +88,7 @@ function secretsOfEnvironment(
   const expiresAt = values.HEX_SECRET_PREVIOUS_EXPIRES_AT;
   if (previous === null && expiresAt !== null) {
     warnings.push(
-      "HEX_SECRET_PREVIOUS_EXPIRES_AT: is set, but HEX_SECRET_PREVIOUS is not; ignored",
+      "HEX_SECRET_PREVIOUS_EXPIRES_AT: is ignored because HEX_SECRET_PREVIOUS is not set",
     );
   }
   const given = (
@@ -125,18 +125,18 @@ function secretsOfFile(entries: readonly SecretEntry[]): GivenSecret[] {
   }));
 }
 
-function repeated(secrets: readonly GivenSecret[]): string[] {
+function duplicateErrors(secrets: readonly GivenSecret[]): string[] {
   return secrets.flatMap(({ value, at }, index) => {
     const first = secrets.findIndex((other) => other.value === value);
     const other = secrets[first];
     return other === undefined || first === index
       ? []
-      : [at(`is the same as ${other.name}; a rotation needs a new one`)];
+      : [at(`is the same as ${other.name}; use a new secret`)];
   });
 }
 
-/** Who sets a variable believes that it is in force. */
-function ignoredSecrets(
+/** Warns about variables that are set but not used, because the file lists the secrets. */
+function ignoredVariableWarnings(
   env: Environment,
   entries: readonly SecretEntry[],
 ): string[] {
@@ -146,7 +146,7 @@ function ignoredSecrets(
     .filter((name) => env[name])
     .map(
       (name) =>
-        `${name}: is set, but HEXHOOK_CONFIG gives the secrets of hex without it; ignored`,
+        `${name}: is ignored because HEXHOOK_CONFIG lists the secrets of hex`,
     );
 }
 

@@ -2,33 +2,33 @@ import { type ErrorCode, LineCounter, parseDocument } from "yaml";
 import { tooDeepAt } from "./yaml-depth.ts";
 import { MAX_ALIASES, treeErrors, type YamlError } from "./yaml-tree.ts";
 
-/** One slip makes many errors after it, which help nobody. */
+/** One mistake can cause many later errors, which are of no use. */
 const MAX_ERRORS = 20;
 
-const TOO_DEEP = "is nested too deeply";
+const TOO_DEEP = "brackets or lists are nested too deeply";
 
-/** In words of our own: those of the parser quote the text, which may hold what must not be shown. */
-const MEANINGS: Partial<Record<ErrorCode, string>> = {
-  BAD_ALIAS: "an alias or anchor has no good name",
-  BAD_DIRECTIVE: "this %-line is not known; take it away",
+/** Own messages, because those of the parser quote the text, which may contain a secret. */
+const MESSAGES: Partial<Record<ErrorCode, string>> = {
+  BAD_ALIAS: "the name of an alias or anchor is not valid",
+  BAD_DIRECTIVE: "this % directive is not supported; remove it",
   BAD_DQ_ESCAPE:
-    "a backslash means something in double quotes; use single ones",
-  BAD_INDENT: "the indentation does not fit, or a bracket is not closed",
-  BLOCK_AS_IMPLICIT_KEY: "a second colon is here; put quotes around the value",
-  MISSING_CHAR: "a quote, bracket, comma or blank is missing",
-  MULTILINE_IMPLICIT_KEY: "a key and its colon must stand on one line",
-  MULTIPLE_DOCS: "a second document begins here; keep one",
-  NON_STRING_KEY: "a key must be plain text",
+    "this escape sequence is not valid in double quotes; use single quotes",
+  BAD_INDENT: "the indentation is wrong, or a bracket is not closed",
+  BLOCK_AS_IMPLICIT_KEY:
+    "this line has a second colon; put the value in quotes",
+  MISSING_CHAR: "a quote, bracket, comma or space is missing",
+  MULTILINE_IMPLICIT_KEY: "a key and its colon must be on one line",
+  MULTIPLE_DOCS: "a second document starts here; keep only one",
+  NON_STRING_KEY: "a key must be a string",
   RESOURCE_EXHAUSTION: TOO_DEEP,
-  TAB_AS_INDENT: "a tab is used to indent; use blanks",
-  TAG_RESOLVE_FAILED: "tags are not known here; take this one away",
+  TAB_AS_INDENT: "this line is indented with a tab; use spaces",
+  TAG_RESOLVE_FAILED: "tags are not supported; remove this one",
 };
 
 /**
- * The value of one YAML 1.2 document (core schema), maps as Maps with keys of text; null for an empty one. What strict
- * means: no custom tags, no duplicate keys, no second document, no merge keys, few aliases, and no more than a
- * configuration needs. Errors say line and column
- * (in UTF-16 units), and nothing of the text.
+ * Parses one YAML 1.2 document (core schema). Maps become Maps with string keys, and an empty document becomes null. Custom
+ * tags, duplicate keys, a second document and merge keys are errors. So are too many values, levels or aliases. Errors contain
+ * line and column (in UTF-16 units), but nothing of the text.
  */
 export function parseStrictYaml(
   text: string,
@@ -48,23 +48,23 @@ export function parseStrictYaml(
     resolveKnownTags: false,
     merge: false,
     stringKeys: true,
-    // Its own check compares each key with all before it: two minutes for a megabyte.
+    // The check of the parser compares each key with all keys before it, which takes two minutes for a megabyte.
     uniqueKeys: false,
     prettyErrors: false,
     lineCounter: lines,
   });
   const errors: YamlError[] = [
-    // An unknown tag is but a warning to the parser.
+    // The parser reports an unknown tag only as a warning.
     ...[...document.errors, ...document.warnings].map(({ code, pos }) => ({
       offset: pos[0],
-      text: MEANINGS[code] ?? `this is not YAML (${code})`,
+      text: MESSAGES[code] ?? `this is not valid YAML (${code})`,
     })),
     ...(document.directives.yaml.version === "1.2"
       ? []
       : [
           {
             offset: text.indexOf("%YAML"),
-            text: "only YAML 1.2 is read; take this line away",
+            text: "only YAML 1.2 is supported; remove this line",
           },
         ]),
   ];
@@ -81,20 +81,27 @@ export function parseStrictYaml(
     });
     return { value };
   } catch {
-    // Aliases of aliases: few are written, and they stand for very many.
-    return { errors: ["aliases multiply; write the values out"] };
+    // Nested aliases: a few can expand to very many values.
+    return {
+      errors: [
+        "aliases expand to too many values; write the values themselves",
+      ],
+    };
   }
 }
 
 function inLines(errors: readonly YamlError[], lines: LineCounter): string[] {
-  const told = [...errors]
+  const messages = [...errors]
     .sort((a, b) => a.offset - b.offset)
     .map(({ offset, text }) => {
       const { line, col } = lines.linePos(offset);
       return `line ${line}, column ${col}: ${text}`;
     });
-  const each = [...new Set(told)];
-  return each.length > MAX_ERRORS
-    ? [...each.slice(0, MAX_ERRORS), `and ${each.length - MAX_ERRORS} more`]
-    : each;
+  const distinct = [...new Set(messages)];
+  return distinct.length > MAX_ERRORS
+    ? [
+        ...distinct.slice(0, MAX_ERRORS),
+        `and ${distinct.length - MAX_ERRORS} more`,
+      ]
+    : distinct;
 }

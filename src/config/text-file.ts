@@ -6,8 +6,8 @@ import { processUser } from "../store/write-access.ts";
 const UTF16_MARK = /^(?:fffe|feff)/;
 
 /**
- * Reads a file of UTF-8 text, without a byte order mark at its begin. A error says what is wrong with "a file that …", without
- * the path, which may be anything but a path.
+ * Reads a UTF-8 text file and removes a byte order mark at its start. The error completes the sentence "a file that …". It does
+ * not repeat the path, because a secret may have been set in its place.
  */
 export function readText(
   file: string,
@@ -20,7 +20,7 @@ export function readText(
       return { error: "is not a regular file" };
     }
     if (stat.size > maxBytes) {
-      return { error: `is too large (more than ${maxBytes} bytes)` };
+      return { error: `is too large (maximum: ${maxBytes} bytes)` };
     }
     bytes = readFileSync(file);
   } catch (thrown) {
@@ -29,16 +29,19 @@ export function readText(
     return { error: `cannot be read${by} (${code ?? "unknown"})`, code };
   }
   if (UTF16_MARK.test(bytes.toString("hex", 0, 2))) {
-    return { error: "is UTF-16 text: save it as UTF-8" };
+    return { error: "is UTF-16 text; save it as UTF-8" };
   }
-  // UTF-16 without its mark is valid UTF-8, with a NUL beside each letter.
-  if (!isUtf8(bytes) || bytes.includes(0)) {
-    return { error: "is not UTF-8 text" };
+  if (!isUtf8(bytes)) {
+    return { error: "is not UTF-8 text; save it as UTF-8" };
+  }
+  // UTF-16 without a byte order mark is valid UTF-8, with a NUL byte next to each ASCII letter.
+  if (bytes.includes(0)) {
+    return { error: "contains NUL bytes; save it as UTF-8 text" };
   }
   return { text: bytes.toString("utf8").replace(/^\ufeff/, "") };
 }
 
-/** `readText` for a file that a setting names. */
+/** Reads a file that a setting names, as `readText` does. */
 export function readTextFile(
   file: string,
   maxBytes: number,

@@ -13,7 +13,7 @@ import {
   signingSecretError,
 } from "./secret.ts";
 
-/** The kinds of values that variables have: each takes the text and gives the value, or says what is wrong. */
+/** Schemas of the values of variables. Each parses text, and has one error message. */
 
 function parsed<T>(
   parse: (text: string) => T | undefined,
@@ -29,7 +29,7 @@ function parsed<T>(
   });
 }
 
-/** A whole number in decimal digits, from `min` to `max`. */
+/** A decimal integer from `min` to `max`. */
 export function integer(min: number, max: number): z.ZodType<number, string> {
   return parsed((text) => {
     const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
@@ -59,7 +59,7 @@ function secretWithout(
   });
 }
 
-/** A secret that senders sign with. */
+/** A secret that senders sign requests with. */
 export const signingSecret = secretWithout(signingSecretError);
 
 /** A secret that attempts on a destination are signed with. */
@@ -74,26 +74,26 @@ export const headerValueSecret = secretWithout(headerValueSecretError);
 /** A key of the Hex API. */
 export const apiKey = secretWithout(headerSecretError);
 
-/** Scopes of Hex API keys, each once. */
+/** Scopes of Hex API keys, without duplicates. */
 export const scopes: z.ZodType<readonly string[], string> = parsed((value) => {
   const list = value.split(",").map((item) => item.trim());
   return list.every(isScope) ? Object.freeze([...new Set(list)]) : undefined;
 }, "must be a list of scopes such as read:health,write:audit");
 
-/** The key that checkpoints of the audit trail are signed with. */
+/** The key that signs checkpoints of the audit trail. */
 export const auditSigningKey: z.ZodType<KeyObject, string> = parsed(
   (pem) => readPrivateKey(pem) ?? undefined,
-  "must be an Ed25519 private key in PEM, without a passphrase (the path of a file goes into …_FILE); `openssl genpkey -algorithm ed25519` makes one",
+  "must be an Ed25519 private key in PEM format, without a passphrase; make one with `openssl genpkey -algorithm ed25519`. To use a file, set AUDIT_SIGNING_KEY_FILE",
 );
 
-/** Unix milliseconds of an ISO date, which means its first instant in UTC, or of an ISO date and time. */
+/** An ISO date (its start in UTC) or an ISO date and time, as Unix milliseconds. */
 export const isoDate: z.ZodType<number, string> = z
   .union([z.iso.date(), z.iso.datetime({ offset: true })], {
     error: "must be an ISO date such as 2026-11-30 or 2026-11-30T18:00:00Z",
   })
   .transform((value) => Date.parse(value));
 
-/** Undefined unless it is an http or https URL without a user name or password. */
+/** Parses an http or https URL without a user name or password; undefined for anything else. */
 function parseHttpUrl(value: string): URL | undefined {
   if (!URL.canParse(value)) {
     return undefined;
@@ -108,9 +108,9 @@ export const httpUrl: z.ZodType<string, string> = parsed(
   "must be an http:// or https:// URL without a user name or password",
 );
 
-/** The same with a path to which another is appended: without a slash at its end, a query or a fragment. */
+/** An http or https URL that a path is appended to, without a query, a fragment or a final slash. */
 export const baseUrl: z.ZodType<string, string> = parsed((value) => {
-  // An empty query or fragment leaves its mark in the text alone.
+  // An empty query or fragment is visible only in the text.
   const href = /[?#]/.test(value) ? undefined : parseHttpUrl(value)?.href;
   return href?.replace(/\/+$/, "");
 }, "must be an http:// or https:// URL without a user name, password, query or fragment; /webhooks/NAME is appended to it");
@@ -122,7 +122,7 @@ const UNITS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-/** Timers of Node take no more than this many milliseconds. */
+/** The longest timer of Node. */
 const MAX_DURATION_MS = 2 ** 31 - 1;
 
 function parseDuration(value: string): number | undefined {
@@ -140,13 +140,13 @@ function parseDurationWithin(
   return milliseconds >= min && milliseconds <= max ? milliseconds : undefined;
 }
 
-/** Milliseconds. */
+/** A time, in milliseconds. */
 export const duration: z.ZodType<number, string> = parsed(
   parseDuration,
-  "must be a time such as 500ms, 10s, 2m or 1h, more than 0",
+  "must be a time greater than 0, such as 500ms, 10s, 2m or 1h",
 );
 
-/** Milliseconds, from `min` to `max`, both written as a time is. */
+/** A time from `min` to `max`, in milliseconds. Both limits are written as times. */
 export function durationWithin(
   min: string,
   max: string,
@@ -159,7 +159,7 @@ export function durationWithin(
   );
 }
 
-/** Milliseconds each. */
+/** A list of times, in milliseconds. */
 export const durations: z.ZodType<readonly number[], string> = parsed(
   (value) => {
     const list = value.split(",").map(parseDuration);
@@ -167,12 +167,12 @@ export const durations: z.ZodType<readonly number[], string> = parsed(
       ? Object.freeze(list)
       : undefined;
   },
-  "must be a list of times such as 5s,30s,2m,1h, each more than 0",
+  "must be a list of times greater than 0, such as 5s,30s,2m,1h",
 );
 
 const MAX_RATE = 10_000;
 
-/** A number of attempts in any one second, minute or hour, such as `20/s`. */
+/** A number of attempts per second, minute or hour, such as `20/s`. */
 export const rateLimit: z.ZodType<RateLimit, string> = parsed((value) => {
   const match = /^(\d{1,5})\/(s|m|h)$/.exec(value.trim());
   const attempts = Number(match?.[1]);
@@ -184,7 +184,7 @@ export const rateLimit: z.ZodType<RateLimit, string> = parsed((value) => {
 
 const MAX_HOPS = 32;
 
-/** A number of hops, or a list of addresses and networks. */
+/** A number of proxies, or a list of addresses and networks. */
 export const trustProxy: z.ZodType<number | readonly string[], string> = parsed<
   number | readonly string[]
 >((value) => {
@@ -207,8 +207,8 @@ function isNetwork(value: string): boolean {
   );
 }
 
-/** The file of `sqlite:FILE`. */
+/** A store, as `sqlite:FILE`. */
 export const storeUrl: z.ZodType<StoreUrl, string> = parsed(
   parseStoreUrl,
-  "must be sqlite:FILE, such as sqlite:data/hexhook.db (this version has no other store)",
+  "must be sqlite:FILE, such as sqlite:data/hexhook.db; no other store is supported",
 );

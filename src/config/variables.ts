@@ -20,8 +20,8 @@ import {
 } from "./values.ts";
 
 /**
- * Every variable: its kind, and its default as text. `secret: true` = also as NAME_FILE. `reload: true` = a reload applies
- * it; the others wait for the next start. A test compares docs/configuration.md, .env.example and docs/secrets.md with it.
+ * Every variable, with its schema and its default as text. `secret: true` = NAME_FILE is read too. `reload: true` = a reload
+ * applies a new value; other variables need a restart. A test compares docs/configuration.md, .env.example and docs/secrets.md with this.
  */
 export const VARIABLES = {
   HOST: { kind: text, default: "0.0.0.0" },
@@ -70,7 +70,7 @@ export const VARIABLES = {
     default: "prefixed",
   },
   AUDIT_FILE: { kind: text },
-  /** Not 0: for one reader it means none, for another no limit. */
+  /** 0 is not allowed: it could mean "none" or "no limit". */
   AUDIT_UNVERIFIED_MB_PER_DAY: { kind: integer(1, 1_000_000), default: "64" },
   AUDIT_ANCHOR_FILE: { kind: text },
   AUDIT_SIGNING_KEY: { kind: auditSigningKey, secret: true },
@@ -82,12 +82,12 @@ export const VARIABLES = {
   MAX_CONNECTIONS: { kind: integer(1, 1_000_000) },
   KEEP_ALIVE_SECONDS: { kind: integer(1, 3600), default: "65" },
   DRAIN_SECONDS: { kind: integer(0, 3600), default: "3" },
-  /** Not set: DRAIN_SECONDS and SHUTDOWN_SECONDS_AFTER_DRAIN. */
+  /** If not set: DRAIN_SECONDS plus SHUTDOWN_SECONDS_AFTER_DRAIN. */
   SHUTDOWN_SECONDS: { kind: integer(1, 3600) },
   HEXHOOK_CONFIG: { kind: text, reload: true },
 } as const;
 
-/** The whole stop then takes 9 s by default: `docker stop` kills after 10 s. */
+/** A shutdown then takes at most 9 s by default. `docker stop` kills the process after 10 s. */
 export const SHUTDOWN_SECONDS_AFTER_DRAIN = 6;
 
 export type VariableName = keyof typeof VARIABLES;

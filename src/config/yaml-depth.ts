@@ -3,12 +3,12 @@ import { Lexer } from "yaml";
 /** More than any configuration needs. */
 const MAX_DEPTH = 64;
 
-/** What the lexer adds to the text: the starts of a document, of a scalar and of flow errors. */
+/** Tokens that the lexer adds to the text: the start of a document, of a scalar and of a flow error. */
 const MARKS = new Set(["\u0002", "\u001f", "\u0018"]);
 
 /**
- * Where brackets, or list items on one line, are nested too deeply; null = nowhere. The parser itself recurses, and notices
- * only that the stack has overflowed: V8 aborts the process when it compiles a regular expression just then.
+ * Returns the offset where brackets, or list items on one line, are nested too deeply, or null. Must run before the parser,
+ * which is recursive: if V8 compiles a regular expression when the stack is full, it aborts the process.
  */
 export function tooDeepAt(text: string): number | null {
   let offset = 0;

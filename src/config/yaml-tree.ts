@@ -1,9 +1,9 @@
 import { type Document, isScalar, visit } from "yaml";
 
-/** Aliases in one document. A handful saves repetition; more could only be meant to swell. */
+/** Maximum number of aliases in one document. A configuration needs few; many can expand to a huge one. */
 export const MAX_ALIASES = 100;
 
-/** Keys and values, before aliases: room for hundreds of destinations. */
+/** Maximum number of keys and values, before aliases are expanded. Enough for hundreds of destinations. */
 const MAX_NODES = 20_000;
 
 export interface YamlError {
@@ -12,15 +12,15 @@ export interface YamlError {
   readonly text: string;
 }
 
-/** What is wrong with a document that is well formed: more of everything than there should be. */
+/** Checks a well-formed document for too many values, duplicate keys, and wrong or too many aliases. */
 export function treeErrors(document: Document.Parsed): YamlError[] {
-  const excess = tooMuch(document);
+  const excess = sizeErrors(document);
   return excess.length > 0
     ? excess
-    : [...duplicateKeys(document), ...wrongAliases(document)];
+    : [...duplicateKeyErrors(document), ...aliasErrors(document)];
 }
 
-function tooMuch(document: Document.Parsed): YamlError[] {
+function sizeErrors(document: Document.Parsed): YamlError[] {
   const errors: YamlError[] = [];
   let nodes = 0;
   visit(document, {
@@ -29,7 +29,7 @@ function tooMuch(document: Document.Parsed): YamlError[] {
       if (nodes <= MAX_NODES) {
         return undefined;
       }
-      const text = `more than ${MAX_NODES} keys and values; this looks like no configuration`;
+      const text = `more than ${MAX_NODES} keys and values; check that this is the configuration file`;
       errors.push({ offset: range?.[0] ?? 0, text });
       return visit.BREAK;
     },
@@ -37,7 +37,7 @@ function tooMuch(document: Document.Parsed): YamlError[] {
   return errors;
 }
 
-function duplicateKeys(document: Document.Parsed): YamlError[] {
+function duplicateKeyErrors(document: Document.Parsed): YamlError[] {
   const errors: YamlError[] = [];
   visit(document, {
     Map(_key, map) {
@@ -46,7 +46,7 @@ function duplicateKeys(document: Document.Parsed): YamlError[] {
         const name = isScalar(key) ? key.value : key;
         if (seen.has(name)) {
           const offset = isScalar(key) ? (key.range?.[0] ?? 0) : 0;
-          errors.push({ offset, text: "this key is there twice; keep one" });
+          errors.push({ offset, text: "this key is a duplicate; remove it" });
         }
         seen.add(name);
       }
@@ -55,7 +55,7 @@ function duplicateKeys(document: Document.Parsed): YamlError[] {
   return errors;
 }
 
-function wrongAliases(document: Document.Parsed): YamlError[] {
+function aliasErrors(document: Document.Parsed): YamlError[] {
   const errors: YamlError[] = [];
   let aliases = 0;
   visit(document, {
@@ -63,7 +63,7 @@ function wrongAliases(document: Document.Parsed): YamlError[] {
       const offset = alias.range?.[0] ?? 0;
       aliases += 1;
       if (aliases > MAX_ALIASES) {
-        const text = `more than ${MAX_ALIASES} aliases; write the values out`;
+        const text = `more than ${MAX_ALIASES} aliases; write the values themselves`;
         errors.push({ offset, text });
         return visit.BREAK;
       }

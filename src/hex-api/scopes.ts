@@ -72,16 +72,16 @@ export function denialOf(
 }
 
 const POLICIES: Readonly<Record<EnvironmentName, string>> = {
-  development: "development permits read:* alone",
+  development: "development permits only read:*",
   staging: "staging permits read:* and write:limited",
-  production: "production permits exactly HEX_REQUIRED_SCOPES, and no *",
+  production: "production permits only HEX_REQUIRED_SCOPES, without *",
 };
 
 /** What is wrong with the granted scopes, one line each, naming the variable to change. */
 export function scopeErrors(rules: ScopeRules): string[] {
   const { environment, granted, required } = rules;
   if (granted === null) {
-    return ["HEX_SCOPES: is not set, so no call can be held to its scopes"];
+    return ["HEX_SCOPES: is not set, so calls are not checked against scopes"];
   }
   const wide = granted
     .filter((scope) => !permits(rules, scope))
@@ -94,16 +94,16 @@ export function scopeErrors(rules: ScopeRules): string[] {
   if (required === null) {
     return [
       ...wide,
-      "HEX_REQUIRED_SCOPES: is not set; list the scopes that production really needs",
+      "HEX_REQUIRED_SCOPES: is not set; list the scopes that production needs",
     ];
   }
   return [
     ...wide,
     ...required
       .filter(isWide)
-      .map((scope) => `HEX_REQUIRED_SCOPES: ${scope} is too wide: name each`),
+      .map((scope) => `HEX_REQUIRED_SCOPES: ${scope} is too wide; list each scope separately`),
     ...required
       .filter((scope) => !granted.includes(scope))
-      .map((scope) => `HEX_SCOPES: ${scope} is required, but not granted`),
+      .map((scope) => `HEX_SCOPES: ${scope} is required but not granted`),
   ];
 }

@@ -400,7 +400,7 @@ describe("the documents on the configuration file", () => {
     const keysOf = (section: string): string[] =>
       [...section.matchAll(/^\| `(\w+)`/gm)].map(([, key]) => key!).sort();
     const known = (content: string): string[] =>
-      fileErrors(content)[0]!.split("known are ")[1]!.split(", ").sort();
+      fileErrors(content)[0]!.split("known keys are ")[1]!.split(", ").sort();
     expect(keysOf(sources)).toEqual(known("sources: { hex: { x: 1 } }"));
     expect(keysOf(destinations.split("\n## ", 1)[0]!)).toEqual(
       known("destinations: { a: { url: 'http://a/', x: 1 } }"),

@@ -11,9 +11,9 @@ beforeEach(() => {
 
 const { configFile, withFile, fileErrors } = configFiles(() => folder.path);
 
-describe("a configuration file that cannot be used", () => {
+describe("an unusable configuration file", () => {
   const EMPTY =
-    "names a file that is empty; write sources: or destinations: into it, or unset HEXHOOK_CONFIG";
+    "names an empty file; add sources or destinations to it, or unset HEXHOOK_CONFIG";
 
   it.each<[string, () => string, string]>([
     [
@@ -22,25 +22,25 @@ describe("a configuration file that cannot be used", () => {
       "names a file that cannot be read (ENOENT)",
     ],
     [
-      "is a folder",
+      "is a directory",
       () => folder.path,
       "names a file that is not a regular file",
     ],
     [
       "is huge",
       () => configFile("#".repeat(1_048_577)),
-      "names a file that is too large (more than 1048576 bytes)",
+      "names a file that is too large (maximum: 1048576 bytes)",
     ],
     [
-      "is not text",
+      "is not UTF-8",
       () => configFile(Buffer.from([0x61, 0xff])),
-      "names a file that is not UTF-8 text",
+      "names a file that is not UTF-8 text; save it as UTF-8",
     ],
     ["is empty", () => configFile(""), EMPTY],
-    ["is comments alone", () => configFile("# nothing\n---\n"), EMPTY],
+    ["has only comments", () => configFile("# nothing\n---\n"), EMPTY],
     ["is null", () => configFile("~"), EMPTY],
-  ])("because it %s is one error", (_what, file, error) => {
-    // Without HEX_SECRET: it may be in the file, and is not asked for as long as that is not known.
+  ])("gives one error when it %s", (_what, file, error) => {
+    // Without HEX_SECRET: the file may hold the secret, so it is not reported as missing while the file cannot be read.
     expect(errorsOf({ HEXHOOK_CONFIG: file() })).toEqual([`${WHERE}${error}`]);
   });
 
@@ -48,77 +48,81 @@ describe("a configuration file that cannot be used", () => {
 
   it.each<[string, string, string[]]>([
     [
-      "a key twice",
+      "a duplicate key",
       "destinations:\n  a: { handler: x }\n  a: { handler: geheim }",
-      ["line 3, column 3: this key is there twice; keep one"],
+      ["line 3, column 3: this key is a duplicate; remove it"],
     ],
     [
-      "the key __proto__ twice",
+      "a duplicate key __proto__",
       "__proto__: {}\n__proto__: {}",
-      ["line 2, column 1: this key is there twice; keep one"],
+      ["line 2, column 1: this key is a duplicate; remove it"],
     ],
     [
-      "the same key spelt otherwise",
+      "a duplicate key in quotes",
       "destinations: {}\n'destinations': {}",
-      ["line 2, column 1: this key is there twice; keep one"],
+      ["line 2, column 1: this key is a duplicate; remove it"],
     ],
     [
       "two documents",
       "{}\n---\n{}",
-      ["line 2, column 1: a second document begins here; keep one"],
+      ["line 2, column 1: a second document starts here; keep only one"],
     ],
     [
       "custom tags",
       "sources: !geheim {}\ndestinations: !!set {}",
       [
-        "line 1, column 10: tags are not known here; take this one away",
-        "line 2, column 15: tags are not known here; take this one away",
+        "line 1, column 10: tags are not supported; remove this one",
+        "line 2, column 15: tags are not supported; remove this one",
       ],
     ],
     [
       "another version of YAML",
       "# no\n%YAML 1.1\n---\nsources: {}",
-      ["line 2, column 1: only YAML 1.2 is read; take this line away"],
+      ["line 2, column 1: only YAML 1.2 is supported; remove this line"],
     ],
     [
-      "keys that are no text",
+      "a key that is not a string",
       "[geheim]: 1",
-      ["line 1, column 1: a key must be plain text"],
+      ["line 1, column 1: a key must be a string"],
     ],
     [
-      "a quote that is not closed",
+      "an unclosed quote",
       "a:\n  'geheim",
-      ["line 2, column 10: a quote, bracket, comma or blank is missing"],
+      ["line 2, column 10: a quote, bracket, comma or space is missing"],
     ],
     [
       "two colons",
       "a: geheim: x",
-      ["line 1, column 4: a second colon is here; put quotes around the value"],
+      [
+        "line 1, column 4: this line has a second colon; put the value in quotes",
+      ],
     ],
     [
       "tabs",
       "a:\n\tb: 1",
-      ["line 2, column 1: a tab is used to indent; use blanks"],
+      ["line 2, column 1: this line is indented with a tab; use spaces"],
     ],
     [
-      "a strange escape",
+      "an unknown escape sequence",
       'a: "\\q geheim"',
       [
-        "line 1, column 5: a backslash means something in double quotes; use single ones",
+        "line 1, column 5: this escape sequence is not valid in double quotes; use single quotes",
       ],
     ],
     [
-      "an alias of nothing",
+      "an alias without an anchor",
       "destinations: *geheim",
       ["line 1, column 15: this alias has no anchor before it"],
     ],
     [
-      "many aliases",
+      "too many aliases",
       `a: &e 1\nb: [${Array(101).fill("*e").join(", ")}]`,
-      ["line 2, column 405: more than 100 aliases; write the values out"],
+      [
+        "line 2, column 405: more than 100 aliases; write the values themselves",
+      ],
     ],
     [
-      "aliases of aliases that stand for a billion values",
+      "nested aliases that expand to a billion values",
       ONE_OF_EACH.map((key, i) =>
         i === 0
           ? `${key}: &${key} [x, x, x, x, x, x, x, x, x]`
@@ -126,24 +130,32 @@ describe("a configuration file that cannot be used", () => {
               .fill(`*k${i - 1}`)
               .join(", ")}]`,
       ).join("\n"),
-      ["aliases multiply; write the values out"],
+      ["aliases expand to too many values; write the values themselves"],
     ],
-    ["text alone", "geheim", ["must be a map (of sources, destinations)"]],
-    ["a list", "- geheim", ["must be a map (of sources, destinations)"]],
+    [
+      "a string instead of a map",
+      "geheim",
+      ["must be a map (keys: sources, destinations)"],
+    ],
+    [
+      "a list instead of a map",
+      "- geheim",
+      ["must be a map (keys: sources, destinations)"],
+    ],
     [
       "merge keys",
       "<<: { sources: {} }",
-      ['"<<": is not known here; known are sources, destinations'],
+      ['"<<": is not a known key; the known keys are sources, destinations'],
     ],
     [
-      "keys that would break the line",
+      "keys with line breaks and escape sequences",
       `"a\\nb\\u2028\\e[31m": 1\n? ${"x".repeat(80)}\n: 1`,
       [
-        '"a\\nb\\u2028\\u001b[31m": is not known here; known are sources, destinations',
-        `"${"x".repeat(64)}…": is not known here; known are sources, destinations`,
+        '"a\\nb\\u2028\\u001b[31m": is not a known key; the known keys are sources, destinations',
+        `"${"x".repeat(64)}…": is not a known key; the known keys are sources, destinations`,
       ],
     ],
-  ])("because it has %s is told", (_what, content, errors) => {
+  ])("is rejected with %s", (_what, content, errors) => {
     expect(fileErrors(content)).toEqual(errors);
   });
 
@@ -151,19 +163,16 @@ describe("a configuration file that cannot be used", () => {
     ["deep lists", "[".repeat(200_000)],
     ["deep maps", "{ a: ".repeat(100_000)],
     ["deep lists of dashes", "- ".repeat(200_000)],
-    ["nothing but quotes", "'".repeat(100_001)],
-  ])(
-    "because it is %s is told in no more than a few lines",
-    (_what, content) => {
-      const errors = fileErrors(content);
-      expect(errors.length).toBeGreaterThan(0);
-      expect(errors.length).toBeLessThan(22);
-    },
-  );
+    ["only quotes", "'".repeat(100_001)],
+  ])("gives a few errors with %s", (_what, content) => {
+    const errors = fileErrors(content);
+    expect(errors.length).toBeGreaterThan(0);
+    expect(errors.length).toBeLessThan(22);
+  });
 
-  it("says where it is nested too deeply", () => {
+  it("names the place where it is nested too deeply", () => {
     expect(fileErrors(`\na: ${"[".repeat(65)}`)).toEqual([
-      "line 2, column 68: is nested too deeply",
+      "line 2, column 68: brackets or lists are nested too deeply",
     ]);
     const shallow = `a: ${"[".repeat(64)}${"]".repeat(64)}`;
     expect(fileErrors(shallow).join()).not.toContain("deeply");
@@ -172,7 +181,7 @@ describe("a configuration file that cannot be used", () => {
   it.each([
     ["keys", Array.from({ length: 100_000 }, (_, i) => `k${i}:`).join("\n")],
     ["values", `destinations: { a: { events: [${"1,".repeat(50_000)}] } }`],
-  ])("because it has very many %s is told in one line", (_what, content) => {
+  ])("gives one error with too many %s", (_what, content) => {
     expect(fileErrors(content)).toEqual([
       expect.stringMatching(
         /^line \d+, column \d+: more than 20000 keys and values; /,
@@ -181,18 +190,19 @@ describe("a configuration file that cannot be used", () => {
   });
 });
 
-describe("a part of the configuration file", () => {
+describe("the configuration file", () => {
   const KNOWN =
-    "is not known here; known are url, handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge, secret, headers, allowPrivate";
+    "is not a known key; the known keys are url, handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge, secret, headers, allowPrivate";
   const MAP =
-    "must be a map (of url, handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge, secret, headers, allowPrivate)";
-  const NAME = "a name is 1 to 64 of a-z, 0-9 and -, and does not begin with -";
-  const URL_FAULT =
+    "must be a map (keys: url, handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge, secret, headers, allowPrivate)";
+  const NAME =
+    "is not a valid name; use 1 to 64 of a-z, 0-9 and -, and do not start with -";
+  const URL_ERROR =
     "must be an http:// or https:// URL without a user name or password";
   const PATTERN = "must be an event type, prefix.* or *";
   const CONCURRENCY = "must be a whole number from 1 to 1000";
   const POINTER =
-    "must be a JSON pointer such as /data/customer (~ as ~0, / in a name as ~1)";
+    "must be a JSON pointer such as /data/customer; inside a name, write ~ as ~0 and / as ~1";
   const HANDLER =
     "must be a key of the handlers module: an event type, prefix.* or *";
 
@@ -201,11 +211,11 @@ describe("a part of the configuration file", () => {
     ["a", "", `a: ${MAP}`],
     ["a", "[ x ]", `a: ${MAP}`],
     ["a", "geheim", `a: ${MAP}`],
-    ["a", "{}", "a.url: is missing; a destination has url or handler"],
+    ["a", "{}", "a.url: is missing; a destination needs url or handler"],
     [
       "a",
       "{ url: 'http://a/', handler: x }",
-      "a.handler: stands beside url; keep one of them",
+      "a.handler: cannot be used together with url; remove one of them",
     ],
     ["a", "{ url: 'http://a/', sekret: geheim }", `a.sekret: ${KNOWN}`],
     ["a", "{ url: 'http://a/', __proto__: {} }", `a.__proto__: ${KNOWN}`],
@@ -214,14 +224,14 @@ describe("a part of the configuration file", () => {
       (url): [string, string, string] => [
         "a",
         `{ url: '${url}' }`,
-        `a.url: ${URL_FAULT}`,
+        `a.url: ${URL_ERROR}`,
       ],
     ),
     ...["5", "~", "{ a: b }", "[ 'http://a/' ]"].map(
       (url): [string, string, string] => [
         "a",
         `{ url: ${url} }`,
-        `a.url: ${URL_FAULT}`,
+        `a.url: ${URL_ERROR}`,
       ],
     ),
     ...["5", "~", "''", "'a*b'", "{}"].map(
@@ -234,12 +244,12 @@ describe("a part of the configuration file", () => {
     [
       "a",
       "{ handler: x, secret: { env: A } }",
-      "a.secret: goes with url alone; take it away",
+      "a.secret: applies only to a destination with url; remove it",
     ],
     [
       "a",
       "{ handler: x, allowPrivate: true }",
-      "a.allowPrivate: goes with url alone; take it away",
+      "a.allowPrivate: applies only to a destination with url; remove it",
     ],
     ...["0", "1001", "1.5", "'8'", "~", "true", ".inf", ".nan", "[ 8 ]"].map(
       (concurrency): [string, string, string] => [
@@ -276,7 +286,7 @@ describe("a part of the configuration file", () => {
     [
       "a",
       "{ handler: x, events: [ a, b, a ] }",
-      "a.events[2]: is there twice; keep one",
+      "a.events[2]: is a duplicate; remove it",
     ],
     ["a", "{ handler: x, events: &e [ *e ] }", `a.events[0]: ${PATTERN}`],
     ["A", "{ handler: x }", `A: ${NAME}`],
@@ -288,45 +298,48 @@ describe("a part of the configuration file", () => {
     ["__proto__", "{ handler: x }", `__proto__: ${NAME}`],
     ["ä", "{ handler: x }", `"\\u00e4": ${NAME}`],
     ["a".repeat(65), "{ handler: x }", `"${"a".repeat(64)}…": ${NAME}`],
-  ])("destinations: { %s: %s } is told: %s", (name, value, error) => {
+  ])("reports destinations: { %s: %s } as %s", (name, value, error) => {
     expect(fileErrors(`destinations: { ${name}: ${value} }`)).toEqual([
       `destinations.${error}`,
     ]);
   });
 
   it.each([
-    ["destinations:", "destinations: must be a map of names"],
-    ["destinations: [ a ]", "destinations: must be a map of names"],
-    ["sources: hex", "sources: must be a map (of hex)"],
-    ["sources: ~", "sources: must be a map (of hex)"],
+    ["destinations:", "destinations: must be a map from names to settings"],
+    [
+      "destinations: [ a ]",
+      "destinations: must be a map from names to settings",
+    ],
+    ["sources: hex", "sources: must be a map (keys: hex)"],
+    ["sources: ~", "sources: must be a map (keys: hex)"],
     [
       "destination: {}",
-      "destination: is not known here; known are sources, destinations",
+      "destination: is not a known key; the known keys are sources, destinations",
     ],
     [
       "sources: { github: {} }",
-      "sources.github: is no source that this version knows; there is hex alone",
+      "sources.github: is not a known source; the only source is hex",
     ],
     [
       "sources: { constructor: {} }",
-      "sources.constructor: is no source that this version knows; there is hex alone",
+      "sources.constructor: is not a known source; the only source is hex",
     ],
     [
       "sources: { __proto__: {} }",
-      "sources.__proto__: is no source that this version knows; there is hex alone",
+      "sources.__proto__: is not a known source; the only source is hex",
     ],
-  ])("%s is told: %s", (content, error) => {
+  ])("reports %s as %s", (content, error) => {
     expect(fileErrors(content)).toEqual([error]);
   });
 
-  const LIST = "must be the name of a destination of this file";
+  const LIST = "must be the name of a destination in this file";
 
   it.each([
-    ["5", "hex: must be a map (of scheme, secrets, onReplay, destinations)"],
-    ["", "hex: must be a map (of scheme, secrets, onReplay, destinations)"],
+    ["5", "hex: must be a map (keys: scheme, secrets, onReplay, destinations)"],
+    ["", "hex: must be a map (keys: scheme, secrets, onReplay, destinations)"],
     [
       "{ secret: { env: A } }",
-      "hex.secret: is not known here; known are scheme, secrets, onReplay, destinations",
+      "hex.secret: is not a known key; the known keys are scheme, secrets, onReplay, destinations",
     ],
     ["{ scheme: auto }", "hex.scheme: must be one of hex, hex-body"],
     ["{ scheme: __proto__ }", "hex.scheme: must be one of hex, hex-body"],
@@ -334,7 +347,7 @@ describe("a part of the configuration file", () => {
     ["{ onReplay: 200 }", "hex.onReplay: must be one of reject, acknowledge"],
     [
       "{ destinations: a }",
-      "hex.destinations: must be a list of names of destinations",
+      "hex.destinations: must be a list of destination names",
     ],
     ["{ destinations: [ b ] }", `hex.destinations[0]: ${LIST} (a, 1)`],
     ["{ destinations: [ 1 ] }", `hex.destinations[0]: ${LIST} (a, 1)`],
@@ -345,10 +358,10 @@ describe("a part of the configuration file", () => {
     ],
     [
       "{ destinations: [ a, '1', a ] }",
-      "hex.destinations[2]: is there twice; keep one",
+      "hex.destinations[2]: is a duplicate; remove it",
     ],
     ["{ secrets: [] }", "hex.secrets: must not be empty"],
-  ])("sources: { hex: %s } is told: %s", (value, error) => {
+  ])("reports sources: { hex: %s } as %s", (value, error) => {
     expect(
       fileErrors(
         `sources: { hex: ${value} }\ndestinations: { a: { handler: x }, 1: { handler: x } }`,
@@ -356,11 +369,11 @@ describe("a part of the configuration file", () => {
     ).toEqual([`sources.${error}`]);
   });
 
-  it("names a few of the destinations that there are, or says that there is none", () => {
+  it("lists up to ten known destinations, or says that there are none", () => {
     const names = Array.from({ length: 11 }, (_, i) => `d${i}`);
     const list = "sources: { hex: { destinations: [ x ] } }\n";
     expect(fileErrors(list)).toEqual([
-      `sources.hex.destinations[0]: ${LIST} (it has none)`,
+      `sources.hex.destinations[0]: ${LIST} (there are none)`,
     ]);
     const entries = names.map((name) => `${name}: { handler: x }`).join(", ");
     expect(fileErrors(`${list}destinations: { ${entries} }`)).toEqual([
@@ -368,15 +381,15 @@ describe("a part of the configuration file", () => {
     ]);
   });
 
-  it("has the name of what FORWARD_URL makes only where that is not set", () => {
+  it("may have a destination named forward unless FORWARD_URL is set", () => {
     const content = "destinations: { forward: { handler: x } }";
     expect(withFile(content).destinations).toHaveLength(1);
     expect(fileErrors(content, { FORWARD_URL: "http://a/" })).toEqual([
-      "destinations.forward: is the name of what FORWARD_URL makes; rename this one, or unset FORWARD_URL",
+      "destinations.forward: is the name of the destination that FORWARD_URL creates; rename this one, or unset FORWARD_URL",
     ]);
   });
 
-  it("that is wrong does not hide the others, nor the errors of variables", () => {
+  it("reports all its errors, and those of variables", () => {
     expect(
       errorsOf({
         HEXHOOK_CONFIG: configFile(`
@@ -391,19 +404,19 @@ extra: 1
       }),
     ).toEqual([
       "PORT: must be a whole number from 0 to 65535",
-      "ADMIN_TOKEN: is a placeholder; `hexhook secrets generate` makes one",
-      `${WHERE}sources.stripe: is no source that this version knows; there is hex alone`,
-      `${WHERE}extra: is not known here; known are sources, destinations`,
+      "ADMIN_TOKEN: is a placeholder; replace it with the real value",
+      `${WHERE}sources.stripe: is not a known source; the only source is hex`,
+      `${WHERE}extra: is not a known key; the known keys are sources, destinations`,
       `${WHERE}sources.hex.scheme: must be one of hex, hex-body`,
       `${WHERE}sources.hex.destinations[0]: ${LIST} (a)`,
-      `${WHERE}destinations.a.url: ${URL_FAULT}`,
+      `${WHERE}destinations.a.url: ${URL_ERROR}`,
       `${WHERE}destinations.a.events[0]: ${PATTERN}`,
-      `${WHERE}destinations.a.events[2]: is there twice; keep one`,
+      `${WHERE}destinations.a.events[2]: is a duplicate; remove it`,
       `${WHERE}destinations.a.concurrency: ${CONCURRENCY}`,
       `${WHERE}destinations.a.secret: A_SECRET is not set`,
       `${WHERE}destinations.B: ${NAME}`,
       `${WHERE}destinations.B.handler: ${HANDLER}`,
-      `${WHERE}destinations.B.secret: goes with url alone; take it away`,
+      `${WHERE}destinations.B.secret: applies only to a destination with url; remove it`,
       "HEX_SECRET: must be set (or HEX_SECRET_FILE, the path of a file)",
     ]);
   });

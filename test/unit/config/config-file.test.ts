@@ -10,9 +10,9 @@ import { configFiles, WHERE } from "../../support/config-file.ts";
 import { OTHER_SECRET, SECRET } from "../../support/fixtures.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
-const NOT_HERE = "a secret does not belong into this file";
+const NOT_HERE = "this file must not contain secrets";
 const REFERENCE = `must be { env: NAME } or { file: PATH }; ${NOT_HERE}`;
-const DATED_REFERENCE = `must be { env: NAME } or { file: PATH }, with createdAt and expiresAt at most; ${NOT_HERE}`;
+const DATED_REFERENCE = `must be { env: NAME } or { file: PATH }, optionally with createdAt and expiresAt; ${NOT_HERE}`;
 const THIRD_SECRET = "a-third-signing-secret-0123456789abcd";
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -26,7 +26,7 @@ const { configFile, secretFile, withFile, fileErrors } = configFiles(
 );
 
 describe("the configuration file", () => {
-  it("gives destinations in its order, with their defaults, frozen", () => {
+  it("returns frozen destinations in file order, with defaults", () => {
     const { destinations, handlers, sources, warnings } = withFile(
       `
 destinations:
@@ -96,9 +96,9 @@ destinations:
     ["an empty map", "{}"],
     ["maps without entries", "sources: {}\ndestinations: {}"],
     ["a source without keys", "sources: { hex: {} }"],
-    ["a byte order mark and Windows' line ends", "\ufeffsources: {}\r\n"],
+    ["a byte order mark and Windows newlines", "\ufeffsources: {}\r\n"],
     ["a standard tag", "sources: !!map {}"],
-  ])("may be %s, and changes nothing then", (_what, content) => {
+  ])("changes nothing when it is %s", (_what, content) => {
     const { settings } = withFile(content);
     expect({ ...withFile(content), settings }).toEqual({
       ...loadConfig({ HEX_SECRET: SECRET }),
@@ -106,7 +106,7 @@ destinations:
     });
   });
 
-  it("says of the source what the environment left open", () => {
+  it("configures the source without variables", () => {
     const { sources, warnings } = withFile(
       `
 sources:
@@ -145,7 +145,7 @@ sources:
     expect(warnings).toEqual([]);
   });
 
-  it("falls back on the variables of the source where it says nothing", () => {
+  it("falls back to the variables for settings it leaves out", () => {
     const { sources } = withFile(
       "sources: { hex: { onReplay: acknowledge } }",
       {
@@ -165,7 +165,7 @@ sources:
     ]);
   });
 
-  it("is honoured by what signs and verifies by hand, whatever its destinations are like", () => {
+  it("is used by sign and verify, even with invalid destinations", () => {
     const HEXHOOK_CONFIG = configFile(`
 sources: { hex: { scheme: hex-body, secrets: [ { env: HEX_NEXT } ], destinations: [ a ] } }
 destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
@@ -183,37 +183,37 @@ destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
     );
   });
 
-  describe("says where events go:", () => {
+  describe("the configuration file routes events", () => {
     const destinations =
       'destinations: { a: { url: "http://a/" }, b: { handler: "*" } }';
 
     it.each<[string, string, Environment, object]>([
       [
-        "without a list, to all",
+        "to all destinations without a sources map",
         destinations,
         {},
         { a: ["hex"], b: ["hex"], handlers: ["hex"] },
       ],
       [
-        "without a list of the source, to all",
+        "to all destinations when the source has no list",
         `sources: { hex: {} }\n${destinations}`,
         {},
         { a: ["hex"], b: ["hex"], handlers: ["hex"] },
       ],
       [
-        "by a list, to those alone",
+        "only to the listed destinations",
         `sources: { hex: { destinations: [ b ] } }\n${destinations}`,
         {},
         { a: [], b: ["hex"], handlers: [] },
       ],
       [
-        "by an empty list, to nobody",
+        "to no destination when the list is empty",
         `sources: { hex: { destinations: [] } }\n${destinations}`,
         {},
         { a: [], b: [], handlers: [] },
       ],
       [
-        "by a list, and to what the environment names in any case",
+        "to the listed destinations, and to those of FORWARD_URL and HANDLERS",
         `sources: { hex: { destinations: [ a ] } }\n${destinations}`,
         { HANDLERS: "h.mjs", FORWARD_URL: "http://f/" },
         { a: ["hex"], b: [], forward: ["hex"], handlers: ["hex"] },
@@ -231,20 +231,20 @@ destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
           .filter(({ sources }) => sources.length === 0)
           .map(
             ({ name }) =>
-              `${WHERE}destinations.${name}: no source lists it; nothing is delivered to it`,
+              `${WHERE}destinations.${name}: is not listed by any source, so nothing is delivered to it`,
           ),
       );
     });
   });
 
-  it("warns of what it makes useless, and not of what it refers to", () => {
+  it("warns about variables that it overrides, not about those it refers to", () => {
     const { warnings } = withFile(
       `
 sources: { hex: { scheme: hex, secrets: [ { env: HEX_NEXT }, { env: HEX_SECRET_PREVIOUS } ] } }
 destinations: { a: { url: "http://a/", secret: { env: HEXHOOK_A_SECRET } } }
 `,
       {
-        // Not even looked at.
+        // Not read at all.
         HEX_SECRET: "changeme",
         HEX_SECRET_PREVIOUS: OTHER_SECRET,
         HEX_SECRET_PREVIOUS_EXPIRES_AT: "someday",
@@ -255,17 +255,17 @@ destinations: { a: { url: "http://a/", secret: { env: HEXHOOK_A_SECRET } } }
       },
     );
     const without =
-      "is set, but HEXHOOK_CONFIG gives the secrets of hex without it; ignored";
+      "is ignored because HEXHOOK_CONFIG lists the secrets of hex";
     expect(warnings).toEqual([
       `HEX_SECRET: ${without}`,
       `HEX_SECRET_PREVIOUS_EXPIRES_AT: ${without}`,
-      "HEX_SIGNATURE_SCHEME: is set, but HEXHOOK_CONFIG says another scheme; ignored",
-      `${WHERE}sources.hex.secrets[1]: is accepted without end; give it expiresAt`,
-      "HEX_SERCET: this version knows no such variable; ignored",
+      "HEX_SIGNATURE_SCHEME: is ignored because HEXHOOK_CONFIG sets another scheme",
+      `${WHERE}sources.hex.secrets[1]: is accepted indefinitely; set expiresAt`,
+      "HEX_SERCET: is ignored because it is not a known variable; check the spelling",
     ]);
   });
 
-  it("takes a secret that it refers to from NAME_FILE, too", () => {
+  it("reads a referenced secret from NAME_FILE too", () => {
     const { destinations } = withFile(
       'destinations: { a: { url: "http://a/", secret: { env: A_SECRET } } }',
       { A_SECRET_FILE: secretFile("from-a-file-0123456789abcdef\n") },
@@ -275,7 +275,7 @@ destinations: { a: { url: "http://a/", secret: { env: HEXHOOK_A_SECRET } } }
     ]);
   });
 
-  it("may repeat itself by a few aliases", () => {
+  it("may use a few aliases", () => {
     const { destinations } = withFile(
       'destinations: { a: { url: "http://a/", events: &e [ "a.*" ] }, b: { handler: "*", events: *e } }',
     );
@@ -286,9 +286,9 @@ destinations: { a: { url: "http://a/", secret: { env: HEXHOOK_A_SECRET } } }
   });
 });
 
-describe("a secret that the configuration file refers to", () => {
-  const VARIABLE = `must be the name of a variable in capitals, such as BILLING_SECRET; ${NOT_HERE}`;
-  /** What no error may repeat, wherever it stands. */
+describe("a secret reference in the configuration file", () => {
+  const VARIABLE = `must be a variable name in capitals, such as BILLING_SECRET; ${NOT_HERE}`;
+  /** No error may repeat this value, wherever it appears. */
   const LITERAL = "geheim-geheim-geheim-0123456789abcdef";
 
   const destination = (reference: string): string =>
@@ -307,8 +307,8 @@ describe("a secret that the configuration file refers to", () => {
     [`{ env: A, ${LITERAL}: x }`, "", REFERENCE],
     [`{ value: ${LITERAL} }`, "", REFERENCE],
     ["{ __proto__: { env: A } }", "", REFERENCE],
-    ["{}", "", "must have env or file, one of the two"],
-    ["{ env: A, file: b }", "", "must have env or file, one of the two"],
+    ["{}", "", "must have either env or file"],
+    ["{ env: A, file: b }", "", "must have either env or file"],
     [`{ env: ${LITERAL} }`, ".env", VARIABLE],
     ["{ env: lower_case }", ".env", VARIABLE],
     ["{ env: __proto__ }", ".env", VARIABLE],
@@ -320,18 +320,22 @@ describe("a secret that the configuration file refers to", () => {
     [
       "{ env: A_SECRET_FILE }",
       ".env",
-      "must be NAME without _FILE; NAME_FILE is looked for too",
+      "must be the name without _FILE; the variable with _FILE is read too",
     ],
     ["{ env: NOT_SET }", "", "NOT_SET is not set"],
     ["{ env: SECRET }", "", "SECRET is not set"],
     ["{ env: EMPTY_ONE }", "", "EMPTY_ONE is not set"],
-    // It could be a key in base32.
+    // The name could be a key in base32, so it is not repeated.
     [
       "{ env: GEHEIM7GEHEIM2GEHEIM }",
       "",
       "the variable that env names is not set",
     ],
-    ["{ env: BOTH }", "", "BOTH is set, and so is BOTH_FILE; keep one of them"],
+    [
+      "{ env: BOTH }",
+      "",
+      "BOTH cannot be set together with BOTH_FILE; remove one of them",
+    ],
     [
       "{ env: LOST }",
       "",
@@ -340,7 +344,7 @@ describe("a secret that the configuration file refers to", () => {
     [
       "{ env: PLACEHOLDER }",
       "",
-      "PLACEHOLDER is a placeholder; `hexhook secrets generate` makes one",
+      "PLACEHOLDER is a placeholder; replace it with the real value",
     ],
     [
       `{ file: ${LITERAL} }`,
@@ -351,7 +355,7 @@ describe("a secret that the configuration file refers to", () => {
     ["{ file: '' }", ".file", "must be the path of a file"],
     ["{ file: 5 }", ".file", "must be the path of a file"],
     ["{ file: ~ }", ".file", "must be the path of a file"],
-  ])("as %s is told at the place%s: %s", (reference, below, error) => {
+  ])("is rejected as %s at its place%s: %s", (reference, below, error) => {
     const env = {
       EMPTY_ONE: "",
       BOTH: LITERAL,
@@ -368,33 +372,33 @@ describe("a secret that the configuration file refers to", () => {
     ]);
   });
 
-  it("has dates in the source alone", () => {
+  it("may have dates only in a source", () => {
     expect(
       fileErrors(destination("{ env: HEX_SECRET, expiresAt: 2026-12-01 }")),
     ).toEqual([`destinations.a.secret: ${REFERENCE}`]);
   });
 
-  it("must be of the kind that its place asks for", () => {
+  it("must be valid for its place", () => {
     const env = { SHORT_ONE: "short", BROKEN_ONE: "whsec_***" };
     for (const [place, text] of [
       ["destinations.a.secret", destination("{ env: SHORT_ONE }")],
       ["sources.hex.secrets[0]", source("{ env: SHORT_ONE }")],
     ] as const) {
       expect(fileErrors(text, env)).toEqual([
-        `${place}: SHORT_ONE is shorter than 24 bytes; \`hexhook secrets generate\` makes one`,
+        `${place}: SHORT_ONE is shorter than 24 bytes; make one with \`hexhook secrets generate\``,
       ]);
     }
     expect(fileErrors(destination("{ env: BROKEN_ONE }"), env)).toEqual([
-      "destinations.a.secret: BROKEN_ONE must be base64 behind whsec_",
+      "destinations.a.secret: BROKEN_ONE must be base64 after whsec_",
     ]);
     const file = JSON.stringify(secretFile("short"));
     expect(fileErrors(source(`{ file: ${file} }`))).toEqual([
-      "sources.hex.secrets[0].file: is shorter than 24 bytes; `hexhook secrets generate` makes one",
+      "sources.hex.secrets[0].file: is shorter than 24 bytes; make one with `hexhook secrets generate`",
     ]);
   });
 
   it.each([LITERAL, `{ env: ${LITERAL} }`, "HEX_SECRET", "~", ""])(
-    "stands in a list: %j instead is told",
+    "must be in a list, not %j",
     (value) => {
       expect(fileErrors(`sources: { hex: { secrets: ${value} } }`)).toEqual([
         `sources.hex.secrets: must be a list of { env: NAME } or { file: PATH }; ${NOT_HERE}`,
@@ -413,7 +417,7 @@ describe("a secret that the configuration file refers to", () => {
       "createdAt: 2026-12-01, expiresAt: 2026-12-01",
       "expiresAt: must be later than createdAt",
     ],
-  ])("with %s is told", (dates, error) => {
+  ])("is rejected with %s", (dates, error) => {
     expect(
       fileErrors(source("{ env: HEX_SECRET }", `{ env: HEX_OLD, ${dates} }`), {
         HEX_OLD: OTHER_SECRET,
@@ -421,18 +425,19 @@ describe("a secret that the configuration file refers to", () => {
     ).toEqual([`sources.hex.secrets[1].${error}`]);
   });
 
-  it("has no end where it is the one in force", () => {
+  it("may not expire when it is the current one", () => {
     expect(
       fileErrors(source("{ env: HEX_SECRET, expiresAt: 2026-12-01 }")),
     ).toEqual([
-      "sources.hex.secrets[0].expiresAt: the first secret is the one in force and has no end; put the new one before it",
+      "sources.hex.secrets[0].expiresAt: is not allowed on the first secret, which is the current one; put the new secret before it",
     ]);
   });
 
-  it("is there once, and is not a destination's secret too", () => {
+  it("must be unique, and must not be the secret of a destination", () => {
     const encoded = Buffer.from(OTHER_SECRET).toString("base64");
-    const repeated = "a rotation needs a new one";
-    const shared = "is a signing secret of hex too; give each its own";
+    const repeated = "use a new secret";
+    const shared =
+      "is also a signing secret of source hex; use separate secrets";
     expect(
       fileErrors(
         `

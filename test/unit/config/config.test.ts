@@ -21,7 +21,7 @@ beforeEach(() => {
 const { secretFile } = configFiles(() => folder.path);
 
 describe("the configuration", () => {
-  it("has its defaults, and is frozen", () => {
+  it("has defaults, and is frozen", () => {
     const config = loadConfig({ HEX_SECRET: SECRET });
     expect(config).toMatchObject({
       host: "0.0.0.0",
@@ -77,7 +77,7 @@ describe("the configuration", () => {
     ["SHUTDOWN_SECONDS alone", { SHUTDOWN_SECONDS: "20" }, 20],
     ["both", { DRAIN_SECONDS: "30", SHUTDOWN_SECONDS: "10" }, 10],
   ])(
-    "takes six seconds more than draining for a stop unless told: %s",
+    "allows six seconds for a shutdown after draining by default: %s",
     (_what, env, shutdownSeconds) => {
       expect(loadConfig({ HEX_SECRET: SECRET, ...env })).toMatchObject({
         shutdownSeconds,
@@ -85,7 +85,7 @@ describe("the configuration", () => {
     },
   );
 
-  it("tells every error at once, naming the variable and never its value", () => {
+  it("reports all errors at once, with the variable but not its value", () => {
     const errors = errorsOf({
       HEX_SECRET: "geheim",
       PORT: "geheim1",
@@ -155,7 +155,7 @@ describe("the configuration", () => {
       ["tomorrow", "2026-13-01", "1800000000"],
     ],
     ["FORWARD_SECRET", ["whsec_***", "changeme", "whsec_"]],
-  ])("refuses %s of %j", (name, values) => {
+  ])("rejects %s=%j", (name, values) => {
     for (const value of values) {
       expect([
         value,
@@ -209,7 +209,7 @@ describe("the configuration", () => {
         ],
       },
     ],
-  ])("takes %s=%s", (name, value, expected) => {
+  ])("accepts %s=%s", (name, value, expected) => {
     expect(loadConfig({ HEX_SECRET: SECRET, [name]: value })).toMatchObject(
       expected,
     );
@@ -220,45 +220,48 @@ describe("the configuration", () => {
     ["https://A/", "https://a"],
     ["https://a:8443/base/hooks", "https://a:8443/base/hooks"],
     ["http://a/base//", "http://a/base"],
-  ])("takes PUBLIC_URL %s with its path, as %s", (given, publicUrl) => {
+  ])("normalises PUBLIC_URL %s to %s", (given, publicUrl) => {
     expect(
       loadConfig({ HEX_SECRET: SECRET, PUBLIC_URL: given }).publicUrl,
     ).toBe(publicUrl);
   });
 
-  it("warns of a forward secret without an URL", () => {
+  it("warns about FORWARD_SECRET without FORWARD_URL", () => {
     const { warnings } = loadConfig({
       HEX_SECRET: SECRET,
       FORWARD_SECRET: OTHER_SECRET,
     });
     expect(warnings).toEqual([
-      "FORWARD_SECRET: is set, but FORWARD_URL is not; ignored",
+      "FORWARD_SECRET: is ignored because FORWARD_URL is not set",
     ]);
   });
 
   it.each([
     ["short", "b".repeat(11) + "a".repeat(12), /shorter than 24 bytes/],
     ["a placeholder", "changeme-changeme-changeme-changeme", /placeholder/],
-    ["spaces", " ".repeat(30), /blank/],
+    ["spaces", " ".repeat(30), /only white space/],
     ["one byte repeated", "a".repeat(40), /one byte repeated/],
-  ])("refuses a token and a forward secret that is %s", (_what, value, why) => {
-    expect(
-      errorsOf({
-        HEX_SECRET: SECRET,
-        ADMIN_TOKEN: value,
-        FORWARD_URL: "http://a/",
-        FORWARD_SECRET: value,
-      }),
-    ).toEqual([
-      expect.stringMatching(new RegExp(`^ADMIN_TOKEN: .*${why.source}`)),
-      expect.stringMatching(new RegExp(`^FORWARD_SECRET: .*${why.source}`)),
-    ]);
-  });
+  ])(
+    "rejects ADMIN_TOKEN and FORWARD_SECRET when they are %s",
+    (_what, value, why) => {
+      expect(
+        errorsOf({
+          HEX_SECRET: SECRET,
+          ADMIN_TOKEN: value,
+          FORWARD_URL: "http://a/",
+          FORWARD_SECRET: value,
+        }),
+      ).toEqual([
+        expect.stringMatching(new RegExp(`^ADMIN_TOKEN: .*${why.source}`)),
+        expect.stringMatching(new RegExp(`^FORWARD_SECRET: .*${why.source}`)),
+      ]);
+    },
+  );
 
   it.each([
     ["is short", Buffer.from("0123456789"), /shorter than 24 bytes/],
     ["is one byte repeated", Buffer.alloc(32, "a"), /one byte repeated/],
-  ])("refuses a forward secret whose key in base64 %s", (_what, key, why) => {
+  ])("rejects a FORWARD_SECRET whose base64 key %s", (_what, key, why) => {
     expect(
       errorsOf({
         HEX_SECRET: SECRET,
@@ -268,7 +271,7 @@ describe("the configuration", () => {
     ).toEqual([expect.stringMatching(why)]);
   });
 
-  it("sends audit entries to Hex analytics when there is a key to write with, unless it is off", () => {
+  it("turns AUDIT_ANALYTICS on when a write key is set", () => {
     const analyticsOf = (env: Environment) => {
       const config = loadConfig({ HEX_SECRET: SECRET, ...env });
       return config.auditAnalytics ? config.hexApi.writeKey?.value : null;
@@ -282,7 +285,7 @@ describe("the configuration", () => {
       analyticsOf({ HEX_WRITE_KEY: write, AUDIT_ANALYTICS: "off" }),
     ).toBeNull();
     expect(errorsOf({ HEX_SECRET: SECRET, AUDIT_ANALYTICS: "on" })).toEqual([
-      "AUDIT_ANALYTICS: is on, but there is no key to write with; set HEX_WRITE_KEY (or HEX_API_KEY)",
+      "AUDIT_ANALYTICS: is on, but no write key is set; set HEX_WRITE_KEY or HEX_API_KEY",
     ]);
     const warningsOf = (HEX_API_URL: string) =>
       loadConfig({ HEX_SECRET: SECRET, HEX_WRITE_KEY: write, HEX_API_URL })
@@ -293,7 +296,7 @@ describe("the configuration", () => {
     expect(warningsOf("http://127.0.0.1:9999")).toEqual([]);
   });
 
-  it("reads the admin token from a file too", () => {
+  it("reads the admin token from ADMIN_TOKEN_FILE", () => {
     expect(
       loadConfig({
         HEX_SECRET: SECRET,
@@ -302,7 +305,7 @@ describe("the configuration", () => {
     ).toBe(OTHER_SECRET);
   });
 
-  it("refuses a forward secret that is the signing secret, also in base64", () => {
+  it("rejects a FORWARD_SECRET that is the signing secret, also in base64", () => {
     for (const secret of [
       SECRET,
       `whsec_${Buffer.from(SECRET).toString("base64")}`,
@@ -314,12 +317,12 @@ describe("the configuration", () => {
           FORWARD_SECRET: secret,
         }),
       ).toEqual([
-        "FORWARD_SECRET: is a signing secret of hex too; give each its own",
+        "FORWARD_SECRET: is also a signing secret of source hex; use separate secrets",
       ]);
     }
   });
 
-  it("warns of names that look like its own and are not", () => {
+  it("warns about unknown HEX_ and HEXHOOK_ variables", () => {
     const { warnings } = loadConfig({
       HEX_SECRET: SECRET,
       HEX_SERCET: "x",
@@ -327,46 +330,42 @@ describe("the configuration", () => {
       HEXAGON: "x",
     });
     expect(warnings).toEqual([
-      "HEXHOOK_NONE: this version knows no such variable; ignored",
-      "HEX_SERCET: this version knows no such variable; ignored",
+      "HEXHOOK_NONE: is ignored because it is not a known variable; check the spelling",
+      "HEX_SERCET: is ignored because it is not a known variable; check the spelling",
     ]);
   });
 });
 
 describe("a signing secret", () => {
   it.each([
-    ["nothing", "", /must be set/],
-    ["a short one", "a".repeat(12) + "b".repeat(11), /shorter than 24 bytes/],
-    ["blanks", " ".repeat(30), /blank/],
+    ["empty", "", /must be set/],
+    ["too short", "a".repeat(12) + "b".repeat(11), /shorter than 24 bytes/],
+    ["only spaces", " ".repeat(30), /only white space/],
     ["one byte repeated", "a".repeat(40), /one byte repeated/],
-    ["stars", "*".repeat(40), /placeholder/],
+    ["only stars", "*".repeat(40), /placeholder/],
     ["a placeholder", "changeme-changeme-changeme-changeme", /placeholder/],
     ["a template", "<put-the-secret-of-the-dashboard-here>", /placeholder/],
+    ["a shell variable", "${HEX_SECRET_OF_THE_DASHBOARD}", /placeholder/],
+    ["a template variable", "{{ .Values.hex.signingSecret }}", /placeholder/],
+    ["an instruction", "insert-the-signing-secret-here", /placeholder/],
+    ["half masked", "sk_prod_4f9Qz7Lm2Xw8****************", /placeholder/],
+    ["in typographic quotes", `“${SECRET}”`, /quotes/],
     [
-      "what a shell should replace",
-      "${HEX_SECRET_OF_THE_DASHBOARD}",
+      "a description of itself",
+      "your-signing-secret-goes-here-0000",
       /placeholder/,
     ],
-    [
-      "what a template should replace",
-      "{{ .Values.hex.signingSecret }}",
-      /placeholder/,
-    ],
-    ["an invitation", "insert-the-signing-secret-here", /placeholder/],
-    ["half hidden", "sk_prod_4f9Qz7Lm2Xw8****************", /placeholder/],
-    ["in a word processor's quotes", `“${SECRET}”`, /quotes/],
-    ["the name of itself", "your-signing-secret-goes-here-0000", /placeholder/],
-    ["one in quotes", `"${SECRET}"`, /quotes/],
-    ["one that is not UTF-8", `${SECRET}\ufffd`, /not UTF-8/],
-    ["one with a line end", `${SECRET}\n`, /white space/],
-    ["one with a blank before it", ` ${SECRET}`, /white space/],
-  ])("that is %s is refused", (_what, value, message) => {
+    ["in quotes", `"${SECRET}"`, /quotes/],
+    ["not UTF-8", `${SECRET}\ufffd`, /not UTF-8/],
+    ["followed by a newline", `${SECRET}\n`, /white space/],
+    ["preceded by a space", ` ${SECRET}`, /white space/],
+  ])("is rejected when it is %s", (_what, value, message) => {
     const errors = errorsOf({ HEX_SECRET: value });
     expect(errors).toEqual([expect.stringMatching(message)]);
     expect(errors[0]).toMatch(/^HEX_SECRET: /);
   });
 
-  it("may come from a file, whose one line end and byte order mark are forgiven", () => {
+  it("is read from a file without its byte order mark and final newline", () => {
     for (const [mark, end] of [
       ["", ""],
       ["", "\n"],
@@ -382,7 +381,7 @@ describe("a signing secret", () => {
   it.each<[string, () => string, RegExp]>([
     ["is missing", () => path.join(folder.path, "none"), /ENOENT/],
     [
-      "is a folder",
+      "is a directory",
       () => {
         mkdirSync(path.join(folder.path, "d"));
         return path.join(folder.path, "d");
@@ -390,9 +389,9 @@ describe("a signing secret", () => {
       /not a regular file/,
     ],
     ["is empty", () => secretFile(""), /empty/],
-    ["is a line end alone", () => secretFile("\n"), /empty/],
+    ["is only a newline", () => secretFile("\n"), /empty/],
     ["is huge", () => secretFile("x".repeat(70_000)), /too large/],
-    ["is not text", () => secretFile(Buffer.alloc(40, 0xff)), /UTF-8/],
+    ["is not UTF-8", () => secretFile(Buffer.alloc(40, 0xff)), /UTF-8/],
     [
       "is UTF-16",
       () => secretFile(Buffer.from(`\ufeff${SECRET}`, "utf16le")),
@@ -401,24 +400,28 @@ describe("a signing secret", () => {
     [
       "is UTF-16 without a mark",
       () => secretFile(Buffer.from(SECRET, "utf16le")),
-      /not UTF-8/,
+      /NUL bytes/,
     ],
     ["has a second line", () => secretFile(`${SECRET}\nmore`), /newline/],
-    ["has two line ends", () => secretFile(`${SECRET}\n\n`), /white space/],
-  ])("in a file that %s is refused", (_what, file, message) => {
+    [
+      "ends with two newlines",
+      () => secretFile(`${SECRET}\n\n`),
+      /white space/,
+    ],
+  ])("is rejected in a file that %s", (_what, file, message) => {
     const errors = errorsOf({ HEX_SECRET_FILE: file() });
     expect(errors).toEqual([expect.stringMatching(message)]);
     expect(errors[0]).toMatch(/^HEX_SECRET_FILE: /);
   });
 
-  it("given both ways is a error", () => {
+  it("is rejected when HEX_SECRET and HEX_SECRET_FILE are both set", () => {
     const file = secretFile(SECRET);
     expect(errorsOf({ HEX_SECRET: SECRET, HEX_SECRET_FILE: file })).toEqual([
       expect.stringMatching(/^HEX_SECRET: .*HEX_SECRET_FILE/),
     ]);
   });
 
-  it("and its previous one must differ, and the previous one should end", () => {
+  it("must differ from the previous one, which should expire", () => {
     expect(
       errorsOf({ HEX_SECRET: SECRET, HEX_SECRET_PREVIOUS: SECRET }),
     ).toEqual([expect.stringMatching(/^HEX_SECRET_PREVIOUS: /)]);
@@ -434,7 +437,7 @@ describe("a signing secret", () => {
 });
 
 describe("environments", () => {
-  it("merge so that real variables win, also over the other form of the same secret", () => {
+  it("merge with real variables first, also over NAME or NAME_FILE of the same secret", () => {
     expect(
       mergeEnvironments(
         { HEX_SECRET_FILE: "real", PORT: "1" },
@@ -443,7 +446,7 @@ describe("environments", () => {
     ).toEqual({ HEX_SECRET_FILE: "real", PORT: "1", HOST: "h" });
   });
 
-  it("are read for what is asked alone", () => {
+  it("are checked only for the requested variables", () => {
     expect(readVariables({ PORT: "nonsense" }, ["DATABASE_URL"])).toEqual({
       DATABASE_URL: { driver: "sqlite", file: "data/hexhook.db" },
     });
@@ -451,7 +454,7 @@ describe("environments", () => {
 });
 
 describe("a secret of a destination", () => {
-  it("is not a signing secret too, as a text or as a key", () => {
+  it("may not be a signing secret, neither as a string nor as a key", () => {
     const secret = `whsec_${Buffer.alloc(32, "ab").toString("base64")}`;
     expect(() =>
       loadConfig({
@@ -459,6 +462,6 @@ describe("a secret of a destination", () => {
         FORWARD_URL: "http://127.0.0.1/",
         FORWARD_SECRET: secret,
       }),
-    ).toThrow(/^FORWARD_SECRET: is a signing secret of hex too/);
+    ).toThrow(/^FORWARD_SECRET: is also a signing secret of source hex/);
   });
 });

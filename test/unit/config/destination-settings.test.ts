@@ -14,7 +14,7 @@ const { secretFile, withFile, fileErrors } = configFiles(() => folder.path);
 const TOKEN = "Bearer 3f9c0a7be1d24458";
 const URL_ENTRY = "url: 'http://a/'";
 
-/** What stands in the entry of the one destination `a`, and with which environment. */
+/** Loads a file whose only destination `a` has these settings. */
 const entry = (settings: string, env = {}) =>
   withFile(`destinations: { a: { ${settings} } }`, env).destinations[0]!;
 const errors = (settings: string, env = {}) =>
@@ -23,26 +23,29 @@ const errors = (settings: string, env = {}) =>
   );
 
 describe("a destination of the file", () => {
-  it.each([URL_ENTRY, "handler: x"])("sets its own pace: %s", (where) => {
-    expect(
-      entry(
-        `${where}, retrySchedule: '1ms,2s, 3m,4h', timeout: 500ms, rateLimit: 20/s, maxAge: 8760h`,
-      ),
-    ).toMatchObject({
-      retryScheduleMs: [1, 2000, 180_000, 14_400_000],
-      attemptTimeoutMs: 500,
-      rateLimit: { attempts: 20, perMs: 1000 },
-      maxAgeMs: 31_536_000_000,
-    });
-    expect(
-      entry(`${where}, retrySchedule: [ 5s, 1m ], rateLimit: 10000/h`),
-    ).toMatchObject({
-      retryScheduleMs: [5000, 60_000],
-      rateLimit: { attempts: 10_000, perMs: 3_600_000 },
-    });
-  });
+  it.each([URL_ENTRY, "handler: x"])(
+    "may set schedule, timeout, rate limit and maximum age: %s",
+    (where) => {
+      expect(
+        entry(
+          `${where}, retrySchedule: '1ms,2s, 3m,4h', timeout: 500ms, rateLimit: 20/s, maxAge: 8760h`,
+        ),
+      ).toMatchObject({
+        retryScheduleMs: [1, 2000, 180_000, 14_400_000],
+        attemptTimeoutMs: 500,
+        rateLimit: { attempts: 20, perMs: 1000 },
+        maxAgeMs: 31_536_000_000,
+      });
+      expect(
+        entry(`${where}, retrySchedule: [ 5s, 1m ], rateLimit: 10000/h`),
+      ).toMatchObject({
+        retryScheduleMs: [5000, 60_000],
+        rateLimit: { attempts: 10_000, perMs: 3_600_000 },
+      });
+    },
+  );
 
-  it("leaves open what it does not set", () => {
+  it("leaves other settings undefined", () => {
     for (const where of [URL_ENTRY, "handler: x"]) {
       const { retryScheduleMs, attemptTimeoutMs, rateLimit, maxAgeMs } =
         entry(where);
@@ -56,7 +59,7 @@ describe("a destination of the file", () => {
   });
 
   const SCHEDULE =
-    "must be a list of times such as 5s,30s,2m,1h, each more than 0";
+    "must be a list of times greater than 0, such as 5s,30s,2m,1h";
   const TIMEOUT = "must be a time from 1ms to 1h, in ms, s, m or h, such as 1h";
   const AGE =
     "must be a time from 1s to 8760h, in ms, s, m or h, such as 8760h";
@@ -79,7 +82,7 @@ describe("a destination of the file", () => {
     [
       "retrySchedule",
       `'${Array(101).fill("1s").join(",")}'`,
-      "must have at most 100 times",
+      "must have at most 100 entries",
     ] as const,
     ...["''", "5", "~", "0s", "61m", "2h", "-1s", "1.5s", "[ 5s ]"].map(
       (value) => ["timeout", value, TIMEOUT] as const,
@@ -100,7 +103,7 @@ describe("a destination of the file", () => {
       "20 / s",
       "[ 1/s ]",
     ].map((value) => ["rateLimit", value, RATE] as const),
-  ])("is refused with %s: %s", (key, value, error) => {
+  ])("is rejected with %s: %s", (key, value, error) => {
     for (const where of [URL_ENTRY, "handler: x"]) {
       expect(errors(`${where}, ${key}: ${value}`)).toEqual([
         `${key}: ${error}`,
@@ -109,14 +112,14 @@ describe("a destination of the file", () => {
   });
 
   const KNOWN =
-    "is not known here; known are handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge";
+    "is not a known key; the known keys are handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge";
 
-  it("has the keys of its kind listed when one is unknown", () => {
+  it("lists the known keys of its kind when one is unknown", () => {
     expect(errors("handler: x, event: y")).toEqual([`event: ${KNOWN}`]);
   });
 
-  it("has a schedule without quotes explained", () => {
-    const hint = "put the schedule into quotes, or write a list: [5s, 30s]";
+  it("explains a schedule without quotes", () => {
+    const hint = "put the schedule in quotes, or write a list: [5s, 30s]";
     expect(errors("handler: x, retrySchedule: 5s,30s, 2m")).toEqual([
       `30s: ${KNOWN}; ${hint}`,
       `2m: ${KNOWN}; ${hint}`,
@@ -125,7 +128,7 @@ describe("a destination of the file", () => {
 });
 
 describe("headers of a destination", () => {
-  it("are texts, or secrets by reference", () => {
+  it("are strings or references to secrets", () => {
     const file = secretFile("Basic dXNlcjpwYXNz\n");
     const { destinations, secretFiles, warnings } = withFile(
       `destinations: { a: { ${URL_ENTRY}, headers: {
@@ -146,7 +149,7 @@ describe("headers of a destination", () => {
     expect(warnings).toEqual([]);
   });
 
-  it("are read from the file of a variable, too, which is watched", () => {
+  it("are also read from NAME_FILE, which is then watched", () => {
     const file = secretFile(TOKEN);
     const { secretFiles } = withFile(
       `destinations: { a: { ${URL_ENTRY}, headers: { authorization: { env: AUTH } } } }`,
@@ -155,19 +158,19 @@ describe("headers of a destination", () => {
     expect(secretFiles).toContain(file);
   });
 
-  it("are for URLs alone", () => {
+  it("apply only to destinations with url", () => {
     expect(errors("handler: x, headers: { x-a: b }")).toEqual([
-      "headers: goes with url alone; take it away",
+      "headers: applies only to a destination with url; remove it",
     ]);
   });
 
-  const SET = "is set by Hexhook or by HTTP itself; take it away";
-  const TEXT = "must be a text (in quotes), { env: NAME } or { file: PATH }";
+  const SET = "is set by Hexhook or by HTTP; remove it";
+  const TEXT = "must be a string in quotes, { env: NAME } or { file: PATH }";
   const LITERAL =
-    "carries a credential, so it must be { env: NAME } or { file: PATH }; a secret does not belong into this file";
+    "contains a credential, so it must be { env: NAME } or { file: PATH }; this file must not contain secrets";
   const CHARACTERS =
     "must be 1 to 4096 characters of visible ASCII, with spaces only between them";
-  const MAP = "must be a map of header names to texts or references";
+  const MAP = "must be a map from header names to strings or references";
 
   it.each<[string, string]>([
     ["~", `headers: ${MAP}`],
@@ -208,11 +211,11 @@ describe("headers of a destination", () => {
       "ä",
     ].map((name): [string, string] => [
       `{ x-ok: b, ${name}: geheim }`,
-      "headers: name 2 is not a header name",
+      "headers: name 2 is not a valid header name",
     ]),
     [
       "{ X-A: geheim, x-a: geheim }",
-      "headers.x-a: is there twice, but for upper and lower case",
+      "headers.x-a: is a duplicate, because header names ignore case; remove it",
     ],
     ...["5", "true", "~", "[ geheim ]"].map((value): [string, string] => [
       `{ x-a: ${value} }`,
@@ -254,50 +257,47 @@ describe("headers of a destination", () => {
     ]),
     [
       `{ ${Array.from({ length: 33 }, (_, i) => `x-${i}: a`).join(", ")} }`,
-      "headers: must have at most 32 headers and 8192 bytes in all",
+      "headers: must have at most 32 headers and 8192 bytes in total",
     ],
     [
       `{ x-a: ${"a".repeat(4096)}, x-b: ${"a".repeat(4096)} }`,
-      "headers: must have at most 32 headers and 8192 bytes in all",
+      "headers: must have at most 32 headers and 8192 bytes in total",
     ],
     ["{ x-a: { env: NONE_SUCH } }", "headers.x-a: NONE_SUCH is not set"],
     [
       "{ x-a: { env: A, file: b } }",
-      "headers.x-a: must have env or file, one of the two",
+      "headers.x-a: must have either env or file",
     ],
     [
       "{ x-a: { value: geheim } }",
-      "headers.x-a: must be { env: NAME } or { file: PATH }; a secret does not belong into this file",
+      "headers.x-a: must be { env: NAME } or { file: PATH }; this file must not contain secrets",
     ],
-  ])("are refused: %s", (headers, error) => {
+  ])("are rejected: %s", (headers, error) => {
     expect(errors(`${URL_ENTRY}, headers: ${headers}`)).toEqual([error]);
   });
 
   it.each([
     [
       "two\nlines",
-      "has a newline, another control character or bytes that are not UTF-8 in it",
+      "contains a newline, another control character or bytes that are not UTF-8; remove them",
     ],
     [`Bearer ${"\u00e4".repeat(20)}`, CHARACTERS],
-    [
-      "Bearer changeme",
-      "is a placeholder; `hexhook secrets generate` makes one",
-    ],
-  ])("are refused with the secret %j", (secret, error) => {
+    ["Bearer changeme", "is a placeholder; replace it with the real value"],
+  ])("are rejected with the secret %j", (secret, error) => {
     const headers = "headers: { authorization: { env: AUTH } }";
     expect(errors(`${URL_ENTRY}, ${headers}`, { AUTH: secret })).toEqual([
       `headers.authorization: AUTH ${error}`,
     ]);
   });
 
-  it("never hold a signing secret of a source", () => {
+  it("may not contain a signing secret of a source", () => {
     for (const value of [SECRET, `Bearer ${SECRET}`]) {
       expect(
         errors(`${URL_ENTRY}, headers: { authorization: { env: AUTH } }`, {
           AUTH: value,
         }),
       ).toEqual([
-        "headers.authorization: is a signing secret of hex too; give each its own",
+        "headers.authorization: is also a signing secret of source hex; use separate secrets",
       ]);
     }
   });

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "@jest/globals";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { envFileValues, parseEnvFile } from "../../../src/config/env-file.ts";
-import { isOfKubernetes } from "../../../src/config/kubernetes.ts";
+import { isSetByKubernetes } from "../../../src/config/kubernetes.ts";
 import {
   type Environment,
   loadConfig,
@@ -22,12 +22,12 @@ const valuesOf = (text: string) => {
 
 describe("a .env file", () => {
   it.each<[string, string, Readonly<Record<string, string>>]>([
-    ["plain lines", "A=1\nB=2", { A: "1", B: "2" }],
-    ["lines of Windows", "A=1\r\nB=2\r\n", { A: "1", B: "2" }],
-    ["lines of old Macs", "A=1\rB=2\r", { A: "1", B: "2" }],
+    ["simple lines", "A=1\nB=2", { A: "1", B: "2" }],
+    ["Windows newlines", "A=1\r\nB=2\r\n", { A: "1", B: "2" }],
+    ["classic Mac newlines", "A=1\rB=2\r", { A: "1", B: "2" }],
     ["export and spaces", " export A = 1 \n\tB\t=\t2", { A: "1", B: "2" }],
     ["comments", "# A=0\n\n  #B=0\nA=1 # one\nB= # none", { A: "1", B: "" }],
-    ["a # within a value", "A=ab#cd#\nB=a'b\"c", { A: "ab#cd#", B: "a'b\"c" }],
+    ["a # inside a value", "A=ab#cd#\nB=a'b\"c", { A: "ab#cd#", B: "a'b\"c" }],
     [
       "quotes",
       "A=\"a # b\"\nB='c # d' # e\nC=`\"'`",
@@ -48,62 +48,66 @@ describe("a .env file", () => {
       'A="-----BEGIN KEY-----\r\nQUJD\r\nQUI=\r\n-----END KEY-----"\nB=2',
       { A: "-----BEGIN KEY-----\nQUJD\nQUI=\n-----END KEY-----", B: "2" },
     ],
-    ["a name again, empty or the same", "A=\nA=1\nA=\nA=1", { A: "1" }],
-  ])("with %s is read whole", (_what, text, values) => {
+    [
+      "a repeated name with an empty or equal value",
+      "A=\nA=1\nA=\nA=1",
+      { A: "1" },
+    ],
+  ])("is read completely with %s", (_what, text, values) => {
     expect(valuesOf(text)).toEqual(values);
   });
 
   it.each([
     [
-      "a # that may begin a comment",
+      "a # that could start a comment",
       "A=ab #cd",
-      "A has a # that may begin a comment: put the value into quotes, or the comment on a line of its own",
+      "A contains a # that could start a comment; put the value in quotes, or move the comment to a separate line",
     ],
     [
-      "a # at the begin",
+      "a # at the start",
       "A=#cd",
-      "A has a # that may begin a comment: put the value into quotes, or the comment on a line of its own",
+      "A contains a # that could start a comment; put the value in quotes, or move the comment to a separate line",
     ],
-    ["quotes that do not close", 'A="geheim', 'A has no closing "'],
     [
-      "quotes that close in the next variable",
+      "an unclosed quote",
+      'A="geheim',
+      'A has no closing "; add it after the value',
+    ],
+    [
+      "a quote that closes in the next variable",
       "A='geheim\nB='x'",
-      "A has no closing '",
+      "A has no closing '; add it after the value",
     ],
     [
       "text after quotes",
       "A='geheim'more",
-      "A has text after the closing ': put the whole value into other quotes",
+      "A has text after the closing '; put the whole value in another kind of quotes",
     ],
     [
       "a # right after quotes",
       'A="geheim"#more',
-      'A has text after the closing ": put the whole value into other quotes',
+      'A has text after the closing "; put the whole value in another kind of quotes',
     ],
     [
       "a backslash in double quotes",
       'A="ge\\"heim"',
-      "A has a backslash in double quotes: use single quotes",
+      "A contains a backslash in double quotes; use single quotes",
     ],
     [
-      "an expansion",
+      "a ${...} expansion",
       "A=${geheim}",
-      "A has a ${...}, which is not replaced here: write the value out, or put it into single quotes",
+      "A contains ${...}, which is not expanded; write the value itself, or put it in single quotes",
     ],
     [
       "a control character",
       "A=ge\u0007heim",
-      "A has a control character in it",
+      "A contains a control character; remove it",
     ],
-    ["no name", "=geheim", "must be NAME=value, or a comment after #"],
-    [
-      "a name with a space",
-      "A B=geheim",
-      "must be NAME=value, or a comment after #",
-    ],
-    ["no =", "geheim", "must be NAME=value, or a comment after #"],
+    ["a line without a name", "=geheim", "must be NAME=value or a # comment"],
+    ["a name with a space", "A B=geheim", "must be NAME=value or a # comment"],
+    ["a line without =", "geheim", "must be NAME=value or a # comment"],
   ])(
-    "with %s is refused in one line, without the value",
+    "is rejected with %s in one line without the value",
     (_what, text, error) => {
       const { errors } = parseEnvFile(`# first\n${text}`);
       expect(errors).toEqual([{ line: 2, text: error }]);
@@ -111,21 +115,21 @@ describe("a .env file", () => {
     },
   );
 
-  it("like .env.example is read, also with every line of it in force", () => {
+  it("is read like .env.example, also with every line uncommented", () => {
     const example = readFileSync(inProject(".env.example"), "utf8");
     expect(valuesOf(example)).toEqual({ HEX_SECRET: "" });
     const all = valuesOf(example.replaceAll(/^#(?=[A-Z_]+=)/gm, ""));
     expect(all).toMatchObject({ PORT: "3000", HEX_SIGNATURE_SCHEME: "hex" });
   });
 
-  it("with a name of two values is refused", () => {
+  it("is rejected with two values for one name", () => {
     expect(parseEnvFile("A=one\nB=x\nA=two").errors).toEqual([
-      { line: 3, text: "A has another value in line 1: keep one" },
+      { line: 3, text: "A has a different value in line 1; keep one of them" },
     ]);
   });
 });
 
-describe("commands", () => {
+describe("commands with a .env file", () => {
   let folder: ReturnType<typeof temporaryFolder>;
   const sign = (content: string | Buffer, env: Environment = {}) => {
     writeFileSync(path.join(folder.path, ".env"), content);
@@ -140,7 +144,7 @@ describe("commands", () => {
     folder = temporaryFolder();
   });
 
-  it("take the whole of a secret with a #, also after a byte order mark", async () => {
+  it("read a secret with a # completely, also after a byte order mark", async () => {
     const secret = `${SECRET}#and-more`;
     const { stdout } = await sign("", { HEX_SECRET: secret });
     expect(stdout).toMatch(/^x-hex-timestamp: 1\n/);
@@ -156,31 +160,35 @@ describe("commands", () => {
     [
       "UTF-16",
       Buffer.from(`\ufeffHEX_SECRET=${SECRET}`, "utf16le"),
-      ".env: is UTF-16 text: save it as UTF-8",
+      ".env: is UTF-16 text; save it as UTF-8",
     ],
     [
       "UTF-16, big-endian",
       Buffer.from(`\ufeffHEX_SECRET=${SECRET}`, "utf16le").swap16(),
-      ".env: is UTF-16 text: save it as UTF-8",
+      ".env: is UTF-16 text; save it as UTF-8",
     ],
     [
       "UTF-16 without a mark",
       Buffer.from(`HEX_SECRET=${SECRET}`, "utf16le"),
-      ".env: is not UTF-8 text",
+      ".env: contains NUL bytes; save it as UTF-8 text",
     ],
     [
       "Latin-1",
       Buffer.from(`HEX_SECRET=${SECRET}\xe9`, "latin1"),
-      ".env: is not UTF-8 text",
+      ".env: is not UTF-8 text; save it as UTF-8",
     ],
-    ["a NUL", `HEX_SECRET=${SECRET}\0`, ".env: is not UTF-8 text"],
+    [
+      "a NUL",
+      `HEX_SECRET=${SECRET}\0`,
+      ".env: contains NUL bytes; save it as UTF-8 text",
+    ],
     [
       "a # after a space",
       `\nHEX_SECRET=${SECRET} #x`,
-      ".env line 2: HEX_SECRET has a # that may begin a comment: put the value into quotes, or the comment on a line of its own",
+      ".env line 2: HEX_SECRET contains a # that could start a comment; put the value in quotes, or move the comment to a separate line",
     ],
   ])(
-    "end with 78 and one line for a file with %s",
+    "exit with 78 and one line for a file with %s",
     async (_what, content, line) => {
       expect(await sign(content)).toEqual({
         code: 78,
@@ -190,7 +198,7 @@ describe("commands", () => {
     },
   );
 
-  it("end with 78 when .env is a folder", async () => {
+  it("exit with 78 when .env is a directory", async () => {
     mkdirSync(path.join(folder.path, ".env"));
     expect(
       await hexhook(["sign"], { cwd: folder.path, input: "{}" }),
@@ -200,7 +208,7 @@ describe("commands", () => {
     });
   });
 
-  it("take what .env has where the real variable is empty", async () => {
+  it("use .env where the real variable is empty", async () => {
     const { stdout } = await sign("", { HEX_SECRET: SECRET });
     const empty = await sign(`HEX_SECRET=${SECRET}`, { HEX_SECRET: "" });
     expect(empty.stdout).toBe(stdout);
@@ -214,7 +222,7 @@ describe("commands", () => {
     expect(other.stdout).toBe(stdout);
   });
 
-  it("doctor reads the same grammar, and names the lines that serve would refuse", async () => {
+  it("include doctor, which reports the lines that serve rejects", async () => {
     const write = (name: string, text: string) => {
       writeFileSync(path.join(folder.path, name), text);
     };
@@ -231,13 +239,13 @@ describe("commands", () => {
       },
     ]);
     expect(unread).toEqual([
-      ".env.production:1 HEX_SECRET has text after the closing ': put the whole value into other quotes",
+      ".env.production:1 HEX_SECRET has text after the closing '; put the whole value in another kind of quotes",
     ]);
   });
 });
 
 describe("a real variable", () => {
-  it("named AUDIT does not hide AUDIT_FILE of .env", () => {
+  it("does not hide AUDIT_FILE of .env when it is named AUDIT", () => {
     expect(mergeEnvironments({ AUDIT: "1" }, { AUDIT_FILE: "a" })).toEqual({
       AUDIT: "1",
       AUDIT_FILE: "a",
@@ -255,8 +263,8 @@ describe("a real variable", () => {
     ["HEX_API_PORT_53_UDP_PROTO", "udp", true],
     ["HEX_API_URL", "tcp://10.0.0.1:443", false],
     ["HEX_SERVICE", "x", false],
-  ])("%s=%s made by Kubernetes: %s", (name, value, made) => {
-    expect(isOfKubernetes(name, value)).toBe(made);
+  ])("is attributed to Kubernetes for %s=%s: %s", (name, value, made) => {
+    expect(isSetByKubernetes(name, value)).toBe(made);
     const { warnings } = loadConfig({
       HEX_SECRET: SECRET,
       HEX_API_URL: "https://a/",
@@ -267,7 +275,7 @@ describe("a real variable", () => {
     );
   });
 
-  it("that Kubernetes makes for a Service with a name of ours gives way to .env and to the default, with one warning", () => {
+  it("is ignored with one warning when Kubernetes sets it for a Service", () => {
     const made = {
       PORT: "tcp://10.0.0.1:80",
       ADMIN_PORT: "tcp://10.0.0.2:3001",
@@ -275,9 +283,11 @@ describe("a real variable", () => {
     const config = loadConfig({ HEX_SECRET: SECRET, ...made });
     expect(config).toMatchObject({ port: 3000, adminPort: 3001 });
     expect(config.warnings).toEqual([
-      expect.stringMatching(/^PORT: is what Kubernetes sets for a Service/),
       expect.stringMatching(
-        /^ADMIN_PORT: is what Kubernetes sets for a Service/,
+        /^PORT: is ignored because Kubernetes sets it for a Service/,
+      ),
+      expect.stringMatching(
+        /^ADMIN_PORT: is ignored because Kubernetes sets it for a Service/,
       ),
     ]);
     expect(config.warnings.join()).not.toContain("10.0.0");
