@@ -1,36 +1,36 @@
 const LINE = /^([0-9a-f]{16})\s+(\d{4}-\d{2}-\d{2})(?:\s+(.*))?$/;
 
-/** A key that somebody has answered for, up to and with a day. */
+/** Allows one key until the end of a day. */
 interface Allowance {
   readonly fingerprint: string;
-  /** The instant it ends, in unix milliseconds. */
+  /** Unix milliseconds. */
   readonly endsAt: number;
 }
 
 export interface AllowList {
   readonly allowances: readonly Allowance[];
-  /** Lines that say nothing that could be used, by their number. */
+  /** Invalid lines, with their number. */
   readonly errors: readonly string[];
 }
 
 const DAY_MS = 86_400_000;
 
 /**
- * Reads an allow-list: a line for each key, `FINGERPRINT YYYY-MM-DD why`. Up to and with that day (UTC) the key is not
- * told of; `#` begins a comment.
+ * Parses an allow-list. Each line is `FINGERPRINT YYYY-MM-DD reason`: the key is not reported until the end of that day (UTC). `#`
+ * starts a comment.
  */
 export function parseAllowList(text: string): AllowList {
   const allowances: Allowance[] = [];
   const errors: string[] = [];
   for (const [index, line] of text.split(/\r?\n/).entries()) {
-    const said = line.replace(/(?:^|\s)#.*$/, "").trim();
-    if (said === "") {
+    const content = line.replace(/(?:^|\s)#.*$/, "").trim();
+    if (content === "") {
       continue;
     }
-    const [, fingerprint, day = ""] = LINE.exec(said) ?? [];
+    const [, fingerprint, day = ""] = LINE.exec(content) ?? [];
     const endsAt = Date.parse(`${day}T00:00:00Z`) + DAY_MS;
     if (fingerprint === undefined || !isDay(day)) {
-      errors.push(`line ${index + 1}: must be FINGERPRINT YYYY-MM-DD why`);
+      errors.push(`line ${index + 1}: must be FINGERPRINT YYYY-MM-DD reason`);
     } else {
       allowances.push({ fingerprint, endsAt });
     }
@@ -38,13 +38,13 @@ export function parseAllowList(text: string): AllowList {
   return { allowances, errors };
 }
 
-/** The 31st of February is none, whatever Date.parse makes of it. */
+/** Rejects days that do not exist, such as 31 February, which Date.parse accepts. */
 function isDay(text: string): boolean {
   const at = Date.parse(`${text}T00:00:00Z`);
   return !Number.isNaN(at) && new Date(at).toISOString().startsWith(text);
 }
 
-/** `allowed`, `expired` where the day is over, or `none`. */
+/** Returns `allowed`, `expired` if the day is over, or `none`. */
 export function allowanceOf(
   { allowances }: AllowList,
   fingerprint: string,

@@ -11,28 +11,28 @@ import type { GitState } from "./git-state.ts";
 export async function envFilesIgnored(state: GitState): Promise<CheckResult> {
   const check = "env_files_ignored";
   if (!state.ok) {
-    const hint = "let this user read the repository with git";
+    const hint = "allow this user to read the repository with git";
     return { check, status: "fail", details: [state.why], hint };
   }
   if (state.git === null || state.git.bare) {
-    const details = ["this is no working tree of git"];
+    const details = ["not in a git working tree"];
     return { check, status: "skip", details, hint: "" };
   }
   const { list, output } = state.git;
   const envFiles = async (...which: readonly string[]): Promise<string[]> =>
     (await list("ls-files", "-z", ...which)).map(String).filter(isEnvFile);
   const tracked = await envFiles("--cached");
-  const open = await envFiles("--others", "--exclude-standard");
+  const notIgnored = await envFiles("--others", "--exclude-standard");
   const details = [
     ...tracked.map((file) => `${file} is tracked by git`),
-    ...open.map((file) => `${file} is not ignored by git`),
+    ...notIgnored.map((file) => `${file} is not ignored by git`),
   ];
   if (details.length > 0) {
     return {
       check,
       status: "fail",
       details,
-      hint: "add `.env*` and `!.env.example` to .gitignore; `git rm --cached` what is tracked, and rotate what was in it",
+      hint: "add `.env*` and `!.env.example` to .gitignore. Remove tracked files with `git rm --cached`, and rotate the secrets in them",
     };
   }
   const ignored = await output("check-ignore", "-q", "--no-index", ".env").then(
@@ -44,12 +44,12 @@ export async function envFilesIgnored(state: GitState): Promise<CheckResult> {
     : {
         check,
         status: "warn",
-        details: ["there is no .env file, and nothing would ignore one"],
+        details: ["there is no .env file, but git would not ignore one"],
         hint: "add `.env*` and `!.env.example` to .gitignore",
       };
 }
 
-export async function environmentsApart(
+export async function environmentsSeparate(
   { folder }: DoctorDeps,
   state: GitState,
 ): Promise<CheckResult> {
@@ -67,7 +67,7 @@ export async function environmentsApart(
       check,
       status: "fail",
       details: [...details, ...unread],
-      hint: "make a key and a secret of its own for each environment; what was shared is to be rotated",
+      hint: "use separate keys and secrets for each environment, and rotate the shared ones",
     };
   }
   if (unread.length > 0) {
@@ -75,14 +75,16 @@ export async function environmentsApart(
       check,
       status: "warn",
       details: unread,
-      hint: "write these lines so that only one value can be meant; they were not compared",
+      hint: "correct these lines: they are ambiguous, so their values were not compared",
     };
   }
   return environments.size < 2
     ? {
         check,
         status: "skip",
-        details: ["there are no two .env.* files with secrets to compare"],
+        details: [
+          "there are fewer than two .env.* files with secrets to compare",
+        ],
         hint: "",
       }
     : { check, status: "pass", details: [...environments], hint: "" };

@@ -15,7 +15,7 @@ export async function exposedKeys(
 ): Promise<CheckResult> {
   const check = "exposed_keys";
   if (!state.ok) {
-    const hint = "let this user read the repository with git";
+    const hint = "allow this user to read the repository with git";
     return { check, status: "fail", details: [state.why], hint };
   }
   const { git } = state;
@@ -40,46 +40,48 @@ export async function exposedKeys(
       check,
       status: "fail",
       details: [thrown.message],
-      hint: "the history cannot be read whole here: mend the repository, or fetch all of it",
+      hint: "git cannot read the whole history; repair the repository, or fetch all of it",
     };
   }
   const judged = result.findings.map((finding) => ({
     finding,
     allowance: allowanceOf(allowed, finding.fingerprint, now()),
   }));
-  const open = judged.filter(({ allowance }) => allowance !== "allowed");
-  const findings = open.map(({ finding }) => finding);
+  const reported = judged.filter(({ allowance }) => allowance !== "allowed");
+  const findings = reported.map(({ finding }) => finding);
   const notes = [
     ...allowed.errors.map((error) => `${allowListFile} ${error}`),
-    ...(result.passedOver.length > 0
+    ...(result.skipped.length > 0
       ? [
-          `${result.passedOver.length} files too large or unreadable were not looked into: ${result.passedOver[0] ?? ""}${result.passedOver.length > 1 ? ", ..." : ""}`,
+          `${result.skipped.length} files were not scanned, because they are too large or not readable: ${result.skipped[0] ?? ""}${result.skipped.length > 1 ? ", ..." : ""}`,
         ]
       : []),
     ...(result.repositories.length > 0
       ? [
-          `repositories within this one were not looked into: ${result.repositories.join(", ")}`,
+          `nested repositories were not scanned: ${result.repositories.join(", ")}`,
         ]
       : []),
     ...(result.shallow
-      ? ["this clone is shallow: `git fetch --unshallow` brings the rest"]
+      ? [
+          "the clone is shallow, so a part of the history was not scanned; run `git fetch --unshallow`",
+        ]
       : []),
     ...(git === null
-      ? ["this is no git repository: the folder alone was looked into"]
+      ? ["not in a git repository: only the directory was scanned"]
       : []),
   ];
-  const kept = judged.length - open.length;
-  const summary = `${result.scanned} files, versions and messages looked into${kept > 0 ? `, ${kept} findings allowed` : ""}`;
-  if (open.length > 0 || allowed.errors.length > 0) {
+  const allowedCount = judged.length - reported.length;
+  const summary = `${result.scanned} files, file versions and commit messages scanned${allowedCount > 0 ? `, ${allowedCount} findings allowed` : ""}`;
+  if (reported.length > 0 || allowed.errors.length > 0) {
     return {
       check,
       status: "fail",
       details: [...notes, summary],
       findings,
       hint:
-        open.length > 0
-          ? `revoke each and make a new one: ${git === null ? "who has the folder has it" : "what was in git once is known"}. Then allow what is left in ${allowListFile}: FINGERPRINT YYYY-MM-DD why`
-          : `correct ${allowListFile}: FINGERPRINT YYYY-MM-DD why`,
+        reported.length > 0
+          ? `revoke each key and make a new one, because anyone with a copy of this ${git === null ? "directory" : "repository"} has it. For keys that you cannot remove, add a line to ${allowListFile}: FINGERPRINT YYYY-MM-DD reason`
+          : `correct ${allowListFile}: each line must be FINGERPRINT YYYY-MM-DD reason`,
     };
   }
   return {

@@ -15,7 +15,7 @@ export function keysInEnvironment({
       return {
         check,
         status: "pass",
-        details: ["no key of the Hex API is configured"],
+        details: ["no Hex API key is configured"],
         hint: "",
       };
     }
@@ -25,7 +25,7 @@ export function keysInEnvironment({
       status: shared ? "warn" : "pass",
       details,
       hint: shared
-        ? "a reader has no need to write: set HEX_READ_KEY and HEX_WRITE_KEY, a key each"
+        ? "set HEX_READ_KEY and HEX_WRITE_KEY to separate keys, so that reading does not need write access"
         : "",
     };
   });
@@ -34,7 +34,7 @@ export function keysInEnvironment({
 export function scopesMinimal({ hexApi }: DoctorDeps): Promise<CheckResult> {
   const check = "scopes_minimal";
   const hint =
-    "list in HEX_SCOPES what the keys may do, and take from them in the Hex dashboard what is not needed (`hexhook audit scopes` tells)";
+    "list the scopes of the keys in HEX_SCOPES. Remove unused scopes in the Hex dashboard; `hexhook audit scopes` lists them";
   return guarded(check, () => {
     const config = hexApi();
     const errors = scopeErrors(config);
@@ -51,7 +51,7 @@ export function scopesMinimal({ hexApi }: DoctorDeps): Promise<CheckResult> {
   });
 }
 
-/** What to report of a signing secret's age, the worst first. */
+/** Verdicts on the age of a signing secret, the worst first. */
 const AGES = ["unknown", "overdue", "due", "fresh"] as const;
 
 export function keyAge({ sources, now }: DoctorDeps): Promise<CheckResult> {
@@ -71,7 +71,7 @@ export function keyAge({ sources, now }: DoctorDeps): Promise<CheckResult> {
           check,
           status: "fail",
           details,
-          hint: "set HEX_SECRET_CREATED_AT, or createdAt in the file",
+          hint: "set HEX_SECRET_CREATED_AT, or createdAt in the configuration file",
         };
       case "overdue":
         return { check, status: "fail", details, hint: ROTATE };
@@ -85,7 +85,7 @@ export function keyAge({ sources, now }: DoctorDeps): Promise<CheckResult> {
 }
 
 const ROTATE =
-  "make a new one (`hexhook secrets generate`), keep the old one as HEX_SECRET_PREVIOUS until senders have changed, and set HEX_SECRET_CREATED_AT";
+  "make a new secret with `hexhook secrets generate` and set HEX_SECRET_CREATED_AT. Keep the old one in HEX_SECRET_PREVIOUS until all senders use the new one";
 
 function ageText(
   secret: string,
@@ -94,9 +94,9 @@ function ageText(
 ): string {
   switch (verdict) {
     case "unknown":
-      return `${secret}: it has no creation date, or one in the future`;
+      return `${secret}: the creation date is missing or in the future`;
     case "due":
-      return `${secret}: ${days} days old; overdue from 90`;
+      return `${secret}: ${days} days old; rotation is overdue after 90`;
     case "overdue":
     case "fresh":
       return `${secret}: ${days} days old`;

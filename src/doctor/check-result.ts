@@ -1,39 +1,39 @@
-/** The checks of the security checklist, in their order, each with what it is about. */
+/** The checks of the security checklist, in order, with their titles. */
 export const CHECKS = {
   keys_in_environment: "API keys in the environment",
   env_files_ignored: ".env files ignored by git",
-  environments_apart: "Keys of development, staging and production apart",
-  scopes_minimal: "Scopes minimal",
-  signatures_validated: "Signatures validated",
-  audit_logging: "Audit logging on and intact",
+  environments_apart: "Separate keys for development, staging and production",
+  scopes_minimal: "Minimal scopes",
+  signatures_validated: "Signature validation",
+  audit_logging: "Audit logging enabled and intact",
   key_age: "Key age",
   exposed_keys: "Exposed keys in the working tree and git history",
 } as const;
 
 export type CheckName = keyof typeof CHECKS;
 
-/** A place where a key stands open. Never the key. */
+/** A place where a key is exposed. Never contains the key. */
 export interface Finding {
-  /** From the top of the repository, or `commit message`. */
+  /** Relative to the top of the repository, or `commit message`. */
   readonly path: string;
   readonly line: number;
   readonly where: "tree" | "index" | "history";
-  /** The commit that brought it; null outside the history, and for what lies beyond the first thirty. */
+  /** The commit that added the key; null outside the history, and after the first thirty findings there. */
   readonly commit: string | null;
-  /** What found it. */
+  /** The name of the rule that matched. */
   readonly rule: string;
-  /** Names the key: 16 hex digits, of which the first 8 are its key id. */
+  /** Identifies the key: 16 hex digits. The first 8 are its key id. */
   readonly fingerprint: string;
 }
 
 export interface CheckResult {
   readonly check: CheckName;
-  /** `skip`: there is nothing to check. A warning fails nothing. */
+  /** `skip` = there is nothing to check. A warning does not change the exit code. */
   readonly status: "pass" | "warn" | "fail" | "skip";
-  /** One line for each thing that was found. */
+  /** One line for each result. */
   readonly details: readonly string[];
-  /** What to do about it; empty when there is nothing to do. */
+  /** What to do; empty if nothing. */
   readonly hint: string;
-  /** Of `exposed_keys` alone. */
+  /** Only for `exposed_keys`. */
   readonly findings?: readonly Finding[];
 }

@@ -21,7 +21,7 @@ export function signaturesValidated(deps: DoctorDeps): Promise<CheckResult> {
           status: "pass",
           details: lines(
             sources,
-            "a signed message is taken, a forged one refused",
+            "a signed message is accepted, a forged one rejected",
           ),
           hint: "",
         }
@@ -30,9 +30,9 @@ export function signaturesValidated(deps: DoctorDeps): Promise<CheckResult> {
           status: "fail",
           details: lines(
             broken,
-            "a forged message is taken, or a signed one refused",
+            "a forged message is accepted, or a signed one rejected",
           ),
-          hint: "do not use this build; tell its makers",
+          hint: "do not use this build, and report the problem to the project",
         };
   });
 }
@@ -43,13 +43,15 @@ export function auditLogging({
 }: DoctorDeps): Promise<CheckResult> {
   const check = "audit_logging";
   const hint =
-    "unset AUDIT_STDOUT, or set AUDIT_FILE, so that the trail leaves the store";
+    "unset AUDIT_STDOUT or set AUDIT_FILE, so that the trail is also kept outside the store";
   return guarded(check, async () => {
     const sinks = auditSinks();
     const verdict = await trail();
     const off =
       sinks.length === 0
-        ? ["AUDIT_STDOUT is off, and there is neither AUDIT_FILE nor analytics"]
+        ? [
+            "the trail is written only to the store: AUDIT_STDOUT is off, and neither AUDIT_FILE nor analytics is configured",
+          ]
         : [];
     const broken = verdict?.faults ?? [];
     if (off.length + broken.length > 0) {
@@ -59,13 +61,13 @@ export function auditLogging({
         details: [...off, ...broken],
         hint:
           broken.length > 0
-            ? "the trail was tampered with, or its store damaged: keep a copy, and compare it with the sinks (`hexhook audit verify`)"
+            ? "the trail was tampered with, or the store is corrupt. Keep a copy of it, and run `hexhook audit verify` on it and on the output of the sinks"
             : hint,
       };
     }
-    const details = [`goes to ${sinks.join(", ")}`];
+    const details = [`written to ${sinks.join(", ")}`];
     if (verdict === null) {
-      details.push("there is no store yet to be verified");
+      details.push("there is no store to verify yet");
       return { check, status: "pass", details, hint: "" };
     }
     return verdict.intact
@@ -79,7 +81,7 @@ export function auditLogging({
           check,
           status: "warn",
           details: [...details, ...verdict.doubts],
-          hint: "`hexhook audit verify` says more",
+          hint: "run `hexhook audit verify` for details",
         };
   });
 }

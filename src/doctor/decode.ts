@@ -1,9 +1,8 @@
-/** Git takes a file for binary when this much of its beginning has a zero byte. */
+/** Like git, a file with a zero byte in its first 8000 bytes counts as binary. */
 const SNIFFED_BYTES = 8000;
 
 /**
- * The text of a file: UTF-8, or UTF-16 as Windows writes it, with its mark or without. Other bytes are no text, and each
- * becomes a character.
+ * Decodes a file as UTF-8, or as UTF-16 with or without a byte order mark. In binary files each byte becomes a character.
  */
 export function decode(bytes: Buffer): { text: string; isText: boolean } {
   const order = utf16OrderOf(bytes);
@@ -17,7 +16,7 @@ export function decode(bytes: Buffer): { text: string; isText: boolean } {
     : { text: bytes.toString("utf8"), isText: true };
 }
 
-/** By its mark; without one by the zero bytes, which in ASCII text are every other byte. */
+/** Detects UTF-16 by its byte order mark, or else by zero bytes: in ASCII text every other byte is zero. */
 function utf16OrderOf(bytes: Buffer): "le" | "be" | null {
   const mark = bytes.subarray(0, 2).toString("hex");
   if (mark === "fffe" || mark === "feff") {

@@ -3,7 +3,7 @@ import type { HexApiConfig } from "../config/hex-api.ts";
 import type { GitPlace } from "./git.ts";
 import type { ScanProgress } from "./scan.ts";
 
-/** What the audit trail of the store amounts to. */
+/** The result of verifying the audit trail in the store. */
 export interface TrailVerdict {
   readonly intact: boolean;
   /** One line each. */
@@ -12,23 +12,23 @@ export interface TrailVerdict {
   readonly doubts: readonly string[];
 }
 
-/** What the checklist is gone through with. What throws ConfigError fails the checks that need it, and no other. */
+/** The dependencies of the checks. A function that throws ConfigError fails only the checks that call it. */
 export interface DoctorDeps extends GitPlace {
-  /** Of the repository's top; keys that somebody has answered for. */
+  /** Path of the allow-list, relative to the top of the repository. */
   readonly allowListFile: string;
   readonly hexApi: () => HexApiConfig;
   readonly sources: () => readonly Source[];
-  /** The rest of what `serve` needs. */
+  /** Validates the whole configuration of `serve`. */
   readonly wholeConfig: () => void;
-  /** Whether a signed message is taken, and a forged one refused. */
+  /** Whether a signed message is accepted and a forged one rejected. */
   readonly verifies: (source: Source, body: Buffer) => boolean;
-  /** Where audit entries go besides the store. */
+  /** Names of the audit sinks. */
   readonly auditSinks: () => readonly string[];
-  /** Null = there is no store yet. */
+  /** Verifies the trail; null = there is no store yet. */
   readonly trail: () => Promise<TrailVerdict | null>;
-  /** Secrets that are configured, looked for everywhere. */
+  /** The configured secrets, which are searched for everywhere. */
   readonly configured: () => readonly string[];
-  /** Whole paths of the files that secrets are meant to be in. */
+  /** Absolute paths of the files that may contain secrets. */
   readonly ownFiles: () => readonly string[];
   readonly now: () => number;
   readonly progress: ScanProgress;

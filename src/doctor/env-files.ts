@@ -7,23 +7,23 @@ import { looksRandom } from "./key-shape.ts";
 
 const MAX_BYTES = 1_048_576;
 
-/** Files like these hold no real values, and belong into git. */
+/** Example files, which contain no real values and may be in git. */
 const EXAMPLE = /\.(?:example|sample|template|dist|defaults?|tpl)$/i;
 
-/** Names of what is a secret for sure. */
+/** Names of variables that certainly hold a secret. */
 const SECRET_NAME =
   /(?:SECRET|TOKEN|PASSWORD|PASSWD|PASS|(?:API|READ|WRITE|SIGNING|PRIVATE)_KEY)(?:_PREVIOUS|_OLD|_NEXT)?$/i;
 
-/** Names of what may be one, if it looks like one: many a KEY is public, or the name of a column. */
+/** Names of variables that hold a secret only if the value looks like one. Other keys are public, or names of columns. */
 const KEY_NAME = /KEY(?:_PREVIOUS|_OLD|_NEXT)?$/i;
 const PUBLIC_NAME = /PUBLIC|SITE_KEY/i;
 
-/** Whether a path is that of `.env` or `.env.NAME`, other than an example. */
+/** Whether a file is `.env` or `.env.NAME`, but not an example. */
 export function isEnvFile(file: string): boolean {
   return /^\.env(?:\..+)?$/.test(path.basename(file)) && !EXAMPLE.test(file);
 }
 
-/** A secret that a `.env` file of an environment holds. */
+/** A secret in a `.env` file. */
 export interface EnvSecret {
   readonly file: string;
   /** `production` for `.env.production` and `.env.production.local`; null for `.env` itself. */
@@ -33,14 +33,14 @@ export interface EnvSecret {
   readonly line: number;
 }
 
-/** What the `.env` files of a folder hold. */
+/** The content of the `.env` files of a directory. */
 export interface EnvFiles {
   readonly secrets: readonly EnvSecret[];
-  /** A line for each place that `serve` would not read either. */
+  /** One message for each line that `serve` would reject. */
   readonly unread: readonly string[];
 }
 
-/** The secrets in the `.env` files of a folder, with their values, also of files that NAME_FILE names there. */
+/** Reads the secrets in the `.env` files of a directory, and in files that their NAME_FILE variables name. */
 export async function readEnvFiles(folder: string): Promise<EnvFiles> {
   const names = (await readdir(folder)).filter(isEnvFile).sort();
   const files = await Promise.all(
@@ -77,7 +77,7 @@ function isSecret({ name, value }: EnvSecret): boolean {
   );
 }
 
-/** Empty for what cannot be read, or is no file: a pipe would be waited for. */
+/** Reads a file; empty if it is not readable. Only regular files are read, because reading a pipe could block. */
 async function readText(folder: string, name: string): Promise<string> {
   const file = path.resolve(folder, name);
   try {
@@ -93,13 +93,13 @@ async function readText(folder: string, name: string): Promise<string> {
   }
 }
 
-/** Of `.env` and of `.env.local`, which goes over any, nobody knows. */
+/** Null for `.env` and `.env.local`: their environment is unknown. */
 function environmentOf(file: string): string | null {
   const [, , name = "local"] = file.split(".");
   return name === "local" ? null : name;
 }
 
-/** The values that are worth looking for elsewhere: those that could not stand there by chance. */
+/** Returns the values that can be searched for, because they do not occur by chance. */
 export function distinctiveValues(values: readonly string[]): string[] {
   return [...new Set(values.filter(isDistinctive))];
 }
@@ -108,16 +108,18 @@ function isDistinctive(value: string): boolean {
   return value.length >= 24 || looksRandom(value);
 }
 
-/** A short one could be guessed from it. */
-function named(value: string): string {
+/** The fingerprint of a value, for messages; empty for a short value, which could be guessed from it. */
+function fingerprintNote(value: string): string {
   return isDistinctive(value) ? ` (fingerprint ${fingerprintOf(value)})` : "";
 }
 
-/** A line for each secret that files of two environments have in common. */
+/** Returns a message for each secret that is in the files of two environments. */
 export function sharedSecrets(secrets: readonly EnvSecret[]): string[] {
-  const apart = secrets.filter(({ environment }) => environment !== null);
-  return apart.flatMap((one, index) => {
-    const other = apart
+  const inEnvironments = secrets.filter(
+    ({ environment }) => environment !== null,
+  );
+  return inEnvironments.flatMap((one, index) => {
+    const other = inEnvironments
       .slice(0, index)
       .find(
         ({ environment, value }) =>
@@ -126,12 +128,12 @@ export function sharedSecrets(secrets: readonly EnvSecret[]): string[] {
     return other === undefined
       ? []
       : [
-          `${one.file}:${one.line} ${one.name} is the same as ${other.file}:${other.line} ${other.name}${named(one.value)}`,
+          `${one.file}:${one.line} ${one.name} is the same as ${other.file}:${other.line} ${other.name}${fingerprintNote(one.value)}`,
         ];
   });
 }
 
-/** A line for each live key in the file of another environment than production. */
+/** Returns a message for each live key in a file of an environment other than production. */
 export function misplacedKeys(secrets: readonly EnvSecret[]): string[] {
   return secrets
     .filter(
@@ -142,6 +144,6 @@ export function misplacedKeys(secrets: readonly EnvSecret[]): string[] {
     )
     .map(
       ({ file, line, name, environment }) =>
-        `${file}:${line} ${name} is a live key (sk_live_...) in ${environment ?? ""}`,
+        `${file}:${line} ${name} is a live key (sk_live_...) outside production, in ${environment ?? ""}`,
     );
 }

@@ -6,18 +6,18 @@ import { historyOf, scanObjects } from "./scan-history.ts";
 import { filesOf, scanFiles, workingTree } from "./scan-tree.ts";
 
 export interface ScanResult extends Scanned {
-  /** How many files and versions of files were looked into. */
+  /** Number of scanned files, file versions and messages. */
   readonly scanned: number;
-  /** Repositories within this one. */
+  /** Paths of nested repositories. */
   readonly repositories: readonly string[];
-  /** Whether git knows only a part of the history here. */
+  /** Whether the clone is shallow. */
   readonly shallow: boolean;
 }
 
 /**
- * Looks for keys in the working tree, tracked files and untracked ones that git does not ignore, and in every version of
- * every file and every commit message that a ref leads to. Without git it is the folder alone, but for `own`: the files
- * that secrets are meant to be in, by their whole paths. `known` are keys that are looked for as they are.
+ * Searches for exposed keys in the working tree (tracked files, and untracked ones that git does not ignore), and in every file
+ * version and commit message that is reachable from a ref. Without git it searches only the directory, except the files in
+ * `own`: absolute paths of files that may contain secrets. `known` are secrets that are searched for literally.
  */
 export async function findExposedKeys(
   folder: string,
@@ -37,9 +37,9 @@ export async function findExposedKeys(
   const tree = await scanFiles(git?.top ?? folder, files, scan, progress);
   const history =
     git === null
-      ? { findings: [], passedOver: [] }
+      ? { findings: [], skipped: [] }
       : await scanObjects(git, objects, scan, progress);
-  // What stands in the working tree is not told of again, line by line, from the history of the same file.
+  // A key in the working tree is not reported again from the history of the same file.
   const open = new Set(tree.findings.map(placeOf));
   const findings = [
     ...tree.findings,
@@ -48,7 +48,7 @@ export async function findExposedKeys(
   return {
     findings: [...new Map(findings.map((one) => [idOf(one), one])).values()],
     scanned: files.length + objects.length,
-    passedOver: [...tree.passedOver, ...history.passedOver],
+    skipped: [...tree.skipped, ...history.skipped],
     repositories: tree.repositories,
     shallow:
       git !== null &&

@@ -10,19 +10,19 @@ export interface GitObject {
   readonly bytes: number;
 }
 
-/** A repository, asked by the `git` command. */
+/** A repository, read with the `git` command. */
 export interface Git {
   /** The top of its working tree. */
   readonly top: string;
-  /** Whether it has none; then `top` is its own folder. */
+  /** Whether there is no working tree. `top` is then the git directory. */
   readonly bare: boolean;
-  /** The output of a command, as bytes. Rejects with GitError when it fails. */
+  /** Returns the output of a command. Rejects with GitError if it fails. */
   readonly output: (...args: readonly string[]) => Promise<Buffer>;
-  /** Its output cut at zero bytes: names of files may be any bytes. */
+  /** Returns the output of a command, split at zero bytes. File names may contain any bytes. */
   readonly list: (...args: readonly string[]) => Promise<Buffer[]>;
-  /** Types and sizes of objects, in the order of their ids. */
+  /** Returns types and sizes of objects, in the order of `ids`. */
   readonly sizes: (ids: readonly string[]) => Promise<GitObject[]>;
-  /** Contents of objects, in the order of their ids. */
+  /** Returns contents of objects, in the order of `ids`. */
   readonly contents: (
     ids: readonly string[],
   ) => AsyncGenerator<{ readonly id: string; readonly content: Buffer }>;
@@ -33,8 +33,8 @@ export class GitError extends Error {
 }
 
 /**
- * What a repository has configured must not run here: whoever checks a repository does not trust it yet. Nor is anything
- * fetched, and objects are those that a push would send, whatever stands in for them here.
+ * Options for an untrusted repository. Commands that it has configured are not run, nothing is fetched, and replacement objects
+ * are ignored, so that the objects are those that a push would send.
  */
 const SAFE = [
   "--no-replace-objects",
@@ -50,19 +50,19 @@ const SAFE = [
   ].flatMap((setting) => ["-c", setting]),
 ];
 
-/** What `env` ends with when there is no such command. */
+/** The exit code of `env` for a command that does not exist. */
 const NOT_FOUND = 127;
 
-/** Messages in English, and no fetching behind our back. */
+/** Makes messages English, and prevents lazy fetching and prompts. */
 const VARIABLES = ["LC_ALL=C", "GIT_NO_LAZY_FETCH=1", "GIT_TERMINAL_PROMPT=0"];
 
-/** Where git runs, and with which environment. */
+/** The directory and environment that git runs in. */
 export interface GitPlace {
   readonly folder: string;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
 
-/** The repository that a folder is in; null = in none. Throws GitError when that cannot be told. */
+/** Opens the repository that contains a directory; null = none. Throws GitError if git cannot read it. */
 export async function openGit({ folder, env }: GitPlace): Promise<Git | null> {
   const ask = async (what: string): Promise<string> =>
     (await run({ folder, env }, ["rev-parse", what]))
@@ -83,7 +83,9 @@ export async function openGit({ folder, env }: GitPlace): Promise<Git | null> {
   const top = await ask(bare ? "--absolute-git-dir" : "--show-toplevel");
   const below = path.relative(await realpath(top), await realpath(folder));
   if (below.startsWith("..")) {
-    throw new GitError("the working tree of this repository is elsewhere");
+    throw new GitError(
+      "the working tree of this repository does not contain this directory",
+    );
   }
   const place = { folder: top, env };
   const output = (...args: readonly string[]): Promise<Buffer> =>
@@ -92,7 +94,7 @@ export async function openGit({ folder, env }: GitPlace): Promise<Git | null> {
     top,
     bare,
     output,
-    list: async (...args) => partsOf(await output(...args)),
+    list: async (...args) => splitAtZero(await output(...args)),
     async sizes(ids) {
       const lines = (
         await run(place, ["cat-file", "--batch-check"], ids)
@@ -106,7 +108,7 @@ export async function openGit({ folder, env }: GitPlace): Promise<Git | null> {
   };
 }
 
-function partsOf(bytes: Buffer): Buffer[] {
+function splitAtZero(bytes: Buffer): Buffer[] {
   const parts: Buffer[] = [];
   for (let from = 0; from < bytes.length;) {
     const end = bytes.indexOf(0, from);
@@ -142,7 +144,7 @@ function start(
       throw new GitError(`git ${args[0] ?? ""}: ${said}`);
     }
   });
-  // Whoever reads the output first awaits it later.
+  // Prevents an unhandled rejection: callers await this only after they have read the output.
   ended.catch(() => undefined);
   return { stdout: child.stdout, ended };
 }
@@ -161,7 +163,7 @@ async function run(
   return Buffer.concat(chunks);
 }
 
-/** `ID TYPE SIZE\n`, so many bytes, `\n`, and so on. */
+/** Parses `git cat-file --batch`: for each object `ID TYPE SIZE\n`, SIZE bytes, `\n`. */
 async function* contents(place: GitPlace, ids: readonly string[]) {
   const { stdout, ended } = start(place, ["cat-file", "--batch"], ids);
   let pending: Buffer[] = [];

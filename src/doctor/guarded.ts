@@ -1,10 +1,10 @@
 import { ConfigError } from "../errors.ts";
 import type { CheckName, CheckResult } from "./check-result.ts";
 
-const MEND =
-  "correct what is named; `hexhook secrets generate` makes a signing secret, .env.example lists the variables";
+const HINT =
+  "correct the configuration. `hexhook secrets generate` makes a signing secret, and .env.example lists the variables";
 
-/** The result of a check that fails with the errors of the configuration when it needs what is wrong there. */
+/** Runs a check. If it throws ConfigError, the check fails with the errors of the configuration. */
 export async function guarded(
   check: CheckName,
   judge: () => Promise<CheckResult> | CheckResult,
@@ -13,7 +13,7 @@ export async function guarded(
     return await judge();
   } catch (thrown) {
     if (thrown instanceof ConfigError) {
-      return { check, status: "fail", details: thrown.errors, hint: MEND };
+      return { check, status: "fail", details: thrown.errors, hint: HINT };
     }
     throw thrown;
   }

@@ -1,25 +1,25 @@
 import { looksRandom } from "./key-shape.ts";
 
-/** A key in a text: from `start` to `end`, in UTF-16 units. */
+/** A key in a text, from `start` to `end` in UTF-16 units. */
 export interface KeyMatch {
   readonly rule: string;
   readonly start: number;
   readonly end: number;
 }
 
-/** A pattern with one group, the key; `isKey` judges what it has caught. */
+/** A pattern whose only group is the key. `isKey` rejects false matches. */
 interface KeyRule {
   readonly name: string;
   readonly pattern: RegExp;
   readonly isKey: (key: string) => boolean;
 }
 
-/** Dots and the same letter again and again are how documents write a key that is none. */
+/** Documents often write placeholders with dots or repeated letters. */
 const isNoPlaceholder = (key: string): boolean =>
   new Set(key.replace(/^.*_/, "")).size >= 5 &&
   !/x{4}|\.\.\.|example|placeholder|your/i.test(key);
 
-/** What secretlint's preset does not find, sure enough to be looked for among bytes that are no text. */
+/** Keys that the preset of secretlint does not find. The patterns are specific enough for binary files. */
 const SURE_RULES: readonly KeyRule[] = [
   {
     name: "live-key",
@@ -39,7 +39,7 @@ const SURE_RULES: readonly KeyRule[] = [
   },
 ];
 
-/** `NAME_KEY=…`, whoever's key it may be. */
+/** `NAME_KEY=…`, a key of any service. */
 const GENERIC_RULE: KeyRule = {
   name: "generic-key",
   pattern:
@@ -47,12 +47,12 @@ const GENERIC_RULE: KeyRule = {
   isKey: looksRandom,
 };
 
-/** Keys that look like no other text. */
+/** Finds keys with an unmistakable prefix or frame. */
 export function sureMatches(text: string): KeyMatch[] {
   return SURE_RULES.flatMap((rule) => matchesOf(rule, text));
 }
 
-/** What is given the name of a key, and looks like one. */
+/** Finds random-looking values that are assigned to a name such as `api_key`. */
 export function genericMatches(text: string): KeyMatch[] {
   return matchesOf(GENERIC_RULE, text);
 }
@@ -67,7 +67,7 @@ function matchesOf(
   });
 }
 
-/** The keys that are configured, wherever they stand: no rule is as sure as that. */
+/** Finds the given secrets literally. */
 export function knownMatches(
   text: string,
   known: readonly string[],

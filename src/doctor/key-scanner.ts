@@ -10,14 +10,14 @@ import {
   sureMatches,
 } from "./key-rules.ts";
 
-/** A key in a text, by its line. Never the key. */
+/** A key found in a text. Never contains the key. */
 export interface ScannedKey {
   readonly line: number;
   readonly rule: string;
   readonly fingerprint: string;
 }
 
-/** Lets a comment switch rules off, for ever and unseen: the allow-list is for that, which has a date. */
+/** Lets comments disable rules. Not used, because that would be permanent and easy to miss; the allow-list has dates. */
 const COMMENTS = "@secretlint/secretlint-rule-filter-comments";
 
 const CONFIG = {
@@ -26,14 +26,14 @@ const CONFIG = {
     .map((rule) => ({ id: rule.meta.id, rule, options: {} })),
 };
 
-// It notes when each rule begins and ends, keeps all notes and goes through them at each new one: a history of some thousand
-// files would take minutes. May go when secretlint measures only on request.
+// The profiler keeps a mark for the start and end of each rule and searches all of them for each new one, so a history of some
+// thousand files would take minutes. Can be removed when secretlint profiles only on request.
 secretLintProfiler.mark = () => undefined;
 
-/** More are not told of one file: it is a list of keys then. */
+/** Maximum number of keys that are reported for one file. */
 const MAX_MATCHES = 1000;
 
-/** Finds keys in the bytes of a file: those that are `known`, and what looks like one. */
+/** Creates a function that finds keys in the bytes of a file: the `known` ones literally, others by rules. */
 export function createKeyScanner(
   known: readonly string[],
 ): (bytes: Buffer, name: string) => Promise<ScannedKey[]> {
@@ -73,7 +73,7 @@ function extensionOf(name: string): string {
   return /\.[^./]*$/.exec(name)?.[0] ?? "";
 }
 
-/** Of matches that overlap the first counts: the surer rules come first. */
+/** Keeps the first of overlapping matches, because the more specific rules come first. */
 function scannedKeys(text: string, matches: readonly KeyMatch[]): ScannedKey[] {
   const taken: KeyMatch[] = [];
   for (const match of matches) {

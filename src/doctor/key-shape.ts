@@ -1,29 +1,29 @@
-/** What a random key looks like, as opposed to words, placeholders and names of variables. */
+/** Tells random keys from words, placeholders and names of variables. */
 
 const MIN_LENGTH = 16;
 
-/** Bits for each character. Random hex digits have up to 4, random letters and digits up to 6, English words about 3. */
+/** Bits per character. Random hex digits have up to 4, random letters and digits up to 6, English words about 3. */
 const MIN_ENTROPY_HEX = 3;
 const MIN_ENTROPY = 3.3;
 
-/** Whoever writes one of these does not mean a key. */
-const NOT_MEANT =
+/** Words that show that a text is an example, not a key. */
+const EXAMPLE_WORD =
   /(?:^|[^a-z])(?:test|tests|testing|example|sample|dummy|fake|mock|placeholder|changeme|change|replace|your|foo|bar|xxx+|todo|none|null|undefined)(?:$|[^a-z])/i;
 
-/** `process.env.X`, `config.key`, `${X}`, `getKey`: a place where a key comes from. */
+/** An expression that reads a key, such as `process.env.X`, `config.key`, `${X}` or `getKey`. */
 const REFERENCE =
   /^(?:\$|[a-z_$][\w$]*(?:\.[a-z_$][\w$]*)+$|[a-z]+(?:[A-Z][a-z]{2,}\d*)+$)/;
 
-/** A JSON Web Token is all names with dots, and none of them. */
+/** A JSON Web Token. It looks like names joined by dots, but is a key. */
 const WEB_TOKEN = /^eyJ[\w-]+\.eyJ/;
 
-/** Whether a text may well be a random key. */
+/** Whether a text is probably a random key. */
 export function looksRandom(text: string): boolean {
   if (
     text.length < MIN_LENGTH ||
     !/\d/.test(text) ||
     !/[a-z]/i.test(text) ||
-    NOT_MEANT.test(text) ||
+    EXAMPLE_WORD.test(text) ||
     isSequence(text)
   ) {
     return false;
@@ -35,7 +35,7 @@ export function looksRandom(text: string): boolean {
   return entropyOf(text) >= least;
 }
 
-/** Shannon entropy in bits for each character. */
+/** Returns the Shannon entropy in bits per character. */
 function entropyOf(text: string): number {
   const counts = new Map<string, number>();
   for (const char of text) {
@@ -49,7 +49,7 @@ function entropyOf(text: string): number {
   return bits;
 }
 
-/** `another-signing-secret-01`: more words than anything else. */
+/** Whether at least half of the parts are words, as in `another-signing-secret-01`. */
 function isWords(text: string): boolean {
   const parts = text.split(/[-_.:/]/);
   const words = parts.filter((part) =>
@@ -58,7 +58,7 @@ function isWords(text: string): boolean {
   return words.length >= 2 && words.length * 2 >= parts.length;
 }
 
-/** `0123456789abcdef…`: made by a hand on the keyboard. */
+/** Whether a text contains a typed sequence such as `0123456789`. */
 function isSequence(text: string): boolean {
   return /0123456789|123456789|abcdefghij/i.test(text);
 }

@@ -7,20 +7,20 @@ import {
   type ScanProgress,
 } from "./scan.ts";
 
-/** Of so many objects it is looked up which commit brought them. */
+/** Maximum number of objects whose commit is looked up, because each look-up is slow. */
 const MAX_TRACED = 30;
 
-/** An object of the history that has text: a version of a file, or what a commit or tag says. */
+/** An object with text: a file version, a commit or a tag. */
 export interface HistoryObject {
   readonly id: string;
-  /** The file, by one of its names; null for a commit or a tag. */
+  /** One of the names of the file; null for a commit or a tag. */
   readonly file: string | null;
   readonly bytes: number;
-  /** Whether it is in no commit yet. */
+  /** Whether it is staged but not in any commit. */
   readonly staged: boolean;
 }
 
-/** What any ref leads to, and what is staged, each object once. */
+/** Lists all objects that are reachable from a ref or staged, each once. */
 export async function historyOf(git: Git): Promise<HistoryObject[]> {
   const roots = ["--all", ...(await stashes(git))];
   const listed = await git.output("rev-list", "--objects", ...roots);
@@ -31,7 +31,6 @@ export async function historyOf(git: Git): Promise<HistoryObject[]> {
       names.set(id, line.slice(id.length + 1));
     }
   }
-  // What is staged and in no commit yet.
   const stagedIds = new Set<string>();
   const staged = git.bare ? [] : await git.list("ls-files", "-z", "--stage");
   for (const entry of staged) {
@@ -47,7 +46,7 @@ export async function historyOf(git: Git): Promise<HistoryObject[]> {
     .filter(({ type }) => type !== "tree")
     .map(({ id, type, bytes }) => ({
       id,
-      // A tag may lead to a file that has no name.
+      // A tag can point to a file that has no name.
       file:
         type === "blob" ? names.get(id) || `object ${id.slice(0, 12)}` : null,
       bytes,
@@ -55,7 +54,7 @@ export async function historyOf(git: Git): Promise<HistoryObject[]> {
     }));
 }
 
-/** All of them: a ref leads to the newest alone. */
+/** Lists all stashes. The ref points only to the newest one. */
 async function stashes(git: Git): Promise<string[]> {
   const refs = await git.output("for-each-ref", "refs/stash");
   if (refs.length === 0) {
@@ -65,7 +64,7 @@ async function stashes(git: Git): Promise<string[]> {
   return log.toString("utf8").split("\n").filter(Boolean);
 }
 
-/** Looks into objects of the history. */
+/** Scans objects of the history. */
 export async function scanObjects(
   git: Git,
   objects: readonly HistoryObject[],
@@ -73,11 +72,11 @@ export async function scanObjects(
   progress: ScanProgress,
 ): Promise<Scanned> {
   const findings: Finding[] = [];
-  const passedOver: string[] = [];
+  const skipped: string[] = [];
   const wanted = new Map<string, HistoryObject>();
   for (const one of objects) {
     if (one.bytes > MAX_SCANNED_BYTES) {
-      passedOver.push(one.file ?? one.id);
+      skipped.push(one.file ?? one.id);
       progress.done();
     } else {
       wanted.set(one.id, one);
@@ -96,7 +95,7 @@ export async function scanObjects(
         file === null
           ? id
           : traced <= MAX_TRACED
-            ? await commitThatBrought(git, id)
+            ? await commitThatAdded(git, id)
             : null;
       const isStaged = wanted.get(id)?.staged === true;
       findings.push(
@@ -110,21 +109,21 @@ export async function scanObjects(
     }
     progress.done();
   }
-  return { findings, passedOver };
+  return { findings, skipped };
 }
 
-/** Of a commit or a tag: behind its headers, among which a signature may be. */
+/** Returns the message of a commit or tag, without its headers, which may contain a signature. */
 function messageOf(content: Buffer): Buffer {
   const end = content.indexOf("\n\n");
   return end === -1 ? content : content.subarray(end + 2);
 }
 
-/** The oldest commit with this version of a file; null where there is none yet. */
-async function commitThatBrought(git: Git, id: string): Promise<string | null> {
+/** Returns the oldest commit that contains this file version; null if none does. */
+async function commitThatAdded(git: Git, id: string): Promise<string | null> {
   const commits = await git.output(
     "log",
     "--all",
-    // Merges too: what they bring by themselves is in neither parent.
+    // Includes merges, which can add content that neither parent has.
     "-m",
     "--no-textconv",
     "--no-ext-diff",

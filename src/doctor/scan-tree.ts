@@ -11,23 +11,23 @@ import {
   type ScanProgress,
 } from "./scan.ts";
 
-/** Where there is no git to say what belongs to a project. */
+/** Directories that are skipped outside git. */
 const SKIPPED_FOLDERS = new Set(["node_modules", ".git"]);
 
-/** Tracked files, and untracked ones that are not ignored; a name that ends in `/` is a repository within. */
+/** Lists tracked files, and untracked ones that are not ignored. A name that ends in `/` is a nested repository. */
 export async function workingTree(git: Git): Promise<Buffer[]> {
   if (git.bare) {
     return [];
   }
   const which = ["--cached", "--others", "--exclude-standard"];
   const list = await git.list("ls-files", "-z", ...which);
-  // By their bytes: what is not UTF-8 would become the same.
+  // Keyed by bytes: different names that are not UTF-8 could decode to the same text.
   return [
     ...new Map(list.map((name) => [name.toString("latin1"), name])).values(),
   ];
 }
 
-/** All files below a folder, but for `.env` files, those that are its `own`, and what others have written. */
+/** Lists all files below a directory, except `.env` files, files in `own`, and the skipped directories. */
 export async function filesOf(
   folder: string,
   own: readonly string[],
@@ -54,7 +54,7 @@ export async function filesOf(
   return files;
 }
 
-/** Looks into files below `top`. `repositories` are those within. */
+/** Scans files below `top`. `repositories` are nested repositories. */
 export async function scanFiles(
   top: string,
   files: readonly Buffer[],
@@ -62,17 +62,15 @@ export async function scanFiles(
   progress: ScanProgress,
 ): Promise<Scanned & { readonly repositories: readonly string[] }> {
   const findings: Finding[] = [];
-  const passedOver: string[] = [];
+  const skipped: string[] = [];
   const repositories: string[] = [];
   for (const file of files) {
     const name = file.toString("utf8");
-    const read = await readWithin(
-      Buffer.concat([Buffer.from(`${top}/`), file]),
-    );
+    const read = await readEntry(Buffer.concat([Buffer.from(`${top}/`), file]));
     if (read === "folder") {
       repositories.push(name);
-    } else if (read === "passed over") {
-      passedOver.push(name);
+    } else if (read === "skipped") {
+      skipped.push(name);
     } else if (read !== null) {
       const found = await scan(read, name);
       findings.push(
@@ -86,13 +84,13 @@ export async function scanFiles(
     }
     progress.done();
   }
-  return { findings, passedOver, repositories };
+  return { findings, skipped, repositories };
 }
 
-/** Null for what has no content of its own: a link, or a file that is deleted but not yet committed so. */
-async function readWithin(
+/** Reads a file. Null for a link, and for a deleted file that git still tracks. */
+async function readEntry(
   file: Buffer,
-): Promise<Buffer | "folder" | "passed over" | null> {
+): Promise<Buffer | "folder" | "skipped" | null> {
   try {
     const stat = await lstat(file);
     if (stat.isDirectory()) {
@@ -101,8 +99,8 @@ async function readWithin(
     if (!stat.isFile()) {
       return null;
     }
-    return stat.size > MAX_SCANNED_BYTES ? "passed over" : await readFile(file);
+    return stat.size > MAX_SCANNED_BYTES ? "skipped" : await readFile(file);
   } catch (thrown) {
-    return errorCode(thrown) === "ENOENT" ? null : "passed over";
+    return errorCode(thrown) === "ENOENT" ? null : "skipped";
   }
 }

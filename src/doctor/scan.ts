@@ -1,10 +1,10 @@
 import type { Finding } from "./check-result.ts";
 import type { ScannedKey } from "./key-scanner.ts";
 
-/** Larger files are not looked into. */
+/** Maximum size of a scanned file. */
 export const MAX_SCANNED_BYTES = 16_777_216;
 
-/** Told how many files and objects there are to scan, and of each that is done. */
+/** Reports progress: `total` once with the number of files and objects, `done` after each of them. */
 export interface ScanProgress {
   readonly total: (count: number) => void;
   readonly done: () => void;
@@ -13,9 +13,9 @@ export interface ScanProgress {
 /** Finds keys in the bytes of a file. */
 export type Scan = (bytes: Buffer, name: string) => Promise<ScannedKey[]>;
 
-/** What was found in some files or objects. */
+/** The result of scanning some files or objects. */
 export interface Scanned {
   readonly findings: readonly Finding[];
-  /** Those that were too large, or could not be read. */
-  readonly passedOver: readonly string[];
+  /** Files that were too large or not readable. */
+  readonly skipped: readonly string[];
 }

@@ -32,7 +32,7 @@ beforeEach(() => {
 });
 
 describe("hexhook doctor", () => {
-  it("finds nothing wrong with a clean repository, and says so in 80 columns", async () => {
+  it("passes in a clean repository, and prints at most 80 columns", async () => {
     repository.copyOf(clean.path);
     const json = await repository.doctor();
     expect(json.failed).toEqual([]);
@@ -48,14 +48,14 @@ describe("hexhook doctor", () => {
   });
 
   it.each([
-    ["that git tracks", true, /^\.env\.production is tracked by git$/],
+    ["that is tracked by git", true, /^\.env\.production is tracked by git$/],
     [
-      "that nothing ignores",
+      "that is not ignored by git",
       false,
       /^\.env\.production is not ignored by git$/,
     ],
   ])(
-    "fails with a .env file %s, and finds what is in it",
+    "fails with a .env file %s, and reports the keys in it",
     async (_what, tracked, line) => {
       repository.copyOf(clean.path);
       repository.write(".gitignore", "*.db*\n");
@@ -75,7 +75,7 @@ describe("hexhook doctor", () => {
     },
   );
 
-  it("finds what the .env files of two environments share, and a live key outside production", async () => {
+  it("reports secrets that the .env files of two environments share, and a live key outside production", async () => {
     repository.copyOf(clean.path);
     repository.write(
       ".env.staging",
@@ -93,7 +93,7 @@ describe("hexhook doctor", () => {
     expect(result.stdout).not.toMatch(new RegExp(`${GENERIC_KEY}|${LIVE_KEY}`));
   });
 
-  it("leaves out what environments may well share, and shows no fingerprint that could be guessed from", async () => {
+  it("ignores shared values that are not secrets, and shows no fingerprint of a short value", async () => {
     repository.copyOf(clean.path);
     const shared =
       "SORT_KEY=id\nCACHE_KEY=v1\nX_KEY=true\nSTRIPE_PUBLIC_KEY=pk_9fK2mQ7xLw4Rt8Yb1Nc\n";
@@ -120,37 +120,37 @@ describe("hexhook doctor", () => {
 
   it.each<[string, Environment, CheckName, RegExp]>([
     [
-      "scopes that are too wide",
+      "too wide scopes",
       { HEXHOOK_ENV: "staging", HEX_SCOPES: "read:*,write:*" },
       "scopes_minimal",
       /^HEX_SCOPES: write:\* is too wide: staging permits /,
     ],
     [
-      "scopes that nobody has named",
+      "unset scopes",
       { HEX_SCOPES: "" },
       "scopes_minimal",
       /^HEX_SCOPES: is not set/,
     ],
     [
-      "no date of rotation",
+      "a missing creation date",
       { HEX_SECRET_CREATED_AT: "" },
       "key_age",
-      /^HEX_SECRET: it has no creation date/,
+      /^HEX_SECRET: the creation date is missing/,
     ],
     [
-      "a secret that is overdue",
+      "an overdue secret",
       { HEX_SECRET_CREATED_AT: "2026-01-01" },
       "key_age",
       /^HEX_SECRET: \d{2,} days old$/,
     ],
     [
-      "audit logging off",
+      "audit logging turned off",
       { AUDIT_STDOUT: "off" },
       "audit_logging",
-      /^AUDIT_STDOUT is off, and there is neither AUDIT_FILE nor analytics$/,
+      /^the trail is written only to the store: AUDIT_STDOUT is off, and neither AUDIT_FILE nor analytics is configured$/,
     ],
     [
-      "a configuration that serve would refuse",
+      "a configuration that serve rejects",
       { MAX_BODY_BYTES: "1O24" },
       "signatures_validated",
       /^MAX_BODY_BYTES: must be a whole number/,
@@ -159,7 +159,7 @@ describe("hexhook doctor", () => {
       "a live key in development",
       { HEX_READ_KEY: LIVE_KEY },
       "keys_in_environment",
-      /^HEX_READ_KEY: is a live key .* this is development/,
+      /^HEX_READ_KEY: is a live key .* the environment is development/,
     ],
   ])("fails with %s", async (_what, env, check, detail) => {
     repository.copyOf(clean.path);
@@ -171,7 +171,7 @@ describe("hexhook doctor", () => {
     expect(result.stdout).not.toContain(LIVE_KEY);
   });
 
-  it("fails with a trail that was changed, and names where; an intact one passes", async () => {
+  it("passes with an intact trail, and names the changed entry of a tampered one", async () => {
     repository.copyOf(clean.path);
     const service = await startTestService(folder.path);
     for (const id of ["evt_1", "evt_2"]) {
@@ -204,7 +204,7 @@ describe("hexhook doctor", () => {
     });
   });
 
-  it("does what it can outside a repository, and in a shallow one", async () => {
+  it("checks what it can outside a repository and in a shallow clone", async () => {
     repository.write("a.ts", `"${LIVE_KEY}"`);
     repository.write(".env", `HEX_READ_KEY=${GENERIC_KEY}`);
     const outside = await repository.doctor({ HEX_READ_KEY: "" });

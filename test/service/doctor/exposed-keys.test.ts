@@ -34,7 +34,7 @@ beforeEach(() => {
   repository = repositoryIn(folder.path);
 });
 
-describe("hexhook doctor, on exposed keys", () => {
+describe("hexhook doctor", () => {
   it.each([
     ["a live key", `const key = "${LIVE_KEY}";`, LIVE_KEY, "live-key"],
     ["a generic key", `API_KEY=${GENERIC_KEY}`, GENERIC_KEY, "generic-key"],
@@ -52,7 +52,7 @@ describe("hexhook doctor, on exposed keys", () => {
       "configured-key",
     ],
   ])(
-    "finds %s in a tracked file, one that is not tracked, and one that is staged alone",
+    "finds %s in a tracked file, an untracked one and a staged one",
     async (_what, text, key, rule) => {
       repository.copyOf(clean.path);
       repository.write("src/tracked.ts", `\n\n${text}\n`);
@@ -85,7 +85,7 @@ describe("hexhook doctor, on exposed keys", () => {
     },
   );
 
-  it("finds a key that is in the history alone: changed later, in a deleted file, on another branch, in a message, under a tag", async () => {
+  it("finds a key that is only in the history: in an old version, a deleted file, another branch, a message or a tag", async () => {
     repository.copyOf(clean.path);
     repository.write("config.ts", `a\nb\nkey = "${LIVE_KEY}"\n`);
     const brought = repository.commit();
@@ -141,7 +141,7 @@ describe("hexhook doctor, on exposed keys", () => {
     expect(stdout).not.toContain(LIVE_KEY);
   });
 
-  it("finds keys whatever the file is: UTF-16, binary, a strange name, a disabling comment", async () => {
+  it("finds keys in UTF-16 and binary files, under unusual names, and after a comment that disables rules", async () => {
     repository.copyOf(clean.path);
     repository.write(
       "windows.txt",
@@ -183,7 +183,7 @@ describe("hexhook doctor, on exposed keys", () => {
     expect(text.stdout).not.toContain("\u001b");
   });
 
-  it("looks from the top of the repository, wherever it is called", async () => {
+  it("scans the whole repository from a subdirectory", async () => {
     repository.copyOf(clean.path);
     repository.write("top.ts", `"${LIVE_KEY}"`);
     repository.commit();
@@ -195,7 +195,7 @@ describe("hexhook doctor, on exposed keys", () => {
     expect(stdout).toContain("top.ts:1");
   });
 
-  it("runs nothing that the repository has configured, and fetches nothing", async () => {
+  it("runs no command that the repository configures, and fetches nothing", async () => {
     repository.copyOf(clean.path);
     const hook = path.join(folder.path, "hook.sh");
     repository.write("hook.sh", `#!/bin/sh\ntouch ${folder.path}/ran\n`);
@@ -205,7 +205,7 @@ describe("hexhook doctor, on exposed keys", () => {
     repository.commit();
     repository.write("a.ts", "gone");
     repository.commit();
-    // A commit that says it is signed, so that git would ask who has signed it.
+    // A commit with a signature, so that git would run the configured program to check it.
     const signedCommit = repository
       .git("cat-file", "commit", "HEAD")
       .replace(
@@ -230,7 +230,7 @@ describe("hexhook doctor, on exposed keys", () => {
     rmSync(path.join(folder.path, "ran"), { force: true });
     const whole = await repository.doctor();
     expect(whole.of("exposed_keys").findings).toHaveLength(1);
-    // Of a partial clone an object is missing: git would fetch it.
+    // An object of a partial clone is missing, so git would fetch it.
     const blob = repository
       .git("-c", "core.fsmonitor=", "rev-parse", "HEAD:src/index.ts")
       .trim();
@@ -249,7 +249,7 @@ describe("hexhook doctor, on exposed keys", () => {
     ]);
   });
 
-  it("finds what git would send, whatever stands in for it here, and what stashes keep", async () => {
+  it("finds keys in replaced objects, stashes and merge commits", async () => {
     repository.copyOf(clean.path);
     const start = repository.git("rev-parse", "HEAD").trim();
     repository.write("a.ts", `"${LIVE_KEY}a"`);
@@ -264,7 +264,7 @@ describe("hexhook doctor, on exposed keys", () => {
       repository.write("src/index.ts", `"${LIVE_KEY}${name}"`);
       repository.git("stash", "-q");
     }
-    // A merge may bring what neither parent has.
+    // A merge can add content that neither parent has.
     repository.git("checkout", "-q", "-b", "side", start);
     repository.write("side.ts", "side");
     repository.commit();
@@ -286,7 +286,7 @@ describe("hexhook doctor, on exposed keys", () => {
     );
   });
 
-  it("bears whatever files there are: pipes, names of any bytes, a tag on a file, repositories within, a list of keys", async () => {
+  it("handles pipes, names of any bytes, a tag on a file, nested repositories and a long list of keys", async () => {
     repository.copyOf(clean.path);
     repository.git(
       "tag",
@@ -339,7 +339,7 @@ describe("hexhook doctor, on exposed keys", () => {
     expect(details.join()).toContain("within/");
   });
 
-  it("looks into a bare repository", async () => {
+  it("scans a bare repository", async () => {
     repository.copyOf(clean.path);
     repository.write("a.ts", `"${LIVE_KEY}"`);
     repository.commit();
@@ -352,7 +352,7 @@ describe("hexhook doctor, on exposed keys", () => {
     expect(stdout).toContain(fingerprintOf(LIVE_KEY));
   });
 
-  it("allows a key by its fingerprint until a day, and tells of lines that say nothing", async () => {
+  it("allows a key by its fingerprint until a day, and reports invalid lines of the allow-list", async () => {
     repository.copyOf(clean.path);
     repository.write("a.ts", `"${LIVE_KEY}"`);
     repository.commit();
@@ -380,7 +380,7 @@ describe("hexhook doctor, on exposed keys", () => {
     });
   });
 
-  it("finds a secret that the configuration file refers to", async () => {
+  it("finds a secret that the configuration file references", async () => {
     repository.copyOf(clean.path);
     const secret = "Correct+horse+battery+staple+hooks";
     repository.write("hex.pem", secret);

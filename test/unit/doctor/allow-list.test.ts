@@ -4,7 +4,7 @@ import { allowanceOf, parseAllowList } from "../../../src/doctor/allow-list.ts";
 describe("an allow-list", () => {
   const fingerprint = "0123456789abcdef";
 
-  it("counts up to the end of its day, in UTC", () => {
+  it("allows a key until the end of its day, in UTC", () => {
     const list = parseAllowList(
       `${fingerprint} 2026-11-24 revoked # by eve\r\n`,
     );
@@ -22,9 +22,9 @@ describe("an allow-list", () => {
     `${fingerprint} 2026-13-01`,
     `${fingerprint} 2027-02-31`,
     `${fingerprint} soon`,
-  ])("has a fault in %j", (line) => {
+  ])("rejects the line %j", (line) => {
     expect(parseAllowList(`\n${line}\n`).errors).toEqual([
-      "line 2: must be FINGERPRINT YYYY-MM-DD why",
+      "line 2: must be FINGERPRINT YYYY-MM-DD reason",
     ]);
   });
 });

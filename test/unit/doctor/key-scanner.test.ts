@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { createKeyScanner } from "../../../src/doctor/key-scanner.ts";
 import { GENERIC_KEY, PEM } from "../../support/fake-keys.ts";
 
-describe("a key in a text", () => {
+describe("the key scanner", () => {
   it.each([
     `HEX_API_KEY=${GENERIC_KEY}`,
     `export API_KEY="${GENERIC_KEY}"`,
@@ -13,7 +13,7 @@ describe("a key in a text", () => {
     `write_key:=${GENERIC_KEY}`,
     `"{\\"api_key\\":\\"${GENERIC_KEY}\\"}"`,
     `PEM="${PEM.replaceAll("\n", "\\n")}"`,
-  ])("is found in %j", async (text) => {
+  ])("finds a key in %j", async (text) => {
     expect(await createKeyScanner([])(Buffer.from(text), "a.txt")).toHaveLength(
       1,
     );
@@ -26,11 +26,11 @@ describe("a key in a text", () => {
     "HEX_SECRET=$(openssl rand -hex 32)",
     "HEX_API_KEY=<your key from the dashboard>",
     "-----BEGIN PRIVATE KEY-----\n…\n-----END PRIVATE KEY-----",
-  ])("is not found in %j", async (text) => {
+  ])("finds no key in %j", async (text) => {
     expect(await createKeyScanner([])(Buffer.from(text), "a.txt")).toEqual([]);
   });
 
-  it("is looked for in time that grows with the text alone", async () => {
+  it("takes time that is linear in the length of the text", async () => {
     const scan = createKeyScanner([]);
     const hostile = [
       "api_key ".repeat(200_000),

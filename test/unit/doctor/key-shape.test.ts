@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { looksRandom } from "../../../src/doctor/key-shape.ts";
 import { GENERIC_KEY } from "../../support/fake-keys.ts";
 
-describe("what looks like a key", () => {
+describe("the test for random keys", () => {
   it.each([
     [GENERIC_KEY, true],
     ["c0ffee5ac47c7a52b3a2f7ecdb8eb6c1", true],
@@ -16,7 +16,7 @@ describe("what looks like a key", () => {
     ["0123456789abcdef0123456789abcdef", false],
     ["onlyLettersWithoutADigit", false],
     ["short1", false],
-  ])("%s: %s", (text, is) => {
+  ])("gives for %s: %s", (text, is) => {
     expect(looksRandom(text)).toBe(is);
   });
 });
