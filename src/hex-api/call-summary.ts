@@ -2,13 +2,13 @@ import type { AuditDraft } from "../audit/entry.ts";
 
 const SUMMARY_EVERY_MS = 3_600_000;
 
-/** A summary and the checkpoint behind it are sent too, in so many calls at most: they alone are no news. */
+/** Maximum number of calls that send a summary and the checkpoint after it. They alone do not cause another summary. */
 const OWN_CALLS = 2;
 
 /**
- * Takes the entries of the calls that audit entries are sent with. One for each would be sent in a call of its own, and so
- * without end: the first call that succeeds has its entry, further ones are counted into one an hour at most. A denial has
- * its entry once. Calls that fail are left to the health of the sink, which has entries of its own.
+ * Summarises the audit entries of the calls that send audit entries. If each call had an entry, sending that entry would cause
+ * another call, indefinitely. So the first successful call has an entry, and later ones are counted in at most one entry an
+ * hour. A denial has one entry. Failed calls have none, because the health of the sink has separate entries.
  */
 export function createCallSummary(
   append: (entry: AuditDraft) => Promise<void>,

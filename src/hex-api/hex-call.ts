@@ -9,26 +9,26 @@ import { type HexAnswer, hexRequest } from "./hex-request.ts";
 
 const TIMEOUT_MS = 10_000;
 
-/** Waits after failed tries, ±20 %. */
+/** Waits between attempts, ±20 %. */
 const RETRY_WAITS_MS = [500, 1000, 2000];
 
-/** Whoever asks to be left alone for longer is not asked again. */
+/** If the API asks for a longer wait, the call fails without another attempt. */
 const MAX_CALL_WAIT_MS = 30_000;
 
-/** What a client of the Hex API is made with. */
+/** Options of a client of the Hex API. */
 export interface HexClientOptions {
-  /** Such as `https://api.hex.com`. */
+  /** For example `https://api.hex.com`. */
   readonly apiUrl: string;
-  /** What calls are held to before anything is sent; without it every call passes. */
+  /** The scopes that calls are checked against before anything is sent. Without it no call is checked. */
   readonly scopes?: ScopeRules;
-  /** Takes the audit entry of each call; the call waits for it, and fails when it fails. */
+  /** Receives the audit entry of each call. The call waits for it, and fails if it fails. */
   readonly audit: (entry: AuditDraft) => void | Promise<void>;
-  /** Who is said to call: `worker` (a handler, the default), `system`, `operator:NAME`. */
+  /** The `userId` of audit entries: `worker` (a handler, the default), `system` or `operator:NAME`. */
   readonly userId?: string;
   readonly userAgent?: string;
-  /** Of one try, in milliseconds; 10 seconds unless told. */
+  /** Time limit of one attempt, in milliseconds. Default: 10000. */
   readonly timeoutMs?: number;
-  /** Waits between tries, in milliseconds; 500, 1000 and 2000 unless told, none = one try. */
+  /** Waits between attempts, in milliseconds. Default: 500, 1000 and 2000. An empty list means one attempt. */
   readonly retryWaitsMs?: readonly number[];
   readonly fetch?: typeof fetch;
   /** Unix milliseconds. */
@@ -37,19 +37,19 @@ export interface HexClientOptions {
   readonly random?: () => number;
 }
 
-/** What an operation of the Hex API is made of. */
+/** An operation of the Hex API. */
 export interface HexOperation {
   readonly method: "GET" | "POST";
-  /** Below the API's URL, without a leading slash. */
+  /** Relative to the URL of the API, without a leading slash. */
   readonly path: string;
-  /** What it needs. */
+  /** The scope that it needs. */
   readonly scope: string;
 }
 
-/** What one call of it carries. */
+/** The input of one call. */
 export interface HexCallInput {
   readonly body?: string;
-  /** Under one key the API takes a body once; a new one unless given. */
+  /** The API accepts a body only once for each key. Default: a new key. */
   readonly idempotencyKey?: string | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -60,15 +60,15 @@ export type HexCall = (
 ) => Promise<HexAnswer>;
 
 /**
- * Calls of the Hex API with one key: each is held to the scopes first, tried again on 429, 5xx and network faults, and
- * written to the audit trail, `hex.api.denied` when nothing was sent, else `hex.api.call`. Rejects with HexDeniedError or
- * HexApiError.
+ * Creates a function that calls the Hex API with one key. Each call is checked against the scopes first, and retried after 429,
+ * 5xx and network errors. Its audit entry is `hex.api.denied` if nothing was sent, otherwise `hex.api.call`. Rejects with
+ * HexDeniedError or HexApiError.
  */
 export function createHexCall(
   options: HexClientOptions,
   given: string | null,
 ): HexCall {
-  // From JavaScript it may be anything: what is no key is not sent.
+  // Callers in JavaScript can pass any value. Only a non-empty string is sent.
   const key = typeof given === "string" && given !== "" ? given : null;
   const { apiUrl, scopes, timeoutMs = TIMEOUT_MS } = options;
   const { fetch = globalThis.fetch, now = Date.now } = options;
@@ -84,9 +84,9 @@ export function createHexCall(
     return scopes === undefined ? null : denialOf(scopes, scope);
   }
 
-  /** Null when it is not to be tried again. */
+  /** Returns the wait before the next attempt, or null if there is none. */
   function waitAfter(failed: number, error: unknown): number | null {
-    if (!(error instanceof HexApiError) || !isPassing(error)) {
+    if (!(error instanceof HexApiError) || !isRetryable(error)) {
       return null;
     }
     const wait = waitAfterAttempt(failed, retryWaitsMs, random());
@@ -152,7 +152,7 @@ export function createHexCall(
   };
 }
 
-/** False when the signal has cut it short. */
+/** Waits. Returns false if the signal ended the wait. */
 async function pause(
   milliseconds: number,
   signal: AbortSignal | undefined,
@@ -165,8 +165,8 @@ async function pause(
   }
 }
 
-/** What may well go away by asking again. */
-function isPassing({ reason, status = 0 }: HexApiError): boolean {
+/** Whether the next attempt may succeed. */
+function isRetryable({ reason, status = 0 }: HexApiError): boolean {
   return (
     reason === "network" ||
     reason === "timeout" ||

@@ -1,11 +1,11 @@
-/** A call of the Hex API that did not succeed. Says nothing of the key. */
+/** A failed call of the Hex API. Never contains the key. */
 export class HexApiError extends Error {
   override readonly name: string = "HexApiError";
   /** `status`, `timeout`, `network`, `aborted`, or `no_api` (a web page where the API should be). */
   readonly reason: string;
-  /** Of the answer, where there was one. */
+  /** The status of the response, if any. */
   readonly status: number | undefined;
-  /** How long the API asks to be left alone, in milliseconds; 0 when it does not say. */
+  /** The wait that the API asked for with Retry-After, in milliseconds; 0 = none. */
   readonly retryAfterMs: number;
 
   constructor(
@@ -22,19 +22,18 @@ export class HexApiError extends Error {
 }
 
 const WHY = {
-  no_key: "there is no key for it",
+  no_key: "no key is configured for it",
   not_granted: "HEX_SCOPES does not grant it",
-  not_permitted:
-    "the scope that covers it is wider than this environment permits",
+  not_permitted: "the granted scope is wider than this environment permits",
 } as const;
 
-/** Why a call was not made: no key, or its scope is not granted or not permitted here. */
+/** Why a call was not sent: no key, or its scope is not granted or not permitted in this environment. */
 export type Denial = keyof typeof WHY;
 
-/** A call of the Hex API that was refused here: nothing was sent. */
+/** A call that was denied locally. Nothing was sent. */
 export class HexDeniedError extends HexApiError {
   override readonly name = "HexDeniedError";
-  /** What the call needs, such as `write:audit`. */
+  /** The scope that the call needs, such as `write:audit`. */
   readonly scope: string;
   readonly denial: Denial;
 

@@ -5,25 +5,25 @@ import {
 } from "./hex-call.ts";
 import type { HexAnswer } from "./hex-request.ts";
 
-/** Asks the API whether it is well, which it tells to whoever has a key. */
+/** The health check of the API, which accepts any valid key. */
 export const HEALTH = {
   method: "GET",
   path: "health",
   scope: "read:health",
 } as const;
 
-/** Reads from the Hex API with the read key. It has no way to write, and never holds another key. */
+/** Reads from the Hex API with the read key. Cannot write, and holds no other key. */
 export class HexReader {
   readonly #call: HexCall;
 
-  /** `readKey` is the only key that is ever sent; null = there is none, and every call is denied. */
+  /** `readKey` is the only key that is sent; null = every call is denied. */
   constructor(options: HexClientOptions & { readonly readKey: string | null }) {
     this.#call = createHexCall(options, options.readKey);
   }
 
   /**
-   * Asks the API whether it is well and takes the key (`GET /health`; needs `read:health`). Resolves with its answer;
-   * rejects with HexDeniedError when nothing was sent, and else with HexApiError.
+   * Checks the health of the API and the key (`GET /health`; needs `read:health`). Resolves with the response. Rejects with
+   * HexDeniedError if nothing was sent, otherwise with HexApiError.
    */
   health(options: { readonly signal?: AbortSignal } = {}): Promise<HexAnswer> {
     return this.#call(HEALTH, options);

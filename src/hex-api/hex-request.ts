@@ -2,8 +2,8 @@ import { parseRetryAfter } from "../domain/retry-after.ts";
 import { networkFault } from "../errors.ts";
 import { HexApiError } from "./hex-error.ts";
 
-/** An answer is read up to here; the rest of it is not. */
-const MAX_ANSWER_BYTES = 65_536;
+/** Maximum number of bytes that are read of a response. */
+const MAX_RESPONSE_BYTES = 65_536;
 
 export interface HexRequestDeps {
   readonly fetch: typeof fetch;
@@ -12,16 +12,16 @@ export interface HexRequestDeps {
   readonly userAgent: string;
 }
 
-/** What the API answered: a 2xx. */
+/** A 2xx response of the API. */
 export interface HexAnswer {
   readonly status: number;
-  /** The answer as JSON; undefined where it is none, or longer than 64 KiB. */
+  /** The parsed JSON body; undefined if it is not JSON, or longer than 64 KiB. */
   readonly body: unknown;
 }
 
 /**
- * One request to the Hex API. Resolves when it is answered 2xx to the end; rejects with HexApiError for everything else, a
- * redirect too: the key goes nowhere but there. `signal` cuts it off.
+ * Sends one request to the Hex API. Resolves with a complete 2xx response, and rejects with HexApiError otherwise. Redirects are
+ * not followed, so that the key is sent to no other server. `signal` aborts the request.
  */
 export async function hexRequest(
   deps: HexRequestDeps,
@@ -36,12 +36,12 @@ export async function hexRequest(
   },
 ): Promise<HexAnswer> {
   const { method, url, key, body, headers, timeoutMs } = request;
-  const late = AbortSignal.timeout(timeoutMs);
-  const faultOf = (thrown: unknown): HexApiError => {
+  const timeout = AbortSignal.timeout(timeoutMs);
+  const errorOf = (thrown: unknown): HexApiError => {
     if (request.signal?.aborted) {
       return new HexApiError("aborted");
     }
-    return late.aborted
+    return timeout.aborted
       ? new HexApiError("timeout")
       : new HexApiError("network", { detail: networkFault(thrown) });
   };
@@ -58,13 +58,13 @@ export async function hexRequest(
       },
       ...(body === undefined ? {} : { body }),
       redirect: "manual",
-      signal: AbortSignal.any([late, request.signal ?? []].flat()),
+      signal: AbortSignal.any([timeout, request.signal ?? []].flat()),
     });
   } catch (thrown) {
-    throw faultOf(thrown);
+    throw errorOf(thrown);
   }
   if (!response.ok) {
-    await readSome(response).catch(() => undefined);
+    await readBody(response).catch(() => undefined);
     const { status } = response;
     const asked = response.headers.get("retry-after") ?? undefined;
     const retryAfterMs = parseRetryAfter(asked, deps.now()) ?? 0;
@@ -72,23 +72,23 @@ export async function hexRequest(
   }
   let text: string | null;
   try {
-    text = await readSome(response);
+    text = await readBody(response);
   } catch (thrown) {
-    throw faultOf(thrown);
+    throw errorOf(thrown);
   }
   if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
-    // The page of a proxy or a log-in, and not the API's word.
+    // A page of a proxy or a log-in form, not a response of the API.
     throw new HexApiError("no_api", { status: response.status });
   }
   return { status: response.status, body: jsonOf(text) };
 }
 
-/** The text of an answer that comes to its end; null when it is longer than it may be. */
-async function readSome({ body }: Response): Promise<string | null> {
+/** Reads the text of a response; null if it is too long. */
+async function readBody({ body }: Response): Promise<string | null> {
   const reader = (body as ReadableStream<Uint8Array> | null)?.getReader();
   const chunks: Uint8Array[] = [];
   let read = 0;
-  while (reader !== undefined && read <= MAX_ANSWER_BYTES) {
+  while (reader !== undefined && read <= MAX_RESPONSE_BYTES) {
     const { done, value } = await reader.read();
     if (done) {
       break;
@@ -96,7 +96,7 @@ async function readSome({ body }: Response): Promise<string | null> {
     chunks.push(value);
     read += value.byteLength;
   }
-  if (read > MAX_ANSWER_BYTES) {
+  if (read > MAX_RESPONSE_BYTES) {
     await reader?.cancel();
     return null;
   }

@@ -10,14 +10,14 @@ const TRACK = {
   scope: "write:audit",
 } as const;
 
-/** Facts of a tracked event: plain JSON values. */
+/** Properties of a tracked event: plain JSON values. */
 export type HexProperties = Readonly<Record<string, unknown>>;
 
-/** Writes to the Hex API with the write key, and has no way to read. */
+/** Writes to the Hex API with the write key. Cannot read. */
 export class HexWriter {
   readonly #call: HexCall;
 
-  /** `writeKey` is the only key that is ever sent; null = there is none, and every call is denied. */
+  /** `writeKey` is the only key that is sent; null = every call is denied. */
   constructor(
     options: HexClientOptions & { readonly writeKey: string | null },
   ) {
@@ -25,10 +25,9 @@ export class HexWriter {
   }
 
   /**
-   * Tells Hex analytics of an event, or of many in one call (`POST /v1/track`; needs `write:audit`):
-   * `{"event":…,"properties":…}`, or an array of them. Under one `idempotencyKey` the API takes them once, however often
-   * the call is made; a new one unless given. Resolves when the API has taken them; rejects with HexDeniedError when
-   * nothing was sent, and else with HexApiError.
+   * Sends one event, or several in one call, to Hex analytics (`POST /v1/track`; needs `write:audit`). The body is
+   * `{"event":…,"properties":…}` or an array of them. The API accepts each `idempotencyKey` only once; default: a new key.
+   * Resolves when the API has accepted the events. Rejects with HexDeniedError if nothing was sent, otherwise with HexApiError.
    */
   async track(
     event: string,

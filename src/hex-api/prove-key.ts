@@ -3,8 +3,8 @@ import { HEALTH } from "./hex-reader.ts";
 import type { HexAnswer } from "./hex-request.ts";
 
 /**
- * Proves that the API takes a key, whichever it is: `GET /health` with it. Rejects with HexDeniedError when nothing was
- * sent, and else with HexApiError.
+ * Checks that the API accepts a key, with `GET /health`. Rejects with HexDeniedError if nothing was sent, otherwise with
+ * HexApiError.
  */
 export function proveKey(
   options: HexClientOptions,

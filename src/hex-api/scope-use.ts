@@ -1,21 +1,21 @@
 import type { ParsedEntry } from "../audit/parsed-entry.ts";
 import { coversScope } from "./scopes.ts";
 
-/** What a granted scope was good for in a period. */
+/** How a scope was used in a period. */
 export interface ScopeUse {
   readonly scope: string;
   readonly granted: boolean;
-  /** Calls that were made with it. */
+  /** Number of calls that used it. */
   readonly calls: number;
-  /** Calls that were refused here for want of it. */
+  /** Number of calls that were denied locally. */
   readonly denied: number;
-  /** The timestamp of the last of those calls, refused ones too; null = none. */
+  /** The timestamp of the last of these calls, also if it was denied; null = none. */
   readonly lastAt: string | null;
-  /** What calls that it covers needed, refused ones too. */
+  /** The scopes that these calls needed. */
   readonly needed: readonly string[];
   /**
-   * `keep`: needed as it is. `narrow`: wider than what was needed, which `needed` names. `drop`: nothing needed it. `grant`:
-   * calls were refused for want of it.
+   * `keep`: calls need exactly this scope. `narrow`: calls need only the scopes in `needed`. `drop`: no call needs it. `grant`:
+   * calls need it, but it is not granted.
    */
   readonly advice: "keep" | "narrow" | "drop" | "grant";
 }
@@ -26,9 +26,9 @@ interface Needs {
   lastAt: string;
 }
 
-/** Counts which scopes calls needed, entry by entry, and judges the granted ones by that. */
+/** Counts the scopes that calls needed, and compares them with the granted ones. */
 export function createScopeUse(): {
-  /** Takes `hex.api.call` and `hex.api.denied`; others change nothing. */
+  /** Counts an entry `hex.api.call` or `hex.api.denied`. Ignores others. */
   readonly entry: (entry: ParsedEntry) => void;
   readonly judge: (granted: readonly string[]) => ScopeUse[];
 } {
@@ -43,7 +43,7 @@ export function createScopeUse(): {
       if (action === "hex.api.denied") {
         known.denied += 1;
       } else {
-        // An entry may stand for many calls.
+        // A summary entry counts many calls.
         known.calls += typeof calls === "number" ? calls : 1;
       }
       known.lastAt = timestamp > known.lastAt ? timestamp : known.lastAt;
@@ -87,7 +87,7 @@ function sumOf(needs: readonly Needs[]) {
   };
 }
 
-/** A wide scope beside the narrow ones that cover all that was needed is good for nothing. */
+/** A wide scope is not needed if all needed scopes are also granted separately. */
 function adviceFor(
   scope: string,
   needed: readonly string[],

@@ -1,20 +1,20 @@
-/** Scopes of Hex API keys: what a call needs, what is granted, and what an environment permits. */
+/** Scopes of Hex API keys: which a call needs, which are granted, and which an environment permits. */
 
 export const ENVIRONMENTS = ["development", "staging", "production"] as const;
 
-/** Where a service runs; it decides which scopes its keys may have. */
+/** The environment that a service runs in. It decides which scopes its keys may have. */
 export type EnvironmentName = (typeof ENVIRONMENTS)[number];
 
 const SCOPE = /^(?:read|write):(?:\*|limited|[a-z0-9_.-]+)$/;
 
-/** What `write:limited` stands for beside itself. */
+/** The scopes that `write:limited` covers besides itself. */
 const LIMITED = ["write:audit"];
 
-/** What calls are judged by. `granted` null = nobody has said, so that every call passes. */
+/** The scopes that calls are checked against. `granted` null = HEX_SCOPES is not set, so no call is checked. */
 export interface ScopeRules {
   readonly environment: EnvironmentName;
   readonly granted: readonly string[] | null;
-  /** What production really needs; null = nobody has said. */
+  /** The scopes that production needs; null = HEX_REQUIRED_SCOPES is not set. */
   readonly required: readonly string[] | null;
 }
 
@@ -22,7 +22,7 @@ export function isScope(text: string): boolean {
   return SCOPE.test(text);
 }
 
-/** `read:*` and `write:*` cover all of their kind, `write:limited` covers `write:audit`, and each covers itself. */
+/** Whether a scope covers another. `read:*` and `write:*` cover all of their kind, and `write:limited` covers `write:audit`. */
 export function coversScope(scope: string, needed: string): boolean {
   return (
     scope === needed ||
@@ -31,7 +31,7 @@ export function coversScope(scope: string, needed: string): boolean {
   );
 }
 
-/** What the keys of an environment may have at most. In production that is what it requires, and no `*`. */
+/** Whether an environment permits a scope. Production permits only the required scopes, and no `*`. */
 function permits(
   { environment, required }: ScopeRules,
   scope: string,
@@ -51,8 +51,8 @@ function permits(
 const isWide = (scope: string): boolean => scope.endsWith(":*");
 
 /**
- * Why a call must not be made, or null: `not_granted`, or `not_permitted` where only a scope covers it that staging or
- * production does not permit. In development the policy is advice, which `doctor` gives.
+ * Returns why a call must not be sent, or null. `not_granted`: no granted scope covers it. `not_permitted`: staging or production
+ * does not permit any scope that covers it. In development the policy is only advice, which `doctor` gives.
  */
 export function denialOf(
   rules: ScopeRules,
@@ -77,7 +77,7 @@ const POLICIES: Readonly<Record<EnvironmentName, string>> = {
   production: "production permits only HEX_REQUIRED_SCOPES, without *",
 };
 
-/** What is wrong with the granted scopes, one line each, naming the variable to change. */
+/** Checks the granted scopes against the policy of the environment. Each error names the variable to change. */
 export function scopeErrors(rules: ScopeRules): string[] {
   const { environment, granted, required } = rules;
   if (granted === null) {
@@ -101,7 +101,10 @@ export function scopeErrors(rules: ScopeRules): string[] {
     ...wide,
     ...required
       .filter(isWide)
-      .map((scope) => `HEX_REQUIRED_SCOPES: ${scope} is too wide; list each scope separately`),
+      .map(
+        (scope) =>
+          `HEX_REQUIRED_SCOPES: ${scope} is too wide; list each scope separately`,
+      ),
     ...required
       .filter((scope) => !granted.includes(scope))
       .map((scope) => `HEX_SCOPES: ${scope} is required but not granted`),

@@ -2,20 +2,20 @@ import { setTimeout as delay } from "node:timers/promises";
 import { parseEntry } from "../audit/parsed-entry.ts";
 import type { AuditReader } from "../store/port.ts";
 
-const LOOK_EVERY_MS = 100;
-const STEP = 1000;
+const POLL_MS = 100;
+const MAX_ROWS = 1000;
 
-/** What a running service made of a key that was replaced. */
+/** How a running service reacted to a replaced key. */
 export type ReloadOutcome =
   | { readonly outcome: "reloaded"; readonly writer: string }
-  /** It has refused its configuration, and goes on with what it had. */
-  | { readonly outcome: "refused"; readonly errors: readonly string[] }
-  /** Nothing was heard of it. */
-  | { readonly outcome: "silent" };
+  /** It rejected the configuration and keeps the one it had. */
+  | { readonly outcome: "rejected"; readonly errors: readonly string[] }
+  /** It wrote no entry about the key in time. */
+  | { readonly outcome: "unconfirmed" };
 
 /**
- * Waits until the audit trail says that a service has taken this key for `variable`, behind `position`, or that it has
- * refused to; `silent` when that has not come within `withinMs` or the signal aborts.
+ * Waits for an audit entry after `position` that says whether a service applied or rejected the key for `variable`. Returns
+ * `unconfirmed` if there is none within `withinMs`, or if the signal aborts.
  */
 export async function awaitReload(
   trail: Pick<AuditReader, "readAudit">,
@@ -31,7 +31,7 @@ export async function awaitReload(
   const deadline = now() + withinMs;
   let { position } = expected;
   while (now() < deadline && !signal.aborted) {
-    const rows = await trail.readAudit(position, STEP);
+    const rows = await trail.readAudit(position, MAX_ROWS);
     for (const { line } of rows) {
       const outcome = outcomeOf(line, expected);
       if (outcome !== null) {
@@ -39,11 +39,11 @@ export async function awaitReload(
       }
     }
     position = rows.at(-1)?.position ?? position;
-    if (rows.length < STEP) {
-      await delay(LOOK_EVERY_MS, undefined, { signal }).catch(() => undefined);
+    if (rows.length < MAX_ROWS) {
+      await delay(POLL_MS, undefined, { signal }).catch(() => undefined);
     }
   }
-  return { outcome: "silent" };
+  return { outcome: "unconfirmed" };
 }
 
 function outcomeOf(
@@ -60,7 +60,7 @@ function outcomeOf(
   const { variable, keyId, errors } = entry.metadata;
   if (entry.result === "failure") {
     return {
-      outcome: "refused",
+      outcome: "rejected",
       errors: Array.isArray(errors) ? errors.map(String) : [],
     };
   }

@@ -11,17 +11,17 @@ import {
 } from "node:fs/promises";
 import path from "node:path";
 
-/** A file whose content was replaced, until that is made final or taken back. */
+/** A file with new content. The old content is kept until `restore` or `keep` is called. */
 export interface ReplacedFile {
-  /** Puts the old content back, which takes no space on the disk. False when somebody else has replaced it meanwhile. */
+  /** Restores the old content, which needs no disk space. Returns false if another process has replaced the file meanwhile. */
   readonly restore: () => Promise<boolean>;
-  /** Lets go of the old content. */
+  /** Deletes the old content. */
   readonly keep: () => Promise<void>;
 }
 
 /**
- * Replaces a file at once: whoever reads it gets the old content whole or the new one whole, also after a crash. A symbolic
- * link stays, and what it leads to is replaced; mode and owner stay too. When it rejects, nothing has changed.
+ * Replaces a file atomically: a reader gets the complete old or the complete new content, also after a crash. Mode and owner are
+ * preserved. The target of a symbolic link is replaced, not the link. If this rejects, the file is unchanged.
  */
 export async function replaceFile(
   file: string,
@@ -57,7 +57,7 @@ export async function replaceFile(
   };
 }
 
-/** Nobody but its owner can read it at any moment. */
+/** Writes the new file. It is created with mode 0600, so that no other user can read it at any time. */
 async function writeFresh(
   file: string,
   content: string,
@@ -74,7 +74,7 @@ async function writeFresh(
     await handle.sync();
   });
   if ((await readFile(file, "utf8")) !== content) {
-    throw new Error("the file does not hold what was written to it");
+    throw new Error("the file does not contain what was written to it");
   }
 }
 

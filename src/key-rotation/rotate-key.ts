@@ -3,32 +3,32 @@ import { asError, errorCode } from "../errors.ts";
 import type { ReloadOutcome } from "./await-reload.ts";
 import type { ReplacedFile } from "./replace-file.ts";
 
-/** The steps of a rotation, in their order. */
+/** The steps of a rotation, in order. */
 export type RotationStep = "prove" | "write" | "reload" | "prove_again";
 
 export interface RotationDeps {
-  /** Proves that the Hex API takes the key. Rejects when it does not. */
+  /** Checks that the Hex API accepts the key. Rejects if it does not. */
   readonly prove: (key: string) => Promise<unknown>;
-  /** Puts the new key in the place of the old one. Rejects when nothing was changed. */
+  /** Replaces the old key with the new one. If it rejects, nothing has changed. */
   readonly replace: (key: string) => Promise<ReplacedFile>;
-  /** The key that is in its place. Throws when there is none. */
+  /** Reads the key from its file. Throws if there is none. */
   readonly read: () => string;
-  /** What the running service makes of it; null = none is running, and the next start will read it. */
+  /** Waits for the running service to reload; null = no service is running, and the next start reads the key. */
   readonly reloaded: (() => Promise<ReloadOutcome>) | null;
-  /** Aborts when the operator wants out: the old key stays, or comes back. */
+  /** Aborted when the operator interrupts the rotation. The old key is then kept or restored. */
   readonly signal: AbortSignal;
-  /** Told of each step that is done. */
+  /** Called after each step. */
   readonly onStep: (step: RotationStep, detail: string) => void;
 }
 
-/** How a rotation ended. `inForce` is the key that is in its place now; `another` = somebody else has replaced it. */
+/** The result of a rotation. `inForce` is the key in the file; `another` = another process has replaced it. */
 export type RotationResult =
   | { readonly ok: true; readonly inForce: "new" }
   | {
       readonly ok: false;
       readonly inForce: "old" | "new" | "another";
       readonly step: RotationStep;
-      /** One line, without anything secret. */
+      /** One line, without secrets. */
       readonly why: string;
     };
 
@@ -42,15 +42,15 @@ class StepFailed extends Error {
 }
 
 /**
- * Rotates a key: proves the new one, puts it in its place, has the service take it, and proves what is there now. When a
- * step fails, the old key stays in force, or comes back. Never throws.
+ * Rotates a key: checks the new key, writes it to its file, waits until the service has reloaded, and checks the key in the file.
+ * If a step fails, the old key is kept or restored. Never throws.
  */
 export async function rotateKey(
   deps: RotationDeps,
   newKey: string,
 ): Promise<RotationResult> {
   const { prove, replace, read, reloaded, signal, onStep } = deps;
-  /** What was put in place, whatever comes of the step that did it. */
+  /** The replaced file. Set even if the step that replaced it fails afterwards. */
   const place: { replaced: ReplacedFile | null } = { replaced: null };
 
   async function step<T>(
@@ -60,7 +60,7 @@ export async function rotateKey(
     try {
       const result = await work();
       if (signal.aborted) {
-        throw new StepFailed(name, "it was interrupted");
+        throw new StepFailed(name, "the rotation was interrupted");
       }
       return result;
     } catch (thrown) {
@@ -72,51 +72,54 @@ export async function rotateKey(
 
   try {
     await step("prove", () => prove(newKey));
-    onStep("prove", "the Hex API takes the new key");
+    onStep("prove", "the Hex API accepts the new key");
 
     await step("write", async () => {
       place.replaced = await replace(newKey);
     });
-    onStep("write", "the new key is in its file");
+    onStep("write", "the new key is written to its file");
 
     const how = await step("reload", async () => {
       const outcome = await (reloaded?.() ?? null);
-      if (outcome?.outcome === "silent") {
-        throw new StepFailed("reload", SILENT);
+      if (outcome?.outcome === "unconfirmed") {
+        throw new StepFailed("reload", UNCONFIRMED);
       }
-      if (outcome?.outcome === "refused") {
+      if (outcome?.outcome === "rejected") {
         const errors = outcome.errors.join("; ");
-        throw new StepFailed("reload", `the service refused it: ${errors}`);
+        throw new StepFailed("reload", `the service rejected it: ${errors}`);
       }
       return outcome === null
-        ? "no service is running: the next start reads it"
-        : `the service has taken it (writer ${outcome.writer})`;
+        ? "no service is running; the next start reads the new key"
+        : `the service uses the new key (writer ${outcome.writer})`;
     });
     onStep("reload", how);
 
     await step("prove_again", async () => {
       const inPlace = read();
       if (inPlace !== newKey) {
-        throw new StepFailed("prove_again", "its file holds another key now");
+        throw new StepFailed(
+          "prove_again",
+          "the file now contains another key",
+        );
       }
       await prove(inPlace);
     });
-    onStep("prove_again", "the Hex API takes the key that is in its file");
+    onStep("prove_again", "the Hex API accepts the key in the file");
   } catch (thrown) {
     const { step: failed, message } = thrown as StepFailed;
-    return takeBack(place.replaced, failed, message);
+    return restoreOldKey(place.replaced, failed, message);
   }
   await place.replaced?.keep().catch(() => undefined);
   return { ok: true, inForce: "new" };
 }
 
 const OVERTAKEN =
-  "and its file holds another key by now, which was left there: another rotation is at work";
+  "another rotation has replaced the key in the file meanwhile, and that key was kept";
 
-const SILENT =
-  "the service has not said that it took it; is it running, on this store, with this file? (--offline when none is)";
+const UNCONFIRMED =
+  "the service did not confirm the new key. Check that it uses this store and this key file. If no service is running, use --offline";
 
-async function takeBack(
+async function restoreOldKey(
   replaced: ReplacedFile | null,
   step: RotationStep,
   why: string,
@@ -126,7 +129,7 @@ async function takeBack(
       ? { ok: false, inForce: "another", step, why: `${why}; ${OVERTAKEN}` }
       : { ok: false, inForce: "old", step, why };
   } catch (thrown) {
-    const failed = `${why}; and the old key could not be put back (${reasonOf(thrown)}): the new one, which the API took, stays in its file`;
+    const failed = `${why}; the old key could not be restored (${reasonOf(thrown)}), so the file keeps the new key, which the API accepts`;
     return { ok: false, inForce: "new", step, why: failed };
   }
 }
@@ -134,12 +137,12 @@ async function takeBack(
 const FILE_ERRORS: Readonly<Record<string, string>> = {
   ENOSPC: "the disk is full (ENOSPC)",
   EDQUOT: "the quota is used up (EDQUOT)",
-  EACCES: `${processUser()} may not write to the folder of the key's file (EACCES); run this as a user that may`,
-  EPERM: `${processUser()} may not write to the folder of the key's file, or keep its owner (EPERM); run this as its owner`,
+  EACCES: `${processUser()} cannot write to the directory of the key file (EACCES); run the command as a user that can`,
+  EPERM: `${processUser()} cannot write to the directory of the key file, or cannot preserve its owner (EPERM); run the command as its owner`,
   EROFS:
-    "the file is on a read-only mount (EROFS); rotate it where it comes from",
-  EBUSY: "the file is a mount of its own (EBUSY); mount its folder instead",
-  ENOENT: "the file is not there (ENOENT)",
+    "the file is on a read-only mount (EROFS); rotate the key where the file is managed",
+  EBUSY: "the file is a mount point (EBUSY); mount its directory instead",
+  ENOENT: "the file does not exist (ENOENT)",
 };
 
 function reasonOf(thrown: unknown): string {

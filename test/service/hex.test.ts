@@ -55,11 +55,11 @@ const writer = (
   more: Partial<ConstructorParameters<typeof HexWriter>[0]> = {},
 ) => new HexWriter({ ...common(), writeKey: WRITE_KEY, ...more });
 
-const told = () =>
+const entryFacts = () =>
   audit.map(({ action, result, metadata }) => [action, result, metadata]);
 
 describe("HexReader", () => {
-  it("asks for the API's health with the read key, and has no way to write", async () => {
+  it("requests the health of the API with the read key, and has no method to write", async () => {
     const answer: Behaviour = (res) => {
       res.setHeader("content-type", "application/json");
       res.end('{"status":"ok"}');
@@ -76,7 +76,7 @@ describe("HexReader", () => {
       "constructor",
       "health",
     ]);
-    expect(told()).toEqual([
+    expect(entryFacts()).toEqual([
       [
         "hex.api.call",
         "success",
@@ -91,7 +91,7 @@ describe("HexReader", () => {
     ]);
   });
 
-  it("does not show its key, however it is looked at", () => {
+  it("does not show its key when it is inspected", () => {
     const seen = [reader(), writer()].map((client) =>
       inspect(client, { showHidden: true, depth: 9 }),
     );
@@ -100,7 +100,7 @@ describe("HexReader", () => {
 });
 
 describe("HexWriter", () => {
-  it("tracks an event, or many in one call, each call under a key of its own", async () => {
+  it("sends one or several events in a call, each call with a different idempotency key", async () => {
     await writer().track("order.paid", { total: 12 });
     await writer().track("audit", [{ a: 1 }, { a: 2 }], {
       idempotencyKey: "w:7",
@@ -137,19 +137,22 @@ describe("HexWriter", () => {
     ["503", status(503)],
     ["429 with a Retry-After", status(429, { "retry-after": "0" })],
     ["a connection that is reset", (res) => res.destroy()],
-  ])("tries again after %s, under the same key", async (_what, fault) => {
-    api.plan.push(fault, fault);
-    await writer().track("audit", { a: 1 });
-    expect(api.calls).toHaveLength(3);
-    expect(
-      new Set(api.calls.map(({ idempotencyKey }) => idempotencyKey)).size,
-    ).toBe(1);
-    expect(told()).toMatchObject([
-      ["hex.api.call", "success", { attempts: 3 }],
-    ]);
-  });
+  ])(
+    "retries after %s with the same idempotency key",
+    async (_what, failure) => {
+      api.plan.push(failure, failure);
+      await writer().track("audit", { a: 1 });
+      expect(api.calls).toHaveLength(3);
+      expect(
+        new Set(api.calls.map(({ idempotencyKey }) => idempotencyKey)).size,
+      ).toBe(1);
+      expect(entryFacts()).toMatchObject([
+        ["hex.api.call", "success", { attempts: 3 }],
+      ]);
+    },
+  );
 
-  it("waits for as long as Retry-After says, and gives up where that is too long", async () => {
+  it("waits as long as Retry-After asks, and fails when that is too long", async () => {
     api.plan.push(status(429, { "retry-after": "1" }));
     const from = performance.now();
     await writer().track("audit", {});
@@ -164,7 +167,7 @@ describe("HexWriter", () => {
   });
 
   it.each([400, 401, 403, 404, 413])(
-    "does not try again after %d",
+    "does not retry after %d",
     async (code) => {
       api.otherwise(status(code));
       await expect(writer().track("audit", {})).rejects.toMatchObject({
@@ -172,7 +175,7 @@ describe("HexWriter", () => {
         status: code,
       });
       expect(api.calls).toHaveLength(1);
-      expect(told()).toMatchObject([
+      expect(entryFacts()).toMatchObject([
         [
           "hex.api.call",
           "failure",
@@ -182,7 +185,7 @@ describe("HexWriter", () => {
     },
   );
 
-  it("gives up in the end", async () => {
+  it("fails after the last retry", async () => {
     api.otherwise(status(500));
     const error = await writer()
       .track("audit", {})
@@ -191,7 +194,7 @@ describe("HexWriter", () => {
     expect(api.calls).toHaveLength(4);
   });
 
-  it("follows no redirect: the key goes nowhere else", async () => {
+  it("follows no redirect, so that the key is sent to no other server", async () => {
     const elsewhere = await startHexApi();
     api.otherwise(status(307, { location: `${elsewhere.url}/v1/track` }));
     await expect(writer().track("audit", {})).rejects.toMatchObject({
@@ -201,7 +204,7 @@ describe("HexWriter", () => {
     await elsewhere.stop();
   });
 
-  it("cuts off an API that hangs, and one that a caller does not want to wait for", async () => {
+  it("ends a call after its timeout, or when its signal aborts", async () => {
     api.otherwise(() => undefined);
     await expect(
       writer({ timeoutMs: 50, retryWaitsMs: [] }).track("audit", {}),
@@ -210,13 +213,13 @@ describe("HexWriter", () => {
     await expect(writer().track("audit", {}, { signal })).rejects.toMatchObject(
       { reason: "aborted" },
     );
-    expect(told()).toMatchObject([
+    expect(entryFacts()).toMatchObject([
       ["hex.api.call", "failure", { reason: "timeout" }],
       ["hex.api.call", "failure", { reason: "aborted" }],
     ]);
   });
 
-  it("reads no more of an answer than 64 KiB, and takes a web page for no API", async () => {
+  it("reads at most 64 KiB of a response, and rejects a web page", async () => {
     api.otherwise((res) => {
       res.writeHead(200, { "content-type": "application/json" });
       const chunk = Buffer.alloc(65_536, "1");
@@ -233,7 +236,7 @@ describe("HexWriter", () => {
     await expect(reader().health()).rejects.toMatchObject({ reason: "no_api" });
   });
 
-  it("says nothing of the key when a call fails", async () => {
+  it("does not reveal the key when a call fails", async () => {
     api.otherwise(status(401));
     const error = (await writer()
       .track("audit", {})
@@ -245,9 +248,9 @@ describe("HexWriter", () => {
   });
 });
 
-describe("a call that the scopes do not cover", () => {
+describe("a call of the Hex API", () => {
   it.each([
-    ["a reader's key asked to write", staging("read:*"), "not_granted"],
+    ["a read key for a write", staging("read:*"), "not_granted"],
     [
       "a staging key outside write:limited",
       staging("read:*", "write:billing"),
@@ -259,7 +262,7 @@ describe("a call that the scopes do not cover", () => {
       "not_permitted",
     ],
     [
-      "a production key with a star",
+      "a production key with a wildcard",
       {
         environment: "production",
         granted: ["write:*"],
@@ -268,7 +271,7 @@ describe("a call that the scopes do not cover", () => {
       "not_permitted",
     ],
     [
-      "a production key with more than is required",
+      "a production key with more than the required scopes",
       {
         environment: "production",
         granted: ["write:audit"],
@@ -277,7 +280,7 @@ describe("a call that the scopes do not cover", () => {
       "not_permitted",
     ],
   ])(
-    "is refused here, with an entry and no packet: %s",
+    "is denied with an audit entry and without a request: %s",
     async (_what, scopes, reason) => {
       const error = await writer({ scopes })
         .track("audit", {})
@@ -289,7 +292,7 @@ describe("a call that the scopes do not cover", () => {
         scope: "write:audit",
       });
       expect(api.calls).toEqual([]);
-      expect(told()).toEqual([
+      expect(entryFacts()).toEqual([
         [
           "hex.api.denied",
           "failure",
@@ -305,7 +308,7 @@ describe("a call that the scopes do not cover", () => {
   );
 
   it.each([undefined, "", 7])(
-    "is refused with %j for a key",
+    "is denied with %j as the key",
     async (writeKey) => {
       const client = writer({ writeKey: writeKey as unknown as string });
       await expect(client.track("audit", {})).rejects.toMatchObject({
@@ -315,7 +318,7 @@ describe("a call that the scopes do not cover", () => {
     },
   );
 
-  it("is refused without a key, too", async () => {
+  it("is denied without a key", async () => {
     await expect(
       writer({ writeKey: null }).track("audit", {}),
     ).rejects.toMatchObject({ denial: "no_key" });
@@ -326,7 +329,7 @@ describe("a call that the scopes do not cover", () => {
     expect(audit).toHaveLength(2);
   });
 
-  it("passes where it is covered, and where nobody has said what is granted", async () => {
+  it("is sent when the scopes cover it, and when HEX_SCOPES is not set", async () => {
     await writer({ scopes: staging("write:limited") }).track("audit", {});
     await reader({ scopes: staging("read:*") }).health();
     await reader({
@@ -346,7 +349,7 @@ describe("scopes", () => {
     ["read:limited", "read:health", false],
     ["read:health", "read:health", true],
     ["read:health", "read:healthy", false],
-  ])("%s covers %s: %s", (scope, needed, covers) => {
+  ])("follow the coverage rules: %s covers %s: %s", (scope, needed, covers) => {
     expect(coversScope(scope, needed)).toBe(covers);
   });
 
@@ -367,7 +370,7 @@ describe("scopes", () => {
     ["production", ["read:health"], null, 1],
     ["production", null, null, 1],
   ] as const)(
-    "of %s, granted %j, required %j, have %d faults",
+    "of %s, granted %j, required %j, have %d errors",
     (environment, granted, required, count) => {
       expect(scopeErrors({ environment, granted, required })).toHaveLength(
         count,
@@ -375,7 +378,7 @@ describe("scopes", () => {
     },
   );
 
-  it("are advice in development: what is granted is enough there", () => {
+  it("are only advice in development, where any granted scope is permitted", () => {
     const rules = {
       environment: "development",
       granted: ["write:audit"],
@@ -386,7 +389,7 @@ describe("scopes", () => {
   });
 });
 
-describe("calls that audit entries are sent with", () => {
+describe("calls that send audit entries", () => {
   const call = (
     at: number,
     result: AuditDraft["result"] = "success",
@@ -399,7 +402,7 @@ describe("calls that audit entries are sent with", () => {
     metadata: { scope: "write:audit" },
   });
 
-  it("have an entry for the first, and one an hour with their number, so that they do not go on by themselves", async () => {
+  it("have one entry for the first call, and then one an hour with their number", async () => {
     const take = createCallSummary(async (entry) => {
       audit.push(entry);
     });
@@ -408,7 +411,7 @@ describe("calls that audit entries are sent with", () => {
       await take(call(minute * 60_000));
     }
     expect(audit.map(({ metadata }) => metadata["calls"])).toEqual([1, 60]);
-    // The summary itself is sent, and the checkpoint behind it: that is no news.
+    // The summary and the checkpoint after it are sent too. They cause no new summary.
     await take(call(3_601_000));
     await take(call(3_660_000));
     await take(call(9_000_000));
@@ -417,7 +420,7 @@ describe("calls that audit entries are sent with", () => {
     expect(audit).toHaveLength(3);
   });
 
-  it("show in the trail of a service, and do not feed themselves", async () => {
+  it("have an entry in the audit trail that causes no further entries", async () => {
     service = await startTestService(folder.path, {
       env: {
         HEX_API_URL: api.url,
@@ -449,7 +452,7 @@ describe("calls that audit entries are sent with", () => {
     expect(calls).toHaveLength(1);
   });
 
-  it("are refused where the write scope is missing: no packet, one entry, and the service goes on", async () => {
+  it("are denied without the write scope, with one entry, while the service keeps running", async () => {
     service = await startTestService(folder.path, {
       env: {
         HEX_API_URL: api.url,
@@ -478,7 +481,7 @@ describe("calls that audit entries are sent with", () => {
 });
 
 describe("handlers", () => {
-  it("get a reader and a writer with the configured keys, each call in the trail", async () => {
+  it("get a reader and a writer with the configured keys, and each call has an audit entry", async () => {
     const handlers = path.join(folder.path, "handlers.mjs");
     writeFileSync(
       handlers,
@@ -524,7 +527,7 @@ describe("handlers", () => {
 });
 
 describe("hexhook audit scopes", () => {
-  it("holds the scopes granted against those used, and says which to drop", async () => {
+  it("compares granted scopes with used ones, and advises which to drop", async () => {
     const env = {
       HEX_API_URL: api.url,
       HEX_READ_KEY: READ_KEY,
@@ -555,7 +558,7 @@ describe("hexhook audit scopes", () => {
     expect(text.stdout).toMatch(
       /read:\* +1 calls.*\n +narrow it to read:health/,
     );
-    // What was needed and refused is no reason to take the scope away.
+    // A scope whose calls were denied is still needed.
     const wide = {
       ...env,
       HEXHOOK_ENV: "production",

@@ -217,7 +217,7 @@ describe("hexhook keys rotate", () => {
       const [code] = (await once(child, "close")) as [number];
       chmodSync(inFolder("secrets"), 0o755);
       expect(plain(printed.stdout)).toMatch(
-        /FAILED writing it to its file: uid \d+ may not write to the folder of the key.s file \(EACCES\)/,
+        /FAILED writing it to its file: uid \d+ cannot write to the directory of the key file \(EACCES\)/,
       );
       expect(plain(printed.stdout)).toMatch(/kept/);
       expect(code).toBe(1);
@@ -230,7 +230,7 @@ describe("hexhook keys rotate", () => {
     writeFileSync(keyFile(), `${OLD_KEY}\n`);
     const { code, stdout } = await rotate(NEW_KEY, "--within", "1");
     expect(code).toBe(1);
-    expect(plain(stdout)).toMatch(/FAILED .*has not said that it took it/);
+    expect(plain(stdout)).toMatch(/FAILED .*did not confirm the new key/);
     expect(proofs).toEqual([{ key: NEW_KEY, inFile: OLD_KEY }]);
     expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
     expect(keyFiles()).toEqual(["write-key"]);
@@ -244,7 +244,7 @@ describe("hexhook keys rotate", () => {
     const { code, stdout } = await rotate(NEW_KEY);
     expect(code).toBe(1);
     expect(plain(stdout)).toMatch(
-      /FAILED .*the service refused it: HEX_SCOPES/,
+      /FAILED .*the service rejected it: HEX_SCOPES/,
     );
     expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
   });
@@ -274,7 +274,10 @@ describe("hexhook keys rotate", () => {
       let isSent = false;
       child.stdout.on("data", () => {
         // Once: a second signal could reach the process after it has removed its handlers.
-        if (!isSent && printed.stdout.includes("the new key is in its file")) {
+        if (
+          !isSent &&
+          printed.stdout.includes("the new key is written to its file")
+        ) {
           isSent = true;
           child.kill(signal);
         }

@@ -19,7 +19,7 @@ beforeEach(() => {
 
 const keyFile = (): string => path.join(folder.path, "write-key");
 
-describe("the steps of a rotation", () => {
+describe("a key rotation", () => {
   const steps = (more: Partial<RotationDeps>): RotationDeps => ({
     prove: async () => undefined,
     replace: (key) => replaceFile(keyFile(), key),
@@ -30,7 +30,7 @@ describe("the steps of a rotation", () => {
     ...more,
   });
 
-  it("put the old key back when the second proof fails", async () => {
+  it("restores the old key when the second check fails", async () => {
     writeFileSync(keyFile(), OLD_KEY);
     let proofs = 0;
     const prove = async (): Promise<void> => {
@@ -48,28 +48,28 @@ describe("the steps of a rotation", () => {
     expect(readFileSync(keyFile(), "utf8")).toBe(OLD_KEY);
   });
 
-  it("say which key is in force when the old one cannot be put back", async () => {
+  it("says which key is current when the old one cannot be restored", async () => {
     writeFileSync(keyFile(), OLD_KEY);
     const replace: RotationDeps["replace"] = async (key) => ({
       ...(await replaceFile(keyFile(), key)),
       restore: (): Promise<boolean> =>
         Promise.reject(Object.assign(new Error("x"), { code: "EROFS" })),
     });
-    const reloaded = async () => ({ outcome: "silent" }) as const;
+    const reloaded = async () => ({ outcome: "unconfirmed" }) as const;
     expect(
       await rotateKey(steps({ replace, reloaded }), NEW_KEY),
     ).toMatchObject({
       ok: false,
       inForce: "new",
-      why: expect.stringMatching(/could not be put back .*EROFS/),
+      why: expect.stringMatching(/could not be restored .*EROFS/),
     });
   });
 
-  it("leave alone what another rotation has put there", async () => {
+  it("keeps a key that another rotation has written meanwhile", async () => {
     writeFileSync(keyFile(), OLD_KEY);
     const reloaded = async () => {
       writeFileSync(keyFile(), "third-key");
-      return { outcome: "silent" } as const;
+      return { outcome: "unconfirmed" } as const;
     };
     expect(await rotateKey(steps({ reloaded }), NEW_KEY)).toMatchObject({
       ok: false,
