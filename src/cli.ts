@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Before all the rest is loaded.
+// Signals are handled before the rest of the program is loaded.
 import { closeDebugger, handleEarlySignals } from "./cli/early-signals.ts";
 
 handleEarlySignals(process.argv[2] === "serve");

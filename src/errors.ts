@@ -1,4 +1,4 @@
-/** Every error code that an answer can carry (RFC 9457 problem details), held to docs/errors.md by a test. */
+/** Every error code of a response (RFC 9457 problem details). A test compares docs/errors.md with this. */
 export const PROBLEMS = {
   bad_request: { status: 400, title: "The request is malformed" },
   malformed_payload: {
@@ -29,10 +29,7 @@ export const PROBLEMS = {
   },
   too_many_requests: { status: 429, title: "Too many rejected requests" },
   headers_too_large: { status: 431, title: "The header block is too large" },
-  unavailable: {
-    status: 503,
-    title: "The service cannot process this request now",
-  },
+  unavailable: { status: 503, title: "The service is unavailable" },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
@@ -41,25 +38,25 @@ export type ProblemCode = keyof typeof PROBLEMS;
 export const EXIT = {
   good: 0,
   checkFailed: 1,
-  /** `audit verify` alone: the evidence does not suffice for a verdict. */
-  cannotTell: 2,
+  /** Only for `audit verify`: the evidence is not sufficient for a verdict. */
+  undecidable: 2,
   usage: 64,
   internal: 70,
   config: 78,
 } as const;
 
-/** What a command ends with when it does not throw. */
+/** The exit code of a command that does not throw. */
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** What an answer says beside its code. */
+/** Parts of a response besides its code. */
 export interface ProblemExtras {
-  /** Further headers, such as `allow`. */
+  /** Additional headers, such as `allow`. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** What to do about it, for an operator who has shown who they are; never for a sender. */
+  /** What to do, for an authenticated operator. Never sent to a sender. */
   readonly detail?: string;
 }
 
-/** A request that gets the answer of `code`; `reason` goes to the audit trail only, never to the sender. */
+/** A request that is rejected with `code`. `reason` is only in the audit trail, never in the response. */
 export class AppError extends Error {
   override readonly name = "AppError";
   readonly code: ProblemCode;
@@ -78,13 +75,13 @@ export class AppError extends Error {
   }
 }
 
-/** The refusal of a method where only `allow` is allowed. */
+/** Rejects a method. `allow` lists the allowed ones. */
 export function methodNotAllowed(allow: string): AppError {
   const code = "method_not_allowed";
   return new AppError(code, code, { headers: { allow } });
 }
 
-/** Wrong configuration: one line for each fault, naming the variable and never its value. */
+/** A wrong configuration: one line for each error, with the variable or place but never its value. */
 export class ConfigError extends Error {
   override readonly name = "ConfigError";
   readonly errors: readonly string[];
@@ -95,14 +92,14 @@ export class ConfigError extends Error {
   }
 }
 
-/** A command called with words that do not fit; the message says what to type. */
+/** Wrong usage of a command. The message says what to type. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
 /**
- * The store could not do what was asked. `fatal` means that what it says from now on cannot be believed
- * (a failed fsync, a corrupt file): stop acknowledging and restart.
+ * An operation of the store failed. `fatal` means that the store cannot be trusted any more, for example after a failed fsync
+ * or with a corrupt file: the process must acknowledge nothing more, and restart.
  */
 export class StoreError extends Error {
   override readonly name = "StoreError";
@@ -116,7 +113,7 @@ export class StoreError extends Error {
   }
 }
 
-/** Whatever was thrown, as an Error; `instanceof` alone misses errors of another realm. */
+/** Converts a thrown value to an Error. Also recognises errors of other realms, which `instanceof` does not. */
 export function asError(thrown: unknown): Error {
   if (thrown instanceof Error) {
     return thrown;
@@ -132,7 +129,7 @@ export function asError(thrown: unknown): Error {
   return new Error(typeof thrown === "string" ? thrown : "unknown error");
 }
 
-/** The `code` of a system or driver error (`ECONNREFUSED`, `SQLITE_FULL`), else undefined. */
+/** Returns the `code` of a system or driver error (`ECONNREFUSED`, `SQLITE_FULL`), or undefined. */
 export function errorCode(thrown: unknown): string | undefined {
   return typeof thrown === "object" &&
     thrown !== null &&
@@ -142,7 +139,7 @@ export function errorCode(thrown: unknown): string | undefined {
     : undefined;
 }
 
-/** What went wrong on the network, never empty: the code (`ECONNREFUSED`), which fetch hides in the cause; else what it says. */
+/** Describes a network error, never empty: its code (`ECONNREFUSED`), which fetch puts in the cause, or else its message. */
 export function networkFault(thrown: unknown): string {
   const { message, cause } = asError(thrown);
   const said = cause === undefined ? message : asError(cause).message;

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
 
-/** The version in package.json, which stands beside both `src` and `dist`. */
+/** The version in package.json, which is in the parent directory of both `src` and `dist`. */
 export const VERSION: string = (
   JSON.parse(
     readFileSync(new URL("../package.json", import.meta.url), "utf8"),

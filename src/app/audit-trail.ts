@@ -33,24 +33,24 @@ import type { Emit } from "../telemetry/happening.ts";
 import { reportsFailures } from "../telemetry/telemetry.ts";
 import type { Shutdown } from "./stop-deadlines.ts";
 
-/** Entries of rejected requests, for one address and in all: unverified ones, and verified ones. */
+/** Maximum entries of rejected requests in a window, for one address and in total. */
 const LIMITS = {
   unverified: { perAddress: 60, total: 600, windowMs: 60_000 },
   verified: { perAddress: 600, total: 600, windowMs: 60_000 },
 };
 
-/** Time that a stop gives the sinks for the last entries, in milliseconds; the next start resumes where they were. */
+/** Time for the sinks to write the last entries at shutdown, in milliseconds. The next start resumes after them. */
 const LAST_ENTRIES_MS = 5000;
 
 export interface AuditTrailDeps {
   readonly store: Store;
   /** The key that verifies checkpoints: base64 of the SPKI DER. */
   readonly publicKey: string;
-  /** Names, for the first entry. */
+  /** Names of the destinations, for the first entry. */
   readonly destinations: readonly string[];
   readonly shutdown: Pick<Shutdown, "reason" | "isRequested" | "remainingMs">;
   readonly stdout: Writable;
-  /** Makes the client that sends entries to Hex analytics; entries about its calls go to `append`. */
+  /** Creates the client that sends entries to Hex analytics. It writes the audit entries of its calls with `append`. */
   readonly createTrack: (append: AuditTrail["append"]) => Track;
   readonly version: string;
   /** Unix milliseconds. */
@@ -60,21 +60,21 @@ export interface AuditTrailDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly emit: Emit;
-  /** How long sinks wait; those left out have their defaults. */
+  /** Waiting times of the sinks. Missing ones have their defaults. */
   readonly sinkTimes?: Partial<SinkTimes>;
 }
 
 /**
- * This process's part of the audit trail. It starts with `server.started`, feeds the sinks, and stops with
- * `server.stopped` and a checkpoint. Its start throws ConfigError when AUDIT_FILE or AUDIT_ANCHOR_FILE cannot be used.
+ * The audit trail of this process. It starts with `server.started`, feeds the sinks, and stops with `server.stopped` and a
+ * checkpoint. `start` throws ConfigError if AUDIT_FILE or AUDIT_ANCHOR_FILE cannot be written.
  */
 export interface AuditTrail extends Required<BackgroundService> {
-  /** Appends an entry of the service itself. After `server.stopped` nothing is written any more. */
+  /** Appends an entry of the service itself. Does nothing after `server.stopped`. */
   readonly append: (draft: AuditDraft) => Promise<void>;
   readonly limiters: AuditLimiters;
-  /** Writes one `audit.suppressed` for the entries that the limiters have counted since the last. */
+  /** Writes one `audit.suppressed` for the entries that the limiters have suppressed since the last one. */
   readonly reportSuppressed: () => Promise<void>;
-  /** The position up to which every sink has taken the trail. */
+  /** Returns the position up to which every sink has received the trail. */
   readonly takenPosition: () => Promise<number>;
 }
 
@@ -86,7 +86,7 @@ export function createAuditTrail(
   let pumps: readonly SinkPump[] = [];
   let hasStopped = false;
 
-  /** The sinks are fed after `server.stopped`, and entries about that must not follow it. */
+  /** The sinks still receive entries after `server.stopped`, but no new entry may follow it. */
   async function append(draft: AuditDraft): Promise<void> {
     if (!hasStopped) {
       await store.append(draft);
@@ -100,7 +100,7 @@ export function createAuditTrail(
   const unverifiedBytes = config.auditUnverifiedBytesPerDay;
   let budget = new ByteBudget(unverifiedBytes, monotonic(), 0);
 
-  /** The health of a sink, in the trail and for telemetry. */
+  /** Reports the health of a sink to the trail and to telemetry. */
   function report(draft: AuditDraft): void {
     const type =
       draft.result === "failure" ? "sink.degraded" : "sink.recovered";
@@ -116,14 +116,14 @@ export function createAuditTrail(
       await requireAppendable("AUDIT_ANCHOR_FILE", config.auditAnchorFile);
     }
     if (!(await isSignedWith(store, deps.publicKey))) {
-      // A changed key is easily missed: otherwise the first to notice is the one who verifies the trail.
+      // Reported at startup, because otherwise a changed key is noticed only when the trail is verified.
       emit({ type: "signing_key.changed", publicKey: deps.publicKey });
     }
     const left = await bytesLeft(store, unverifiedBytes, now());
     budget = new ByteBudget(unverifiedBytes, monotonic(), left);
-    // New sinks begin with this process.
+    // New sinks start with the entries of this process.
     const from = await store.lastPosition();
-    const beginnings = await Promise.all(
+    const sinkStarts = await Promise.all(
       sinks.map(async (sink) => ({
         sink,
         initial: await savedPosition(store, sink.name, from),
@@ -140,11 +140,11 @@ export function createAuditTrail(
       publicKey: deps.publicKey,
       heads: await store.heads(),
     });
-    // Requested together, they share a transaction: no `server.started` is there without the checkpoint that anchors it,
-    // and with it the heads of other writers, which may have no signature.
+    // Requested together, both are in one transaction: a `server.started` always has a checkpoint that signs it. The
+    // checkpoint also covers the heads of other writers, which may have no signature.
     await Promise.all([store.append(started), store.checkpoint()]);
     const recent = createRecentEntries(store, monotonic);
-    pumps = beginnings.map(({ sink, initial }) =>
+    pumps = sinkStarts.map(({ sink, initial }) =>
       startSinkPump({
         ...deps,
         store: { ...store, ...recent.reader() },

@@ -4,7 +4,7 @@ import type { Route } from "../domain/destination.ts";
 import builtInHandlers from "../handlers/index.ts";
 import { configuredDestinations } from "./destinations.ts";
 
-/** The routes of a service with this environment, for a command that routes as it does. Throws ConfigError. */
+/** Returns the routes that a service with this environment has, for commands. Throws ConfigError. */
 export async function configuredRoutes(
   env: Environment,
 ): Promise<readonly Route[]> {

@@ -21,20 +21,20 @@ export interface DestinationDeps {
   /** For handlers. */
   readonly logger: Logger;
   readonly emit: Emit;
-  /** Notes the calls of handlers, for late errors. */
+  /** Tracks the calls of handlers, to attribute late errors. */
   readonly handlerCalls: HandlerCalls;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Returns this number of random bytes, in hex. */
   readonly randomHex: (bytes: number) => string;
-  /** Resolves names as `dns.lookup` does. */
+  /** Resolves host names, like `dns.lookup`. */
   readonly lookup: LookupFunction;
   readonly version: string;
-  /** The Hex API as it is configured now, for handlers. */
+  /** Returns the Hex API with the current configuration, for handlers. */
   readonly hex: () => HexApi;
 }
 
-/** The functions of the configured handlers module, or of the built-in one. Throws ConfigError when it cannot be used. */
+/** Loads the configured handlers module, or the built-in one. Throws ConfigError if it is not valid. */
 export async function loadConfiguredHandlers(
   { handlers: { file } }: Pick<Config, "handlers">,
   calls: HandlerCalls,
@@ -43,8 +43,8 @@ export async function loadConfiguredHandlers(
 }
 
 /**
- * The destinations that are configured: those that have a name, and one `handler:PATTERN` for each function of the
- * handlers module that none of those refers to. Throws ConfigError when a function that one refers to is missing.
+ * Returns all configured destinations: those with a name, and one `handler:PATTERN` for each function of the handlers module
+ * that no destination refers to. Throws ConfigError if a destination refers to a missing function.
  */
 export function configuredDestinations(
   config: Pick<Config, "destinations" | "handlers">,
@@ -74,7 +74,7 @@ export function configuredDestinations(
   return [...unnamed, ...config.destinations];
 }
 
-/** The destinations that are not what they were: gone or other than before, and new or other than before. */
+/** Compares destinations before and after a reload. A changed destination is in both `removed` and `added`. */
 export function changedDestinations(
   before: readonly DestinationConfig[],
   after: readonly DestinationConfig[],
@@ -92,7 +92,7 @@ export function changedDestinations(
   return { removed, added };
 }
 
-/** Makes one, with nothing under way yet. */
+/** Creates a destination without attempts in flight. */
 export function createDestination(
   config: DestinationConfig,
   handlers: Handlers,
@@ -129,7 +129,7 @@ function requireHandlers(
   const errors = destinations.flatMap((one) =>
     one.kind === "handler" && !Object.hasOwn(handlers, one.handler)
       ? [
-          `HEXHOOK_CONFIG: destinations.${one.name}.handler: ${file ?? "the built-in handlers module"} has no function ${JSON.stringify(one.handler)}; set HANDLERS to the module that has it`,
+          `HEXHOOK_CONFIG: destinations.${one.name}.handler: ${file ?? "the built-in handlers module"} has no function ${JSON.stringify(one.handler)}; set HANDLERS to a module that has it`,
         ]
       : [],
   );

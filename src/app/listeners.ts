@@ -33,13 +33,13 @@ import type { Shutdown } from "./stop-deadlines.ts";
 
 /** Maximum number of requests that wait for their response. */
 const MAX_WAITING = 4096;
-/** Memory for small bodies, and the same again for large ones, in bytes; raised to eight times MAX_BODY_BYTES if that is more. */
+/** Memory for small bodies, and as much again for large ones, in bytes. At least eight times MAX_BODY_BYTES. */
 const MAX_HELD_BYTES = 41_943_040;
 
 /** Memory for unparsed input of all connections, in bytes. */
 const MAX_UNPARSED_BYTES = 25_165_824;
 
-/** A client that makes no progress is disconnected after this time, or KEEP_ALIVE_SECONDS if that is shorter, in milliseconds. */
+/** Time after which a client without progress is disconnected, in milliseconds. KEEP_ALIVE_SECONDS if that is shorter. */
 const STUCK_MS = 30_000;
 
 /** Rejections of one address that get a full response: 600 at once, then 10 a second. */
@@ -57,7 +57,7 @@ export interface ListenersDeps {
   readonly live: Readonly<LiveConfigHolder>;
   readonly intake: ReturnType<typeof createIntake>;
   readonly auditLimiters: AuditLimiters;
-  /** Writes entries that have no limit. */
+  /** Writes entries without a limit. */
   readonly append: (draft: AuditDraft) => Promise<void>;
   readonly dispatcher: Dispatcher;
   readonly shutdown: Shutdown;
@@ -70,16 +70,16 @@ export interface ListenersDeps {
   readonly monotonic: () => number;
   /** Returns this number of random bytes, in hex. */
   readonly randomHex: (bytes: number) => string;
-  /** How many files and sockets this process may have open at once. */
+  /** Returns the maximum number of open files and sockets of this process. */
   readonly descriptorLimit: () => number;
   readonly limits?: Partial<ServerLimits>;
 }
 
 /** The management listener and the public one. */
 export interface Listeners {
-  /** In the order of their start. A start throws ConfigError when its address cannot be bound. */
+  /** In the order of their start. A start throws ConfigError if its address cannot be bound. */
   readonly services: readonly BackgroundService[];
-  /** Once started. `adminPort` is null when the management listener is off. */
+  /** The ports, after the start. `adminPort` is null if the management listener is off. */
   readonly ports: () => {
     readonly port: number;
     readonly adminPort: number | null;
@@ -116,7 +116,7 @@ export function createListeners(
       adminLimits(descriptors),
     ),
   );
-  // A listener waits for its connections, and a stream does not end by itself.
+  // A listener waits for its connections before it closes, and event streams do not end by themselves.
   const streams: BackgroundService = {
     async stop() {
       endOfStreams.abort();
@@ -124,7 +124,7 @@ export function createListeners(
   };
 
   return {
-    // The management listener stops last: a load balancer may ask its /readyz until the end.
+    // The management listener stops last, because a load balancer may use its /readyz until then.
     services: [
       ...(adminPort === 0 ? [] : [adminListener, streams]),
       publicListener,
@@ -154,14 +154,14 @@ function listenerService(
   };
 }
 
-/** The apps of both listeners, and what opens a listener with the limits that they share. */
+/** Creates the apps of both listeners, and a function that opens a listener with the shared limits. */
 function createApps(
   config: Config,
   deps: ListenersDeps,
   endOfStreams: AbortSignal,
 ) {
   const { store, live, shutdown, logger, emit, now, monotonic } = deps;
-  // The headers of all schemes: a reload may change the scheme of a source.
+  // The headers of all schemes are used, because a reload may change the scheme of a source.
   const schemes = Object.values(SCHEMES);
   const boot = deps.randomHex(4);
   let requests = 0;

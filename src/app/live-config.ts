@@ -5,7 +5,7 @@ import type { Config } from "../config/load-config.ts";
 import { createRouter } from "../intake/routing.ts";
 import { configuredDestinations } from "./destinations.ts";
 
-/** What is derived from the configuration in force. A reload replaces all of it at once. */
+/** The current configuration and everything derived from it. A reload replaces the whole object. */
 export interface LiveConfig {
   readonly config: Config;
   readonly sources: ReadonlyMap<string, Source>;
@@ -14,14 +14,14 @@ export interface LiveConfig {
 }
 
 /**
- * Holds the configuration in force. Its readers take `current` at each use and keep nothing of it; only the reload sets it.
- * A variable that a reload does not apply is read from the configuration of the start instead.
+ * Holds the current configuration. Readers use `current` each time and keep no part of it; only the reload sets it. Variables
+ * that a reload does not apply are read from the configuration at startup instead.
  */
 export interface LiveConfigHolder {
   current: LiveConfig;
 }
 
-/** Throws ConfigError when a destination refers to a handler that does not exist. */
+/** Derives sources, destinations and routes. Throws ConfigError if a destination refers to a missing handler. */
 export function deriveLiveConfig(
   config: Config,
   handlers: Handlers,

@@ -16,11 +16,11 @@ export interface HexClientDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly version: string;
-  /** Of one try of a call, in milliseconds; that of the client when left out. */
+  /** Time limit of one attempt, in milliseconds. Default: that of the client. */
   readonly hexTimeoutMs?: number;
 }
 
-/** What clients of the configured Hex API have in common. */
+/** Returns the options that all clients of the configured Hex API share. */
 export function hexClientOptions(
   config: HexApiConfig,
   { append, fetch, now, random, version, hexTimeoutMs }: HexClientDeps,
@@ -37,7 +37,7 @@ export function hexClientOptions(
   };
 }
 
-/** The reader and the writer of handlers, as they are configured at the time of the call. */
+/** Creates the reader and the writer for handlers. Each call uses the configuration at that time. */
 export function createHandlerHexApi(
   current: () => HexApiConfig,
   deps: HexClientDeps,
@@ -54,8 +54,8 @@ export function createHandlerHexApi(
 }
 
 /**
- * Sends audit entries to Hex analytics. Does not retry: the sink does. Its calls are audited in sum, because an entry for
- * each would make another call.
+ * Creates the function that sends audit entries to Hex analytics. It does not retry, because the sink does. Its calls have
+ * summary entries, because an entry for each call would cause another call.
  */
 export function createTrack(
   current: () => HexApiConfig,
@@ -76,7 +76,7 @@ export function createTrack(
     writer().track(event, properties, options);
 }
 
-/** Makes a value of the configuration, again when that has changed. */
+/** Creates a value from the configuration, and again after the configuration has changed. */
 function perConfig<T>(
   current: () => HexApiConfig,
   make: (config: HexApiConfig) => T,

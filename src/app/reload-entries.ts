@@ -11,7 +11,7 @@ import {
 import { publicKeyOf } from "../audit/checkpoint.ts";
 import { keyIdOf } from "../domain/key-id.ts";
 
-/** The configuration of the start, the one in force, and the one that was read now. */
+/** The configuration at startup, the one before the reload, and the one after it. */
 interface Configs {
   readonly started: Config;
   readonly before: Config;
@@ -21,39 +21,39 @@ interface Configs {
 /** What made the service read its configuration again. */
 export type ReloadTrigger = "SIGHUP" | "file";
 
-/** So many errors and names are told; the operational log has all of them. */
-const MAX_TOLD = 20;
+/** Maximum number of errors or names in an entry. The operational log contains all of them. */
+const MAX_LISTED = 20;
 
-/** Shorter ones could be guessed from their id. */
-const MIN_NAMED_LENGTH = 24;
+/** Minimum length of a secret whose key id is shown. A shorter one could be guessed from its id. */
+const MIN_IDENTIFIED_LENGTH = 24;
 
-/** A secret, or some that belong together, with what may be told of them. */
+/** A secret, or the secrets of a source, with the facts that may be in an entry. */
 interface NamedSecret {
   readonly resource: string;
   readonly facts: AuditMetadata;
-  /** Compared, never told. */
+  /** Only compared, never written. */
   readonly values: unknown;
 }
 
 /**
- * The entries of a reload that went well: `secret.reloaded` for each secret that is another one now, `config.reloaded` when
- * something else is. Whoever asked for it by SIGHUP is told of the signing secrets and the configuration in any case.
+ * Drafts the entries of a successful reload: `secret.reloaded` for each changed secret, and `config.reloaded` if something else
+ * has changed. After SIGHUP there are always entries for the signing secrets and for the configuration.
  */
 export function reloadedEntries(
   { started, before, after }: Configs,
   facts: {
     at: number;
     trigger: ReloadTrigger;
-    /** Names of destinations that are not what they were. */
+    /** Names of the changed destinations. */
     destinations: readonly string[];
   },
 ): AuditDraft[] {
   const { at, trigger } = facts;
   const asked = trigger === "SIGHUP";
   const entry = entryMaker(at, "success");
-  const known = secretsOf(before);
+  const previous = secretsOf(before);
   const secrets = secretsOf(after);
-  const gone = known
+  const removed = previous
     .filter(({ resource }) => secrets.every((one) => one.resource !== resource))
     .map((one) => ({
       ...one,
@@ -62,7 +62,7 @@ export function reloadedEntries(
     }));
   const reloaded = secrets
     .map((one) => {
-      const old = known.find(({ resource }) => resource === one.resource);
+      const old = previous.find(({ resource }) => resource === one.resource);
       return { ...one, changed: !isDeepStrictEqual(old?.values, one.values) };
     })
     .filter(({ changed, facts: { source } }) => changed || (asked && source));
@@ -70,8 +70,13 @@ export function reloadedEntries(
   const destinations = facts.destinations.map((name) => `destinations.${name}`);
   const all = [...changed, ...destinations];
   return [
-    ...[...reloaded, ...gone].map(({ resource, facts: told, changed: isNew }) =>
-      entry("secret.reloaded", resource, { trigger, changed: isNew, ...told }),
+    ...[...reloaded, ...removed].map(
+      ({ resource, facts: secretFacts, changed: isNew }) =>
+        entry("secret.reloaded", resource, {
+          trigger,
+          changed: isNew,
+          ...secretFacts,
+        }),
     ),
     ...(asked || all.length + pending.length > 0
       ? [
@@ -85,7 +90,7 @@ export function reloadedEntries(
   ];
 }
 
-/** The entries of a reload that found errors: what was in force stays so. */
+/** Drafts the entries of a rejected reload. The configuration is unchanged. */
 export function rejectedEntries(
   errors: readonly string[],
   facts: { at: number; trigger: ReloadTrigger },
@@ -182,10 +187,10 @@ function secretsOfDestination(one: DestinationConfig): NamedSecret[] {
 }
 
 function idOf(secret: string): string | undefined {
-  return secret.length < MIN_NAMED_LENGTH ? undefined : keyIdOf(secret);
+  return secret.length < MIN_IDENTIFIED_LENGTH ? undefined : keyIdOf(secret);
 }
 
-/** What a reload changed, and what waits for a start: that is compared with what runs, not with the reload before. */
+/** Returns the settings that the reload changed, and those that need a restart because they differ from the ones at startup. */
 function settingsChanged({ started, before, after }: Configs): {
   changed: string[];
   pending: string[];
@@ -199,20 +204,20 @@ function settingsChanged({ started, before, after }: Configs): {
   );
   return {
     changed: [
-      ...settingsApart(before, after).filter((name) =>
+      ...differentSettings(before, after).filter((name) =>
         RELOADED_VARIABLES.has(name),
       ),
       ...sources.map(({ name }) => `sources.${name}`),
     ],
     pending: [
       ...new Set([
-        ...settingsApart(started, after).filter(
+        ...differentSettings(started, after).filter(
           (name) => !RELOADED_VARIABLES.has(name),
         ),
         ...(publicIdOf(started) === publicIdOf(after)
           ? []
           : ["AUDIT_SIGNING_KEY"]),
-        // It follows the write key too.
+        // It depends on the write key too.
         ...(started.auditAnalytics === after.auditAnalytics
           ? []
           : ["AUDIT_ANALYTICS"]),
@@ -221,7 +226,7 @@ function settingsChanged({ started, before, after }: Configs): {
   };
 }
 
-function settingsApart(one: Config, other: Config): string[] {
+function differentSettings(one: Config, other: Config): string[] {
   const names = new Set([
     ...Object.keys(one.settings),
     ...Object.keys(other.settings),
@@ -235,7 +240,7 @@ function publicIdOf({ auditSigningKey: key }: Config): string | null {
   return key === null ? null : publicKeyOf(key);
 }
 
-/** An error names the variable or the place in the file; secrets have names like these. */
+/** Whether an error is about a secret, by the name of the variable or the place in the file that it starts with. */
 function isOfSecret(error: string): boolean {
   return /^(?:HEXHOOK_CONFIG: \S*\.(?:secrets?|headers)\b|[A-Z_]*(?:SECRET|KEY|TOKEN)(?:_\w+)?:)/.test(
     error,
@@ -243,7 +248,7 @@ function isOfSecret(error: string): boolean {
 }
 
 function capped(names: readonly string[]): readonly string[] {
-  return names.length > MAX_TOLD
-    ? [...names.slice(0, MAX_TOLD), `… ${names.length - MAX_TOLD} more`]
+  return names.length > MAX_LISTED
+    ? [...names.slice(0, MAX_LISTED), `… ${names.length - MAX_LISTED} more`]
     : names;
 }

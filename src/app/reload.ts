@@ -16,7 +16,7 @@ import {
 
 export interface ReloadDeps {
   readonly live: LiveConfigHolder;
-  /** The configuration of the start, for the variables that a reload does not apply. */
+  /** The configuration at startup, for the variables that a reload does not apply. */
   readonly started: Config;
   readonly handlers: Handlers;
   readonly dispatcher: Pick<Dispatcher, "replace">;
@@ -30,8 +30,8 @@ export interface ReloadDeps {
 }
 
 /**
- * Reads the configuration again and puts it into force. One with an error is rejected as a whole, and the present one
- * stays in force. Both have audit entries. Never rejects because of the configuration.
+ * Reads the configuration again and applies it. If it has an error, all of it is rejected and the current one stays. Both
+ * outcomes have audit entries. The promise never rejects because of the configuration.
  */
 export type Reload = (trigger: ReloadTrigger) => Promise<void>;
 
@@ -40,7 +40,7 @@ export function createReload(deps: ReloadDeps): Reload {
 
   /** Returns the names of the destinations that changed. */
   function apply(config: Config): string[] {
-    // The handlers module is loaded once: functions of another one are not there to be called.
+    // The handlers module is loaded only at startup, so a changed HANDLERS is ignored here.
     const next = deriveLiveConfig(
       config.handlers.file === started.handlers.file
         ? config

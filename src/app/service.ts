@@ -38,17 +38,17 @@ import { createReload } from "./reload.ts";
 import { createShutdown } from "./stop-deadlines.ts";
 import { createFileWatcher } from "./watch-files.ts";
 
-/** How often work is done, in milliseconds. */
+/** Intervals of recurring work, in milliseconds. */
 export interface Intervals {
   /** Suppressed audit entries are reported. */
   readonly suppressed: number;
-  /** New audit entries are anchored. */
+  /** A checkpoint is written for new audit entries. */
   readonly checkpoint: number;
   /** The age of secrets is checked. */
   readonly keyAge: number;
   /** Files with secrets are polled. */
   readonly fileWatch: number;
-  /** What is published of destinations is compared with what they are. */
+  /** The published status of destinations is updated. */
   readonly status: number;
 }
 
@@ -60,45 +60,45 @@ const INTERVALS: Intervals = {
   status: 2000,
 };
 
-/** What the service takes from the world around it. */
+/** The dependencies of the service on its environment. */
 export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
-  /** Takes the audit trail, unless AUDIT_STDOUT is off. */
+  /** Receives the audit trail, unless AUDIT_STDOUT is off. */
   readonly stdout: Writable;
   readonly fetch: typeof fetch;
-  /** `openStore` when left out. */
+  /** Default: `openStore`. */
   readonly openStore?: typeof openStore;
-  /** Milliseconds of a monotonic clock, since any moment: for waits, budgets and deadlines. */
+  /** Milliseconds of a monotonic clock, for waits, budgets and deadlines. */
   readonly monotonic: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  /** The store cannot be trusted any more: nothing is acknowledged from now on, and the process should end. */
+  /** Called when the store cannot be trusted any more. Nothing is acknowledged afterwards, and the process should end. */
   readonly onFatal: (error: StoreError) => void;
-  /** Aborted with the reason for a stop: a start that is in progress then rejects. What it has begun is stopped. */
+  /** Aborted with the reason for a shutdown. A startup in progress then rejects, and stops what it has started. */
   readonly stopRequest?: AbortSignal;
-  /** Reads the configuration again; without it a reload changes nothing. Throws ConfigError. */
+  /** Reads the configuration again. Without it a reload changes nothing. Throws ConfigError. */
   readonly readConfig?: () => Config;
-  /** How many files and sockets this process may have open at once. */
+  /** Returns the maximum number of open files and sockets of this process. */
   readonly descriptorLimit: () => number;
   readonly limits?: Partial<ServerLimits>;
   readonly intervals?: Partial<Intervals>;
   readonly sinkTimes?: Partial<SinkTimes>;
-  /** Of one try of a call of the Hex API, in milliseconds. */
+  /** Time limit of one attempt of a Hex API call, in milliseconds. */
   readonly hexTimeoutMs?: number;
 }
 
 export interface Service {
   readonly port: number;
-  /** Null when the management listener is off. */
+  /** Null if the management listener is off. */
   readonly adminPort: number | null;
-  /** Reads the configuration again; resolves when it is in force. */
+  /** Reads the configuration again. Resolves when it is applied or rejected. */
   readonly reload: () => Promise<void>;
-  /** Drains, closes, settles, writes the last entry. `reason` goes into it. */
+  /** Drains and closes the listeners, ends the attempts, and writes the last audit entry, which contains `reason`. */
   readonly stop: (reason: string) => Promise<void>;
 }
 
 /**
- * The composition root: makes every part of the service, starts them in order, and resolves when requests are served. A
- * stop, and a start that fails, stop them in reverse.
+ * The composition root. Creates all parts of the service, starts them in order, and resolves when requests are served. A
+ * shutdown or a failed startup stops them in reverse order.
  */
 export async function startService(
   config: Config,
@@ -108,7 +108,7 @@ export async function startService(
   const onError = reportsFailures(emit);
   const intervals = { ...INTERVALS, ...deps.intervals };
   const shutdown = createShutdown(config, monotonic, stopRequest);
-  // The module of handlers may wait for something that never comes.
+  // The import of the handlers module may never end.
   const handlers = await unlessAborted(
     loadConfiguredHandlers(config, deps.handlerCalls),
     stopRequest,
@@ -126,7 +126,7 @@ export async function startService(
     onFatal: deps.onFatal,
     delivers: true,
   });
-  // It may wait for the lock of another process, or migrate.
+  // Opening can take long: it may wait for the lock of another process, or migrate the schema.
   const store = await unlessAborted(opening, stopRequest).catch(
     (error: unknown) => {
       opening.then(({ close }) => close()).catch(() => undefined);
@@ -209,7 +209,7 @@ export async function startService(
   const maintenance = { store, guard, now, monotonic, onError };
   const lifecycle = createLifecycle([
     { stop: store.close },
-    // Before the first entry: that has the time of the clock that is judged.
+    // Must start before the first audit entry, because that has the time of the clock that the guard checks.
     { start: guard.start },
     trail,
     every(intervals.suppressed, trail.reportSuppressed),
@@ -225,7 +225,7 @@ export async function startService(
       stop: () => dispatcher.stop(shutdown.remainingMs()),
     },
     { start: () => reportDestinations(dispatcher, emit) },
-    // Commands know the destinations of a service that is ready.
+    // Published before the listeners open, so that commands know the destinations of a ready service.
     { start: publishStatus },
     every(intervals.status, publishStatus),
     ...listeners.services,
@@ -241,7 +241,7 @@ export async function startService(
       { sources: () => currentConfig().sources, append, emit, now, onError },
       { everyMs: intervals.keyAge },
     ),
-    // Only now: a start that finds its port taken must not have delivered anything.
+    // Last, so that a startup that fails on a used port has delivered nothing.
     { start: dispatcher.start },
   ]);
   await lifecycle.start(stopRequest);
@@ -252,7 +252,7 @@ export async function startService(
   };
 }
 
-/** AUDIT_SIGNING_KEY, or else the key beside the store. Throws ConfigError when that cannot be used. */
+/** Returns AUDIT_SIGNING_KEY, or the key from the file next to the store. Throws ConfigError if that is not valid. */
 function obtainKey(
   { auditSigningKey, databaseUrl }: Config,
   emit: Emit,

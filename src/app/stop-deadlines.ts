@@ -1,30 +1,30 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Lifecycle } from "../background/background-service.ts";
 
-/** How far the stop of the service has come, and when it must be over. */
+/** The state of a shutdown, and its deadlines. */
 export interface Shutdown {
-  /** Drains, then stops everything. Called again, it returns the same stop. */
+  /** Drains, then stops everything. Further calls return the same promise. */
   readonly run: (reason: string, lifecycle: Lifecycle) => Promise<void>;
   readonly reason: () => string;
-  /** Whether a stop was asked for, also while the service starts; else its start has failed. */
+  /** Whether a shutdown was requested, also during startup. If not, the startup has failed. */
   readonly isRequested: () => boolean;
-  /** From the request to stop on: not ready, and each response closes its connection. */
+  /** True after the request: the service is not ready, and each response closes its connection. */
   readonly isDraining: () => boolean;
-  /** From the end of draining on: no further events are accepted. */
+  /** True after draining: no further events are accepted. */
   readonly isClosed: () => boolean;
-  /** Time until the whole stop must be over. */
+  /** Returns the time until the end of the shutdown, in milliseconds. */
   readonly remainingMs: () => number;
-  /** Closes a listener, by force when the time is up. */
+  /** Closes a listener, and destroys its connections when the time is up. */
   readonly closeListener: (listener: {
     close: () => Promise<void>;
     destroy: () => void;
   }) => Promise<void>;
 }
 
-/** Time reserved for what is stopped after the listeners: attempts in flight, the last entry. */
+/** Time reserved for the parts that stop after the listeners, in milliseconds: attempts in flight and the last entry. */
 const RESERVE_MS = 2000;
 
-/** The deadlines of a stop. `now` is in milliseconds of a monotonic clock. `stopRequest` ends a start. */
+/** Creates the deadlines of a shutdown. `now` returns milliseconds of a monotonic clock. `stopRequest` aborts a startup. */
 export function createShutdown(
   options: { drainSeconds: number; shutdownSeconds: number },
   now: () => number,

@@ -4,10 +4,10 @@ import { createInterval } from "../background/interval.ts";
 import type { BackgroundService } from "../background/background-service.ts";
 
 /**
- * Calls `onChange` when files have changed: also when a symbolic link on the path points elsewhere (as Kubernetes swaps the
- * files of a mounted secret), and when a file is replaced, removed or restored. Two polls must agree first, so that a file
- * that is being written is not read. The first poll calls too: files may have changed since they were read.
- * Polls, because the system's notifications are lost over links, network file systems and container mounts.
+ * Polls files and calls `onChange` when they have changed, were replaced, removed or restored, or when a symbolic link on the
+ * path changed, as for a mounted Kubernetes secret. Two polls must agree first, so that a half-written file is not read. The
+ * first poll also calls `onChange`, because files may have changed since they were read. Notifications of the system are not
+ * used, because they are lost over links, network file systems and container mounts.
  */
 export function createFileWatcher(
   deps: {
@@ -37,7 +37,7 @@ export function createFileWatcher(
   );
 }
 
-/** Differs whenever the file is another, or was written. */
+/** Returns a text that changes when the file is replaced or written. */
 async function stateOf(file: string): Promise<string> {
   try {
     const { dev, ino, size, mtimeNs, ctimeNs } = await stat(file, {

@@ -1,25 +1,25 @@
-/** Work beside requests, from its start until its stop. */
+/** A part of the service that is started and stopped. */
 export interface BackgroundService {
   readonly start?: () => void | Promise<void>;
-  /** Ends it; resolves when nothing of it is in progress. */
+  /** Stops it. Resolves when none of its work is in progress. */
   readonly stop?: () => Promise<void>;
 }
 
-/** Services as one: they start in order and stop in reverse. */
+/** Starts services in order, and stops them in reverse order. */
 export interface Lifecycle {
   /**
-   * When one fails to start, or the signal is aborted meanwhile, those before it are stopped, and the error is thrown. A failed
-   * start cleans up by itself.
+   * Starts the services. If one fails or the signal aborts, the services started before are stopped and the error is thrown. A
+   * service whose start fails must clean up itself.
    */
   readonly start: (signal?: AbortSignal) => Promise<void>;
-  /** An error of one does not keep the others from stopping; the first is thrown in the end. */
+  /** Stops all services, even if some fail, and then throws the first error. */
   readonly stop: () => Promise<void>;
 }
 
 export function createLifecycle(
   services: readonly BackgroundService[],
 ): Lifecycle {
-  /** Those to stop. */
+  /** The running services. */
   const started: BackgroundService[] = [];
 
   async function stop(): Promise<void> {
@@ -41,7 +41,7 @@ export function createLifecycle(
           started.push(service);
         }
       } catch (error) {
-        // The error of the start tells more than one of the stop after it.
+        // The error of the start is the cause, so an error of the stop is ignored.
         await stop().catch(() => undefined);
         throw error;
       }

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Minimum pause after a batch, in milliseconds; the pause is also as long as the batch took. */
+/** Pause after a batch, in milliseconds, in addition to the time that the batch took. */
 const PAUSE_MS = 10;
 
 /**
- * Does work in batches that would delay requests if it were done at once. `batch` does a bounded part of it from where the
- * one before ended, and returns where to resume; null = done.
+ * Does work in batches with pauses, so that it does not delay requests. `batch` does a limited part of the work, starting where
+ * the last one ended, and returns where to resume; null = done.
  */
 export async function inBatches<T>(
   first: T,

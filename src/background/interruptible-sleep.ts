@@ -1,6 +1,6 @@
 /** A sleep that ends early when it is woken. */
 export interface InterruptibleSleep {
-  /** Remembered when no one sleeps: the next sleep then returns at once, so that no wake-up is missed. */
+  /** Ends the sleep. A wake-up without a sleeper is remembered: the next sleep returns at once. */
   readonly wake: () => void;
   readonly sleep: (milliseconds: number) => Promise<void>;
 }

@@ -1,8 +1,8 @@
 import type { BackgroundService } from "./background-service.ts";
 
 /**
- * Does some work at its start and then every `everyMs` milliseconds, never twice at a time. `stop()` aborts the signal that
- * the work is given and waits for the work in progress.
+ * Does work at startup and then every `everyMs` milliseconds, but never two runs at the same time. `stop()` aborts the signal
+ * of the work, and waits for a run in progress.
  */
 export function createInterval(
   work: (stopping: AbortSignal) => Promise<void>,

@@ -1,4 +1,4 @@
-/** What `work` gives, or a rejection as soon as the signal is aborted. The work itself continues. */
+/** Resolves with the result of `work`, or rejects when the signal aborts. The work itself continues. */
 export async function unlessAborted<T>(
   work: Promise<T>,
   signal: AbortSignal | undefined,

@@ -10,12 +10,12 @@ const EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
-/** More entries than one writer has between two checkpoints, so that a batch mostly finds one to purge up to. */
+/** More entries than a writer has between two checkpoints, so that most batches contain one to purge up to. */
 const BATCH = 1500;
 
 interface RetentionDeps {
   readonly store: Pick<AuditLog, "purgeAudit" | "probe">;
-  /** The position up to which every sink has taken the trail. */
+  /** Returns the position up to which every sink has received the trail. */
   readonly taken: () => Promise<number>;
   readonly guard: Pick<PurgeGuard, "purgeTime">;
   /** Milliseconds of a monotonic clock. */
@@ -25,8 +25,8 @@ interface RetentionDeps {
 }
 
 /**
- * Purges audit entries past AUDIT_RETENTION_DAYS, in batches, at start and every minute. Also shows every hour that this
- * writer lives: other processes do not purge all entries of a living writer.
+ * Purges audit entries older than AUDIT_RETENTION_DAYS, in batches, at startup and every minute. Also marks this writer as
+ * running every hour, because other processes keep the last entries of a running writer.
  */
 export function createAuditRetention(
   deps: RetentionDeps,
@@ -49,7 +49,7 @@ export function createAuditRetention(
       await store.probe();
     }
     const at = guard.purgeTime();
-    // What was left out stays for long, and may be much: it is not read again every minute.
+    // Skipped entries stay for a long time and can be many, so they are read only once an hour.
     if (at !== null && (isHourly || !hasLeftOut)) {
       hasLeftOut = await purgeOldEntries(
         { ...deps, now: at, onChanged },
@@ -62,8 +62,8 @@ export function createAuditRetention(
 }
 
 /**
- * Purges what is past its days at a time, in batches, until nothing is left or `stopping` aborts. Returns whether writers were left
- * out, whose entries are not proven to be old.
+ * Purges entries that are too old at the time `now`, in batches, until none is left or `stopping` aborts. Returns whether entries
+ * of some writers were skipped because they are not proven to be old.
  */
 export async function purgeOldEntries(
   deps: Pick<RetentionDeps, "store" | "taken"> & {
@@ -88,7 +88,7 @@ export async function purgeOldEntries(
     if (step.next === null) {
       return null;
     }
-    // Entries of many writers between each other: further on there may be something to purge up to.
+    // The entries of many writers are interleaved. A larger batch may contain a checkpoint to purge up to.
     const isStuck = step.entries === 0 && step.next === from.position;
     return { position: step.next, limit: isStuck ? 2 * from.limit : BATCH };
   };

@@ -7,7 +7,7 @@ import type { BackgroundService } from "../background/background-service.ts";
 const EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;
 
-/** Purges events past EVENT_RETENTION_DAYS, in batches, at start and every minute. */
+/** Purges events older than EVENT_RETENTION_DAYS, in batches, at startup and every minute. */
 export function createEventRetention(
   deps: {
     store: Pick<EventStore, "purge">;

@@ -6,7 +6,7 @@ import type { BackgroundService } from "../background/background-service.ts";
 import type { Emit } from "../telemetry/happening.ts";
 
 export interface KeyAgeDeps {
-  /** The sources in force. */
+  /** Returns the current sources. */
   readonly sources: () => readonly Source[];
   readonly append: (entry: AuditDraft) => Promise<void>;
   readonly emit: Emit;
@@ -16,8 +16,8 @@ export interface KeyAgeDeps {
 }
 
 /**
- * Checks the age of each source's signing secret, at start and then every `everyMs`: a secret that is due for rotation is
- * reported, and one that is overdue, or of unknown age, has an audit entry too.
+ * Checks the age of the signing secret of each source, at startup and then every `everyMs`. A secret that is due for rotation
+ * is logged. One that is overdue or of unknown age also has an audit entry.
  */
 export function createKeyAgeChecks(
   deps: KeyAgeDeps,

@@ -2,24 +2,24 @@ import type { BackgroundService } from "../background/background-service.ts";
 import type { Control } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 
-/** How far ahead the clock may be of what it should show, in milliseconds. */
+/** Maximum time that the clock may be ahead of the expected time, in milliseconds. */
 const MAX_AHEAD_MS = 3_600_000;
 
-/** Uptime without any purge after the clock was found ahead, in milliseconds. */
+/** Time without purges after the clock was found ahead, in milliseconds of uptime. */
 const HOLD_MS = 86_400_000;
 
 /**
- * Says whether the wall clock may decide what is old. One that is wrong and ahead would delete what is not: event ids, so
- * that a sender's retry would be a new event, and the trail.
+ * Decides whether purges may use the wall clock. A clock that is ahead would delete data that is not old: event ids, so that a
+ * sender's retry would become a new event, and the audit trail.
  */
 export interface PurgeGuard extends Required<Pick<BackgroundService, "start">> {
-  /** The wall time to purge by, in unix milliseconds; null = nothing may be purged now. */
+  /** Returns the wall time for purges, in Unix milliseconds; null = nothing may be purged now. */
   readonly purgeTime: () => number | null;
 }
 
 /**
- * Holds purges for a day of uptime when the clock is more than an hour after the newest stored time at start, or when it
- * jumps ahead by more than that afterwards. To be started before this process stores anything.
+ * Holds purges for a day of uptime if at startup the clock is more than an hour after the newest stored time, or if it jumps
+ * ahead by more than an hour later. Must be started before this process stores anything.
  */
 export function createPurgeGuard(deps: {
   readonly store: Pick<Control, "newestTime">;
@@ -30,7 +30,7 @@ export function createPurgeGuard(deps: {
   readonly emit: Emit;
 }): PurgeGuard {
   const { store, now, monotonic, emit } = deps;
-  /** Wall clock less monotonic clock, at their last look; lower after a step back, and as long as no step ahead is found. */
+  /** Wall clock minus monotonic clock: the lowest value since startup, or since the last jump ahead. */
   let distance = now() - monotonic();
   let heldUntil = Number.NEGATIVE_INFINITY;
 

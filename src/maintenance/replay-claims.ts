@@ -4,12 +4,12 @@ import type { PurgeGuard } from "./purge-guard.ts";
 import type { EventStore } from "../store/port.ts";
 
 const EVERY_MS = 1000;
-/** Rows that share one transaction; more would delay requests. */
+/** Maximum rows in one transaction. More would delay requests. */
 const BATCH = 500;
-/** A clock that steps back must not open a window again: claims are kept for the longest window more. */
+/** Additional time that claims are kept: the longest replay window. Otherwise a clock that steps back could allow a replay. */
 const MARGIN_SECONDS = 900;
 
-/** Drops replay claims whose window has passed, every second, in small batches. */
+/** Deletes replay claims whose window has passed, every second, in small batches. */
 export function createReplayClaimExpiry(
   deps: {
     store: Pick<EventStore, "forgetReplays">;

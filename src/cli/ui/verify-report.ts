@@ -49,7 +49,7 @@ export function judge(
 const EXIT_OF: Readonly<Record<Verdict["verdict"], ExitCode>> = {
   intact: EXIT.good,
   tampered: EXIT.checkFailed,
-  undecidable: EXIT.cannotTell,
+  undecidable: EXIT.undecidable,
 };
 
 function doubtsOf(
