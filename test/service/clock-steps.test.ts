@@ -10,7 +10,7 @@ import { startTestService, type TestService } from "../support/service.ts";
 import { readColumn } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/* A service whose wall clock is set while it runs, or between two of its runs. */
+/* A service whose wall clock is set while it runs, or between two runs. */
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -43,7 +43,7 @@ async function post(service: TestService, id: string): Promise<void> {
 }
 
 describe("a wall clock that is set back by an hour", () => {
-  it("holds up neither the probe of an open breaker, nor retries, nor new events", async () => {
+  it("delays neither probes of an open breaker, nor retries, nor new events", async () => {
     const target = await startDestination(reply(500));
     const service = await start({
       FORWARD_URL: target.url,
@@ -65,12 +65,12 @@ describe("a wall clock that is set back by an hour", () => {
     clocks.pass(5000);
     await eventually(() => target.attempts.length === 11);
     expect(service.log.text).toContain("circuit breaker closed");
-    // What is closed now delivers at once.
+    // The closed breaker delivers at once.
     await post(service, "evt_last");
     await eventually(() => target.ids().includes("evt_last"));
   });
 
-  it("leaves retries their waits, and shows them by the clock that is set", async () => {
+  it("does not change the waits of retries, and shows their times by the new clock", async () => {
     const target = await startDestination(reply(500));
     const service = await start({
       FORWARD_URL: target.url,
@@ -94,7 +94,7 @@ describe("a wall clock that is set back by an hour", () => {
     await eventually(() => target.attempts.length === 3);
   });
 
-  it("moves the replay window: a signature is judged by the time that the clock shows", async () => {
+  it("moves the replay window to the time of the new clock", async () => {
     const service = await start();
     const body = eventBody("evt_1");
     const before = signed(body, { at: clocks.now() });
@@ -108,7 +108,7 @@ describe("a wall clock that is set back by an hour", () => {
 });
 
 describe("a wall clock that is set ahead", () => {
-  it("gives no address a new budget of rejections", async () => {
+  it("does not reset the rate limit of rejections", async () => {
     const service = await start();
     const body = eventBody("evt_forged");
     const forge = async (): Promise<number> => {
@@ -126,8 +126,8 @@ describe("a wall clock that is set ahead", () => {
   });
 });
 
-describe("a restart with a clock that is behind the one before", () => {
-  it("leaves no retry due farther ahead than the longest wait, and no new event waiting", async () => {
+describe("a restart with a clock that was set back", () => {
+  it("moves retries to at most the longest wait ahead, and delivers new events at once", async () => {
     const target = await startDestination(reply(500));
     const env = { FORWARD_URL: target.url, RETRY_SCHEDULE: "1s,12h" };
     const first = await start(env);

@@ -15,13 +15,13 @@ import { freePort, serve } from "../support/processes.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /*
- * A real service at its most talkative level gets secrets, credentials and bodies that are easily found again, in every
- * request, error and reload; then everything that it has written is searched for them.
+ * A service with the most verbose log level gets recognisable secrets, credentials and bodies in requests, errors and reloads.
+ * Then all its output is searched for them.
  */
 
 const canary = (name: string): string => `${name}-canary-7c9e6679f0b14de3`;
 
-/** Of the configuration: these must be nowhere. */
+/** Secrets of the configuration. They must not be in any output. */
 const SECRETS = Object.fromEntries(
   [
     "ADMIN_TOKEN",
@@ -35,10 +35,10 @@ const SECRETS = Object.fromEntries(
     "RELOADED_ADMIN_TOKEN",
   ].map((name) => [name, canary(name)]),
 ) as Record<string, string>;
-/** Too short to be taken: in a file at a reload that fails. */
-const REFUSED_SECRET = "tooshort-canary-1";
+/** A secret that is too short, for a reload that is rejected. */
+const REJECTED_SECRET = "tooshort-canary-1";
 
-/** Of the senders, and of callers of the management API. */
+/** Credentials of senders and of callers of the management API. */
 const CREDENTIALS = {
   authorization: canary("sender-authorization"),
   proxyAuthorization: canary("sender-proxy-authorization"),
@@ -78,7 +78,7 @@ function sign(secret: string, body: string, at = Date.now()) {
 const eventText = (id: string, type = "t"): string =>
   JSON.stringify({ id, type, text: BODY_TEXT });
 
-/* eslint-disable jest/no-standalone-expect -- one run serves all tests, and must have been what it is meant to be */
+/* eslint-disable jest/no-standalone-expect -- all tests use one run, which must have had the expected results */
 beforeAll(async () => {
   const folder = temporaryFolder().path;
   const inFolder = (name: string): string => path.join(folder, name);
@@ -129,14 +129,14 @@ beforeAll(async () => {
   };
   const serving = await serve(folder, env);
 
-  const answers: string[] = [];
+  const responses: string[] = [];
   async function ask(
     url: string,
     init: RequestInit = {},
   ): Promise<{ status: number; text: string }> {
     const response = await fetch(url, init);
     const text = await response.text();
-    answers.push(JSON.stringify([...response.headers]), text);
+    responses.push(JSON.stringify([...response.headers]), text);
     return { status: response.status, text };
   }
   const post = (
@@ -206,7 +206,7 @@ beforeAll(async () => {
     `cookie: a\r\ncookie: ${CREDENTIALS.cookie}\r\nhost: again`,
     `x-large: ${CREDENTIALS.cookie.repeat(800)}`,
   ]) {
-    answers.push(
+    responses.push(
       await exchangeRaw(
         serving.port,
         `POST /webhooks/hex HTTP/1.1\r\nhost: h\r\nauthorization: ${CREDENTIALS.authorization}\r\n${broken}\r\nconnection: close\r\n\r\n${BODY_TEXT}`,
@@ -228,7 +228,7 @@ beforeAll(async () => {
   for (const target of [
     "/api/events",
     `/api/events/${PUBLIC_ID}`,
-    "/api/events/nobody",
+    "/api/events/unknown",
     "/api/destinations",
     "/api/audit?limit=200",
     `/api/audit?nonsense=${CREDENTIALS.query}`,
@@ -241,14 +241,14 @@ beforeAll(async () => {
   for (const [target, body] of [
     ["/api/events/redeliver", '{"ids":["evt_2"]}'],
     ["/api/events/redeliver", `{"nonsense":"${BODY_TEXT}"`],
-    ["/api/destinations/forward/pause", '{"as":"someone"}'],
-    ["/api/destinations/forward/resume", '{"as":"someone"}'],
+    ["/api/destinations/forward/pause", '{"as":"operator"}'],
+    ["/api/destinations/forward/resume", '{"as":"operator"}'],
   ] as const) {
     await admin(target, token, { method: "POST", headers: json, body });
   }
 
-  // Reloads: one that is refused, and one that applies.
-  write("secret", REFUSED_SECRET);
+  // Reloads: one that is rejected, and one that is applied.
+  write("secret", REJECTED_SECRET);
   serving.child.kill("SIGHUP");
   await eventually(() => serving.stderr().includes("HEX_SECRET_FILE: "));
   write("secret", SECRETS["RELOADED_HEX_SECRET"]!);
@@ -274,7 +274,7 @@ beforeAll(async () => {
     stdout: serving.stdout(),
     stderr: serving.stderr(),
     "the audit file": readFileSync(inFolder("audit.jsonl"), "utf8"),
-    "the answers": answers.join("\n"),
+    "the responses": responses.join("\n"),
     "what Hex analytics got": api.calls.map(({ body }) => body).join("\n"),
     "audit tail": await run("audit", "tail", "--json"),
     "events list": await run("events", "list", "--json"),
@@ -290,7 +290,7 @@ beforeAll(async () => {
 
 /* eslint-enable jest/no-standalone-expect */
 
-/** A text in the forms in which it may be written without being meant to be read. */
+/** Returns a text in the encodings in which it may be written. */
 const formsOf = (text: string): string[] => [
   text,
   encodeURIComponent(text),
@@ -298,7 +298,7 @@ const formsOf = (text: string): string[] => [
   Buffer.from(text).toString("hex"),
 ];
 
-/** Which of these texts are there, by name. */
+/** Returns the names of the texts that are found. */
 function foundIn(text: string, texts: Record<string, string>): string[] {
   const lower = text.toLowerCase();
   return Object.entries(texts)
@@ -310,22 +310,22 @@ function foundIn(text: string, texts: Record<string, string>): string[] {
     .map(([name]) => name);
 }
 
-describe("what a service writes", () => {
+describe("the output of a service", () => {
   it.each([
     "stdout",
     "stderr",
     "the audit file",
-    "the answers",
+    "the responses",
     "what Hex analytics got",
     "audit tail",
     "events list",
     "events show",
-  ])("has none of it: %s", (place) => {
+  ])("contains no secrets, credentials or signatures: %s", (place) => {
     const text = everywhere[place]!;
-    // It is what it should be, and not nothing.
+    // The output is not empty.
     const shown = place === "stderr" ? "handler runs" : PUBLIC_ID;
     expect(text).toContain(shown);
-    expect(foundIn(text, { ...SECRETS, REFUSED_SECRET })).toEqual([]);
+    expect(foundIn(text, { ...SECRETS, REJECTED_SECRET })).toEqual([]);
     expect(foundIn(text, CREDENTIALS)).toEqual([]);
     expect(text).not.toContain("canary");
     const signed = Object.fromEntries([...signatures].map((one) => [one, one]));
@@ -333,7 +333,7 @@ describe("what a service writes", () => {
     expect(foundIn(text, signed)).toEqual([]);
   });
 
-  it("has signatures of destinations nowhere but at the destination", () => {
+  it("does not contain the signatures that a destination gets", () => {
     const made = destination.attempts.map(({ headers }) =>
       String(headers["webhook-signature"]).slice(3),
     );
@@ -344,18 +344,18 @@ describe("what a service writes", () => {
   });
 });
 
-describe("what is kept with an event", () => {
-  it("is its body, and no secret, credential or signature as text", () => {
+describe("the data stored with an event", () => {
+  it("contains its body, but no secret, credential or signature as text", () => {
     expect(database).toContain(BODY_TEXT);
     expect(database).toContain("sender/1.0");
-    expect(foundIn(database, { ...SECRETS, REFUSED_SECRET })).toEqual([]);
+    expect(foundIn(database, { ...SECRETS, REJECTED_SECRET })).toEqual([]);
     expect(foundIn(database, CREDENTIALS)).toEqual([]);
     for (const signature of signatures) {
       expect(database).not.toContain(signature);
     }
   });
 
-  it("is what a handler gets", () => {
+  it("is passed to a handler without credentials", () => {
     const [headers] = handlerSaw.split("\n");
     expect(JSON.parse(headers!)).toMatchObject({ "user-agent": "sender/1.0" });
     expect(Object.keys(JSON.parse(headers!) as object)).not.toContain("cookie");
@@ -366,8 +366,8 @@ describe("what is kept with an event", () => {
   });
 });
 
-describe("what a destination gets", () => {
-  it("is the body, and no secret, credential or signature of the sender", () => {
+describe("a request to a destination", () => {
+  it("contains the body, but no secret, credential or signature of the sender", () => {
     expect(destination.attempts.length).toBeGreaterThan(2);
     for (const { headers, body } of destination.attempts) {
       expect(body.toString()).toContain(BODY_TEXT);

@@ -9,7 +9,7 @@ import { startTestService, type TestService } from "../support/service.ts";
 import { readColumn } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/* Nothing is purged by a clock that was found ahead. Each store here has an old event, its claim and its entries. */
+/* Nothing is purged after the clock was found ahead. Each store has an old event with its replay claim and audit entries. */
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -45,7 +45,7 @@ async function post(service: TestService, id: string): Promise<unknown> {
   return answer.json["status"];
 }
 
-/** An old event with a claim of its retry, and a newest one, which is never purged. */
+/** Sends an old event, a retry of it, which has a replay claim, and the newest event, which is never purged. */
 async function receive(service: TestService): Promise<void> {
   expect(await post(service, "evt_old")).toBe("accepted");
   clocks.pass(1000);
@@ -56,7 +56,7 @@ async function receive(service: TestService): Promise<void> {
 const warnings = ({ log }: TestService): number =>
   log.text.split(WARNING).length - 1;
 
-/** The claims that were there before the clock was set. */
+/** Returns the number of claims from before the clock was set. */
 const oldClaims = (): unknown =>
   readColumn(
     path.join(folder, "hexhook.db"),
@@ -68,7 +68,7 @@ const purges = async (service: TestService): Promise<string[]> =>
     .filter(({ action }) => action === "retention.purged")
     .map(({ resource }) => resource);
 
-/** Lets the work of every second and every minute begin; it has been done when the events are stored. */
+/** Starts the recurring work of a second and a minute. It is done when the events are stored. */
 async function sweep(service: TestService): Promise<void> {
   for (let turn = 0; turn < 3; turn += 1) {
     time.advance(60_000);
@@ -83,10 +83,10 @@ async function expectNothingPurged(service: TestService): Promise<void> {
   expect(warnings(service)).toBe(1);
 }
 
-/** Nothing is purged for a day of uptime; then it is. */
+/** Expects purges only after a day of uptime. */
 async function expectHeldForADay(service: TestService): Promise<void> {
   await expectNothingPurged(service);
-  // The sender's retry.
+  // A retry of the sender.
   expect(await post(service, "evt_old")).toBe("duplicate");
   clocks.pass(DAY_MS - 1);
   await expectNothingPurged(service);
@@ -98,8 +98,8 @@ async function expectHeldForADay(service: TestService): Promise<void> {
   expect(await post(service, "evt_old")).toBe("accepted");
 }
 
-describe("nothing is purged for a day of uptime", () => {
-  it("by a start that finds the clock 40 days ahead", async () => {
+describe("purges are held for a day of uptime", () => {
+  it("when a start finds the clock 40 days ahead", async () => {
     const first = await start();
     await receive(first);
     await first.stop();
@@ -118,7 +118,7 @@ describe("nothing is purged for a day of uptime", () => {
     await expectHeldForADay(service);
   });
 
-  it("when the clock was set back before, and jumps to where it was", async () => {
+  it("when a clock that was set back jumps ahead again", async () => {
     const service = await start();
     await receive(service);
     clocks.pass(40 * DAY_MS);
@@ -130,11 +130,11 @@ describe("nothing is purged for a day of uptime", () => {
 });
 
 describe("purges are not held", () => {
-  it("by a start within an hour of the newest stored time", async () => {
+  it("when a start is within an hour of the newest stored time", async () => {
     const first = await start();
     await receive(first);
     clocks.pass(40 * DAY_MS);
-    // No sweep yet: it is only time that passes.
+    // No purge runs, because only the clock moves.
     expect(await post(first, "evt_later")).toBe("accepted");
     await first.stop();
     clocks.pass(HOUR_MS);
@@ -143,7 +143,7 @@ describe("purges are not held", () => {
     expect(warnings(second)).toBe(0);
   });
 
-  it("by a clock that is set ahead by an hour or less", async () => {
+  it("when the clock is set ahead by an hour or less", async () => {
     const service = await start();
     await receive(service);
     clocks.pass(40 * DAY_MS);

@@ -18,7 +18,7 @@ import { freePort } from "../support/processes.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/* A reload applies all that has changed, or nothing of it. */
+/* A reload applies all changes, or none of them. */
 
 const PREVIOUS = "previous-signing-secret-0123456789a";
 const OLD_TOKEN = "old-admin-token-0123456789abcdef";
@@ -62,7 +62,7 @@ function file(name: string, content: string): string {
 
 let sent = 0;
 
-async function statusUnder(
+async function statusWithSecret(
   secret: string,
   scheme: "hex" | "hex-body" = "hex",
 ): Promise<number> {
@@ -70,7 +70,7 @@ async function statusUnder(
   return (await service.post(body, signed(body, { secret, scheme }))).status;
 }
 
-async function statusWith(token: string): Promise<number> {
+async function statusWithToken(token: string): Promise<number> {
   const response = await fetch(
     `http://127.0.0.1:${service.adminPort}/api/events`,
     { headers: { authorization: `Bearer ${token}` } },
@@ -79,16 +79,16 @@ async function statusWith(token: string): Promise<number> {
   return response.status;
 }
 
-/** What is in force, as senders, operators and destinations find it. */
-async function inForce() {
+/** Observes the current configuration as senders, operators and destinations do. */
+async function observed() {
   const before = {
     old: oldDestination.attempts.length,
     new: newDestination.attempts.length,
   };
   const secrets = {
-    current: await statusUnder(SECRET),
-    previous: await statusUnder(PREVIOUS),
-    other: await statusUnder(OTHER_SECRET),
+    current: await statusWithSecret(SECRET),
+    previous: await statusWithSecret(PREVIOUS),
+    other: await statusWithSecret(OTHER_SECRET),
   };
   const accepted = Object.values(secrets).filter((one) => one === 200).length;
   const counts = () => ({
@@ -98,10 +98,10 @@ async function inForce() {
   await eventually(() => counts().old + counts().new === accepted);
   return {
     secrets,
-    hexBody: await statusUnder(SECRET, "hex-body"),
+    hexBody: await statusWithSecret(SECRET, "hex-body"),
     tokens: {
-      old: await statusWith(OLD_TOKEN),
-      new: await statusWith(NEW_TOKEN),
+      old: await statusWithToken(OLD_TOKEN),
+      new: await statusWithToken(NEW_TOKEN),
     },
     delivered: counts(),
   };
@@ -126,10 +126,10 @@ function changeEverything(): void {
 
 describe("a reload", () => {
   it("applies the secrets, the token and the destinations together", async () => {
-    expect(await inForce()).toEqual(BEFORE);
+    expect(await observed()).toEqual(BEFORE);
     changeEverything();
     await service.reload();
-    expect(await inForce()).toEqual({
+    expect(await observed()).toEqual({
       secrets: { current: 401, previous: 401, other: 200 },
       hexBody: 401,
       tokens: { old: 401, new: 200 },
@@ -153,7 +153,7 @@ describe("a reload", () => {
       () => ({ HEXHOOK_CONFIG: file("bad.yaml", "sources: [") }),
     ],
     [
-      "the name of a handler, which is found last",
+      "the name of a handler, which is checked last",
       () => ({
         HEXHOOK_CONFIG: file(
           "missing.yaml",
@@ -161,35 +161,32 @@ describe("a reload", () => {
         ),
       }),
     ],
-  ])(
-    "that has an error changes nothing, whatever else is new in it: %s",
-    async (_what, error) => {
-      changeEverything();
-      Object.assign(given, error());
-      await service.reload();
-      expect(await inForce()).toEqual(BEFORE);
-      const entries = await service.entries();
-      const failures = entries.filter(
+  ])("changes nothing when there is an error in %s", async (_what, error) => {
+    changeEverything();
+    Object.assign(given, error());
+    await service.reload();
+    expect(await observed()).toEqual(BEFORE);
+    const entries = await service.entries();
+    const failures = entries.filter(
+      ({ action, result }) =>
+        action.endsWith(".reloaded") && result === "failure",
+    );
+    expect(failures.length).toBeGreaterThan(0);
+    expect(
+      entries.filter(
         ({ action, result }) =>
-          action.endsWith(".reloaded") && result === "failure",
-      );
-      expect(failures.length).toBeGreaterThan(0);
-      expect(
-        entries.filter(
-          ({ action, result }) =>
-            action.endsWith(".reloaded") && result === "success",
-        ),
-      ).toEqual([]);
-    },
-  );
+          action.endsWith(".reloaded") && result === "success",
+      ),
+    ).toEqual([]);
+  });
 
-  it("applies everything once the error is gone", async () => {
+  it("applies everything after the error is fixed", async () => {
     changeEverything();
     given["HEX_SIGNATURE_SCHEME"] = "none";
     await service.reload();
     given["HEX_SIGNATURE_SCHEME"] = "hex";
     await service.reload();
-    expect(await inForce()).toMatchObject({
+    expect(await observed()).toMatchObject({
       secrets: { current: 401, previous: 401, other: 200 },
       tokens: { old: 401, new: 200 },
       delivered: { old: 0, new: 1 },

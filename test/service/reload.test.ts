@@ -52,7 +52,7 @@ function write(name: string, content: string): string {
   return inFolder(name);
 }
 
-/** A service in this process whose environment can be changed, as `.env` can; `reads` counts how often it is read again. */
+/** Starts a service in this process whose environment can be changed, like `.env`. `reads` counts the reloads. */
 async function start(env: Environment, now?: () => number) {
   const given: Record<string, string | undefined> = { ...env };
   const fixed = {
@@ -78,15 +78,15 @@ async function start(env: Environment, now?: () => number) {
   return { service, given, reads: () => reads };
 }
 
-/** A service whose first poll of its files is over: a change that comes during it would be read, and reported, twice. */
+/** Starts a service and waits for its first poll of files. A change during that poll would be reported twice. */
 async function startWatching(env: Environment) {
   const { reads } = await start(env);
   await eventually(() => reads() === 1);
 }
 
 let events = 0;
-/** The status that a genuine delivery gets under a secret. */
-async function statusUnder(secret: string, at?: number): Promise<number> {
+/** Sends a valid request that is signed with a secret, and returns its status. */
+async function statusWithSecret(secret: string, at?: number): Promise<number> {
   const body = eventBody(`evt_${(events += 1)}`);
   const options = at === undefined ? { secret } : { secret, at };
   return (await service!.post(body, signed(body, options))).status;
@@ -96,7 +96,7 @@ const reloads = async (action = "secret.reloaded") =>
   (await service!.entries()).filter((entry) => entry.action === action);
 
 describe("a rotation", () => {
-  it("refuses no valid delivery under 300 requests a second while senders switch, and the old secret after its expiry", async () => {
+  it("rejects no valid request at 300 requests a second while senders switch, and rejects the old secret after its expiry", async () => {
     const dotenv = (expiresAt: number) =>
       write(
         ".env",
@@ -111,7 +111,7 @@ describe("a rotation", () => {
     let secret = SECRET;
     let sent = 0;
     const load = { on: true };
-    const refused: string[] = [];
+    const rejected: string[] = [];
     const pending = new Set<Promise<void>>();
     async function deliver(key: string): Promise<number> {
       const body = eventBody(`evt_${(sent += 1)}`);
@@ -124,7 +124,7 @@ describe("a rotation", () => {
         for (let n = 0; n < 3; n += 1) {
           const one = deliver(secret).then((status) => {
             if (status !== 200) {
-              refused.push(`${sent}: ${status}`);
+              rejected.push(`${sent}: ${status}`);
             }
           });
           pending.add(one);
@@ -140,7 +140,7 @@ describe("a rotation", () => {
     };
 
     await sentMore(300);
-    // The receiver first, then the senders.
+    // The receiver switches first, then the senders.
     dotenv(Date.now() + 3_600_000);
     child.kill("SIGHUP");
     await eventually(() => stderr().includes('"changed":true'));
@@ -156,13 +156,13 @@ describe("a rotation", () => {
     await sentMore(150);
     load.on = false;
     await loading;
-    expect(refused).toEqual([]);
+    expect(rejected).toEqual([]);
     expect(sent).toBeGreaterThan(1000);
     await running.stop();
     expect(stderr()).not.toContain(SECRET);
   });
 
-  it("reads a file with a secret again when a symbolic link is swapped, as Kubernetes does it", async () => {
+  it("reads a secret file again when a symbolic link is swapped, as Kubernetes does", async () => {
     const version = (name: string, secret: string): void => {
       mkdirSync(inFolder(name));
       writeFileSync(inFolder(`${name}/secret`), secret);
@@ -171,14 +171,14 @@ describe("a rotation", () => {
     symlinkSync("..2026_01", inFolder("..data"));
     symlinkSync("..data/secret", inFolder("secret"));
     await start({ HEX_SECRET_FILE: inFolder("secret") });
-    expect(await statusUnder(SECRET)).toBe(200);
+    expect(await statusWithSecret(SECRET)).toBe(200);
 
     version("..2026_02", OTHER_SECRET);
     symlinkSync("..2026_02", inFolder("..data_tmp"));
     renameSync(inFolder("..data_tmp"), inFolder("..data"));
     await eventually(async () => (await reloads()).length === 1);
-    expect(await statusUnder(OTHER_SECRET)).toBe(200);
-    expect(await statusUnder(SECRET)).toBe(401);
+    expect(await statusWithSecret(OTHER_SECRET)).toBe(200);
+    expect(await statusWithSecret(SECRET)).toBe(401);
     expect((await reloads())[0]).toMatchObject({
       userId: "system",
       resource: "/webhooks/hex",
@@ -198,13 +198,13 @@ describe("a rotation", () => {
     ["a placeholder", "changeme-changeme-changeme-changeme"],
     ["in quotes", `"${OTHER_SECRET}"`],
   ])(
-    "keeps the old secret when the new one is %s, with an entry, and takes a good one later",
+    "keeps the old secret with an audit entry when the new one is %s, and applies a valid one later",
     async (_what, bad) => {
       const file = write("secret", `${SECRET}\n`);
       await startWatching({ HEX_SECRET_FILE: file });
       write("secret", bad);
       await eventually(async () => (await reloads()).length === 1);
-      expect(await statusUnder(SECRET)).toBe(200);
+      expect(await statusWithSecret(SECRET)).toBe(200);
       expect((await reloads())[0]).toMatchObject({
         result: "failure",
         metadata: {
@@ -213,7 +213,9 @@ describe("a rotation", () => {
         },
       });
       write("secret", `${OTHER_SECRET}\n`);
-      await eventually(async () => (await statusUnder(OTHER_SECRET)) === 200);
+      await eventually(
+        async () => (await statusWithSecret(OTHER_SECRET)) === 200,
+      );
       expect((await reloads()).map(({ result }) => result)).toEqual([
         "failure",
         "success",
@@ -221,18 +223,20 @@ describe("a rotation", () => {
     },
   );
 
-  it("keeps the old secret while its file is gone, and reports that once", async () => {
+  it("keeps the old secret while its file is missing, and reports that once", async () => {
     const file = write("secret", SECRET);
     await startWatching({ HEX_SECRET_FILE: file });
     rmSync(file);
     await eventually(async () => (await reloads()).length === 1);
-    expect(await statusUnder(SECRET)).toBe(200);
+    expect(await statusWithSecret(SECRET)).toBe(200);
     write("secret", OTHER_SECRET);
-    await eventually(async () => (await statusUnder(OTHER_SECRET)) === 200);
+    await eventually(
+      async () => (await statusWithSecret(OTHER_SECRET)) === 200,
+    );
     expect(await reloads()).toHaveLength(2);
   });
 
-  it("accepts the previous secret until it expires, by the clock, and says in the trail which one was used", async () => {
+  it("accepts the previous secret until it expires, and records which secret was used", async () => {
     const end = Date.now() + 60_000;
     let clock = Date.now();
     await start(
@@ -243,17 +247,17 @@ describe("a rotation", () => {
       },
       () => clock,
     );
-    expect(await statusUnder(SECRET, clock)).toBe(200);
+    expect(await statusWithSecret(SECRET, clock)).toBe(200);
     const { metadata } = (await service!.lastEntry())!;
     expect(metadata).toMatchObject({ keyId: keyIdOf(SECRET) });
     clock = end;
-    expect(await statusUnder(SECRET, clock)).toBe(401);
-    expect(await statusUnder(OTHER_SECRET, clock)).toBe(200);
+    expect(await statusWithSecret(SECRET, clock)).toBe(401);
+    expect(await statusWithSecret(OTHER_SECRET, clock)).toBe(200);
   });
 });
 
 describe("SIGHUP", () => {
-  it("says which secrets and what configuration are in force, also when nothing has changed", async () => {
+  it("writes entries about secrets and configuration even if nothing has changed", async () => {
     await start({ HEX_SECRET: SECRET });
     await service!.reload();
     expect(await reloads()).toMatchObject([
@@ -273,7 +277,7 @@ describe("SIGHUP", () => {
     ]);
   });
 
-  it("names what it brought into force and what waits for the next start", async () => {
+  it("lists the applied variables and those that need a restart", async () => {
     const { given } = await start({ HEX_SECRET: SECRET });
     given["HEX_SCOPES"] = "read:health";
     given["REPLAY_WINDOW_SECONDS"] = "60";
@@ -288,7 +292,7 @@ describe("SIGHUP", () => {
     ]);
   });
 
-  it("brings keys of the Hex API and the token of the management API into force, and names each by its id", async () => {
+  it("applies Hex API keys and the admin token, and records their key ids", async () => {
     const [oldToken, newToken] = [
       "a".repeat(20) + "1234",
       "b".repeat(20) + "5678",
@@ -313,10 +317,10 @@ describe("SIGHUP", () => {
       await response.text();
       return response.status;
     };
-    /** The key of the next call. */
+    /** Returns the key of the next call. */
     const keyInUse = async (): Promise<string | undefined> => {
       const before = api.calls.length;
-      expect(await statusUnder(SECRET)).toBe(200);
+      expect(await statusWithSecret(SECRET)).toBe(200);
       await eventually(() => api.calls.length > before);
       return api.calls.at(-1)?.key;
     };
@@ -329,14 +333,14 @@ describe("SIGHUP", () => {
     expect(await statusWith(newToken)).toBe(200);
     expect(await statusWith(oldToken)).toBe(401);
     expect(await keyInUse()).toBe("Bearer read-key-9876543210");
-    const told = (await reloads()).map(({ metadata }) => metadata);
-    expect(told).toContainEqual(
+    const facts = (await reloads()).map(({ metadata }) => metadata);
+    expect(facts).toContainEqual(
       expect.objectContaining({
         variable: "HEX_READ_KEY",
         keyId: keyIdOf("read-key-9876543210"),
       }),
     );
-    expect(told).toContainEqual(
+    expect(facts).toContainEqual(
       expect.objectContaining({
         variable: "ADMIN_TOKEN",
         keyId: keyIdOf(newToken),
@@ -344,7 +348,7 @@ describe("SIGHUP", () => {
     );
   });
 
-  it("takes the onReplay of the new scheme with it, unless the source sets one", async () => {
+  it("applies the onReplay default of a new scheme, unless the source sets one", async () => {
     const { given } = await start({ HEX_SECRET: SECRET });
     const replay = async (scheme: SchemeName) => {
       const body = eventBody(`evt_${(events += 1)}`);
@@ -377,13 +381,13 @@ describe("SIGHUP", () => {
     ]);
   });
 
-  it("keeps everything when one thing is wrong", async () => {
+  it("applies nothing when one variable is wrong", async () => {
     const { given } = await start({ HEX_SECRET: SECRET });
     given["HEX_SECRET"] = OTHER_SECRET;
     given["HEX_SIGNATURE_SCHEME"] = "none";
     await service!.reload();
-    expect(await statusUnder(SECRET)).toBe(200);
-    expect(await statusUnder(OTHER_SECRET)).toBe(401);
+    expect(await statusWithSecret(SECRET)).toBe(200);
+    expect(await statusWithSecret(OTHER_SECRET)).toBe(401);
     expect(await reloads("config.reloaded")).toMatchObject([
       {
         result: "failure",
@@ -396,7 +400,7 @@ describe("SIGHUP", () => {
 });
 
 describe("a reload", () => {
-  /** For each variable a value that differs from the one before. */
+  /** A different value for each variable. */
   const OTHERS: Readonly<Record<VariableName, string>> = {
     HOST: "127.0.0.2",
     PORT: "3456",
@@ -443,7 +447,7 @@ describe("a reload", () => {
     HEXHOOK_CONFIG: "empty.yaml",
   };
 
-  it("applies each variable, or leaves it to the next start, as its row says", async () => {
+  it("applies the variables that are marked reload, and lists the others as pending", async () => {
     const file = write("empty.yaml", "{}");
     const { given } = await start({
       HEX_SECRET: SECRET,
@@ -457,22 +461,24 @@ describe("a reload", () => {
       const known = (await service!.entries()).length;
       await service!.reload();
       const news = (await service!.entries()).slice(known);
-      const told = news.find(({ action }) => action === "config.reloaded");
+      const configEntry = news.find(
+        ({ action }) => action === "config.reloaded",
+      );
       const row: { kind: unknown; reload?: true } =
         VARIABLES[name as VariableName];
       const secrets = news.filter(
         ({ action, metadata }) =>
           action === "secret.reloaded" && metadata["changed"] === true,
       );
-      expect([name, told?.result, told?.metadata["pending"]]).toEqual([
+      expect([
         name,
-        "success",
-        row.reload ? [] : [name],
-      ]);
+        configEntry?.result,
+        configEntry?.metadata["pending"],
+      ]).toEqual([name, "success", row.reload ? [] : [name]]);
       expect([
         name,
         secrets.length > 0 ||
-          (told?.metadata["changed"] as string[]).includes(name),
+          (configEntry?.metadata["changed"] as string[]).includes(name),
       ]).toEqual([name, row.reload === true]);
       if (before[name] === undefined) {
         Reflect.deleteProperty(given, name);
@@ -483,7 +489,7 @@ describe("a reload", () => {
     }
   });
 
-  it("lists what waits for a start as long as it differs from what runs", async () => {
+  it("lists a variable as pending while it differs from the running configuration", async () => {
     const { given } = await start({ HEX_SECRET: SECRET });
     const pending = async (): Promise<unknown> => {
       await service!.reload();
@@ -499,7 +505,7 @@ describe("a reload", () => {
     expect(await pending()).toEqual([]);
   });
 
-  it("keeps the handlers module of the start running, whatever HANDLERS says now", async () => {
+  it("keeps the handlers module of the startup when HANDLERS changes", async () => {
     const file = write(
       "hexhook.yaml",
       `sources: { hex: { secrets: [ { env: HEX_SECRET } ], destinations: [ ] } }
@@ -524,11 +530,11 @@ describe("a reload", () => {
   });
 });
 
-describe("the configuration file, read again", () => {
+describe("a reload of the configuration file", () => {
   const destination = (): Promise<TestDestination> =>
     startDestination(reply(200));
 
-  it("adds, changes and takes away destinations while deliveries go on", async () => {
+  it("adds, changes and removes destinations while deliveries continue", async () => {
     const [first, second, third] = [
       await destination(),
       await destination(),
@@ -545,7 +551,7 @@ describe("the configuration file, read again", () => {
       HEX_SECRET: SECRET,
       HEXHOOK_CONFIG: yaml({ billing: first, mirror: second }),
     });
-    await statusUnder(SECRET);
+    await statusWithSecret(SECRET);
     await eventually(
       () => first.attempts.length === 1 && second.attempts.length === 1,
     );
@@ -564,14 +570,14 @@ describe("the configuration file, read again", () => {
         },
       },
     ]);
-    await statusUnder(SECRET);
+    await statusWithSecret(SECRET);
     await eventually(
       () => third.attempts.length === 1 && first.attempts.length === 2,
     );
     expect(second.attempts).toHaveLength(1);
   });
 
-  it("ends the attempt under way at a destination that is changed before the new one begins", async () => {
+  it("waits for the attempt in flight at a changed destination before it delivers to the new one", async () => {
     const [old, fresh] = [await destination(), await destination()];
     const yaml = (one: TestDestination) =>
       write(
@@ -583,11 +589,11 @@ describe("the configuration file, read again", () => {
       finish = () => res.end();
     });
     await start({ HEX_SECRET: SECRET, HEXHOOK_CONFIG: yaml(old) });
-    await statusUnder(SECRET);
+    await statusWithSecret(SECRET);
     await eventually(() => old.attempts.length === 1);
     yaml(fresh);
     await service!.reload();
-    await statusUnder(SECRET);
+    await statusWithSecret(SECRET);
     expect(fresh.attempts).toHaveLength(0);
     finish();
     await eventually(() => fresh.attempts.length === 1);
@@ -600,7 +606,7 @@ describe("the configuration file, read again", () => {
     });
   });
 
-  it("does so when it is changed twice, or taken away and brought back, meanwhile", async () => {
+  it("waits for that attempt also if the destination is changed twice, or removed and added again", async () => {
     const [old, second, third, other] = [
       await destination(),
       await destination(),
@@ -619,12 +625,12 @@ describe("the configuration file, read again", () => {
       finish = () => res.end();
     });
     await start({ HEX_SECRET: SECRET, HEXHOOK_CONFIG: yaml(old) });
-    await statusUnder(SECRET);
+    await statusWithSecret(SECRET);
     await eventually(() => old.attempts.length === 1);
     for (const next of [second, null, third]) {
       yaml(next);
       await service!.reload();
-      await statusUnder(SECRET);
+      await statusWithSecret(SECRET);
     }
     await eventually(() => other.attempts.length === 4);
     expect([second.attempts.length, third.attempts.length]).toEqual([0, 0]);
@@ -633,21 +639,21 @@ describe("the configuration file, read again", () => {
     expect(second.attempts).toHaveLength(0);
   });
 
-  it("keeps what was in force when the file is broken, and when a handler is missing", async () => {
+  it("keeps the current configuration when the file is broken or a handler is missing", async () => {
     const one = await destination();
     const good = `destinations: { billing: { url: "${one.url}" } }\n`;
     const file = write("hexhook.yaml", good);
     await start({ HEX_SECRET: SECRET, HEXHOOK_CONFIG: file });
     for (const broken of [
       "destinations: {",
-      "destinations: { billing: { handler: nobody } }",
+      "destinations: { billing: { handler: missing } }",
     ]) {
       write("hexhook.yaml", broken);
       await service!.reload();
       const last = (await reloads("config.reloaded")).at(-1);
       expect(last).toMatchObject({ result: "failure" });
     }
-    await statusUnder(SECRET);
+    await statusWithSecret(SECRET);
     await eventually(() => one.attempts.length === 1);
   });
 
@@ -663,8 +669,8 @@ describe("the configuration file, read again", () => {
     const body = eventBody("evt_body");
     const headers = signed(body, { secret: OTHER_SECRET, scheme: "hex-body" });
     expect((await service!.post(body, headers)).status).toBe(200);
-    expect(await statusUnder(OTHER_SECRET)).toBe(401);
-    // And now the file that the new configuration names is looked at.
+    expect(await statusWithSecret(OTHER_SECRET)).toBe(401);
+    // The file of the new configuration is watched now.
     writeFileSync(file, THIRD_SECRET);
     const next = eventBody("evt_next");
     const nextHeaders = signed(next, {
@@ -688,45 +694,45 @@ describe("the age of a signing secret", () => {
     ["due", daysAgo(75), 0, true],
     ["overdue", daysAgo(90), 1, true],
     ["unknown", "", 1, true],
-    ["of a day to come", daysAgo(-3), 1, true],
+    ["in the future", daysAgo(-3), 1, true],
   ])(
-    "is looked at when the service starts: %s",
+    "is checked at startup: %s",
     async (_what, HEX_SECRET_CREATED_AT, entries, warned) => {
       await start({ HEX_SECRET: SECRET, HEX_SECRET_CREATED_AT });
       await eventually(async () => (await overdue()).length === entries);
       expect(/"secret":"HEX_SECRET"/.test(service!.log.text)).toBe(warned);
-      const told = (await overdue()).map(({ metadata }) => [
+      const facts = (await overdue()).map(({ metadata }) => [
         metadata["keyId"],
         metadata["source"],
       ]);
-      expect(told).toEqual(Array(entries).fill([keyIdOf(SECRET), "hex"]));
+      expect(facts).toEqual(Array(entries).fill([keyIdOf(SECRET), "hex"]));
     },
   );
 
-  it("is looked at again every day, by what is in force then", async () => {
+  it("is checked again every day with the current configuration", async () => {
     const time = manualTime();
     const { given } = await start({
       HEX_SECRET: SECRET,
       HEX_SECRET_CREATED_AT: daysAgo(100),
     });
-    // A look that is in progress is not begun again.
+    // A check in progress is not started again.
     await eventually(async () => {
       time.advance(DAY);
       return (await overdue()).length >= 3;
     });
     given["HEX_SECRET_CREATED_AT"] = daysAgo(1);
     await service!.reload();
-    // The entry of a look is committed before an event that comes after it.
-    await statusUnder(SECRET);
+    // The entry of a check is committed before an event that arrives after it.
+    await statusWithSecret(SECRET);
     const before = await overdue();
     time.advance(DAY);
-    await statusUnder(SECRET);
+    await statusWithSecret(SECRET);
     expect(await overdue()).toEqual(before);
   });
 });
 
 describe("serve", () => {
-  it("lives through a SIGHUP that comes while it is being loaded", async () => {
+  it("survives a SIGHUP while the program is loading", async () => {
     const child = spawn(process.execPath, [CLI, "serve"], {
       cwd: folder.path,
       env: environment({
@@ -741,7 +747,7 @@ describe("serve", () => {
       output += chunk.toString();
     });
     const ended = once(child, "close");
-    // From the moment on that it is there at all.
+    // SIGHUP has a handler now.
     await eventually(() =>
       readFileSync(`/proc/${child.pid}/status`, "utf8").match(
         /SigCgt:\s*[0-9a-f]*[13579bdf]$/m,
@@ -753,7 +759,7 @@ describe("serve", () => {
     expect((await ended)[0]).toBe(0);
   });
 
-  it("writes no secret anywhere while it reloads", async () => {
+  it("writes no secret during a reload", async () => {
     const file = write("secret", SECRET);
     running = await serve(folder.path, {
       HEX_SECRET: undefined,

@@ -10,7 +10,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const DAY_MS = 86_400_000;
 
-it("events and entries are kept for the days that are configured, and no longer", async () => {
+it("keeps events and audit entries for the configured days, and no longer", async () => {
   const folder = temporaryFolder().path;
   const file = path.join(folder, "hexhook.db");
   const time = manualTime();
@@ -25,7 +25,7 @@ it("events and entries are kept for the days that are configured, and no longer"
     (await readTrail(file))
       .filter(({ action }) => action === "webhook.accepted")
       .map(({ metadata }) => metadata["eventId"]);
-  /** A run of a day's time that takes one event; each run is a writer of its own. */
+  /** Runs a service on a day and sends one event to it. Each run is a separate writer. */
   async function run(day: number): Promise<void> {
     at = begin + day * DAY_MS;
     const service = await start();
@@ -45,7 +45,7 @@ it("events and entries are kept for the days that are configured, and no longer"
   await run(2);
   await run(4);
 
-  /** A start so long after the last one purges nothing for a day. */
+  /** Starts a service and lets a day pass, because a start long after the last one holds purges for a day. */
   async function startAndPurge(day: number, isPurged: () => Promise<boolean>) {
     at = begin + (day - 1) * DAY_MS;
     const service = await start();

@@ -26,7 +26,7 @@ beforeEach(() => {
 });
 
 describe("SIGTERM", () => {
-  it("while requests are in flight fails none of them, writes the last entry, and ends with 0", async () => {
+  it("completes all requests in progress, writes the last entry, and exits with 0", async () => {
     const server = await serve(folder.path, { DRAIN_SECONDS: "3" });
     const statuses: number[] = [];
     const agent = new Agent({ keepAlive: true });
@@ -88,7 +88,7 @@ describe("SIGTERM", () => {
     agent.destroy();
   });
 
-  it("lets a request whose body is still coming finish", async () => {
+  it("completes a request whose body is still arriving", async () => {
     const server = await serve(folder.path);
     const body = eventBody("evt_slow");
     const head = Object.entries({
@@ -108,7 +108,7 @@ describe("SIGTERM", () => {
     await eventually(
       async () =>
         new Promise<boolean>((resolve) => {
-          // Bytes are on their way once an answer to a later request of another connection is back.
+          // The bytes have arrived when a later request of another connection has its response.
           fetch(`${server.url}/livez`).then(
             ({ ok }) => {
               resolve(ok);
@@ -130,7 +130,7 @@ describe("SIGTERM", () => {
     expect(code).toBe(0);
   });
 
-  it("ends within SHUTDOWN_SECONDS although a connection and an attempt never end", async () => {
+  it("ends within SHUTDOWN_SECONDS although a connection and an attempt do not end", async () => {
     writeFileSync(
       path.join(folder.path, "handlers.mjs"),
       `export default { "*": () => new Promise(() => setInterval(() => {}, 1e6)) };`,
@@ -154,7 +154,7 @@ describe("SIGTERM", () => {
     expect(entries.at(-2)).toMatchObject({ action: "server.stopped" });
   });
 
-  it("keeps on serving for DRAIN_SECONDS where SHUTDOWN_SECONDS is less", async () => {
+  it("serves for DRAIN_SECONDS even if SHUTDOWN_SECONDS is less", async () => {
     const server = await serve(folder.path, {
       DRAIN_SECONDS: "2",
       SHUTDOWN_SECONDS: "1",
@@ -169,7 +169,7 @@ describe("SIGTERM", () => {
     expect(await stopped).toEqual({ code: 0, signal: null });
   });
 
-  it("writes the entries of requests that it cuts off before server.stopped, so that the trail verifies", async () => {
+  it("writes the entries of interrupted requests before server.stopped", async () => {
     const server = await serve(folder.path, { SHUTDOWN_SECONDS: "1" });
     const head =
       "POST /webhooks/hex HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nExpect: 100-continue\r\n\r\n";
@@ -183,7 +183,7 @@ describe("SIGTERM", () => {
       socket.write(head);
       return socket;
     });
-    // Each was told to go on: its body is being read.
+    // Each got 100 Continue, so its body is being read.
     await eventually(() => reading === sockets.length);
     await server.stop();
     sockets.forEach((socket) => socket.destroy());
@@ -195,7 +195,7 @@ describe("SIGTERM", () => {
     );
   });
 
-  it("twice under load ends with 1, and never in the middle of a call of SQLite", async () => {
+  it("exits with 1 at the second signal under load, and never during a call of SQLite", async () => {
     for (let round = 0; round < 3; round += 1) {
       const server = await serve(folder.path, { DRAIN_SECONDS: "60" });
       let answered = 0;
@@ -221,11 +221,11 @@ describe("SIGTERM", () => {
     }
   });
 
-  it("twice ends at once with 1", async () => {
+  it("exits with 1 at once at the second signal", async () => {
     const server = await serve(folder.path, { DRAIN_SECONDS: "60" });
     server.child.kill("SIGTERM");
     await eventually(() => server.stderr().includes("stopping"));
-    // Twice within a tenth of a second is one signal, so it is sent until it is heard.
+    // A second signal within 100 ms is ignored, so it is sent until the process ends.
     await eventually(() => {
       server.child.kill("SIGINT");
       return server.child.exitCode !== null;
@@ -235,8 +235,8 @@ describe("SIGTERM", () => {
   });
 });
 
-describe("what serve writes", () => {
-  it("is readable by its own user alone, and stderr holds no audit line", async () => {
+describe("serve", () => {
+  it("creates files that only its user can read, and writes no audit line to stderr", async () => {
     const server = await serve(folder.path);
     const body = eventBody("evt_1");
     const answer = await server.post(body, signed(body));
@@ -258,8 +258,8 @@ describe("what serve writes", () => {
   });
 });
 
-describe("a start that fails half way", () => {
-  it("releases what it had opened, so that the next one has it", async () => {
+describe("a failed startup", () => {
+  it("closes what it has opened, so that another startup can use it", async () => {
     const first = await startTestService(folder.path);
     await expect(
       startTestService(folder.path, {
@@ -282,14 +282,14 @@ describe("a start that fails half way", () => {
     await first.stop();
   });
 
-  it("writes no entry when the trail could not begin", async () => {
+  it("writes no entry when the audit trail cannot start", async () => {
     await expect(
       startTestService(folder.path, { env: { AUDIT_FILE: folder.path } }),
     ).rejects.toMatchObject({ name: "ConfigError" });
     expect(await readTrail(path.join(folder.path, "hexhook.db"))).toEqual([]);
   });
 
-  it("takes no requests and ends with 70 when the store cannot say what it has", async () => {
+  it("accepts no requests and exits with 70 when the store is corrupt", async () => {
     const file = path.join(folder.path, "hexhook.db");
     await (await startTestService(folder.path)).stop();
     const db = openFile(file);
@@ -319,7 +319,7 @@ describe("a start that fails half way", () => {
     expect(code).toBe(70);
   });
 
-  it("is followed by a stop when a signal came before it had ended", async () => {
+  it("ends with a shutdown when a signal interrupts it", async () => {
     const port = await freePort();
     const child = spawn(process.execPath, [CLI, "serve"], {
       cwd: folder.path,
@@ -338,7 +338,7 @@ describe("a start that fails half way", () => {
       printed += chunk.toString();
     });
     const exited = once(child, "exit");
-    // Written by the first of the parts that start one after the other.
+    // Written by one of the first parts that start.
     await eventually(() => printed.includes("server.started"));
     child.kill("SIGTERM");
     expect(await exited).toEqual([0, null]);

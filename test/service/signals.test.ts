@@ -26,7 +26,7 @@ beforeEach(() => {
 
 const inFolder = (name: string) => path.join(folder.path, name);
 
-/** A process of the program that may not get as far as to serve. */
+/** Starts a process of the program, which may end before it is ready. */
 function start(args: readonly string[], env: Environment = {}) {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd: folder.path,
@@ -56,7 +56,7 @@ function start(args: readonly string[], env: Environment = {}) {
   return { child, text, exited };
 }
 
-/** What an open descriptor leads to; empty when it was closed meanwhile. */
+/** Returns the target of an open descriptor; empty if it was closed meanwhile. */
 function linkOf(descriptor: string): string {
   try {
     return readlinkSync(descriptor);
@@ -65,7 +65,7 @@ function linkOf(descriptor: string): string {
   }
 }
 
-/** Signals that a process has handlers for, as bits, the lowest for signal 1. */
+/** Returns the signals that a process handles, as bits. The lowest bit is signal 1. */
 function handledBy({ pid }: ChildProcess): bigint {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return BigInt(`0x${/SigCgt:\s*([0-9a-f]+)/.exec(status)?.[1] ?? "0"}`);
@@ -74,7 +74,7 @@ function handledBy({ pid }: ChildProcess): bigint {
 const SIGHUP = 1n;
 const SIGUSR1 = 1n << 9n;
 
-/** Modules of handlers, whose load never ends, or only when a file is there. Each makes the file `loading`. */
+/** Handlers modules whose import never ends, or ends when a file exists. Each creates the file `loading`. */
 const LOADS = {
   never: "await new Promise(() => setInterval(() => undefined, 1000));",
   onceAllowed:
@@ -93,14 +93,14 @@ export default {};`,
 }
 
 describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
-  it("ends a service whose program is still being loaded, with 0", async () => {
+  it("ends a service with 0 while its program is loading", async () => {
     const { child, exited } = start(["serve"]);
     await eventually(() => handledBy(child) & SIGHUP);
     child.kill(signal);
     expect(await exited).toEqual([0, null]);
   });
 
-  it("ends a service whose handlers module never ends to load, with 0 and nothing in the store", async () => {
+  it("ends a service with 0 and without a store while its handlers module is loading", async () => {
     const { child, text, exited } = start(["serve"], {
       HANDLERS: handlers("never"),
     });
@@ -111,21 +111,21 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     expect(existsSync(inFolder("hexhook.db"))).toBe(false);
   });
 
-  it("ends a service that waits for the lock of its store, with 0", async () => {
+  it("ends a service with 0 while it waits for the lock of its store", async () => {
     const other = openFile(inFolder("hexhook.db"));
     cleanUp(() => {
       other.close();
     });
     other.exec("BEGIN EXCLUSIVE");
     const { child, text, exited } = start(["serve"]);
-    // Made right before the store is opened.
+    // Created just before the store is opened.
     await eventually(() => existsSync(inFolder("hexhook.db-audit-key.pem")));
     child.kill(signal);
     expect(await exited).toEqual([0, null]);
     expect(text.stderr).not.toMatch(/SQLITE_BUSY/);
   });
 
-  it("ends a service that waits to bring the schema of its store up to date, with 0", async () => {
+  it("ends a service with 0 while it waits to migrate its store", async () => {
     createOldStore(inFolder("hexhook.db"), OLDER_VERSIONS.at(-1)!);
     const other = openFile(inFolder("hexhook.db"));
     cleanUp(() => {
@@ -144,14 +144,14 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
 });
 
 describe("SIGUSR1, SIGUSR2 and SIGPIPE", () => {
-  it("do nothing to a service: no debugger is opened, and it still answers", async () => {
+  it("do not affect a service, and open no debugger", async () => {
     const { url, child, stderr, stop } = await serve(folder.path, {
       NODE_OPTIONS: "--inspect-port=0",
     });
     for (const signal of ["SIGUSR1", "SIGUSR2", "SIGPIPE"] as const) {
       child.kill(signal);
     }
-    // Handled in order: what it answers to SIGHUP comes after them.
+    // Signals are handled in order, so the reaction to SIGHUP comes after them.
     child.kill("SIGHUP");
     await eventually(() => stderr().includes("reloading"));
     expect((await fetch(`${url}/livez`)).status).toBe(200);
@@ -159,11 +159,11 @@ describe("SIGUSR1, SIGUSR2 and SIGPIPE", () => {
     expect(await stop()).toEqual({ code: 0, signal: null });
   });
 
-  it("leave no debugger open that came before the program", async () => {
+  it("close a debugger that was opened before the program was loaded", async () => {
     const { child, text, exited } = start(["serve"], {
       NODE_OPTIONS: "--inspect-port=0",
     });
-    // Node's own handler.
+    // The handler of Node itself.
     await eventually(() => handledBy(child) & SIGUSR1);
     child.kill("SIGUSR1");
     await eventually(() => text.stderr.includes('"ready"'));
@@ -181,7 +181,7 @@ describe("SIGUSR1, SIGUSR2 and SIGPIPE", () => {
 });
 
 describe("SIGHUP", () => {
-  it("during the start is obeyed once the service has started", async () => {
+  it("reloads after the startup when it arrives during the startup", async () => {
     const { child, text, exited } = start(["serve"], {
       HANDLERS: handlers("onceAllowed"),
     });
@@ -195,7 +195,7 @@ describe("SIGHUP", () => {
     expect(await exited).toEqual([0, null]);
   });
 
-  it("during the stop does nothing", async () => {
+  it("does nothing during the shutdown", async () => {
     const { child, stderr, stdout, exited } = await serve(folder.path, {
       DRAIN_SECONDS: "1",
     });
@@ -209,7 +209,7 @@ describe("SIGHUP", () => {
 });
 
 describe("a command", () => {
-  it("that follows the trail ends at SIGTERM", async () => {
+  it("ends at SIGTERM when it is audit tail -f", async () => {
     const { stop } = await serve(folder.path);
     await stop();
     const { child, text, exited } = start(["audit", "tail", "-f"]);
@@ -219,7 +219,7 @@ describe("a command", () => {
   });
 
   it.each(["SIGINT", "SIGTERM"] as const)(
-    "that demonstrates stops its service and leaves nothing at %s",
+    "stops its service and leaves no files at %s when it is demo",
     async (signal) => {
       const { child, text, exited } = start(["demo"], { TMPDIR: folder.path });
       await eventually(() => text.stdout.includes("listens on"));

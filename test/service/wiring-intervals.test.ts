@@ -14,8 +14,8 @@ import { readColumn } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 /*
- * How often a service that is given no intervals does its work: the defaults, as they reach what runs. Time stands still
- * here unless a test moves it, so that what must not happen yet cannot happen.
+ * The default intervals of a running service. Time stands still unless a test moves it, so that nothing happens too early by
+ * chance.
  */
 
 const DAY_MS = 86_400_000;
@@ -47,10 +47,10 @@ function advance(ms: number): void {
 }
 
 let sent = 0;
-/** Sends an event; whatever the store was asked for before has been done then. */
+/** Sends an event. All earlier operations of the store are done when it is stored. */
 async function deliver(service: TestService): Promise<string> {
   const id = `evt_${(sent += 1)}`;
-  // No handler: it has no entries but the one of its acceptance.
+  // No handler matches, so the event has only one audit entry.
   const body = eventBody(id, "nothing.listens");
   const { status } = await service.post(body, signed(body, { at: clock.ms }));
   expect(status).toBe(200);
@@ -68,7 +68,7 @@ function forged(further: Record<string, string> = {}): Request {
   return { body, headers: { ...headers, ...further } };
 }
 
-/** Sends so many requests over one connection, and waits for all responses. */
+/** Sends this number of requests over one connection, and waits for all responses. */
 async function flood(
   service: TestService,
   times: number,
@@ -102,7 +102,7 @@ function stored(sql: string): unknown[] {
 describe("checkpoints", () => {
   const ACTION = "audit.checkpoint";
 
-  it("are written every 60 s in which there was an entry, and not before", async () => {
+  it("are written every 60 s if there was an entry", async () => {
     const service = await start();
     expect(await count(service, ACTION)).toBe(1);
     await deliver(service);
@@ -112,7 +112,7 @@ describe("checkpoints", () => {
     advance(1);
     await eventually(async () => (await count(service, ACTION)) === 2);
     expect(await service.lastEntry()).toMatchObject({ action: ACTION });
-    // Nothing to anchor.
+    // There is no new entry.
     advance(60_000);
     await deliver(service);
     expect(await count(service, ACTION)).toBe(2);
@@ -120,7 +120,7 @@ describe("checkpoints", () => {
     await eventually(async () => (await count(service, ACTION)) === 3);
   });
 
-  it("are written every 1,000 entries, however little time has passed", async () => {
+  it("are also written every 1,000 entries", async () => {
     const service = await start();
     await flood(service, 1010, (n) => {
       const body = eventBody(`evt_many_${n}`);
@@ -128,18 +128,18 @@ describe("checkpoints", () => {
     });
     const checkpoints = of(await service.entries(), ACTION);
     const seqs = checkpoints.map(({ chain }) => chain.seq);
-    // The second entry is one, and then one of each thousand.
+    // The second entry is a checkpoint, then one after each thousand entries.
     expect(seqs.slice(0, 2)).toEqual([2, 1002]);
   });
 });
 
 describe("audit.suppressed", () => {
-  it("is written 10 s after entries were left out, and not before", async () => {
+  it("is written 10 s after entries were suppressed", async () => {
     const service = await start();
     const forge = (times: number) => flood(service, times, () => forged());
     const suppressed = async () =>
       of(await service.entries(), "audit.suppressed");
-    // 60 a minute for one address.
+    // The limit is 60 a minute for one address.
     await forge(62);
     expect(await count(service, "webhook.rejected")).toBe(60);
     advance(9_999);
@@ -150,7 +150,7 @@ describe("audit.suppressed", () => {
     expect(await suppressed()).toMatchObject([
       { metadata: { count: 2, reasons: { bad_signature: 2 } } },
     ]);
-    // Within the minute there is no room for more, and after it there is.
+    // The limit applies until the minute is over.
     advance(49_999);
     await forge(1);
     expect(await count(service, "webhook.rejected")).toBe(60);
@@ -159,7 +159,7 @@ describe("audit.suppressed", () => {
     expect(await count(service, "webhook.rejected")).toBe(61);
   });
 
-  it("stands for what is beyond 600 entries a minute from all addresses together", async () => {
+  it("counts the entries above 600 a minute from all addresses together", async () => {
     const service = await start({ TRUST_PROXY: "1" });
     await flood(service, 660, (n) =>
       forged({ "x-forwarded-for": `192.0.2.${n % 11}` }),
@@ -174,7 +174,7 @@ describe("audit.suppressed", () => {
 });
 
 describe("the age of the secret", () => {
-  it("is checked at start and every day", async () => {
+  it("is checked at startup and every day", async () => {
     const service = await start({ HEX_SECRET_CREATED_AT: undefined });
     const overdue = () => count(service, "secret.overdue");
     await eventually(async () => (await overdue()) === 1);
@@ -187,7 +187,7 @@ describe("the age of the secret", () => {
 });
 
 describe("replay claims", () => {
-  it("are kept for the window and 900 s more, and are dropped then", async () => {
+  it("are deleted 900 s after the end of their window", async () => {
     const service = await start({ REPLAY_WINDOW_SECONDS: "300" });
     const body = eventBody("evt_claimed");
     const first = signed(body, { at: clock.ms });
@@ -196,11 +196,11 @@ describe("replay claims", () => {
     expect((await service.post(body, retry)).json["status"]).toBe("duplicate");
     advance(299_000);
     await deliver(service);
-    // The window is not over.
+    // The window has not passed.
     expect((await service.post(body, first)).json["code"]).toBe("replayed");
     expect((await service.post(body, retry)).json["code"]).toBe("replayed");
     const claims = () => stored("SELECT count(*) FROM replay_claim")[0];
-    // 1 s to the end of the window, 1 s since the request, and the margin for a clock that is set back.
+    // 1 s until the end of the window, 1 s since the request, and 900 s for a clock that is set back.
     advance(902_000);
     await deliver(service);
     expect(claims()).toBe(1);
@@ -210,14 +210,14 @@ describe("replay claims", () => {
 });
 
 describe("retention", () => {
-  it("purges the events past EVENT_RETENTION_DAYS every minute, and no others", async () => {
+  it("purges events older than EVENT_RETENTION_DAYS every minute, and no others", async () => {
     const service = await start({ EVENT_RETENTION_DAYS: "2" });
     const ids = () => stored("SELECT id FROM event ORDER BY seq");
     const old = await deliver(service);
     advance(DAY_MS);
     const young = await deliver(service);
     expect(ids()).toEqual([old, young]);
-    // The older one is past its days now: it is not purged before the minute is over.
+    // The oldest event is too old now, but is not purged before the minute is over.
     clock.ms += DAY_MS + 1;
     time.advance(59_999);
     const youngest = await deliver(service);
@@ -227,7 +227,7 @@ describe("retention", () => {
     expect(ids()).toEqual([young, youngest]);
   });
 
-  it("purges the entries past AUDIT_RETENTION_DAYS, and no others", async () => {
+  it("purges entries older than AUDIT_RETENTION_DAYS, and no others", async () => {
     const service = await start({ AUDIT_RETENTION_DAYS: "2" });
     const checkpoints = () => count(service, "audit.checkpoint");
     const eventIds = async () =>
@@ -252,7 +252,7 @@ describe("retention", () => {
 describe("a client that makes no progress", () => {
   it.each([
     ["30 s", "65", 30_000],
-    ["KEEP_ALIVE_SECONDS where that is shorter", "5", 5000],
+    ["KEEP_ALIVE_SECONDS if that is shorter", "5", 5000],
   ])("is disconnected after %s", async (_what, seconds, limitMs) => {
     const service = await start({ KEEP_ALIVE_SECONDS: seconds });
     const socket = connect(service.port, "127.0.0.1");
@@ -269,7 +269,7 @@ describe("a client that makes no progress", () => {
     advance(limitMs - 1000);
     expect(accepted.destroyed).toBe(false);
     advance(2000);
-    // At once: Node closes it too, but later.
+    // Closed by Hexhook at once. Node would close it later.
     expect(accepted.destroyed).toBe(true);
     await once(socket, "close");
   });

@@ -13,7 +13,7 @@ import { freePort } from "../support/processes.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/* The limits of a service that is given none, as they reach what runs. */
+/* The default limits of a running service. */
 
 function open(port: number): { socket: Socket; text: () => string } {
   const socket = connect(port, "127.0.0.1");
@@ -39,7 +39,7 @@ const statusesIn = (text: string): number[] =>
     Number(status),
   );
 
-/** A service whose store does not begin to write an event before it is let. */
+/** Starts a service whose store writes no event until `release` is called. */
 async function startHeld() {
   let waiting = 0;
   let release: () => void = () => undefined;
@@ -62,7 +62,7 @@ async function startHeld() {
       },
     },
   });
-  // Before the service is stopped, which waits for what is in progress.
+  // Released before the service stops, because the shutdown waits for requests in progress.
   cleanUp(release);
   return { service, waiting: () => waiting, release };
 }
@@ -77,12 +77,12 @@ function expectUnavailable(answer: {
 }
 
 describe("overload", () => {
-  it("by 4,096 requests that wait for the store is 503 for the next, and for none of them", async () => {
+  it("gives 503 to the request after 4,096 waiting ones, and to none of those", async () => {
     const { service, waiting, release } = await startHeld();
     const requests = Array.from({ length: 4096 }, (_, n) =>
       requestOf(eventBody(`evt_${n}`)),
     );
-    // A connection has 16 of them in progress, the last of which has not been read to its end.
+    // A connection has at most 16 requests in progress, and the last of them is not yet read completely.
     const clients = Array.from({ length: Math.ceil(4096 / 15) }, (_, n) => {
       const client = open(service.port);
       client.socket.write(Buffer.concat(requests.slice(n * 15, (n + 1) * 15)));
@@ -106,14 +106,14 @@ describe("overload", () => {
     expect((await service.post(eventBody("evt_afterwards"))).status).toBe(200);
   });
 
-  it("by bodies that take all memory is 503 for the next large one, and small ones still pass", async () => {
+  it("gives 503 to a large body when the memory for bodies is full, and still accepts small ones", async () => {
     const service = await startTestService(temporaryFolder().path, {
       env: { AUDIT_STDOUT: "off", SHUTDOWN_SECONDS: "1" },
     });
     const size = 1_048_576;
     const head = `POST /webhooks/hex HTTP/1.1\r\nhost: h\r\ncontent-type: application/json\r\ncontent-length: ${size}\r\n\r\n`;
     const part = Buffer.alloc(size - 1, "x");
-    // 40 MiB: the limit for large bodies.
+    // The limit for large bodies is 40 MiB.
     const clients = Array.from({ length: 45 }, () => {
       const client = open(service.port);
       client.socket.write(head);
@@ -137,8 +137,8 @@ describe("overload", () => {
   });
 });
 
-describe("after the drain", () => {
-  it("a request whose connection is still there gets 503, and those before are answered", async () => {
+describe("a service that has drained", () => {
+  it("gives 503 to a late request on an open connection, and completes earlier ones", async () => {
     const { service, waiting, release } = await startHeld();
     const busy = open(service.port);
     busy.socket.write(requestOf(eventBody("evt_in_progress")));
@@ -149,7 +149,7 @@ describe("after the drain", () => {
     await eventually(() => acceptedSocket(late.socket)?.bytesRead === 20);
 
     const stopped = service.stop();
-    // Draining is over once the listener takes no connections.
+    // Draining is over when the listener accepts no connections.
     await eventually(
       () =>
         new Promise<boolean>((resolve) => {
@@ -193,7 +193,7 @@ describe("the time limits of a connection", () => {
   it.each([
     [{}, 65_000],
     [{ KEEP_ALIVE_SECONDS: "7" }, 7000],
-  ])("with %j are those of both listeners", async (env, keepAliveTimeout) => {
+  ])("apply to both listeners with %j", async (env, keepAliveTimeout) => {
     const service = await startTestService(temporaryFolder().path, {
       env: { ADMIN_PORT: String(await freePort()), ...env },
     });
@@ -208,7 +208,7 @@ describe("the time limits of a connection", () => {
     }
   });
 
-  it("close one that is idle for KEEP_ALIVE_SECONDS", async () => {
+  it("close a connection that is idle for KEEP_ALIVE_SECONDS", async () => {
     const service = await startTestService(temporaryFolder().path, {
       env: { KEEP_ALIVE_SECONDS: "1" },
     });
@@ -221,7 +221,7 @@ describe("the time limits of a connection", () => {
   });
 });
 
-describe("attempts in flight at once", () => {
+describe("attempts in flight", () => {
   async function deliver(service: TestService, many: number): Promise<void> {
     const bodies = Array.from({ length: many }, (_, n) =>
       requestOf(eventBody(`evt_${n}`, "t")),
@@ -244,7 +244,7 @@ describe("attempts in flight at once", () => {
   };
   const TOKEN = "test-admin-token-0123456789abcdef";
 
-  it("are 64 in handlers", async () => {
+  it("are at most 64 in handlers", async () => {
     const folder = temporaryFolder().path;
     const handlers = path.join(folder, "hang.mjs");
     writeFileSync(
@@ -263,13 +263,13 @@ describe("attempts in flight at once", () => {
     });
     await deliver(service, 70);
     await eventually(() => begun() >= 64);
-    // An event after those, and what its worker does with it, changes nothing.
+    // A further event does not start another attempt.
     await service.post(eventBody("evt_last", "t"));
     expect(await inFlight(service)).toEqual([64, 71]);
     expect(begun()).toBe(64);
   });
 
-  it("are 8 at an HTTP destination that sets no concurrency", async () => {
+  it("are at most 8 at an HTTP destination without a concurrency", async () => {
     const folder = temporaryFolder().path;
     const handlers = path.join(folder, "none.mjs");
     writeFileSync(handlers, "export default {};\n");

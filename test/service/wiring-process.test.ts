@@ -13,7 +13,7 @@ import { readTrail } from "../support/read-trail.ts";
 import { openFile } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/* What `hexhook serve` gives the service of the machine and of its configuration, seen from outside of the process. */
+/* How `hexhook serve` uses the machine and the configuration, observed from outside the process. */
 
 type Serving = Awaited<ReturnType<typeof serve>>;
 
@@ -53,9 +53,9 @@ const isRefused = async (port: number): Promise<boolean> => {
 };
 
 describe("the randomness of a process", () => {
-  it("spreads retries over ±20 % of the wait, and gives every process and attempt ids of its own", async () => {
+  it("spreads retries over ±20 % of the wait, and gives processes and attempts unique ids", async () => {
     const folder = temporaryFolder().path;
-    // An answer that says nothing of the destination, so that its breaker stays closed.
+    // A status that does not open the circuit breaker.
     const destination = await startDestination(reply(422));
     const env = {
       FORWARD_URL: destination.url,
@@ -78,7 +78,7 @@ describe("the randomness of a process", () => {
     const [least, most] = [Math.min(...waits), Math.max(...waits)];
     expect(least).toBeGreaterThanOrEqual(0.8);
     expect(most).toBeLessThanOrEqual(1.2);
-    // By chance all are within a quarter of the range once in 10^12 runs.
+    // By chance, all are within a quarter of the range in one of 10^12 runs.
     expect(most - least).toBeGreaterThan(0.1);
     await first.stop();
 
@@ -108,7 +108,7 @@ describe("the randomness of a process", () => {
 });
 
 describe("LOG_LEVEL", () => {
-  it("decides what is written to stderr", async () => {
+  it("sets the level of the lines on stderr", async () => {
     const messages = async (level: string): Promise<string[]> => {
       const folder = temporaryFolder().path;
       const serving = await serve(folder, { LOG_LEVEL: level });
@@ -127,8 +127,8 @@ describe("LOG_LEVEL", () => {
   });
 });
 
-describe("an exception that no code catches, and that is no handler's", () => {
-  /** Serves; the statement runs at SIGUSR2, in code that is loaded before Hexhook. */
+describe("an uncaught exception outside a handler", () => {
+  /** Starts a service. At SIGUSR2 the statement runs, in code that is loaded before Hexhook. */
   async function serveWith(handlers: string, statement: string) {
     const folder = temporaryFolder().path;
     const preload = path.join(folder, "preload.mjs");
@@ -166,7 +166,7 @@ describe("an exception that no code catches, and that is no handler's", () => {
     },
   );
 
-  it("ends serve with 70 when it comes from Hexhook's own code, and nothing is lost", async () => {
+  it("ends serve with 70 when it comes from the code of Hexhook, and loses no delivery", async () => {
     const own = pathToFileURL(inProject("dist", "http", "app.js")).href;
     const serving = await serveWith(
       'export default { "*": () => new Promise(() => undefined) };',
@@ -203,12 +203,12 @@ describe("SIGTERM while an attempt is in flight", () => {
     await deliver(serving, "evt_1");
     const response = await eventually(() => held[0]);
     serving.child.kill("SIGTERM");
-    // The management listener closes last, and then the attempts are waited for.
+    // The management listener closes last. Then the shutdown waits for attempts in flight.
     await eventually(() => isRefused(adminPort));
     return { folder, serving, response };
   }
 
-  it("waits for its end, which counts", async () => {
+  it("waits for the attempt and records its result", async () => {
     const { folder, serving, response } = await startWithAttempt({
       SHUTDOWN_SECONDS: "600",
     });
@@ -225,7 +225,7 @@ describe("SIGTERM while an attempt is in flight", () => {
     ]);
   });
 
-  it("releases it when the time is up, uncounted and due at once", async () => {
+  it("releases the attempt when the time is up, uncounted and due at once", async () => {
     const { folder, serving } = await startWithAttempt({
       SHUTDOWN_SECONDS: "1",
     });

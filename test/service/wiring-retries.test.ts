@@ -7,7 +7,7 @@ import { noHandlers } from "../support/no-handlers.ts";
 import { startTestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/** The entry of the first attempt of an event at a destination, and the settings of the service. */
+/** Starts a service with these settings, sends an event, and returns the entry of the first failed attempt. */
 async function firstFailure(
   url: string,
   env: Record<string, string>,
@@ -24,13 +24,13 @@ async function firstFailure(
   );
 }
 
-/** From the end of an attempt to the next one, in milliseconds. */
+/** Returns the time from the end of an attempt to the next one, in milliseconds. */
 function waitIn({ timestamp, metadata }: ParsedEntry): number {
   return Date.parse(String(metadata["nextAttemptAt"])) - Date.parse(timestamp);
 }
 
 describe("a failed attempt", () => {
-  it("is made again after 5 s, give or take 20 %, unless RETRY_SCHEDULE says otherwise", async () => {
+  it("is retried after 5 s ± 20 %, or after the wait of RETRY_SCHEDULE", async () => {
     const { url } = await startDestination(reply(500));
     const byDefault = waitIn(await firstFailure(url, {}));
     expect(byDefault).toBeGreaterThanOrEqual(4000);
@@ -40,7 +40,7 @@ describe("a failed attempt", () => {
     expect(asSet).toBeLessThanOrEqual(720_000);
   });
 
-  it("is one that is not answered within ATTEMPT_TIMEOUT", async () => {
+  it("is recorded when there is no response within ATTEMPT_TIMEOUT", async () => {
     const { url } = await startDestination(hang);
     const entry = await firstFailure(url, { ATTEMPT_TIMEOUT: "20ms" });
     expect(entry.metadata).toMatchObject({ reason: "timeout" });

@@ -50,7 +50,7 @@ describe("a lifecycle", () => {
 });
 
 describe("an interruptible sleep", () => {
-  it("ends when it is woken, and at once when that was before", async () => {
+  it("ends when it is woken, or returns at once after an earlier wake-up", async () => {
     const { wake, sleep } = createInterruptibleSleep();
     const sleeping = sleep(3_600_000);
     wake();
@@ -64,7 +64,7 @@ describe("an interruptible sleep", () => {
 });
 
 describe("the changes of a commit", () => {
-  it("are those of one transaction, and nothing of one that was rolled back", () => {
+  it("include only those of the transaction, and none after a rollback", () => {
     const changes = createCommitChanges();
     changes.becomesDue("a");
     changes.appended(7, "x");
