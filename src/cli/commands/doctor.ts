@@ -52,8 +52,8 @@ export function addDoctor(program: Command, io: Io): void {
     .addHelpText(
       "after",
       `
-A line of the allow-list: FINGERPRINT YYYY-MM-DD why. After that day the key is
-told of again.
+A line of the allow-list: FINGERPRINT YYYY-MM-DD reason. After that day the key
+is reported again.
 Exit status: 0 nothing failed, 1 a check failed.`,
     )
     .action(async (options: Options) => {
