@@ -29,7 +29,10 @@ export const PROBLEMS = {
   },
   too_many_requests: { status: 429, title: "Too many rejected requests" },
   headers_too_large: { status: 431, title: "The header block is too large" },
-  unavailable: { status: 503, title: "The service is unavailable" },
+  unavailable: {
+    status: 503,
+    title: "The service cannot process this request now",
+  },
 } as const satisfies Record<string, { status: number; title: string }>;
 
 export type ProblemCode = keyof typeof PROBLEMS;
