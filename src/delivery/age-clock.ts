@@ -1,10 +1,10 @@
-/** A step of the wall clock, unlike its drift and the corrections of a time service. */
+/** A forward jump larger than this is a step of the wall clock. Drift and corrections by a time service are smaller. */
 const STEP_MS = 60_000;
 
 /**
- * The time that the ages of deliveries are judged by, in unix milliseconds; null while no delivery may be found too old. Ages
- * begin with the wall clock, so they are judged by it. When it is set ahead while the process lives, everything that is
- * pending would seem old: for `maxAgeMs` after that none is, and then whatever was pending before is.
+ * Creates the clock for the ages of deliveries. It returns the wall time in unix milliseconds, or null while no delivery may
+ * expire. When the wall clock is set ahead while the process runs, every pending delivery looks old. So for `maxAgeMs` after
+ * such a step the clock returns null. After that time, everything that was pending before the step is really too old.
  */
 export function createAgeClock(
   clocks: {

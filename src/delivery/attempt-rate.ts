@@ -1,21 +1,21 @@
 import type { RateLimit } from "../domain/destination.ts";
 
 /**
- * Keeps the attempts on a destination to its rate limit. The one of this file counts those of this process; one that
- * several processes share would have the same interface.
+ * Limits the rate of attempts on a destination. The implementation in this file counts the attempts of this process. A limit
+ * that several processes share would have the same interface.
  */
 export interface AttemptRate {
-  /** How many of `free` attempts may start now. */
+  /** Returns how many attempts may start now, at most `free`. */
   room: (free: number) => number;
   /** Counts attempts that start now. */
   started: (count: number) => void;
-  /** How long until an attempt may start, in milliseconds; 0 = one may start now. */
+  /** Returns the time until the next attempt may start, in milliseconds; 0 = now. */
   waitMs: () => number;
 }
 
 /**
- * At most `attempts` begin in any `perMs` milliseconds, wherever they are taken: an attempt may start when the one
- * that many before it started `perMs` ago.
+ * Creates a sliding limit: at most `attempts` attempts start in any period of `perMs` milliseconds. An attempt may start
+ * when the one `attempts` places before it started at least `perMs` ago.
  */
 export function createAttemptRate(
   { attempts, perMs }: RateLimit,
@@ -25,7 +25,7 @@ export function createAttemptRate(
   },
 ): AttemptRate {
   const { monotonic } = deps;
-  /** When the latest ones started; the oldest is at `oldest`. */
+  /** A ring with the start times of the latest attempts. The oldest is at index `oldest`. */
   const starts = new Float64Array(attempts).fill(Number.NEGATIVE_INFINITY);
   let oldest = 0;
 

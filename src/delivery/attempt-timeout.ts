@@ -1,8 +1,8 @@
 import type { AttemptResult } from "../domain/delivery.ts";
 
 /**
- * One attempt that ends when its time is up or it is cut off, whether what makes it heeds its signal or not. Never
- * rejects.
+ * Makes one attempt. It ends with a timeout after `timeoutMs` or when `cutOff` aborts, even if the code of the attempt
+ * ignores its signal. Never rejects.
  */
 export async function withAttemptTimeout(
   attempt: (signal: AbortSignal) => Promise<AttemptResult>,

@@ -1,17 +1,17 @@
 import type { BreakerStatus } from "./destination-status.ts";
 
-/** What an attempt says of its destination; `neutral`: nothing. */
+/** What an attempt shows about the state of its destination; `neutral` = nothing. */
 export type Verdict = "succeeded" | "failed" | "neutral";
 
-/** Keeps attempts from a destination that fails each of them. Times in milliseconds of a monotonic clock. */
+/** Stops the attempts on a destination while all of them fail. Times are in milliseconds of a monotonic clock. */
 export interface CircuitBreaker {
-  /** How many of `free` attempts may start now. */
+  /** Returns how many attempts may start now, at most `free`. */
   room: (free: number, now: number) => number;
-  /** The events that were probes since it opened, which the next probe leaves alone; null while it is closed. */
+  /** Returns the events that were probes since the breaker opened, so that the next probe is another event; null = closed. */
   probed: () => readonly number[] | null;
-  /** An attempt of this event has started as the probe; false when it has closed meanwhile. */
+  /** Records that an attempt of this event started as the probe. Returns false when the breaker has closed meanwhile. */
   probeStarted: (event: number) => boolean;
-  /** An attempt of this event ended. */
+  /** Records the result of an attempt of this event. */
   ended: (
     result: Verdict,
     attempt: {
@@ -20,29 +20,30 @@ export interface CircuitBreaker {
       readonly isProbe: boolean;
     },
   ) => void;
-  /** Closes it: an operator knows better. */
+  /** Closes the breaker because an operator asked for it. */
   reset: () => void;
   status: (now: number) => BreakerStatus;
 }
 
-/** Maximum number of events that are remembered as probes: at one a minute, those of half a day. */
+/** Maximum number of events that are remembered as probes. With one probe a minute, they cover half a day. */
 const MAX_PROBED = 720;
 
 /**
- * Opens when the last `threshold` attempts failed and are of at least `minEvents` events: one event that always fails says
- * nothing about the destination. Then one attempt, the probe, is made after each wait of `waitsMs` (the last one again and
- * again); the first success closes it. Deliveries wait meanwhile, and their attempts are not used up.
+ * Creates a closed breaker. It opens when the last `threshold` attempts failed and belong to at least `minEvents` events,
+ * because one event that always fails shows nothing about the destination. While it is open, it allows one attempt, the
+ * probe, after each wait of `waitsMs`; the last wait is repeated. The first success closes it. Deliveries that wait use up
+ * no attempts.
  */
 export function createCircuitBreaker(options: {
   threshold: number;
   minEvents: number;
   waitsMs: readonly number[];
-  /** Told when it opens after having been closed, and when it closes. */
+  /** Called when the closed breaker opens and when it closes. */
   onChange: (state: "closed" | "open") => void;
 }): CircuitBreaker {
   const { threshold, minEvents, waitsMs, onChange } = options;
   let failures = 0;
-  /** The events of the last failures in a row, `threshold` at most. */
+  /** The events of the latest consecutive failures, at most `threshold`. */
   let failed: number[] = [];
   let openings = 0;
   let probeAt: number | null = null;
@@ -86,7 +87,7 @@ export function createCircuitBreaker(options: {
       probing = probeAt !== null;
       if (probing) {
         if (probed.has(event) || probed.size >= MAX_PROBED) {
-          // Each of them was a probe: begin again.
+          // Every eligible event was a probe already, so the rotation starts again.
           probed.clear();
         }
         probed.add(event);
@@ -102,7 +103,7 @@ export function createCircuitBreaker(options: {
       } else if (result === "failed") {
         failures += 1;
         failed = [...failed, event].slice(-threshold);
-        // Others that were in flight when it opened say nothing new.
+        // Attempts that were in flight when the breaker opened must not extend the wait.
         if (probeAt === null ? isDown() : isProbe) {
           open(now);
         }

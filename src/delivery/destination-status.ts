@@ -1,41 +1,41 @@
 import type { PausedDestination } from "../store/records.ts";
 import type { Destination } from "../domain/destination.ts";
 
-/** What an operator sees of a circuit breaker. */
+/** The state of a circuit breaker, as an operator sees it. */
 export interface BreakerStatus {
-  /** `closed`: attempts are made; `open`: none are; `half-open`: one at a time is, to see whether it succeeds. */
+  /** `closed`: attempts start normally. `open`: none starts. `half-open`: a single probe may start. */
   readonly state: "closed" | "open" | "half-open";
-  /** Failed attempts since the last that succeeded. */
+  /** The number of failed attempts since the last success. */
   readonly failures: number;
-  /** When the next probe is made while it is not closed; in a `WorkerStatus` unix milliseconds. */
+  /** When the next probe may start; null while closed. In a `WorkerStatus` it is in unix milliseconds. */
   readonly probeAt: number | null;
 }
 
-/** What an operator sees of a worker. */
+/** The state of a worker, as an operator sees it. */
 export interface WorkerStatus {
-  /** Attempts under way. */
+  /** The number of attempts in flight. */
   readonly inFlight: number;
   readonly paused: boolean;
   readonly breaker: BreakerStatus;
-  /** Whether its rate limit allows no attempt now. */
+  /** Whether the rate limit allows no attempt now. */
   readonly isRateLimited: boolean;
-  /** Unix milliseconds when it allows the next one; null = it does now. */
+  /** When the rate limit allows the next attempt, in unix milliseconds; null = now. */
   readonly rateLimitedUntil: number | null;
 }
 
-/** A destination that is served, with its worker. */
+/** A destination that this process serves, with the status of its worker. */
 export interface ServedDestination {
   readonly destination: Destination;
   readonly worker: WorkerStatus;
 }
 
-/** A destination as an operator sees it. One that is not configured any more has no worker. */
+/** A destination as an operator sees it. `destination` and `worker` are null when it is no longer configured. */
 export interface DestinationStatus {
   readonly name: string;
   readonly destination: Destination | null;
   readonly worker: WorkerStatus | null;
   readonly paused: PausedDestination | null;
-  /** 10,000 means that many or more. */
+  /** The value 10,000 means 10,000 or more. */
   readonly pending: number;
   readonly exhausted: number;
 }

@@ -16,35 +16,36 @@ import { createPauses } from "./pauses.ts";
 import { createQuarantine } from "./quarantine.ts";
 import { createWorker, type Worker } from "./worker.ts";
 
-/** Failures in a row after which a breaker opens, the events that they are of at least, and the longest wait for a probe. */
+/** A breaker opens after this many consecutive failures of at least this many events. The longest wait for a probe is a minute. */
 const BREAKER_THRESHOLD = 5;
 const BREAKER_MIN_EVENTS = 3;
 const MAX_PROBE_WAIT_MS = 60_000;
 
-/** An attempt ends by its timeout; its outcome may take this much longer to be written. */
+/** How long a replaced worker may take after the timeout of its last attempt to write the outcome. */
 const RETIRING_MARGIN_MS = 1000;
 
-/** How often it is looked up which destinations are paused: another process on the same store may have done it. */
+/** How often the dispatcher reads which destinations are paused. Another process on the same store may have paused one. */
 const REFRESH_MS = 1000;
 
-/** All destinations with their workers. */
+/** Runs a worker for each destination. */
 export interface Dispatcher {
-  /** Reads which destinations are paused; to be called once before `start`. */
+  /** Reads which destinations are paused. Must be called once before `start`. */
   load: () => Promise<void>;
-  /** Begins to claim. */
+  /** Starts claiming deliveries. */
   start: () => void;
-  /** Deliveries to these destinations may be due. */
+  /** Notifies the workers of these destinations that deliveries may be due. */
   wake: (destinations: Iterable<string>) => void;
+  /** Returns every configured destination, and every other one that has deliveries in the store. */
   status: () => Promise<readonly DestinationStatus[]>;
-  /** Those that are served now, without a look into the store. */
+  /** Returns the destinations that this process serves, without reading the store. */
   served: () => readonly ServedDestination[];
-  /** Starts no further attempts, over restarts too, until it is resumed. False when there is no such destination. */
+  /** Starts no attempts until the destination is resumed, also after a restart. False when there is no such destination. */
   pause: (name: string, operator: string) => Promise<boolean>;
-  /** Resumes, with the breaker closed. False when there is no such destination. */
+  /** Resumes the destination and closes its breaker. False when there is no such destination. */
   resume: (name: string, operator: string) => Promise<boolean>;
   /**
-   * Serves other destinations from now on: those `removed` get no further attempt. Those `added` begin; under a name that
-   * was removed, once its last attempt has ended.
+   * Replaces destinations. Those in `removed` get no further attempt. Those in `added` start now, or when the last attempt
+   * of a removed destination with the same name has ended.
    */
   replace: (change: {
     readonly removed: readonly string[];
@@ -66,7 +67,7 @@ export interface DispatcherDeps {
   readonly emit: Emit;
 }
 
-/** Makes a worker for each destination. One that is paused stays so over restarts. `options` are the defaults. */
+/** Creates a dispatcher with a worker for each destination. `options` apply to destinations that do not set their own. */
 export function createDispatcher(
   deps: DispatcherDeps,
   options: { retryScheduleMs: readonly number[]; attemptTimeoutMs: number },
@@ -76,7 +77,7 @@ export function createDispatcher(
   const dueNow = createDueClock(deps);
   const quarantine = createQuarantine();
   const pauses = createPauses({ ...deps, onChange: applyPause });
-  /** By name: a destination that is replaced keeps to what was begun before, unless its limit is another one. */
+  /** By name. A replaced destination with the same limit keeps its rate, so that earlier attempts still count. */
   const rates = new Map<string, { limit: RateLimit; rate: AttemptRate }>();
   const workers = new Map<string, { destination: Destination; worker: Worker }>(
     deps.destinations.map((destination) => [
@@ -84,9 +85,9 @@ export function createDispatcher(
       { destination, worker: workerOf(destination) },
     ]),
   );
-  /** Of destinations that were replaced: their last attempts are under way. */
+  /** Workers of removed destinations whose last attempts are in flight. */
   const retiring = new Set<Worker>();
-  /** By name: resolves when no attempt is under way there that a worker before the present one has begun. */
+  /** By name: resolves when no attempt of an earlier worker is in flight. */
   const retired = new Map<string, Promise<unknown>>();
   let started = false;
   let stopping = false;
@@ -110,7 +111,7 @@ export function createDispatcher(
 
   function workerOf(destination: Destination): Worker {
     const scheduleMs = destination.retryScheduleMs ?? options.retryScheduleMs;
-    // A breaker's probes keep to the schedule of retries, so that there is one thing to set.
+    // Probes use the retry schedule, so that an operator sets only one value.
     const waitsMs = scheduleMs.map((wait) => Math.min(wait, MAX_PROBE_WAIT_MS));
     let last: FailedAttempt | null = null;
     return createWorker(
@@ -148,7 +149,7 @@ export function createDispatcher(
     );
   }
 
-  /** Resolves when the last attempt there has ended; one that takes longer than `graceMs` is released. */
+  /** Stops the worker of a destination. Resolves when its last attempt has ended or was released after `graceMs`. */
   async function retire(name: string, graceMs: number): Promise<void> {
     const retired = workers.get(name);
     workers.delete(name);
@@ -166,7 +167,7 @@ export function createDispatcher(
     onError,
   });
 
-  /** Has a worker know whether its destination is paused. */
+  /** Pauses or resumes the worker of a destination when its pause has changed. */
   function applyPause(name: string, by: "operator" | "system"): void {
     const worker = workers.get(name)?.worker;
     const pause = pauses.pauseOf(name);
@@ -200,7 +201,7 @@ export function createDispatcher(
     }
     await pauses.setPaused(name, operator, paused);
     if (!paused) {
-      // One that was not paused, too: its breaker closes.
+      // This closes the breaker even when the destination was not paused.
       workers.get(name)?.worker.resume("operator");
     }
     return true;
@@ -252,7 +253,7 @@ export function createDispatcher(
     replace({ removed, added }) {
       for (const name of removed) {
         const next = added.find((destination) => destination.name === name);
-        // The new one waits: not longer than one of its own attempts may take.
+        // The new worker waits for the old one, but no longer than its own attempt timeout.
         const graceMs = next === undefined ? Infinity : timeoutOf(next);
         const all = Promise.all([retired.get(name), retire(name, graceMs)]);
         retired.set(name, all);
@@ -264,10 +265,10 @@ export function createDispatcher(
         workers.set(name, { destination, worker });
         const begin = async (): Promise<void> => {
           await retired.get(name);
-          // Without it what was known a second ago holds: a store that cannot be written must not end a destination.
+          // If this fails, the pauses of the last refresh apply. A failing store must not keep the destination from starting.
           await pauses.refresh().catch(onError);
           applyPause(name, "system");
-          // Meanwhile it may have been replaced itself.
+          // This worker may have been replaced while it waited.
           if (started && !stopping && workers.get(name)?.worker === worker) {
             worker.start();
           }

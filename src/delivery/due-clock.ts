@@ -1,7 +1,7 @@
 /**
- * The time that due times are stored and judged by, in unix milliseconds. It is the wall clock, except that it never steps
- * back while the process lives: when the wall clock does, it continues with the monotonic one. So a wait that was stored
- * before a step takes as long as it was meant to.
+ * Creates the clock for due times, in unix milliseconds. It follows the wall clock but never steps back while the process
+ * runs: when the wall clock steps back, it continues with the monotonic clock. So a wait that was stored before the step
+ * keeps its length.
  */
 export function createDueClock(clocks: {
   /** Unix milliseconds. */
@@ -13,7 +13,7 @@ export function createDueClock(clocks: {
   return () => {
     const elapsed = clocks.monotonic();
     furthest = Math.max(furthest, clocks.now() - elapsed);
-    // Stored as an integer; the monotonic clock has fractions.
+    // Due times are stored as integers, but the monotonic clock has fractions.
     return Math.round(furthest + elapsed);
   };
 }

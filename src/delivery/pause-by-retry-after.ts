@@ -3,12 +3,12 @@ import type { AttemptResult } from "../domain/delivery.ts";
 import { MAX_RETRY_AFTER_MS } from "../domain/retry-after.ts";
 import type { RequestedPause } from "../store/records.ts";
 
-/** The answers that speak for the whole destination: too many requests, and out of service. */
+/** The statuses that apply to the whole destination: Too Many Requests and Service Unavailable. */
 const OF_THE_DESTINATION = new Set([429, 503]);
 
 /**
- * The pause that a destination asks for with `Retry-After`, in unix milliseconds and one hour at most; undefined when
- * its answer asks for none.
+ * Returns the pause that a destination requests with `Retry-After`, at most one hour; undefined when its response requests
+ * none. `at` is in unix milliseconds.
  */
 export function pauseAskedFor(
   destination: string,

@@ -6,25 +6,28 @@ import type { PausedDestination, RequestedPause } from "../store/records.ts";
 interface Pause {
   /** The operator's name, or `system`. */
   readonly by: string;
-  /** As the store has it, unix milliseconds; null = until an operator resumes the destination. */
+  /** The end as stored, in unix milliseconds; null = when an operator resumes the destination. */
   readonly until: number | null;
-  /** The same on the monotonic clock: a step of the wall clock neither shortens nor prolongs it. */
+  /** The end on the monotonic clock, so that a step of the wall clock neither shortens nor extends the pause. */
   readonly endsAt: number;
 }
 
-/** Which destinations are paused, by an operator or by a `Retry-After`: in the store, and so over restarts. */
+/** The destinations that an operator or a `Retry-After` has paused. Pauses are stored, so they survive restarts. */
 export interface Pauses {
-  /** By whom it is paused, and until when; undefined = it is not paused. */
+  /** Returns who paused the destination and until when; undefined = not paused. */
   pauseOf: (name: string) => Pick<Pause, "by" | "until"> | undefined;
-  /** Reads which are paused, which another process may have changed, and ends the pauses whose time is over. */
+  /** Reads the pauses from the store, because another process may have changed them, and ends those that are over. */
   refresh: () => Promise<void>;
-  /** Pauses or resumes one for an operator; an entry is written when that changes anything. */
+  /** Pauses or resumes a destination for an operator. Writes an audit entry if that changes anything. */
   setPaused: (name: string, operator: string, paused: boolean) => Promise<void>;
-  /** That of the store; a pause that the settlement asks for begins before it is written. */
+  /** Settles in the store. A pause that the settlement contains starts before the settlement is written. */
   settle: DeliveryQueue["settle"];
 }
 
-/** `onChange` is called when a destination may be paused or resumed: by whom it matters to its breaker. */
+/**
+ * Creates the pauses of a process. `onChange` is called when a pause of a destination starts or ends; `by` says who caused
+ * it, because an operator's resume also closes the breaker.
+ */
 export function createPauses(deps: {
   store: Pick<DeliveryQueue, "settle"> &
     Pick<Control, "pausedDestinations" | "setPaused" | "endPause">;
@@ -36,9 +39,9 @@ export function createPauses(deps: {
 }): Pauses {
   const { store, now, monotonic, onChange } = deps;
   const known = new Map<string, Pause>();
-  /** Changes by destination: what was read before the latest of them is outdated. */
+  /** The number of changes of each destination. A row that was read before the latest change is outdated. */
   const changes = new Map<string, number>();
-  /** Pauses by destination that are being written, and are not to be found in the store yet. */
+  /** The number of pauses of each destination that are being written and that the store may not have yet. */
   const beingWritten = new Map<string, number>();
 
   const add = (counts: Map<string, number>, name: string, n: number): void => {
@@ -61,7 +64,7 @@ export function createPauses(deps: {
 
   const isOver = ({ endsAt }: Pause): boolean => endsAt <= monotonic();
 
-  /** What the store says of a destination; undefined = it is not paused. */
+  /** Applies the row that the store has for a destination; undefined = not paused. */
   function learn(name: string, row: PausedDestination | undefined): void {
     const pause = known.get(name);
     if (row === undefined) {
@@ -70,7 +73,7 @@ export function createPauses(deps: {
       }
     } else if (pause?.until !== row.pausedUntil) {
       const until = row.pausedUntil;
-      // A clock that was set back since it was written does not make the pause longer than any.
+      // The wall clock may have been set back since the pause was stored. The pause still takes at most one hour.
       const leftMs =
         until === null
           ? Number.POSITIVE_INFINITY
@@ -86,7 +89,7 @@ export function createPauses(deps: {
       return;
     }
     const ended = await store.endPause(name, until, resumedByTime(name, now()));
-    // When it was changed meanwhile, the next look finds how.
+    // If the pause was changed meanwhile, the next refresh applies the change.
     if (ended && known.get(name) === pause) {
       set(name, null, "system");
     }
@@ -124,9 +127,11 @@ export function createPauses(deps: {
     async setPaused(name, operator, paused) {
       const rows = await store.pausedDestinations();
       const row = rows.find((one) => one.name === name);
-      // One that would end by itself is not the same as one that an operator wants.
-      const isSo = paused ? row?.pausedUntil === null : row === undefined;
-      if (!isSo) {
+      // A pause with an end differs from an operator's pause, so an operator's pause replaces it.
+      const isUnchanged = paused
+        ? row?.pausedUntil === null
+        : row === undefined;
+      if (!isUnchanged) {
         const at = now();
         await store.setPaused(
           name,

@@ -1,10 +1,12 @@
-/** How often the process has died during attempts of a delivery. */
+/** How often the process has crashed during attempts of a delivery. */
 export type CrashLevel = "none" | "once" | "repeatedly";
 
 /**
- * Which deliveries with crashes a worker of functions may claim: none of them, and no others either (`closed`); none of
- * them (`none`); one that has crashed once, beside others (`once`); or one that has crashed repeatedly, which is then
- * attempted alone (`repeatedly`).
+ * What a worker of a handler may claim:
+ * - `closed`: nothing
+ * - `none`: deliveries that never crashed
+ * - `once`: these, and one delivery that crashed once
+ * - `repeatedly`: any delivery, and one that crashed repeatedly is then attempted alone
  */
 export type Pass = "closed" | CrashLevel;
 
@@ -13,27 +15,31 @@ export function crashLevelOf(crashes: number): CrashLevel {
 }
 
 /**
- * Only a function can end the process, and a crash does not tell which attempt in flight caused it. So the deliveries of
- * all functions share this quarantine: one that has crashed once is attempted again one at a time; one that has crashed
- * repeatedly, with no other function in flight, so that no innocent delivery is charged with its crash.
+ * Limits the attempts of deliveries that were in flight when the process crashed. Only a handler can end the process, and a
+ * crash does not show which attempt caused it. So the deliveries to all handlers share this quarantine. Of the deliveries
+ * that crashed once, only one at a time is attempted. A delivery that crashed repeatedly is attempted while no other handler
+ * runs, so that its next crash is attributed to it alone.
  */
 export interface Quarantine {
-  /** Asks before a claim, which `claimed` must follow unless it is `closed`. `onChange` is called once more is allowed. */
+  /**
+   * Returns what the next claim may take. Unless that is `closed`, a call of `claimed` must follow. `onChange` is called
+   * when more is allowed.
+   */
   ask: (onChange: () => void) => Pass;
-  /** The claim is over: this many attempts begin, the worst of them with this crash level. */
+  /** Ends a claim: `begun` attempts start, and `crashLevel` is the highest of them. */
   claimed: (pass: Pass, begun: number, crashLevel: CrashLevel) => void;
-  /** An attempt is over. */
+  /** Records the end of an attempt. */
   ended: (crashLevel: CrashLevel) => void;
   /**
-   * A delivery that has crashed repeatedly is due: no more attempts begin until those in flight are over; `onChange` is
-   * then called first.
+   * Starts no more attempts until those in flight have ended, because a delivery that crashed repeatedly is due. `onChange`
+   * is then called before all others.
    */
   drain: (onChange: () => void) => void;
 }
 
 export function createQuarantine(): Quarantine {
   const waiting = new Set<() => void>();
-  /** Attempts in flight, and claims. */
+  /** The number of attempts in flight and of claims in progress. */
   let active = 0;
   let isOnceTaken = false;
   let exclusive = false;

@@ -6,9 +6,9 @@ import { StoreError } from "../errors.ts";
 const RETRY_MS = 250;
 
 /**
- * Writes the outcome of an attempt, again and again while the store has a fault that passes (a full disk), until
- * `giveUp` aborts: an outcome that is not written would mean another attempt. Rejects when the fault does not pass; false when
- * the lease was lost.
+ * Writes the outcome of an attempt. While the store has a temporary fault, such as a full disk, it retries until `giveUp`
+ * aborts, because a lost outcome would cause another attempt. `onError` is called for the first fault only. Rejects when the
+ * fault is permanent. Returns false when the lease was lost.
  */
 export async function settleWithRetry(
   deps: {
@@ -18,25 +18,25 @@ export async function settleWithRetry(
   settlement: Settlement,
   giveUp: AbortSignal,
 ): Promise<boolean> {
-  let told = false;
+  let isReported = false;
   for (;;) {
     try {
       return await deps.settle(settlement);
     } catch (error) {
-      if (!passes(error) || giveUp.aborted) {
+      if (!isTemporary(error) || giveUp.aborted) {
         throw error;
       }
-      if (!told) {
-        told = true;
+      if (!isReported) {
+        isReported = true;
         deps.onError(error);
       }
     }
-    // Aborted or over: either way the store is asked once more.
+    // When `giveUp` aborts during the delay, the outcome is tried one last time.
     await delay(RETRY_MS, undefined, { signal: giveUp }).catch(() => undefined);
   }
 }
 
-function passes(error: unknown): boolean {
+function isTemporary(error: unknown): boolean {
   return (
     error instanceof StoreError &&
     !error.fatal &&

@@ -2,16 +2,16 @@ import type { Control } from "../store/port.ts";
 import type { PublishedDestination } from "../store/records.ts";
 import type { ServedDestination } from "./destination-status.ts";
 
-/** How often it is published while attempts are held back, in milliseconds: what is older says nothing of them. */
+/** How often the status is published while attempts are held back, in milliseconds. Readers ignore a status older than 10 s. */
 const HELD_BACK_MS = 4000;
 
-/** How often it is published when nothing changes, in milliseconds: the store drops what is a day old. */
+/** How often an unchanged status is published, in milliseconds. The store drops a status that is a day old. */
 const UNCHANGED_MS = 3_600_000;
 
 /**
- * Returns what publishes to the store what lives in this process: the destinations that it serves, with their breakers and
- * rate limits, for commands and other processes. To be called every few seconds; writes only when something has changed, or
- * while a destination is held back.
+ * Returns a function that publishes the state of this process to the store, for commands and other processes. The state is
+ * the destinations that it serves with their breakers and rate limits. The function must be called every few seconds. It
+ * writes only when the state has changed, or while a destination is held back.
  */
 export function createStatusPublisher(deps: {
   readonly store: Pick<Control, "publishStatus">;

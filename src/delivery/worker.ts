@@ -20,23 +20,23 @@ import { type Quarantine, crashLevelOf } from "./quarantine.ts";
 import { pauseAskedFor } from "./pause-by-retry-after.ts";
 import { settleWithRetry } from "./settle-with-retry.ts";
 
-/** How long a worker sleeps at most: deliveries that another process made due are found by then. */
+/** The longest sleep of a worker. It bounds the delay of deliveries that another process made due. */
 const POLL_MS = 1000;
 
-/** A lease outlives the attempt by this much, so that the outcome can still be written. */
+/** How much longer a lease lasts than the attempt's timeout, so that the outcome can still be written. */
 const LEASE_MARGIN_MS = 5000;
 
 export interface Worker {
-  /** Begins to claim; before that nothing is. */
+  /** Starts claiming deliveries. */
   start: () => void;
-  /** Says that a delivery may be due. */
+  /** Notifies the worker that a delivery may be due. */
   wake: () => void;
-  /** Starts no further attempts until `resume`; those in flight continue. */
+  /** Starts no further attempts until `resume`. Attempts in flight continue. */
   pause: () => void;
-  /** Starts attempts again; the breaker closes, unless the system ended the pause. */
+  /** Starts attempts again. A resume by an operator also closes the breaker. */
   resume: (by: "operator" | "system") => void;
   status: () => WorkerStatus;
-  /** Claims nothing more and waits for the attempts in flight; those past `graceMs` are aborted and released. */
+  /** Stops claiming and waits for the attempts in flight. Those that take longer than `graceMs` are aborted and released. */
   stop: (graceMs: number) => Promise<void>;
 }
 
@@ -53,23 +53,23 @@ export interface WorkerDeps {
   >;
   readonly destination: Destination;
   readonly breaker: CircuitBreaker;
-  /** Limits attempts of deliveries that have crashed; null for a destination that cannot end the process. */
+  /** Limits the attempts of deliveries that crashed; null for a destination that cannot end the process. */
   readonly quarantine: Quarantine | null;
-  /** Limits how many attempts start in a time; null = no limit. */
+  /** Limits the rate at which attempts start; null = no limit. */
   readonly rate: AttemptRate | null;
-  /** Unix milliseconds: for what is shown. */
+  /** Unix milliseconds, for times that are stored or shown. */
   readonly now: () => number;
-  /** Milliseconds of a monotonic clock: for the breaker. */
+  /** Milliseconds of a monotonic clock, for the breaker. */
   readonly monotonic: () => number;
-  /** The time that due times are judged by (`due-clock.ts`). */
+  /** Unix milliseconds of the clock for due times (`due-clock.ts`). */
   readonly dueNow: () => number;
   /** In [0, 1). */
   readonly random: () => number;
-  /** Called before the breaker counts the failure. */
+  /** Called for a failed attempt, before the breaker counts it. */
   readonly onFailed: (failed: FailedAttempt) => void;
-  /** Called once it is durable that a failure was the last of its delivery. */
+  /** Called when a failed attempt was the last of its delivery, after that is durable. */
   readonly onExhausted: (failed: FailedAttempt) => void;
-  /** Told of faults of the store; the worker goes on. */
+  /** Called with errors of the store. The worker continues. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -79,8 +79,8 @@ export interface WorkerOptions {
 }
 
 /**
- * Brings the events of one destination there: claim → attempt → settle → record. Each destination has a worker of
- * its own, so that one which is slow or down delays no other.
+ * Creates the worker of one destination. It repeats four steps: claim, attempt, settle, record. Each destination has its own
+ * worker, so that a slow or failing destination delays no other.
  */
 export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   const { store, destination, breaker, quarantine, rate, random } = deps;
@@ -91,18 +91,18 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     destination.maxAgeMs === undefined
       ? null
       : createAgeClock({ now, monotonic }, destination.maxAgeMs);
-  /** By the delivery's id. */
+  /** The attempts in flight, by the id of the delivery. */
   const inFlight = new Map<number, Promise<void>>();
   const cutOff = new AbortController();
-  // Each attempt under way listens, and Node takes more than ten for a leak.
+  // Each attempt in flight adds a listener, and Node warns of a leak from the eleventh on.
   setMaxListeners(0, cutOff.signal);
-  /** Outcomes that could not be written so far. */
+  /** Outcomes that could not be written yet. */
   const unsettled = new Set<Settlement>();
-  /** Whether the due times were checked that processes before this one have stored. */
+  /** Whether the due times that earlier processes stored have been limited. */
   let areDueTimesLimited = false;
-  /** Whether to claim without asking first: something has become due, or the last claim was full. */
+  /** Whether to claim without reading the next due time: a delivery may have become due, or the last claim was full. */
   let mayBeDue = true;
-  /** When the store was last asked for deliveries that the process died over repeatedly. */
+  /** When the store was last asked for due deliveries that crashed repeatedly. */
   let repeatCrashAskedAt = Number.NEGATIVE_INFINITY;
   let paused = false;
   let stopping = false;
@@ -123,7 +123,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     }
   }
 
-  /** A process whose clock was ahead of this one's has left due times that nothing justifies. */
+  /** Limits stored due times. An earlier process whose clock was ahead may have stored times that are too late. */
   async function limitDueTimes(): Promise<void> {
     const at = dueNow();
     await store.limitDueTimes({
@@ -134,7 +134,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     });
   }
 
-  /** Starts what is due and there is room for; says how long there is nothing to do, in milliseconds. */
+  /** Starts the attempts that are due and allowed. Returns how long the worker may sleep, in milliseconds. */
   async function claimAndStart(): Promise<number> {
     if (await expireSome()) {
       return 0;
@@ -144,7 +144,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     const open = paused || unsettled.size > 0 ? 0 : breaker.room(free, at);
     const room = rate === null ? open : rate.room(open);
     if (room <= 0) {
-      // The end of an attempt wakes, and so does resuming.
+      // The end of an attempt and a resume wake the worker earlier.
       const { probeAt } = breaker.status(at);
       const waits = [(probeAt ?? at) - at, Math.ceil(rate?.waitMs() ?? 0)];
       return Math.min(POLL_MS, ...waits.filter((wait) => wait > 0));
@@ -158,7 +158,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     }
     const isCertain = !mayBeDue;
     mayBeDue = false;
-    // As it was when room was asked for: it may open while the claim is under way.
+    // Read before the claim, because the breaker may open while the claim is in progress.
     const probed = breaker.probed();
     const claimed = await claim(room, probed);
     rate?.started(claimed.length);
@@ -171,11 +171,14 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       start(delivery, isProbe);
     }
     mayBeDue ||= claimed.length === room;
-    // Due, and not to be had now: whatever changes that wakes.
+    // When something is due but cannot be claimed now, the change that allows it wakes the worker.
     return claimed.length === 0 && isCertain ? POLL_MS : 0;
   }
 
-  /** One step of giving up what has been pending for too long, also while no attempts are made. True = there may be more. */
+  /**
+   * Exhausts one batch of deliveries that are older than `maxAge`, also while no attempts are made. Returns whether there may
+   * be more.
+   */
   async function expireSome(): Promise<boolean> {
     const { name, maxAgeMs } = destination;
     const at = ageNow?.() ?? null;
@@ -188,7 +191,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       pendingBefore: at - maxAgeMs,
       holding: new Set(inFlight.keys()),
     });
-    // The next of their keys are due.
+    // With `orderBy`, the next deliveries of their keys are now due.
     mayBeDue ||= expired > 0;
     return expired > 0;
   }
@@ -229,7 +232,10 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     return claimed;
   }
 
-  /** A process that lives makes none of them, and no claim but one of its own takes one: so it is asked once a second. */
+  /**
+   * Returns whether a delivery that crashed repeatedly is due. Such deliveries are rare: a process that does not crash creates
+   * none. So the store is asked at most once a second.
+   */
   async function isRepeatCrashDue(
     request: Parameters<WorkerDeps["store"]["isRepeatCrashDue"]>[0],
   ): Promise<boolean> {
@@ -301,8 +307,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   }
 
   /**
-   * While an outcome cannot be written, nothing is claimed: a lease that lapses meanwhile is still ours. False when the lease
-   * was lost.
+   * Writes an outcome, with retries. While it cannot be written, the worker claims nothing, so a lease that ends meanwhile is
+   * still its own. Returns false when the lease was lost.
    */
   async function write(settlement: Settlement): Promise<boolean> {
     const onError = (error: unknown): void => {
@@ -375,15 +381,15 @@ function failedAttempt(
   return result.ok ? null : { ...attemptFacts(delivery), failure: result };
 }
 
-/** What the store gets: what a handler threw is for the log alone. */
+/** Returns the result for the store. The error that a handler threw is logged only. */
 function withoutError(result: AttemptResult): AttemptResult {
   return result.ok ? result : { ...result, error: undefined };
 }
 
-/** Answers that judge the event and not the destination, which is up: others may well succeed. */
+/** Statuses that reject the event itself. The destination works, and other events may succeed. */
 const OF_THE_EVENT = new Set([400, 406, 409, 410, 413, 415, 422]);
 
-/** What an attempt says of the destination. */
+/** Returns what an attempt shows about the state of the destination. */
 function verdictOf(result: AttemptResult): "succeeded" | "failed" {
   return result.ok || OF_THE_EVENT.has(result.status ?? 0)
     ? "succeeded"

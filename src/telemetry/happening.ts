@@ -1,26 +1,27 @@
 import type { AttemptFacts, FailedAttempt } from "../domain/delivery.ts";
 import type { ErrorDescription } from "../domain/error-description.ts";
 
-/** What a connection limit closed, by the reason. */
+/** The number of connections that a limit closed, by reason. */
 export interface RejectedConnections {
-  /** Over the limit of the listener. */
+  /** The listener had its maximum number of connections. */
   readonly overLimit: number;
-  /** Over the share of one network. */
+  /** The client's network had its maximum share of the connections. */
   readonly overAddressShare: number;
-  /** No memory for the input. */
+  /** There was no memory left for the input. */
   readonly outOfMemory: number;
 }
 
 type Facts = Readonly<Record<string, unknown>>;
 
 /**
- * Everything that the service reports about itself, as a closed list. The parts of the service emit happenings and know
- * no log; the log, and later metrics and traces, subscribe to them. Nothing in one is secret.
+ * Everything that the service reports about itself, as a closed list. The parts of the service emit happenings and have
+ * no access to a log. The operational log subscribes to the happenings, and later metrics and traces will too. A happening
+ * never contains a secret.
  */
 export type Happening =
   | {
       readonly type: "service.ready";
-      /** Of the process, for signals. */
+      /** The process id, which an operator needs to send a signal. */
       readonly pid: number;
       readonly host: string;
       readonly port: number;
@@ -33,7 +34,7 @@ export type Happening =
       readonly type: "service.endpoint";
       readonly source: string;
       readonly endpoint: string;
-      /** Whether PUBLIC_URL says where senders reach it. */
+      /** Whether PUBLIC_URL is set, so that `endpoint` is the address that senders reach. */
       readonly isPublic: boolean;
     }
   | { readonly type: "service.stopping"; readonly signal: string }
@@ -67,7 +68,7 @@ export type Happening =
       readonly type: "secret.aged";
       readonly verdict: "due" | "overdue" | "unknown";
       readonly source: string;
-      /** Where the secret is configured. */
+      /** The variable or file in which the secret is configured. */
       readonly secret: string;
       readonly keyId: string;
       readonly days: number | null;
@@ -76,13 +77,13 @@ export type Happening =
   | { readonly type: "signing_key.changed"; readonly publicKey: string }
   | {
       readonly type: "purge.held";
-      /** What the clock shows. */
+      /** The time that the wall clock shows, in ISO 8601. */
       readonly clock: string;
-      /** How far it is ahead of the newest stored time, or of the time that has passed. */
+      /** How far the clock is ahead of the newest stored time, or of the time that has passed since the last check. */
       readonly aheadMs: number;
     }
   | {
-      /** Old entries are not deleted, since they are not what was written. */
+      /** Old entries of a writer are kept, because they differ from what the writer wrote. */
       readonly type: "audit.changed";
       readonly writer: string;
       readonly seq: number;
@@ -96,7 +97,7 @@ export type Happening =
     }
   | {
       readonly type: "connections.rejected";
-      /** The variable of its port. */
+      /** The variable that sets the listener's port. */
       readonly listener: string;
       readonly rejected: RejectedConnections;
       readonly max: number;
@@ -109,7 +110,7 @@ export type Happening =
       readonly error: unknown;
     }
   | {
-      /** An event was stored that no destination matches. */
+      /** An event was stored, but no destination matches it. */
       readonly type: "event.unrouted";
       readonly source: string;
       readonly eventType: string;
@@ -130,37 +131,37 @@ export type Happening =
       readonly destination: string;
       /** The operator's name, or `system` for a pause by `Retry-After`. */
       readonly by: string;
-      /** When it ends by itself, in ISO 8601; null = an operator resumes it. */
+      /** When the pause ends, in ISO 8601; null = when an operator resumes the destination. */
       readonly until: string | null;
     }
   | { readonly type: "destination.resumed"; readonly destination: string }
   | {
       readonly type: "breaker.opened";
       readonly destination: string;
-      /** The last failure before. */
+      /** The failed attempt that opened it; null if there is none. */
       readonly last: FailedAttempt | null;
     }
   | { readonly type: "breaker.closed"; readonly destination: string }
   | (FailedAttempt & {
-      /** A delivery that is not attempted any more, unless it is redelivered. */
+      /** The delivery gets no further attempt unless an operator redelivers it. */
       readonly type: "delivery.exhausted";
     })
   | (AttemptFacts & {
       readonly type: "handler.failed";
-      /** How the error came when the handler did not throw or reject with it. */
+      /** How the process caught the error; absent when the handler threw it or rejected with it. */
       readonly kind?: "uncaught exception" | "unhandled rejection";
       readonly error: ErrorDescription;
     })
   | {
-      /** An error that no code catches, and that failed no attempt. */
+      /** An error was not caught by any code, and no attempt failed because of it. */
       readonly type: "handler.late_error";
       readonly kind: "uncaught exception" | "unhandled rejection";
-      /** Whether it is known that code of a handler caused it. */
+      /** Whether a handler certainly caused the error. */
       readonly isCertain: boolean;
-      /** Those that may have caused it; none when it was the import of the handlers module. */
+      /** The attempts that may have caused it; empty when the import of the handlers module caused it. */
       readonly attempts: readonly AttemptFacts[];
       readonly error: ErrorDescription;
     };
 
-/** Reports a happening. Never throws, and costs its caller no wait. */
+/** Reports a happening. Never throws and never blocks its caller. */
 export type Emit = (happening: Happening) => void;

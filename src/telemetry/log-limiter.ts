@@ -1,8 +1,8 @@
-/** Bounds how many lines of a kind are logged. */
+/** Limits how many log lines of each key are written. */
 export interface LogLimiter {
-  /** Whether another line of this kind may be logged now. */
+  /** Returns whether another line of this key may be logged now. */
   take: (key: string) => boolean;
-  /** Reports what was not logged so far. */
+  /** Ends all windows now and reports their suppressed lines. */
   flush: () => void;
 }
 
@@ -13,8 +13,8 @@ interface Window {
 }
 
 /**
- * Lets `max` lines of each key through in `windowMs`, which begin with its first line, and reports at its end how many
- * more there were. Keys are from a bounded set.
+ * Creates a limiter that allows `max` lines of each key in a window of `windowMs`. A window begins with the first line of
+ * its key. When it ends, `onSuppressed` gets the number of lines that were not allowed. Keys must come from a bounded set.
  */
 export function createLogLimiter(options: {
   max: number;

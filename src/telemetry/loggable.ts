@@ -2,41 +2,41 @@ import { types } from "node:util";
 import type { ErrorDescription } from "../domain/error-description.ts";
 import { clipJson } from "../json/clip.ts";
 
-/** What the fields of a line and its message may take, in characters. With level and time a line stays below 16 KiB. */
+/** Maximum length of a line's fields and of its message, in characters. With level and time, a line stays below 16 KiB. */
 const MAX_FIELDS = 13_312;
 const MAX_MESSAGE = 1024;
 
-/** Limits inside the fields. */
+/** Limits for the values inside the fields. */
 const MAX_TEXT = 8192;
 const MAX_NAME = 256;
 const MAX_MEMBERS = 100;
 const MAX_DEPTH = 6;
 
-/** Limits inside an error. */
+/** Limits for the parts of an error. */
 const MAX_ERROR_MESSAGE = 2048;
 const MAX_STACK = 6144;
 const MAX_CAUSES = 3;
 const MAX_ERRORS = 3;
 
-/** Room for the note on members that were left out. */
+/** Space for the note that says how many members were left out. */
 const NOTE_COST = 64;
 
-/** The punctuation of a member, and a value such as `false` or `[circular]`. */
+/** Space for the punctuation of a member and for a short value such as `false` or `[circular]`. */
 const MEMBER_COST = 20;
 
-/** What stands where reading a value threw. */
+/** Replaces a value that could not be read because reading it threw. */
 const UNREADABLE = "[unreadable]";
 
 interface Place {
-  /** What the line can still take, in characters. */
+  /** The space that is left in the line, in characters. */
   readonly budget: { left: number };
-  /** The objects around this one. */
+  /** The objects that contain this one, outermost first. */
   readonly ancestors: readonly object[];
 }
 
 /**
- * The fields of a line as plain data of bounded length, whatever they are: long, deep or circular values, BigInt, getters and
- * proxies that throw. Never throws. What is cut says so.
+ * Returns the fields of a line as plain data of bounded length. Accepts any value: long, deep or circular ones, BigInt, and
+ * getters and proxies that throw. Never throws. A value that was shortened is marked as such.
  */
 export function boundedFields(fields: unknown): Record<string, unknown> {
   const place = { budget: { left: MAX_FIELDS }, ancestors: [] };
@@ -53,17 +53,17 @@ export function boundedFields(fields: unknown): Record<string, unknown> {
   }
 }
 
-/** The message of a line, of bounded length. */
+/** Returns the message of a line, shortened to the maximum length. */
 export function boundedMessage(message: string): string {
   return clipJson(message, MAX_MESSAGE).text;
 }
 
-/** Describes what was thrown. Never throws. */
+/** Describes a thrown value as plain text of bounded length. Never throws. */
 export function describeError(thrown: unknown): ErrorDescription {
   return describe(thrown, 0);
 }
 
-/** Whether a value is an error, of any realm. Never throws. */
+/** Returns whether a value is an error, of this realm or another. Never throws. */
 function isError(value: unknown): boolean {
   try {
     return types.isNativeError(value) || value instanceof Error;
@@ -78,12 +78,12 @@ function describe(thrown: unknown, depth: number): ErrorDescription {
     return { type, message: clip(primitive(thrown), MAX_ERROR_MESSAGE) };
   }
   const type = clip(nameOf(thrown), MAX_NAME);
-  const said = read(thrown, "message");
-  if (typeof said !== "string" && depth === 0 && !isError(thrown)) {
+  const given = read(thrown, "message");
+  if (typeof given !== "string" && depth === 0 && !isError(thrown)) {
     const place = { budget: { left: MAX_ERROR_MESSAGE }, ancestors: [] };
     return { type, message: "not an Error", value: plain(thrown, place) };
   }
-  const message = typeof said === "string" ? said : UNREADABLE;
+  const message = typeof given === "string" ? given : UNREADABLE;
   const code = read(thrown, "code");
   const stack = read(thrown, "stack");
   const cause = read(thrown, "cause");
@@ -105,7 +105,7 @@ function describe(thrown: unknown, depth: number): ErrorDescription {
   };
 }
 
-/** A stack begins with the message: a long one must not push the frames out. */
+/** Shortens a stack. The stack begins with the message, so a long message is shortened first to leave room for the frames. */
 function boundedStack(stack: string, message: string): string {
   const messageAt = stack.indexOf(message);
   const frames =
@@ -140,7 +140,7 @@ function nameOf(thrown: object): string {
   return typeof ofClass === "string" && ofClass !== "" ? ofClass : "object";
 }
 
-/** Of anything but an object. */
+/** Returns a value that is not an object as text. */
 function primitive(value: unknown): string {
   return typeof value === "function" ? "[function]" : String(value);
 }
@@ -185,14 +185,14 @@ function plainObject(value: object, place: Place): unknown {
   }
 }
 
-/** As `plainObject`; throws what the object throws. */
+/** Works as `plainObject`, but throws what the object's getters throw. */
 function plainMembers(value: object, place: Place): unknown {
   const inside = { ...place, ancestors: [...place.ancestors, value] };
   if (isError(value)) {
     return members(describe(value, 1), inside);
   }
   if (ArrayBuffer.isView(value) || types.isAnyArrayBuffer(value)) {
-    // Bytes are mostly bodies, which belong in no log.
+    // Bytes are usually request bodies, which must never be logged.
     return `[${value.byteLength} bytes]`;
   }
   if ("toJSON" in value && typeof value.toJSON === "function") {
@@ -224,7 +224,7 @@ function members(object: object, place: Place): Record<string, unknown> {
     }
     all.push([shown, member(object, name, place)]);
   }
-  // Unlike an assignment this makes a member of `__proto__` too.
+  // Unlike an assignment, this also creates a member named `__proto__`.
   return Object.fromEntries(all);
 }
 
@@ -238,7 +238,7 @@ function member(object: object, name: string, place: Place): unknown {
   return plain(value, place);
 }
 
-/** Takes the room of one more member; false when there is none. */
+/** Takes the space of one more member from the budget. Returns false when too little is left. */
 function takeMember(name: string, count: number, { budget }: Place): boolean {
   const cost = clipJson(name, MAX_NAME).cost + MEMBER_COST + NOTE_COST;
   if (count >= MAX_MEMBERS || budget.left < cost) {

@@ -3,10 +3,10 @@ import { type LevelWithSilent, type Logger, pino } from "pino";
 import { escapeJson } from "../json/ascii.ts";
 import { boundedFields, boundedMessage } from "./loggable.ts";
 
-/** Lines that stderr has not taken yet are dropped beyond this, so that a stuck reader cannot fill the memory. */
+/** Maximum size of the lines that wait for stderr. Further lines are dropped, so that a stuck reader cannot fill the memory. */
 const MAX_QUEUED_BYTES = 1_048_576;
 
-/** How long the last lines may take when the process ends, in milliseconds. The default stop of 9 s and this fit into 10 s. */
+/** How long the process waits for the last lines when it ends, in milliseconds. With the default shutdown of 9 s it fits into 10 s. */
 const FLUSH_MS = 500;
 
 /**
@@ -32,7 +32,7 @@ export function createLogger(level: LevelWithSilent, stderr: Writable): Logger {
       // Ids come from outside: nothing in them that a terminal would act on.
       stderr.write(escapeJson(line));
     },
-    /** Calls back when stderr has taken everything, or will not. */
+    /** Calls `done` when stderr has accepted all lines, or after `FLUSH_MS`. */
     flush(done: () => void): void {
       const late = setTimeout(done, FLUSH_MS);
       stderr.write("", () => {
@@ -50,10 +50,10 @@ export function createLogger(level: LevelWithSilent, stderr: Writable): Logger {
         level: (label: string) => ({ level: label }),
         log: ({ fields }) => fields as Record<string, unknown>,
       },
-      // Errors are described already.
+      // Errors are already descriptions here.
       serializers: { err: (described: unknown) => described },
       hooks: {
-        // As a member of another object: what looks like a request, pino would replace.
+        // The fields are passed inside another object, because pino replaces an object that looks like a request.
         logMethod([given, message], write) {
           const fields = boundedFields(given);
           const text = message ?? messageOf(fields["err"]);
@@ -66,7 +66,7 @@ export function createLogger(level: LevelWithSilent, stderr: Writable): Logger {
   return logger;
 }
 
-/** The message of an error that is logged without one. */
+/** Returns the message of an error, for a line that has no message. */
 function messageOf(error: unknown): string | undefined {
   const { message } = Object(error) as { message?: unknown };
   return typeof message === "string" ? message : undefined;

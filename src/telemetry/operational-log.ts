@@ -5,7 +5,7 @@ import { createLogLimiter } from "./log-limiter.ts";
 import { describeError } from "./loggable.ts";
 import { createUnroutedTypes } from "./unrouted-types.ts";
 
-/** How many lines of one kind and destination are logged in a minute; the rest is counted. */
+/** Maximum number of lines a minute for each type and destination; further lines are counted. */
 const LIMIT = { max: 60, windowMs: 60_000 };
 
 type Level = "debug" | "info" | "warn" | "error" | "fatal";
@@ -18,8 +18,8 @@ interface Line {
 }
 
 /**
- * Subscribes the operational log: one line for each happening, but for unrouted events one for each type, and with a limit for
- * those that any number of attempts may cause.
+ * Returns a subscriber that writes one line for each happening. Unrouted events get one line for each event type. Happenings
+ * that attempts cause are limited for each destination, because their number is unbounded.
  */
 export function operationalLog(
   logger: Logger,
@@ -57,7 +57,10 @@ export function operationalLog(
   };
 }
 
-/** Lines of one key share a limit; null = without one. Names of destinations are configured, so that keys are few. */
+/**
+ * Returns the key whose lines share one limit; null = no limit. The names of destinations come from the configuration, so
+ * the number of keys is bounded.
+ */
 function limitKey(happening: Happening): string | null {
   const { type } = happening;
   if (type === "delivery.exhausted" || type === "handler.failed") {
@@ -73,10 +76,9 @@ function limitKey(happening: Happening): string | null {
 }
 
 const AGE_MESSAGES = {
-  due: "signing secret due for rotation: overdue from 90 days",
-  overdue: "signing secret overdue: rotate it",
-  unknown:
-    "signing secret has no creation date: set HEX_SECRET_CREATED_AT, or createdAt in the file",
+  due: "signing secret due for rotation",
+  overdue: "signing secret overdue for rotation",
+  unknown: "signing secret has no creation date",
 } as const;
 
 function lineOf(
@@ -85,18 +87,21 @@ function lineOf(
   const facts = factsOf(happening);
   switch (happening.type) {
     case "service.ready":
-      return line("info", "ready", facts);
+      return line("info", "service ready", facts);
     case "service.endpoint": {
       const { source, endpoint, isPublic } = happening;
-      const message = isPublic
-        ? "endpoint: register this URL in the Hex dashboard"
-        : "endpoint: set PUBLIC_URL to the address that senders reach";
-      return line("info", message, { source, endpoint });
+      return line("info", "endpoint ready to receive", {
+        source,
+        endpoint,
+        hint: isPublic
+          ? "register this URL with the sender"
+          : "set PUBLIC_URL to the address that senders reach",
+      });
     }
     case "service.stopping":
-      return line("info", "stopping", facts);
+      return line("info", "service stopping", facts);
     case "service.stopped":
-      return line("info", "stopped", facts);
+      return line("info", "service stopped", facts);
     case "service.crashed":
       return line("fatal", happening.cause, describedError(happening.error));
     case "work.failed":
@@ -104,58 +109,60 @@ function lineOf(
         error: describeError(happening.error).message,
       });
     case "config.warning":
-      return line("warn", happening.warning, {});
+      return line("warn", "configuration warning", facts);
     case "reload.requested":
-      return line("info", "SIGHUP: reloading the configuration", facts);
+      return line("info", "configuration reload requested", {
+        signal: "SIGHUP",
+      });
     case "reload.applied": {
       const { action, resource, facts: reloaded } = happening;
-      return line("info", "reloaded", { action, resource, ...reloaded });
+      const fields = { action, resource, ...reloaded };
+      return line("info", "configuration change applied", fields);
     }
     case "reload.rejected":
       return line("error", "new configuration rejected", facts);
     case "reload.failed":
-      return line("error", "reload failed", {
+      return line("error", "configuration reload failed", {
         error: describeError(happening.error).message,
       });
     case "secret.aged": {
       const { verdict, source, secret, keyId, days } = happening;
-      const fields = { source, keyId, days, secret };
-      return line("warn", AGE_MESSAGES[verdict], fields);
+      return line("warn", AGE_MESSAGES[verdict], {
+        source,
+        keyId,
+        days,
+        secret,
+        ...(verdict === "unknown" && {
+          hint: "set HEX_SECRET_CREATED_AT, or createdAt in the file",
+        }),
+      });
     }
     case "signing_key.readable":
-      return line(
-        "warn",
-        "audit signing key readable by other users: chmod 600 it",
-        facts,
-      );
+      return line("warn", "audit signing key readable by other users", {
+        ...facts,
+        hint: "run chmod 600 on the file",
+      });
     case "signing_key.changed":
-      return line(
-        "warn",
-        "audit signing key changed: verify the trail with both public keys",
-        facts,
-      );
+      return line("warn", "audit signing key changed", {
+        ...facts,
+        hint: "verify the trail with both public keys",
+      });
     case "purge.held":
-      return line(
-        "warn",
-        "purges held for 24 h of uptime: the clock is ahead of the newest stored time",
-        facts,
-      );
+      return line("warn", "purges held for 24 h: clock is ahead", facts);
     case "audit.changed":
-      return line(
-        "error",
-        "audit trail was changed, so its old entries are kept: run hexhook audit verify",
-        facts,
-      );
+      return line("error", "audit trail was changed: old entries kept", {
+        ...facts,
+        hint: "run hexhook audit verify",
+      });
     case "sink.degraded":
       return line("warn", "audit sink degraded", happening.facts);
     case "sink.recovered":
       return line("info", "audit sink recovered", happening.facts);
     case "connections.limited":
-      return line(
-        "warn",
-        "MAX_CONNECTIONS lowered to three quarters of the descriptor limit: raise it with ulimit -n",
-        facts,
-      );
+      return line("warn", "connection limit lowered to fit descriptor limit", {
+        ...facts,
+        hint: "raise the descriptor limit with ulimit -n",
+      });
     case "connections.rejected": {
       const { listener, rejected, max, maxPerNetwork } = happening;
       const fields = { listener, ...rejected, max, maxPerNetwork };
@@ -177,7 +184,7 @@ function lineOf(
     case "destinations.none":
       return line(
         "warn",
-        "no destinations configured: events are stored but not delivered",
+        "no destinations configured: events stored but not delivered",
         facts,
       );
     case "destination.forbidden":
@@ -189,7 +196,7 @@ function lineOf(
     case "destination.missing":
       return line(
         "warn",
-        "deliveries pending for a destination that is no longer configured",
+        "deliveries pending for a removed destination",
         facts,
       );
     case "destination.paused":
@@ -214,8 +221,12 @@ function lineOf(
       const { kind, isCertain, attempts, error } = happening;
       const [only] = attempts;
       return isCertain
-        ? line("error", "handler failed late", { ...only, kind, err: error })
-        : line("error", "uncaught error, perhaps of a handler", {
+        ? line("error", "uncaught error from a handler", {
+            ...only,
+            kind,
+            err: error,
+          })
+        : line("error", "uncaught error, possibly from a handler", {
             kind,
             err: error,
             attempts,
@@ -224,7 +235,7 @@ function lineOf(
   }
 }
 
-/** The members of a happening but its type. */
+/** Returns all members of a happening except its type. */
 function factsOf(happening: Happening): object {
   return Object.fromEntries(
     Object.entries(happening).filter(([name]) => name !== "type"),
@@ -244,7 +255,7 @@ function failedAttempt(failed: FailedAttempt): object {
   return { ...attemptFacts(failed), reason, status, detail, err: error };
 }
 
-/** These alone, of whatever has them. */
+/** Returns the facts of the attempt without the other members of `facts`. */
 function attemptFacts(facts: AttemptFacts): AttemptFacts {
   const { source, eventId, eventType, destination, attempt } = facts;
   return { source, eventId, eventType, destination, attempt };

@@ -1,6 +1,6 @@
 import type { Emit, Happening } from "./happening.ts";
 
-/** Passes each happening to all subscribers, in order. An error of a subscriber stays with it. */
+/** Returns a function that passes each happening to all subscribers in order. Errors of subscribers are ignored. */
 export function createTelemetry(
   subscribers: readonly ((happening: Happening) => void)[],
 ): Emit {
@@ -9,13 +9,13 @@ export function createTelemetry(
       try {
         subscriber(happening);
       } catch {
-        // Observing must not change what is observed.
+        // A broken subscriber must not change what the service does.
       }
     }
   };
 }
 
-/** An error handler that reports failed background work. */
+/** Returns an error handler that reports failed background work. */
 export function reportsFailures(emit: Emit): (error: unknown) => void {
   return (error) => {
     emit({ type: "work.failed", error });

@@ -1,4 +1,4 @@
-/** Types come from senders: beyond this number they are counted only. */
+/** Maximum number of event types that are remembered. Types come from senders, so their number has no other bound. */
 const MAX_TYPES = 1000;
 
 /** A warning of the operational log about unrouted events. */
@@ -8,8 +8,8 @@ export interface UnroutedWarning {
 }
 
 /**
- * Chooses which unrouted events are warned of: the first of each type and source, in bounded memory. `unrouted` in a warning
- * is the number of unrouted events so far.
+ * Chooses the unrouted events that get a warning: the first of each source and type. Its memory is bounded. `unrouted` in a
+ * warning is the number of unrouted events up to then.
  */
 export function createUnroutedTypes(maxTypes: number = MAX_TYPES): {
   note: (source: string, eventType: string) => UnroutedWarning | null;
@@ -21,7 +21,7 @@ export function createUnroutedTypes(maxTypes: number = MAX_TYPES): {
   return {
     note(source, eventType) {
       unrouted += 1;
-      // The name of a source has no space.
+      // The name of a source contains no space, so the key is unambiguous.
       const key = `${source} ${eventType}`;
       if (isFull || known.has(key)) {
         return null;
@@ -30,8 +30,7 @@ export function createUnroutedTypes(maxTypes: number = MAX_TYPES): {
         isFull = true;
         known.clear();
         return {
-          message:
-            "unrouted events have too many types: no more are logged until the restart",
+          message: "too many types of unrouted events: warnings stopped",
           fields: { types: maxTypes, unrouted },
         };
       }

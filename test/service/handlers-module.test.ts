@@ -159,7 +159,7 @@ describe("a handlers module that cannot be used", () => {
       "has an event type that is none",
       "pattern.mjs",
       'export default { "a*\\u001b[31mb": () => 1 };',
-      /"a\*\\u001b\[31mb" in .* is no event type/,
+      /"a\*\\u001b\[31mb" in .* must be an event type/,
     ],
     [
       "has a value that is no function",

@@ -833,7 +833,7 @@ describe("MAX_CONNECTIONS", () => {
       env: { MAX_CONNECTIONS: "800" },
       deps: { descriptorLimit: () => 1024 },
     });
-    expect(large.log.text).toContain("three quarters of the descriptor limit");
+    expect(large.log.text).toContain("lowered to fit descriptor limit");
     await large.stop();
   });
 });

@@ -65,8 +65,8 @@ describe("an error that a handler leaves to the process", () => {
       // Node 20 and 22 lose the context of a microtask.
       expect(line.msg).toMatch(
         what.startsWith("a microtask")
-          ? /^handler (?:threw|failed late)$|^uncaught error, perhaps of a handler$/
-          : /^handler (?:threw|failed late)$/,
+          ? /^handler threw$|^uncaught error(?: from|, possibly from) a handler$/
+          : /^handler threw$|^uncaught error from a handler$/,
       );
       expect(JSON.stringify(line)).toContain(`"eventId":"${id}"`);
       expect(line).toMatchObject({ level: "error", err: expect.anything() });
@@ -200,7 +200,7 @@ describe("a flood of late errors", () => {
     expect(await service.stop()).toEqual({ code: 0, signal: null });
     const late = service
       .lines()
-      .filter(({ msg }) => msg === "handler failed late");
+      .filter(({ msg }) => msg === "uncaught error from a handler");
     expect(late).toHaveLength(60);
     expect(await service.line("further lines not logged")).toMatchObject({
       level: "warn",

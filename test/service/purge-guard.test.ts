@@ -13,7 +13,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-const WARNING = "purges held for 24 h of uptime";
+const WARNING = "purges held for 24 h";
 
 let folder: string;
 let clocks: ManualClocks;

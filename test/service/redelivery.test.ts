@@ -596,7 +596,7 @@ describe("the management API", () => {
     await eventually(() => destination.attempts.length === 1);
     await service!.stop();
     await start({ FORWARD_URL: "" });
-    expect(service!.log.text).toContain("no longer configured");
+    expect(service!.log.text).toContain("pending for a removed destination");
     const { json } = await api("GET", "/api/destinations");
     expect(json["destinations"]).toMatchObject([
       { name: "forward", configured: false, breaker: null, pending: 1 },

@@ -754,7 +754,7 @@ describe("serve", () => {
       ),
     );
     child.kill("SIGHUP");
-    await eventually(() => output.includes('"ready"'));
+    await eventually(() => output.includes('"service ready"'));
     child.kill("SIGTERM");
     expect((await ended)[0]).toBe(0);
   });

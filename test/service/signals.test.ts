@@ -107,7 +107,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     await eventually(() => existsSync(inFolder("loading")));
     child.kill(signal);
     expect(await exited).toEqual([0, null]);
-    expect(text.stderr).toMatch(/"stopping".*\n.*"stopped"/);
+    expect(text.stderr).toMatch(/"service stopping".*\n.*"service stopped"/);
     expect(existsSync(inFolder("hexhook.db"))).toBe(false);
   });
 
@@ -153,7 +153,7 @@ describe("SIGUSR1, SIGUSR2 and SIGPIPE", () => {
     }
     // Signals are handled in order, so the reaction to SIGHUP comes after them.
     child.kill("SIGHUP");
-    await eventually(() => stderr().includes("reloading"));
+    await eventually(() => stderr().includes("configuration reload requested"));
     expect((await fetch(`${url}/livez`)).status).toBe(200);
     expect(stderr()).not.toContain("Debugger");
     expect(await stop()).toEqual({ code: 0, signal: null });
@@ -166,7 +166,7 @@ describe("SIGUSR1, SIGUSR2 and SIGPIPE", () => {
     // The handler of Node itself.
     await eventually(() => handledBy(child) & SIGUSR1);
     child.kill("SIGUSR1");
-    await eventually(() => text.stderr.includes('"ready"'));
+    await eventually(() => text.stderr.includes('"service ready"'));
     const address = /ws:\/\/(127\.0\.0\.1:\d+)/.exec(text.stderr)?.[1];
     const isOpen =
       address !== undefined &&
@@ -187,8 +187,10 @@ describe("SIGHUP", () => {
     });
     await eventually(() => existsSync(inFolder("loading")));
     child.kill("SIGHUP");
-    await eventually(() => text.stderr.includes("reloading"));
-    expect(text.stderr).not.toContain('"ready"');
+    await eventually(() =>
+      text.stderr.includes("configuration reload requested"),
+    );
+    expect(text.stderr).not.toContain('"service ready"');
     writeFileSync(inFolder("allowed"), "");
     await eventually(() => text.stdout.includes('"config.reloaded"'));
     child.kill("SIGTERM");
@@ -200,7 +202,7 @@ describe("SIGHUP", () => {
       DRAIN_SECONDS: "1",
     });
     child.kill("SIGTERM");
-    await eventually(() => stderr().includes('"stopping"'));
+    await eventually(() => stderr().includes('"service stopping"'));
     child.kill("SIGHUP");
     expect(await exited).toEqual({ code: 0, signal: null });
     expect(stderr()).not.toMatch(/reload/);

@@ -1,17 +1,17 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { AttemptFacts } from "../../domain/delivery.ts";
 
-/** Maximum number of ended calls that are remembered, and for how long, in milliseconds. */
+/** How many ended calls are remembered at most, and for how long, in milliseconds. */
 const MAX_RECENT = 8;
 const RECENT_MS = 60_000;
 
 /** Maximum number of calls that one error is attributed to. */
 const MAX_SUSPECTS = 16;
 
-/** How an error that no code catches came. */
+/** How the process received an error that no code caught. */
 export type UncaughtKind = "uncaught exception" | "unhandled rejection";
 
-/** An error that a handler did not throw or reject with, but left to the process. */
+/** An error that a handler neither threw nor rejected with, and that reached the process. */
 export interface LateError {
   readonly thrown: unknown;
   readonly kind: UncaughtKind;
@@ -19,36 +19,36 @@ export interface LateError {
 
 /** One call of a handler, for one attempt. */
 export interface HandlerCall {
-  /** Runs code of the handler: what it leaves to timers, promises and sockets is attributed to this call. */
+  /** Runs code of the handler. Errors in its timers, promises and sockets are attributed to this call. */
   run: <T>(work: () => T) => T;
   /** Resolves with the first late error of this call, while the attempt is in flight. */
   readonly lateError: Promise<LateError>;
-  /** The attempt has ended. */
+  /** Records that the attempt has ended. */
   end: () => void;
 }
 
-/** The code of handlers that an asynchronous context belongs to. */
+/** The handler code that runs in an asynchronous context. */
 interface HandlerContext {
-  /** The attempt; null while the handlers module is loaded. */
+  /** The attempt; null for the import of the handlers module. */
   readonly facts: AttemptFacts | null;
-  /** Fails the attempt. False when it has ended. */
+  /** Fails the attempt. Returns false when it has already ended. */
   readonly fail: (error: LateError) => boolean;
 }
 
-/** All calls of handlers in this process. */
+/** Tracks all calls of handlers in this process. */
 export interface HandlerCalls {
   begin: (facts: AttemptFacts) => HandlerCall;
-  /** Runs the import of a handlers module; what it leaves to timers, promises and sockets is attributed to it. */
+  /** Runs the import of a handlers module. Errors in its timers, promises and sockets are attributed to the import. */
   load: <T>(importModule: () => Promise<T>) => Promise<T>;
-  /** Whose code this is, by its asynchronous context; null = not known to be a handler's. */
+  /** Returns the handler code that runs now, found by its asynchronous context; null = none is known. */
   current: () => HandlerContext | null;
-  /** The attempts in flight and those that ended lately, newest first. */
+  /** Returns the attempts in flight and those that ended recently, newest first. */
   suspects: () => readonly AttemptFacts[];
-  /** Whether any handler was called. */
+  /** Returns whether any handler was ever called. */
   hasRun: () => boolean;
 }
 
-/** `monotonicNow`: in milliseconds. */
+/** Creates a tracker without calls. `monotonicNow` returns milliseconds. */
 export function createHandlerCalls(monotonicNow: () => number): HandlerCalls {
   const storage = new AsyncLocalStorage<HandlerContext>();
   const inFlight = new Set<AttemptFacts>();

@@ -17,13 +17,13 @@ export interface HandlerDestinationOptions extends Route, AttemptSettings {
   readonly concurrency: number;
 }
 
-/** A destination in this process: one function of the handlers module. */
+/** Creates a destination in this process, which calls one function of the handlers module. */
 export function createHandlerDestination(
   deps: {
     log: LogWriter;
     emit: Emit;
     calls: HandlerCalls;
-    /** The Hex API as it is configured at the moment. */
+    /** Returns the Hex API with the current configuration. */
     hex: () => HexApi;
   },
   options: HandlerDestinationOptions,
@@ -38,7 +38,7 @@ export function createHandlerDestination(
       const facts = attemptFacts(delivery);
       const call = deps.calls.begin(facts);
       const own = new AbortController();
-      // What listeners of the handler throw belongs to this call too.
+      // Run in the call's context, so that errors of the handler's abort listeners are attributed to it.
       const abort = (): void => {
         call.run(() => {
           own.abort();
@@ -54,7 +54,7 @@ export function createHandlerDestination(
           error,
         });
         abort();
-        // The message may repeat the payload, so it stays on the operational log and out of the audit trail.
+        // The message may contain the payload, so it is logged but never written to the audit trail.
         return { ok: false, reason: "handler_threw", error } as const;
       };
       try {
@@ -89,7 +89,7 @@ function handlerEvent(event: StoredEvent): HandlerEvent {
     receivedAt: new Date(receivedAt),
     headers: JSON.parse(headers) as Record<string, string>,
     rawBody: body,
-    // Only for a handler that reads it: parsed, a body may take 40 times its size.
+    // Parsed on first use only, because a parsed body may take 40 times its size.
     get payload() {
       payload ??= JSON.parse(decodeJson(body)) as Record<string, unknown>;
       return payload;

@@ -6,7 +6,7 @@ import { boundedFields } from "../../telemetry/loggable.ts";
 
 const LEVELS = ["trace", "debug", "info", "warn", "error", "fatal"] as const;
 
-/** Members of a line that are Hexhook's: no field of a handler takes their place. */
+/** Members of a line that Hexhook sets. A handler's field cannot replace them. */
 const RESERVED = new Set([
   "level",
   "time",
@@ -19,15 +19,15 @@ const RESERVED = new Set([
   "fields",
 ]);
 
-/** What writes the lines: a pino logger. */
+/** The part of a pino logger that writes the lines. */
 export type LogWriter = Pick<
   Logger,
   (typeof LEVELS)[number] | "isLevelEnabled"
 >;
 
 /**
- * The logger of one attempt. Its lines have the attempt's facts, and the handler's fields beside them; a field with the name
- * of a member of ours is below `fields`, so that no name is there twice. Never throws, whatever is logged.
+ * Creates the logger of one attempt. Each line has the facts of the attempt and the handler's fields. A field with a reserved
+ * name goes into the member `fields`, so that a line has no duplicate names. Never throws, whatever a handler logs.
  */
 export function createHandlerLogger(
   log: LogWriter,
@@ -53,7 +53,7 @@ export function createHandlerLogger(
   };
 }
 
-/** Reads `(fields, message)`, `(message)` or `(error, message)`, each with values for the placeholders of the message. */
+/** Reads the arguments `(fields, message)`, `(message)` or `(error, message)`, and values for the message's placeholders. */
 function readCall(args: readonly unknown[]): {
   fields: Record<string, unknown>;
   message: string | undefined;
@@ -69,7 +69,7 @@ function formatted(args: readonly unknown[]): string | undefined {
   if (args.every((one) => one === undefined)) {
     return undefined;
   }
-  // Bounded first: what is formatted then is plain data, which runs no code of the handler.
+  // Convert to plain data before formatting, so that no code of the handler runs.
   return format(...Object.values(boundedFields(args)));
 }
 

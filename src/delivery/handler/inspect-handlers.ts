@@ -3,13 +3,13 @@ import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import {
   checkHandlers,
-  loadFault,
+  loadError,
   notPlainObject,
   within,
 } from "./load-handlers.ts";
 import type { Handlers } from "../../domain/handler.ts";
 
-/** Runs on a thread: tells what the default export of a module is made of, which is found as `loadHandlers` finds it. */
+/** Code of the thread. It posts the names and types in a module's default export, which it finds as `loadHandlers` does. */
 const INSPECT = `
   const { parentPort, workerData } = require("node:worker_threads");
   const isObject = (value) => Object.prototype.toString.call(value) === "[object Object]";
@@ -28,15 +28,15 @@ const INSPECT = `
   );`;
 
 /**
- * The handlers of a module by their patterns, for routing alone: none of them does anything. The module is loaded on a thread
- * that then ends, so that nothing it opens or starts outlives this call. Throws ConfigError as `loadHandlers`.
+ * Returns a module's event patterns with handlers that do nothing, for routing. The module is loaded on a thread that then
+ * ends, so that nothing that the module opens or starts outlives this call. Throws ConfigError as `loadHandlers` does.
  */
 export async function inspectHandlers(file: string): Promise<Handlers> {
   const absolute = path.resolve(file);
   const thread = new Worker(INSPECT, {
     eval: true,
     workerData: pathToFileURL(absolute).href,
-    // What it prints belongs to no output of a command.
+    // Keep what the module prints out of the command's output.
     stdout: true,
     stderr: true,
   });
@@ -46,7 +46,7 @@ export async function inspectHandlers(file: string): Promise<Handlers> {
         thread.once("message", resolve);
         thread.once("error", reject);
         thread.once("exit", (code) => {
-          reject(new Error(`it ended its thread with ${code}`));
+          reject(new Error(`it exited with code ${code}`));
         });
       }),
     );
@@ -56,13 +56,13 @@ export async function inspectHandlers(file: string): Promise<Handlers> {
     if (found === null) {
       throw notPlainObject(absolute);
     }
-    const stand = found.map(([name, type]): [string, unknown] => [
+    const stubs = found.map(([name, type]): [string, unknown] => [
       name,
       type === "function" ? () => undefined : null,
     ]);
-    return checkHandlers(Object.fromEntries(stand), absolute);
+    return checkHandlers(Object.fromEntries(stubs), absolute);
   } catch (thrown) {
-    throw loadFault(thrown, absolute);
+    throw loadError(thrown, absolute);
   } finally {
     await thread.terminate();
   }

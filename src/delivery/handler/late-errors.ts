@@ -5,9 +5,9 @@ import type { HandlerCalls, LateError } from "./handler-calls.ts";
 import { stackOrigin } from "./stack-origin.ts";
 
 /**
- * Judges errors that no code catches. True when it is a handler's: it has failed the attempt that is in flight, or is reported
- * with the attempts that may have caused it, and the process goes on. False when it may be an error of this program, whose
- * state is then unknown. Never throws, whatever was thrown.
+ * Returns a function that judges errors that no code caught. It returns true for an error of a handler, after it failed the
+ * attempt in flight or reported the error with the attempts that may have caused it; the process then continues. It returns
+ * false for a possible error of this program, whose state is then unknown. It never throws.
  */
 export function createLateErrors(deps: {
   calls: HandlerCalls;
@@ -42,7 +42,10 @@ export function createLateErrors(deps: {
     return true;
   };
 
-  /** Without an asynchronous context, as of a microtask on Node 20 and 22, the stack decides; without one, what has run lately. */
+  /**
+   * Judges an error without an asynchronous context, such as one in a microtask on Node 20 and 22. The stack decides; when it
+   * shows nothing, the error is a handler's if any attempt ran recently.
+   */
   function mayBeOfHandler(thrown: unknown, suspects: number): boolean {
     const origin = stackOrigin(thrown);
     return origin === "handler"

@@ -9,8 +9,8 @@ import { boundedMessage, describeError } from "../../telemetry/loggable.ts";
 const LOAD_MS = 30_000;
 
 /**
- * Loads a handlers module, ESM or CommonJS: its default export maps event type patterns to functions. Throws ConfigError that
- * names the file and the export when it cannot be loaded or exports something else.
+ * Loads a handlers module, ESM or CommonJS. Its default export must map event patterns to functions. Throws a ConfigError
+ * that names the file and the export when the module cannot be loaded or exports something else.
  */
 export async function loadHandlers(file: string): Promise<Handlers> {
   const absolute = path.resolve(file);
@@ -20,12 +20,12 @@ export async function loadHandlers(file: string): Promise<Handlers> {
     };
     return checkHandlers(defaultExportOf(module), absolute);
   } catch (thrown) {
-    throw loadFault(thrown, absolute);
+    throw loadError(thrown, absolute);
   }
 }
 
-/** What an error of loading a module is as a fault of the configuration; it could be anything that a module throws. */
-export function loadFault(thrown: unknown, file: string): ConfigError {
+/** Returns the ConfigError for a module that cannot be loaded. `thrown` may be any value that a module throws. */
+export function loadError(thrown: unknown, file: string): ConfigError {
   if (isConfigError(thrown)) {
     return thrown;
   }
@@ -37,12 +37,12 @@ export function loadFault(thrown: unknown, file: string): ConfigError {
   ]);
 }
 
-/** Rejects when it takes too long: a module may wait at its top level for something that never comes. */
+/** Rejects after 30 s. A module may wait forever at its top level. */
 export async function within<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
-      reject(new Error(`it takes longer than ${LOAD_MS / 1000} s`));
+      reject(new Error(`it took longer than ${LOAD_MS / 1000} s`));
     }, LOAD_MS);
   });
   try {
@@ -61,8 +61,8 @@ function isConfigError(thrown: unknown): thrown is ConfigError {
 }
 
 /**
- * The default export. Of CommonJS, Node gives `module.exports` as such, with what compilers make of `export default` as its
- * member `default`. A handler for events of the type `default` is a function and stays one.
+ * Returns the default export. For CommonJS, Node's default export is `module.exports`; a compiled `export default` is then its
+ * member `default`. A member `default` that is a function is a handler for events of that type.
  */
 function defaultExportOf(module: { default?: unknown }): unknown {
   const exported = module.default;
@@ -74,7 +74,7 @@ function defaultExportOf(module: { default?: unknown }): unknown {
   return isCompiled ? exported.default : exported;
 }
 
-/** Not an array, a Map, a promise or an instance of a class: what those hold would be passed over. */
+/** Returns false for an array, a Map, a promise or an instance of a class, because their contents would be ignored. */
 function isPlainObject(value: unknown): value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value)) {
     return false;
@@ -83,39 +83,39 @@ function isPlainObject(value: unknown): value is object {
   return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
-/** The error of a default export that is no plain object; `found` says what it is, if that is known. */
+/** Returns the error for a default export that is not a plain object. `found` says what it is, if known. */
 export function notPlainObject(file: string, found = ""): ConfigError {
   return new ConfigError([
     `HANDLERS: the default export of ${file} must be a plain object that maps event types to functions${found}`,
   ]);
 }
 
-/** The handlers that a module exports. Throws ConfigError when they are something else. */
+/** Returns the handlers that a module exports. Throws a ConfigError with a line for each wrong member. */
 export function checkHandlers(exported: unknown, file: string): Handlers {
   if (!isPlainObject(exported)) {
     throw notPlainObject(file, `, not ${kindOf(exported)}`);
   }
-  const faults: string[] = [];
+  const errors: string[] = [];
   const handlers: Record<string, Handler> = {};
   for (const [pattern, handler] of Object.entries(exported)) {
     if (!isEventPattern(pattern)) {
-      faults.push(
-        `HANDLERS: ${shown(pattern)} in ${file} is no event type, "prefix.*" or "*"`,
+      errors.push(
+        `HANDLERS: ${shown(pattern)} in ${file} must be an event type, "prefix.*" or "*"`,
       );
     } else if (typeof handler !== "function") {
-      faults.push(
+      errors.push(
         `HANDLERS: ${shown(pattern)} in ${file} must be a function, not ${kindOf(handler)}`,
       );
     } else if (types.isGeneratorFunction(handler)) {
-      faults.push(
-        `HANDLERS: ${shown(pattern)} in ${file} is a generator function, whose code would never run: use async function`,
+      errors.push(
+        `HANDLERS: ${shown(pattern)} in ${file} is a generator function, which would never run: use an async function`,
       );
     } else {
       handlers[pattern] = handler as Handler;
     }
   }
-  if (faults.length > 0) {
-    throw new ConfigError(faults);
+  if (errors.length > 0) {
+    throw new ConfigError(errors);
   }
   return Object.freeze(handlers);
 }

@@ -1,16 +1,19 @@
-/** This program, of `src` or of `dist`: as a folder's URL and as its path. */
+/** The directory of this program (`src` or `dist`), as a URL and as a path. */
 const PROGRAM = new URL("../../", import.meta.url);
 const PROGRAM_PLACES = [PROGRAM.href, decodeURI(PROGRAM.pathname)];
 
-/** The one folder of it that is the user's. */
+/** The directory in it that holds the user's code. */
 const BUILT_IN_HANDLERS = "handlers/";
 
 const MAX_STACK = 20_000;
 
 /**
- * Whose code an error comes from, by the frames of its stack: `handler` when a frame is in a file outside of this program, of
- * Node and of packages; else `program` when one is in this program; else `unknown`: no stack, or frames of Node and packages
- * alone. Never throws.
+ * Returns whose code threw an error, judged by the frames of its stack:
+ * - `handler`: a frame is in a file outside of this program, Node and packages
+ * - `program`: otherwise, when a frame is in this program
+ * - `unknown`: there is no stack, or all frames are in Node and packages
+ *
+ * Never throws.
  */
 export function stackOrigin(
   thrown: unknown,

@@ -3,11 +3,11 @@ import { isIP, type LookupFunction } from "node:net";
 import { type ForbiddenKind, forbiddenKind } from "./forbidden-address.ts";
 
 export interface GuardOptions {
-  /** Whether loopback, RFC 1918 and other addresses that are not on the internet may be connected to. */
+  /** Whether connections to loopback, RFC 1918 and other non-public addresses are allowed. */
   readonly allowPrivate: boolean;
 }
 
-/** All addresses of a destination are forbidden; `kind` is that of the first. */
+/** All addresses of a destination are forbidden. `kind` is the kind of the first one. */
 export class AddressRefused extends Error {
   override readonly name = "AddressRefused";
   readonly kind: ForbiddenKind;
@@ -19,19 +19,19 @@ export class AddressRefused extends Error {
 }
 
 /**
- * A look-up that gives only addresses that may be connected to, and fails with AddressRefused when there is none.
- * Since the connection then goes to one of exactly those, a name that soon means another address (DNS rebinding) gains
- * nothing. Node looks up no host that is an address: `forbiddenHost` is for these.
+ * Returns a look-up that yields only allowed addresses. It fails with AddressRefused when a name has none. Node connects to
+ * exactly the addresses that the look-up yields, so DNS rebinding does not bypass the check. Node does not look up a host
+ * that is an address; `forbiddenHost` checks those.
  */
 export function createGuardedLookup(
   lookup: LookupFunction,
   options: GuardOptions,
 ): LookupFunction {
   return (hostname, lookupOptions, callback) => {
-    // All of them, even for who wants one: behind a forbidden one may be one that is not.
+    // Ask for all addresses, even if the caller wants one: the first may be forbidden and another allowed.
     lookup(hostname, { ...lookupOptions, all: true }, (error, found) => {
       const outcome = error ?? allowedOf(found, options);
-      // Not at once: a socket listens for errors only when the look-up has returned.
+      // Call back in a later tick: a socket listens for errors only after the look-up has returned.
       process.nextTick(() => {
         if (!Array.isArray(outcome)) {
           callback(outcome, []);
@@ -65,18 +65,18 @@ function allowedOf(
     : new AddressRefused(kind);
 }
 
-/** The kind of the host of `url` when that is an address which may not be connected to, else null. */
+/** Returns the kind of the host of `url` if it is a forbidden address, else null. */
 export function forbiddenHost(
   url: URL,
   options: GuardOptions,
 ): ForbiddenKind | null {
-  // The URL Standard writes every spelling of an address in one way, and IPv6 in brackets.
+  // The URL parser normalizes every spelling of an address, and writes IPv6 in brackets.
   const host = url.hostname.replace(/^\[|\]$/g, "");
   return isIP(host) === 0 ? null : forbiddenKind(host, options);
 }
 
 /**
- * The kind of the host of `url` when that is an address which is refused whatever is configured, else null: for a
+ * Returns the kind of the host of `url` if it is an address that every configuration forbids, else null. It is used for a
  * warning before the first attempt.
  */
 export function forbiddenLiteral(url: string): ForbiddenKind | null {

@@ -2,16 +2,16 @@ import { isIPv4 } from "node:net";
 import { dottedQuad, expandIpv6 } from "../../domain/ip-address.ts";
 
 /**
- * IPv6 addresses that end in an IPv4 address, all groups written out: compatible and mapped (RFC 4291 section 2.5.5),
- * translated (RFC 2765 section 2.1), NAT64 (RFC 6052 section 2.1), ISATAP (RFC 5214 section 6.1).
+ * Matches IPv6 addresses that end in an IPv4 address. All groups must be written out. The formats are compatible and mapped
+ * (RFC 4291 section 2.5.5), translated (RFC 2765 section 2.1), NAT64 (RFC 6052 section 2.1) and ISATAP (RFC 5214 section 6.1).
  */
 const ENDS_IN_IPV4 =
   /^(?:0:0:0:0:0:(?:0|ffff)|0:0:0:0:ffff:0|64:ff9b:0:0:0:0|(?:[\da-f]+:){4}(?:0|200):5efe):([\da-f]+):([\da-f]+)$/;
 
-/** 6to4 has it after the prefix (RFC 3056 section 2). */
+/** Matches 6to4, which has the IPv4 address after the prefix (RFC 3056 section 2). */
 const SIX_TO_FOUR = /^2002:([\da-f]+):([\da-f]+):/;
 
-/** NAT64 of a network's own (RFC 8215) has it where RFC 6052 section 2.2 puts it for a prefix of 48, 56, 64 or 96 bits. */
+/** Matches local-use NAT64 (RFC 8215). RFC 6052 section 2.2 defines the bytes for a prefix of 48, 56, 64 or 96 bits. */
 const LOCAL_NAT64 = /^64:ff9b:1:/;
 const LOCAL_NAT64_BYTES = [
   [6, 7, 9, 10],
@@ -20,7 +20,7 @@ const LOCAL_NAT64_BYTES = [
   [12, 13, 14, 15],
 ] as const;
 
-/** The IPv4 addresses that packets to an IPv6 address (without a zone) may end up at; none when there is none in it. */
+/** Returns the IPv4 addresses that an IPv6 address (without a zone) may lead to. Empty if it contains none. */
 export function embeddedIpv4(address: string): readonly string[] {
   if (isIPv4(address)) {
     return [];
@@ -34,7 +34,7 @@ export function embeddedIpv4(address: string): readonly string[] {
     return (
       LOCAL_NAT64_BYTES.map((places) => places.map((at) => bytes[at]))
         .map((quad) => quad.join("."))
-        // Zeros are the rest of a shorter prefix, or of a longer one.
+        // A leading zero shows that the prefix has another length.
         .filter((quad) => !quad.startsWith("0."))
     );
   }

@@ -1,7 +1,7 @@
 import { BlockList, isIPv4 } from "node:net";
 import { embeddedIpv4 } from "./embedded-ipv4.ts";
 
-/** Why an address is not connected to. */
+/** Why connections to an address are forbidden. */
 export type ForbiddenKind =
   | "metadata"
   | "link-local"
@@ -18,7 +18,7 @@ interface Rule {
   readonly networks: BlockList;
 }
 
-/** Nothing that events are meant for is there: clouds hand out credentials, or any neighbour may answer. */
+/** Forbidden in every configuration. No destination has such an address: some serve cloud credentials, others reach any neighbour. */
 const ALWAYS: readonly Rule[] = [
   rule("metadata", [
     "169.254.169.254/32", // most clouds
@@ -26,17 +26,17 @@ const ALWAYS: readonly Rule[] = [
     "168.63.129.16/32", // Azure's wire server
     "192.0.0.192/32", // Oracle Cloud
     "fd00:ec2::254/128", // AWS
-    "fd00:ec2::23/128", // AWS, the identities of pods
+    "fd00:ec2::23/128", // AWS pod identities
     "fd20:ce::254/128", // Google Cloud
   ]),
   rule("link-local", ["169.254.0.0/16", "fe80::/10"]),
   rule("multicast", ["224.0.0.0/4", "ff00::/8"]),
   rule("broadcast", ["255.255.255.255/32"]),
-  // Teredo (RFC 4380) hides two IPv4 addresses; nothing on the internet is reached by it any more.
+  // Teredo (RFC 4380) embeds two IPv4 addresses. It is out of use on the internet.
   rule("reserved", ["2001::/32"]),
 ];
 
-/** Not on the internet (IANA special-purpose address registries), but perhaps the place of the operator's services. */
+/** Not public (IANA special-purpose address registries). An operator may have services there and allow them. */
 const UNLESS_ALLOWED: readonly Rule[] = [
   rule("loopback", ["127.0.0.0/8", "::1/128"]),
   rule("private", [
@@ -44,7 +44,7 @@ const UNLESS_ALLOWED: readonly Rule[] = [
     ...["fc00::/7", "fec0::/10"],
   ]),
   rule("shared", ["100.64.0.0/10"]),
-  // Linux connects these to itself.
+  // Linux connects these to the local host.
   rule("unspecified", ["0.0.0.0/8", "::/128"]),
   rule("reserved", ["192.0.0.0/24", "198.18.0.0/15", "240.0.0.0/4"]),
 ];
@@ -52,8 +52,8 @@ const UNLESS_ALLOWED: readonly Rule[] = [
 const ALL: readonly Rule[] = [...ALWAYS, ...UNLESS_ALLOWED];
 
 /**
- * The kind of an IP address (as `isIP` takes it, an IPv6 zone included) that is not to be connected to; null when it
- * may be. An IPv4 address inside an IPv6 address is judged too.
+ * Returns why connections to an IP address are forbidden, or null if they are allowed. Accepts what `isIP` accepts,
+ * including an IPv6 zone. An IPv4 address inside an IPv6 address is checked too.
  */
 export function forbiddenKind(
   address: string,

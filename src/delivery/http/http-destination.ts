@@ -14,7 +14,7 @@ import {
   forbiddenHost,
 } from "./address-guard.ts";
 import { headerText } from "./header-text.ts";
-import { type Answer, createHttpPost } from "./http-post.ts";
+import { createHttpPost, type HttpResponse } from "./http-post.ts";
 import { createSharedLookup } from "./shared-lookup.ts";
 import { outboundKey, standardSignature } from "./standard-webhooks.ts";
 
@@ -23,21 +23,21 @@ const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 export interface HttpDestinationOptions extends Route, AttemptSettings {
   /** http or https. */
   readonly url: string;
-  /** Signs as Standard Webhooks do; null = unsigned. */
+  /** The secret for a Standard Webhooks signature; null = unsigned. */
   readonly secret: string | null;
-  /** Sent with each attempt; none of them is one that is set here. Left out: none. */
+  /** Extra headers of each attempt. Must not contain a header that is set in this file. Default: none. */
   readonly headers?:
     readonly { readonly name: string; readonly value: string }[] | undefined;
-  /** Attempts, and so connections, that may be under way at once. */
+  /** Maximum number of attempts in flight, and of connections. */
   readonly concurrency: number;
-  /** Whether the URL may lead to loopback, RFC 1918 and other addresses that are not on the internet. */
+  /** Whether the URL may lead to loopback, RFC 1918 and other non-public addresses. */
   readonly allowPrivate: boolean;
 }
 
 export interface HttpDestinationDeps {
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** So many random bytes, in hex. */
+  /** Returns this number of random bytes, in hex. */
   readonly randomHex: (bytes: number) => string;
   /** Resolves names as `dns.lookup` does. */
   readonly lookup: LookupFunction;
@@ -45,9 +45,9 @@ export interface HttpDestinationDeps {
 }
 
 /**
- * A destination behind an URL: each attempt is one POST of the exact bytes that were received. Addresses that are never
- * a destination (link-local, cloud metadata, multicast) are refused, others by `allowPrivate`, both when the name is
- * resolved and when the URL has an address. `close()` closes the connections that are kept open between attempts.
+ * Creates a destination with a URL. Each attempt is one POST of the exact bytes that were received. Link-local, cloud
+ * metadata and multicast addresses are always forbidden, and non-public ones unless `allowPrivate` is set. The check covers
+ * resolved names and addresses in the URL. `close()` closes the connections that are kept open between attempts.
  */
 export function createHttpDestination(
   deps: HttpDestinationDeps,
@@ -89,7 +89,7 @@ export function createHttpDestination(
     return headers;
   }
 
-  function resultOf({ status, retryAfter }: Answer): AttemptResult {
+  function resultOf({ status, retryAfter }: HttpResponse): AttemptResult {
     if (status >= 200 && status < 300) {
       return { ok: true, status };
     }
@@ -134,7 +134,7 @@ function failureOf(thrown: unknown, signal: AbortSignal): AttemptResult {
     : { ok: false, reason: "network", detail: networkFault(thrown) };
 }
 
-/** The trace of the request that brought the event, or one made of the event: the same on every attempt. */
+/** Returns the trace id of the event's request, or one derived from the event. It is the same for every attempt. */
 function traceIdOf(event: ClaimedDelivery["event"]): string {
   const { traceparent } = JSON.parse(event.headers) as {
     traceparent?: string;

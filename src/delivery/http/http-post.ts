@@ -9,10 +9,10 @@ import { urlToHttpOptions } from "node:url";
 import { asError } from "../../errors.ts";
 import { createKeepAliveAgent } from "./keep-alive-agent.ts";
 
-/** An answer is read up to here, everything counted that comes over the connection, and then the connection is closed. */
-const MAX_ANSWER_BYTES = 65_536;
+/** Maximum number of bytes that are read for a response, including everything else on the connection. Then it is closed. */
+const MAX_RESPONSE_BYTES = 65_536;
 
-export interface Answer {
+export interface HttpResponse {
   readonly status: number;
   /** The first `Retry-After` header, verbatim. */
   readonly retryAfter: string | undefined;
@@ -20,19 +20,19 @@ export interface Answer {
 
 export interface HttpPost {
   /**
-   * Posts once, the body in one piece with its exact `content-length`, and follows nothing. Gives the answer once it is
-   * whole or 64 KiB of it are read. Rejects with the fault of the network (its `code` says which) when it does not get
-   * that far, with what the look-up failed with, and as soon as `signal` aborts; the connection is closed then.
+   * Sends one POST, with the exact `content-length` of the body, and follows no redirect. Resolves when the response is
+   * complete or 64 KiB of it were read. Rejects with a network error that has a `code`, with the error of the look-up, or as
+   * soon as `signal` aborts. The connection is then closed.
    */
   send(
     message: { headers: Readonly<Record<string, string>>; body: Buffer },
     signal: AbortSignal,
-  ): Promise<Answer>;
+  ): Promise<HttpResponse>;
   /** Closes all connections. */
   close(): void;
 }
 
-/** Posts to one http or https URL over at most `connections` connections, which are kept open for 4 s after an answer. */
+/** Posts to one http or https URL over at most `connections` connections. They stay open for 4 s after a response. */
 export function createHttpPost(
   deps: { lookup: LookupFunction },
   options: { url: URL; connections: number },
@@ -51,9 +51,9 @@ export function createHttpPost(
         headers: { ...headers, "content-length": String(body.length) },
         agent,
       });
-      const answer = answerTo(req, signal);
+      const response = responseTo(req, signal);
       req.end(body);
-      return answer;
+      return response;
     },
     close() {
       agent.destroy();
@@ -61,8 +61,11 @@ export function createHttpPost(
   };
 }
 
-/** The answer to a request, or its fault, once it is over; nothing that listens to either outlasts that. */
-function answerTo(req: ClientRequest, signal: AbortSignal): Promise<Answer> {
+/** Resolves with the response to a request, or rejects with its error, when it has ended. Then no listener of it is left. */
+function responseTo(
+  req: ClientRequest,
+  signal: AbortSignal,
+): Promise<HttpResponse> {
   return new Promise((resolve, reject) => {
     let socket: Socket | null = null;
     let res: IncomingMessage | null = null;
@@ -71,14 +74,14 @@ function answerTo(req: ClientRequest, signal: AbortSignal): Promise<Answer> {
     let enough = false;
 
     const abort = (): void => {
-      // A request gets its socket in the tick after it was made, and destroys only what it has.
+      // A request gets its socket one tick after it was created, and `destroy` closes only a socket that it has.
       process.nextTick(() => req.destroy());
-      // Not when it closes: a request that waits for a connection does not before it could have one.
+      // Reject now: a request that waits for a connection emits `close` only when a connection is free.
       reject(asError(signal.reason));
     };
     const count = (chunk: Buffer): void => {
       read += chunk.length;
-      if (read > MAX_ANSWER_BYTES) {
+      if (read > MAX_RESPONSE_BYTES) {
         enough = true;
         req.destroy();
       }
@@ -87,15 +90,15 @@ function answerTo(req: ClientRequest, signal: AbortSignal): Promise<Answer> {
     signal.addEventListener("abort", abort);
     req.on("socket", (connection) => {
       socket = connection;
-      // Not those of the body alone: 1xx answers, empty lines and chunk extensions can go on for ever too.
+      // Count all bytes and not only the body: 1xx responses, empty lines and chunk extensions can be endless too.
       connection.on("data", count);
     });
     req.on("response", (response) => {
       res = response;
-      // The end of the request tells what there is to tell of it.
+      // The `close` event of the request reports the result.
       response.on("error", () => undefined);
       response.on("end", () => {
-        // An answer before the end of the body: a server that reads no further would hold the connection for ever.
+        // The server responded before the end of the request. If it reads no further, the connection would never be free.
         if (!req.writableFinished) {
           req.destroy();
         }
@@ -108,7 +111,7 @@ function answerTo(req: ClientRequest, signal: AbortSignal): Promise<Answer> {
       connection.destroy();
     });
     req.on("error", (error) => {
-      // What comes after the end of an answer takes nothing back of it.
+      // An error after a complete response does not change the result.
       if (!res?.complete) {
         fault ??= error;
       }
@@ -122,7 +125,7 @@ function answerTo(req: ClientRequest, signal: AbortSignal): Promise<Answer> {
           retryAfter: res.headers["retry-after"],
         });
       } else if (enough) {
-        reject(new Error(`no status in ${MAX_ANSWER_BYTES} bytes`));
+        reject(new Error(`no status in ${MAX_RESPONSE_BYTES} bytes`));
       } else {
         reject(fault ?? closedEarly());
       }
@@ -131,6 +134,6 @@ function answerTo(req: ClientRequest, signal: AbortSignal): Promise<Answer> {
 }
 
 function closedEarly(): Error {
-  const error = new Error("closed before the end of the answer");
+  const error = new Error("closed before the end of the response");
   return Object.assign(error, { code: "ECONNRESET" });
 }

@@ -2,15 +2,15 @@ import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import type { LookupFunction, Socket } from "node:net";
 
-/** Less than the 5 s after which common servers close: a request rarely meets a connection that is being closed. */
+/** Shorter than the 5 s after which common servers close a connection, so a request rarely gets one that is closing. */
 const IDLE_MS = 4000;
 
-/** How long one of several addresses has to accept before the next is tried; Node's own 250 ms are short for far places. */
+/** How long an address may take to accept before the next one is tried. Node's default of 250 ms is short for distant servers. */
 const ADDRESS_MS = 1000;
 
 /**
- * Connections to one place, at most `connections`, kept open between requests for 4 s, or for less when the server says
- * so with `Keep-Alive: timeout=…`. `lookup` resolves the name of the place. `destroy()` closes all of them.
+ * Creates an agent with at most `connections` connections to one server. They stay open for 4 s between requests, or less
+ * if the server sends `Keep-Alive: timeout=…`. `lookup` resolves the name of the server. `destroy()` closes all connections.
  */
 export function createKeepAliveAgent(
   deps: { lookup: LookupFunction },
@@ -26,19 +26,19 @@ export function createKeepAliveAgent(
     lookup: deps.lookup,
   });
   const connect = agent.createConnection.bind(agent);
-  // It does answer (documentation of node:http); its type forgets it.
+  // It returns a value (documentation of node:http), which its type omits.
   const keep: (socket: Socket) => unknown = agent.keepSocketAlive.bind(agent);
   const reuse = agent.reuseSocket.bind(agent);
 
   agent.createConnection = (...args) => {
     const socket = connect(...args);
-    // Node leaves a socket without a listener for errors on its way from one request to the next.
+    // Between two requests Node leaves a socket without a listener for errors.
     socket?.on("error", ignore);
     return socket;
   };
   agent.keepSocketAlive = (socket: Socket) => {
-    // A server that speaks unasked is out of step: what it says next would count as the answer to another event.
-    // To go when the oldest Node that is supported sees to it, as 24 does.
+    // Data from a server between two requests would be taken as the response to the next event, so the connection is closed.
+    // Node 24 does this itself: remove it when Node 24 is the oldest supported version.
     socket.on("data", destroy);
     return keep(socket);
   };
@@ -50,7 +50,7 @@ export function createKeepAliveAgent(
 }
 
 function ignore(): void {
-  // The request under way hears of it, and without one nobody needs to.
+  // A request in flight reports the error itself. Without a request the error does not matter.
 }
 
 function destroy(this: Socket): void {

@@ -2,14 +2,14 @@ import { createHmac } from "node:crypto";
 
 const PREFIX = "whsec_";
 
-/** The key of an outbound secret: base64 behind `whsec_`, else the UTF-8 bytes verbatim. */
+/** Returns the key of an outbound secret: the base64 after `whsec_`, or else the UTF-8 bytes of the secret. */
 export function outboundKey(secret: string): Buffer {
   return secret.startsWith(PREFIX)
     ? Buffer.from(secret.slice(PREFIX.length), "base64")
     : Buffer.from(secret, "utf8");
 }
 
-/** `webhook-signature` of Standard Webhooks: `v1,` and base64 HMAC-SHA256 over `id.timestamp.body`. */
+/** Returns the `webhook-signature` of Standard Webhooks: `v1,` and the base64 HMAC-SHA256 of `id.timestamp.body`. */
 export function standardSignature(
   key: Buffer,
   id: string,

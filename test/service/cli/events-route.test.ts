@@ -132,7 +132,7 @@ describe("hexhook events redeliver --route", () => {
   it.each([
     ["throws", "throw new Error('no database');", /no database/],
     ["exports no functions", "export default [];", /plain object/],
-    ["ends its process", "process.exit(3);", /ended its thread/],
+    ["ends its process", "process.exit(3);", /it exited with code 3/],
   ])("is 78 when the handlers module %s", async (_what, source, why) => {
     await stored("evt_1");
     const module = path.join(folder, "broken.mjs");

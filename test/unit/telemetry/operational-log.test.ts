@@ -97,7 +97,7 @@ describe("the operational log", () => {
       expect(lines.slice(-3)).toMatchObject([
         { msg: "further lines not logged", type, destination: "a", count: 40 },
         { msg: "further lines not logged", type, destination: "b", count: 840 },
-        { msg: "stopped" },
+        { msg: "service stopped" },
       ]);
     },
   );
