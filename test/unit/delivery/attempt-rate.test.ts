@@ -2,14 +2,14 @@ import { describe, expect, it } from "@jest/globals";
 import { createAttemptRate } from "../../../src/delivery/attempt-rate.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
 
-describe("a rate limit of attempts", () => {
+describe("the rate limit of a destination", () => {
   let now = 0;
   const rateOf = (attempts: number, perMs: number) => {
     now = 0;
     return createAttemptRate({ attempts, perMs }, { monotonic: () => now });
   };
 
-  it("allows so many at once, and the next when the first of them is a whole time ago", () => {
+  it("allows the maximum at once, and the next attempt when the oldest leaves the period", () => {
     const rate = rateOf(3, 1000);
     expect([rate.room(8), rate.waitMs()]).toEqual([3, 0]);
     rate.started(1);
@@ -25,12 +25,12 @@ describe("a rate limit of attempts", () => {
     expect(rate.room(8)).toBe(3);
   });
 
-  it("allows no more than there is room for otherwise", () => {
+  it("never allows more attempts than are free", () => {
     const rate = rateOf(3, 1000);
     expect([rate.room(2), rate.room(0)]).toEqual([2, 0]);
   });
 
-  it("has no window of its time with more than so many, whenever they are taken", () => {
+  it("never exceeds the maximum in any period", () => {
     const random = seededRandom(7);
     const rate = rateOf(20, 1000);
     const starts: number[] = [];

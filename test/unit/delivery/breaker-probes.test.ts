@@ -22,7 +22,7 @@ const SCHEDULE_MS = [5, 30, 120, 600, 1800, 3600, 10_800, 21_600, 43_200].map(
   (seconds) => seconds * SECOND_MS,
 );
 
-/** A real HTTP destination that fails every event of the type `bad`, and what delivers to it, under manual clocks. */
+/** Starts a real HTTP destination that fails every event of the type `bad`, and a dispatcher with manual clocks. */
 async function startTest(options: { orderBy?: string } = {}) {
   const test: TestStore = await openStoreOfKind(openStore);
   const clocks: ManualClocks = manualClocks(test.now());
@@ -71,11 +71,11 @@ async function startTest(options: { orderBy?: string } = {}) {
 
   const worker = async () => (await dispatcher.status())[0]!.worker!;
 
-  /** Lets the worker do all that there is to do at this moment. */
+  /** Waits until the worker has nothing left to do at this time. */
   async function settle(): Promise<void> {
     dispatcher.wake(["d"]);
     for (let quiet = 0; quiet < 3; quiet += 1) {
-      // The worker's question to the store goes before this one.
+      // The store handles calls in order, so the worker's call ends before this one.
       await test.store().checkpoint();
       await eventually(async () => {
         const { inFlight } = await worker();
@@ -105,13 +105,13 @@ async function startTest(options: { orderBy?: string } = {}) {
         });
       }
     },
-    /** The ids of the attempts that have been made since the last look. */
+    /** Returns the event ids of the attempts since the last call. */
     attempts(): (string | undefined)[] {
       return target.attempts
         .splice(0)
         .map(({ headers }) => headers["webhook-id"] as string | undefined);
     },
-    /** Lets time pass second by second until each good event was delivered; returns how long that took. */
+    /** Advances the clocks second by second until every good event was delivered. Returns how long that took. */
     async msUntilGoodAreDelivered(count: number): Promise<number> {
       const delivered = new Set<unknown>();
       const begin = clocks.monotonic();
@@ -137,17 +137,17 @@ async function startTest(options: { orderBy?: string } = {}) {
 const times = (count: number, ...types: string[]): string[] =>
   Array.from({ length: count }, () => types).flat();
 
-describe("where some events always fail", () => {
+describe("when some events always fail", () => {
   it.each([
-    ["before the others", times(40, "bad"), times(10, "good")],
-    ["between the others", [], times(10, "bad", "good", "bad", "bad", "bad")],
+    ["before them", times(40, "bad"), times(10, "good")],
+    ["between them", [], times(10, "bad", "good", "bad", "bad", "bad")],
     [
-      "after the others",
+      "after them",
       times(5, "bad"),
       [...times(10, "good"), ...times(35, "bad")],
     ],
   ])(
-    "%s, those are delivered within two minutes",
+    "%s, the others are delivered within two minutes",
     async (_where, first, then) => {
       const test = await startTest();
       await test.receive(...first);
@@ -159,7 +159,7 @@ describe("where some events always fail", () => {
     },
   );
 
-  it("and the breaker has long been open, others that come are delivered by the next probe and after it", async () => {
+  it("delivers new events after the next probe, even if the breaker has long been open", async () => {
     const test = await startTest();
     await test.receive(...times(40, "bad"));
     for (let minute = 0; minute < 10; minute += 1) {
@@ -175,7 +175,7 @@ describe("where some events always fail", () => {
     );
   });
 
-  it("one event alone opens no breaker, however often it fails", async () => {
+  it("does not open the breaker for the failures of a single event", async () => {
     const test = await startTest();
     await test.receive("bad");
     for (const wait of SCHEDULE_MS) {
@@ -192,7 +192,7 @@ describe("where some events always fail", () => {
 });
 
 describe("the probes of an open breaker", () => {
-  it("are the newest event, each time another one, and begin again once each was one", async () => {
+  it("take a different event each time, newest first, and start again after the oldest", async () => {
     const test = await startTest();
     await test.receive(...times(5, "bad"));
     await test.settle();
@@ -209,9 +209,9 @@ describe("the probes of an open breaker", () => {
     expect(test.changes).toEqual(["breaker.opened"]);
   });
 
-  it("are the first event of a key, where order is kept", async () => {
+  it("take the first event of a key when order is kept", async () => {
     const test = await startTest({ orderBy: "/n" });
-    // Three keys: the first of each fails twice, and the others wait for it.
+    // There are three keys. The first event of each key fails twice, and the others wait for it.
     await test.receive(...times(9, "bad"));
     await test.settle();
     test.clocks.pass(5 * SECOND_MS);

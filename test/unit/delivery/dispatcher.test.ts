@@ -17,7 +17,7 @@ const OK: AttemptResult = { ok: true, status: 200 };
 describe("a dispatcher", () => {
   let test: TestStore;
   let dispatcher: Dispatcher;
-  /** The attempts that have begun: at which generation of the destination, and what ends them. */
+  /** The attempts that have started: the generation of their destination, and the function that ends them. */
   let begun: {
     at: string;
     signal: AbortSignal;
@@ -29,7 +29,7 @@ describe("a dispatcher", () => {
     begun = [];
   });
 
-  /** The destination `d`; `at` tells its generations apart. */
+  /** Returns the destination `d`. `at` names its generation. */
   const destination = (at: string): Destination => ({
     name: "d",
     sources: ["hex"],
@@ -67,14 +67,14 @@ describe("a dispatcher", () => {
     dispatcher.start();
   }
 
-  it("begins with a destination of the same name once the last attempt there has ended", async () => {
+  it("starts a replaced destination when the last attempt of the old one has ended", async () => {
     await start([destination("old")]);
     await test.record("a");
     await test.record("b", { mac: 2 });
     await eventually(() => begun.length === 1);
     dispatcher.replace({ removed: ["d"], added: [destination("new")] });
     dispatcher.wake(["d"]);
-    // Another look at which destinations are paused: the new one could have begun by then.
+    // After these calls the new destination would have started, if it did not wait.
     await dispatcher.status();
     await test.store().nextDueAt("d");
     await new Promise(setImmediate);
@@ -85,7 +85,7 @@ describe("a dispatcher", () => {
     expect(begun.map(({ at }) => at)).toEqual(["old", "new"]);
   });
 
-  it("begins with a destination of the same name once its own timeout has passed, when the last attempt there hangs", async () => {
+  it("starts a replaced destination after its own timeout when the last attempt of the old one hangs", async () => {
     await start([{ ...destination("old"), attemptTimeoutMs: 3_600_000 }]);
     await test.record("a");
     await eventually(() => begun.length === 1);
@@ -99,7 +99,7 @@ describe("a dispatcher", () => {
     begun[1]!.end(OK);
   });
 
-  it("makes no attempt at a destination that is added while it is paused", async () => {
+  it("makes no attempt when a paused destination is added again", async () => {
     await start([destination("old")]);
     await dispatcher.pause("d", "alice");
     dispatcher.replace({ removed: ["d"], added: [] });
@@ -115,7 +115,7 @@ describe("a dispatcher", () => {
     begun[0]!.end(OK);
   });
 
-  it("begins with a destination that is added while the store fails", async () => {
+  it("starts a destination that is added while the store fails", async () => {
     const { pausedDestinations } = test.store();
     let fails = false;
     await start([], {
@@ -134,7 +134,7 @@ describe("a dispatcher", () => {
     begun[0]!.end(OK);
   });
 
-  it("shows no worker for a destination that is removed", async () => {
+  it("shows no worker for a removed destination", async () => {
     await start([destination("old")]);
     await test.record("a");
     await eventually(() => begun.length === 1);
@@ -145,7 +145,7 @@ describe("a dispatcher", () => {
     expect(await dispatcher.pause("d", "alice")).toBe(false);
   });
 
-  it("releases at its stop what is in flight at a destination that was removed", async () => {
+  it("releases the attempts in flight of a removed destination when it stops", async () => {
     await start([destination("old")]);
     await test.record("a");
     await eventually(() => begun.length === 1);
@@ -157,7 +157,7 @@ describe("a dispatcher", () => {
     ]);
   });
 
-  it("writes one entry for a pause, however often it is asked for", async () => {
+  it("writes a single entry when a destination is paused repeatedly", async () => {
     await start([destination("old")]);
     for (const operator of ["alice", "bob"]) {
       expect(await dispatcher.pause("d", operator)).toBe(true);

@@ -11,7 +11,7 @@ import { openStoreOfKind, type TestStore } from "../../support/stores.ts";
 
 const FAILED: AttemptResult = { ok: false, reason: "status", status: 500 };
 
-describe("a delivery that is older than its destination allows", () => {
+describe("a delivery older than its destination's maxAge", () => {
   let test: TestStore;
   let dispatcher: Dispatcher;
   let attempted: string[];
@@ -22,9 +22,9 @@ describe("a delivery that is older than its destination allows", () => {
     attempted = [];
   });
 
-  /** Serves `d`, whose deliveries may be pending for 10 s. `answer` ends each attempt at once; without it a test does. */
+  /** Serves `d` with a maxAge of 10 s. `result` ends each attempt at once; without it the test ends the attempts. */
   async function start(
-    answer?: AttemptResult,
+    result?: AttemptResult,
     monotonic: () => number = test.now,
   ): Promise<void> {
     dispatcher = createDispatcher(
@@ -44,8 +44,8 @@ describe("a delivery that is older than its destination allows", () => {
               new Promise((resolve) => {
                 attempted.push(event.id);
                 end = resolve;
-                if (answer !== undefined) {
-                  resolve(answer);
+                if (result !== undefined) {
+                  resolve(result);
                 }
               }),
           },
@@ -72,7 +72,7 @@ describe("a delivery that is older than its destination allows", () => {
       .filter(({ action }) => action === "delivery.exhausted")
       .map(({ metadata }) => metadata["reason"]);
 
-  it("is exhausted at the start, and not attempted", async () => {
+  it("is exhausted at startup without an attempt", async () => {
     await test.record("old", { receivedAt: 5000 });
     await test.record("young", { mac: 2, receivedAt: 5001 });
     test.setClock(15_001);
@@ -107,7 +107,7 @@ describe("a delivery that is older than its destination allows", () => {
     expect(attempted).not.toContain("waits");
   });
 
-  it("is not taken from an attempt in flight", async () => {
+  it("is not exhausted while its attempt is in flight", async () => {
     await start();
     await test.record("slow");
     await eventually(() => attempted.length === 1);
@@ -119,7 +119,7 @@ describe("a delivery that is older than its destination allows", () => {
     expect(await stateOf("slow")).toBe("pending");
   });
 
-  it("is given up after an attempt that ended too late", async () => {
+  it("is exhausted after an attempt that ended too late", async () => {
     await start();
     await test.record("slow");
     await eventually(() => attempted.length === 1);
@@ -130,7 +130,7 @@ describe("a delivery that is older than its destination allows", () => {
     expect(await reasons()).toEqual(["too_old"]);
   });
 
-  describe("by a clock that was set", () => {
+  describe("only because the clock was set", () => {
     let elapsed: number;
 
     beforeEach(async () => {
@@ -138,7 +138,7 @@ describe("a delivery that is older than its destination allows", () => {
       await start({ ok: true }, () => elapsed);
     });
 
-    it("ahead is attempted, and given up once it must be older", async () => {
+    it("ahead is attempted, and exhausted when it is really too old", async () => {
       await dispatcher.pause("d", "alice");
       await test.record("a", { receivedAt: test.now() });
       test.setClock(test.now() + 7_200_000);

@@ -13,26 +13,26 @@ import {
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
 
-const answer = (status: number, retryAfterMs?: number): AttemptResult => ({
+const response = (status: number, retryAfterMs?: number): AttemptResult => ({
   ok: false,
   reason: "status",
   status,
   ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
 });
 
-describe("the pause that an answer asks for", () => {
+describe("the pause that a response requests", () => {
   it.each<[string, AttemptResult, number | null]>([
-    ["429", answer(429, 5000), 5000],
-    ["503", answer(503, 5000), 5000],
-    ["an absurd time: an hour", answer(429, Number.MAX_SAFE_INTEGER), HOUR],
-    ["an hour and a bit: an hour", answer(503, HOUR + 1), HOUR],
-    ["a time that is over: none", answer(429, 0), null],
-    ["no Retry-After, or a bad one: none", answer(429), null],
-    ["500: none", answer(500, 5000), null],
-    ["410: none", answer(410, 5000), null],
-    ["200: none", { ok: true, status: 200 }, null],
-    ["no answer: none", { ok: false, reason: "timeout" }, null],
-  ])("by %s", (_what, result, pauseMs) => {
+    ["429", response(429, 5000), 5000],
+    ["503", response(503, 5000), 5000],
+    ["an absurd time, one hour", response(429, Number.MAX_SAFE_INTEGER), HOUR],
+    ["more than an hour, one hour", response(503, HOUR + 1), HOUR],
+    ["a time in the past, no pause", response(429, 0), null],
+    ["a missing or invalid Retry-After, no pause", response(429), null],
+    ["500, no pause", response(500, 5000), null],
+    ["410, no pause", response(410, 5000), null],
+    ["200, no pause", { ok: true, status: 200 }, null],
+    ["no response, no pause", { ok: false, reason: "timeout" }, null],
+  ])("follows its status and Retry-After: %s", (_what, result, pauseMs) => {
     const pause = pauseAskedFor("d", result, 1000);
     expect(pause === undefined ? null : pause.until - pause.at).toBe(pauseMs);
   });
@@ -67,7 +67,7 @@ describe("pauses", () => {
   const isPaused = (name: string): boolean =>
     pauses.pauseOf(name) !== undefined;
 
-  /** Both clocks. */
+  /** Advances both clocks. */
   function pass(ms: number): void {
     elapsed += ms;
     test.setClock(test.now() + ms);
@@ -94,12 +94,12 @@ describe("pauses", () => {
       .filter(({ action }) => action.startsWith("destination."))
       .map(({ action, userId }) => `${action} ${userId}`);
 
-  it("begin with the answer and end after their time, each with one entry", async () => {
-    await settle(answer(429, 10_000));
-    await settle(answer(503, 10_000));
-    // A straggler that succeeds, or asks for less.
+  it("start with the response and end on time, each with one entry", async () => {
+    await settle(response(429, 10_000));
+    await settle(response(503, 10_000));
+    // Late responses that succeed, or that request a shorter pause, change nothing.
     await settle({ ok: true, status: 200 });
-    await settle(answer(429, 1000));
+    await settle(response(429, 1000));
     pass(9999);
     await pauses.refresh();
     expect(isPaused("d")).toBe(true);
@@ -117,10 +117,10 @@ describe("pauses", () => {
     ]);
   });
 
-  it("are longer when a later answer asks for more", async () => {
-    await settle(answer(429, 10_000));
+  it("are extended when a later response requests more", async () => {
+    await settle(response(429, 10_000));
     pass(5000);
-    await settle(answer(429, 60_000));
+    await settle(response(429, 60_000));
     pass(10_000);
     await pauses.refresh();
     expect(isPaused("d")).toBe(true);
@@ -132,8 +132,8 @@ describe("pauses", () => {
   it.each([
     ["back", -DAY],
     ["forward", DAY],
-  ])("take as long when the wall clock is set %s", async (_way, step) => {
-    await settle(answer(429, 10_000));
+  ])("keep their length when the wall clock is set %s", async (_way, step) => {
+    await settle(response(429, 10_000));
     test.setClock(test.now() + step);
     pass(9000);
     await pauses.refresh();
@@ -143,8 +143,8 @@ describe("pauses", () => {
     expect(isPaused("d")).toBe(false);
   });
 
-  it("hold over a restart, for an hour at most whatever the clock says then", async () => {
-    await settle(answer(429, 10_000));
+  it("survive a restart, and then last at most an hour whatever the clock shows", async () => {
+    await settle(response(429, 10_000));
     pass(4000);
     pauses = pausesOf();
     await pauses.refresh();
@@ -160,8 +160,8 @@ describe("pauses", () => {
     expect(isPaused("d")).toBe(false);
   });
 
-  it("that ended while no process was there end at the start, with their entry", async () => {
-    await settle(answer(429, 10_000));
+  it("that ended while no process ran end at startup, with their entry", async () => {
+    await settle(response(429, 10_000));
     pass(DAY);
     pauses = pausesOf();
     await pauses.refresh();
@@ -172,8 +172,8 @@ describe("pauses", () => {
     ]);
   });
 
-  it("are ended by an operator's resume", async () => {
-    await settle(answer(429, 10_000));
+  it("end when an operator resumes the destination", async () => {
+    await settle(response(429, 10_000));
     await pauses.setPaused("d", "alice", false);
     expect(isPaused("d")).toBe(false);
     pass(20_000);
@@ -185,10 +185,10 @@ describe("pauses", () => {
     expect(changed.at(-1)).toEqual(["resumed", "operator"]);
   });
 
-  it("are outlasted by an operator's", async () => {
-    await settle(answer(429, 10_000));
+  it("are replaced by a pause of an operator", async () => {
+    await settle(response(429, 10_000));
     await pauses.setPaused("d", "alice", true);
-    await settle(answer(429, 10_000));
+    await settle(response(429, 10_000));
     pass(DAY);
     await pauses.refresh();
     expect(isPaused("d")).toBe(true);
@@ -198,9 +198,9 @@ describe("pauses", () => {
     ]);
   });
 
-  it("of another process on the store are found, and the end that it gave them", async () => {
+  it("of another process on the store are found, and so is their end", async () => {
     const other = pauses;
-    await settle(answer(429, 10_000));
+    await settle(response(429, 10_000));
     pauses = pausesOf();
     await pauses.refresh();
     expect(isPaused("d")).toBe(true);
@@ -210,7 +210,7 @@ describe("pauses", () => {
     expect(changed.at(-1)).toEqual(["resumed", "operator"]);
   });
 
-  it("are not undone by a look at the store while they are written", async () => {
+  it("are not undone by a refresh while they are written", async () => {
     const { settle: write } = test.store();
     pauses = pausesOf({
       settle: async (settlement) => {
@@ -218,16 +218,16 @@ describe("pauses", () => {
         return write(settlement);
       },
     });
-    await settle(answer(429, 10_000));
+    await settle(response(429, 10_000));
     expect(changed).toEqual([["paused", "system"]]);
   });
 
-  it("are not undone by a look at the store that began before they were written", async () => {
+  it("are not undone by a refresh that began before they were written", async () => {
     const { pausedDestinations } = test.store();
     pauses = pausesOf({
       pausedDestinations: async () => {
         const rows = await pausedDestinations();
-        await settle(answer(429, 10_000));
+        await settle(response(429, 10_000));
         return rows;
       },
     });

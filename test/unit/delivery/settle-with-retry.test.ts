@@ -8,7 +8,7 @@ describe("an outcome that cannot be written", () => {
   const fault = (fatal: boolean, code = "SQLITE_FULL") =>
     new StoreError("no", { code, fatal });
 
-  it("is written again and again while the fault is one that passes, and told of once", async () => {
+  it("is retried while the fault is temporary, and reported once", async () => {
     const told: unknown[] = [];
     let tries = 0;
     await settleWithRetry(
@@ -30,9 +30,9 @@ describe("an outcome that cannot be written", () => {
 
   it.each([
     ["is fatal", fault(true), false],
-    ["is one of the program", fault(false, "STORE_PROGRAM_FAULT"), false],
-    ["does not pass before the stop", fault(false), true],
-  ])("is given up when the fault %s", async (_what, error, aborted) => {
+    ["is a bug of the program", fault(false, "STORE_PROGRAM_FAULT"), false],
+    ["persists until the stop", fault(false), true],
+  ])("is not retried when the fault %s", async (_what, error, aborted) => {
     let tries = 0;
     const signal = aborted ? AbortSignal.abort() : new AbortController().signal;
     const written = settleWithRetry(

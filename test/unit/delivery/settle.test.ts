@@ -27,13 +27,18 @@ describe("a delivery after an attempt", () => {
 
   it.each<[string, number, AttemptResult, DeliveryState]>([
     ["that succeeded", 1, { ok: true, status: 204 }, { state: "succeeded" }],
-    ["that succeeded last", 4, { ok: true }, { state: "succeeded" }],
+    [
+      "that succeeded at the last attempt",
+      4,
+      { ok: true },
+      { state: "succeeded" },
+    ],
     ["that failed", 1, failed, in_(10 * SECOND)],
     ["that failed again", 2, failed, in_(60 * SECOND)],
-    ["that failed last", 4, failed, { state: "exhausted" }],
+    ["that failed at the last attempt", 4, failed, { state: "exhausted" }],
     ["that is gone", 1, { ...failed, gone: true }, { state: "exhausted" }],
     [
-      "that is gone and says when to come back",
+      "that is gone and has a Retry-After",
       1,
       { ...asking(SECOND), gone: true },
       { state: "exhausted" },
@@ -42,9 +47,14 @@ describe("a delivery after an attempt", () => {
     ["asked to wait more", 1, asking(45 * SECOND), in_(45 * SECOND)],
     ["asked to wait an hour", 1, asking(HOUR), in_(HOUR)],
     ["asked to wait for more than an hour", 1, asking(HOUR + 1), in_(HOUR)],
-    ["asked to wait for ever", 1, asking(Number.MAX_SAFE_INTEGER), in_(HOUR)],
+    ["asked to wait forever", 1, asking(Number.MAX_SAFE_INTEGER), in_(HOUR)],
     ["asked to wait, but scheduled later", 3, asking(HOUR), in_(2 * HOUR)],
-    ["asked to wait after the last", 4, asking(1), { state: "exhausted" }],
+    [
+      "asked to wait after the last attempt",
+      4,
+      asking(1),
+      { state: "exhausted" },
+    ],
     [
       "asked to wait without a status",
       1,
@@ -61,7 +71,7 @@ describe("a delivery after an attempt", () => {
     },
   );
 
-  it("is not brought forward by Retry-After through the jitter", () => {
+  it("keeps its jitter when Retry-After is shorter than the wait", () => {
     const base = { scheduledAttempt: 1, scheduleMs: [10 * SECOND], now };
     const result = asking(10 * SECOND);
     expect(settle({ ...base, result, random: 0 })).toEqual(in_(10 * SECOND));
@@ -118,11 +128,11 @@ describe("Retry-After", () => {
     ["Sun Nov  6 08:49:37 1994", 0],
     ["Tue Dec  1 18:00:00 2026", 8 * 24 * HOUR],
     ["Tue Dec 1 18:00:00 2026", null],
-  ])("of %j asks for %j ms", (value, wait) => {
+  ])("of %j means a wait of %j ms", (value, wait) => {
     expect(parseRetryAfter(value, now)).toBe(wait);
   });
 
-  it("with two digits for the year means the near one across the end of a century", () => {
+  it("with a two-digit year means the nearest year, across the end of a century too", () => {
     const late = Date.UTC(2095, 0, 1);
     expect(parseRetryAfter("Saturday, 01-Jan-05 00:00:00 GMT", late)).toBe(
       Date.UTC(2105, 0, 1) - late,

@@ -17,7 +17,7 @@ const destination: Destination = {
   attempt: async () => ({ ok: true }),
 };
 
-describe("what a service publishes of its destinations", () => {
+describe("the published status of a service's destinations", () => {
   let test: TestStore;
   let breaker: BreakerStatus;
   let publish: () => Promise<void>;
@@ -52,7 +52,7 @@ describe("what a service publishes of its destinations", () => {
     return test.now() - (await publishedAt());
   };
 
-  it("is written when something has changed, and otherwise once an hour", async () => {
+  it("is written after a change, and otherwise once an hour", async () => {
     await publish();
     expect(await test.store().processStatuses()).toEqual([
       {
@@ -80,7 +80,7 @@ describe("what a service publishes of its destinations", () => {
     expect(await after(3_600_000)).toBe(0);
   });
 
-  it("is written every few seconds while a breaker is open, so that it holds for the next ten", async () => {
+  it("is written every few seconds while a breaker is open, and is valid for ten seconds", async () => {
     breaker = { state: "open", failures: 5, probeAt: 100_000 };
     await publish();
     expect(await after(2000)).toBe(2000);

@@ -29,7 +29,7 @@ const failed = (status: number): AttemptResult => ({
 });
 const FULL = new StoreError("no room", { code: "SQLITE_FULL", fatal: false });
 
-/** An attempt that has begun, and what ends it. */
+/** An attempt that has started, and the function that ends it. */
 interface Begun {
   readonly id: string;
   readonly attempt: number;
@@ -50,10 +50,10 @@ describe("a worker", () => {
     errors = [];
   });
 
-  /** Starts it. `answer` ends each attempt at once; without it a test does. */
+  /** Starts the worker. `respond` ends each attempt at once; without it the test ends the attempts. */
   function start(
     options: {
-      answer?: (delivery: ClaimedDelivery) => AttemptResult;
+      respond?: (delivery: ClaimedDelivery) => AttemptResult;
       kind?: Destination["kind"];
       concurrency?: number;
       attemptTimeoutMs?: number;
@@ -61,7 +61,7 @@ describe("a worker", () => {
       store?: Partial<WorkerDeps["store"]>;
     } = {},
   ): void {
-    const { answer, kind = "http", scheduleMs = [20, 20, 20, 20] } = options;
+    const { respond, kind = "http", scheduleMs = [20, 20, 20, 20] } = options;
     const destination: Destination = {
       name: "d",
       sources: ["hex"],
@@ -74,8 +74,8 @@ describe("a worker", () => {
         new Promise((resolve) => {
           const { attempt, event } = delivery;
           begun.push({ id: event.id, attempt, signal, end: resolve });
-          if (answer !== undefined) {
-            resolve(answer(delivery));
+          if (respond !== undefined) {
+            resolve(respond(delivery));
           }
         }),
     };
@@ -121,7 +121,7 @@ describe("a worker", () => {
   const has = (id: string, attempt = 1): boolean =>
     begun.some((one) => one.id === id && one.attempt === attempt);
 
-  it("holds what it is attempting, however far the clock jumps", async () => {
+  it("keeps the lease of an attempt in flight, however far the clock jumps", async () => {
     start();
     await test.record("slow");
     await eventually(() => has("slow"));
@@ -139,7 +139,7 @@ describe("a worker", () => {
     });
   });
 
-  it("takes a lease that outlives the attempt, so that its outcome can be written", async () => {
+  it("takes a lease that ends after the attempt's timeout, so that the outcome can be written", async () => {
     start({ attemptTimeoutMs: 30_000 });
     await test.record("a");
     await eventually(() => has("a"));
@@ -150,12 +150,12 @@ describe("a worker", () => {
     expect(leaseMs).toBeGreaterThanOrEqual(30_000 + 1000);
   });
 
-  it("claims nothing while an outcome cannot be written, and goes on once it is", async () => {
+  it("claims nothing while an outcome cannot be written, and resumes afterwards", async () => {
     let isFull = true;
     let tries = 0;
     const { settle } = test.store();
     start({
-      answer: () => OK,
+      respond: () => OK,
       store: {
         settle: async (settlement) => {
           tries += 1;
@@ -171,7 +171,7 @@ describe("a worker", () => {
     await test.record("b", { mac: 2 });
     await eventually(() => tries >= 3);
     expect(begun.map(({ id }) => id)).toEqual(["a"]);
-    // Told of once, however often it is tried.
+    // The error is reported once, however often the write is retried.
     expect(errors).toEqual([FULL]);
     isFull = false;
     await settled("a", "succeeded");
@@ -179,11 +179,11 @@ describe("a worker", () => {
     expect(await attemptsOf("a")).toMatchObject({ attempt: 1 });
   });
 
-  it("goes on after errors of a claim", async () => {
+  it("continues after a claim fails", async () => {
     const { claim } = test.store();
     let left = 2;
     start({
-      answer: () => OK,
+      respond: () => OK,
       store: {
         claim: async (request) => {
           left -= 1;
@@ -199,12 +199,12 @@ describe("a worker", () => {
     expect(errors).toEqual([FULL, FULL]);
   });
 
-  it("goes on after errors of a claim of handlers, too, with everything allowed again", async () => {
+  it("continues after a claim for a handler fails, with the quarantine reset", async () => {
     const { claim } = test.store();
     let left = 2;
     start({
       kind: "handler",
-      answer: () => OK,
+      respond: () => OK,
       store: {
         claim: async (request) => {
           left -= 1;
@@ -222,7 +222,7 @@ describe("a worker", () => {
     expect(errors).toEqual([FULL, FULL]);
   });
 
-  it("releases at its stop what does not end in time, off the schedule's count", async () => {
+  it("releases attempts that do not end before the stop, and the schedule does not count them", async () => {
     start();
     await test.record("a");
     await eventually(() => has("a"));
@@ -237,7 +237,7 @@ describe("a worker", () => {
     ]);
   });
 
-  it("has no more in flight than its concurrency, and fills what becomes free", async () => {
+  it("never has more attempts in flight than its concurrency, and starts the next when one ends", async () => {
     start({ concurrency: 2 });
     for (let n = 1; n <= 4; n += 1) {
       await test.record(`e${n}`, { mac: n });
@@ -257,19 +257,19 @@ describe("a worker", () => {
     expect(leased).toBe(2);
   });
 
-  it("counts by the schedule alone, not what was released or lost", async () => {
+  it("does not count released or lost attempts in the schedule", async () => {
     await test.record("a");
     for (let lost = 1; lost <= 3; lost += 1) {
       await test.claim({ kind: "http" });
       test.setClock(test.now() + 1000);
     }
-    start({ answer: () => failed(500), scheduleMs: [0, 0] });
+    start({ respond: () => failed(500), scheduleMs: [0, 0] });
     await settled("a", "exhausted");
-    // Three that were lost, and those of the schedule.
+    // Three attempts were lost. The others are those of the schedule.
     expect(begun.map(({ attempt }) => attempt)).toEqual([4, 5, 6]);
   });
 
-  it("claims nothing after its stop, which waits for what is in flight", async () => {
+  it("claims nothing after its stop, and waits for the attempts in flight", async () => {
     start();
     await test.record("a");
     await eventually(() => has("a"));
@@ -287,9 +287,9 @@ describe("a worker", () => {
     expect(await attemptsOf("b")).toMatchObject({ attempt: 0 });
   });
 
-  it("is not stopped by answers that judge the event alone", async () => {
+  it("keeps its breaker closed when responses reject the event alone", async () => {
     start({
-      answer: ({ event }) => (event.id === "last" ? OK : failed(422)),
+      respond: ({ event }) => (event.id === "last" ? OK : failed(422)),
       scheduleMs: [],
     });
     for (let n = 1; n <= 6; n += 1) {
@@ -304,9 +304,9 @@ describe("a worker", () => {
     await settled("last", "succeeded");
   });
 
-  it("makes no attempt while its breaker is open, one as a probe, and all at once when it is resumed", async () => {
+  it("makes no attempt while its breaker is open except a probe, and makes all of them when it is resumed", async () => {
     let result: AttemptResult = failed(500);
-    start({ answer: () => result, scheduleMs: [] });
+    start({ respond: () => result, scheduleMs: [] });
     for (let n = 1; n <= 3; n += 1) {
       await test.record(`e${n}`, { mac: n });
       await settled(`e${n}`, "exhausted");
@@ -318,7 +318,7 @@ describe("a worker", () => {
     test.setClock(test.now() + 1000);
     worker.wake();
     await settled("w3", "exhausted");
-    // The probe failed: it waits again, however often it is woken.
+    // The probe failed, so the worker waits again, however often it is woken.
     worker.wake();
     await test.store().nextDueAt("d");
     expect(begun.map(({ id }) => id)).toEqual(["e1", "e2", "e3", "w3"]);
@@ -330,16 +330,16 @@ describe("a worker", () => {
     await settled("w2", "succeeded");
   });
 
-  it("probes again when there was nothing to probe with", async () => {
+  it("makes a probe later when nothing is due at the time of the probe", async () => {
     let result: AttemptResult = failed(500);
-    start({ answer: () => result, scheduleMs: [] });
+    start({ respond: () => result, scheduleMs: [] });
     for (let n = 1; n <= 3; n += 1) {
       await test.record(`e${n}`, { mac: n });
       await settled(`e${n}`, "exhausted");
     }
     test.setClock(test.now() + 1000);
     worker.wake();
-    // Woken with nothing due, it asks the store and finds nothing.
+    // The worker is woken with nothing due, asks the store and finds nothing.
     await eventually(() => worker.status().breaker.state === "half-open");
     for (let turn = 0; turn < 20; turn += 1) {
       await test.store().nextDueAt("d");
@@ -351,7 +351,7 @@ describe("a worker", () => {
     expect(worker.status().breaker.state).toBe("closed");
   });
 
-  it("waits at its stop for a claim that is under way, and releases what that brings", async () => {
+  it("waits for a claim in progress when it stops, and releases what was claimed", async () => {
     const { claim } = test.store();
     let letGo: () => void = () => undefined;
     const stopped = new Promise<void>((resolve) => {
@@ -380,12 +380,12 @@ describe("a worker", () => {
     });
   });
 
-  it("tries once more at its stop to write an outcome", async () => {
+  it("tries one last time to write an outcome when it stops", async () => {
     const { settle } = test.store();
     let isFull = true;
     const stops: Promise<void>[] = [];
     start({
-      answer: () => OK,
+      respond: () => OK,
       store: {
         settle: async (settlement) => {
           if (isFull) {
@@ -403,18 +403,18 @@ describe("a worker", () => {
     expect(await attemptsOf("a")).toMatchObject({ state: "succeeded" });
   });
 
-  it("gives one that the process died over twice its turn, once the others have ended", async () => {
-    start({ kind: "handler", answer: () => OK });
+  it("attempts a delivery that crashed twice after all others have ended", async () => {
+    start({ kind: "handler", respond: () => OK });
     await test.record("before");
     await settled("before", "succeeded");
     const later = test.now() + 3_600_000;
-    await test.record("grave", { mac: 2, receivedAt: later });
+    await test.record("crashed_twice", { mac: 2, receivedAt: later });
     const db = openFile(test.file);
     db.exec("UPDATE delivery SET crashes = 2 WHERE state = 'pending'");
     db.close();
     test.setClock(later);
     worker.wake();
-    await settled("grave", "succeeded");
-    expect(begun.map(({ id }) => id)).toEqual(["before", "grave"]);
+    await settled("crashed_twice", "succeeded");
+    expect(begun.map(({ id }) => id)).toEqual(["before", "crashed_twice"]);
   });
 });

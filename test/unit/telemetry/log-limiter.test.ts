@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { createLogLimiter } from "../../../src/telemetry/log-limiter.ts";
 import { eventually } from "../../support/eventually.ts";
 
-describe("a limit of lines", () => {
+describe("a log limiter", () => {
   const start = (windowMs: number) => {
     const reported: [string, number][] = [];
     const limiter = createLogLimiter({
@@ -13,7 +13,7 @@ describe("a limit of lines", () => {
     return { ...limiter, reported };
   };
 
-  it("lets some of each key through, and reports the number of the others", () => {
+  it("allows the maximum for each key, and reports the number of suppressed lines", () => {
     const { take, flush, reported } = start(3_600_000);
     expect(["a", "a", "a", "b", "a"].map(take)).toEqual([
       true,
@@ -28,7 +28,7 @@ describe("a limit of lines", () => {
     expect(take("a")).toBe(true);
   });
 
-  it("begins anew after its time, and reports by itself", async () => {
+  it("starts a new window when the first ends, and reports without a call", async () => {
     const { take, reported } = start(20);
     expect([1, 2, 3].map(() => take("a"))).toEqual([true, true, false]);
     await eventually(() => reported.length > 0);

@@ -8,7 +8,7 @@ const throws = (): never => {
   throw new Error("no");
 };
 
-/** Throws whatever is done with it. */
+/** A proxy that throws at every use. */
 const hostile = new Proxy(
   {},
   {
@@ -124,18 +124,18 @@ describe("the fields of a line", () => {
         }),
       },
     ],
-  ])("take 14,500 characters at most: %s", (_what, fields) => {
+  ])("take at most 14,500 characters: %s", (_what, fields) => {
     const json = JSON.stringify(boundedFields(fields)).replaceAll(
       /[^\x20-\x7e]/g,
       "\\u0000",
     );
     expect(json.length).toBeLessThan(14_500);
-    // What is cut says so.
+    // A value that was shortened is marked as such.
     expect(json).toMatch(/\\u0000|\[object\]|\[circular\]/);
   });
 });
 
-describe("what was thrown", () => {
+describe("a described error", () => {
   it.each([
     [undefined, { type: "undefined", message: "undefined" }],
     [null, { type: "null", message: "null" }],
@@ -150,11 +150,11 @@ describe("what was thrown", () => {
       { type: "object", message: "not an Error", value: "[unreadable]" },
     ],
     [throws, { type: "function", message: "[function]" }],
-  ])("need not be an error: %#", (thrown, described) => {
+  ])("may be made from any thrown value: %#", (thrown, described) => {
     expect(describeError(thrown)).toEqual(described);
   });
 
-  it("keeps the frames of a stack, however long the message is", () => {
+  it("keeps the frames of the stack, however long the message is", () => {
     const { message, stack } = describeError(
       new RangeError("m".repeat(100_000)),
     );
@@ -163,7 +163,7 @@ describe("what was thrown", () => {
     expect(stack).toContain("loggable.test.ts");
   });
 
-  it("may refer to itself as its cause, or hide members", () => {
+  it("may have itself as its cause, or members that throw", () => {
     const error = new Error("self");
     error.cause = { error, again: error };
     const hidden = Object.defineProperty(new Error("x"), "message", {
@@ -180,7 +180,7 @@ describe("what was thrown", () => {
     });
   });
 
-  it("has of an error's own members only its code: others may hold secrets", () => {
+  it("has only the code of the error's own members, because others may hold secrets", () => {
     const error = Object.assign(new Error("request failed"), {
       code: "ERR_BAD_REQUEST",
       config: { headers: { authorization: "Bearer private" } },

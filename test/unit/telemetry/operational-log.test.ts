@@ -18,7 +18,7 @@ const FAILED = {
 };
 
 describe("the operational log", () => {
-  it("has one line for an exhausted delivery, escaped", () => {
+  it("writes one escaped line for an exhausted delivery", () => {
     const sink = new Sink();
     operationalLog(createLogger("info", sink))({
       type: "delivery.exhausted",
@@ -41,7 +41,7 @@ describe("the operational log", () => {
     });
   });
 
-  it("warns of what holds deliveries back, and informs of its end", () => {
+  it("warns when deliveries are held back, and reports when that ends", () => {
     const sink = new Sink();
     const log = operationalLog(createLogger("info", sink));
     const destination = "d";
@@ -70,7 +70,7 @@ describe("the operational log", () => {
     "handler.failed",
     "handler.late_error",
   ] as const)(
-    "is not flooded by %s: each destination has 60 lines a minute, and the number of the rest",
+    "writes at most 60 lines a minute of %s for each destination, and the number of the rest",
     (type) => {
       const sink = new Sink();
       const log = operationalLog(createLogger("info", sink));
@@ -102,7 +102,7 @@ describe("the operational log", () => {
     },
   );
 
-  it("says how many lines were dropped while stderr was not read", () => {
+  it("reports how many lines were dropped while stderr was not read", () => {
     const written: string[] = [];
     let resume = (): void => undefined;
     const stderr = new Writable({

@@ -2,7 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import { createUnroutedTypes } from "../../../src/telemetry/unrouted-types.ts";
 
 describe("warnings of unrouted events", () => {
-  it("come once for each type of a source, with the number so far", () => {
+  it("appear once for each type of a source, with the number so far", () => {
     const unrouted = createUnroutedTypes();
     expect(unrouted.note("hex", "a")).toMatchObject({
       fields: { source: "hex", eventType: "a", unrouted: 1 },
@@ -13,7 +13,7 @@ describe("warnings of unrouted events", () => {
     });
   });
 
-  it("stop when there are too many types, which is said once", () => {
+  it("stop when there are too many types, after a last warning", () => {
     const unrouted = createUnroutedTypes(2);
     const warnings = ["a", "b", "c", "d", "a"].map((type) =>
       unrouted.note("hex", type),

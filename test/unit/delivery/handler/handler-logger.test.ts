@@ -21,7 +21,7 @@ describe("the logger of a handler", () => {
     logger = createHandlerLogger(createLogger("debug", sink), FACTS);
   });
 
-  /** The line that was written, but its time. A name that is there twice fails. */
+  /** Returns the line that was written, without its time. Fails if a name is duplicate. */
   function written(): Record<string, unknown> {
     const lines = sink.text.split("\n");
     expect(lines).toHaveLength(2);
@@ -48,7 +48,7 @@ describe("the logger of a handler", () => {
     });
   });
 
-  it("keeps its own members, and puts fields with their names below `fields`", () => {
+  it("keeps its own members, and moves fields with the same names into `fields`", () => {
     logger.warn(
       {
         source: "other",
@@ -75,17 +75,17 @@ describe("the logger of a handler", () => {
       },
       msg: "noted",
     });
-    // Each name stands once in each object: what is parsed says the same as what is written.
+    // No object has a duplicate name, so parsing loses nothing.
     const top = line.slice(0, line.indexOf('"fields"'));
     expect(top.match(/"source":/g)).toHaveLength(1);
   });
 
-  it("writes a field that repeats what it writes itself once", () => {
+  it("omits a field that repeats a fact of the attempt", () => {
     logger.info({ attempt: 1, source: "hex" }, "noted");
     expect(written()).toEqual({ level: "info", ...FACTS, msg: "noted" });
   });
 
-  it("has children, whose fields do not double either", () => {
+  it("has child loggers, which write no duplicate fields either", () => {
     logger
       .child({ a: 1, source: "x" })
       .child({ a: 2, b: 3 })
@@ -100,7 +100,7 @@ describe("the logger of a handler", () => {
     });
   });
 
-  it("takes a message alone, values for it, and an error", () => {
+  it("accepts a message alone, values for its placeholders, and an error", () => {
     logger.info("only %s and %d", "text", 5);
     expect(written()).toEqual({
       level: "info",
@@ -143,7 +143,7 @@ describe("the logger of a handler", () => {
       },
     ],
   ])(
-    "writes one line of 16 KiB at most and never throws: %s",
+    "writes one line of at most 16 KiB and never throws: %s",
     (_what, fields, message) => {
       (logger.info as (...args: unknown[]) => void)(fields, message);
       expect(sink.text.length).toBeLessThan(16_384);
@@ -152,7 +152,7 @@ describe("the logger of a handler", () => {
     },
   );
 
-  it("runs no code of the handler for a level that is off", () => {
+  it("runs no code of the handler for a disabled level", () => {
     let isRead = false;
     logger.trace({
       get a() {

@@ -39,7 +39,7 @@ const KIB = 1024;
 const MIB = 1024 * KIB;
 const NOW = Date.UTC(2026, 10, 23, 18, 0, 0);
 
-/** What a test opened; it is closed after it, and closing it ends only when no connection to it is left. */
+/** The servers and destinations that a test opened. They are closed after it, which ends when no connection is left. */
 let open: { destinations: { close(): void }[]; servers: Server[] } = {
   destinations: [],
   servers: [],
@@ -77,7 +77,7 @@ async function listen(server: Server) {
   return { port, connections, url: `http://127.0.0.1:${port}/hooks?a=1` };
 }
 
-/** A port on which nothing listens. */
+/** Returns a port on which nothing listens. */
 async function freed(): Promise<AddressInfo> {
   const server = createTcpServer();
   server.listen(0, "127.0.0.1");
@@ -97,10 +97,10 @@ async function listenOnOneOf(server: Server, ports: readonly number[]) {
       open.servers.push(server);
       return port;
     } catch {
-      // Taken: the next one.
+      // The port is taken, so the next one is tried.
     }
   }
-  throw new Error("all of them are taken");
+  throw new Error("all ports are taken");
 }
 
 interface Seen {
@@ -112,7 +112,7 @@ interface Seen {
 
 type Reply = (res: ServerResponse, attempt: number) => void;
 
-/** A server that reads each request to its end, notes it and answers as it is told. */
+/** Starts a server that reads each request to its end, records it and calls `reply`. */
 async function httpServer(reply: Reply) {
   const seen: Seen[] = [];
   const listener: RequestListener = (req, res) => {
@@ -134,7 +134,7 @@ async function whole(req: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** A server that does what it is told on a connection each time that a request with `BODY` is there. */
+/** Starts a server that calls `onRequest` for each complete request with `BODY`. */
 async function rawServer(onRequest: (socket: Socket, nth: number) => void) {
   const requests = { count: 0 };
   const server = createTcpServer((socket) => {
@@ -155,7 +155,7 @@ const noLookup: LookupFunction = (name) => {
   throw new Error(`${name} should not be looked up`);
 };
 
-/** A resolver that knows the given addresses, and gives the first when it is asked for one. */
+/** Creates a resolver with these answers, one for each call. It returns the first address if the caller wants only one. */
 function resolver(...answers: readonly (readonly string[])[]) {
   const asked: string[] = [];
   const lookup: LookupFunction = (name, options, callback) => {
@@ -210,7 +210,7 @@ function destinationAt(
   open.destinations.push(destination);
   return {
     ...destination,
-    /** One attempt that nothing but itself ends, unless a signal is given. */
+    /** Makes one attempt. Nothing aborts it unless a signal is given. */
     post: (signal: AbortSignal = never, body: Buffer = BODY) =>
       destination.attempt(delivery(body), signal),
   };
@@ -267,7 +267,7 @@ const head = (line: string, ...headers: readonly string[]): string =>
 const OK = head("200 OK", "content-length: 0");
 
 describe("an attempt", () => {
-  it("is one POST with the exact bytes, their length and no header that nobody asked for", async () => {
+  it("is one POST with the exact bytes, their length and no unexpected header", async () => {
     const { seen, port, url } = await httpServer((res) => res.end());
     expect(await attemptAt(url)).toEqual(DONE);
     expect(seen).toHaveLength(1);
@@ -296,7 +296,7 @@ describe("an attempt", () => {
     });
   });
 
-  it("sends an empty body as one of no bytes", async () => {
+  it("sends an empty body with length 0", async () => {
     const { seen, url } = await httpServer((res) => res.end());
     await destinationAt(url).post(never, Buffer.alloc(0));
     const { rawHeaders, body } = seen[0]!;
@@ -305,7 +305,7 @@ describe("an attempt", () => {
     expect(rawHeaders).not.toContain("Transfer-Encoding");
   });
 
-  it("says where it goes without what is secret in it", () => {
+  it("shows its place without the secrets in the URL", () => {
     const { kind, place, name, sources } = destinationAt(
       "https://hooks.example:8443/services/T0/geheim",
     );
@@ -324,7 +324,7 @@ describe("an attempt", () => {
     ...[300, 301, 304, 307, 308, 400, 404, 410, 429, 500, 503, 599].map(
       (code): [number, AttemptResult] => [code, status(code)],
     ),
-  ])("that is answered %d gives %j", async (code, result) => {
+  ])("with status %d results in %j", async (code, result) => {
     const { url } = await httpServer((res) => res.writeHead(code).end());
     expect(await attemptAt(url)).toEqual(result);
   });
@@ -345,7 +345,7 @@ describe("an attempt", () => {
     expect(await attemptAt(`http://127.0.0.1:${port}/`)).toEqual(DONE);
   });
 
-  it("fails with the code of what went wrong on the way to the server", async () => {
+  it("fails with the code of the network error", async () => {
     const { port } = await freed();
     const at = (host: string): string => `http://${host}:${port}/`;
     expect(await attemptAt(at("127.0.0.1"))).toEqual(network("ECONNREFUSED"));
@@ -382,8 +382,8 @@ describe("an attempt", () => {
     ["no time", ["soon"], undefined],
     ["a negative time", ["-30"], undefined],
     ["the first of two", ["10", "20"], 10_000],
-    ["the first of two, which is none", ["soon", "20"], undefined],
-  ])("understands Retry-After with %s", async (_what, values, wait) => {
+    ["the first of two, which is invalid", ["soon", "20"], undefined],
+  ])("reads Retry-After with %s", async (_what, values, wait) => {
     const { url } = await rawServer((socket) => {
       const headers = values.map((value) => `retry-after: ${value}`);
       socket.write(
@@ -396,14 +396,14 @@ describe("an attempt", () => {
     });
   });
 
-  it("does not heed Retry-After of a success", async () => {
+  it("ignores Retry-After of a success", async () => {
     const { url } = await httpServer((res) =>
       res.writeHead(202, { "retry-after": "30" }).end(),
     );
     expect(await attemptAt(url)).toEqual({ ok: true, status: 202 });
   });
 
-  it("gives a header that cannot be sent as its fault", async () => {
+  it("fails with the code of a header that cannot be sent", async () => {
     const { event, ...rest } = delivery(BODY);
     const odd = { ...rest, event: { ...event, contentType: "a\nb" } };
     expect(
@@ -412,13 +412,13 @@ describe("an attempt", () => {
   });
 });
 
-describe("an answer", () => {
+describe("a response", () => {
   const end = (text: string) => (socket: Socket) => socket.end(text, "latin1");
   const write = (text: string) => (socket: Socket) =>
     socket.write(text, "latin1");
   const reset = (text: string) => (socket: Socket) => {
     socket.write(text, "latin1", () => {
-      // Two turns later it was read: libuv of Node 20 takes what it reads together with a reset for the end.
+      // Reset two turns later, after the text was read: libuv of Node 20 reports text and reset together as the end.
       setImmediate(() => setImmediate(() => socket.resetAndDestroy()));
     });
   };
@@ -426,7 +426,7 @@ describe("an answer", () => {
     const piece = Buffer.from(text.repeat(Math.ceil(16_384 / text.length)));
     const more = (): void => {
       while (!socket.destroyed && socket.write(piece)) {
-        // As fast as the other side takes it.
+        // Writes as fast as the other side reads.
       }
     };
     socket.on("drain", more);
@@ -462,8 +462,16 @@ describe("an answer", () => {
       pump("\r\n"),
       network(expect.stringMatching(/^no status/)),
     ],
-    ["that is none: closed", end(""), network("ECONNRESET")],
-    ["that is none: reset", reset(""), network("ECONNRESET")],
+    [
+      "that is missing because the connection closes",
+      end(""),
+      network("ECONNRESET"),
+    ],
+    [
+      "that is missing because the connection is reset",
+      reset(""),
+      network("ECONNRESET"),
+    ],
     [
       "that breaks off in its head",
       end("HTTP/1.1 200 O"),
@@ -492,18 +500,22 @@ describe("an answer", () => {
       network("ECONNRESET"),
     ],
     [
-      "that is longer than it says",
+      "that is longer than its content-length",
       write(reply("abcdef", "content-length: 3")),
       { ok: true, status: 200 },
     ],
-    ["that comes twice", write(OK + head("500 No")), { ok: true, status: 200 }],
     [
-      "of a length that is none",
+      "followed by another one",
+      write(OK + head("500 No")),
+      { ok: true, status: 200 },
+    ],
+    [
+      "with an invalid length",
       write(reply("abc", "content-length: 3x")),
       network("HPE_INVALID_CONTENT_LENGTH"),
     ],
     [
-      "of two lengths",
+      "with two lengths",
       write(reply("abc", "content-length: 3", "content-length: 2")),
       network("HPE_UNEXPECTED_CONTENT_LENGTH"),
     ],
@@ -528,7 +540,7 @@ describe("an answer", () => {
       network("HPE_CHUNK_EXTENSIONS_OVERFLOW"),
     ],
     [
-      "with a head without end",
+      "with an endless head",
       (socket) => {
         socket.write("HTTP/1.1 200 OK\r\n");
         pump("x-filler: 1\r\n")(socket);
@@ -556,7 +568,7 @@ describe("an answer", () => {
       network(expect.stringMatching(/^HPE_/)),
     ],
     [
-      "of no status",
+      "without a status",
       write("HTTP/1.1 OK\r\n\r\n"),
       network(expect.stringMatching(/^HPE_/)),
     ],
@@ -566,19 +578,22 @@ describe("an answer", () => {
       write("HTTP/1.1 200\r\ncontent-length: 0\r\n\r\n"),
       { ok: true },
     ],
-  ])("%s is a result and leaves nothing behind", async (_what, how, result) => {
-    const { url, connections } = await rawServer((socket) => {
-      how(socket);
-    });
-    const abort = new AbortController();
-    const got = await destinationAt(url).post(abort.signal);
-    expect(got).toMatchObject(result);
-    expect(getEventListeners(abort.signal, "abort")).toHaveLength(0);
-    expect(connections.ever).toBe(1);
-  });
+  ])(
+    "%s leads to a result and leaves no listener or connection",
+    async (_what, how, result) => {
+      const { url, connections } = await rawServer((socket) => {
+        how(socket);
+      });
+      const abort = new AbortController();
+      const got = await destinationAt(url).post(abort.signal);
+      expect(got).toMatchObject(result);
+      expect(getEventListeners(abort.signal, "abort")).toHaveLength(0);
+      expect(connections.ever).toBe(1);
+    },
+  );
 });
 
-/** Writes as fast as the other side takes it, and counts what it took. */
+/** Writes as fast as the other side reads, and counts the bytes. */
 function flood(socket: Socket, first: string, piece: Buffer, total: number) {
   const taken = { bytes: 0 };
   let left = Math.ceil(total / piece.length);
@@ -597,13 +612,13 @@ function flood(socket: Socket, first: string, piece: Buffer, total: number) {
   return taken;
 }
 
-describe("a long answer", () => {
+describe("a long response", () => {
   it.each([
     ["of 1 GB", `content-length: ${1024 * MIB}`, 1024 * MIB],
     ["without an end", "connection: close", Infinity],
     ["in endless chunks", "transfer-encoding: chunked", Infinity],
   ])(
-    "%s counts by its status and is not read",
+    "%s is judged by its status and not read to the end",
     async (_what, header, total) => {
       const size = 64 * KIB;
       const piece = Buffer.concat([
@@ -618,7 +633,7 @@ describe("a long answer", () => {
       const before = process.memoryUsage().arrayBuffers;
       expect(await attemptAt(url)).toEqual(status(500));
       await eventually(() => connections.now === 0);
-      // What the buffers of the system hold, and no more.
+      // No more than the buffers of the system hold.
       expect(taken.bytes).toBeLessThan(64 * MIB);
       expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(
         64 * MIB,
@@ -626,7 +641,7 @@ describe("a long answer", () => {
     },
   );
 
-  it("of less than 64 KiB is read, and the connection is used again", async () => {
+  it("of less than 64 KiB is read, and the connection is reused", async () => {
     const { url, connections } = await httpServer((res) =>
       res.end("x".repeat(60 * KIB)),
     );
@@ -637,11 +652,11 @@ describe("a long answer", () => {
   });
 });
 
-describe("an answer before the end of the body", () => {
+describe("a response before the end of the request body", () => {
   const body = Buffer.alloc(32 * MIB, "x");
 
-  /** Answers at the first bytes and reads no further until it is told. */
-  async function hasty(answer: (socket: Socket) => void) {
+  /** Responds to the first bytes and reads no further until a test resumes it. */
+  async function hasty(respond: (socket: Socket) => void) {
     const got = { bytes: 0 };
     let held: Socket | undefined;
     const server = createTcpServer((socket) => {
@@ -650,7 +665,7 @@ describe("an answer before the end of the body", () => {
         if (held === undefined) {
           held = socket;
           socket.pause();
-          answer(socket);
+          respond(socket);
         }
       });
     });
@@ -670,14 +685,17 @@ describe("an answer before the end of the body", () => {
         socket.end(head("413 Large", "connection: close", "content-length: 0"));
       },
     ],
-  ])("that %s counts, and the rest is not sent", async (_what, answer) => {
-    const { url, got, readOn, connections } = await hasty(answer);
-    const destination = destinationAt(url, { concurrency: 1 });
-    expect(await destination.post(never, body)).toEqual(status(413));
-    readOn();
-    await eventually(() => connections.now === 0);
-    expect(got.bytes).toBeLessThan(body.length);
-  });
+  ])(
+    "that %s is the result, and the rest of the body is not sent",
+    async (_what, respond) => {
+      const { url, got, readOn, connections } = await hasty(respond);
+      const destination = destinationAt(url, { concurrency: 1 });
+      expect(await destination.post(never, body)).toEqual(status(413));
+      readOn();
+      await eventually(() => connections.now === 0);
+      expect(got.bytes).toBeLessThan(body.length);
+    },
+  );
 
   it("that resets the connection is a result", async () => {
     const { url } = await hasty((socket) => {
@@ -690,7 +708,7 @@ describe("an answer before the end of the body", () => {
     });
   });
 
-  it("that does not come while the body is not read ends by the signal", async () => {
+  it("that is missing while the body is not read ends by the signal", async () => {
     const { url, got, readOn, connections } = await hasty(() => undefined);
     const abort = new AbortController();
     const attempt = destinationAt(url).post(abort.signal, body);
@@ -702,7 +720,7 @@ describe("an answer before the end of the body", () => {
   });
 });
 
-describe("the end of its time", () => {
+describe("the timeout of an attempt", () => {
   const drip = (first: string, piece: string) => (socket: Socket) => {
     socket.write(first);
     const timer = setInterval(() => socket.write(piece), 1);
@@ -712,12 +730,12 @@ describe("the end of its time", () => {
   };
 
   it.each<[string, number, (socket: Socket) => void]>([
-    ["is not answered", 0, () => undefined],
-    ["is answered drop by drop", 100, drip(head("200 OK"), "x")],
-    ["gets a head drop by drop", 100, drip("HTTP/1.1 200 OK\r\nx: ", "x")],
+    ["gets no response", 0, () => undefined],
+    ["gets a body byte by byte", 100, drip(head("200 OK"), "x")],
+    ["gets a head byte by byte", 100, drip("HTTP/1.1 200 OK\r\nx: ", "x")],
     ["gets one 102 after another", 100, drip("", head("102 Processing"))],
     [
-      "gets half an answer",
+      "gets half a response",
       40,
       (socket) => {
         socket.write(head("200 OK", "content-length: 9", "x: y") + "abc");
@@ -741,7 +759,7 @@ describe("the end of its time", () => {
     },
   );
 
-  it("ends an attempt whose name is still being looked up", async () => {
+  it("ends an attempt during the look-up of its name", async () => {
     const asked: (() => void)[] = [];
     const lookup: LookupFunction = (_name, _options, callback) => {
       asked.push(() => {
@@ -756,7 +774,7 @@ describe("the end of its time", () => {
     abort.abort();
     expect(await attempt).toEqual(TIMEOUT);
 
-    // The next one waits for the same look-up, which nothing can stop, and starts none beside it.
+    // A look-up cannot be aborted. The next attempt waits for the same look-up and does not start another.
     const next = destination.post();
     asked[0]!();
     expect(await next).toEqual(DONE);
@@ -764,7 +782,7 @@ describe("the end of its time", () => {
     expect(connections.ever).toBe(1);
   });
 
-  it("ends an attempt that waits for a connection, and none but that", async () => {
+  it("ends an attempt that waits for a connection, and no other attempt", async () => {
     const { seen, url, connections } = await httpServer((res, attempt) => {
       if (attempt > 1) {
         res.end();
@@ -784,7 +802,7 @@ describe("the end of its time", () => {
     expect(seen).toHaveLength(2);
   });
 
-  it("before the start keeps an attempt from being made", async () => {
+  it("prevents an attempt when it has passed before the start", async () => {
     const { seen, url, connections } = await httpServer((res) => res.end());
     const destination = destinationAt(url);
     expect(await destination.post(AbortSignal.abort())).toEqual(TIMEOUT);
@@ -799,7 +817,7 @@ describe("the end of its time", () => {
 });
 
 describe("connections", () => {
-  it("are kept between attempts, without a trace of those that were", async () => {
+  it("are kept between attempts, without listeners of earlier attempts", async () => {
     const { seen, url, connections } = await httpServer((res) => res.end("ok"));
     const sockets: Socket[] = [];
     const note = (message: unknown): void => {
@@ -836,7 +854,7 @@ describe("connections", () => {
     expect([connections.most, connections.ever]).toEqual([3, 3]);
   });
 
-  it("that are idle are closed before the 5 s of most servers", async () => {
+  it("are closed when idle, before the 5 s after which most servers close them", async () => {
     const { url, connections } = await httpServer((res) => res.end());
     expect(await attemptAt(url)).toEqual(DONE);
     const since = performance.now();
@@ -849,7 +867,7 @@ describe("connections", () => {
 
   it.each<[string, (socket: Socket) => unknown]>([
     [
-      "says close",
+      "sends Connection: close",
       (s) => s.end(head("200 OK", "connection: close", "content-length: 0")),
     ],
     [
@@ -857,20 +875,20 @@ describe("connections", () => {
       (s) => s.end("HTTP/1.0 200 OK\r\ncontent-length: 0\r\n\r\n"),
     ],
     [
-      "keeps none",
+      "allows no keep-alive time",
       (s) =>
         s.write(head("200 OK", "keep-alive: timeout=0", "content-length: 0")),
     ],
     [
-      "answers at length",
+      "sends a long response",
       (s) =>
         s.write(
           head("200 OK", `content-length: ${64 * KIB}`) + "x".repeat(64 * KIB),
         ),
     ],
-    ["answers twice at once", (s) => s.write(OK + OK)],
-    ["says more than it announced", (s) => s.write(`${OK}x`)],
-  ])("are not used again when the server %s", async (_what, how) => {
+    ["sends two responses at once", (s) => s.write(OK + OK)],
+    ["sends more than its content-length", (s) => s.write(`${OK}x`)],
+  ])("are not reused when the server %s", async (_what, how) => {
     const { url, connections } = await rawServer((socket) => {
       how(socket);
     });
@@ -881,7 +899,7 @@ describe("connections", () => {
     }
   });
 
-  it("on which the server spoke unasked are not used again: its words would answer another event", async () => {
+  it("are not reused after unexpected data, which would be the response to another event", async () => {
     let idle: Socket | undefined;
     const { url, connections } = await rawServer((socket, nth) => {
       socket.write(nth === 1 ? OK : head("500 No", "content-length: 0"));
@@ -890,12 +908,12 @@ describe("connections", () => {
     const destination = destinationAt(url, { concurrency: 1 });
     expect(await destination.post()).toEqual(DONE);
     idle!.write(OK);
-    // At once, not when it has been idle for long enough.
+    // It closes at once and not after the idle time.
     await eventually(() => connections.now === 0, 3500);
     expect(await destination.post()).toEqual(status(500));
   });
 
-  it("that the server closes under a request fail the attempt, which is not made again", async () => {
+  it("fail the attempt when the server closes them during a request, without another try", async () => {
     const { url, requests, connections } = await rawServer((socket, nth) => {
       if (nth === 1) {
         socket.write(OK);
@@ -909,7 +927,7 @@ describe("connections", () => {
     expect([requests.count, connections.ever]).toEqual([2, 1]);
   });
 
-  it("that the server closes while they are idle are replaced", async () => {
+  it("are replaced when the server closes them while they are idle", async () => {
     let idle: Socket | undefined;
     const { url, connections } = await rawServer((socket) => {
       socket.write(OK);
@@ -925,7 +943,7 @@ describe("connections", () => {
     expect(connections.ever).toBe(3);
   });
 
-  it("are closed by close(), which ends what is under way", async () => {
+  it("are closed by close(), which also ends the attempts in flight", async () => {
     const { seen, url, connections } = await httpServer((res, attempt) => {
       if (attempt === 1) {
         res.end();
@@ -942,7 +960,7 @@ describe("connections", () => {
 });
 
 describe("https", () => {
-  it("with a certificate that nobody vouches for fails with its code, and nothing is sent", async () => {
+  it("fails with a code for an untrusted certificate, and sends nothing", async () => {
     const requests: string[] = [];
     const server = createHttpsServer(selfSigned("hook.test"), (req, res) => {
       requests.push(req.url ?? "");
@@ -960,7 +978,7 @@ describe("https", () => {
     await eventually(() => connections.now === 0);
   });
 
-  it("at a server that speaks plain HTTP, and http at one that speaks TLS, fail", async () => {
+  it("fails at a server that speaks plain HTTP, as http does at one that speaks TLS", async () => {
     const plain = await httpServer((res) => res.end());
     expect(await attemptAt(`https://127.0.0.1:${plain.port}/`)).toMatchObject(
       network(expect.stringMatching(/^(EPROTO|ERR_SSL_\w+)$/)),
@@ -972,7 +990,7 @@ describe("https", () => {
     expect(plain.seen).toHaveLength(0);
   });
 
-  it("whose handshake does not end, ends by the signal", async () => {
+  it("ends by the signal when the handshake does not end", async () => {
     const { port, connections } = await listen(
       createTcpServer((socket) => socket.resume()),
     );
@@ -985,7 +1003,7 @@ describe("https", () => {
     await eventually(() => connections.now === 0);
   });
 
-  it("refuses the addresses that http refuses", async () => {
+  it("forbids the addresses that http forbids", async () => {
     const refused = {
       ok: false,
       reason: "address_refused",
@@ -997,7 +1015,7 @@ describe("https", () => {
   });
 });
 
-/** A key and a certificate for it that it signed itself (X.509 version 1, RFC 5280 section 4.1). */
+/** Creates a key and a self-signed certificate (X.509 version 1, RFC 5280 section 4.1). */
 function selfSigned(name: string): { key: string; cert: string } {
   const { publicKey, privateKey } = generateKeyPairSync("ec", {
     namedCurve: "prime256v1",
@@ -1029,7 +1047,7 @@ function selfSigned(name: string): { key: string; cert: string } {
   };
 }
 
-/** One value of ASN.1 in DER: tag, length, content. */
+/** Encodes one value of ASN.1 in DER: tag, length, content. */
 function der(tag: number, ...parts: readonly (Buffer | string)[]): Buffer {
   const content = Buffer.concat(parts.map((part) => Buffer.from(part)));
   const { length } = content;
@@ -1056,7 +1074,7 @@ describe("an address", () => {
     ["multicast", "239.255.255.255"],
     ["multicast", "ff02::1"],
     ["broadcast", "255.255.255.255"],
-    // IPv4 inside IPv6, in every place that it has.
+    // IPv4 inside IPv6, in every standard position.
     ["metadata", "::ffff:169.254.169.254"],
     ["metadata", "::ffff:a9fe:a9fe"],
     ["metadata", "0:0:0:0:0:FFFF:A9FE:A9FE"],
@@ -1127,7 +1145,7 @@ describe("an address", () => {
     );
 
   it.each(always)(
-    "that is %s is never connected to: %s",
+    "of the kind %s is always forbidden: %s",
     async (kind, address) => {
       expect(await kindOf(address, false)).toBe(kind);
       expect(await kindOf(address, true)).toBe(kind);
@@ -1135,14 +1153,14 @@ describe("an address", () => {
   );
 
   it.each(private_)(
-    "that is %s is connected to only when that is allowed: %s",
+    "of the kind %s is forbidden unless private addresses are allowed: %s",
     async (kind, address) => {
       expect(await kindOf(address, false)).toBe(kind);
       expect(await kindOf(address, true)).toBeNull();
     },
   );
 
-  it.each(allowed)("on the internet is connected to: %s", async (address) => {
+  it.each(allowed)("on the internet is allowed: %s", async (address) => {
     expect(await kindOf(address, false)).toBeNull();
     expect(await kindOf(address, true)).toBeNull();
   });
@@ -1170,17 +1188,14 @@ describe("an address", () => {
     ["http://[fe80::1]/", "link-local"],
     ["https://224.0.0.1/", "multicast"],
     ["http://user:geheim@169.254.1.1/", "link-local"],
-  ])(
-    "written as the host %s is refused in every spelling",
-    async (url, kind) => {
-      expect(forbiddenLiteral(url)).toBe(kind);
-      expect(await attemptAt(url)).toEqual({
-        ok: false,
-        reason: "address_refused",
-        detail: kind,
-      });
-    },
-  );
+  ])("written as the host %s is always forbidden", async (url, kind) => {
+    expect(forbiddenLiteral(url)).toBe(kind);
+    expect(await attemptAt(url)).toEqual({
+      ok: false,
+      reason: "address_refused",
+      detail: kind,
+    });
+  });
 
   it.each([
     ["http://127.1/", "loopback"],
@@ -1190,7 +1205,7 @@ describe("an address", () => {
     ["http://0x0a000001/", "private"],
     ["http://[fd12::1]/", "private"],
   ])(
-    "written as the host %s is refused unless private ones are allowed",
+    "written as the host %s is forbidden unless private addresses are allowed",
     async (url, kind) => {
       expect(forbiddenLiteral(url)).toBeNull();
       expect(forbiddenHost(new URL(url), { allowPrivate: true })).toBeNull();
@@ -1207,12 +1222,12 @@ describe("an address", () => {
     "http://1.1.1.1/",
     "http://169.254.test/",
     "no url",
-  ])("is not what %s has for a host", (url) => {
+  ])("that is always forbidden is not the host of %s", (url) => {
     expect(forbiddenLiteral(url)).toBeNull();
   });
 });
 
-/** What a guarded look-up of a name that has these addresses gives. */
+/** Returns the result of a guarded look-up of a name with these addresses. */
 function lookedUp(
   addresses: readonly string[],
   options: { allowPrivate: boolean; all?: boolean },
@@ -1238,7 +1253,7 @@ describe("a name", () => {
     detail,
   });
 
-  it("that leads to a forbidden address is refused before anything is connected to", async () => {
+  it("with a forbidden address fails before any connection is made", async () => {
     const { port, connections } = await httpServer((res) => res.end());
     const url = `http://hook.test:${port}/`;
     const at = (addresses: string[], allowPrivate = true) =>
@@ -1252,7 +1267,7 @@ describe("a name", () => {
     expect(connections.ever).toBe(0);
   });
 
-  it("that leads to forbidden addresses too is reached at the others", async () => {
+  it("with forbidden and allowed addresses is reached at the allowed ones", async () => {
     const { port, connections } = await httpServer((res) => res.end());
     const mixed = resolver(["169.254.169.254", "fe80::1", "127.0.0.1"]);
     expect(await attemptAt(`http://hook.test:${port}/`, mixed)).toEqual(DONE);
@@ -1269,7 +1284,7 @@ describe("a name", () => {
     ]);
   });
 
-  it("gives one address to who asks for one, and one that is allowed", async () => {
+  it("yields one allowed address to a caller that wants a single one", async () => {
     const one = { allowPrivate: false, all: false };
     expect(await lookedUp(["10.0.0.1", "1.1.1.1"], one)).toEqual([
       "1.1.1.1",
@@ -1287,7 +1302,7 @@ describe("a name", () => {
     });
   });
 
-  it("is judged the same when the resolver gives one address, at once", async () => {
+  it("is judged the same when the resolver synchronously returns one address", async () => {
     const { port } = await httpServer((res) => res.end());
     const giving = (address: string): { lookup: LookupFunction } => ({
       lookup: (_name, _options, callback) => {
@@ -1299,13 +1314,13 @@ describe("a name", () => {
     expect(await attemptAt(url, giving("169.254.169.254"))).toEqual(
       refused("metadata"),
     );
-    // No route to it, which the system says at once.
+    // There is no route to it, which the system reports at once.
     expect(await attemptAt(url, giving("255.255.255.255"))).toEqual(
       refused("broadcast"),
     );
   });
 
-  it("that changes its address (DNS rebinding) is judged at each connection, and the judged address is the one connected to", async () => {
+  it("that changes its address (DNS rebinding) is judged at each connection, which goes to the judged address", async () => {
     const { port, connections } = await httpServer((res) => {
       res.writeHead(200, { connection: "close" }).end();
     });
@@ -1318,7 +1333,7 @@ describe("a name", () => {
     expect(connections.ever).toBe(1);
   });
 
-  it("is asked for once by all that ask at the same time, and again afterwards", async () => {
+  it("is looked up once for simultaneous callers, and again afterwards", async () => {
     const { asked, lookup } = resolver(["1.1.1.1"], []);
     const shared = createSharedLookup(lookup);
     const ask = (): Promise<string> =>
@@ -1338,7 +1353,7 @@ describe("a name", () => {
   });
 });
 
-describe("the fault of a network", () => {
+describe("the text of a network error", () => {
   it.each<[string, unknown, string]>([
     ["with a code", coded("ECONNRESET"), "ECONNRESET"],
     [
@@ -1348,10 +1363,14 @@ describe("the fault of a network", () => {
     ],
     ["whose cause has none", new Error("x", { cause: new Error("y") }), "y"],
     ["with a message", new Error("said"), "said"],
-    ["with nothing", new Error(""), "unknown fault"],
-    ["of several, with nothing", new AggregateError([]), "unknown fault"],
-    ["that is none", undefined, "unknown error"],
-  ])("%s is never without words", (_what, thrown, words) => {
+    ["without a message", new Error(""), "unknown fault"],
+    [
+      "of several errors without a message",
+      new AggregateError([]),
+      "unknown fault",
+    ],
+    ["without an error", undefined, "unknown error"],
+  ])("%s is never empty", (_what, thrown, words) => {
     expect(networkFault(thrown)).toBe(words);
   });
 });
