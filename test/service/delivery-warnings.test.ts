@@ -32,8 +32,8 @@ function handlersFile(source: string): string {
   return file;
 }
 
-describe("a delivery that is exhausted", () => {
-  it("is a warning with what the destination answered", async () => {
+describe("an exhausted delivery", () => {
+  it("is logged with the status of the response", async () => {
     const { url } = await startDestination(reply(500));
     const service = await startTestService(folder, {
       env: {
@@ -56,7 +56,7 @@ describe("a delivery that is exhausted", () => {
     expect(service.log.text.match(/delivery exhausted/g)).toHaveLength(1);
   });
 
-  it("is a warning when it was pending for too long", async () => {
+  it("is logged when it was pending for too long", async () => {
     writeFileSync(
       path.join(folder, "hexhook.yaml"),
       `{ destinations: { d: { url: "http://127.0.0.1:9", maxAge: 1s, retrySchedule: [1h] } } }`,
@@ -77,7 +77,7 @@ describe("a delivery that is exhausted", () => {
     });
   });
 
-  it("is a warning with what the handler threw, which stays out of the audit trail", async () => {
+  it("is logged with the error that the handler threw, which the audit trail omits", async () => {
     const service = await startTestService(folder, {
       env: {
         HANDLERS: handlersFile(
@@ -110,7 +110,7 @@ describe("a delivery that is exhausted", () => {
 });
 
 describe("a circuit breaker that opens", () => {
-  it("is a warning with the last failure", async () => {
+  it("is logged with the last failure", async () => {
     const service = await startTestService(folder, {
       env: {
         HANDLERS: handlersFile(
@@ -132,7 +132,7 @@ describe("a circuit breaker that opens", () => {
     });
   });
 
-  it("is a warning with the status of an HTTP destination", async () => {
+  it("is logged with the status of an HTTP destination", async () => {
     const { url } = await startDestination(reply(502));
     const service = await startTestService(folder, {
       env: {

@@ -42,7 +42,7 @@ const destination = (answer: Reply) => startDestination(answer);
 let handlersFiles = 0;
 
 function handlersFile(source: string): string {
-  // A module is loaded once for each path.
+  // Each test needs its own file, because a module is loaded only once for each path.
   handlersFiles += 1;
   const file = path.join(folder.path, `handlers-${handlersFiles}.mjs`);
   writeFileSync(file, source);
@@ -73,7 +73,7 @@ async function deliveryEntries(count: number) {
 }
 
 describe("an HTTP destination", () => {
-  it("gets the exact bytes and content type, its headers, and a signature that standardwebhooks accepts", async () => {
+  it("gets the exact bytes, content type and headers, with a signature that standardwebhooks accepts", async () => {
     const secret = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
     const { attempts, url } = await destination(reply(204));
     const { post } = await forwardTo(url, { FORWARD_SECRET: secret });
@@ -108,7 +108,7 @@ describe("an HTTP destination", () => {
     expect(headers["traceparent"]).not.toBe(traceparent);
     expect(headers.cookie).toBeUndefined();
     expect(headers["x-hex-signature"]).toBeUndefined();
-    // The package reads the body as text, so it is given one that is text.
+    // The package reads the body as text, so this body is valid text.
     const text = eventBody("evt_text");
     await post(text);
     await deliveryEntries(2);
@@ -128,7 +128,7 @@ describe("an HTTP destination", () => {
     });
   });
 
-  it("has no signature without a secret", async () => {
+  it("gets no signature without a secret", async () => {
     const { attempts, url } = await destination(reply(200));
     const { post } = await forwardTo(url);
     await post(eventBody("evt_1"));
@@ -137,7 +137,7 @@ describe("an HTTP destination", () => {
     expect(attempts[0]!.headers["webhook-id"]).toBe("evt_1");
   });
 
-  it("that answers 500 twice and then 200 gets three attempts with one id and the same bytes", async () => {
+  it("that responds 500, 500 and 200 gets three attempts with the same id and bytes", async () => {
     const { attempts, url } = await destination((res, attempt) => {
       res.writeHead(attempt < 3 ? 500 : 200).end("x".repeat(100_000));
     });
@@ -169,7 +169,7 @@ describe("an HTTP destination", () => {
     );
   });
 
-  it("that fails every time is exhausted after the schedule", async () => {
+  it("that always fails exhausts the delivery after the schedule", async () => {
     const { attempts, url } = await destination(reply(503));
     const { post } = await forwardTo(url);
     await post(eventBody("evt_never"));
@@ -184,7 +184,7 @@ describe("an HTTP destination", () => {
     expect(attempts).toHaveLength(3);
   });
 
-  it("that answers 410 is exhausted at once", async () => {
+  it("that responds 410 exhausts the delivery at once", async () => {
     const { attempts, url } = await destination(reply(410));
     const { post } = await forwardTo(url);
     await post(eventBody("evt_gone"));
@@ -196,7 +196,7 @@ describe("an HTTP destination", () => {
     expect(attempts).toHaveLength(1);
   });
 
-  it("that redirects is not followed", async () => {
+  it("that redirects fails the attempt, and the redirect is not followed", async () => {
     const elsewhere = await destination(reply(200));
     const { url } = await destination(reply(307, { location: elsewhere.url }));
     const { post } = await forwardTo(url);
@@ -209,7 +209,7 @@ describe("an HTTP destination", () => {
     expect(elsewhere.attempts).toHaveLength(0);
   });
 
-  it("that hangs fails the attempt with a timeout, and no more", async () => {
+  it("that hangs fails the attempt with a timeout and affects nothing else", async () => {
     const { url } = await destination(hang);
     const { post } = await forwardTo(url, { ATTEMPT_TIMEOUT: "300ms" });
     await post(eventBody("evt_odd"));
@@ -221,7 +221,7 @@ describe("an HTTP destination", () => {
 
   it.each<[string, Reply, object]>([
     [
-      "streams for ever",
+      "streams forever",
       (res) => {
         res.writeHead(200);
         const pump = setInterval(() => res.write("x".repeat(1000)), 1);
@@ -240,7 +240,7 @@ describe("an HTTP destination", () => {
       },
     ],
   ])(
-    "that %s fails the attempt or ends it, and no more",
+    "that %s ends the attempt and affects nothing else",
     async (_what, how, outcome) => {
       const { url } = await destination(how);
       const { post } = await forwardTo(url);
@@ -249,16 +249,16 @@ describe("an HTTP destination", () => {
     },
   );
 
-  it("that is not there fails the attempt with its network fault", async () => {
+  it("on a closed port fails the attempt with its network error", async () => {
     const { post } = await forwardTo(`http://127.0.0.1:${await freePort()}/`);
-    await post(eventBody("evt_nobody"));
+    await post(eventBody("evt_closed_port"));
     expect((await deliveryEntries(1))[0]).toMatchObject({
       action: "delivery.failed",
       metadata: { reason: "network", detail: "ECONNREFUSED" },
     });
   });
 
-  it("that hangs does not delay another, nor the answers to senders", async () => {
+  it("that hangs does not delay another one, or the responses to senders", async () => {
     const { url } = await destination(hang);
     const { post } = await forwardTo(url, {
       ATTEMPT_TIMEOUT: "1h",
@@ -277,7 +277,7 @@ describe("an HTTP destination", () => {
     );
   });
 
-  it("is given a header-safe form of ids that no header can hold, and never one form for two ids", async () => {
+  it("gets ids that no header can hold in an encoded form, which differs for different ids", async () => {
     const { attempts, url } = await destination(reply(200));
     const { post } = await forwardTo(url);
     await post(eventBody("a\nb é%😀"));
@@ -291,7 +291,7 @@ describe("an HTTP destination", () => {
 });
 
 describe("a restart", () => {
-  it("takes up what a stopped service had not delivered", async () => {
+  it("delivers what the stopped service had not delivered", async () => {
     const port = await freePort();
     const first = await forwardTo(`http://127.0.0.1:${port}/hooks`, {
       RETRY_SCHEDULE: Array(1000).fill("100ms").join(),
@@ -311,7 +311,7 @@ describe("a restart", () => {
     expect(attempts[0]!.headers["webhook-id"]).toBe("evt_later");
   });
 
-  it("releases an attempt that the stop interrupts, so that the next start makes it again at once", async () => {
+  it("makes an attempt again at once that the stop interrupted and released", async () => {
     const { attempts, url } = await destination(hang);
     const first = await forwardTo(url, {
       ATTEMPT_TIMEOUT: "1h",
@@ -322,7 +322,7 @@ describe("a restart", () => {
     await first.stop();
     const well = await destination(reply(500));
 
-    // The schedule has one wait: had the released attempt been counted, the next would be the last.
+    // The schedule has one wait. If the released attempt counted, the next one would be the last.
     await forwardTo(well.url, { RETRY_SCHEDULE: "10ms" });
 
     const entries = await deliveryEntries(2);
@@ -348,7 +348,7 @@ describe("a restart", () => {
     ]);
   });
 
-  it("finishes an attempt that ends in time, and counts it once", async () => {
+  it("counts an attempt once that ends before the stop", async () => {
     const held: (() => void)[] = [];
     const slow = await destination((res) => {
       held.push(() => res.writeHead(200).end());
@@ -375,7 +375,7 @@ describe("a restart", () => {
 });
 
 describe("handlers", () => {
-  it("get the event with its exact bytes, each matching pattern once, as deliveries of their own", async () => {
+  it("get the event with its exact bytes, as a separate delivery for each matching pattern", async () => {
     const file = handlersFile(`
       globalThis.seen = [];
       const note = (pattern) => (event, context) => {
@@ -431,7 +431,7 @@ describe("handlers", () => {
     await eventually(() => service!.log.text.includes("noted"));
   });
 
-  it("that throw, reject or never settle fail the attempt and are tried again", async () => {
+  it("that throw, reject or never settle fail the attempt, which is retried", async () => {
     const file = handlersFile(`
       export default {
         throws: () => { throw new Error("geheim"); },
@@ -472,7 +472,7 @@ describe("handlers", () => {
 
   it.each([
     ["does not exist", null, /cannot load/],
-    ["has a fault in it", "export default {", /cannot load/],
+    ["has a syntax error", "export default {", /cannot load/],
     ["has no default export", "export const a = 1;", /default export/],
     ["exports an array", "export default [];", /default export/],
     ["exports a Map", "export default new Map();", /default export/],
@@ -491,19 +491,15 @@ describe("handlers", () => {
       "export default { get a() { throw new Error('no'); } };",
       /cannot load .*: no/,
     ],
-    ["throws a message without words", 'throw new Error("\\n");', /it threw/],
+    ["throws an empty message", 'throw new Error("\\n");', /it threw/],
     [
-      "maps to something else than a function",
+      "has a value that is not a function",
       'export default { "a": 1 };',
       /"a" .* must be a function/,
     ],
-    [
-      "has a pattern that is none",
-      'export default { "a*b": () => 1 };',
-      /"a\*b"/,
-    ],
+    ["has an invalid pattern", 'export default { "a*b": () => 1 };', /"a\*b"/],
   ])(
-    "in a module that %s are a configuration fault",
+    "in a module that %s are a configuration error",
     async (_what, source, message) => {
       const file =
         source === null
@@ -543,7 +539,7 @@ describe("routing", () => {
     );
   });
 
-  it("brings an event of one source alone to the destinations of that source", () => {
+  it("selects only the destinations of the event's source", () => {
     const route = createRouter([
       everywhere,
       { ...everywhere, name: "other", sources: ["other"] },
@@ -557,13 +553,13 @@ describe("routing", () => {
     ]);
   });
 
-  it("knows what is a pattern", () => {
+  it("accepts only valid patterns", () => {
     expect(["*", "a", "a.*", "a.b.*"].every(isEventPattern)).toBe(true);
     expect(["", "**", "a*", "*.a", ".*"].some(isEventPattern)).toBe(false);
   });
 });
 
-describe("settling", () => {
+describe("the state after an attempt", () => {
   const base = { scheduleMs: [1000, 2000], now: 10_000, random: 0.5 };
   it.each([
     [1, { ok: true }, { state: "succeeded" }],
@@ -572,11 +568,14 @@ describe("settling", () => {
     [3, { ok: false, reason: "status" }, { state: "exhausted" }],
     [1, { ok: false, reason: "status", gone: true }, { state: "exhausted" }],
     [3, { ok: true }, { state: "succeeded" }],
-  ] as const)("attempt %d with %j is %j", (scheduledAttempt, result, state) => {
-    expect(settle({ ...base, scheduledAttempt, result })).toEqual(state);
-  });
+  ] as const)(
+    "is right for attempt %d with %j: %j",
+    (scheduledAttempt, result, state) => {
+      expect(settle({ ...base, scheduledAttempt, result })).toEqual(state);
+    },
+  );
 
-  it("waits the scheduled time ±20 %", () => {
+  it("has the scheduled wait ±20 %", () => {
     expect(waitAfterAttempt(1, [1000], 0)).toBe(800);
     expect(waitAfterAttempt(1, [1000], 0.5)).toBe(1000);
     expect(waitAfterAttempt(1, [1000], 1 - Number.EPSILON)).toBe(1200);
@@ -621,13 +620,13 @@ describe("an order key", () => {
     expect(createOrderKey(pointer)(body)).toBe(key);
   });
 
-  it("of a long value is short, and not that of another", () => {
+  it("of a long value is short, and differs from the key of another value", () => {
     const key = createOrderKey("/long");
     expect(key(body)).toHaveLength(64);
     expect(key(bodyOf({ long: "x".repeat(1001) }))).not.toBe(key(body));
   });
 
-  it("is read of the last of several members with one name, and past a byte order mark", () => {
+  it("is read from the last of duplicate members, and after a byte order mark", () => {
     const twice = Buffer.from('\ufeff{"a":{"k":1},"\\u0061":{"k":2,"k":3}}');
     expect(createOrderKey("/a/k")(twice)).toBe("3");
   });
@@ -655,7 +654,7 @@ describe("a glob", () => {
     expect(createGlob(pattern)(text)).toBe(fits);
   });
 
-  it("takes no longer for many stars", () => {
+  it("stays fast with many stars", () => {
     const glob = createGlob(`${"a*".repeat(5000)}b`);
     expect(glob("a".repeat(100_000))).toBe(false);
   });
@@ -673,7 +672,7 @@ describe("a circuit breaker", () => {
     });
   };
   let event = 0;
-  /** Each of another event. */
+  /** Ends `times` failed attempts, each of another event. */
   const failed = (breaker: CircuitBreaker, now: number, times = 1) => {
     for (let n = 0; n < times; n += 1) {
       event += 1;
@@ -690,7 +689,7 @@ describe("a circuit breaker", () => {
     breaker.ended(result, { event, now, isProbe });
   };
 
-  it("opens after so many failures in a row, and a success begins the count again", () => {
+  it("opens after `threshold` consecutive failures, and a success resets the count", () => {
     const breaker = make();
     failed(breaker, 0, 2);
     breaker.ended("succeeded", { event: 1, now: 0, isProbe: false });
@@ -706,14 +705,14 @@ describe("a circuit breaker", () => {
     ]);
   });
 
-  it("lets one attempt through after its wait, waits longer when that fails, and closes when it succeeds", () => {
+  it("allows one probe after its wait, waits longer when it fails, and closes when it succeeds", () => {
     const breaker = make();
     failed(breaker, 0, 3);
     expect(breaker.room(8, 1000)).toBe(1);
     expect(breaker.status(1000).state).toBe("half-open");
     expect(breaker.probeStarted(1)).toBe(true);
     expect(breaker.room(8, 1000)).toBe(0);
-    // One that was under way before: neither opens it again nor makes room for another probe.
+    // An attempt that was in flight before neither extends the wait nor allows another probe.
     failed(breaker, 1500);
     expect([breaker.room(8, 1500), breaker.status(1500).probeAt]).toEqual([
       0, 1000,
@@ -721,7 +720,7 @@ describe("a circuit breaker", () => {
     breaker.ended("failed", { event: 1, now: 2000, isProbe: true });
     expect([breaker.room(8, 6999), breaker.room(8, 7000)]).toEqual([0, 1]);
     probe(breaker, "failed", 7000);
-    // The last wait again and again.
+    // The last wait is repeated.
     expect([breaker.room(8, 11_999), breaker.room(8, 12_000)]).toEqual([0, 1]);
     probe(breaker, "succeeded", 12_000);
     expect([breaker.room(8, 12_000), breaker.status(12_000)]).toEqual([
@@ -731,13 +730,13 @@ describe("a circuit breaker", () => {
     expect(changes).toEqual(["open", "closed"]);
   });
 
-  it("is not opened longer by those that were under way when it opened", () => {
+  it("does not extend its wait for attempts that were in flight when it opened", () => {
     const breaker = make();
     failed(breaker, 0, 8);
     expect(breaker.status(0).probeAt).toBe(1000);
   });
 
-  it("probes again when a probe said nothing, and closes when an operator says so", () => {
+  it("allows another probe after a neutral one, and closes when an operator resets it", () => {
     const breaker = make();
     failed(breaker, 0, 3);
     probe(breaker, "neutral", 1000);
@@ -751,81 +750,84 @@ describe("a circuit breaker", () => {
 describe("the quarantine", () => {
   const nothing = () => undefined;
 
-  it("gives one mild suspect its turn beside others, and tells who waits when that is over", () => {
+  it("allows one delivery that crashed once beside others, and then notifies those that wait", () => {
     const quarantine = createQuarantine();
     expect(quarantine.ask(nothing)).toBe("repeatedly");
     quarantine.claimed("repeatedly", 3, "none");
     expect(quarantine.ask(nothing)).toBe("once");
     quarantine.claimed("once", 1, "once");
-    let told = 0;
+    let notified = 0;
     expect(
       quarantine.ask(() => {
-        told += 1;
+        notified += 1;
       }),
     ).toBe("none");
     quarantine.claimed("none", 0, "none");
-    told = 0;
+    notified = 0;
     quarantine.ask(() => {
-      told += 1;
+      notified += 1;
     });
     quarantine.ended("once");
-    expect(told).toBe(1);
+    expect(notified).toBe(1);
     expect(quarantine.ask(nothing)).toBe("once");
   });
 
-  it("lets nothing begin while a grave suspect is claimed or attempted", () => {
+  it("allows no attempt while one that crashed repeatedly is claimed or in flight", () => {
     const quarantine = createQuarantine();
     expect(quarantine.ask(nothing)).toBe("repeatedly");
     expect(quarantine.ask(nothing)).toBe("closed");
     quarantine.claimed("repeatedly", 1, "repeatedly");
-    let told = false;
+    let notified = false;
     expect(
       quarantine.ask(() => {
-        told = true;
+        notified = true;
       }),
     ).toBe("closed");
     quarantine.ended("repeatedly");
-    expect(told).toBe(true);
+    expect(notified).toBe(true);
     expect(quarantine.ask(nothing)).toBe("repeatedly");
   });
 
-  it("drains for a grave suspect: nothing begins until what is under way is over, and who drains is told first", () => {
+  it("allows no attempt while it drains, and notifies the worker that drains first", () => {
     const quarantine = createQuarantine();
-    const told: string[] = [];
+    const notified: string[] = [];
     quarantine.ask(nothing);
     quarantine.claimed("repeatedly", 2, "none");
     quarantine.ask(nothing);
-    quarantine.drain(() => told.push("drainer"));
+    quarantine.drain(() => notified.push("drainer"));
     quarantine.claimed("once", 0, "none");
-    expect(quarantine.ask(() => told.push("other"))).toBe("closed");
-    told.length = 0;
+    expect(quarantine.ask(() => notified.push("other"))).toBe("closed");
+    notified.length = 0;
     quarantine.ended("none");
-    expect([quarantine.ask(nothing), told]).toEqual(["closed", []]);
+    expect([quarantine.ask(nothing), notified]).toEqual(["closed", []]);
     quarantine.ended("none");
-    expect(told).toEqual(["drainer", "other"]);
+    expect(notified).toEqual(["drainer", "other"]);
     expect(quarantine.ask(nothing)).toBe("repeatedly");
   });
 
-  it("is not told of its own claim that failed, so that a fault of the store is not asked again and again", () => {
+  it("does not notify a worker of its own failed claim, so that the worker does not loop", () => {
     const quarantine = createQuarantine();
-    let rung = 0;
-    const ring = () => {
-      rung += 1;
+    let calls = 0;
+    const onChange = () => {
+      calls += 1;
     };
-    const pass = quarantine.ask(ring);
+    const pass = quarantine.ask(onChange);
     if (pass !== "closed") {
       quarantine.claimed(pass, 0, "none");
     }
-    expect(rung).toBe(0);
+    expect(calls).toBe(0);
   });
 });
 
-describe("an attempt that was lost with its process", () => {
+describe("a delivery after a lost attempt", () => {
   it.each([
     ["handler", 4, { state: "pending", dueAt: 7 }],
     ["handler", 5, { state: "exhausted" }],
     ["http", 500, { state: "pending", dueAt: 7 }],
-  ] as const)("of a %s, after %d deaths, is %j", (kind, crashes, state) => {
-    expect(afterLostAttempt({ kind, crashes, now: 7 })).toEqual(state);
-  });
+  ] as const)(
+    "to a destination of the kind %s, after %d crashes, is %j",
+    (kind, crashes, state) => {
+      expect(afterLostAttempt({ kind, crashes, now: 7 })).toEqual(state);
+    },
+  );
 });

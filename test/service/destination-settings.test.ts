@@ -23,7 +23,7 @@ function file(name: string, text: string): string {
   return place;
 }
 
-/** A service with these destinations; RETRY_SCHEDULE and ATTEMPT_TIMEOUT are an hour. */
+/** Starts a service with these destinations. RETRY_SCHEDULE and ATTEMPT_TIMEOUT are an hour. */
 async function start(
   destinations: Record<string, string>,
   env: Environment = {},
@@ -73,7 +73,7 @@ const count = (action: string, n: number) =>
   });
 
 describe("a destination's own settings", () => {
-  it("send its headers with each attempt, and follow the file of a secret", async () => {
+  it("add its headers to each attempt, and follow changes of a secret's file", async () => {
     const { url, attempts } = await startDestination(reply(200));
     const auth = file("auth", "Bearer first-3f9c0a7be1d24458\n");
     await start(
@@ -131,7 +131,7 @@ describe("a destination's own settings", () => {
     expect(shown).not.toMatch(/first-3f9c|second-77aa|third|k3y-9d21/);
   });
 
-  it("are its own schedule: waits, and how many attempts", async () => {
+  it("include its schedule, with the waits and the number of attempts", async () => {
     const [own, other] = [
       await startDestination(reply(500)),
       await startDestination(reply(500)),
@@ -154,7 +154,7 @@ describe("a destination's own settings", () => {
     expect([own.attempts.length, other.attempts.length]).toEqual([3, 1]);
   });
 
-  it("are its own timeout", async () => {
+  it("include its timeout", async () => {
     const { url } = await startDestination(hang);
     await start({
       own: `url: "${url}", timeout: 20ms`,
@@ -173,7 +173,7 @@ describe("a destination's own settings", () => {
     ]);
   });
 
-  it("are a limit of its rate: what may not start is not claimed", async () => {
+  it("include a rate limit, and deliveries over the limit are not claimed", async () => {
     const [slow, fast] = [
       await startDestination(reply(200)),
       await startDestination(reply(200)),
@@ -190,7 +190,7 @@ describe("a destination's own settings", () => {
     await post("evt_1", "evt_2", "evt_3", "evt_4", "evt_5");
     await eventually(() => fast.attempts.length === 5);
     await eventually(() => slow.attempts.length === 2);
-    // A reload that replaces the destination does not begin a new minute.
+    // A reload that replaces the destination does not reset the rate limit.
     file(
       "hexhook.yaml",
       `destinations:\n  slow: { url: "${slow.url}?2", rateLimit: 2/m }\n  fast: { url: "${fast.url}" }\n`,
@@ -218,7 +218,7 @@ describe("a destination's own settings", () => {
     ).toEqual(["1", "1", "1", "1"]);
   });
 
-  it("are an age at which deliveries are given up, without another attempt", async () => {
+  it("include an age after which deliveries are exhausted without another attempt", async () => {
     const [down, ok] = [
       await startDestination(reply(500)),
       await startDestination(reply(200)),
@@ -237,7 +237,7 @@ describe("a destination's own settings", () => {
     await count("delivery.failed", 1);
     await eventually(() => ok.attempts.length === 2);
     clock += 7_200_000;
-    // Ages are judged before each claim: once this one is attempted, they have been. It has no key, so it waits for no other.
+    // Ages are judged before each claim, so they were judged once this one is attempted. It has no key and waits for no other.
     const young = Buffer.from(`{"id":"evt_3","type":"resource.created"}`);
     const accepted = await service.post(young, signed(young, { at: clock }));
     expect(accepted.status).toBe(200);

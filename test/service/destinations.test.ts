@@ -26,7 +26,7 @@ function file(name: string, text: string): string {
   return place;
 }
 
-/** A service with the destinations of a configuration file. */
+/** Starts a service with the destinations of a configuration file. */
 async function start(
   yaml: string,
   env: Environment = {},
@@ -57,7 +57,7 @@ const outcomes = async (resource: string, action: string) =>
   );
 
 describe("several destinations", () => {
-  it("each get the events of their patterns, signed with their own secret, and no others", async () => {
+  it("each get only the events of their patterns, signed with their own secret", async () => {
     const [invoices, all] = [
       await startDestination(reply(200)),
       await startDestination(reply(200)),
@@ -87,14 +87,14 @@ destinations:
       headers as Record<string, string>,
     );
     expect(all.attempts[0]!.headers["webhook-signature"]).toBeUndefined();
-    // Where a list says where events go, the built-in handlers step aside.
+    // A list of destinations replaces the built-in handlers.
     expect((await service!.entries())[0]!.metadata["destinations"]).toEqual([
       "invoices",
       "all",
     ]);
   });
 
-  it("may be functions of the handlers module under names of their own; the rest of it runs as ever", async () => {
+  it("may be functions of the handlers module with their own names, beside its other functions", async () => {
     const handlers = file(
       "handlers.mjs",
       'export default { ci: () => undefined, "user.*": () => undefined };',
@@ -121,7 +121,7 @@ destinations: { build: { handler: ci, events: ["push.*"] } }`,
     ]);
   });
 
-  it("that name a function which is not there are a configuration fault", async () => {
+  it("that name a missing function are a configuration error", async () => {
     await expect(
       start(`destinations: { build: { handler: ci } }`),
     ).rejects.toMatchObject({
@@ -132,7 +132,7 @@ destinations: { build: { handler: ci, events: ["push.*"] } }`,
     });
   });
 
-  it("do not wait for one another: one hangs, the other gets everything at full speed", async () => {
+  it("do not wait for one another when one hangs", async () => {
     const [dead, well] = [
       await startDestination(hang),
       await startDestination(reply(200)),
@@ -163,7 +163,7 @@ destinations: { build: { handler: ci, events: ["push.*"] } }`,
     expect(well.seen().connections).toBe(1);
   });
 
-  it("at a link-local address are never connected to, nor private ones where they are not allowed", async () => {
+  it("are never connected to at link-local addresses, or at private ones that are not allowed", async () => {
     const inside = await startDestination(reply(200));
     await start(
       `destinations:
@@ -204,7 +204,7 @@ destinations: { build: { handler: ci, events: ["push.*"] } }`,
 });
 
 describe("a circuit breaker", () => {
-  it("keeps the attempts of what waits, and lets everything through once a probe succeeds", async () => {
+  it("saves the attempts of waiting deliveries, and delivers everything once a probe succeeds", async () => {
     const flaky = await startDestination(reply(500));
     await start(
       `${listed("flaky")}
@@ -215,7 +215,7 @@ destinations: { flaky: { url: "${flaky.url}", concurrency: 2 } }`,
     for (let n = 0; n < events; n += 1) {
       await post(`evt_${n}`);
     }
-    // Without a breaker each of them would have used up its four attempts long before.
+    // Without a breaker, each delivery would already have used up its four attempts.
     await eventually(() => flaky.attempts.length >= 12);
     const spent = flaky.attempts.length;
     expect(spent).toBeLessThan(events);
@@ -232,7 +232,7 @@ destinations: { flaky: { url: "${flaky.url}", concurrency: 2 } }`,
 });
 
 describe("Retry-After", () => {
-  it("puts the next attempt off as long as it says", async () => {
+  it("delays the next attempt by the requested time", async () => {
     const busy = await startDestination((res, count) => {
       res
         .writeHead(
@@ -253,14 +253,14 @@ describe("Retry-After", () => {
 });
 
 describe("an ordered destination", () => {
-  it("gets the events of one key one after another, however often they fail, and others beside them", async () => {
-    // The first of each key is answered when all three are there: they do go side by side.
+  it("gets the events of one key in order, even if they fail, and other keys in parallel", async () => {
+    // The first event of each key gets a response when all three have arrived, so the keys run in parallel.
     const held: (() => void)[] = [];
     const ordered = await startDestination((res, count, { headers }) => {
-      const answer = (): void => {
+      const respond = (): void => {
         res.writeHead(headers["x-hexhook-attempt"] === "3" ? 200 : 503).end();
       };
-      held.push(answer);
+      held.push(respond);
       if (count >= 3) {
         held.splice(0).forEach((each) => {
           each();
@@ -293,7 +293,7 @@ destinations: { ordered: { url: "${ordered.url}", orderBy: /data/key, concurrenc
 });
 
 describe("retention", () => {
-  it("purges what is past its days, and keeps what is not delivered", async () => {
+  it("purges old events, and keeps undelivered ones", async () => {
     const day = 86_400_000;
     const time = manualTime();
     let skew = 0;
@@ -316,7 +316,7 @@ destinations: { target: { url: "${target.url}" } }`;
     target.answer(reply(500));
     skew = 3 * day;
     await start(yaml, env, deps);
-    // A start so long after the last one purges nothing for a day.
+    // A start that long after the last one purges nothing for a day.
     skew += day;
     const purges = () => outcomes("/events", "retention.purged");
     await time.passMinutesUntil(async () => (await purges()).length > 0);
@@ -326,7 +326,7 @@ destinations: { target: { url: "${target.url}" } }`;
       result: "success",
       metadata: { events: 1, deliveries: 1, attempts: 1 },
     });
-    // Known still, so their ids are no news; the purged one's is.
+    // The kept events are still known, so their ids are duplicates. The id of the purged event is new.
     for (const [id, status] of [
       ["evt_undelivered", "duplicate"],
       ["evt_last", "duplicate"],
@@ -343,17 +343,17 @@ destinations: { target: { url: "${target.url}" } }`;
 });
 
 describe("400 events at once", () => {
-  it("reach a destination of concurrency 8, eight at a time and never more", async () => {
+  it("reach a destination of concurrency 8 with eight in flight and never more", async () => {
     const EVENTS = 400;
     await recordEvents(folder.path, EVENTS, "target");
-    // Eight are answered together, a little after all of them are there: a ninth would be there too.
+    // Eight get their responses together, a little after they have arrived, so that a ninth would be seen.
     const held: (() => void)[] = [];
     const target = await startDestination((res) => {
       held.push(() => res.writeHead(204).end());
       if (held.length === 8) {
         setTimeout(() => {
-          for (const answer of held.splice(0)) {
-            answer();
+          for (const respond of held.splice(0)) {
+            respond();
           }
         }, 5);
       }

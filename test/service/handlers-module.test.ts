@@ -8,11 +8,11 @@ import { environment, hexhookProcess } from "../support/processes.ts";
 import { inProject } from "../support/project.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/* In processes of their own: how a module is loaded is up to Node, and not to the loader of the tests. */
+/* These tests run in separate processes, so that Node loads the modules and not the loader of the tests. */
 
 const DEFINE = `import { defineHandlers } from ${JSON.stringify(pathToFileURL(inProject("dist", "index.js")).href)};`;
 
-/** By the name of the file: modules that map \`a\` and \`b.*\` to functions. */
+/** Modules that map `a` and `b.*` to functions, by the name of their file. */
 const GOOD = {
   "esm.mjs": 'export default { a() {}, "b.*": () => 1 };',
   "defined.mjs": `${DEFINE} export default defineHandlers({ a() {}, "b.*": () => 1 });`,
@@ -28,7 +28,7 @@ const GOOD = {
 } as const;
 
 describe("a handlers module", () => {
-  /** The event types of a module, as the service loads it and as commands inspect it. */
+  /** Returns the event types of a module, as the service loads it and as commands inspect it. */
   function typesOf(name: string, source: string): unknown {
     const file = path.join(temporaryFolder().path, name);
     writeFileSync(file, source);
@@ -71,12 +71,12 @@ describe("a handlers module that cannot be used", () => {
 
   it.each<[string, string, string | null, RegExp]>([
     [
-      "is not there",
+      "is missing",
       "none.mjs",
       null,
       /cannot load .*none\.mjs: Cannot find module/,
     ],
-    ["is a folder", ".", null, /cannot load /],
+    ["is a directory", ".", null, /cannot load /],
     [
       "has a syntax error",
       "syntax.mjs",
@@ -96,13 +96,13 @@ describe("a handlers module that cannot be used", () => {
       /cannot load .*throws\.mjs: no\\u001b\[31m\\u2028 way$/,
     ],
     [
-      "throws nothing",
+      "throws undefined",
       "undefined.mjs",
       "throw undefined;",
       /cannot load .*undefined\.mjs: undefined$/,
     ],
     [
-      "throws what cannot be read",
+      "throws an unreadable value",
       "hostile.mjs",
       "throw new Proxy({}, { get() { throw 1; }, has() { throw 1; }, getPrototypeOf() { throw 1; } });",
       /cannot load .*hostile\.mjs: (?:not an Error|1)$/,
@@ -114,7 +114,7 @@ describe("a handlers module that cannot be used", () => {
       /cannot load .*long\.mjs: x{900,}… \(\d+ characters\)$/,
     ],
     [
-      "imports what is not there",
+      "imports a missing module",
       "imports.mjs",
       'import "./missing.mjs"; export default {};',
       /cannot load .*imports\.mjs: Cannot find module .*missing\.mjs/,
@@ -150,19 +150,19 @@ describe("a handlers module that cannot be used", () => {
       /default export of .* not null$/,
     ],
     [
-      "exports a function as compiled",
+      "exports a function, compiled to CommonJS",
       "compiled.cjs",
       "exports.__esModule = true; exports.default = () => 1;",
       /default export of .* not a function$/,
     ],
     [
-      "has an event type that is none",
+      "has an invalid event type",
       "pattern.mjs",
       'export default { "a*\\u001b[31mb": () => 1 };',
       /"a\*\\u001b\[31mb" in .* must be an event type/,
     ],
     [
-      "has a value that is no function",
+      "has a value that is not a function",
       "value.mjs",
       "export default { a: {} };",
       /"a" in .* must be a function, not an object$/,
@@ -174,7 +174,7 @@ describe("a handlers module that cannot be used", () => {
       /"a" in .* is a generator function/,
     ],
   ])(
-    "ends serve with 78 and one line that says why: it %s",
+    "ends serve with 78 and one line with the reason: it %s",
     async (_what, name, source, message) => {
       if (source !== null) {
         writeFileSync(path.join(folder, name), source);

@@ -5,7 +5,7 @@ import { type ServedHandlers, serveHandlers } from "../support/late-errors.ts";
 import { entriesOf } from "../support/kill-in-attempts.ts";
 import { eventually } from "../support/eventually.ts";
 
-/** Each leaves an error to the process; `type` = the type of the event that the handler is for. */
+/** Code of handlers that causes an error which the handler neither throws nor rejects with. */
 const LATE = {
   "a rejected promise": "Promise.reject(new Error('late'));",
   "a promise that is rejected later":
@@ -34,10 +34,10 @@ const LATE = {
   "an error of Hexhook's own, for a call of its API": "hex.reader.health();",
 } as const;
 
-describe("an error that a handler leaves to the process", () => {
+describe("a late error of a handler", () => {
   let service: ServedHandlers;
 
-  // One process for all: that is what they must not end.
+  // All cases share one process, because none of them may end it.
   beforeAll(async () => {
     const handlers = Object.values(LATE).map(
       (statement, i) =>
@@ -80,14 +80,14 @@ describe("an error that a handler leaves to the process", () => {
     },
   );
 
-  it("leaves an intact trail and an orderly stop", async () => {
+  it("leaves the trail intact and allows a normal stop", async () => {
     expect(await service.stop()).toEqual({ code: 0, signal: null });
     const verified = await hexhook(["audit", "verify"], {
       cwd: service.folder,
       env: { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" },
     });
     expect(verified).toMatchObject({ code: 0 });
-    // All of stderr was lines of JSON.
+    // Every line of stderr was JSON.
     expect(service.lines().map(({ level }) => level)).not.toContain("fatal");
   });
 });
@@ -146,7 +146,7 @@ describe("a late error while the attempt is in flight", () => {
   });
 });
 
-describe("an error that the handlers module leaves to the process", () => {
+describe("a late error of the handlers module itself", () => {
   it("is logged, and intake continues", async () => {
     const service = await serveHandlers(`
       Promise.reject(new Error("while it is loaded"));
@@ -161,7 +161,7 @@ describe("an error that the handlers module leaves to the process", () => {
 });
 
 describe("a rejection that the handler catches later", () => {
-  it("leaves nothing but lines of JSON on stderr", async () => {
+  it("leaves only lines of JSON on stderr", async () => {
     const service = await serveHandlers(`export default {
       "*": async (_event, { logger }) => {
         const early = Promise.reject(new Error("late"));
@@ -179,7 +179,7 @@ describe("a rejection that the handler catches later", () => {
 });
 
 describe("a flood of late errors", () => {
-  it("is logged up to a limit with the number of the rest, and memory stays flat", async () => {
+  it("is logged up to a limit, with the number of the rest, in constant memory", async () => {
     const service = await serveHandlers(
       `export default {
         flood: (_event, { logger }) => {

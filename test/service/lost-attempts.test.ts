@@ -21,7 +21,7 @@ beforeEach(() => {
 
 const inFolder = (name: string): string => path.join(folder.path, name);
 
-/** A service with these handlers, as JavaScript. Null when it dies before it is ready. */
+/** Starts a service with these handlers, given as JavaScript. Returns null when it dies before it is ready. */
 function start(
   handlers: string,
 ): Promise<Awaited<ReturnType<typeof serve>> | null> {
@@ -42,7 +42,7 @@ async function send(
   expect((await post(body, signed(body))).status).toBe(200);
 }
 
-/** Posts an event whose handler ends the process, perhaps before it is answered. */
+/** Posts an event whose handler ends the process, perhaps before the response. */
 async function sendPoison(
   { post }: Awaited<ReturnType<typeof serve>>,
   id: string,
@@ -56,7 +56,7 @@ const hasEntry = async (action: string, eventId: string): Promise<boolean> =>
     ({ metadata }) => metadata["eventId"] === eventId,
   );
 
-/** Whether the condition comes true before the process ends. */
+/** Returns whether the condition becomes true before the process ends. */
 async function outlives(
   { child }: Awaited<ReturnType<typeof serve>>,
   condition: () => Promise<boolean>,
@@ -65,7 +65,7 @@ async function outlives(
   return child.exitCode === null;
 }
 
-/** The losses of an event's attempts. */
+/** Returns the entries of an event's lost attempts. */
 const lossesOf = async (eventId: string) =>
   (await entriesOf(folder.path, "delivery.failed")).filter(
     ({ metadata }) =>
@@ -73,14 +73,14 @@ const lossesOf = async (eventId: string) =>
   );
 
 describe("a handler that exits the process", () => {
-  it("is given up after five deaths in its delivery; those under way beside it are not put down to them", async () => {
+  it("exhausts its delivery after five crashes, which are not attributed to others in flight", async () => {
     const handlers = `{
       poison: () => { process.exit(9); },
       slow: () => new Promise((resolve) => {
         if (!existsSync("hold")) resolve();
       }),
     }`;
-    // Under way until the process dies: at the first start they do not end.
+    // At the first start these attempts do not end, so they are in flight when the process dies.
     writeFileSync(inFolder("hold"), "");
     const first = (await start(handlers))!;
     const ids = Array.from({ length: 10 }, (_, n) => `slow_${n}`);
@@ -94,7 +94,7 @@ describe("a handler that exits the process", () => {
     let deaths = 1;
     let log: string;
     for (;;) {
-      // A start that dies before it was seen to be ready is one more.
+      // A start that dies before it is seen to be ready counts too.
       const next = await start(handlers);
       if (
         next !== null &&
@@ -134,15 +134,15 @@ describe("a handler that exits the process", () => {
       ),
     );
     expect(await statesOf(folder.path, ["poison"])).toEqual(["exhausted"]);
-    // Some were under way, and none of them paid for it more than the first two times, when nothing can be known.
+    // Some were in flight. Only the first two crashes can be attributed to them, when the cause is unknown.
     const losses = await Promise.all(ids.map(lossesOf));
     expect(losses.flat()).not.toEqual([]);
     expect(Math.max(...losses.map(({ length }) => length))).toBeLessThan(3);
   });
 });
 
-describe("a function that others end the process beside", () => {
-  it("is not given up for their deaths, however many of them there are", async () => {
+describe("a handler in flight while others end the process", () => {
+  it("is not exhausted for their crashes, however many there are", async () => {
     const handlers = `{
       poison: () => { process.exit(9); },
       innocent: () => new Promise((resolve) => {
@@ -152,7 +152,7 @@ describe("a function that others end the process beside", () => {
     }`;
     const done = (): Promise<boolean> =>
       hasEntry("delivery.succeeded", "innocent");
-    // The first time it is under way for certain.
+    // At the first start it is certainly in flight.
     writeFileSync(inFolder("hold"), "");
     const first = (await start(handlers))!;
     await send(first, eventBody("innocent", "innocent"));
@@ -161,7 +161,7 @@ describe("a function that others end the process beside", () => {
     expect((await first.exited).code).toBe(9);
     rmSync(inFolder("hold"));
 
-    // While the innocent one runs, or may run, another one comes each time that ends the process.
+    // At each further start, another event ends the process while the innocent handler may run.
     for (let n = 1; n < 200 && !(await done()); n += 1) {
       const running = await start(handlers);
       if (running !== null) {
@@ -170,7 +170,7 @@ describe("a function that others end the process beside", () => {
       }
     }
     expect(await statesOf(folder.path, ["innocent"])).toEqual(["succeeded"]);
-    // Charged while nobody could tell, and never once it runs alone.
+    // Crashes were attributed to it while the cause was unknown, and never since it runs alone.
     const { length } = await lossesOf("innocent");
     expect(length).toBeGreaterThan(0);
     expect(length).toBeLessThanOrEqual(2);
@@ -178,13 +178,13 @@ describe("a function that others end the process beside", () => {
 });
 
 describe("a process that is killed during attempts", () => {
-  it("loses nothing; what is attempted twice carries the same id, and no attempt has a number twice", async () => {
+  it("loses nothing, repeats attempts with the same id, and uses no attempt number twice", async () => {
     await withSeed((random) =>
       expectLostAttemptsMadeAgain(folder.path, { rounds: 3, random }),
     );
   });
 
-  it("keeps the events of one key in order, over failures and restarts", async () => {
+  it("keeps the events of one key in order across failures and restarts", async () => {
     await withSeed((random) =>
       expectLostAttemptsInOrder(folder.path, { rounds: 3, random }),
     );

@@ -22,7 +22,7 @@ beforeEach(() => {
   elapsed = 0;
 });
 
-/** With both clocks at hand. */
+/** Starts a service whose two clocks the test controls. */
 async function start(): Promise<void> {
   const begin = Date.now();
   service = await startTestService(folder, {
@@ -77,8 +77,8 @@ const trail = async () =>
 const outcomes = async (action: string) =>
   (await service.entries()).filter((entry) => entry.action === action);
 
-describe("a destination that answers 429 with Retry-After", () => {
-  it("gets nothing for that time, over a restart too, which is audited once", async () => {
+describe("a destination that responds 429 with Retry-After", () => {
+  it("gets no attempts for that time, even after a restart, and is audited once", async () => {
     const destination = await startDestination(
       reply(429, { "retry-after": "600" }),
     );
@@ -138,7 +138,7 @@ describe("a destination that answers 429 with Retry-After", () => {
     );
   });
 
-  it("is shown with the end of its pause, an hour at most, which an operator's resume ends at once", async () => {
+  it("shows the end of its pause, at most an hour, until an operator resumes it", async () => {
     const destination = await startDestination(
       reply(503, { "retry-after": "99999999999999999999" }),
     );
@@ -167,7 +167,7 @@ describe("a destination that answers 429 with Retry-After", () => {
     ]);
   });
 
-  it("stays paused after its time when an operator paused it meanwhile", async () => {
+  it("stays paused when an operator paused it meanwhile", async () => {
     const destination = await startDestination(
       reply(429, { "retry-after": "60" }),
     );

@@ -23,7 +23,7 @@ beforeAll(async () => {
 
 const seed = randomInt(2 ** 31);
 it(
-  `${CONNECTIONS} hostile connections on both listeners leave nothing behind (seed ${seed})`,
+  `${CONNECTIONS} hostile connections on both listeners leave no resource behind (seed ${seed})`,
   async () => {
     const before = server.openSockets();
     const ports = [server.port, server.adminPort];
@@ -36,7 +36,7 @@ it(
     });
     await eventually(() => server.openSockets() <= before);
     expect(server.peakMb()).toBeLessThan(250);
-    // What was not needed by the first half is not needed by the second one.
+    // The second half needs no more than the first half did.
     expect(server.peakMb()).toBeLessThan(halfway * 1.2);
     await expectWell(folder.path, server);
   },

@@ -35,7 +35,7 @@ it(
 );
 
 it(
-  "20 kills during attempts lose none, and each lost attempt is made again",
+  "20 kills during attempts lose no delivery, and each lost attempt is repeated",
   () =>
     withSeed((random) =>
       expectLostAttemptsMadeAgain(folder.path, { rounds: 20, random }),

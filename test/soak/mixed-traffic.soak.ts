@@ -17,16 +17,16 @@ import { ATTACKS, runAttack } from "../support/run-attacks.ts";
 import { openFile, readColumn } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-// eslint-disable-next-line no-restricted-properties -- a shorter run, to try the test itself
+// eslint-disable-next-line no-restricted-properties -- allows a shorter run to try the test itself
 const MINUTES = Number(process.env["SOAK_MINUTES"] ?? 30);
 const HOUR_MS = 3_600_000;
 const CONNECTIONS = 64;
 const PEAK_MS = 15_000;
 const TICK_MS = 5;
-/** What a request that is not genuine may get: the codes of its kind, or the rate limiter's. */
+/** The codes that a hostile request may get: those of its kind, or the rate limiter's. */
 const REJECTED = new Set([400, 401, 409, 415, 429]);
 
-/** What was seen in one round of all attacks. */
+/** The measurements of one round of all attacks. */
 interface Round {
   readonly p50: number;
   readonly p99: number;
@@ -35,7 +35,7 @@ interface Round {
   readonly descriptors: number;
 }
 
-/** The run is long: each round is shown as it ends. */
+/** Prints each round when it ends, because the run is long. */
 function report(facts: object): void {
   process.stderr.write(`${JSON.stringify(facts)}\n`);
 }
@@ -46,7 +46,7 @@ beforeEach(() => {
   folder = temporaryFolder();
 });
 
-/** Genuine deliveries a second, when each connection sends the next as soon as it has its response. */
+/** Returns the genuine deliveries a second when each connection sends the next as soon as it has its response. */
 async function measurePeak(
   sender: PacedSender,
   traffic: ReturnType<typeof createMixedTraffic>,
@@ -75,7 +75,7 @@ const median = (values: readonly number[]): number =>
   );
 
 it(
-  `${MINUTES} minutes of genuine and hostile traffic leave memory, descriptors and latency flat, and lose nothing`,
+  `${MINUTES} minutes of genuine and hostile traffic keep memory, descriptors and latency constant, and lose nothing`,
   async () => {
     writeFileSync(
       path.join(folder.path, "handlers.mjs"),
@@ -94,7 +94,7 @@ it(
       ) / 1024;
     const descriptors = (): number => readdirSync(`/proc/${pid}/fd`).length;
 
-    // The attackers use up the share of connections of their address, so the sender has its own.
+    // The attackers use up the connections of their address, so the sender has another address.
     const sender = createPacedSender({
       port: service.port,
       connections: CONNECTIONS,

@@ -8,7 +8,7 @@ import {
 
 const HOUR_MS = 3_600_000;
 
-/** What a heap may gain in any case; lines that heap up would take some 110 MiB here. */
+/** The growth of the heap that is allowed. Lines that are not dropped would take some 110 MiB here. */
 const MAX_GROWTH_MIB = 64;
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -21,7 +21,7 @@ it.each([
   { kind: "a pair of sockets", open: throughSocket },
   { kind: "a pipe", open: throughPipe },
 ])(
-  "standard output that nobody reads takes no memory: $kind",
+  "an unread standard output takes no memory: $kind",
   async ({ open }) => {
     const grown = await expectUnreadStdoutHarmless(folder.path, open, {
       warmUp: 1000,

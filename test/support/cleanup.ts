@@ -1,20 +1,20 @@
-/** Ends or deletes what a test has started or made. */
+/** Ends or deletes something that a test has started or created. */
 export type End = () => unknown;
 
-/** What was started outside of a test, such as in `beforeAll`, lives as long as its file. */
+/** Cleanups that were registered outside of a test, such as in `beforeAll`. They run after the last test of the file. */
 const file: End[] = [];
 const test: End[] = [];
 let inTest = false;
 
 /**
- * Registers `end` to be called after the current test, also when it fails; outside of a test, after the last test of the
- * file. The last one registered is called first.
+ * Registers `end` to be called after the current test, even if it fails. Outside of a test, `end` is called after the last
+ * test of the file. The last registered function is called first.
  */
 export function cleanUp(end: End): void {
   (inTest ? test : file).push(end);
 }
 
-/** Whether anything lives as long as the file. */
+/** Returns whether a cleanup was registered for the whole file. */
 export const hasFileScope = (): boolean => file.length > 0;
 
 export function enterTest(): void {
@@ -28,7 +28,7 @@ export async function leaveTest(): Promise<void> {
 
 export const leaveFile = (): Promise<void> => endAll(file);
 
-/** Calls all of them even when some fail. */
+/** Calls all cleanups, even if some fail. */
 async function endAll(ends: End[]): Promise<void> {
   const errors: unknown[] = [];
   for (let end = ends.pop(); end !== undefined; end = ends.pop()) {

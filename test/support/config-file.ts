@@ -25,7 +25,7 @@ export function errorsOf(env: Environment): readonly string[] {
   return [];
 }
 
-/** Makes files of secrets and configuration files in the folder of the test, and loads them. */
+/** Creates secret files and configuration files in the directory of the test, and loads them. */
 export function configFiles(folder: () => string) {
   const write = (name: string, content: string | Buffer): string => {
     const file = path.join(folder(), name);

@@ -39,7 +39,7 @@ export function overwriteRoot(file: string, name: string): void {
 
 const sizeOf = (file: string): number => statSync(file).size;
 
-/** What may happen to a store that is closed. */
+/** Ways to damage the files of a closed store. */
 export const DAMAGE: Readonly<Record<string, (file: string) => void>> = {
   "an overwritten header": (file) => {
     overwrite(file, 0, 100, 0x5a);

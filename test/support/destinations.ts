@@ -13,7 +13,7 @@ export interface Attempt {
   readonly body: Buffer;
 }
 
-/** Answers the nth attempt, counted from 1. */
+/** Responds to the nth attempt, counted from 1. */
 export type Reply = (
   res: ServerResponse,
   count: number,
@@ -26,12 +26,12 @@ export const reply =
     res.writeHead(status, headers).end();
   };
 
-/** Takes the request and never answers. */
+/** Accepts the request and never responds. */
 export const hang: Reply = () => undefined;
 
 export type TestDestination = Awaited<ReturnType<typeof startDestination>>;
 
-/** A real HTTP destination that notes each attempt and answers as it is told; closed when the test ends. */
+/** Starts a real HTTP destination that records each attempt and responds with `reply`. It is closed when the test ends. */
 export async function startDestination(answer: Reply) {
   const attempts: Attempt[] = [];
   const current = { answer, inFlight: 0, most: 0, connections: 0 };
@@ -68,11 +68,11 @@ export async function startDestination(answer: Reply) {
   const { port } = server.address() as AddressInfo;
   return {
     attempts,
-    /** The ids of the events that were brought, in order. */
+    /** Returns the ids of the delivered events, in order. */
     ids: () => attempts.map(({ headers }) => headers["webhook-id"]),
-    /** Requests at once at most, and connections made in all. */
+    /** Returns the maximum number of simultaneous requests, and the number of connections. */
     seen: () => ({ most: current.most, connections: current.connections }),
-    /** From now on it answers like this. */
+    /** Changes the response to all further attempts. */
     answer: (how: Reply) => {
       current.answer = how;
     },

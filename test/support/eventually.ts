@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Waits until `condition` gives something true, and gives it back. */
+/** Waits until `condition` returns a truthy value, and returns that value. */
 export async function eventually<T>(
   condition: () => T | Promise<T>,
   timeoutMs = 60_000,

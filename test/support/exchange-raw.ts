@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 
-/** What a raw connection got back until the other side closed it, or until `enough` says so. */
+/** Returns what a raw connection received until the other side closed it, or until `enough` returns true. */
 export function exchangeRaw(
   port: number,
   bytes: string | Buffer | readonly (string | Buffer)[],
@@ -15,7 +15,7 @@ export function exchangeRaw(
     };
     socket.setTimeout(15_000, () => {
       socket.destroy();
-      reject(new Error(`no end in sight; so far: ${text}`));
+      reject(new Error(`no end of the response; received: ${text}`));
     });
     socket.on("connect", () => {
       const parts =

@@ -1,4 +1,4 @@
-/* Keys that are none, put together from parts so that no scanner finds them here. */
+/* Fake keys, joined from parts so that no scanner finds them in this file. */
 
 export const LIVE_KEY = ["sk", "live", "4f9Qz7Lm2Xw8Rt5Yb1Nc"].join("_");
 export const GENERIC_KEY = ["9fK2mQ7x", "Lw4Rt8Yb", "1NcVz6Hp"].join("");

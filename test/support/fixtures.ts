@@ -5,10 +5,10 @@ import { signHeaders } from "../../src/signature/sign.ts";
 import type { StoreUrl } from "../../src/store/url.ts";
 
 export const SECRET = "test-signing-secret-0123456789abcdef";
-/** What signs the checkpoints of trails that tests make themselves. */
+/** The key that signs the checkpoints of trails that tests create. */
 export const SIGNING_KEY = generateKeyPairSync("ed25519").privateKey;
 export const CHECKPOINTS = createCheckpoints(SIGNING_KEY);
-/** What a record tells of the request that brought it, where a test has none. */
+/** The facts about the request in a record, for tests without a request. */
 export const WEBHOOK_REQUEST = {
   requestId: "r-1",
   source: "hex",
@@ -18,16 +18,16 @@ export const WEBHOOK_REQUEST = {
   keyId: "0123456789abcdef",
   skewSeconds: 0,
 };
-/** When they were made: a secret whose age nobody knows is overdue, and has an entry. */
+/** When the secrets were created. A secret of unknown age would be overdue, with an audit entry. */
 export const TODAY = new Date().toISOString();
 export const OTHER_SECRET = "another-signing-secret-0123456789ab";
 
-/** An event body as a sender makes it. */
+/** Returns an event body as a sender creates it. */
 export function eventBody(id: string, type = "resource.created"): Buffer {
   return Buffer.from(JSON.stringify({ id, type, data: { n: 1 } }));
 }
 
-/** The headers of a genuine delivery. */
+/** Returns the headers of a genuine delivery. */
 export function signed(
   body: Buffer,
   options: { secret?: string; at?: number; scheme?: SchemeName } = {},
@@ -44,7 +44,7 @@ export function signed(
   };
 }
 
-/** Where a store in this file is. */
+/** Returns the location of a store in this file. */
 export function sqliteUrl(file: string): StoreUrl {
   return { driver: "sqlite", file };
 }

@@ -10,9 +10,9 @@ const SENDERS = 32;
 const GENUINE_EVERY = 100;
 
 /**
- * Floods a service with `forged` deliveries from so many claimed addresses, with a genuine one among each hundred, and stops
- * it. Entries have to stay within `budget` a minute, the rest counted, the store below `maxBytes`, and all genuine ones
- * accepted.
+ * Floods a service with `forged` deliveries from a number of claimed addresses, with one genuine delivery in each hundred,
+ * and stops it. Expects at most `budget` entries a minute with the rest counted, a store below `maxBytes`, and all genuine
+ * deliveries accepted.
  */
 export async function expectFloodWithinBudget(
   folder: string,

@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { seededRandom } from "./seeded-random.ts";
 
-/** What a hostile client may put into a stream of requests, one after another; each alone is good, bad or half of something. */
+/** The parts of a hostile stream of requests. Each part is a valid, an invalid or an incomplete request. */
 const FRAGMENTS = [
   "GET /n HTTP/1.1\r\nHost: h\r\n\r\n",
   "GET /livez HTTP/1.1\r\nHost: h\r\n\r\n",
@@ -38,7 +38,7 @@ const FRAGMENTS = [
   "GET /n",
 ];
 
-/** The end of a connection, as its client brings it about. */
+/** The ways in which a client ends its connection. */
 const ENDINGS = ["end", "reset", "destroy", "wait"] as const;
 
 type Random = () => number;
@@ -46,7 +46,7 @@ type Random = () => number;
 const pick = <T>(random: Random, list: readonly T[]): T =>
   list[Math.floor(random() * list.length)] as T;
 
-/** A stream of requests, and where it is cut into writes. */
+/** Returns a stream of requests, cut into writes at random places. */
 function writesOf(random: Random): Buffer[] {
   const many = random() < 0.1 ? 200 : 6;
   const count = 1 + Math.floor(random() * many);
@@ -72,8 +72,8 @@ function writesOf(random: Random): Buffer[] {
 }
 
 /**
- * One hostile connection: resolves when it is closed, which is seen to at last by the client itself. Whatever the service does
- * to it is fine; what it does to the service is not looked at here.
+ * Opens one hostile connection. Resolves when it is closed, which the client does itself in the end. The service may treat
+ * the connection in any way; the caller checks the state of the service.
  */
 function fuzzConnection(port: number, random: Random): Promise<void> {
   const writes = writesOf(random);
@@ -82,7 +82,7 @@ function fuzzConnection(port: number, random: Random): Promise<void> {
   return new Promise((resolve) => {
     const socket: Socket = connect({ port, host: "127.0.0.1" });
     socket.setNoDelay(true);
-    // The service need not read on, nor close what it has not read.
+    // The service may stop reading, and need not close what it has not read.
     socket.setTimeout(1000, () => socket.destroy());
     socket.on("error", () => undefined);
     socket.on("close", () => {
@@ -94,7 +94,7 @@ function fuzzConnection(port: number, random: Random): Promise<void> {
     const finish = (): void => {
       if (ending === "end") {
         socket.end();
-        // A service that waits for more is left alone.
+        // The service may wait for more, so the client leaves.
         socket.setTimeout(200, () => socket.destroy());
       } else if (ending === "reset") {
         socket.resetAndDestroy();
@@ -116,7 +116,7 @@ function fuzzConnection(port: number, random: Random): Promise<void> {
   });
 }
 
-/** Opens `connections` hostile connections, `atOnce` of them at a time, by turns on each of the ports. */
+/** Opens `connections` hostile connections, `atOnce` at a time, on the ports in turn. */
 export async function fuzz(
   ports: readonly number[],
   options: { seed: number; connections: number; atOnce: number },

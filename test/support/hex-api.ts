@@ -7,7 +7,7 @@ import {
 import type { AddressInfo, Socket } from "node:net";
 import { cleanUp } from "./cleanup.ts";
 
-/** A call as the fake API got it. */
+/** A call as the fake API received it. */
 export interface Call {
   readonly method: string;
   readonly path: string;
@@ -21,19 +21,19 @@ type Entry = { chain: { writer: string; seq: number } } & Record<
   unknown
 >;
 
-/** What the API does with a call instead of answering 200. `take` notes its entries as received. */
+/** Handles a call instead of the response 200. `take` records its entries as received. */
 export type Behaviour = (
   res: ServerResponse,
   call: Call,
   take: () => void,
 ) => void;
 
-/** A fake of the Hex API over real HTTP, which takes the entries of one idempotency key once; stopped when the test ends. */
+/** Starts a fake of the Hex API over real HTTP. It accepts each idempotency key once, and stops when the test ends. */
 export async function startHexApi(port = 0) {
   const calls: Call[] = [];
   const entries: Entry[] = [];
   const taken = new Map<string, string>();
-  /** What came under a key that had other entries before. */
+  /** The keys that were used again with other entries. */
   const conflicts: string[] = [];
   const plan: Behaviour[] = [];
   let otherwise: Behaviour | null = null;
@@ -112,9 +112,9 @@ export async function startHexApi(port = 0) {
     calls,
     entries,
     conflicts,
-    /** What it does with the next calls, one after another. */
+    /** Handles the next calls, one after another. */
     plan,
-    /** What it does with all others; null = takes them. */
+    /** Handles all other calls; null = accepts them. */
     otherwise: (behaviour: Behaviour | null) => {
       otherwise = behaviour;
     },

@@ -17,10 +17,10 @@ export interface RunOptions {
   readonly input?: string | Buffer;
 }
 
-/** What is started while another command runs waits for it: the working folder belongs to the whole process. */
+/** Commands run one after another, because the working directory belongs to the whole process. */
 let last: Promise<unknown> = Promise.resolve();
 
-/** Runs a command of the program to its end, in this process. `hexhookProcess` runs it in one of its own. */
+/** Runs a command of the program to its end in this process. `hexhookProcess` runs it in a separate process. */
 export function hexhook(
   args: readonly string[],
   options: RunOptions,

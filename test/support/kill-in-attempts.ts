@@ -17,7 +17,7 @@ import { serve } from "./processes.ts";
 import { readTrail } from "./read-trail.ts";
 import { startTestService } from "./service.ts";
 
-/** The state of the first delivery of each event. */
+/** Returns the state of the first delivery of each event. */
 export async function statesOf(
   folder: string,
   ids: readonly string[],
@@ -36,7 +36,7 @@ export const entriesOf = async (
     (entry) => entry.action === action,
   );
 
-/** The events with an attempt that was lost when the process died, from the trail. */
+/** Returns the events with an attempt that was lost in a crash, read from the trail. */
 async function lostIn(folder: string): Promise<Set<unknown>> {
   const failed = await entriesOf(folder, "delivery.failed");
   return new Set(
@@ -47,8 +47,8 @@ async function lostIn(folder: string): Promise<Set<unknown>> {
 }
 
 /**
- * A destination that answers by `answer` after up to `maxMs`, but never answers the attempts of the event that is held: such
- * an attempt is in flight when the process is killed.
+ * Starts a destination that responds with `answer` after up to `maxMs`. It never responds to attempts of the held event, so
+ * that such an attempt is in flight when the process is killed.
  */
 async function startHolding(
   random: () => number,
@@ -72,11 +72,11 @@ async function startHolding(
   });
   return {
     ...destination,
-    /** Never answers this event from now on. */
+    /** Stops responding to this event. */
     hold: (id: string) => {
       held = id;
     },
-    /** An attempt of the event that is held is in flight. */
+    /** Returns whether an attempt of the held event is in flight. */
     holds: () => held !== "" && arrived === held,
     letGo: () => {
       held = "";
@@ -84,7 +84,7 @@ async function startHolding(
   };
 }
 
-/** One round: a service takes the events, and is killed while the attempt of the first of them is in flight. */
+/** Runs one round: a service accepts the events and is killed while the attempt of the first one is in flight. */
 async function killDuringAttempts(
   folder: string,
   options: {
@@ -107,8 +107,8 @@ async function killDuringAttempts(
 }
 
 /**
- * Kills a service during attempts in each round. Everything has to be delivered in the end, byte for byte, no attempt may have
- * a number twice, and each attempt that was lost needs an entry and may not count against the schedule.
+ * Kills a service during attempts in each round. In the end everything must be delivered byte for byte. No attempt number may
+ * be duplicate. Each lost attempt needs an entry and must not count in the schedule.
  */
 export async function expectLostAttemptsMadeAgain(
   folder: string,
@@ -156,13 +156,13 @@ export async function expectLostAttemptsMadeAgain(
   }
   expect([...answered].toSorted()).toEqual(ids.toSorted());
   expect(numbers.size).toBe(destination.attempts.length);
-  // Each that was lost has its entry, and none of them cost an attempt of the schedule.
+  // Each lost attempt has its entry, and none uses up an attempt of the schedule.
   const lost = await lostIn(folder);
   expect(held.filter((id) => !lost.has(id))).toEqual([]);
   expect(await entriesOf(folder, "delivery.exhausted")).toEqual([]);
 }
 
-/** Kills a service during attempts at an ordered destination in each round: the events of each key have to stay in order. */
+/** Kills a service during attempts at an ordered destination in each round. The events of each key must stay in order. */
 export async function expectLostAttemptsInOrder(
   folder: string,
   { rounds, random }: Rounds,
@@ -213,7 +213,7 @@ destinations: { ordered: { url: "${destination.url}", orderBy: /data/key, concur
   const lost = await lostIn(folder);
   expect(held.filter((id) => !lost.has(id))).toEqual([]);
   for (const key of KEYS) {
-    // Twice in a row: the process died before it could note that it was taken. Never one behind a later one.
+    // An event may arrive again if the process died before it recorded the success, but never after a later one.
     const order = taken.get(key)!.filter((n, i, all) => n !== all[i - 1]);
     expect(order).toEqual(
       Array.from({ length: rounds * PER_ROUND }, (_, n) => n),

@@ -1,6 +1,6 @@
-/** Rounds of a test that kills the service again and again: a few in `npm test`, many in `npm run test:soak`. */
+/** The number of rounds of a test that kills the service repeatedly: few in `npm test`, many in `npm run test:soak`. */
 export interface Rounds {
   readonly rounds: number;
-  /** In [0, 1); follows from the seed of the test. */
+  /** Returns a number in [0, 1) that depends on the seed of the test. */
   readonly random: () => number;
 }

@@ -16,8 +16,8 @@ import { together } from "./together.ts";
 const SENDERS = 16;
 
 /**
- * Kills a service under load in each round. Nothing that it acknowledged may be lost or changed, on its way to a destination
- * too, no attempt may have a number twice, and the trail has to be intact with one entry for each event.
+ * Kills a service under load in each round. Nothing that it acknowledged may be lost or changed, in the store or at the
+ * destination. No attempt number may be duplicate. The trail must be intact with one entry for each event.
  */
 export async function expectKillsLoseNothing(
   folder: string,
@@ -37,7 +37,7 @@ export async function expectKillsLoseNothing(
   const acknowledged = new Set<string>();
   const refused: number[] = [];
 
-  /** Spaces, escapes and 0 to 4 KiB of text: parsed and written again it would be other bytes. */
+  /** Returns a body with spaces, escapes and 0 to 4 KiB of text. Parsing and serializing it would change its bytes. */
   function nextBody(): { id: string; body: Buffer } {
     const id = `evt_${sent.size}`;
     const text = "é\u2028 ".repeat(Math.floor(700 * random() ** 4));
@@ -51,7 +51,7 @@ export async function expectKillsLoseNothing(
   for (const instant of instants) {
     const before = acknowledged.size;
     const service = await serve(folder, env);
-    // However slow the machine is: some are acknowledged, then it dies at any instant of the load.
+    // Some events are acknowledged on a slow machine too. Then the process dies at any moment of the load.
     const killed = eventually(() => acknowledged.size > before)
       .then(() => delay(instant))
       .then(() => service.stop("SIGKILL"));
@@ -77,7 +77,7 @@ export async function expectKillsLoseNothing(
     env: { ...env, SHUTDOWN_SECONDS: "30" },
   });
 
-  // What got no answer is sent once more, as a sender would: new or known, it is received now.
+  // Requests without a response are sent again, as a sender does. New or duplicate, they are received now.
   const open = [...sent].filter(([id]) => !acknowledged.has(id));
   expect(open).not.toEqual([]);
   await Promise.all(
@@ -111,7 +111,7 @@ export async function expectKillsLoseNothing(
   }));
   const wrong = attempts.filter(({ id, body }) => stored.get(id) !== body);
   expect(wrong).toEqual([]);
-  // The attempt is counted durably before it starts: no number comes twice.
+  // The attempt is counted durably before it starts, so no number is duplicate.
   const numbers = attempts.map(({ id, number }) => `${id} ${number}`);
   expect(new Set(numbers).size).toBe(numbers.length);
 

@@ -15,8 +15,8 @@ import { storedEvents } from "./stored-events.ts";
 const SENDERS = 8;
 
 /**
- * Kills a service with every sink under load in each round. There has to be an entry for each event, an event for each entry,
- * and each entry at every sink.
+ * Kills a service with every sink under load in each round. Each event must have an entry, each entry must have an event, and
+ * every sink must have all entries.
  */
 export async function expectKillsMissNoSink(
   folder: string,
@@ -70,7 +70,7 @@ export async function expectKillsMissNoSink(
   expect(inFile).toBe(stored.map((line) => `${line}\n`).join(""));
   expect(api.entries).toEqual(stored.map((line): unknown => JSON.parse(line)));
   expect(api.conflicts).toEqual([]);
-  // stdout may have had some twice, and torn ones: its verifier knows why, and everything is there.
+  // stdout may have duplicate and incomplete lines, which its verifier accepts, but no entry is missing.
   const printed = outputs.join("");
   const verdict = await hexhook(["audit", "verify", "--json", "-"], {
     cwd: folder,

@@ -13,7 +13,7 @@ export type LogLine = Readonly<Record<string, unknown>> & {
 
 export type ServedHandlers = Awaited<ReturnType<typeof serveHandlers>>;
 
-/** A service in a process of its own with this handlers module, and what it logs. */
+/** Starts a service in a separate process with this handlers module. Returns it with what it logs. */
 export async function serveHandlers(
   source: string,
   env: Record<string, string> = {},
@@ -36,12 +36,12 @@ export async function serveHandlers(
     ...serving,
     folder,
     lines,
-    /** Posts an event; gives the response's status. */
+    /** Posts an event and returns the status of the response. */
     send: async (id: string, type = "resource.created"): Promise<number> => {
       const body = eventBody(id, type);
       return (await serving.post(body, signed(body))).status;
     },
-    /** Waits for the line with this message, and of this event if one is named. */
+    /** Waits for a line with this message, and with this event id if given. */
     line: (message: string, eventId?: string): Promise<LogLine> =>
       eventually(() =>
         lines().find(

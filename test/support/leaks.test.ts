@@ -6,7 +6,7 @@ import { cleanUp, enterTest, leaveTest } from "./cleanup.ts";
 import { expectNoLeak, killMarkedProcesses, openResources } from "./leaks.ts";
 import { environment } from "./processes.ts";
 
-describe("the check for leaks", () => {
+describe("the leak check", () => {
   it("fails while a server is open", async () => {
     const before = openResources();
     const server = createServer();
@@ -17,13 +17,13 @@ describe("the check for leaks", () => {
     await expectNoLeak(before);
   });
 
-  it("finds and kills a child and what that has started", async () => {
+  it("finds and kills a child process and its children", async () => {
     const child = spawn("sh", ["-c", "sleep 600 & echo; sleep 600"], {
       env: environment({}),
     });
     await once(child.stdout, "data");
     const left = killMarkedProcesses();
-    // The shell may have become the second one, and the first may not have been started yet.
+    // The shell may have replaced itself with the second command, or may not have started the first one yet.
     expect(left.length).toBeGreaterThan(1);
     expect(left.every((one) => one.endsWith("sleep 600"))).toBe(true);
     expect(killMarkedProcesses()).toEqual([]);
@@ -31,7 +31,7 @@ describe("the check for leaks", () => {
   });
 });
 
-it("what a test registers is ended last first, all of it, and an error fails the test", async () => {
+it("ends everything that a test registered, last first, and an error fails the test", async () => {
   const ended: string[] = [];
   enterTest();
   cleanUp(() => ended.push("first"));

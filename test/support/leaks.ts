@@ -1,11 +1,11 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** The variable that marks the processes that a file of tests starts, and those that they start in turn. */
+/** The variable that marks the processes that a test file starts. Their children inherit it. */
 export const MARK_NAME = "TEST_FILE_MARK";
 export const MARK = `${process.pid}-${Date.now()}`;
 
-/** What outlives a test only when the test has forgotten to end it. */
+/** The kinds of resources that are open after a test only if the test forgot to close them. */
 const KINDS = new Set([
   "FSEventWrap",
   "MessagePort",
@@ -18,7 +18,7 @@ const KINDS = new Set([
 
 export type Resources = ReadonlyMap<string, number>;
 
-/** How many resources of each kind are open in this process. */
+/** Returns the number of open resources of each kind in this process. */
 export function openResources(): Resources {
   const counts = new Map<string, number>();
   for (const kind of process.getActiveResourcesInfo()) {
@@ -29,10 +29,10 @@ export function openResources(): Resources {
   return counts;
 }
 
-/** Kills the marked processes that are still there. Gives their command lines. Linux only: elsewhere it sees none. */
+/** Kills the marked processes that still run, and returns their command lines. On other systems than Linux it finds none. */
 export function killMarkedProcesses(): string[] {
   const killed = new Map<number, string>();
-  // One that is killed may have started another just before.
+  // A killed process may have started another one just before.
   for (let found = markedProcesses(); found.length > 0;) {
     for (const pid of found) {
       const command = readProc(pid, "cmdline").replaceAll("\0", " ");
@@ -40,7 +40,7 @@ export function killMarkedProcesses(): string[] {
       try {
         process.kill(pid, "SIGKILL");
       } catch {
-        // It has ended meanwhile.
+        // The process has ended meanwhile.
       }
     }
     found = markedProcesses();
@@ -48,7 +48,7 @@ export function killMarkedProcesses(): string[] {
   return [...killed.values()];
 }
 
-/** The marked processes that are there. Linux only: elsewhere it sees none. */
+/** Returns the marked processes that run. On other systems than Linux it finds none. */
 export function markedProcesses(): number[] {
   return processIds().filter(
     (pid) => pid !== process.pid && readProc(pid, "environ").includes(MARK),
@@ -63,7 +63,7 @@ function processIds(): number[] {
   }
 }
 
-/** Empty when the process is gone, as a zombie is. */
+/** Empty when the process has ended, even if it is a zombie. */
 function readProc(pid: number, file: string): string {
   try {
     return readFileSync(`/proc/${pid}/${file}`, "latin1");
@@ -72,7 +72,7 @@ function readProc(pid: number, file: string): string {
   }
 }
 
-/** Throws when more is open than before, once everything had time to close: a pool closes its sockets later than a test. */
+/** Throws when more is open than before. It waits first, because a pool closes its sockets after the test. */
 export async function expectNoLeak(
   before: Resources,
   settleMs = 10_000,
@@ -89,7 +89,7 @@ export async function expectNoLeak(
       const names = leaked.map(
         ([kind, count]) => `${kind} (${count - (before.get(kind) ?? 0)})`,
       );
-      throw new Error(`the test has left open: ${names.join(", ")}`);
+      throw new Error(`the test left open: ${names.join(", ")}`);
     }
     await delay(10);
   }

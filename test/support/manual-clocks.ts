@@ -1,12 +1,12 @@
-/** The two clocks of a service, which stand still unless they are moved. */
+/** The two clocks of a service. They change only when a test moves them. */
 export interface ManualClocks {
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Milliseconds since any moment. */
   readonly monotonic: () => number;
-  /** Time passes: both clocks show it. */
+  /** Advances both clocks. */
   readonly pass: (ms: number) => void;
-  /** The wall clock alone is set, ahead or back. */
+  /** Sets the wall clock alone ahead, or back. */
   readonly step: (ms: number) => void;
 }
 

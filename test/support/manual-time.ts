@@ -1,7 +1,7 @@
 import { cleanUp } from "./cleanup.ts";
 import { eventually } from "./eventually.ts";
 
-/** Shorter intervals keep to real time: a stop waits with them. */
+/** Shorter intervals run in real time, because a shutdown waits with them. */
 const MIN_MS = 500;
 
 interface ManualInterval {
@@ -11,15 +11,15 @@ interface ManualInterval {
 }
 
 export interface ManualTime {
-  /** Moves the time. An interval that is due more than once in a move runs once, as one does after a delay. */
+  /** Advances the time. An interval that is due several times runs once, as after a delay. */
   readonly advance: (ms: number) => void;
-  /** Moves it by a minute again and again until `condition` holds: work that is in progress is not begun again. */
+  /** Advances the time minute by minute until `condition` holds. Work in progress is not started again. */
   readonly passMinutesUntil: (
     condition: () => boolean | Promise<boolean>,
   ) => Promise<void>;
 }
 
-/** The time of the intervals that are begun from now on in this test: it stands still unless it is moved. */
+/** Controls the time of the intervals that start from now on in this test. It advances only when the test moves it. */
 export function manualTime(): ManualTime {
   const { setInterval, clearInterval } = globalThis;
   const intervals = new Set<ManualInterval>();

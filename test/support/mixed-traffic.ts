@@ -1,14 +1,14 @@
 import { OTHER_SECRET, eventBody, signed } from "./fixtures.ts";
 
 const HOUR_MS = 3_600_000;
-/** Every so many requests one is not what a well-behaved sender sends. */
+/** One of this number of requests is hostile. */
 const HOSTILE_EVERY = 12;
-/** Of so many accepted requests, the latest ones, an attacker has a copy. */
+/** The number of the latest accepted requests of which an attacker has a copy. */
 const COPIED = 1000;
 
 export interface TrafficRequest {
   readonly bytes: Buffer;
-  /** The number of the new event that it carries; null: it is hostile. */
+  /** The number of the new event in it; null = the request is hostile. */
   readonly event: number | null;
 }
 
@@ -22,10 +22,10 @@ function requestBytes(body: Buffer, headers: Record<string, string>): Buffer {
   return Buffer.concat([Buffer.from(head), body]);
 }
 
-/** The id of an event, by its number. */
+/** Returns the id of an event by its number. */
 export const eventId = (event: number): string => `evt_${event}`;
 
-/** Makes requests of a sender, one after another: mostly new events, and among them each kind that must be rejected. */
+/** Creates the requests of a sender. Most are new events; the others include each kind that must be rejected. */
 export function createMixedTraffic() {
   let made = 0;
   let events = 0;
@@ -39,9 +39,9 @@ export function createMixedTraffic() {
       const body = eventBody(`evt_forged_${made}`);
       return requestBytes(body, signed(body, { secret: OTHER_SECRET }));
     },
-    // Seen before, byte for byte.
+    // A replay, byte for byte.
     () => copy().bytes,
-    // Authentic and old.
+    // Authentic but too old.
     () => {
       const body = eventBody(`evt_old_${made}`);
       return requestBytes(body, signed(body, { at: Date.now() - HOUR_MS }));
@@ -77,14 +77,14 @@ export function createMixedTraffic() {
       const make = hostile[(made / HOSTILE_EVERY) % hostile.length];
       return { bytes: make!(), event: null };
     },
-    /** A request was accepted: from now on it may be sent again. */
+    /** Records that a request was accepted, so that it may be replayed. */
     accepted({ bytes, event }: TrafficRequest): void {
       if (event !== null) {
         copies[accepted % COPIED] = { bytes, event };
         accepted += 1;
       }
     },
-    /** How many events have been made. */
+    /** Returns the number of events created. */
     events: () => events,
   };
 }

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import path from "node:path";
 
-/** A handlers module without functions in the folder, as a value of HANDLERS: events go to the configured destinations alone. */
+/** Creates a handlers module without functions, as a value of HANDLERS. Events then go only to configured destinations. */
 export function noHandlers(folder: string): string {
   const file = path.join(folder, "none.mjs");
   writeFileSync(file, "export default {};\n");

@@ -7,15 +7,15 @@ import { environment } from "./processes.ts";
 import { inProject } from "./project.ts";
 
 /**
- * The settings of each connection that committed, as SQLite itself reports them there, while a built store did one write.
- * `open`: the function of `dist/store/open.js` that opens it.
+ * Makes one write with a built store, and returns the settings of each connection that committed, as SQLite reports them.
+ * `open` is the function of `dist/store/open.js` that opens the store.
  */
 export async function observeCommits(
   folder: string,
   open: "openStore" | "openStoreOnThreads",
 ): Promise<{ journalMode: unknown; synchronous: unknown }[]> {
   const preload = path.join(folder, "observe.mjs");
-  // Runs in each thread, before the driver is loaded.
+  // Runs in each thread before the driver is loaded.
   writeFileSync(
     preload,
     `import { writeSync } from "node:fs";
@@ -60,7 +60,7 @@ export async function observeCommits(
     await store.close();
     await endStoreThreads();
     clearInterval(alive);`;
-  // Threads inherit the flags of the process, so there is no --eval.
+  // Threads inherit the flags of the process, so --eval cannot be used.
   const main = path.join(folder, "main.mjs");
   writeFileSync(main, script);
   const child = spawn(process.execPath, ["--import", preload, main], {

@@ -12,10 +12,10 @@ import { eventBody, SECRET, signed } from "./fixtures.ts";
 import { hexhook } from "./hexhook.ts";
 import { freePort, serve } from "./processes.ts";
 
-/** A real service in a process of its own, with both of its listeners, and what it costs the machine. */
+/** A real service in a separate process with both listeners, and its use of resources. */
 export interface ObservedService extends Awaited<ReturnType<typeof serve>> {
   readonly adminPort: number;
-  /** The most memory that it has had so far, in megabytes. */
+  /** The maximum memory that it has used so far, in megabytes. */
   readonly peakMb: () => number;
   readonly openSockets: () => number;
 }
@@ -58,7 +58,7 @@ export async function startObserved(
 }
 
 /**
- * Nothing was thrown, a genuine delivery is taken, and after the stop, which is part of this, the trail in `folder` is intact.
+ * Expects that nothing was thrown and that a genuine delivery is accepted. Then stops the service and expects an intact trail.
  */
 export async function expectWell(
   folder: string,

@@ -31,7 +31,7 @@ export const OLDER_VERSIONS = MIGRATIONS.map(({ version }) => version).filter(
   (version) => version < LATEST,
 );
 
-/** The destination of the deliveries that are pending in an old store. */
+/** The destination of the pending deliveries in an old store. */
 const FORWARD = "forward";
 
 export interface OldEvent {
@@ -44,19 +44,19 @@ export interface OldEvent {
 export interface OldStore {
   readonly file: string;
   readonly events: readonly OldEvent[];
-  /** The ids of the events that are pending for `FORWARD`, with the number of their next attempt. */
+  /** The ids of the events that are pending for `FORWARD`, and the number of their next attempt. */
   readonly pending: Readonly<Record<string, number>>;
-  /** The headers of requests that the store has seen, by the id of the event in their body. */
+  /** The headers of requests that the store has recorded, by their event id. */
   readonly seen: Readonly<Record<string, readonly Record<string, string>[]>>;
-  /** The position that its sinks have taken; 0 where the version has none. */
+  /** The position of its sinks; 0 if the version has none. */
   readonly taken: number;
 }
 
 const HOUR = 3_600_000;
 
 /**
- * Makes a store as the program of an older schema version left it when it was killed: events in each state of a delivery,
- * and rows in every table that the version has.
+ * Creates a store as the program of an older schema version left it when it was killed. It has events in each delivery state,
+ * and rows in every table of that version.
  */
 export function createOldStore(file: string, version: number): OldStore {
   const db = openFile(file);
@@ -84,7 +84,7 @@ function fill(db: Database, file: string, version: number): OldStore {
   const pending: Record<string, number> = {};
   const seen: Record<string, Record<string, string>[]> = {};
 
-  /** Stores an event with one delivery. Later versions have more columns, whose values are in `further`. */
+  /** Stores an event with one delivery. `further` has the values of columns that later versions added. */
   function add(
     id: string,
     delivery: {
@@ -97,7 +97,7 @@ function fill(db: Database, file: string, version: number): OldStore {
     further: Record<string, string | number> = {},
   ): number {
     const seq = events.length + 1;
-    // Bytes that are not UTF-8 in a string: what is stored is what was signed.
+    // A string with bytes that are not UTF-8, because the store keeps exactly what was signed.
     const body = Buffer.concat([
       Buffer.from(`{"id":${JSON.stringify(id)},"type":"old.event","data":"`),
       Buffer.from([0xff, 0xfe, 0x7f]),
@@ -208,7 +208,7 @@ function fill(db: Database, file: string, version: number): OldStore {
     attempt: 3,
   });
 
-  // The sender's retry of the first event: signed anew, and claimed.
+  // The sender's retry of the first event, with a new signature and a claim.
   const again = signed(events[0]!.body, { at: now - 30_000 });
   seen["evt_succeeded"]!.push(again);
   insert(db, "replay_claim", {
@@ -217,7 +217,7 @@ function fill(db: Database, file: string, version: number): OldStore {
     source: "hex",
     claimed_at: now - 30_000,
   });
-  // Of a scheme that signs no time.
+  // An event of a scheme without a signed time.
   insert(db, "replay_claim", {
     signed_at: -1,
     mac: randomBytes(32),
@@ -253,7 +253,7 @@ function fill(db: Database, file: string, version: number): OldStore {
   return { file, events, pending, seen, taken };
 }
 
-/** Writes a trail as the older program did: a run that ended, and one that was killed. Signed from version 3 on. */
+/** Writes a trail as the older program did: one run that ended and one that was killed. Trails are signed from version 3. */
 function createOldWriter(
   db: Database,
   { file, version, at }: { file: string; version: number; at: number },
@@ -346,12 +346,12 @@ function insert(
   ).run(...Object.values(values));
 }
 
-/** Every row of every table, as SQL literals, by the columns that a store has. */
+/** The columns of each table, and every row as SQL literals. */
 export type Dump = Readonly<
   Record<string, { columns: readonly string[]; rows: readonly string[] }>
 >;
 
-/** What is in a store. `columns`: only these tables and columns of them, those of an earlier dump. */
+/** Dumps the content of a store. `columns` limits it to the tables and columns of an earlier dump. */
 export function dump(file: string, only?: Dump): Dump {
   const db = openFile(file, { readOnly: true });
   try {
@@ -387,7 +387,7 @@ export function dump(file: string, only?: Dump): Dump {
   }
 }
 
-/** The schema as SQLite keeps it, with its version. */
+/** Returns the schema as SQLite stores it, with its version. */
 export function schemaOf(file: string): unknown[] {
   const db = openFile(file, { readOnly: true });
   try {

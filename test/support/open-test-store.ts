@@ -4,11 +4,11 @@ import type { Store, StoreDeps } from "../../src/store/port.ts";
 import { cleanUp } from "./cleanup.ts";
 import { SIGNING_KEY, sqliteUrl } from "./fixtures.ts";
 
-/** The store of a folder, where `startTestService` and `serve` have it too. */
+/** Returns the location of the store in a directory, which `startTestService` and `serve` use too. */
 export const storeFileIn = (folder: string): string =>
   path.join(folder, "hexhook.db");
 
-/** A real store in a SQLite file, closed when the test ends. `open`: how, such as on threads. */
+/** Opens a real store in a SQLite file, for example on threads with `open`. It is closed when the test ends. */
 export async function openTestStore(
   folder: string,
   options: Partial<StoreDeps> & { open?: typeof openStore } = {},

@@ -1,10 +1,10 @@
 import { connect, type Socket } from "node:net";
 import { cleanUp } from "./cleanup.ts";
 
-/** What became of a request. `status` is null when the connection ended without a response. */
+/** The result of a request. `status` is null when the connection ended without a response. */
 export interface Sent {
   readonly status: number | null;
-  /** From when it was due, so that waiting for a free connection counts. */
+  /** The time since the request was due, including the wait for a free connection. */
   readonly ms: number;
 }
 
@@ -16,7 +16,7 @@ interface Waiting {
 
 const HEAD_END = "\r\n\r\n";
 
-/** Returns the status and the length of the first response in `text`; null while it is not there as a whole. */
+/** Returns the status and the length of the first response in `text`; null while it is incomplete. */
 function firstResponse(text: string) {
   const head = text.indexOf(HEAD_END);
   if (head === -1) {
@@ -37,8 +37,8 @@ function firstResponse(text: string) {
 }
 
 /**
- * Sends requests over kept connections, one at a time on each: cheap enough to send thousands a second beside the
- * service that is tested.
+ * Sends requests over open connections, one at a time on each. It is cheap enough to send thousands a second on the machine
+ * of the tested service.
  */
 export function createPacedSender(options: {
   port: number;
@@ -108,7 +108,7 @@ export function createPacedSender(options: {
   cleanUp(close);
 
   return {
-    /** `dueAt`: as `performance.now()` has it. */
+    /** `dueAt` is a time of `performance.now()`. */
     send: (bytes: Buffer, dueAt = performance.now()): Promise<Sent> =>
       new Promise((resolve) => {
         waiting.push({ bytes, dueAt, resolve });

@@ -10,10 +10,10 @@ import { eventually } from "./eventually.ts";
 import type { Result, RunOptions } from "./hexhook.ts";
 import { SECRET, TODAY } from "./fixtures.ts";
 
-/** The built program: what these tests run is what is shipped. */
+/** The built program. These tests run exactly what is shipped. */
 export const CLI = inProject("dist", "cli.js");
 
-/** A clean environment: nothing of the one that the tests run in but what a process needs to run. */
+/** Returns a clean environment. From the environment of the tests it has only what a process needs to run. */
 export function environment(env: Environment): NodeJS.ProcessEnv {
   // eslint-disable-next-line no-restricted-properties -- a child process needs PATH, and the SQLite driver of this run
   const { PATH, NODE_OPTIONS } = process.env;
@@ -25,7 +25,7 @@ export function environment(env: Environment): NodeJS.ProcessEnv {
   };
 }
 
-/** A TCP port that was free just now. */
+/** Returns a TCP port that is free at the moment. */
 export async function freePort(): Promise<number> {
   const server = createServer();
   server.listen(0, "127.0.0.1");
@@ -39,7 +39,7 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-/** Runs a command of the built program to its end, in a process of its own. `hexhook` runs it in this one. */
+/** Runs a command of the built program to its end in a separate process. `hexhook` runs it in this one. */
 export async function hexhookProcess(
   args: readonly string[],
   options: RunOptions,
@@ -57,11 +57,11 @@ export async function hexhookProcess(
 
 const hasPython = spawnSync("python3", ["--version"]).error === undefined;
 
-/** Python makes the pseudo-terminals, and runs the verifier of docs/. Without it these tests are skipped; CI installs it. */
+/** Python creates the pseudo-terminals and runs the verifier of docs/. Without it these tests are skipped; CI installs it. */
 export const itWithPython = hasPython ? it : it.skip;
 export const describeWithPython = hasPython ? describe : describe.skip;
 
-/** Runs a command of the program on a terminal, and gives what that got to see. */
+/** Runs a command of the program on a terminal, and returns what the terminal received. */
 export async function hexhookOnTerminal(
   args: readonly string[],
   options: { cwd: string; env?: Environment },
@@ -97,8 +97,8 @@ function collect(child: ChildProcess): {
 }
 
 /**
- * A real `hexhook serve` in a process of its own, ready to receive. `via` runs it under another program; `cli` is
- * the program file, such as that of an installed package.
+ * Starts a real `hexhook serve` in a separate process and waits until it is ready. `via` runs it under another program.
+ * `cli` is the program file, for example that of an installed package.
  */
 export async function serve(
   folder: string,

@@ -1,8 +1,8 @@
 import path from "node:path";
 
-/** The folder of the project. */
+/** The directory of the project. */
 export const ROOT = path.join(import.meta.dirname, "..", "..");
 
-/** A file or folder of the project, by its path from there. */
+/** Returns the path of a file or directory of the project. */
 export const inProject = (...names: string[]): string =>
   path.join(ROOT, ...names);

@@ -4,7 +4,7 @@ import { rowsOf } from "../../src/cli/store/reader.ts";
 import { openStoreReader } from "../../src/store/open.ts";
 import { sqliteUrl } from "./fixtures.ts";
 
-/** All entries of a store's trail, in order; throws when its chain is not intact. */
+/** Returns all entries of a store's trail in order. Throws when the chain is not intact. */
 export async function readTrail(file: string): Promise<ParsedEntry[]> {
   const trail = openStoreReader(sqliteUrl(file), { snapshot: true });
   try {
@@ -31,7 +31,7 @@ export async function readTrail(file: string): Promise<ParsedEntry[]> {
   }
 }
 
-/** How many entries were suppressed, by reason. */
+/** Returns the number of suppressed entries by reason. */
 export function suppressedIn(
   entries: readonly ParsedEntry[],
 ): Record<string, number> {

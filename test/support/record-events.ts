@@ -1,7 +1,7 @@
 import { WEBHOOK_REQUEST } from "./fixtures.ts";
 import { openTestStore } from "./open-test-store.ts";
 
-/** Stores events with bodies of 1 KiB in the folder's store, due at a destination. */
+/** Stores events with bodies of 1 KiB in the store of a directory, with due deliveries to a destination. */
 export async function recordEvents(
   folder: string,
   count: number,

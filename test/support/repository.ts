@@ -8,7 +8,7 @@ import { TODAY } from "./fixtures.ts";
 import { hexhook } from "./hexhook.ts";
 import { environment } from "./processes.ts";
 
-/** What `doctor` finds nothing wrong with. */
+/** An environment in which every check of `doctor` passes. */
 export const GOOD_ENV: Environment = {
   HEX_SECRET: OWN_SECRET,
   HEX_SECRET_CREATED_AT: TODAY,
@@ -19,7 +19,7 @@ export const GOOD_ENV: Environment = {
 
 export type Repository = ReturnType<typeof repositoryIn>;
 
-/** A folder that is, or is to be, a git repository, and `doctor` run there. */
+/** A directory that is or becomes a git repository, with a function that runs `doctor` there. */
 export function repositoryIn(folder: string) {
   const git = (...args: readonly string[]): string => {
     const identity = ["-c", "user.name=t", "-c", "user.email=t@example.com"];
@@ -37,7 +37,7 @@ export function repositoryIn(folder: string) {
       mkdirSync(path.dirname(file), { recursive: true });
       writeFileSync(file, content);
     },
-    /** Commits everything. Gives the commit's short id. */
+    /** Commits everything and returns the short id of the commit. */
     commit(message = "change"): string {
       git("add", "-A");
       git("commit", "-q", "--allow-empty", "-m", message);
@@ -67,7 +67,7 @@ export function repositoryIn(folder: string) {
   };
 }
 
-/** Makes a repository that `doctor` finds nothing wrong with. */
+/** Creates a repository in which every check of `doctor` passes. */
 export function makeCleanRepository(folder: string): void {
   const repository = repositoryIn(folder);
   repository.git("init", "-q", "-b", "main");

@@ -20,7 +20,7 @@ export const DAY = 86_400_000;
 
 export type RetainedTrail = ReturnType<typeof retainedTrail>;
 
-/** A trail whose writers and whose retention are run by hand, at a time that stands still until it is moved. */
+/** A trail whose writers and retention a test runs step by step, with a clock that the test moves. */
 export function retainedTrail(folder: string) {
   const file = storeFileIn(folder);
   let now = 1_800_000_000_000;
@@ -50,13 +50,13 @@ export function retainedTrail(folder: string) {
 
   return {
     file,
-    /** What the retention has found to be changed. */
+    /** The changed entries that the retention has found. */
     changed: [] as EntryPlace[],
     now: () => now,
     pass(ms: number) {
       now += ms;
     },
-    /** A process run: a store with a writer of its own that has begun as a service does. */
+    /** Starts a process run: a store with a new writer that has started as a service does. */
     async begin(writer: string, signingKey: KeyObject = SIGNING_KEY) {
       const options = { writer, signingKey, now: () => now };
       const store = await openTestStore(folder, options);
@@ -80,7 +80,7 @@ export function retainedTrail(folder: string) {
       );
       await Promise.all(entries);
     },
-    /** Purges what is older than so many days, up to a position. Returns whether writers were left out. */
+    /** Purges what is older than a number of days, up to a position. Returns whether writers were left out. */
     sweep(store: Store, days: number, upTo = Number.MAX_SAFE_INTEGER) {
       return purgeOldEntries(
         {
@@ -106,7 +106,7 @@ export function retainedTrail(folder: string) {
     async stored(): Promise<ParsedEntry[]> {
       return (await lines()).lines.map((line) => parseEntry(line)!);
     },
-    /** The writers of whom entries are stored, in the order of their first. */
+    /** Returns the writers with stored entries, in the order of their first entries. */
     async writers(): Promise<string[]> {
       const entries = (await lines()).lines.map((line) => parseEntry(line)!);
       return [...new Set(entries.map(({ chain }) => chain.writer))];

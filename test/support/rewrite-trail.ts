@@ -5,7 +5,7 @@ import { type ParsedEntry, parseEntry } from "../../src/audit/parsed-entry.ts";
 import { asciiJson } from "../../src/json/ascii.ts";
 import { openFile } from "./store-file.ts";
 
-/** Changes a store as one who can write its file does. */
+/** Changes a store as an attacker with write access to its file can. */
 export function changeStore(file: string, sql: string): void {
   const db = openFile(file);
   db.exec(sql);
@@ -13,8 +13,8 @@ export function changeStore(file: string, sql: string): void {
 }
 
 /**
- * Writes the entries of a writer anew with right hashes and links, in the table of heads too, but with no key: signatures stay
- * as they are. `forger`: a key of the attacker's own, to sign with.
+ * Rewrites the entries of a writer, and the table of heads, with correct hashes and links. Signatures stay as they are, unless
+ * `forger`, a key of the attacker, signs them again.
  */
 export function rewriteTrail(
   file: string,

@@ -4,7 +4,7 @@ import { cleanUp } from "./cleanup.ts";
 import { MARK, MARK_NAME } from "./leaks.ts";
 import { inProject } from "./project.ts";
 
-/** Attacks of `bench/attacks.mjs` that need no secret; each takes eight seconds, in a process of low priority. */
+/** The attacks of `bench/attacks.mjs` that need no secret. Each takes eight seconds in a process with low priority. */
 export const ATTACKS = [
   "crash",
   "crash-admin",
@@ -19,7 +19,7 @@ export const ATTACKS = [
   "forged-flood",
 ] as const;
 
-/** Runs an attack to its end. Resolves to the exit code of the attacker. */
+/** Runs an attack to its end. Resolves with the exit code of the attacker. */
 export async function runAttack(
   name: (typeof ATTACKS)[number],
   target: { port: number; adminPort: number },

@@ -1,6 +1,6 @@
 import { randomInt } from "node:crypto";
 
-/** Numbers in [0, 1) that follow from the seed alone (mulberry32). */
+/** Returns a generator of numbers in [0, 1) that depend only on the seed (mulberry32). */
 export function seededRandom(seed: number): () => number {
   let state = seed;
   return () => {
@@ -11,7 +11,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Runs a test whose numbers follow from a seed, and names the seed when it fails. */
+/** Runs a test with random numbers from a seed. Names the seed when the test fails. */
 export async function withSeed(
   test: (random: () => number) => Promise<void>,
   seed = randomInt(2 ** 31),
@@ -23,7 +23,7 @@ export async function withSeed(
   }
 }
 
-/** A whole number from `from` up to but not including `below`. */
+/** Returns an integer from `from` up to, but not including, `below`. */
 export const between = (
   random: () => number,
   from: number,

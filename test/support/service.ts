@@ -13,7 +13,7 @@ import { cleanUp } from "./cleanup.ts";
 import { SECRET, signed, TODAY } from "./fixtures.ts";
 import { readTrail } from "./read-trail.ts";
 
-/** Everything that was written to it, as text. */
+/** A stream that keeps everything that was written to it, as text. */
 export class Sink extends Writable {
   text = "";
   override _write(
@@ -39,7 +39,7 @@ export interface Answer {
 
 export type TestService = Awaited<ReturnType<typeof startTestService>>;
 
-/** A real service on a free port, with a real SQLite file, in this process, stopped when the test ends. */
+/** Starts a real service in this process, on a free port and with a real SQLite file. It is stopped when the test ends. */
 export async function startTestService(
   folder: string,
   options: { env?: Environment; deps?: Partial<ServiceDeps> } = {},
@@ -64,7 +64,7 @@ export async function startTestService(
     handlerCalls: createHandlerCalls(() => performance.now()),
     stdout,
     now: Date.now,
-    // A test that sets the time means both clocks, unless it gives another for this one.
+    // A test that sets `now` sets both clocks, unless it also sets `monotonic`.
     monotonic: options.deps?.now ?? (() => performance.now()),
     random: Math.random,
     randomHex: (bytes) => randomBytes(bytes).toString("hex"),

@@ -7,7 +7,7 @@ import {
   type Resources,
 } from "./leaks.ts";
 
-/* Around every test: ends what it has started, and fails it when something is left. */
+/* Runs around every test. Ends what the test started, and fails the test when something is left open. */
 
 let before: Resources = new Map();
 let beforeFile: Resources = new Map();
@@ -23,7 +23,7 @@ beforeEach(() => {
 
 afterEach(async () => {
   await leaveTest();
-  // What serves a whole file may open connections and processes in any of its tests.
+  // A resource for the whole file may open connections and processes in any of its tests.
   if (!hasFileScope()) {
     expectNoProcess();
     await expectNoLeak(before);
@@ -39,6 +39,6 @@ afterAll(async () => {
 function expectNoProcess(): void {
   const left = killMarkedProcesses();
   if (left.length > 0) {
-    throw new Error(`the test has left processes: ${left.join("; ")}`);
+    throw new Error(`the test left processes: ${left.join("; ")}`);
   }
 }

@@ -1,6 +1,6 @@
 import { type Database, openDatabase } from "../../src/store/sqlite/driver.ts";
 
-/** A connection of its own to a store's file, such as another process would have. */
+/** Opens a separate connection to a store's file, as another process would. */
 export function openFile(
   file: string,
   options: { readOnly?: boolean } = {},
@@ -8,7 +8,7 @@ export function openFile(
   return openDatabase(file, { busyTimeoutMs: 5000, ...options });
 }
 
-/** The first column of the rows, read without touching the file or its log. */
+/** Returns the first column of the rows, without changing the file or its log. */
 export function readColumn(
   file: string,
   sql: string,

@@ -5,7 +5,7 @@ export interface StoredEvent {
   readonly body: Buffer;
 }
 
-/** The events in a store's file, in order, read by a connection of its own. */
+/** Returns the events in a store's file in order, read over a separate connection. */
 export function storedEvents(file: string): StoredEvent[] {
   const db = openFile(file, { readOnly: true });
   try {

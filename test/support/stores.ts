@@ -12,11 +12,11 @@ import { cleanUp } from "./cleanup.ts";
 import { SIGNING_KEY, sqliteUrl, WEBHOOK_REQUEST } from "./fixtures.ts";
 import { temporaryFolder } from "./temporary-folder.ts";
 
-/** As built: the threads of a store are JavaScript files. */
+/** Opens the built store, because its threads are JavaScript files. */
 const BUILT: string = "../../dist/store/open.js";
 export const { openStoreOnThreads } = (await import(BUILT)) as typeof open;
 
-/** The kinds of stores, all of which do the same. */
+/** The kinds of stores. All of them must behave the same. */
 export const KINDS = [
   { name: "SQLite", openKind: openStore },
   { name: "SQLite on threads", openKind: openStoreOnThreads },
@@ -25,7 +25,7 @@ export const KINDS = [
 export type OpenKind = (typeof KINDS)[number]["openKind"];
 
 export interface RecordOptions {
-  /** The byte that the replay key of the request consists of. */
+  /** The byte that fills the replay key of the request. */
   readonly mac?: number;
   readonly body?: string;
   readonly signedAt?: number | null;
@@ -68,7 +68,7 @@ export function draftOf(action: AuditDraft["action"]): AuditDraft {
 
 export type TestStore = Awaited<ReturnType<typeof openStoreOfKind>>;
 
-/** A store in a folder of its own, whose clock stands at 5000 until it is set. Closed when the test ends. */
+/** Opens a store in a new directory. Its clock shows 5000 until a test sets it. It is closed when the test ends. */
 export async function openStoreOfKind(openKind: OpenKind) {
   const folder = temporaryFolder().path;
   const file = path.join(folder, "hexhook.db");
@@ -98,7 +98,7 @@ export async function openStoreOfKind(openKind: OpenKind) {
     setClock: (at: number) => {
       clock = at;
     },
-    /** Another process's store on the same file. */
+    /** Opens the same file as another process would. */
     openAgain,
     restart: async () => {
       await store.close();
@@ -106,7 +106,7 @@ export async function openStoreOfKind(openKind: OpenKind) {
     },
     record: (id: string, options: RecordOptions = {}) =>
       store.record(recordOf(id, options)),
-    /** Ten deliveries to `d` for a second, unless it is said otherwise. */
+    /** Claims ten deliveries to `d` for a second, unless the request says otherwise. */
     claim: (further: Partial<ClaimRequest> = {}) =>
       store.claim({
         destination: "d",
@@ -137,7 +137,7 @@ export async function openStoreOfKind(openKind: OpenKind) {
       }),
     redeliver: (...deliveryIds: number[]) =>
       store.redeliver({ deliveryIds, now: clock, operator: "alice" }),
-    /** The trail, as the store gives it. */
+    /** Returns the trail as the store yields it. */
     entries: async () =>
       (await store.readAudit(0, 1000)).map(
         ({ line }) =>

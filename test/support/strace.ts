@@ -10,7 +10,7 @@ interface Tracer {
   readonly letGo: () => Promise<void>;
 }
 
-/** Has a running process traced, with faults injected, until `letGo()`. Rejects when strace cannot do it. */
+/** Traces a running process with injected faults until `letGo()`. Rejects when strace cannot attach. */
 export async function attachStrace(
   pid: number,
   options: readonly string[],
@@ -49,7 +49,7 @@ async function attach(
   };
 }
 
-/** Why strace cannot attach to another process here; null when it can. */
+/** The reason why strace cannot attach to another process on this machine; null = it can. */
 async function whyNoStrace(): Promise<string | null> {
   const target = spawn("sleep", ["60"], { stdio: "ignore" });
   const ended = once(target, "exit");
@@ -68,28 +68,28 @@ async function whyNoStrace(): Promise<string | null> {
 
 const noStrace = await whyNoStrace();
 
-/** A group of tests that need strace: skipped where it cannot be used. */
+/** Defines a group of tests that need strace. It is skipped on machines where strace cannot attach. */
 export const describeUnderStrace = noStrace === null ? describe : describe.skip;
 
-/** The name of such a group, with the reason why it is skipped, if it is. */
+/** Returns the name of such a group, with the reason if it is skipped. */
 export const underStrace = (name: string): string =>
   noStrace === null
     ? name
     : `${name} (skipped, strace cannot be used: ${noStrace})`;
 
-/** The command line that runs a program under strace and notes its system calls, and those of its threads, in `file`. */
+/** Returns the command line that runs a program under strace. The system calls of all its threads are written to `file`. */
 export const straced = (
   file: string,
   calls: readonly string[],
 ): readonly string[] => [
-  // -D: the process that was started is the program, and strace is its grandchild.
+  // With -D the started process is the program, and strace is its grandchild.
   ...["strace", "-D", "-f", "-y", "-q", "-s", "4096", "-o", file],
   ...["-e", `trace=${calls.join(",")}`, "-e", "signal=none"],
 ];
 
 /**
- * What strace has noted, once the process has ended with 0. Every line begins with the id of a thread; a call that another
- * thread's interrupts has two.
+ * Returns the lines that strace has written, when the process has ended with 0. Every line begins with the id of a thread. A
+ * call that was interrupted by a call of another thread has two lines.
  */
 export async function traceOf(file: string, pid: number): Promise<string[]> {
   const lines = (): string[] => readFileSync(file, "utf8").split("\n");

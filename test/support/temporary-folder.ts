@@ -16,7 +16,7 @@ export interface TemporaryFolder {
   readonly path: string;
 }
 
-/** A new folder, deleted when the test ends. It is in memory where the machine has room for that. */
+/** Creates a directory that is deleted when the test ends. It is in memory if the machine has enough. */
 export function temporaryFolder(): TemporaryFolder {
   const folder = mkdtempSync(path.join(parent(), "hexhook-test-"));
   cleanUp(() => {

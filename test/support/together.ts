@@ -1,4 +1,4 @@
-/** Does `work` `concurrency` times side by side, again and again until one of them says that there is no more. */
+/** Runs `work` `concurrency` times in parallel, repeatedly, until one run reports that no work is left. */
 export async function together(
   concurrency: number,
   work: () => Promise<boolean>,

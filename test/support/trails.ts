@@ -56,7 +56,7 @@ export const STOPPED: AuditDraft = {
   metadata: {},
 };
 
-/** A run of one writer: a start, entries, a checkpoint right behind the start, every so many, and at the end. */
+/** Creates the run of one writer: a start, entries, and checkpoints after the start, at intervals and at the end. */
 export function run(
   writer: string,
   length: number,
@@ -64,7 +64,7 @@ export function run(
     heads?: readonly ChainHead[];
     every?: number;
     checkpoints?: Checkpoints;
-    /** Whether it ends in good order. */
+    /** Whether the run ends normally. */
     stops?: boolean;
   } = {},
 ): string[] {
@@ -100,7 +100,7 @@ export function verify(
   return verifier.finish();
 }
 
-/** The lines as a store has them, with its table of heads. */
+/** Returns the lines as a store has them, with its table of heads. */
 export function verifyAsStore(
   lines: readonly string[],
   heads: readonly ChainHead[],
@@ -116,7 +116,7 @@ export function verifyAsStore(
 export const faultsOf = ({ writers }: TrailReport) =>
   writers.flatMap(({ fault }) => fault ?? []);
 
-/** The line with some words changed, and its own hash made right again. */
+/** Returns the line with some text replaced and its hash corrected. */
 export function rehashed(
   line: string,
   change: (covered: string) => string,

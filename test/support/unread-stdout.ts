@@ -18,13 +18,13 @@ type Serving = Awaited<ReturnType<typeof serve>>;
 
 interface Reader {
   readonly service: Serving;
-  /** From now on nobody reads. */
+  /** Stops reading. */
   readonly stall: () => void;
-  /** The reading end is gone. */
+  /** Closes the reading end. */
   readonly leave: () => void;
 }
 
-/** Attempts fail at once and often, which makes many entries, and no young heap blurs what is measured. */
+/** Attempts fail at once and often, which creates many entries. A small young heap makes the measurement exact. */
 function wordy(folder: string): Record<string, string> {
   writeFileSync(
     path.join(folder, "failing.mjs"),
@@ -38,7 +38,7 @@ function wordy(folder: string): Record<string, string> {
   };
 }
 
-/** What Node gives a child for a pipe: a pair of sockets. */
+/** Opens a pair of sockets, as Node does for the pipe of a child. */
 export async function throughSocket(folder: string): Promise<Reader> {
   const service = await serve(folder, wordy(folder));
   return {
@@ -48,7 +48,7 @@ export async function throughSocket(folder: string): Promise<Reader> {
   };
 }
 
-/** What a shell gives: a pipe of the kernel. */
+/** Opens a pipe of the kernel, as a shell does. */
 export async function throughPipe(folder: string): Promise<Reader> {
   const fifo = path.join(folder, "stdout");
   execFileSync("mkfifo", [fifo]);
@@ -66,16 +66,16 @@ export async function throughPipe(folder: string): Promise<Reader> {
   };
 }
 
-/** The memory that a process holds, in MiB. */
+/** Returns the memory that a process uses, in MiB. */
 function residentMiB(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, "utf8");
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1]) / 1024;
 }
 
 /**
- * Sends `warmUp` deliveries while standard output is read, `stuck` while nobody reads it, and `closed` after its reader has
- * gone. All are answered 200, the process lives, and the next start prints what nobody has read. Returns how much memory the
- * process has gained while it was stuck, in MiB.
+ * Sends `warmUp` deliveries while standard output is read, `stuck` while it is not read, and `closed` after its reader has
+ * gone. Expects 200 for all of them, a running process, and that the next start prints the unread entries. Returns the growth
+ * of the process's memory while standard output was not read, in MiB.
  */
 export async function expectUnreadStdoutHarmless(
   folder: string,
@@ -87,7 +87,7 @@ export async function expectUnreadStdoutHarmless(
   let sent = 0;
   const refused: number[] = [];
 
-  /** Ids and types of the longest kind, which make long audit lines. */
+  /** The ids and types have the maximum length, which makes long audit lines. */
   async function send(count: number): Promise<void> {
     const until = sent + count;
     await together(16, async () => {
@@ -105,7 +105,7 @@ export async function expectUnreadStdoutHarmless(
     });
   }
 
-  /** How many entries of the trail standard output has not taken. */
+  /** Returns the number of entries that standard output has not accepted. */
   function behind(): number {
     const [last] = readColumn(file, "SELECT max(position) FROM audit_entry");
     const [taken] = readColumn(
@@ -119,7 +119,7 @@ export async function expectUnreadStdoutHarmless(
   stall();
   const memory = residentMiB(service.child.pid!);
   await send(counts.stuck);
-  // More than what a batch and the buffers of a pipe hold.
+  // This is more than a batch and the buffers of a pipe hold.
   await eventually(() => behind() > 500);
   const grown = residentMiB(service.child.pid!) - memory;
   leave();
@@ -144,7 +144,7 @@ export async function expectUnreadStdoutHarmless(
     .map(({ action }) => action);
   expect(reported).toEqual(["audit.sink_degraded"]);
 
-  // The next start prints what nobody has read: all but what went into the buffers.
+  // The next start prints the unread entries, except those that were in the buffers.
   const unread = behind();
   const stdout = new Sink();
   const next = await startTestService(folder, { deps: { stdout } });
