@@ -4,18 +4,18 @@ import { MAX_RETRY_AFTER_MS } from "../domain/retry-after.ts";
 import type { RequestedPause } from "../store/records.ts";
 
 /** The statuses that apply to the whole destination: Too Many Requests and Service Unavailable. */
-const OF_THE_DESTINATION = new Set([429, 503]);
+const PAUSING_STATUSES = new Set([429, 503]);
 
 /**
  * Returns the pause that a destination requests with `Retry-After`, at most one hour; undefined when its response requests
  * none. `at` is in unix milliseconds.
  */
-export function pauseAskedFor(
+export function requestedPause(
   destination: string,
   result: AttemptResult,
   at: number,
 ): RequestedPause | undefined {
-  if (result.ok || !OF_THE_DESTINATION.has(result.status ?? 0)) {
+  if (result.ok || !PAUSING_STATUSES.has(result.status ?? 0)) {
     return undefined;
   }
   const { status = 0, retryAfterMs = 0 } = result;

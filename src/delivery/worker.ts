@@ -17,7 +17,7 @@ import type { AttemptRate } from "./attempt-rate.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
 import { outcomeEntry } from "../audit/delivery-entries.ts";
 import { type Quarantine, crashLevelOf } from "./quarantine.ts";
-import { pauseAskedFor } from "./pause-by-retry-after.ts";
+import { requestedPause } from "./pause-by-retry-after.ts";
 import { settleWithRetry } from "./settle-with-retry.ts";
 
 /** The longest sleep of a worker. It bounds the delay of deliveries that another process made due. */
@@ -299,7 +299,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
           ? { ...next, dueAt: next.dueAt + stepped }
           : next,
       entry: outcomeEntry({ delivery, result, next, at: endedAt }),
-      pause: pauseAskedFor(destination.name, result, endedAt),
+      pause: requestedPause(destination.name, result, endedAt),
     });
     if (isWritten && failed !== null && next.state === "exhausted") {
       deps.onExhausted(failed);
@@ -387,11 +387,11 @@ function withoutError(result: AttemptResult): AttemptResult {
 }
 
 /** Statuses that reject the event itself. The destination works, and other events may succeed. */
-const OF_THE_EVENT = new Set([400, 406, 409, 410, 413, 415, 422]);
+const EVENT_REJECTIONS = new Set([400, 406, 409, 410, 413, 415, 422]);
 
 /** Returns what an attempt shows about the state of the destination. */
 function verdictOf(result: AttemptResult): "succeeded" | "failed" {
-  return result.ok || OF_THE_EVENT.has(result.status ?? 0)
+  return result.ok || EVENT_REJECTIONS.has(result.status ?? 0)
     ? "succeeded"
     : "failed";
 }

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { pauseAskedFor } from "../../src/delivery/pause-by-retry-after.ts";
+import { requestedPause } from "../../src/delivery/pause-by-retry-after.ts";
 import {
   draftOf,
   KINDS,
@@ -35,7 +35,7 @@ describe.each(KINDS)(
         result,
         next: { state: "exhausted" },
         entry: draftOf("delivery.exhausted"),
-        pause: pauseAskedFor("d", result, test.now()),
+        pause: requestedPause("d", result, test.now()),
       });
     }
 

@@ -5,7 +5,7 @@ import {
   checkHandlers,
   loadError,
   notPlainObject,
-  within,
+  withLoadTimeout,
 } from "./load-handlers.ts";
 import type { Handlers } from "../../domain/handler.ts";
 
@@ -41,7 +41,7 @@ export async function inspectHandlers(file: string): Promise<Handlers> {
     stderr: true,
   });
   try {
-    const found = await within(
+    const found = await withLoadTimeout(
       new Promise<string | null | [string, string][]>((resolve, reject) => {
         thread.once("message", resolve);
         thread.once("error", reject);

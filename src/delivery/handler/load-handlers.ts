@@ -15,7 +15,9 @@ const LOAD_MS = 30_000;
 export async function loadHandlers(file: string): Promise<Handlers> {
   const absolute = path.resolve(file);
   try {
-    const module = (await within(import(pathToFileURL(absolute).href))) as {
+    const module = (await withLoadTimeout(
+      import(pathToFileURL(absolute).href),
+    )) as {
       default?: unknown;
     };
     return checkHandlers(defaultExportOf(module), absolute);
@@ -38,7 +40,7 @@ export function loadError(thrown: unknown, file: string): ConfigError {
 }
 
 /** Rejects after 30 s. A module may wait forever at its top level. */
-export async function within<T>(work: Promise<T>): Promise<T> {
+export async function withLoadTimeout<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { pauseAskedFor } from "../../../src/delivery/pause-by-retry-after.ts";
+import { requestedPause } from "../../../src/delivery/pause-by-retry-after.ts";
 import { createPauses, type Pauses } from "../../../src/delivery/pauses.ts";
 import type { AttemptResult } from "../../../src/domain/delivery.ts";
 import { openStore } from "../../../src/store/open.ts";
@@ -33,7 +33,7 @@ describe("the pause that a response requests", () => {
     ["200, no pause", { ok: true, status: 200 }, null],
     ["no response, no pause", { ok: false, reason: "timeout" }, null],
   ])("follows its status and Retry-After: %s", (_what, result, pauseMs) => {
-    const pause = pauseAskedFor("d", result, 1000);
+    const pause = requestedPause("d", result, 1000);
     expect(pause === undefined ? null : pause.until - pause.at).toBe(pauseMs);
   });
 });
@@ -85,7 +85,7 @@ describe("pauses", () => {
       result,
       next: { state: result.ok ? "succeeded" : "exhausted" },
       entry: draftOf("delivery.failed"),
-      pause: pauseAskedFor("d", result, test.now()),
+      pause: requestedPause("d", result, test.now()),
     });
   }
 
