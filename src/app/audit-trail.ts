@@ -30,6 +30,7 @@ import type { BackgroundService } from "../background/background-service.ts";
 import type { Config } from "../config/load-config.ts";
 import type { Store } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
+import type { Display } from "../terminal/display.ts";
 import { reportsFailures } from "../telemetry/telemetry.ts";
 import type { Shutdown } from "./stop-deadlines.ts";
 
@@ -50,6 +51,7 @@ export interface AuditTrailDeps {
   readonly destinations: readonly string[];
   readonly shutdown: Pick<Shutdown, "reason" | "isRequested" | "remainingMs">;
   readonly stdout: Writable;
+  readonly stdoutDisplay: Display;
   /** Creates the client that sends entries to Hex analytics. It writes the audit entries of its calls with `append`. */
   readonly createTrack: (append: AuditTrail["append"]) => Track;
   readonly version: string;
@@ -200,13 +202,18 @@ export function createAuditTrail(
 
 function configuredSinks(
   { auditStdout, auditFile, auditAnchorFile, auditAnalytics }: Config,
-  { stdout, createTrack }: Pick<AuditTrailDeps, "stdout" | "createTrack">,
+  {
+    stdout,
+    stdoutDisplay: display,
+    createTrack,
+  }: Pick<AuditTrailDeps, "stdout" | "stdoutDisplay" | "createTrack">,
   append: AuditTrail["append"],
 ): AuditSink[] {
+  const format = auditStdout ?? (display.isTerminal ? "pretty" : "prefixed");
   return [
-    ...(auditStdout === "off"
+    ...(format === "off"
       ? []
-      : [createStdoutSink(stdout, { format: auditStdout })]),
+      : [createStdoutSink(stdout, { format, display })]),
     ...(auditFile === null ? [] : [createFileSink(auditFile)]),
     ...(auditAnchorFile === null ? [] : [createAnchorSink(auditAnchorFile)]),
     ...(auditAnalytics ? [createAnalyticsSink(createTrack(append))] : []),

@@ -25,6 +25,7 @@ import { openStore, signingKeyFile } from "../store/open.ts";
 import { obtainSigningKey } from "../store/signing-key-file.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import { reportsFailures } from "../telemetry/telemetry.ts";
+import type { Display } from "../terminal/display.ts";
 import { createAuditTrail } from "./audit-trail.ts";
 import {
   createDestination,
@@ -64,6 +65,8 @@ const INTERVALS: Intervals = {
 export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
   /** Receives the audit trail, unless AUDIT_STDOUT is off. */
   readonly stdout: Writable;
+  /** Of stdout: decides the format unless AUDIT_STDOUT does. */
+  readonly stdoutDisplay: Display;
   readonly fetch: typeof fetch;
   /** Default: `openStore`. */
   readonly openStore?: typeof openStore;

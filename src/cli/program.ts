@@ -17,17 +17,18 @@ import { addSend } from "./commands/send.ts";
 import { addServe } from "./commands/serve.ts";
 import { addSign } from "./commands/sign.ts";
 import { addVerify } from "./commands/verify.ts";
-import type { Io, Output } from "./io.ts";
+import type { Io } from "./io.ts";
 import { report } from "./ui/report.ts";
-import { TERMINAL_WIDTH, visible } from "./ui/terminal-text.ts";
+import { displayOf } from "../terminal/display.ts";
 import { VERSION } from "../version.ts";
 
 /** Runs a command to its end, and sets its exit code. A service that was started goes on. */
 export async function run(args: readonly string[], io: Io): Promise<void> {
+  const program = createProgram(io);
   try {
-    await createProgram(io).parseAsync(args, { from: "user" });
+    await program.parseAsync(args, { from: "user" });
   } catch (thrown) {
-    io.setExitCode(report(io, thrown));
+    io.setExitCode(report(io, thrown, commandOf(program, args)));
   }
 }
 
@@ -42,16 +43,14 @@ export function createProgram(io: Io): Command {
       "after",
       "\nThe configuration comes from the environment and from .env in this folder;\ndocs/configuration.md lists the variables.\nExit codes: 0 good, 1 a check failed, 2 undecidable, 64 usage, 70 internal, 78 configuration.",
     )
-    .showHelpAfterError("(hexhook --help lists the commands and options)")
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      outputError: (text, write) => {
-        write(visibleError(text));
-      },
-      getOutHelpWidth: () => widthOf(io.stdout),
-      getErrHelpWidth: () => widthOf(io.stderr),
+      // Reported with all other errors: `report`.
+      outputError: () => undefined,
+      getOutHelpWidth: () => displayOf(io.stdout, io.env).width(),
+      getErrHelpWidth: () => displayOf(io.stderr, io.env).width(),
     });
 
   addServe(program, io);
@@ -87,12 +86,9 @@ export function createProgram(io: Io): Command {
   return program;
 }
 
-const widthOf = ({ isTTY, columns = TERMINAL_WIDTH }: Output): number =>
-  isTTY ? columns : TERMINAL_WIDTH;
-
-/** Commander's error, which repeats the argument that it is about. Only the newlines of its own stay. */
-function visibleError(text: string): string {
-  const [, error = "", suggestion = ""] =
-    /^(.*?)(\n\(Did you mean [^\n]*\))?\n?$/s.exec(text) ?? [];
-  return `${visible(error)}${suggestion}\n`;
+/** The command that the arguments name, as far as they name one. Only `--help` and `--version` can stand before it. */
+function commandOf(program: Command, args: readonly string[]): Command {
+  const [name, ...rest] = args;
+  const named = program.commands.find((one) => one.name() === name);
+  return named === undefined ? program : commandOf(named, rest);
 }

@@ -115,7 +115,9 @@ function readVariable(
   const value = read.text || definition.default;
   if (value === undefined) {
     if (definition.required) {
-      errors.push(`${name}: must be set (or ${name}_FILE, the path of a file)`);
+      errors.push(
+        `${name}: is not set; make one with \`hexhook secrets generate\`, then set it in .env or the environment, or name its file in ${name}_FILE`,
+      );
     }
     return null;
   }

@@ -66,6 +66,7 @@ export interface Config {
   readonly retryScheduleMs: readonly number[];
   readonly attemptTimeoutMs: number;
   readonly trustProxy: ValueOf<"TRUST_PROXY">;
+  /** Null: depends on whether stdout is a terminal. */
   readonly auditStdout: ValueOf<"AUDIT_STDOUT">;
   readonly auditFile: string | null;
   readonly auditUnverifiedBytesPerDay: number;
@@ -77,6 +78,8 @@ export interface Config {
   /** Whether audit entries are sent to Hex analytics. */
   readonly auditAnalytics: boolean;
   readonly logLevel: ValueOf<"LOG_LEVEL">;
+  /** Null: depends on whether stderr is a terminal. */
+  readonly logFormat: ValueOf<"LOG_FORMAT">;
   /** Maximum connections of the public listener; null: derived from the descriptor limit. */
   readonly maxConnections: number | null;
   readonly keepAliveSeconds: number;
@@ -164,6 +167,7 @@ export function loadConfig(env: Environment): Config {
     auditAnalytics:
       values.AUDIT_ANALYTICS !== "off" && hexApi.writeKey !== null,
     logLevel: values.LOG_LEVEL,
+    logFormat: values.LOG_FORMAT,
     maxConnections: values.MAX_CONNECTIONS,
     keepAliveSeconds: values.KEEP_ALIVE_SECONDS,
     drainSeconds: values.DRAIN_SECONDS,

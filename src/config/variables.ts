@@ -65,10 +65,8 @@ export const VARIABLES = {
   },
   ATTEMPT_TIMEOUT: { kind: duration, default: "10s" },
   TRUST_PROXY: { kind: trustProxy, default: "0" },
-  AUDIT_STDOUT: {
-    kind: oneOf(["prefixed", "json", "off"]),
-    default: "prefixed",
-  },
+  /** Not set: `pretty` on a terminal, else `prefixed`. */
+  AUDIT_STDOUT: { kind: oneOf(["prefixed", "json", "pretty", "off"]) },
   AUDIT_FILE: { kind: text },
   /** 0 is not allowed: it could mean "none" or "no limit". */
   AUDIT_UNVERIFIED_MB_PER_DAY: { kind: integer(1, 1_000_000), default: "64" },
@@ -79,6 +77,8 @@ export const VARIABLES = {
     kind: oneOf(["fatal", "error", "warn", "info", "debug", "trace", "silent"]),
     default: "info",
   },
+  /** Not set: `pretty` on a terminal, else `json`. */
+  LOG_FORMAT: { kind: oneOf(["pretty", "json"]) },
   MAX_CONNECTIONS: { kind: integer(1, 1_000_000) },
   KEEP_ALIVE_SECONDS: { kind: integer(1, 3600), default: "65" },
   DRAIN_SECONDS: { kind: integer(0, 3600), default: "3" },

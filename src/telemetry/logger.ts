@@ -1,7 +1,9 @@
 import type { Writable } from "node:stream";
 import { type LevelWithSilent, type Logger, pino } from "pino";
 import { escapeJson } from "../json/ascii.ts";
+import { type Display, PLAIN_DISPLAY } from "../terminal/display.ts";
 import { boundedFields, boundedMessage } from "./loggable.ts";
+import { prettyLine } from "./pretty-line.ts";
 
 /** Maximum size of the lines that wait for stderr. Further lines are dropped, so that a stuck reader cannot fill the memory. */
 const MAX_QUEUED_BYTES = 1_048_576;
@@ -9,12 +11,24 @@ const MAX_QUEUED_BYTES = 1_048_576;
 /** How long the process waits for the last lines when it ends, in milliseconds. With the default shutdown of 9 s it fits into 10 s. */
 const FLUSH_MS = 500;
 
+export interface LogStyle {
+  readonly format: "pretty" | "json";
+  /** Of stderr. */
+  readonly display: Display;
+}
+
+const JSON_STYLE: LogStyle = { format: "json", display: PLAIN_DISPLAY };
+
 /**
- * The operational log: pino's JSON lines on stderr, 16 KiB each at most, whatever is logged. stdout belongs to the audit trail.
- * The stream of the process and not pino's own: that one writes synchronously at `fatal` and at the exit, where a stuck reader
- * would hang the process.
+ * The operational log on stderr: pino's JSON lines, or the same for a person. Each takes 16 KiB at most, whatever is logged.
+ * stdout belongs to the audit trail. Writes to the stream of the process: pino's own stream writes synchronously at `fatal` and
+ * at the exit, where a stuck reader would hang the process.
  */
-export function createLogger(level: LevelWithSilent, stderr: Writable): Logger {
+export function createLogger(
+  level: LevelWithSilent,
+  stderr: Writable,
+  { format, display } = JSON_STYLE,
+): Logger {
   // A reader that is gone is no reason to end, and there is nowhere left to say so.
   stderr.on("error", () => undefined);
   let dropped = 0;
@@ -29,8 +43,10 @@ export function createLogger(level: LevelWithSilent, stderr: Writable): Logger {
         dropped = 0;
         logger.error({ lines }, "log lines dropped: stderr was not read");
       }
-      // Ids come from outside: nothing in them that a terminal would act on.
-      stderr.write(escapeJson(line));
+      // Ids come from outside: neither format passes on what a terminal would act on.
+      stderr.write(
+        format === "pretty" ? prettyLine(line, display) : escapeJson(line),
+      );
     },
     /** Calls `done` when stderr has accepted all lines, or after `FLUSH_MS`. */
     flush(done: () => void): void {

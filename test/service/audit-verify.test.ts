@@ -200,6 +200,11 @@ describe("hexhook audit verify", () => {
     expect(seen.stdout).toMatch(/\r\[#+\.*\] /);
     expect(seen.stdout).toContain("intact: 20000 entries by 1 writer");
     expect(seen.code).toBe(0);
+    const dumb = await hexhookOnTerminal(args, {
+      ...at,
+      env: { TERM: "dumb" },
+    });
+    expect(dumb.stdout).toMatch(/^intact: /);
     const piped = await hexhook(args, at);
     expect(piped.stdout).toMatch(/^intact: /);
     expect(piped.stderr).toBe("");

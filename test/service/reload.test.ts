@@ -440,6 +440,7 @@ describe("a reload", () => {
       .toString(),
     AUDIT_ANALYTICS: "on",
     LOG_LEVEL: "debug",
+    LOG_FORMAT: "pretty",
     MAX_CONNECTIONS: "1000",
     KEEP_ALIVE_SECONDS: "10",
     DRAIN_SECONDS: "1",

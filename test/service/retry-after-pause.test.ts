@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { shownTime } from "../../src/cli/ui/terminal-text.ts";
+import { shownTime } from "../../src/terminal/terminal-text.ts";
 import { reply, startDestination } from "../support/destinations.ts";
 import { eventually } from "../support/eventually.ts";
 import { eventBody } from "../support/fixtures.ts";

@@ -9,6 +9,7 @@ import { inProject } from "./project.ts";
 import { eventually } from "./eventually.ts";
 import type { Result, RunOptions } from "./hexhook.ts";
 import { SECRET, TODAY } from "./fixtures.ts";
+import { onTerminal } from "./terminal.ts";
 
 /** The built program. These tests run exactly what is shipped. */
 export const CLI = inProject("dist", "cli.js");
@@ -64,19 +65,14 @@ export const describeWithPython = hasPython ? describe : describe.skip;
 /** Runs a command of the program on a terminal, and returns what the terminal received. */
 export async function hexhookOnTerminal(
   args: readonly string[],
-  options: { cwd: string; env?: Environment },
+  options: { cwd: string; env?: Environment; columns?: number },
 ): Promise<Result> {
-  const terminal =
-    "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-  const child = spawn(
-    "python3",
-    ["-c", terminal, process.execPath, CLI, ...args],
-    {
-      cwd: options.cwd,
-      env: environment(options.env ?? {}),
-      stdio: ["ignore", "pipe", "pipe"],
-    },
-  );
+  const [python, ...rest] = onTerminal("both", options.columns ?? 80);
+  const child = spawn(python!, [...rest, process.execPath, CLI, ...args], {
+    cwd: options.cwd,
+    env: environment(options.env ?? {}),
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const out = collect(child);
   const [code] = (await once(child, "close")) as [number | null];
   return { code, stdout: out.stdout(), stderr: out.stderr() };

@@ -9,6 +9,7 @@ import type { StoreError } from "../../src/errors.ts";
 import { createLogger } from "../../src/telemetry/logger.ts";
 import { operationalLog } from "../../src/telemetry/operational-log.ts";
 import { createTelemetry } from "../../src/telemetry/telemetry.ts";
+import { PLAIN_DISPLAY } from "../../src/terminal/display.ts";
 import { cleanUp } from "./cleanup.ts";
 import { SECRET, signed, TODAY } from "./fixtures.ts";
 import { readTrail } from "./read-trail.ts";
@@ -63,6 +64,7 @@ export async function startTestService(
     emit: createTelemetry([operationalLog(logger)]),
     handlerCalls: createHandlerCalls(() => performance.now()),
     stdout,
+    stdoutDisplay: PLAIN_DISPLAY,
     now: Date.now,
     // A test that sets `now` sets both clocks, unless it also sets `monotonic`.
     monotonic: options.deps?.now ?? (() => performance.now()),

@@ -1,17 +1,21 @@
 import type { Writable } from "node:stream";
 import { STDOUT_PREFIX } from "../entry.ts";
 import { errorCode } from "../../errors.ts";
+import type { Display } from "../../terminal/display.ts";
+import { visible } from "../../terminal/terminal-text.ts";
+import { formatEntry } from "../format-entry.ts";
+import { parseEntry } from "../parsed-entry.ts";
 import { type AuditSink, SinkError } from "./sink.ts";
 
-/** The format of entries on stdout; `off` = no entries are written. */
-export type StdoutFormat = "prefixed" | "json" | "off";
+/** `prefixed` and `json` are for programs, `pretty` is for people. */
+export type StdoutFormat = "prefixed" | "json" | "pretty";
 
-/** Writes each entry to stdout as a line. When the reader is gone, the sink ends and the process continues. */
+/** Writes each entry to stdout. When the reader is gone, the sink ends and the process continues. */
 export function createStdoutSink(
   stdout: Writable,
-  options: { format: Exclude<StdoutFormat, "off"> },
+  options: { format: StdoutFormat; display: Display },
 ): AuditSink {
-  const prefix = options.format === "prefixed" ? STDOUT_PREFIX : "";
+  const show = lineFormat(options);
   let gone: SinkError | null = null;
 
   function end(error: unknown): SinkError {
@@ -34,7 +38,7 @@ export function createStdoutSink(
           reject(gone);
           return;
         }
-        const text = rows.map(({ line }) => `${prefix}${line}\n`).join("");
+        const text = rows.map(({ line }) => `${show(line)}\n`).join("");
         // The stream calls back after the text is written, so a stuck reader delays this sink only.
         stdout.write(text, (error) => {
           if (error) {
@@ -45,4 +49,25 @@ export function createStdoutSink(
         });
       }),
   };
+}
+
+function lineFormat(options: {
+  format: StdoutFormat;
+  display: Display;
+}): (line: string) => string {
+  const { format, display } = options;
+  switch (format) {
+    case "prefixed":
+      return (line) => `${STDOUT_PREFIX}${line}`;
+    case "json":
+      return (line) => line;
+    case "pretty":
+      return (line) => {
+        const entry = parseEntry(line);
+        const { colours } = display;
+        return entry === null
+          ? visible(line)
+          : formatEntry(entry, { colours, width: display.width() });
+      };
+  }
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Command, Option } from "commander";
-import { formatEntry } from "../ui/format-entry.ts";
+import { formatEntry } from "../../audit/format-entry.ts";
 import { type EntryFilter, RESULTS } from "../../audit/search/entry-filter.ts";
 import {
   createTrailSearch,
@@ -8,7 +8,7 @@ import {
   type TrailSearch,
 } from "../../audit/search/search-trail.ts";
 import { UsageError } from "../../errors.ts";
-import { TERMINAL_WIDTH } from "../ui/terminal-text.ts";
+import { displayOf } from "../../terminal/display.ts";
 import type { AuditReader } from "../../store/port.ts";
 import {
   parseActionOption,
@@ -73,9 +73,12 @@ async function tail(
 ): Promise<void> {
   const { since, event, lines, json } = options;
   const search = await createTrailSearch(trail, options);
-  const look = { colours: io.stdout.isTTY, width: TERMINAL_WIDTH };
+  const { colours, width } = displayOf(io.stdout, io.env);
   const show = ({ row, entry }: FoundEntry): Promise<void> =>
-    print(io.stdout, json ? row.line : formatEntry(entry, look));
+    print(
+      io.stdout,
+      json ? row.line : formatEntry(entry, { colours, width: width() }),
+    );
   const screenful =
     io.stdout.isTTY && since === undefined && event === undefined;
   const limit = lines ?? (screenful ? SCREENFUL : null);
@@ -116,8 +119,8 @@ async function sayNothingFits(
   note(
     io,
     (await trail.lastPosition()) === 0
-      ? "hexhook: there is no entry yet"
-      : `hexhook: no entry fits${hint}`,
+      ? "there is no entry yet"
+      : `no entry fits${hint}`,
   );
 }
 

@@ -119,7 +119,7 @@ async function verifyFiles(
   options: VerifyOptions,
 ): Promise<TrailReport> {
   const verifier = createTrailVerifier(options);
-  const bar = createProgressBar(io.stderr, sizeOf(files), { unit: "bytes" });
+  const bar = createProgressBar(io, sizeOf(files), { unit: "bytes" });
   for (const file of files) {
     await forEachLine(io.stdin, file, verifier.line, bar.advance);
   }

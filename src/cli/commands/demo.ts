@@ -7,8 +7,8 @@ import { Writable } from "node:stream";
 import type { Command } from "commander";
 import { unlessAborted } from "../../background/unless-aborted.ts";
 import { parseEntry } from "../../audit/parsed-entry.ts";
-import { formatEntry } from "../ui/format-entry.ts";
-import { TERMINAL_WIDTH } from "../ui/terminal-text.ts";
+import { formatEntry } from "../../audit/format-entry.ts";
+import { displayOf, PLAIN_DISPLAY } from "../../terminal/display.ts";
 import { createTrailVerifier } from "../../audit/verify/verify-trail.ts";
 import { loadConfig } from "../../config/load-config.ts";
 import type { AuditReader } from "../../store/port.ts";
@@ -28,6 +28,7 @@ import {
   tamper,
   verdictOf,
 } from "../sender.ts";
+import { logStyle } from "../log-style.ts";
 import { onSignal } from "../on-signal.ts";
 import { SYSTEM } from "../system.ts";
 import { rowsOf } from "../store/reader.ts";
@@ -73,7 +74,7 @@ async function runDemo(
     return await demonstrate(io, options, folder, interrupt.signal);
   } catch (error) {
     if (interrupt.signal.aborted) {
-      note(io, "hexhook: interrupted; nothing is left running");
+      note(io, "interrupted; nothing is left running");
       return false;
     }
     throw error;
@@ -100,7 +101,7 @@ async function demonstrate(
     LOG_LEVEL: "warn",
   };
   const config = loadConfig(env);
-  const logger = createLogger(config.logLevel, io.stderr);
+  const logger = createLogger(config.logLevel, io.stderr, logStyle(config, io));
   const auditOutput = collectLines();
   // As in serve.ts.
   const { startService } = await import("../../app/service.ts");
@@ -109,6 +110,7 @@ async function demonstrate(
     emit: createTelemetry([operationalLog(logger)]),
     handlerCalls: createHandlerCalls(() => performance.now()),
     stdout: auditOutput.stream,
+    stdoutDisplay: PLAIN_DISPLAY,
     ...SYSTEM,
     stopRequest: interrupted,
     onFatal: (error) => {
@@ -269,9 +271,9 @@ async function showTrail(
   check: Check,
 ): Promise<void> {
   writeLine(io.stdout, "\nThe audit trail, as `hexhook audit tail` shows it:");
-  const look = { colours: io.stdout.isTTY, width: TERMINAL_WIDTH };
+  const { colours, width } = displayOf(io.stdout, io.env);
   for (const entry of await entriesOf(trail)) {
-    writeLine(io.stdout, formatEntry(entry, look));
+    writeLine(io.stdout, formatEntry(entry, { colours, width: width() }));
   }
   writeLine(io.stdout, "\nIts chain, as `hexhook audit verify` checks it:");
   const verifier = createTrailVerifier();

@@ -11,7 +11,8 @@ import {
   type Environment,
 } from "../../config/load-config.ts";
 import { secretFilesOf } from "../../config/environment.ts";
-import { shown, TERMINAL_WIDTH, wrapText } from "../ui/terminal-text.ts";
+import { displayOf } from "../../terminal/display.ts";
+import { shown, wrapText } from "../../terminal/terminal-text.ts";
 import {
   CHECKS,
   type CheckResult,
@@ -61,10 +62,11 @@ Exit status: 0 nothing failed, 1 a check failed.`,
       if (results.some(({ status }) => status === "fail")) {
         io.setExitCode(EXIT.checkFailed);
       }
+      const width = displayOf(io.stdout, io.env).width();
       for (const result of results) {
         await print(
           io.stdout,
-          options.json ? asciiJson(asJson(result)) : textOf(result),
+          options.json ? asciiJson(asJson(result)) : textOf(result, width),
         );
       }
       if (!options.json) {
@@ -77,7 +79,7 @@ async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
   // Only here: no other command needs secretlint's rules, which take a while to load.
   const { runChecklist } = await import("../../doctor/checklist.ts");
   const env = readEnvironment(io.env);
-  let bar = createProgressBar(io.stderr, null);
+  let bar = createProgressBar(io, null);
   const results = await runChecklist({
     folder: process.cwd(),
     env: io.env,
@@ -98,7 +100,7 @@ async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
     now: Date.now,
     progress: {
       total: (count) => {
-        bar = createProgressBar(io.stderr, count, {
+        bar = createProgressBar(io, count, {
           unit: "files and versions",
         });
       },
@@ -177,7 +179,7 @@ function asJson(result: CheckResult): object {
   return { check, title: CHECKS[check], status, details, hint, findings };
 }
 
-function textOf(result: CheckResult): string {
+function textOf(result: CheckResult, width: number): string {
   const { check, status, details, hint, findings = [] } = result;
   const told = findings.slice(0, MAX_SHOWN).map(findingText);
   const more =
@@ -188,11 +190,11 @@ function textOf(result: CheckResult): string {
     ...told,
     ...more,
     ...details.map((detail) => shown(detail.replaceAll("…", "..."))),
-  ].flatMap((text) => wrapText(text, TERMINAL_WIDTH - INDENT.length));
+  ].flatMap((text) => wrapText(text, width - INDENT.length));
   const advice =
     status === "pass" || hint === ""
       ? []
-      : wrapText(`-> ${hint}`, TERMINAL_WIDTH - INDENT.length);
+      : wrapText(`-> ${hint}`, width - INDENT.length);
   return [
     `${status.toUpperCase().padEnd(4)}  ${CHECKS[check]}`,
     ...[...lines, ...advice].map((line) => INDENT + line),

@@ -135,7 +135,7 @@ async function discardAll(
   options: BulkOptions,
 ): Promise<DiscardCount> {
   const operator = options.as ?? defaultOperator();
-  const bar = createProgressBar(io.stderr, total);
+  const bar = createProgressBar(io, total);
   const count = await withOperatorStore(
     io,
     { command: "events discard", operator },

@@ -20,6 +20,7 @@ import {
   requireDestination,
 } from "../store/known-routes.ts";
 import { readWaits } from "../store/read-waits.ts";
+import { displayOf } from "../../terminal/display.ts";
 import type { Io } from "../io.ts";
 
 const DEFAULT_LIMIT = 50;
@@ -62,7 +63,7 @@ export function addEventsList(events: Command, io: Io): void {
             io.stdout,
             options.json
               ? asciiJson(eventJson(event, waits))
-              : eventText(event, waits),
+              : eventText(event, waits, displayOf(io.stdout, io.env).width()),
           );
           shown += 1;
           if (shown === options.limit) {

@@ -252,7 +252,7 @@ async function redeliverAll(
   options: Options,
 ): Promise<RedeliveryCount> {
   const operator = options.as ?? defaultOperator();
-  const bar = createProgressBar(io.stderr, total);
+  const bar = createProgressBar(io, total);
   const count = await withOperatorStore(
     io,
     { command: "events redeliver", operator },

@@ -8,6 +8,7 @@ import { print } from "../ui/print.ts";
 import { withReader } from "../store/reader.ts";
 import { knownDestinations } from "../store/known-routes.ts";
 import { readWaits } from "../store/read-waits.ts";
+import { displayOf } from "../../terminal/display.ts";
 import type { Io } from "../io.ts";
 
 export function addEventsShow(events: Command, io: Io): void {
@@ -32,7 +33,11 @@ export function addEventsShow(events: Command, io: Io): void {
           io.stdout,
           options.json
             ? asciiJson(eventDetailJson(event, waits))
-            : eventDetailText(event, waits),
+            : eventDetailText(
+                event,
+                waits,
+                displayOf(io.stdout, io.env).width(),
+              ),
         );
       });
     });

@@ -2,7 +2,8 @@ import type { Command } from "commander";
 import { loadHexApi, readEnvironment } from "../../config/load-config.ts";
 import type { HexApiConfig, HexKey } from "../../config/hex-api.ts";
 import type { Store } from "../../store/port.ts";
-import { TERMINAL_WIDTH, wrapText } from "../ui/terminal-text.ts";
+import { displayOf } from "../../terminal/display.ts";
+import { wrapText } from "../../terminal/terminal-text.ts";
 import { ConfigError, EXIT } from "../../errors.ts";
 import { HexApiError } from "../../hex-api/hex-error.ts";
 import { proveKey } from "../../hex-api/prove-key.ts";
@@ -49,14 +50,13 @@ export function addKeysCheck(keys: Command, io: Io): void {
       if (verdicts.some(({ fault }) => fault !== null)) {
         io.setExitCode(EXIT.checkFailed);
       }
+      const width = displayOf(io.stdout, io.env).width();
       for (const verdict of verdicts) {
         writeLine(
           io.stdout,
           options.json
             ? JSON.stringify(asJson(verdict))
-            : wrapText(asText(verdict, config.apiUrl), TERMINAL_WIDTH).join(
-                "\n",
-              ),
+            : wrapText(asText(verdict, config.apiUrl), width).join("\n"),
         );
       }
     });

@@ -19,7 +19,8 @@ import {
   type RotationStep,
 } from "../../key-rotation/rotate-key.ts";
 import type { Store } from "../../store/port.ts";
-import { TERMINAL_WIDTH, visible, wrapText } from "../ui/terminal-text.ts";
+import { displayOf } from "../../terminal/display.ts";
+import { visible, wrapText } from "../../terminal/terminal-text.ts";
 import { commandClientOptions } from "../hex-client.ts";
 import { obtainNewKey, requireNewKey } from "../input/new-key.ts";
 import { operatorOption, defaultOperator } from "../options/operator.ts";
@@ -28,7 +29,7 @@ import { parseCount } from "../options/parse.ts";
 import { SYSTEM } from "../system.ts";
 import { onSignal } from "../on-signal.ts";
 import { outliveReader } from "../ui/report.ts";
-import { type Io, type Output, writeLine } from "../io.ts";
+import { type Io, writeLine } from "../io.ts";
 
 interface Options {
   readonly key?: HexKeyVariable;
@@ -86,7 +87,7 @@ async function rotate(io: Io, options: Options): Promise<void> {
   const config = loadHexApi(env);
   const rotated = keyInFile(config, env, options.key);
   const { key } = rotated;
-  const say = speaker(io.stdout, options.json ?? false);
+  const say = speaker(io, options.json ?? false);
   say(
     { variable: key.variable, keyId: key.keyId },
     `${key.variable} ${key.keyId} is to be replaced`,
@@ -218,9 +219,10 @@ const STEP_NAMES: Readonly<Record<RotationStep, string>> = {
 
 type Say = (facts: object, text: string) => void;
 
-function speaker(stdout: Output, json: boolean): Say {
+function speaker({ stdout, env }: Io, json: boolean): Say {
+  const { width } = displayOf(stdout, env);
   return (facts, text) => {
-    const lines = wrapText(visible(text), TERMINAL_WIDTH);
+    const lines = wrapText(visible(text), width());
     writeLine(stdout, json ? JSON.stringify(facts) : lines.join("\n"));
   };
 }

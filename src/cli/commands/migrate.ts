@@ -2,7 +2,7 @@ import type { Command } from "commander";
 import { readEnvironment, readVariables } from "../../config/load-config.ts";
 import { migrateStore } from "../../store/open.ts";
 import { type Io, writeLine } from "../io.ts";
-import { visible } from "../ui/terminal-text.ts";
+import { visible } from "../../terminal/terminal-text.ts";
 
 export function addMigrate(program: Command, io: Io): void {
   program

@@ -116,7 +116,7 @@ async function sendAll(
 ): Promise<boolean> {
   const { count, concurrency, json } = options;
   const quiet = !json && count > LONG_RUN && io.stdout.isTTY;
-  const bar = count > LONG_RUN ? createProgressBar(io.stderr, count) : null;
+  const bar = count > LONG_RUN ? createProgressBar(io, count) : null;
   const tally = new Map<string, number>();
   let next = 0;
   let good = true;

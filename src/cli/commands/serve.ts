@@ -17,6 +17,9 @@ import { createTelemetry } from "../../telemetry/telemetry.ts";
 import { endStoreThreads, openStoreOnThreads } from "../../store/open.ts";
 import type { Service } from "../../app/service.ts";
 import { unblocked } from "../ui/output.ts";
+import { listeningText } from "../ui/listening-text.ts";
+import { logStyle } from "../log-style.ts";
+import { displayOf } from "../../terminal/display.ts";
 import { handleServiceSignals } from "../service-signals.ts";
 import { SYSTEM } from "../system.ts";
 import type { Io } from "../io.ts";
@@ -35,7 +38,9 @@ async function serve(io: Io): Promise<void> {
   // Events and keys are private: files are made readable by this user alone.
   process.umask(0o077);
   const config = loadConfig(readEnvironment(io.env));
-  const logger = createLogger(config.logLevel, unblocked(process.stderr));
+  const stderr = unblocked(process.stderr);
+  const style = logStyle(config, io);
+  const logger = createLogger(config.logLevel, stderr, style);
   const emit = createTelemetry([operationalLog(logger)]);
   const end = (code: ExitCode, withinMs?: number): void => {
     logger.flush(() => {
@@ -75,6 +80,7 @@ async function serve(io: Io): Promise<void> {
     emit,
     handlerCalls,
     stdout: unblocked(process.stdout),
+    stdoutDisplay: displayOf(io.stdout, io.env),
     ...SYSTEM,
     openStore: openStoreOnThreads,
     stopRequest: stopRequest.signal,
@@ -112,7 +118,11 @@ async function serve(io: Io): Promise<void> {
   try {
     const service = await starting;
     if (!stopRequest.signal.aborted) {
-      announce(emit, config, service);
+      if (style.format === "json") {
+        announce(emit, config, service);
+      } else if (logger.isLevelEnabled("info")) {
+        stderr.write(`${listeningText(config, service)}\n`);
+      }
     }
   } catch (error) {
     if (!stopRequest.signal.aborted) {

@@ -37,7 +37,7 @@ export async function lookUpEvents(
   for (const id of missing) {
     note(
       io,
-      `hexhook: there is no event ${asciiJson(id)} in the store; \`hexhook events list\` shows what is there`,
+      `there is no event ${asciiJson(id)} in the store; \`hexhook events list\` shows what is there`,
     );
   }
   return missing.length > 0 ? null : events;

@@ -24,5 +24,5 @@ export async function unservedWarning(
     .map((name) => JSON.stringify(name));
   return unserved.length === 0
     ? null
-    : `hexhook: the service that started last does not serve ${unserved.join(", ")} yet: send it SIGHUP, or restart it`;
+    : `the service that started last does not serve ${unserved.join(", ")} yet: send it SIGHUP, or restart it`;
 }

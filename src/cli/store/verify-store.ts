@@ -47,7 +47,7 @@ export async function verifyStore(
     const verifier = createTrailVerifier(options);
     const events = new StoredEvents(store);
     const heads = await store.heads();
-    const bar = createProgressBar(io.stderr, await store.lastPosition());
+    const bar = createProgressBar(io, await store.lastPosition());
     let position = 0;
     // A row that was put before the first one is read too.
     for await (const row of rowsOf(store, Number.MIN_SAFE_INTEGER)) {

@@ -1,20 +1,23 @@
 import type { EventDetail, EventStatus } from "../../domain/event-status.ts";
 import type { DeliveryStatus } from "../../domain/delivery.ts";
 import type { Wait, WaitReason } from "../../events/waits.ts";
-import { shown, shownTime, TERMINAL_WIDTH, wrap } from "./terminal-text.ts";
-
-/** Events for a person, in the width of a terminal. */
+import { shown, shownTime, wrap } from "../../terminal/terminal-text.ts";
 
 /** What a delivery waits for; null for one that is not pending. */
 type Waits = (delivery: DeliveryStatus) => Wait | null;
 
 /** An event and its deliveries, a line each. */
-export function eventText(event: EventStatus, waits: Waits): string {
+export function eventText(
+  event: EventStatus,
+  waits: Waits,
+  width: number,
+): string {
   const { receivedAt, source, id, type, deliveries } = event;
+  const line = (text: string): string[] => indentedLine(text, width);
   return [
     ...wrap(
       [shownTime(receivedAt), shown(source), shown(id), shown(type)],
-      TERMINAL_WIDTH,
+      width,
       { whole: true },
     ),
     ...deliveries.flatMap((delivery) => line(deliveryText(delivery, waits))),
@@ -25,7 +28,12 @@ export function eventText(event: EventStatus, waits: Waits): string {
 }
 
 /** All that is known of an event but its body. */
-export function eventDetailText(event: EventDetail, waits: Waits): string {
+export function eventDetailText(
+  event: EventDetail,
+  waits: Waits,
+  width: number,
+): string {
+  const line = (text: string): string[] => indentedLine(text, width);
   const { receivedAt, source, id, type, bodyBytes, bodySha256 } = event;
   return [
     shown(id),
@@ -94,7 +102,7 @@ function waitText(
 }
 
 /** Ids are shown whole, however long: one that is cut is no id. */
-function line(text: string): string[] {
+function indentedLine(text: string, width: number): string[] {
   const [first = "", ...others] = text.split(" ");
-  return wrap([`  ${first}`, ...others], TERMINAL_WIDTH, { whole: true });
+  return wrap([`  ${first}`, ...others], width, { whole: true });
 }

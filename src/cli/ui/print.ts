@@ -1,15 +1,15 @@
 import { once } from "node:events";
+import { visible } from "../../terminal/terminal-text.ts";
 import { type Io, type Output, writeLine } from "../io.ts";
-import { visible } from "./terminal-text.ts";
 
-/** Prints a line, and waits for a slow reader, so that a long list does not heap up in memory. */
+/** Prints a line. Waits for a slow reader, so that a long list does not fill the memory. */
 export async function print(stdout: Output, line: string): Promise<void> {
   if (!writeLine(stdout, line)) {
     await once(stdout, "drain");
   }
 }
 
-/** Writes a line to stderr: the only way for commands to do so. What it repeats from outside does nothing to a terminal. */
-export function note({ stderr }: Pick<Io, "stderr">, line: string): void {
-  writeLine(stderr, visible(line));
+/** Writes an error, a warning or a notice to stderr. Escapes what a terminal acts on: the text may repeat an argument. */
+export function note({ stderr }: Pick<Io, "stderr">, text: string): void {
+  writeLine(stderr, `hexhook: ${visible(text)}`);
 }

@@ -1,25 +1,27 @@
-import type { Output } from "../io.ts";
+import { displayOf } from "../../terminal/display.ts";
+import type { Io } from "../io.ts";
 
 const WIDTH = 30;
 const REDRAW_MS = 100;
 
 /**
- * A progress bar on stderr, on a terminal alone, for what takes longer than a moment; drawn ten times a second at most. Where the total is not known (null)
- * it counts.
+ * A progress bar on stderr, which appears only on a terminal and after the first tenth of a second. It is drawn at most ten
+ * times a second. With a total of null, which means unknown, it shows the count alone.
  */
 export function createProgressBar(
-  stream: Output,
+  { stderr, env }: Pick<Io, "stderr" | "env">,
   total: number | null,
   options: { unit?: string } = {},
 ): { advance: (count?: number) => void; done: () => void } {
   const { unit = "" } = options;
+  const { redraws } = displayOf(stderr, env);
   let count = 0;
   let drawnAt = performance.now();
   let drawn = false;
   const draw = (): void => {
     const label = `${count}${total === null ? "" : `/${total}`} ${unit}`;
     if (total === null) {
-      stream.write(`\r${label.trimEnd()}`);
+      stderr.write(`\r${label.trimEnd()}`);
       return;
     }
     const filled =
@@ -27,13 +29,13 @@ export function createProgressBar(
         ? WIDTH
         : Math.min(WIDTH, Math.floor((count / total) * WIDTH));
     const bar = "#".repeat(filled).padEnd(WIDTH, ".");
-    stream.write(`\r[${bar}] ${label.trimEnd()}`);
+    stderr.write(`\r[${bar}] ${label.trimEnd()}`);
   };
   return {
     advance(by = 1) {
       count += by;
       const now = performance.now();
-      if (stream.isTTY && now - drawnAt >= REDRAW_MS) {
+      if (redraws && now - drawnAt >= REDRAW_MS) {
         drawnAt = now;
         drawn = true;
         draw();
@@ -42,7 +44,7 @@ export function createProgressBar(
     done() {
       if (drawn) {
         draw();
-        stream.write("\n");
+        stderr.write("\n");
       }
     },
   };

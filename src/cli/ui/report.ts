@@ -1,4 +1,4 @@
-import { CommanderError } from "commander";
+import { type Command, CommanderError } from "commander";
 import {
   asError,
   ConfigError,
@@ -7,34 +7,65 @@ import {
   StoreError,
   UsageError,
 } from "../../errors.ts";
+import { visible } from "../../terminal/terminal-text.ts";
 import { type Io, writeLine } from "../io.ts";
 import { note } from "./print.ts";
 
-/** Says on stderr what went wrong, one line for each fault, and gives the exit code. */
-export function report(io: Io, thrown: unknown): ExitCode {
+/**
+ * Reports what a command threw on stderr, and returns the exit code. A wrong configuration has one line for each error; a
+ * wrong usage names the help of the command.
+ */
+export function report(io: Io, thrown: unknown, command: Command): ExitCode {
   // A reader that is gone does not change the exit code.
   io.stderr.on("error", () => undefined);
   if (thrown instanceof CommanderError) {
-    // Commander has printed its own line; help and version are no faults.
-    return thrown.exitCode === 0 ? EXIT.good : EXIT.usage;
+    return reportUsage(io, thrown, command);
   }
   if (thrown instanceof ConfigError) {
     for (const error of thrown.errors) {
-      note(io, `hexhook: ${error}`);
+      note(io, error);
     }
     return EXIT.config;
   }
   const error = asError(thrown);
-  note(io, `hexhook: ${error.message}`);
+  note(io, error.message);
   if (error instanceof UsageError) {
+    writeLine(io.stderr, helpOf(command));
     return EXIT.usage;
   }
   if (!(error instanceof StoreError)) {
     for (const line of String(error.stack).split("\n")) {
-      note(io, line);
+      writeLine(io.stderr, visible(line));
     }
   }
   return EXIT.internal;
+}
+
+/** Commander throws for unknown commands and options, wrong and missing arguments, and after it has printed help or the version. */
+function reportUsage(
+  io: Io,
+  { code, exitCode, message }: CommanderError,
+  command: Command,
+): ExitCode {
+  if (exitCode === 0) {
+    return EXIT.good;
+  }
+  // Without a subcommand, the help has just been printed.
+  if (code !== "commander.help") {
+    const [, error = "", suggestion = ""] =
+      /^(?:error: )?(.*?)(\n\(Did you mean [^\n]*\))?$/s.exec(message) ?? [];
+    note(io, error + suggestion.replace("\n", " "));
+    writeLine(io.stderr, helpOf(command));
+  }
+  return EXIT.usage;
+}
+
+function helpOf(command: Command): string {
+  const names = [];
+  for (let one: Command | null = command; one !== null; one = one.parent) {
+    names.unshift(one.name());
+  }
+  return `See '${names.join(" ")} --help'.`;
 }
 
 /**
@@ -47,9 +78,9 @@ export function endWhenReaderLeaves({ stdout, stderr }: Io): void {
     if (error.code === "EPIPE") {
       process.exit();
     }
-    writeLine(
-      stderr,
-      `hexhook: cannot write its output (${error.code ?? error.message})`,
+    note(
+      { stderr },
+      `cannot write the output (${error.code ?? error.message})`,
     );
     process.exit(EXIT.internal);
   });

@@ -4,7 +4,8 @@ import type {
   WriterReport,
 } from "../../audit/verify/trail-report.ts";
 import type { Fault, FaultCode } from "../../audit/verify/fault.ts";
-import { shown, TERMINAL_WIDTH, wrapText } from "./terminal-text.ts";
+import { shown, wrapText } from "../../terminal/terminal-text.ts";
+import { displayOf } from "../../terminal/display.ts";
 import { EXIT, type ExitCode } from "../../errors.ts";
 import { type Io, type Output, writeLine } from "../io.ts";
 
@@ -97,7 +98,7 @@ function doubtsOf(
 }
 
 export function showReport(
-  { stdout }: Io,
+  { stdout, env }: Io,
   report: TrailReport,
   verdict: Verdict,
   options: { json: boolean },
@@ -140,9 +141,10 @@ export function showReport(
         ]
       : []),
   ];
+  const width = displayOf(stdout, env).width();
   for (const sentence of lines) {
     // Long ids and keys are not wrapped, so that they can be copied.
-    for (const line of wrapText(sentence, TERMINAL_WIDTH)) {
+    for (const line of wrapText(sentence, width)) {
       writeLine(stdout, line);
     }
   }

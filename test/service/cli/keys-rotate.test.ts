@@ -319,17 +319,18 @@ describe("hexhook keys rotate", () => {
       64,
       /live key/,
     ],
-  ])(
-    "refuses %s in one line, before anything is sent",
-    async (_what, given, exit, line) => {
-      writeFileSync(keyFile(), OLD_KEY);
-      const { code, stderr } = await rotate(given, "--offline");
-      expect(code).toBe(exit);
-      expect(stderr).toMatch(line);
-      expect(stderr.trim().split("\n")).toHaveLength(1);
-      expect(api.calls).toEqual([]);
-    },
-  );
+  ])("rejects %s before anything is sent", async (_what, given, exit, line) => {
+    writeFileSync(keyFile(), OLD_KEY);
+    const { code, stderr } = await rotate(given, "--offline");
+    expect(code).toBe(exit);
+    expect(stderr).toMatch(line);
+    expect(stderr.split("\n")).toEqual([
+      expect.stringMatching(/^hexhook: /),
+      "See 'hexhook keys rotate --help'.",
+      "",
+    ]);
+    expect(api.calls).toEqual([]);
+  });
 
   it("says what to do where a key has no file, several have one, or nobody can be asked", async () => {
     const direct = await run(["keys", "rotate"], {

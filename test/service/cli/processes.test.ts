@@ -142,7 +142,7 @@ describe("in a process of its own", () => {
       return stderr;
     };
     expect(await ends("> /dev/full", "tail")).toBe(
-      "hexhook: cannot write its output (ENOSPC)\nexit 70\n",
+      "hexhook: cannot write the output (ENOSPC)\nexit 70\n",
     );
     expect(await ends("| true", "tail")).toBe("exit 0\n");
     // A check that failed has failed, whoever reads what it says.

@@ -3,7 +3,7 @@ import { chmodSync, chownSync, mkdirSync, writeFileSync } from "node:fs";
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import type { Environment } from "../../../src/config/load-config.ts";
-import { visible } from "../../../src/cli/ui/terminal-text.ts";
+import { visible } from "../../../src/terminal/terminal-text.ts";
 import { SECRET } from "../../support/fixtures.ts";
 import { hexhook } from "../../support/hexhook.ts";
 import { CLI, environment } from "../../support/processes.ts";
@@ -76,10 +76,75 @@ describe("what a command repeats", () => {
       `größe ${SHOWN} 漢字 😀 \\ud800`,
     );
   });
+});
 
-  it("keeps commander's suggestion on a line of its own", async () => {
-    const { stderr } = await run(["sned"]);
-    expect(stderr).toMatch(/^error: .*'sned'\n\(Did you mean send\?\)\n/);
+describe("a usage error", () => {
+  it.each<[string, string[], string, string]>([
+    [
+      "an unknown command",
+      ["sned"],
+      "unknown command 'sned' (Did you mean send?)",
+      "hexhook",
+    ],
+    [
+      "an unknown command of a group",
+      ["events", "sho"],
+      "unknown command 'sho' (Did you mean show?)",
+      "hexhook events",
+    ],
+    [
+      "an unknown option",
+      ["events", "list", "--sinse", "1h"],
+      "unknown option '--sinse' (Did you mean --since?)",
+      "hexhook events list",
+    ],
+    [
+      "an unknown option before the command",
+      ["--verbose", "serve"],
+      "unknown option '--verbose'",
+      "hexhook",
+    ],
+    [
+      "a missing argument",
+      ["events", "show"],
+      "missing required argument 'id'",
+      "hexhook events show",
+    ],
+    [
+      "a missing value",
+      ["audit", "tail", "--since"],
+      "option '--since <when>' argument missing",
+      "hexhook audit tail",
+    ],
+    [
+      "options that do not fit together",
+      ["audit", "tail", "-f", "--until", "1h"],
+      "--follow goes on for ever: leave out --until",
+      "hexhook audit tail",
+    ],
+  ])(
+    "names the help of the command: %s",
+    async (_what, args, message, command) => {
+      const { code, stdout, stderr } = await run(args);
+      expect([code, stdout]).toEqual([64, ""]);
+      expect(stderr).toBe(`hexhook: ${message}\nSee '${command} --help'.\n`);
+    },
+  );
+
+  it("shows the help of a group that is called without a command", async () => {
+    const { code, stdout, stderr } = await run(["events"]);
+    expect([code, stdout]).toEqual([64, ""]);
+    expect(stderr).toMatch(/^Usage: hexhook events /);
+  });
+});
+
+describe("a configuration error", () => {
+  it("takes one line, without the help of the command", async () => {
+    const { code, stderr } = await run(["sign"], { HEX_SECRET: "" });
+    expect([code, stderr]).toEqual([
+      78,
+      "hexhook: HEX_SECRET: is not set; make one with `hexhook secrets generate`, then set it in .env or the environment, or name its file in HEX_SECRET_FILE\n",
+    ]);
   });
 });
 
@@ -105,7 +170,11 @@ describe("secrets generate --file", () => {
       file,
     ]);
     expect([code, stdout]).toEqual([64, ""]);
-    expect(stderr.trimEnd()).toMatch(line);
+    expect(stderr.split("\n")).toEqual([
+      expect.stringMatching(line),
+      "See 'hexhook secrets generate --help'.",
+      "",
+    ]);
   });
 
   itUnprivileged(
@@ -120,7 +189,7 @@ describe("secrets generate --file", () => {
       ]);
       expect(code).toBe(64);
       expect(stderr).toMatch(
-        /^hexhook: --file: uid \d+ may not write to \S+\/closed \(EACCES\): run `chmod -R u\+rwX \S+\/closed`\n$/,
+        /^hexhook: --file: uid \d+ may not write to \S+\/closed \(EACCES\): run `chmod -R u\+rwX \S+\/closed`\nSee 'hexhook secrets generate --help'\.\n$/,
       );
     },
   );
@@ -161,7 +230,10 @@ describe("keys rotate", () => {
     ],
   ])("says what to do when %s", async (_what, args, line) => {
     const { code, stderr } = await run(["keys", "rotate", ...args], env);
-    expect([code, stderr]).toEqual([64, `hexhook: ${line}\n`]);
+    expect([code, stderr]).toEqual([
+      64,
+      `hexhook: ${line}\nSee 'hexhook keys rotate --help'.\n`,
+    ]);
   });
 });
 

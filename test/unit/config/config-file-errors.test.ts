@@ -417,7 +417,7 @@ extra: 1
       `${WHERE}destinations.B: ${NAME}`,
       `${WHERE}destinations.B.handler: ${HANDLER}`,
       `${WHERE}destinations.B.secret: applies only to a destination with url; remove it`,
-      "HEX_SECRET: must be set (or HEX_SECRET_FILE, the path of a file)",
+      "HEX_SECRET: is not set; make one with `hexhook secrets generate`, then set it in .env or the environment, or name its file in HEX_SECRET_FILE",
     ]);
   });
 });

@@ -33,7 +33,7 @@ describe("the configuration", () => {
       maxBodyBytes: 1_048_576,
       attemptTimeoutMs: 10_000,
       trustProxy: 0,
-      auditStdout: "prefixed",
+      auditStdout: null,
       auditFile: null,
       auditSigningKey: null,
       auditRetentionDays: 400,
@@ -48,6 +48,7 @@ describe("the configuration", () => {
         writeKey: null,
       },
       logLevel: "info",
+      logFormat: null,
       keepAliveSeconds: 65,
       drainSeconds: 3,
       shutdownSeconds: 9,
@@ -137,6 +138,7 @@ describe("the configuration", () => {
     ["TRUST_PROXY", ["true", "yes", "33", "10.0.0.0/33", "a.b", "loopback"]],
     ["AUDIT_STDOUT", ["on", "JSON"]],
     ["LOG_LEVEL", ["verbose"]],
+    ["LOG_FORMAT", ["text", "JSON"]],
     ["HEX_SIGNATURE_SCHEME", ["auto", "__proto__"]],
     ["FORWARD_URL", ["ftp://a/", "billing.internal", "http://u:p@a/"]],
     [
@@ -338,7 +340,7 @@ describe("the configuration", () => {
 
 describe("a signing secret", () => {
   it.each([
-    ["empty", "", /must be set/],
+    ["empty", "", /is not set/],
     ["too short", "a".repeat(12) + "b".repeat(11), /shorter than 24 bytes/],
     ["only spaces", " ".repeat(30), /only white space/],
     ["one byte repeated", "a".repeat(40), /one byte repeated/],

@@ -1,7 +1,7 @@
-import { asciiJson } from "../../json/ascii.ts";
+import { asciiJson } from "../json/ascii.ts";
 
-/** Columns of a terminal that nobody has widened. */
-export const TERMINAL_WIDTH = 80;
+/** Columns where no terminal says how many it has. */
+export const DEFAULT_WIDTH = 80;
 
 const INDENT = "    ";
 

@@ -1,9 +1,6 @@
-import { shown, wrap } from "./terminal-text.ts";
-import type { ParsedEntry } from "../../audit/parsed-entry.ts";
-
-const RED = "\u001b[31m";
-const GREEN = "\u001b[32m";
-const RESET = "\u001b[0m";
+import { shown, wrap } from "../terminal/terminal-text.ts";
+import { coloured } from "../terminal/colours.ts";
+import type { ParsedEntry } from "./parsed-entry.ts";
 
 /**
  * One entry for a person: time in UTC, result, action, and what tells most of it, on further indented lines where it
@@ -25,7 +22,7 @@ export function formatEntry(
   // The mark always stands at the same place of the first line.
   const at = time.length + 1;
   return colours
-    ? `${text.slice(0, at)}${good ? GREEN : RED}${mark}${RESET}${text.slice(at + mark.length)}`
+    ? `${text.slice(0, at)}${coloured(good ? "green" : "red", mark)}${text.slice(at + mark.length)}`
     : text;
 }
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "@jest/globals";
-import { AuditChain } from "../../../../src/audit/chain.ts";
-import type { ParsedEntry } from "../../../../src/audit/parsed-entry.ts";
-import { formatEntry } from "../../../../src/cli/ui/format-entry.ts";
-import { CHECKPOINTS } from "../../../support/fixtures.ts";
-import { draft } from "../../../support/trails.ts";
+import { AuditChain } from "../../../src/audit/chain.ts";
+import type { ParsedEntry } from "../../../src/audit/parsed-entry.ts";
+import { formatEntry } from "../../../src/audit/format-entry.ts";
+import { CHECKPOINTS } from "../../support/fixtures.ts";
+import { draft } from "../../support/trails.ts";
 
 describe("the readable form", () => {
   const entry = JSON.parse(
