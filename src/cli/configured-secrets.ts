@@ -6,8 +6,8 @@ import {
 import { ConfigError } from "../errors.ts";
 
 /**
- * Every secret that is configured: those that variables give by NAME or NAME_FILE, whether they would be taken or not, and
- * those that a good configuration file refers to.
+ * Returns every configured secret: those in NAME or NAME_FILE, valid or not, and those that a valid configuration file refers
+ * to.
  */
 export function configuredSecrets(env: Environment): string[] {
   const given = SECRET_VARIABLE_NAMES.flatMap((name) => {

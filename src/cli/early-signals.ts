@@ -2,21 +2,21 @@ import { constants } from "node:os";
 import { EXIT } from "../errors.ts";
 import { processIo } from "./process-io.ts";
 
-/** A key that opens the inspector: it was asked for. */
+/** An option of Node that opens the inspector. */
 const INSPECT = /--inspect(?:-brk|-wait)?(?:[=\s]|$)/;
 
 /**
- * Listens for signals before the program is loaded, which takes a moment: a signal must neither be lost, as it is for process 1
- * of a container, nor end a service with a wrong exit code. What a command does later replaces this (`onSignal`).
+ * Listens for signals while the program loads. Without a listener, process 1 of a container would ignore a signal, and a service
+ * would end with the wrong exit code. Commands replace these listeners later (`onSignal`).
  */
 export function handleEarlySignals(isService: boolean): void {
   const end = (signal: NodeJS.Signals): void => {
-    // Nothing is open yet, or a command only reads.
+    // Nothing needs to be closed: the store is not open yet, or a command only reads it.
     process.exit(isService ? EXIT.good : 128 + constants.signals[signal]);
   };
   process.on("SIGTERM", end);
   process.on("SIGINT", end);
-  // Node opens its debugger at the one, and ends at the other.
+  // By default Node opens its debugger at SIGUSR1, and ends at SIGUSR2.
   process.on("SIGUSR1", ignore);
   process.on("SIGUSR2", ignore);
   if (isService) {
@@ -25,7 +25,7 @@ export function handleEarlySignals(isService: boolean): void {
 }
 
 /**
- * Closes the debugger that a SIGUSR1 before `handleEarlySignals` has opened. Node 22 and 24 request it twice, once by an
+ * Closes the debugger that an early SIGUSR1 has opened, before `handleEarlySignals` was called. Node 22 and 24 request it twice, once by an
  * interrupt and once through the event loop: a debugger that was closed in between is opened again. Two turns let the
  * second request through.
  */
@@ -48,5 +48,5 @@ function turnOfEventLoop(): Promise<void> {
 }
 
 function ignore(): void {
-  // A listener is what keeps the default action away.
+  // The listener alone prevents the default action.
 }

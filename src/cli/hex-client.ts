@@ -4,7 +4,7 @@ import type { HexClientOptions } from "../hex-api/hex-call.ts";
 import { hexClientOptions } from "../app/live-hex-api.ts";
 import { SYSTEM } from "./system.ts";
 
-/** How a command calls the Hex API: in the operator's name, each call in the audit trail of the store. */
+/** Returns the options of a Hex API client that calls in the operator's name, and audits each call in the store. */
 export function commandClientOptions(
   config: HexApiConfig,
   store: Store,

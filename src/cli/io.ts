@@ -10,19 +10,19 @@ export type Output = Writable & {
   readonly columns?: number;
 };
 
-/** Everything that a command has from its process: the process itself, or what a test gives. The working folder is the process's. */
+/** What a command uses of its process. Tests give their own. The working directory is always that of the process. */
 export interface Io {
   readonly stdin: Input;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly env: Environment;
-  /** Emits the signals that the process gets, by their names. */
+  /** Emits the signals of the process by name. */
   readonly signals: Pick<EventEmitter, "on" | "off" | "listeners">;
-  /** What to exit with once everything has ended; 0 unless set. */
+  /** Sets the exit code for the end of the process; 0 unless set. */
   readonly setExitCode: (code: ExitCode) => void;
 }
 
-/** Writes a line without waiting for its reader. False when the reader is slow, as of `write`. */
+/** Writes a line without waiting for the reader. Returns false when the reader is slow, as `write` does. */
 export function writeLine(output: Output, line: string): boolean {
   return output.write(`${line}\n`);
 }

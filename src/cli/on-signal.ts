@@ -1,6 +1,6 @@
 import type { Io } from "./io.ts";
 
-/** Takes over a signal from what has listened for it so far. It has a listener at every moment: without one it would end the process. */
+/** Replaces the listeners of a signal. It has a listener at every moment: without one, the signal would end the process. */
 export function onSignal(
   signals: Io["signals"],
   signal: NodeJS.Signals,

@@ -1,6 +1,6 @@
 import type { Io } from "./io.ts";
 
-/** The real process. */
+/** Returns the streams, environment and signals of this process. */
 export function processIo(): Io {
   return {
     stdin: process.stdin,

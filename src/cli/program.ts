@@ -22,7 +22,7 @@ import { report } from "./ui/report.ts";
 import { displayOf } from "../terminal/display.ts";
 import { VERSION } from "../version.ts";
 
-/** Runs a command to its end, and sets its exit code. A service that was started goes on. */
+/** Runs a command and sets its exit code. Returns when the command has ended, or when the service has started. */
 export async function run(args: readonly string[], io: Io): Promise<void> {
   const program = createProgram(io);
   try {
@@ -32,16 +32,16 @@ export async function run(args: readonly string[], io: Io): Promise<void> {
   }
 }
 
-/** All commands. Parsing throws what a command throws, and a CommanderError for wrong words, help and version. */
+/** Creates the program with all its commands. Parsing throws what a command throws, and CommanderError for wrong usage, help and version. */
 export function createProgram(io: Io): Command {
   const program = new Command("hexhook")
     .description(
-      "A webhook receiver: signed, replay-safe, durable before it answers, audited.",
+      "Receives webhooks: verifies signatures, rejects replays, stores each event durably and keeps an audit trail.",
     )
     .version(VERSION)
     .addHelpText(
       "after",
-      "\nThe configuration comes from the environment and from .env in this folder;\ndocs/configuration.md lists the variables.\nExit codes: 0 good, 1 a check failed, 2 undecidable, 64 usage, 70 internal, 78 configuration.",
+      "\nThe configuration is read from the environment and from .env in this directory.\ndocs/configuration.md lists the variables.\nExit status: 0 good, 1 a check failed, 2 undecidable (audit verify), 64 wrong\nusage, 70 internal or storage error, 78 wrong configuration.",
     )
     .exitOverride()
     .configureOutput({
@@ -86,7 +86,7 @@ export function createProgram(io: Io): Command {
   return program;
 }
 
-/** The command that the arguments name, as far as they name one. Only `--help` and `--version` can stand before it. */
+/** Returns the command that the arguments name: the program itself when the first one is an option or unknown. */
 function commandOf(program: Command, args: readonly string[]): Command {
   const [name, ...rest] = args;
   const named = program.commands.find((one) => one.name() === name);

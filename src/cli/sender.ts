@@ -7,13 +7,13 @@ import { currentKey } from "./source.ts";
 export const TAMPERINGS = ["body", "signature", "timestamp"] as const;
 export type Tampering = (typeof TAMPERINGS)[number];
 
-/** A signed test delivery, ready to be sent as often as one likes. */
+/** A signed test delivery. It can be sent several times. */
 export interface SignedDelivery {
   readonly headers: Readonly<Record<string, string>>;
   readonly body: Buffer;
 }
 
-/** What came back. `status` 0 = nothing did, and `text` says why. */
+/** The response to a delivery. `status` 0: no response, and `text` says why. */
 export interface Answer {
   readonly status: number;
   readonly text: string;
@@ -40,7 +40,7 @@ export function signDelivery(
   };
 }
 
-/** The same delivery with one part changed after it was signed. */
+/** Returns the delivery with one part changed after signing. */
 export function tamper(
   source: Source,
   delivery: SignedDelivery,
@@ -78,7 +78,7 @@ export function tamper(
   }
 }
 
-/** Sends it over HTTP. Never throws: a network fault is an answer of status 0. */
+/** Sends a delivery over HTTP. Never throws: a network error is a response of status 0. */
 export async function send(
   url: string,
   { headers, body }: SignedDelivery,
@@ -99,7 +99,7 @@ export async function send(
   }
 }
 
-/** The word that tells most of an answer: the receipt's status, or the problem's code. */
+/** Returns the status of a receipt or the code of a problem; else the beginning of the text. */
 export function verdictOf({ text }: Answer): string {
   try {
     const { status, code } = JSON.parse(text) as {

@@ -3,18 +3,18 @@ import type { Emit } from "../telemetry/happening.ts";
 import type { Io } from "./io.ts";
 import { onSignal } from "./on-signal.ts";
 
-/** A signal sent to a process and to its group arrives twice at once, and is one request to stop. */
+/** A signal to a process and to its group arrives twice within this time, and is one request to stop. */
 const SAME_SIGNAL_MS = 100;
 
 export interface ServiceSignals {
   readonly emit: Emit;
-  /** The first SIGTERM or SIGINT. */
+  /** Called at the first SIGTERM or SIGINT. */
   readonly onStop: (signal: NodeJS.Signals) => void;
-  /** A second one. */
+  /** Called at the second one. */
   readonly onSecond: () => void;
 }
 
-/** What a service does at SIGTERM, SIGINT and SIGHUP, from its start to its end. */
+/** Handles SIGTERM, SIGINT and SIGHUP of a service, from its startup to its shutdown. */
 export function handleServiceSignals(
   signals: Io["signals"],
   starting: Promise<Service>,
@@ -31,7 +31,7 @@ export function handleServiceSignals(
     }
   };
   const reload = async (): Promise<void> => {
-    // A start that fails is reported by itself; a service that stops has no use for another configuration.
+    // A failed startup is reported elsewhere. A service that is stopping needs no new configuration.
     const service = await starting.catch(() => null);
     if (stoppingSince === null) {
       await service?.reload();

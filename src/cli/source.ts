@@ -1,7 +1,7 @@
 import type { Source } from "../domain/source.ts";
 import { UsageError } from "../errors.ts";
 
-/** The configured source of that name. Throws UsageError when there is none. */
+/** Returns the configured source of that name. Throws UsageError if there is none. */
 export function requireSource(
   sources: readonly Source[],
   name: string,
@@ -16,7 +16,7 @@ export function requireSource(
   return source;
 }
 
-/** The key that a sender signs with now. */
+/** Returns the key that a sender signs with at present. */
 export function currentKey(source: Source): Buffer {
   const [current] = source.secrets;
   if (current === undefined) {

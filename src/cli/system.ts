@@ -15,7 +15,7 @@ export const SYSTEM = {
   version: VERSION,
 } as const satisfies Partial<ServiceDeps>;
 
-/** How many descriptors (files and sockets) this process may have open at once; Infinity where the system sets no limit. */
+/** Returns the maximum number of open descriptors (files and sockets) of this process; Infinity without a limit. */
 export function descriptorLimit(): number {
   const { userLimits } = process.report.getReport() as unknown as {
     userLimits?: { open_files?: { soft?: number | string } };

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Waits until `condition` holds; false when it does not within `timeoutMs`. */
+/** Polls until `condition` holds. Returns false if it does not hold within `timeoutMs`. */
 export async function until(
   condition: () => Promise<boolean>,
   timeoutMs = 10_000,

@@ -18,7 +18,7 @@ export const PLAIN_DISPLAY: Display = {
   width: () => DEFAULT_WIDTH,
 };
 
-/** On a terminal narrower than this, lines are longer than it: every word would stand on a line of its own. */
+/** Minimum width of a line in columns: a narrower terminal wraps it again. */
 const MIN_WIDTH = 40;
 
 /**

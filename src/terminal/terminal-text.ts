@@ -6,8 +6,8 @@ export const DEFAULT_WIDTH = 80;
 const INDENT = "    ";
 
 /**
- * Words on lines of at most `width` columns, each further line indented. A word that is too long by itself is cut, or with
- * `whole` left as it is.
+ * Puts words on lines of at most `width` columns, and indents each further line. Cuts a word that is longer than a line, unless
+ * `whole` is set.
  */
 export function wrap(
   words: readonly string[],
@@ -34,12 +34,12 @@ export function wrap(
   return line === null ? lines : [...lines, line];
 }
 
-/** A sentence on lines of at most `width` columns; words that must stay whole, such as paths and ids, do. */
+/** Wraps a sentence at `width` columns. Long words, such as paths and ids, stay whole. */
 export function wrapText(text: string, width: number): string[] {
   return wrap(text.split(" "), width, { whole: true });
 }
 
-/** A value from outside, escaped, so that a terminal acts on nothing in it. */
+/** Escapes a value from outside, so that a terminal acts on nothing in it. The result is ASCII. */
 export function shown(value: unknown): string {
   return typeof value === "string"
     ? asciiJson(value).slice(1, -1)
@@ -49,7 +49,7 @@ export function shown(value: unknown): string {
 /** What a terminal acts on, hides or reorders: control characters, bidirectional and zero-width ones, separators, lone surrogates. */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** A line of text that may repeat something from outside, such as an argument or the name of a file: its letters stay as they are. */
+/** Escapes what a terminal acts on in a text that repeats an argument or a file name. Keeps letters as they are. */
 export function visible(text: string): string {
   return text.replace(
     INVISIBLE,
@@ -57,7 +57,7 @@ export function visible(text: string): string {
   );
 }
 
-/** A time to the second, in UTC: `2026-11-23 18:00:00Z`. */
+/** Formats a time to the second, in UTC: `2026-11-23 18:00:00Z`. */
 export function shownTime(milliseconds: number): string {
   const iso = new Date(milliseconds).toISOString();
   return `${iso.slice(0, 19).replace("T", " ")}Z`;

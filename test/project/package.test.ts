@@ -129,7 +129,7 @@ describe("the package", () => {
   });
 
   it("shows the demo in another project, and leaves nothing there", () => {
-    expect(installed).toContain("All went as it should.");
+    expect(installed).toContain("Everything worked as expected.");
     const [, example = ""] = /1\. cp (\S+) \.env/.exec(installed) ?? [];
     expect(example).toBe("node_modules/hexhook/.env.example");
     expect(existsSync(path.join(folder, example))).toBe(true);

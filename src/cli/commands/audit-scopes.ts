@@ -18,16 +18,18 @@ interface Options {
 export function addAuditScopes(audit: Command, io: Io): void {
   audit
     .command("scopes")
-    .description("the scopes granted against those used, and which to drop")
+    .description(
+      "compare the granted scopes with the used ones, and say which to drop",
+    )
     .option(
       "--since <when>",
-      "30d, 12h ago, or an ISO time (default: the whole trail)",
+      "only calls since then: 30d or 12h ago, or an ISO time (default: all)",
       parseSinceOption,
     )
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
-      "\nGranted is what HEX_SCOPES lists; used is what calls of the Hex API in the audit\ntrail needed.",
+      "\nHEX_SCOPES lists the granted scopes. The used scopes are those that the calls of\nthe Hex API in the audit trail needed.",
     )
     .action(async (options: Options) => {
       const { granted } = loadHexApi(readEnvironment(io.env));
@@ -43,10 +45,10 @@ export function addAuditScopes(audit: Command, io: Io): void {
       if (granted === null) {
         note(
           io,
-          "HEX_SCOPES is not set, so nothing is known to be granted: list the scopes of the keys there",
+          "HEX_SCOPES is not set, so the granted scopes are unknown: list the scopes of the keys there",
         );
       } else if (judged.length === 0 && !options.json) {
-        writeLine(io.stdout, "no scope is granted, and none was used");
+        writeLine(io.stdout, "no scope is granted, and no scope was used");
       }
     });
 }
@@ -77,8 +79,8 @@ function textOf(use: ScopeUse): string {
   const { scope, calls, denied, lastAt } = use;
   const used =
     calls === 0 ? "never used" : `${calls} calls, last ${lastAt ?? ""}`;
-  const refused = denied === 0 ? "" : `, ${denied} refused`;
-  return `${scope.padEnd(16)} ${used}${refused}\n    ${adviceText(use)}`;
+  const deniedText = denied === 0 ? "" : `, ${denied} denied`;
+  return `${scope.padEnd(16)} ${used}${deniedText}\n    ${adviceText(use)}`;
 }
 
 function adviceText({ advice, needed, denied }: ScopeUse): string {
@@ -86,12 +88,12 @@ function adviceText({ advice, needed, denied }: ScopeUse): string {
     case "keep":
       return "keep it";
     case "drop":
-      return "drop it: nothing needed it that no other scope covers";
+      return "drop it: the other scopes cover every call";
     case "narrow":
-      return `narrow it to ${needed.join(", ")}: nothing more was needed`;
+      return `narrow it to ${needed.join(", ")}: no call needed more`;
     case "grant":
       return denied > 0
-        ? "not granted: grant it, or stop calling what needs it"
-        : "not in HEX_SCOPES, but calls needed it";
+        ? "not granted: grant it, or remove the calls that need it"
+        : "calls needed it, but HEX_SCOPES does not list it";
   }
 }

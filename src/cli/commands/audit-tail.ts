@@ -25,10 +25,10 @@ interface Options extends EntryFilter {
   json?: true;
 }
 
-/** How often a followed trail is looked at, in milliseconds. */
+/** How often --follow reads the trail, in milliseconds. */
 const FOLLOW_EVERY_MS = 200;
 
-/** On a terminal, without being asked for more: about a screen. */
+/** Number of entries that a terminal shows by default. */
 const SCREENFUL = 50;
 
 const STEP = 1000;
@@ -36,31 +36,39 @@ const STEP = 1000;
 export function addAuditTail(audit: Command, io: Io): void {
   audit
     .command("tail")
-    .description("show the audit trail from the store")
-    .option("-f, --follow", "go on with new entries as they come")
+    .description("show the audit trail of the store")
+    .option("-f, --follow", "keep printing new entries")
     .option(
       "--since <when>",
-      "15m, 2h, 3d ago, or a time in UTC: 2026-11-23T18:00:00Z",
+      "only entries since then: 15m, 2h or 3d ago, or a UTC time such as 2026-11-23T18:00:00Z",
       parseSinceOption,
     )
-    .option("--until <when>", "up to then, in the same forms", parseSinceOption)
+    .option(
+      "--until <when>",
+      "only entries until then, in the same forms",
+      parseSinceOption,
+    )
     .option(
       "--action <glob>",
-      "such as webhook.rejected or 'webhook.*'",
+      "only entries with this action, such as webhook.rejected or 'webhook.*'",
       parseActionOption,
     )
-    .addOption(new Option("--result <result>", "by result").choices(RESULTS))
-    .option("--source <name>", "of one source")
-    .option("--event <id>", "of one event: its id, or SOURCE/ID")
+    .addOption(
+      new Option("--result <result>", "only entries with this result").choices(
+        RESULTS,
+      ),
+    )
+    .option("--source <name>", "only entries of this source")
+    .option("--event <id>", "only entries of this event: its id, or SOURCE/ID")
     .option(
       "-n, --lines <n>",
-      `only the last n (default on a terminal without --since or --event: ${SCREENFUL})`,
+      `only the last n (default on a terminal: ${SCREENFUL}, unless --since or --event is given)`,
       parseCount,
     )
     .option("--json", "print the lines as they are stored")
     .action(async (options: Options) => {
       if (options.follow && options.until !== undefined) {
-        throw new UsageError("--follow goes on for ever: leave out --until");
+        throw new UsageError("--follow never ends: leave out --until");
       }
       await withReader(io, (trail) => tail(io, trail, options));
     });
@@ -93,7 +101,7 @@ async function tail(
     position = Math.max(position, found.row.position);
   }
   if (!some && !options.follow) {
-    await sayNothingFits(io, trail, options);
+    await reportNoMatch(io, trail, options);
   }
   while (options.follow) {
     for await (const row of rowsOf(trail, position)) {
@@ -106,8 +114,8 @@ async function tail(
   }
 }
 
-/** On stderr, so that whoever counts lines still counts none. */
-async function sayNothingFits(
+/** Writes to stderr, so that stdout has no line when no entry matches. */
+async function reportNoMatch(
   io: Io,
   trail: AuditReader,
   { event }: Options,
@@ -115,12 +123,12 @@ async function sayNothingFits(
   const hint =
     event === undefined
       ? ""
-      : "; what nobody signed has no event id: look for --result failure at that time";
+      : "; entries of unverified requests have no event id: search with --result failure";
   note(
     io,
     (await trail.lastPosition()) === 0
-      ? "there is no entry yet"
-      : `no entry fits${hint}`,
+      ? "the audit trail is empty"
+      : `no entry matches${hint}`,
   );
 }
 
@@ -137,7 +145,7 @@ async function* allOf(search: TrailSearch): AsyncGenerator<FoundEntry> {
   }
 }
 
-/** The last `limit` of them up to a position, in their order. */
+/** Returns the last `limit` entries up to a position, oldest first. */
 async function lastOf(
   search: TrailSearch,
   limit: number,

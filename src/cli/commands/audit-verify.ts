@@ -28,33 +28,33 @@ export function addAuditVerify(audit: Command, io: Io): void {
   audit
     .command("verify")
     .description(
-      "check that nothing in the audit trail was changed, dropped or added",
+      "check that no entry of the audit trail was changed, removed or added",
     )
     .argument("[files...]", "same as --file")
     .option(
       "--file <file>",
-      "check these lines (- = standard input); several in their order",
+      "check the lines of this file (- = standard input); may be repeated, oldest first",
       collect,
     )
     .option(
       "--public-key <key>",
-      "that checkpoints must be signed with: as they name it, or a PEM file; may be repeated",
+      "the key that checkpoints must be signed with: base64 as in the trail, or a PEM file; may be repeated",
       readPublicKeyOption,
     )
     .option(
       "--head <writer:seq:hash>",
-      "an entry known from elsewhere that must be there; may be repeated",
+      "a known entry that must be in the trail; may be repeated",
       parseHead,
     )
     .option(
       "--anchors <file>",
-      "the file of AUDIT_ANCHOR_FILE (- = standard input): the entries that it names must be there; several oldest first",
+      "the file of AUDIT_ANCHOR_FILE (- = standard input); its entries must be in the trail; may be repeated, oldest first",
       collect,
     )
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nWithout files it checks the store.\nExit status: 0 intact, 1 tampered with, 2 undecidable.",
+      "\nWithout files, the command checks the store.\nExit status: 0 intact, 1 tampered with, 2 undecidable.",
     )
     .action(async (files: readonly string[], options: Options) => {
       const read = [...(options.file ?? []), ...files];
@@ -67,7 +67,7 @@ export function addAuditVerify(audit: Command, io: Io): void {
         read.length === 0
           ? await verifyStore(io, given)
           : await verifyFiles(io, read, given);
-      // Of files from elsewhere the key that signs here says nothing.
+      // Files may come from another installation, so the key that is configured here is not expected in them.
       const knownKeys =
         options.publicKey ?? (read.length === 0 ? configuredKey(io) : []);
       const verdict = judge(report, knownKeys);
@@ -89,7 +89,7 @@ function parseHead(
   return [...earlier, head];
 }
 
-/** The entries that anchor files name. A line that breaks off, as a full disk leaves it, is skipped. */
+/** Reads the entries that anchor files name. Skips an incomplete line, which a full disk may leave. */
 async function readAnchors(
   stdin: Input,
   files: readonly string[],
@@ -105,7 +105,7 @@ async function readAnchors(
     });
     if (anchors.length === 0) {
       throw new UsageError(
-        `--anchors ${file}: has no line WRITER:SEQ:HASH; name the file of AUDIT_ANCHOR_FILE`,
+        `--anchors ${file}: has no line WRITER:SEQ:HASH; give the file that AUDIT_ANCHOR_FILE names`,
       );
     }
     all.push(anchors);
@@ -143,7 +143,7 @@ async function forEachLine(
   }
 }
 
-/** Null when that is not known. */
+/** Returns the size of the files in bytes; null with standard input. */
 function sizeOf(files: readonly string[]): number | null {
   const sizes = files.map((file) =>
     file === "-"

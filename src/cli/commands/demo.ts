@@ -42,9 +42,9 @@ export function addDemo(program: Command, io: Io): void {
   program
     .command("demo")
     .description(
-      "show a receiver at work: good and bad deliveries, and the trail",
+      "show the receiver at work: good and bad deliveries, and the audit trail",
     )
-    .option("--keep", "leave it running")
+    .option("--keep", "keep the service running until Ctrl-C")
     .option(
       "--port <port>",
       "listen on this port (default: a free one)",
@@ -56,7 +56,7 @@ export function addDemo(program: Command, io: Io): void {
     });
 }
 
-/** One thing that the demo shows, and whether it came out as it should. */
+/** Prints a step of the demo, and whether its result is the expected one. */
 type Check = (what: string, right: boolean, found: string) => void;
 
 async function runDemo(
@@ -139,7 +139,7 @@ async function demonstrate(
       );
       writeLine(
         io.stdout,
-        `with a secret made just now and a store in ${folder}\n`,
+        `with a generated secret and a store in ${folder}\n`,
       );
       await unlessAborted(
         sendDeliveries(io, config, service, check),
@@ -159,7 +159,7 @@ async function demonstrate(
   const right = failed.length === 0;
   writeLine(
     io.stdout,
-    right ? howToGoOn() : "\nSomething did not go as it should.",
+    right ? nextSteps() : "\nSomething did not work as expected.",
   );
   return right;
 }
@@ -195,7 +195,10 @@ async function sendDeliveries(
     check(what, found === `${status} ${verdict}`, found);
   };
 
-  writeLine(io.stdout, "Deliveries, each sent over HTTP, and what each got:");
+  writeLine(
+    io.stdout,
+    "Deliveries that are sent over HTTP, and their responses:",
+  );
   await expect(
     "forged: the body changed after signing",
     tamper(source, valid, "body"),
@@ -219,7 +222,7 @@ async function sendDeliveries(
     "unauthorized",
   );
   await expect(
-    "stale: signed well, but an hour ago",
+    "stale: signed correctly, but an hour ago",
     signDelivery(source, body, now - STALE_SECONDS),
     401,
     "unauthorized",
@@ -227,14 +230,14 @@ async function sendDeliveries(
   await expect("valid", valid, 200, "accepted");
   await expect("replayed: the same request again", valid, 409, "replayed");
   await expect(
-    "re-signed: the sender tries again",
+    "re-signed: the sender retries",
     signDelivery(source, body, now + 1),
     200,
     "duplicate",
   );
 }
 
-/** The forged ones came first, so that what ran once was run for the valid one. */
+/** The forged deliveries were sent first: a handler that ran once ran for the valid one. */
 async function showHandler(
   io: Io,
   trail: AuditReader,
@@ -247,7 +250,7 @@ async function showHandler(
   const ran = await until(async () => (await handled()) > 0);
   writeLine(io.stdout, "\nThe built-in handler:");
   check(
-    "ran once, for the valid delivery alone",
+    "ran once, for the valid delivery only",
     ran && (await handled()) === 1,
     `${await handled()} run(s)`,
   );
@@ -303,7 +306,7 @@ async function showTrail(
   );
 }
 
-/** Keeps what the service prints as its audit trail, since the demo's own stdout tells the story. */
+/** Collects the audit trail that the service prints: stdout shows the steps of the demo. */
 function collectLines(): { stream: Writable; lines: string[] } {
   const lines: string[] = [];
   const stream = new Writable({
@@ -323,7 +326,7 @@ async function stayUntilStopped(
   writeLine(
     io.stdout,
     `
-It stays until Ctrl-C. In another terminal:
+The service runs until Ctrl-C. In another terminal:
   HEX_SECRET=${secret} npx hexhook send --url http://127.0.0.1:${service.port}`,
   );
   if (!interrupted.aborted) {
@@ -331,18 +334,18 @@ It stays until Ctrl-C. In another terminal:
   }
 }
 
-/** In a checkout the handlers are edited in place; an installed package is left alone. */
-function howToGoOn(): string {
+/** In a checkout, users edit the handlers in place; with an installed package they write their own module. */
+function nextSteps(): string {
   const root = path.join(import.meta.dirname, "..", "..", "..");
   const isCheckout = existsSync(path.join(root, "src"));
   const example = path.relative("", path.join(root, ".env.example"));
   return `
-All went as it should. How to go on:
+Everything worked as expected. Next steps:
   1. cp ${example} .env
      and put your Hex dashboard's signing secret into it
   2. ${isCheckout ? "npm start        " : "npx hexhook serve"}             the service
   3. npx hexhook send              a signed test delivery
-  4. npx hexhook audit tail -f     what happens, as it happens
-  5. ${isCheckout ? "edit src/handlers/index.ts   " : "set HANDLERS=./handlers.mjs  "} what to do with an event
+  4. npx hexhook audit tail -f     the audit trail, as it grows
+  5. ${isCheckout ? "edit src/handlers/index.ts   " : "set HANDLERS=./handlers.mjs  "} the handlers of your events
 `;
 }

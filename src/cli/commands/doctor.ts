@@ -32,7 +32,7 @@ import { faultLine, judge } from "../ui/verify-report.ts";
 import { configuredKey, verifyStore } from "../store/verify-store.ts";
 import { type Io, writeLine } from "../io.ts";
 
-/** So many findings are shown one by one; --json gives all. */
+/** Maximum number of findings that are shown; --json lists all. */
 const MAX_SHOWN = 50;
 
 interface Options {
@@ -43,19 +43,21 @@ interface Options {
 export function addDoctor(program: Command, io: Io): void {
   program
     .command("doctor")
-    .description("go through the security checklist, here and in git's history")
+    .description(
+      "run the security checklist on this directory and its git history",
+    )
     .option(
       "--allow <file>",
-      "exposed keys that somebody answers for, from the top of the repository",
+      "list of accepted findings, relative to the top of the repository",
       ".hexhook-allow",
     )
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
       `
-A line of the allow-list: FINGERPRINT YYYY-MM-DD reason. After that day the key
-is reported again.
-Exit status: 0 nothing failed, 1 a check failed.`,
+Each line of the list is FINGERPRINT YYYY-MM-DD REASON. After that day the
+finding is reported again.
+Exit status: 0 no check failed, 1 a check failed.`,
     )
     .action(async (options: Options) => {
       const results = await examine(io, options.allow);
@@ -76,7 +78,7 @@ Exit status: 0 nothing failed, 1 a check failed.`,
 }
 
 async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
-  // Only here: no other command needs secretlint's rules, which take a while to load.
+  // Imported here: secretlint's rules load slowly, and no other command needs them.
   const { runChecklist } = await import("../../doctor/checklist.ts");
   const env = readEnvironment(io.env);
   let bar = createProgressBar(io, null);
@@ -113,7 +115,7 @@ async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
   return results;
 }
 
-/** Tries it: every secret must be taken, and nothing else. */
+/** Verifies test messages: each current secret must be accepted, and nothing else. */
 function verifies(source: Source, body: Buffer): boolean {
   const now = Date.now();
   const scheme = schemeOf(source.scheme);
@@ -127,12 +129,12 @@ function verifies(source: Source, body: Buffer): boolean {
     const message = { method: "POST", url: "/", headers, body };
     return verify(source, message, now).ok;
   };
-  const inForce = source.secrets.filter(
+  const current = source.secrets.filter(
     ({ expiresAt }) => expiresAt === null || now < expiresAt,
   );
   return (
-    inForce.every(({ key }) => outcomeOf(key, body)) &&
-    inForce.every(({ key }) => !outcomeOf(key, Buffer.concat([body, body]))) &&
+    current.every(({ key }) => outcomeOf(key, body)) &&
+    current.every(({ key }) => !outcomeOf(key, Buffer.concat([body, body]))) &&
     !outcomeOf(body, body)
   );
 }
@@ -166,7 +168,7 @@ async function trailVerdict(io: Io): Promise<TrailVerdict | null> {
       doubts,
     };
   } catch (error) {
-    // A store that cannot be read is a failed check; the others still say what they find. A newer one ends every command.
+    // A store that cannot be read fails its check only. A newer schema ends every command.
     if (error instanceof StoreError && error.code !== "SCHEMA_TOO_NEW") {
       return { intact: false, faults: [error.message], doubts: [] };
     }
@@ -181,13 +183,13 @@ function asJson(result: CheckResult): object {
 
 function textOf(result: CheckResult, width: number): string {
   const { check, status, details, hint, findings = [] } = result;
-  const told = findings.slice(0, MAX_SHOWN).map(findingText);
+  const texts = findings.slice(0, MAX_SHOWN).map(findingText);
   const more =
     findings.length > MAX_SHOWN
-      ? [`and ${findings.length - MAX_SHOWN} more (--json gives all)`]
+      ? [`and ${findings.length - MAX_SHOWN} more (--json lists all)`]
       : [];
   const lines = [
-    ...told,
+    ...texts,
     ...more,
     ...details.map((detail) => shown(detail.replaceAll("…", "..."))),
   ].flatMap((text) => wrapText(text, width - INDENT.length));

@@ -35,10 +35,10 @@ export function addEventsDiscard(events: Command, io: Io): void {
     events
       .command("discard")
       .description("stop attempting pending or exhausted deliveries")
-      .argument("[ids...]", "events by id, or by SOURCE/ID")
+      .argument("[ids...]", "event ids, or SOURCE/ID")
       .option(
         "--all",
-        "all that fit the filters; pending and exhausted ones unless --state says otherwise",
+        "all deliveries that match the filters; pending and exhausted ones unless --state is given",
       ),
     DISCARDABLE_STATES,
   )
@@ -48,10 +48,11 @@ export function addEventsDiscard(events: Command, io: Io): void {
     .addHelpText(
       "after",
       `
-Succeeded deliveries stay as they are. One whose attempt is in flight is left alone:
-run the command again once it has ended. The next delivery of the same key is due.
-A discarded delivery can be redelivered by id. Works while the service runs.
-Exit status: 0 done, 1 an id is not there, 64 an unknown destination.`,
+Succeeded deliveries stay as they are. A delivery whose attempt is in flight is
+skipped: run the command again when the attempt has ended. The next delivery of
+the same order key becomes due. A discarded delivery can be redelivered by id.
+The command also works while the service runs.
+Exit status: 0 done, 1 an id does not exist, 64 a destination is not configured.`,
     )
     .action(async (ids: string[], options: BulkOptions) => {
       const choose = chooser(io, ids, options);
@@ -80,7 +81,7 @@ Exit status: 0 done, 1 an id is not there, 64 an unknown destination.`,
     });
 }
 
-/** Gives the deliveries that are meant; null when an id is not there. */
+/** Returns the selected deliveries; null when an id does not exist. */
 type Choose = (
   store: EventReader,
 ) => Promise<Iterable<Redeliverable> | AsyncIterable<Redeliverable> | null>;
@@ -97,7 +98,7 @@ function chooser(io: Io, ids: readonly string[], options: BulkOptions): Choose {
   };
 }
 
-/** Counts what is meant, and shows it when nothing else is wanted. Null when an id is not there. */
+/** Counts the selected deliveries, and prints them in a dry run. Returns null when an id does not exist. */
 async function preview(
   io: Io,
   store: EventReader,
@@ -118,14 +119,14 @@ async function preview(
 }
 
 function previewText({ matched, inFlight }: DiscardCount): string {
-  const left = inFlight > 0 ? `, ${inFlight} left alone` : "";
-  return `${matched - inFlight} would be discarded${left}; nothing was changed`;
+  const skipped = inFlight > 0 ? `, ${inFlight} skipped` : "";
+  return `${matched - inFlight} would be discarded${skipped}; nothing was changed`;
 }
 
 function countText({ discarded, inFlight }: DiscardCount): string {
-  const left =
-    inFlight > 0 ? `; ${inFlight} left alone: an attempt is in flight` : "";
-  return `${deliveriesCounted(discarded)} discarded${left}`;
+  const skipped =
+    inFlight > 0 ? `; ${inFlight} skipped: an attempt is in flight` : "";
+  return `${deliveriesCounted(discarded)} discarded${skipped}`;
 }
 
 async function discardAll(

@@ -35,7 +35,7 @@ export function addEventsList(events: Command, io: Io): void {
     events
       .command("list")
       .description(
-        "events with their deliveries and what these wait for, newest first",
+        "list events with their deliveries and what these wait for, newest first",
       ),
     DELIVERY_STATES,
   )
@@ -71,7 +71,7 @@ export function addEventsList(events: Command, io: Io): void {
           }
         }
         if (shown === 0 && !options.json) {
-          note(io, "no event fits");
+          note(io, "no event matches");
         }
       });
     });

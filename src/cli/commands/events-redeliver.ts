@@ -53,18 +53,18 @@ export function addEventsRedeliver(events: Command, io: Io): void {
   addFilterOptions(
     events
       .command("redeliver")
-      .description("deliver events again, on a new schedule")
-      .argument("[ids...]", "events by id, or by SOURCE/ID")
+      .description("deliver events again, with a new retry schedule")
+      .argument("[ids...]", "event ids, or SOURCE/ID")
       .option(
         "--all",
-        "all that fit the filters; exhausted ones unless --state says otherwise",
+        "all deliveries that match the filters; exhausted ones unless --state is given",
       ),
     DELIVERY_STATES,
   )
     .addOption(unroutedOption())
     .option(
       "--route",
-      "also create the deliveries that today's configuration asks for and that are missing",
+      "also create the missing deliveries that the current configuration asks for",
     )
     .option("--dry-run", "show what would be redelivered, and change nothing")
     .addOption(operatorOption())
@@ -72,15 +72,16 @@ export function addEventsRedeliver(events: Command, io: Io): void {
     .addHelpText(
       "after",
       `
-With ids, all deliveries of those events are redelivered, succeeded ones too; --state
-and --destination restrict that. A delivery whose attempt is in flight, or that waits
-for another of its key, is left alone. Discarded ones are redelivered by id only.
-With --route, events that fit --source, --type, --since, --destination and
---unrouted get the deliveries that they lack, whatever --state says.
-Destinations are those of the configuration (HEXHOOK_CONFIG, HANDLERS, FORWARD_URL),
-or, when none of these is set, those of the service that started last.
-Works while the service runs: the service picks them up within a second.
-Exit status: 0 done, 1 an id is not there, 64 a destination is not configured.`,
+With ids, all deliveries of those events are redelivered, also succeeded ones.
+--state and --destination restrict this. A delivery is skipped when its attempt
+is in flight, or when it waits for another one of its order key. Discarded
+deliveries are redelivered by id only.
+With --route, events that match --source, --type, --since, --destination and
+--unrouted get their missing deliveries. --state does not restrict these.
+The destinations are those of this command's configuration (HEXHOOK_CONFIG,
+HANDLERS, FORWARD_URL). If none of these is set, they are those of the service
+that started last. A running service finds the deliveries within a second.
+Exit status: 0 done, 1 an id does not exist, 64 a destination is not configured.`,
     )
     .action(async (ids: string[], options: Options) => {
       requireRedeliveryOptions(ids, options);
@@ -126,30 +127,32 @@ function requireRedeliveryOptions(
   requireChoice(ids, options);
   if (options.unrouted && !options.route) {
     throw new UsageError(
-      "unrouted events have no deliveries: add --route to create those that the configuration asks for",
+      "unrouted events have no deliveries: add --route to create them",
     );
   }
   if (options.all && options.state === "discarded") {
-    throw new UsageError("discarded deliveries are redelivered by id alone");
+    throw new UsageError(
+      "--all does not redeliver discarded deliveries: give the event ids",
+    );
   }
 }
 
 const isRouting = ({ route }: Options): boolean => route === true;
 
 interface Choice {
-  /** Gives what is meant; null when an id is not there. */
+  /** Returns the selected deliveries; null when an id does not exist. */
   readonly choose: (
     store: EventReader,
     findMissing: FindMissing | null,
   ) => Promise<AsyncIterable<Planned> | null>;
-  /** Null = what is missing is not created. */
+  /** Null: missing deliveries are not created. */
   readonly findMissing: FindMissing | null;
   readonly filter: EventFilter;
-  /** Names of the destinations that are configured; null = unknown. */
+  /** Names of the configured destinations; null: unknown. */
   readonly destinations: readonly string[] | null;
 }
 
-/** Throws UsageError when a destination that is meant is not configured. */
+/** Throws UsageError when a selected destination is not configured. */
 async function createChoice(
   io: Io,
   reader: StoreReader,
@@ -197,13 +200,13 @@ async function createChoice(
 
 interface Preview {
   readonly count: RedeliveryCount;
-  /** Why there is nothing to redeliver, if there is nothing. */
+  /** Why there is nothing to redeliver, for the case that nothing is selected. */
   readonly nothing: string;
   /** Names of the destinations that get deliveries. */
   readonly destinations: ReadonlySet<string>;
 }
 
-/** Counts what is meant, and shows it when nothing else is wanted. Null when an id is not there. */
+/** Counts the selected deliveries, and prints them in a dry run. Returns null when an id does not exist. */
 async function preview(
   io: Io,
   store: EventReader,

@@ -14,11 +14,8 @@ import type { Io } from "../io.ts";
 export function addEventsShow(events: Command, io: Io): void {
   events
     .command("show")
-    .description("one event with its deliveries and every attempt")
-    .argument(
-      "<id>",
-      "the event's id, or SOURCE/ID where two sources share one",
-    )
+    .description("show an event with its deliveries and every attempt")
+    .argument("<id>", "the event id, or SOURCE/ID where two sources share it")
     .option("--json", "print one JSON object")
     .action(async (id: string, options: { json?: true }) => {
       await withReader(io, async (store) => {

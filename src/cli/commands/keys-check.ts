@@ -17,7 +17,7 @@ interface Options {
   readonly json?: true;
 }
 
-/** How the API takes a key. */
+/** Whether the API accepts a key. */
 interface Verdict {
   readonly key: HexKey;
   readonly fault: HexApiError | null;
@@ -26,12 +26,12 @@ interface Verdict {
 export function addKeysCheck(keys: Command, io: Io): void {
   keys
     .command("check")
-    .description("ask the Hex API (/health) with each key whether it takes it")
+    .description("check whether the Hex API accepts each key (GET /health)")
     .addOption(operatorOption())
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
-      "\nEach call needs the scope read:health and is audited.\nExit status: 0 all are taken, 1 one is not, 78 no key is set.",
+      "\nEach call needs the scope read:health and is audited.\nExit status: 0 all keys are accepted, 1 a key is not, 78 no key is set.",
     )
     .action(async (options: Options) => {
       const config = loadHexApi(readEnvironment(io.env));
@@ -86,7 +86,7 @@ async function check(
 function asText({ key, fault }: Verdict, apiUrl: string): string {
   const name = `${key.variable.padEnd(13)} ${key.keyId}`;
   return fault === null
-    ? `${name}  ok: ${new URL(apiUrl).origin} takes it`
+    ? `${name}  ok: ${new URL(apiUrl).origin} accepts it`
     : `${name}  FAILED: ${fault.message}${adviceFor(fault)}`;
 }
 
@@ -101,6 +101,6 @@ function asJson({ key: { variable, keyId }, fault }: Verdict): object {
 
 function adviceFor({ status }: HexApiError): string {
   return status === 401 || status === 403
-    ? "; it is revoked, or of another environment: make a new one in the Hex dashboard, then `hexhook keys rotate`"
+    ? "; it is revoked, or belongs to another environment: create a new one in the Hex dashboard, then run `hexhook keys rotate`"
     : "";
 }

@@ -28,7 +28,7 @@ import { withOperatorStore } from "../store/operator-store.ts";
 import { parseCount } from "../options/parse.ts";
 import { SYSTEM } from "../system.ts";
 import { onSignal } from "../on-signal.ts";
-import { outliveReader } from "../ui/report.ts";
+import { ignoreOutputErrors } from "../ui/report.ts";
 import { type Io, writeLine } from "../io.ts";
 
 interface Options {
@@ -40,7 +40,7 @@ interface Options {
   readonly json?: true;
 }
 
-/** A key that is to be rotated, and the file that it is in. */
+/** The key to rotate, and its file. */
 interface KeyInFile {
   readonly key: HexKey;
   readonly file: string;
@@ -49,11 +49,11 @@ interface KeyInFile {
 export function addKeysRotate(keys: Command, io: Io): void {
   keys
     .command("rotate")
-    .description("bring a new key of the Hex API into force, step by step")
+    .description("replace a key of the Hex API, step by step")
     .addOption(
       new Option(
         "--key <variable>",
-        "the key to rotate (default: the one that has a file)",
+        "the variable of the key (default: the one that has a file)",
       ).choices(HEX_KEY_VARIABLES),
     )
     .option(
@@ -62,21 +62,25 @@ export function addKeysRotate(keys: Command, io: Io): void {
     )
     .option(
       "--within <seconds>",
-      "how long the service may take to reload",
+      "how long to wait for the service to reload",
       parseCount,
       30,
     )
-    .option("--offline", "no service is running: the next start reads the key")
+    .option(
+      "--offline",
+      "no service is running: the next start reads the new key",
+    )
     .addOption(operatorOption())
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
       `
-Make the new key in the Hex dashboard first, with the same scopes, and leave the
-old one valid. The new key is proved against /health, written to the file that
-NAME_FILE names, taken by the running service by itself, and proved again. When a
-step fails or is interrupted, the old key stays in force, or is put back.
-Exit status: 0 the new key is in force, 1 a step failed, 64 no usable new key was
+First create the new key in the Hex dashboard, with the same scopes. Do not
+revoke the old one yet. The command checks the new key against /health and
+writes it to the file that NAME_FILE names. The running service reloads it by
+itself. Then the command checks the key again. If a step fails or is interrupted,
+the old key is kept or restored.
+Exit status: 0 the new key is in use, 1 a step failed, 64 no usable new key was
 given, 78 the key has no file.`,
     )
     .action((options: Options) => rotate(io, options));
@@ -87,10 +91,10 @@ async function rotate(io: Io, options: Options): Promise<void> {
   const config = loadHexApi(env);
   const rotated = keyInFile(config, env, options.key);
   const { key } = rotated;
-  const say = speaker(io, options.json ?? false);
+  const say = createReporter(io, options.json ?? false);
   say(
     { variable: key.variable, keyId: key.keyId },
-    `${key.variable} ${key.keyId} is to be replaced`,
+    `replacing ${key.variable} ${key.keyId}`,
   );
   const newKey = await obtainNewKey(io, options.from, key.variable);
   requireNewKey(newKey, config, key.variable);
@@ -103,7 +107,7 @@ async function rotate(io: Io, options: Options): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     onSignal(io.signals, signal, interrupt);
   }
-  outliveReader(io);
+  ignoreOutputErrors(io);
   const result = await withOperatorStore(
     io,
     { command: "keys rotate", operator },
@@ -133,7 +137,7 @@ interface Run {
   readonly newKey: string;
   readonly operator: string;
   readonly signal: AbortSignal;
-  /** Null = no service is running. */
+  /** Null: no service is running. */
   readonly reloadWithinMs: number | null;
   readonly onStep: (step: RotationStep, detail: string) => void;
 }
@@ -151,7 +155,7 @@ async function run(store: Store, given: Run): Promise<RotationResult> {
   return rotateKey(
     {
       prove: (candidate) => proveKey(client, candidate, signal),
-      replace: (fresh) => replaceFile(file, `${fresh}${lineEndOf(file)}`),
+      replace: (fresh) => replaceFile(file, `${fresh}${newlineOf(file)}`),
       read: () => {
         const read = readSecretFile(file);
         if ("error" in read) {
@@ -175,12 +179,12 @@ async function run(store: Store, given: Run): Promise<RotationResult> {
   );
 }
 
-/** Kept as it was: some readers of the file mind it. */
-function lineEndOf(file: string): string {
+/** Returns the newline at the end of the file, if any: the new content keeps it, since some readers need it. */
+function newlineOf(file: string): string {
   return /\r?\n$/.exec(readFileSync(file, "utf8"))?.[0] ?? "";
 }
 
-/** Only what is in a file of its own can be replaced while the service runs. */
+/** Returns the key to rotate. Only a key in a file can be replaced while the service runs. */
 function keyInFile(
   { keys }: HexApiConfig,
   env: Readonly<Record<string, string | undefined>>,
@@ -199,27 +203,30 @@ function keyInFile(
     const name = wanted ?? set[0] ?? "HEX_WRITE_KEY";
     throw new ConfigError([
       set.includes(name)
-        ? `${name}: a running service cannot be given another one; put the key into a file and name it in ${name}_FILE`
-        : `${name}_FILE: must name the file that the key is in`,
+        ? `${name}: cannot be replaced while the service runs; put the key into a file and name it in ${name}_FILE`
+        : `${name}_FILE: must name the file of the key`,
     ]);
   }
   if (found.length > 1) {
     const names = found.map(({ key }) => key.variable).join(", ");
-    throw new UsageError(`say which with --key: ${names}`);
+    throw new UsageError(
+      `several keys have a file; choose one with --key: ${names}`,
+    );
   }
   return one;
 }
 
 const STEP_NAMES: Readonly<Record<RotationStep, string>> = {
-  prove: "proving the new key",
-  write: "writing it to its file",
-  reload: "having the service take it",
-  prove_again: "proving what is in the file",
+  prove: "checking the new key",
+  write: "writing the key to its file",
+  reload: "waiting for the service to reload",
+  prove_again: "checking the key in the file",
 };
 
 type Say = (facts: object, text: string) => void;
 
-function speaker({ stdout, env }: Io, json: boolean): Say {
+/** Prints facts as JSON, or a text for a person. */
+function createReporter({ stdout, env }: Io, json: boolean): Say {
   const { width } = displayOf(stdout, env);
   return (facts, text) => {
     const lines = wrapText(visible(text), width());
@@ -235,7 +242,7 @@ function conclude(
   if (result.ok) {
     say(
       { ok: true, variable, keyId: newKeyId, revoke: keyId },
-      `done    ${variable} ${newKeyId} is in force; now revoke ${keyId} in the Hex dashboard`,
+      `done    ${variable} ${newKeyId} is in use; now revoke ${keyId} in the Hex dashboard`,
     );
     return;
   }
@@ -247,7 +254,7 @@ function conclude(
   if (inForce === "old") {
     say(
       { ok: false, variable, keyId },
-      `kept    ${variable} ${keyId} is in force as before; do not revoke it`,
+      `kept    ${variable} ${keyId} is still in use; do not revoke it`,
     );
   }
 }

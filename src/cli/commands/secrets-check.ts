@@ -18,7 +18,7 @@ interface Options {
   readonly json?: true;
 }
 
-/** What is known of a secret or key, without the thing itself. Times are ISO. */
+/** The facts about a secret or key, without its value. Times are ISO. */
 interface SecretStatus {
   /** Where it is configured. */
   readonly name: string;
@@ -32,18 +32,18 @@ interface SecretStatus {
   readonly age: KeyAge["verdict"] | null;
   readonly expiresAt: string | null;
   readonly expired: boolean;
-  /** Null = never, as far as the trail goes. */
+  /** Null: never, according to the audit trail. */
   readonly lastUsedAt: string | null;
 }
 
 export function addSecretsCheck(secrets: Command, io: Io): void {
   secrets
     .command("check")
-    .description("the secrets in force: how old they are, when last used")
+    .description("show the age and the last use of each secret")
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
-      "\nAn old secret that is not used any more can go.\nExit status: 0 good, 1 a secret is 90 days old or nobody has said how old (warns\nfrom 75 days), 78 a secret is missing or weak.",
+      "\nA previous secret that is no longer used can be removed.\nExit status: 0 good, also with a warning from 75 days, 1 a secret is 90 days old\nor its age is unknown, 78 a secret is missing or weak.",
     )
     .action(async (options: Options) => {
       const statuses = await secretStatuses(io);
@@ -95,7 +95,7 @@ async function secretStatuses(io: Io): Promise<SecretStatus[]> {
     );
     return Promise.all([...signing, ...api]);
   };
-  // Before the first start there is no trail yet, and nothing was used.
+  // Before the first start there is no audit trail, so that no secret was used.
   return storeExists(configuredStore(io)) ? withReader(io, read) : read(null);
 }
 
@@ -113,7 +113,7 @@ function statusOf(
     role: isCurrent ? "current" : "previous",
     createdAt: isoOf(createdAt),
     ageDays: age.days,
-    // A previous one is on its way out: what counts is its end.
+    // A previous secret has no age limit: it expires.
     age: isCurrent ? age.verdict : null,
     expiresAt: isoOf(expiresAt),
     expired: expiresAt !== null && now >= expiresAt,
@@ -126,10 +126,10 @@ const isoOf = (at: number | null): string | null =>
 
 const AGES: Readonly<Record<KeyAge["verdict"], string>> = {
   fresh: "ok",
-  due: "due for rotation: from 90 days on it is overdue",
-  overdue: "OVERDUE: make a new one (hexhook secrets generate)",
+  due: "due for rotation; overdue from 90 days",
+  overdue: "OVERDUE: generate a new one (hexhook secrets generate)",
   unknown:
-    "AGE UNKNOWN: set HEX_SECRET_CREATED_AT, or createdAt in the file, to a day not to come",
+    "AGE UNKNOWN: set HEX_SECRET_CREATED_AT, or createdAt in the file, to the day it was created",
 };
 
 function textOf(status: SecretStatus): string {
@@ -146,7 +146,7 @@ function textOf(status: SecretStatus): string {
   }
   lines.push(
     lastUsedAt === null
-      ? "not used so far, by the audit trail"
+      ? "never used, according to the audit trail"
       : `last used ${lastUsedAt}`,
   );
   return lines.join("\n    ");
@@ -154,9 +154,9 @@ function textOf(status: SecretStatus): string {
 
 function endOf({ expired, expiresAt }: SecretStatus): string {
   if (expiresAt === null) {
-    return "accepted without end: give it one";
+    return "accepted indefinitely: set the time when it expires";
   }
   return expired
-    ? `refused since ${expiresAt}: take it away`
+    ? `expired at ${expiresAt}: remove it`
     : `accepted until ${expiresAt}`;
 }

@@ -18,12 +18,15 @@ interface Options {
 export function addSecretsGenerate(secrets: Command, io: Io): void {
   secrets
     .command("generate")
-    .description("make a new signing secret: 32 random bytes as 64 hex digits")
-    .option("--file <file>", "write it to a new file (mode 0600), print its id")
+    .description("generate a signing secret: 32 random bytes as 64 hex digits")
+    .option(
+      "--file <file>",
+      "write the secret to a new file (mode 0600), and print its key id",
+    )
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
-      "\nOn standard output there is the secret alone, or with --file its key id; what to\ndo with it goes to standard error.",
+      "\nStandard output gets the secret alone, or its key id with --file. Standard error\ngets the variables to set.",
     )
     .action((options: Options) => {
       const secret = randomBytes(SECRET_BYTES).toString("hex");
@@ -49,7 +52,7 @@ export function addSecretsGenerate(secrets: Command, io: Io): void {
     });
 }
 
-/** A secret that is there already may be in force: it is never written over. */
+/** Never overwrites a file: its secret may be in use. */
 function writeNew(file: string, content: string): void {
   try {
     writeFileSync(file, content, { mode: 0o600, flag: "wx" });
@@ -63,11 +66,11 @@ function whyNotWritten(file: string, code: string): string {
   const folder = path.resolve(path.dirname(file));
   if (code === "EEXIST") {
     return statSync(file, { throwIfNoEntry: false })?.isDirectory() === true
-      ? `${file} is a folder; name a new file in it`
-      : `${file} is there already, and may be in force; name a new file`;
+      ? `${file} is a directory; name a new file in it`
+      : `${file} already exists, and its secret may be in use; name a new file`;
   }
   if (code === "ENOENT" && !existsSync(folder)) {
-    return `there is no folder ${folder}; make it, or name a file elsewhere`;
+    return `there is no directory ${folder}; create it, or name a file elsewhere`;
   }
   return (
     writeObstacle(folder) ??

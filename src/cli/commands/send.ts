@@ -39,50 +39,59 @@ interface Options {
 
 const DEFAULT_TYPE = "hexhook.test";
 
-/** Runs of more deliveries than this show a bar and a summary instead of a line each, on a terminal. */
+/** On a terminal, a run of more deliveries than this shows a progress bar and a summary instead of a line for each. */
 const LONG_RUN = 20;
 
-/** More at once than this no sender needs, and no socket table bears. */
+/** Maximum number of deliveries in flight at once, however large --concurrency is. */
 const MAX_LANES = 1000;
 
 export function addSend(program: Command, io: Io): void {
   program
     .command("send")
-    .description("sign and send test deliveries, and print what each one got")
+    .description("sign and send test deliveries, and print the status of each")
     .option(
       "--url <url>",
-      "the endpoint, or the base of it (default: http://127.0.0.1:PORT)",
+      "the endpoint, or its base URL (default: http://127.0.0.1:PORT)",
     )
     .option("--source <name>", "the source to send as", "hex")
     .option("--type <type>", `the event type (default: ${DEFAULT_TYPE})`)
-    .option("--id <id>", "the event id (default: a new one for each)")
+    .option("--id <id>", "the event id (default: a new one for each delivery)")
     .option(
       "--data <json>",
-      "the event's data; an object with id and type is the whole body",
+      "the event data; an object with id and type is sent as the whole body",
     )
-    .option("--file <file>", "send this file, byte for byte, as the body")
-    .option("--timestamp <seconds>", "sign at this time", parseTimestampOption)
-    .option("--count <n>", "how many to send", parseCount, 1)
-    .option("--concurrency <n>", "how many at once", parseCount, 1)
+    .option("--file <file>", "send the exact bytes of this file as the body")
+    .option(
+      "--timestamp <seconds>",
+      "sign with this time, in unix seconds",
+      parseTimestampOption,
+    )
+    .option("--count <n>", "number of deliveries", parseCount, 1)
+    .option(
+      "--concurrency <n>",
+      "number of deliveries in flight at once",
+      parseCount,
+      1,
+    )
     .addOption(
       new Option(
         "--tamper <part>",
-        "change this part after signing; being refused is then what is right",
+        "change this part after signing; the expected status is then 401",
       ).choices(TAMPERINGS),
     )
-    .option("--repeat", "send each one twice, the second time unchanged")
+    .option("--repeat", "send each delivery twice, the second time unchanged")
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
       `
-Exit status: 0 when every delivery got the answer it should have (2xx; 401 when
-tampered with; 409 or "duplicate" for the second of a repeat), else 1.`,
+Exit status: 0 when every delivery got the expected status, else 1. Expected is
+2xx, or 401 with --tamper. With --repeat the second one may also get 409.`,
     )
     .action(async (options: Options) => {
       const { file, data, id, type } = options;
       if (file !== undefined && (data ?? id ?? type) !== undefined) {
         throw new UsageError(
-          "--file is the whole body: it goes without --data, --id and --type",
+          "--file gives the whole body: leave out --data, --id and --type",
         );
       }
       const env = readEnvironment(io.env);
@@ -150,7 +159,7 @@ async function sendAll(
     } else if (!quiet) {
       const what =
         status === 0
-          ? `no answer (${verdict}): is the service running at ${url}?`
+          ? `no response (${verdict}): is the service running at ${url}?`
           : `${key} (${durationMs} ms)`;
       writeLine(
         io.stdout,
@@ -192,7 +201,7 @@ function isRight(
   return accepted || (isRepeat && status === 409);
 }
 
-/** The body of the nth delivery, and its event id where it is made here. */
+/** Returns the body of the nth delivery, and its event id; null for a body from a file. */
 function bodyOf(
   options: Options,
   n: number,

@@ -24,7 +24,7 @@ import { handleServiceSignals } from "../service-signals.ts";
 import { SYSTEM } from "../system.ts";
 import type { Io } from "../io.ts";
 
-/** Longer than a thread of the store waits for the lock of another process, in milliseconds. */
+/** Milliseconds; longer than a thread of the store waits for the lock of another process. */
 const LOCK_WAIT_MS = 3000;
 
 export function addServe(program: Command, io: Io): void {
@@ -35,7 +35,7 @@ export function addServe(program: Command, io: Io): void {
 }
 
 async function serve(io: Io): Promise<void> {
-  // Events and keys are private: files are made readable by this user alone.
+  // Events and keys are private: only this user may read the files.
   process.umask(0o077);
   const config = loadConfig(readEnvironment(io.env));
   const stderr = unblocked(process.stderr);
@@ -70,9 +70,9 @@ async function serve(io: Io): Promise<void> {
   process.on("unhandledRejection", (thrown) => {
     onUncaught("unhandled rejection", thrown);
   });
-  // Node warns of these on stderr, which is for lines of JSON; they were logged when they came.
+  // Without a listener Node prints a warning on stderr, between the log lines. The rejection was logged already.
   process.on("rejectionHandled", () => undefined);
-  // Loaded here, because other commands start faster without Express and all that belongs to it.
+  // Imported here: other commands start faster without Express.
   const { startService } = await import("../../app/service.ts");
   const stopRequest = new AbortController();
   const starting = startService(config, {
@@ -100,7 +100,7 @@ async function serve(io: Io): Promise<void> {
     },
   });
 
-  /** A start stops by itself at its next step, or is left where it waits. */
+  /** A startup that is in progress stops at its next step, or is abandoned. */
   async function stop(signal: NodeJS.Signals): Promise<void> {
     const withinMs = config.shutdownSeconds * 1000;
     const late = setTimeout(() => void exit(EXIT.good), withinMs);
@@ -132,7 +132,7 @@ async function serve(io: Io): Promise<void> {
 }
 
 /**
- * Exits at once, but for the calls of SQLite that are in progress, which have some time. Where one hangs, only a signal ends the
+ * Exits after the calls of SQLite that are in progress, which may take `withinMs`. If one hangs, only a signal can end the
  * process.
  */
 async function exit(code: ExitCode, withinMs?: number): Promise<void> {

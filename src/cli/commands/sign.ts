@@ -10,9 +10,13 @@ import { type Io, writeLine } from "../io.ts";
 export function addSign(program: Command, io: Io): void {
   program
     .command("sign")
-    .description("print the headers that sign a body on standard input")
+    .description("print the headers that sign the body on standard input")
     .option("--source <name>", "the source to sign as", "hex")
-    .option("--timestamp <seconds>", "sign at this time", parseTimestampOption)
+    .option(
+      "--timestamp <seconds>",
+      "sign with this time, in unix seconds",
+      parseTimestampOption,
+    )
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",

@@ -26,17 +26,28 @@ interface Options {
 export function addVerify(program: Command, io: Io): void {
   program
     .command("verify")
-    .description("check headers and body offline and say why they fail")
+    .description("check headers and a body offline, and say why they fail")
     .option("--source <name>", "the source to check against", "hex")
-    .option("-H, --header <line>", "a header, `name: value`", collect)
-    .option("--body <file>", "the exact body (default: standard input)")
-    .option("--now <seconds>", "judge as of this time", parseTimestampOption)
-    .option("--explain", "also say what may have gone wrong on the way")
+    .option(
+      "-H, --header <line>",
+      "a header, `name: value`; may be repeated",
+      collect,
+    )
+    .option(
+      "--body <file>",
+      "a file with the exact body (default: standard input)",
+    )
+    .option(
+      "--now <seconds>",
+      "check as of this time, in unix seconds",
+      parseTimestampOption,
+    )
+    .option("--explain", "also say what may have changed on the way")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       `
-Without -H, standard input is the headers, an empty line and the body:
+Without -H, standard input has the headers, an empty line and the body:
   $ (hexhook sign < body.json; echo; cat body.json) | hexhook verify
 Exit status: 0 verified, 1 not.`,
     )
@@ -145,7 +156,7 @@ function parseHeaders(lines: readonly string[]): Map<string, string> {
     }
     const name = line.slice(0, colon).trim().toLowerCase();
     if (headers.has(name)) {
-      throw new UsageError(`the header ${name} is there twice`);
+      throw new UsageError(`the header ${name} is a duplicate`);
     }
     headers.set(name, line.slice(colon + 1).trim());
   }

@@ -3,7 +3,7 @@ import { Writable } from "node:stream";
 import { UsageError } from "../../errors.ts";
 import type { Io } from "../io.ts";
 
-/** Asks on the terminal for something that is not to be seen there. */
+/** Asks for a secret on the terminal. Does not show what is typed. */
 export async function askHidden(
   { stdin, stderr }: Io,
   question: string,
@@ -26,7 +26,7 @@ export async function askHidden(
   try {
     return await lines.question("", { signal: gone.signal });
   } catch {
-    throw new UsageError("nothing was given; nothing was changed");
+    throw new UsageError("no key was given; nothing was changed");
   } finally {
     lines.close();
     stderr.write("\n");

@@ -1,13 +1,13 @@
 import type { Readable } from "node:stream";
 
-const LINE_END = 0x0a;
+const NEWLINE = 0x0a;
 
-/** No entry is longer; of a longer line the beginning is given, so that none can fill the memory. */
+/** Maximum bytes of a line; the rest is cut off, so that a line cannot fill the memory. No entry is longer. */
 const MAX_BYTES = 65_536;
 
 /**
- * The lines of a stream of bytes, as many at once as a chunk has, without their ends: only `\n` ends one, and `\r` before it goes. `onBytes` is told how
- * many were read.
+ * Yields the lines of a stream of bytes, those of a chunk at once. Only `\n` ends a line; it is removed, and so is a `\r` before
+ * it. `onBytes` gets the number of bytes of each chunk.
  */
 export async function* linesOf(
   input: Readable,
@@ -32,9 +32,9 @@ export async function* linesOf(
     const lines: string[] = [];
     let from = 0;
     for (
-      let end = chunk.indexOf(LINE_END);
+      let end = chunk.indexOf(NEWLINE);
       end !== -1;
-      end = chunk.indexOf(LINE_END, from)
+      end = chunk.indexOf(NEWLINE, from)
     ) {
       keep(chunk.subarray(from, end));
       lines.push(take());

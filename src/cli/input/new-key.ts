@@ -10,7 +10,7 @@ import { askHidden } from "./ask-hidden.ts";
 import { readAll } from "./read-all.ts";
 import type { Io } from "../io.ts";
 
-/** A new key, from a file, from standard input (`-`), or asked for on the terminal. Throws UsageError. */
+/** Reads a new key from a file, from standard input (`-`) or from a prompt on the terminal. Throws UsageError. */
 export async function obtainNewKey(
   io: Io,
   from: string | undefined,
@@ -18,7 +18,7 @@ export async function obtainNewKey(
 ): Promise<string> {
   if (from === undefined && !io.stdin.isTTY) {
     throw new UsageError(
-      "there is no terminal to ask for the new key; give it with --from FILE, or --from - for standard input",
+      "there is no terminal to ask for the new key; use --from FILE, or --from - for standard input",
     );
   }
   if (from === undefined || (from === "-" && io.stdin.isTTY)) {
@@ -28,13 +28,13 @@ export async function obtainNewKey(
     const given = (await readAll(io.stdin)).toString("utf8");
     if (given === "") {
       throw new UsageError(
-        "standard input had no key; give the new key there, or with --from FILE",
+        "standard input has no key; give the new key there, or use --from FILE",
       );
     }
     return given.replace(/\r?\n$/, "");
   }
   if (statSync(from, { throwIfNoEntry: false })?.isFIFO()) {
-    // Of a shell: `--from <(command)`.
+    // A shell makes one for `--from <(command)`.
     return readFileSync(from, "utf8").replace(/\r?\n$/, "");
   }
   const read = readSecretFile(from);
@@ -44,7 +44,7 @@ export async function obtainNewKey(
   return read.value;
 }
 
-/** Throws UsageError when a key cannot take the place of that of `variable`. */
+/** Throws UsageError when a key cannot replace that of `variable`. */
 export function requireNewKey(
   newKey: string,
   { keys, environment }: HexApiConfig,
@@ -58,8 +58,8 @@ export function requireNewKey(
   if (same !== undefined) {
     throw new UsageError(
       same.variable === variable
-        ? "the new key is the old one; make a new one in the Hex dashboard"
-        : `the new key is that of ${same.variable}; a reader and a writer have a key each`,
+        ? "the new key is the same as the old one; create a new one in the Hex dashboard"
+        : `the new key is already used in ${same.variable}; the reader and the writer need different keys`,
     );
   }
 }

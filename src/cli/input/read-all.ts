@@ -1,6 +1,6 @@
 import type { Input } from "../io.ts";
 
-/** The whole of standard input, as bytes. */
+/** Reads standard input to its end. */
 export async function readAll(stdin: Input): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of stdin as AsyncIterable<Buffer>) {

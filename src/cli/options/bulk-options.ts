@@ -9,18 +9,18 @@ export interface BulkOptions extends FilterOptions {
   readonly json?: true;
 }
 
-/** Throws UsageError unless either ids or --all are given, and with ids no more than goes with them. */
+/** Throws UsageError unless either ids or --all are given, and when ids are combined with filters that need --all. */
 export function requireChoice(
   ids: readonly string[],
   options: BulkOptions,
 ): void {
   const { all, source, type, since, unrouted } = options;
   if (all && ids.length > 0) {
-    throw new UsageError("give ids or --all, not both");
+    throw new UsageError("give event ids or --all, not both");
   }
   if (!all && ids.length === 0) {
     throw new UsageError(
-      "say which: ids, or --all with filters; add --dry-run to see what they mean",
+      "give event ids, or --all with filters; --dry-run shows what they select",
     );
   }
   const needAll = Object.entries({ source, type, since, unrouted })
@@ -28,7 +28,7 @@ export function requireChoice(
     .map(([name]) => `--${name}`);
   if (!all && needAll.length > 0) {
     throw new UsageError(
-      `only with --all: ${needAll.join(", ")}; ids go with --state and --destination`,
+      `${needAll.join(", ")} needs --all; ids can be combined with --state and --destination`,
     );
   }
 }

@@ -12,23 +12,30 @@ export interface FilterOptions {
   readonly unrouted?: true;
 }
 
-/** Adds those that all commands share; `states`: what `--state` may be. */
+/** Adds the filter options that several commands share. `states`: the values of `--state`. */
 export function addFilterOptions(
   command: Command,
   states: readonly DeliveryStateName[],
 ): Command {
   return command
     .addOption(
-      new Option("--state <state>", "with a delivery in this state").choices(
-        states,
-      ),
+      new Option(
+        "--state <state>",
+        "only events with a delivery in this state",
+      ).choices(states),
     )
-    .option("--source <name>", "of one source")
-    .option("--type <glob>", "such as invoice.paid or 'invoice.*'")
-    .option("--destination <name>", "with a delivery to this destination")
+    .option("--source <name>", "only events of this source")
+    .option(
+      "--type <glob>",
+      "only events of this type, such as invoice.paid or 'invoice.*'",
+    )
+    .option(
+      "--destination <name>",
+      "only events with a delivery to this destination",
+    )
     .option(
       "--since <when>",
-      "15m, 2h, 3d ago, or an ISO time",
+      "only events received since then: 15m, 2h or 3d ago, or an ISO time",
       parseSinceOption,
     );
 }
@@ -36,6 +43,6 @@ export function addFilterOptions(
 export function unroutedOption(): Option {
   return new Option(
     "--unrouted",
-    "that no destination matched: without any delivery",
+    "only events without deliveries, which no destination matched",
   );
 }

@@ -2,11 +2,11 @@ import { userInfo } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
 import { isOperatorName } from "../../domain/operator-name.ts";
 
-/** `--as NAME`: who a command is said to be run by. */
+/** `--as NAME`: the operator's name in the audit trail. */
 export function operatorOption(): Option {
   return new Option(
     "--as <name>",
-    "your name in the audit trail (default: this user's)",
+    "your name in the audit trail (default: your user name)",
   ).argParser(parseOperator);
 }
 
@@ -19,7 +19,7 @@ function parseOperator(text: string): string {
   return text;
 }
 
-/** The user that runs the command; a container may have no name for it. */
+/** Returns the name of the user that runs the command, or `unknown`: a container may have no name for it. */
 export function defaultOperator(): string {
   try {
     const { username } = userInfo();

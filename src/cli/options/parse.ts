@@ -3,7 +3,7 @@ import { AUDIT_ACTIONS } from "../../audit/entry.ts";
 import { isKnownAction } from "../../audit/search/entry-filter.ts";
 import { parseSince, SINCE_FORMS } from "../../domain/since.ts";
 
-/** Parsers for the options of commands; what they throw commander shows beside the option's name. */
+/** Parsers for the options of commands. Commander shows the message that they throw after the option's name. */
 
 export function parseCount(text: string): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
@@ -39,13 +39,13 @@ export function parseSinceOption(text: string): number {
 export function parseActionOption(text: string): string {
   if (!isKnownAction(text)) {
     throw new InvalidArgumentError(
-      `There is no such action; there are ${AUDIT_ACTIONS.join(", ")}.`,
+      `It must be an action: ${AUDIT_ACTIONS.join(", ")}.`,
     );
   }
   return text;
 }
 
-/** Collects an option that may be given several times. */
+/** Collects the values of an option that may be repeated. */
 export function collect(
   value: string,
   earlier: readonly string[] = [],

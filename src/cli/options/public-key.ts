@@ -4,7 +4,7 @@ import { InvalidArgumentError } from "commander";
 import { publicKeyText, readPublicKey } from "../../audit/checkpoint.ts";
 import { errorCode } from "../../errors.ts";
 
-/** Adds an Ed25519 public key: base64 of its SPKI DER, as checkpoints name it, or the path of a file that holds it so or in PEM. */
+/** Parses an Ed25519 public key: base64 of its SPKI DER, as in checkpoints, or the path of a file that has it in base64 or PEM. */
 export function readPublicKeyOption(
   text: string,
   earlier: readonly string[] = [],
@@ -17,7 +17,7 @@ export function readPublicKeyOption(
 }
 
 const WHAT_IT_IS =
-  "an Ed25519 public key as metadata.publicKey of a checkpoint has it, or a file that holds it so or in PEM";
+  "an Ed25519 public key in base64, as in metadata.publicKey of a checkpoint, or a file that has it in base64 or PEM";
 
 function contentOf(file: string): string {
   try {

@@ -16,7 +16,7 @@ import { publishedRoutes } from "./served-destinations.ts";
 
 type Store = Pick<DestinationReader, "processStatuses">;
 
-/** Where the names of destinations come from, and what to do when they are not the right ones. */
+/** Where the names of destinations come from, and what to do when they are wrong. */
 const ORIGIN = {
   command: "by this command's configuration",
   service:
@@ -37,8 +37,8 @@ export interface KnownDestinations {
 }
 
 /**
- * The routes in force: those of this command's configuration, or, when it says nothing of destinations, those that the newest
- * service has published. Throws ConfigError when the configuration has an error.
+ * Returns the current routes: those of this command's configuration, or those that the newest service has published if the
+ * configuration has no destinations. Throws ConfigError when the configuration has an error.
  */
 export async function knownRoutes(io: Io, store: Store): Promise<KnownRoutes> {
   const env = readEnvironment(io.env);
@@ -51,8 +51,8 @@ export async function knownRoutes(io: Io, store: Store): Promise<KnownRoutes> {
 }
 
 /**
- * The names of the destinations, as `knownRoutes` has them, without loading a handlers module if a service has done so; null =
- * unknown. A command that does not route works with a configuration that it cannot read, such as one whose secrets it lacks.
+ * Returns the names of the current destinations; null when they are unknown. Does not load the handlers module if a service has
+ * published its names. Ignores an error of the configuration, since a command that does not route may lack its secrets.
  */
 export async function knownDestinations(
   io: Io,
@@ -81,7 +81,7 @@ export async function knownDestinations(
   }
 }
 
-/** Throws UsageError when a destination is neither configured nor has deliveries. */
+/** Throws UsageError for a destination that is not configured and has no deliveries. */
 export async function requireDestination(
   store: StoreReader,
   name: string | undefined,

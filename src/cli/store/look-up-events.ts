@@ -7,8 +7,8 @@ import type { Io } from "../io.ts";
 import { note } from "../ui/print.ts";
 
 /**
- * The events of these ids; null, with a line on stderr for each that is missing, when one is not there. Throws
- * UsageError when an id alone does not tell which event is meant.
+ * Returns the events of these ids. Returns null when one does not exist, after reporting each missing one on stderr.
+ * Throws UsageError when several sources have an event of that id.
  */
 export async function lookUpEvents(
   io: Io,
@@ -30,14 +30,14 @@ export async function lookUpEvents(
         break;
       case "several":
         throw new UsageError(
-          `several sources have ${JSON.stringify(id)}; say ${found.sources.map((source) => `${source}/${id}`).join(" or ")}`,
+          `several sources have an event ${JSON.stringify(id)}: give ${found.sources.map((source) => `${source}/${id}`).join(" or ")}`,
         );
     }
   }
   for (const id of missing) {
     note(
       io,
-      `there is no event ${asciiJson(id)} in the store; \`hexhook events list\` shows what is there`,
+      `there is no event ${asciiJson(id)} in the store; \`hexhook events list\` lists the stored events`,
     );
   }
   return missing.length > 0 ? null : events;

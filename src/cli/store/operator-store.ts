@@ -24,9 +24,8 @@ import type { Io } from "../io.ts";
 const REST_MS = 20;
 
 /**
- * Opens the configured store for a command that writes, beside a running service or without one. The command is a writer
- * of the audit trail like any process run: its first entry anchors the chains of all others. With `create` the store is
- * made where there is none.
+ * Opens the configured store for a command that writes, whether a service runs or not. The command is a separate writer of the
+ * audit trail: its first entry anchors the chains of all others. With `create`, a missing store is created.
  */
 export async function withOperatorStore<T>(
   io: Io,
@@ -42,7 +41,7 @@ export async function withOperatorStore<T>(
   if (options.create && !storeExists(url)) {
     migrateStore(url);
   }
-  // Refuses what is not there, or of another version: such a command makes no store and changes no schema.
+  // Throws for a missing store or another schema version: these commands create no store and migrate no schema.
   const trail = openStoreReader(url);
   const isNew = (await trail.lastPosition()) === 0;
   const signingKey = key ?? keyBeside(signingKeyFile(url), isNew);
@@ -51,7 +50,7 @@ export async function withOperatorStore<T>(
   await trail.close();
   if (!same) {
     throw new ConfigError([
-      "AUDIT_SIGNING_KEY: is not the key that the service signs with; give this command the service's",
+      "AUDIT_SIGNING_KEY: is not the key of the service; give this command the same key",
     ]);
   }
   const store = await openStore(url, {
@@ -64,7 +63,7 @@ export async function withOperatorStore<T>(
   try {
     const heads = await store.heads();
     const started = { at: Date.now(), version: VERSION, ...facts };
-    // Asked for at once, they share a transaction: no start is there without the checkpoint that anchors it.
+    // Requested together, they share a transaction: no start is stored without the checkpoint that anchors it.
     await Promise.all([
       store.append(commandStarted({ ...started, publicKey, heads })),
       store.checkpoint(),
@@ -80,18 +79,18 @@ export async function withOperatorStore<T>(
   }
 }
 
-/** To be awaited between batches: the service has the store to itself for a moment. */
+/** Waits between two batches, so that the service can write. */
 export async function restAfterBatch(): Promise<void> {
   await delay(REST_MS);
 }
 
-/** No key is made where there are entries already: the service signs them with one that is elsewhere. */
+/** Returns the key beside the store. Creates one only for an empty trail: otherwise the service has a key elsewhere. */
 function keyBeside(file: string, isNew: boolean): KeyObject {
   const key =
     readSigningKey(file) ?? (isNew ? obtainSigningKey(file).key : null);
   if (key === null) {
     throw new ConfigError([
-      "AUDIT_SIGNING_KEY: must be set as for the service, since there is no key beside the store (or start `hexhook serve` once)",
+      "AUDIT_SIGNING_KEY: must be set to the key of the service, since there is no key beside the store (or start `hexhook serve` once)",
     ]);
   }
   return key;

@@ -9,8 +9,8 @@ import type { DestinationReader } from "../../store/port.ts";
 import { publishedRoutes } from "./served-destinations.ts";
 
 /**
- * Returns why a delivery waits, as the store and what running services have published to it tell. `configured`: names of the
- * destinations for the time before a service has published its own, which alone decide what is attempted; null = unknown.
+ * Returns a function that says why a delivery waits, by the store and by what running services have published to it.
+ * `configured`: names of the destinations, used until a service has published its own; null: unknown.
  */
 export async function readWaits(
   store: DestinationReader,

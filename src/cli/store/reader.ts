@@ -7,12 +7,12 @@ import type { Io } from "../io.ts";
 
 const BATCH = 1000;
 
-/** Where the configured store is. Needs only DATABASE_URL. */
+/** Returns the URL of the configured store. Reads DATABASE_URL only. */
 export function configuredStore(io: Io): StoreUrl {
   return readVariables(readEnvironment(io.env), ["DATABASE_URL"]).DATABASE_URL;
 }
 
-/** Opens the configured store for reading for as long as `use` takes. */
+/** Opens the configured store for reading, and closes it when `use` has ended. */
 export async function withReader<T>(
   io: Io,
   use: (store: StoreReader) => Promise<T>,
@@ -26,7 +26,7 @@ export async function withReader<T>(
   }
 }
 
-/** All entries after `position`, in order, in constant memory. */
+/** Yields all entries after `position` in order, in constant memory. */
 export async function* rowsOf(
   trail: AuditReader,
   position = 0,

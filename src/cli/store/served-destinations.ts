@@ -3,7 +3,7 @@ import type { DestinationReader } from "../../store/port.ts";
 
 type Store = Pick<DestinationReader, "processStatuses">;
 
-/** What the newest service has published of its destinations; null when none has. */
+/** Returns the routes that the newest service has published; null when no service has. */
 export async function publishedRoutes(
   store: Store,
 ): Promise<readonly Route[] | null> {
@@ -11,7 +11,7 @@ export async function publishedRoutes(
   return newest?.destinations ?? null;
 }
 
-/** What to say when the newest service does not serve some of these destinations, whose deliveries wait; null when it does. */
+/** Returns a warning when the newest service does not serve some of these destinations: their deliveries wait. */
 export async function unservedWarning(
   store: Store,
   destinations: ReadonlySet<string>,
@@ -24,5 +24,5 @@ export async function unservedWarning(
     .map((name) => JSON.stringify(name));
   return unserved.length === 0
     ? null
-    : `the service that started last does not serve ${unserved.join(", ")} yet: send it SIGHUP, or restart it`;
+    : `the service that started last does not serve ${unserved.join(", ")} yet: send SIGHUP to it, or restart it`;
 }

@@ -16,8 +16,8 @@ import { rowsOf, withReader } from "./reader.ts";
 import type { Io } from "../io.ts";
 
 /**
- * The public key of the one that signs here; none when there is none yet, or this user may not read it. Throws ConfigError
- * when something else is wrong with it: a mistake there must not make a verification say less.
+ * Returns the public key of the configured signing key. Returns none if the key does not exist yet or this user may not read it.
+ * Throws ConfigError for any other error: a wrong key must not weaken a verification.
  */
 export function configuredKey(io: Io): string[] {
   const { DATABASE_URL: url, AUDIT_SIGNING_KEY: key } = readVariables(
@@ -38,7 +38,7 @@ function mayRead(file: string): boolean {
   }
 }
 
-/** Verifies the trail of the configured store, and compares its events with it, with a progress bar. */
+/** Verifies the trail of the configured store and compares the stored events with it. Shows a progress bar. */
 export async function verifyStore(
   io: Io,
   options: VerifyOptions,
@@ -49,7 +49,7 @@ export async function verifyStore(
     const heads = await store.heads();
     const bar = createProgressBar(io, await store.lastPosition());
     let position = 0;
-    // A row that was put before the first one is read too.
+    // Reads rows that were inserted before the first one too.
     for await (const row of rowsOf(store, Number.MIN_SAFE_INTEGER)) {
       const entry = verifier.entry(row.line);
       if (entry !== null) {
@@ -63,6 +63,6 @@ export async function verifyStore(
     bar.done();
     return { ...report, eventFaults };
   };
-  // What a running service appends or purges meanwhile is no fault.
+  // A snapshot: a running service may append and purge meanwhile.
   return withReader(io, verify, { snapshot: true });
 }

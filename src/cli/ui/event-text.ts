@@ -6,7 +6,7 @@ import { shown, shownTime, wrap } from "../../terminal/terminal-text.ts";
 /** What a delivery waits for; null for one that is not pending. */
 type Waits = (delivery: DeliveryStatus) => Wait | null;
 
-/** An event and its deliveries, a line each. */
+/** Formats an event and its deliveries, a line each. */
 export function eventText(
   event: EventStatus,
   waits: Waits,
@@ -27,7 +27,7 @@ export function eventText(
   ].join("\n");
 }
 
-/** All that is known of an event but its body. */
+/** Formats everything about an event except its body. */
 export function eventDetailText(
   event: EventDetail,
   waits: Waits,
@@ -70,7 +70,7 @@ const WAIT_TEXTS: Readonly<Record<WaitReason, string>> = {
   in_flight: "attempt in flight",
   destination_gone: "destination not configured in the service",
   paused: "paused by",
-  order: "waits for another of its key",
+  order: "waits for another delivery of its order key",
   retry: "next",
   breaker_open: "circuit breaker open",
   rate_limit: "rate limit reached",
@@ -101,7 +101,7 @@ function waitText(
     : text;
 }
 
-/** Ids are shown whole, however long: one that is cut is no id. */
+/** Wraps an indented line. Ids stay whole, so that they can be copied. */
 function indentedLine(text: string, width: number): string[] {
   const [first = "", ...others] = text.split(" ");
   return wrap([`  ${first}`, ...others], width, { whole: true });

@@ -7,14 +7,14 @@ import { errorCode } from "../../errors.ts";
 
 const RETRY_MS = 500;
 
-/** A disk that is full now may not be for long. */
+/** Errors that pass, such as a full disk. */
 const PASSING = new Set(["ENOSPC", "EDQUOT", "EAGAIN"]);
 
 const writeSome = promisify(write);
 
 /**
- * A standard stream that never holds up this process. Node writes to pipes in the background, but to terminals and files at
- * once: a terminal whose reader has pressed Ctrl-S would stop everything, and a full disk would tear a line and end it.
+ * Returns a stream that never blocks this process. Node writes to pipes in the background, but to terminals and files
+ * synchronously: a terminal that is stopped by Ctrl-S would block the process, and a full disk would cut a line and end it.
  */
 export function unblocked(
   stream: NodeJS.WriteStream & { fd: number },
@@ -25,19 +25,19 @@ export function unblocked(
   return fstatSync(stream.fd).isFile() ? intoFile(stream.fd) : stream;
 }
 
-/** A process of its own copies to the terminal: it may wait there for as long as it has to. */
+/** A separate process copies to the terminal, and blocks there in place of this one. */
 function throughPipe(fd: number): Writable {
   const child = spawn("cat", { stdio: ["pipe", fd, "ignore"], detached: true });
   const { stdin } = child;
   if (stdin === null) {
-    throw new TypeError("a pipe was asked for");
+    throw new TypeError("the copying process has no pipe");
   }
   child.unref();
   child.on("error", (error) => stdin.destroy(error));
   return stdin;
 }
 
-/** What a full disk has not taken is written once there is room. */
+/** Writes to a file in the background. Tries again while the disk is full. */
 function intoFile(fd: number): Writable {
   async function writeAll(chunk: Buffer): Promise<void> {
     let done = 0;

@@ -1,10 +1,10 @@
 import type { Redeliverable } from "../../events/redelivery.ts";
 import { asciiJson } from "../../json/ascii.ts";
 
-/** What a dry run says of a delivery that is there. */
+/** What a command would do with an existing delivery. */
 export type DeliveryAction = "redeliver" | "discard" | "leave";
 
-/** A line for a program. */
+/** A line of a dry run as JSON. */
 export function deliveryPlanJson(
   { event, delivery }: Redeliverable,
   action: DeliveryAction,
@@ -22,12 +22,12 @@ export function deliveryPlanJson(
   });
 }
 
-/** The same for a person. */
+/** A line of a dry run for a person. */
 export function deliveryPlanText(
   { event, delivery }: Redeliverable,
   action: DeliveryAction,
 ): string {
   const { destination, state, attempt } = delivery;
-  const verb = action === "leave" ? "leave alone" : action;
+  const verb = action === "leave" ? "skip" : action;
   return `would ${verb} ${asciiJson(event.id)} to ${destination} (${state}, attempts: ${attempt})`;
 }

@@ -13,13 +13,11 @@ import {
   deliveryPlanText,
 } from "./planned-delivery.ts";
 
-/** What `events redeliver` prints. */
-
-/** What becomes of a delivery that is there. */
+/** What a redelivery does with an existing delivery. */
 const actionOf = (outcome: PlannedOutcome): DeliveryAction =>
   outcome === "redelivered" ? "redeliver" : "leave";
 
-/** A line of a dry run for a program. */
+/** A line of a dry run as JSON. */
 export function planJson(planned: Planned, outcome: PlannedOutcome): string {
   if (isMissing(planned)) {
     const { id: eventId, source } = planned.event;
@@ -29,7 +27,7 @@ export function planJson(planned: Planned, outcome: PlannedOutcome): string {
   return deliveryPlanJson(planned, actionOf(outcome));
 }
 
-/** The same for a person. */
+/** A line of a dry run for a person. */
 export function planText(planned: Planned, outcome: PlannedOutcome): string {
   if (isMissing(planned)) {
     return `would create a delivery of ${asciiJson(planned.event.id)} to ${planned.missing.destination}`;
@@ -37,14 +35,14 @@ export function planText(planned: Planned, outcome: PlannedOutcome): string {
   return deliveryPlanText(planned, actionOf(outcome));
 }
 
-/** The end of a dry run. */
+/** The last line of a dry run. */
 export function previewText(count: RedeliveryCount, routes: boolean): string {
   const { matched, inFlight, destinationGone, created } = count;
-  const left = inFlight + destinationGone;
+  const skipped = inFlight + destinationGone;
   return `${[
-    `${matched - left} would be redelivered`,
+    `${matched - skipped} would be redelivered`,
     ...(routes ? [`${created} would be created`] : []),
-    ...(left > 0 ? [`${left} left alone`] : []),
+    ...(skipped > 0 ? [`${skipped} skipped`] : []),
   ].join(", ")}; nothing was changed`;
 }
 
@@ -58,22 +56,22 @@ export function countText(count: RedeliveryCount, routes: boolean): string {
     done,
     ...(inFlight > 0
       ? [
-          `${inFlight} left alone: an attempt is in flight, or another of the key goes first`,
+          `${inFlight} skipped: an attempt is in flight, or another delivery of the order key is first`,
         ]
       : []),
     ...(destinationGone > 0
-      ? [`${destinationGone} left alone: their destinations are not configured`]
+      ? [`${destinationGone} skipped: their destinations are not configured`]
       : []),
   ].join("; ");
 }
 
-/** Why there is nothing to redeliver. */
+/** Says why there is nothing to redeliver. */
 export function nothingText(why: {
-  /** The state that deliveries were looked for in; null = any. */
+  /** The state that deliveries must be in; null: any. */
   state: string | null;
-  /** Only deliveries to this destination; null = to any. */
+  /** The destination of the deliveries; null: any. */
   destination: string | null;
-  /** Null = missing deliveries were not looked for. */
+  /** Null: the command did not look for missing deliveries. */
   routed: {
     readonly destinations: readonly string[];
     /** Number of events that were routed, and of those that have no delivery and match no destination. */
@@ -83,17 +81,17 @@ export function nothingText(why: {
 }): string {
   const { state, destination, routed } = why;
   if (routed !== null && routed.events === 0) {
-    return "nothing to redeliver: no event fits";
+    return "nothing to redeliver: no event matches";
   }
   if (routed !== null && routed.unmatched === routed.events) {
-    const counted = `${routed.events} ${routed.events === 1 ? "event" : "events"} looked at`;
+    const counted = `${routed.events} ${routed.events === 1 ? "event" : "events"} checked`;
     return destination === null
       ? `${counted}: no configured destination matches (${configuredAre(routed.destinations)})`
       : `${counted}: ${destination} does not match`;
   }
   const reasons = [
-    state === null ? "no delivery fits" : `no delivery that fits is ${state}`,
-    ...(routed === null ? [] : ["none is missing"]),
+    state === null ? "no delivery matches" : `no matching delivery is ${state}`,
+    ...(routed === null ? [] : ["no delivery is missing"]),
   ];
   return `nothing to redeliver: ${reasons.join(", ")}`;
 }

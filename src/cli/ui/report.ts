@@ -69,8 +69,8 @@ function helpOf(command: Command): string {
 }
 
 /**
- * A reader of our output that has seen enough (`| head`) is no fault; output that cannot be written is. A check that has
- * failed sets its exit code before it prints, so that the code outlives the reader.
+ * Ends the process when the output cannot be written. A reader that has read enough (`| head`) is no error; any other reason
+ * is. A failed check sets its exit code before it prints, so that the code is right in both cases.
  */
 export function endWhenReaderLeaves({ stdout, stderr }: Io): void {
   stderr.on("error", () => undefined);
@@ -86,8 +86,8 @@ export function endWhenReaderLeaves({ stdout, stderr }: Io): void {
   });
 }
 
-/** For what must come to its end, and to its exit code, whether or not anybody reads what it says. */
-export function outliveReader({ stdout, stderr }: Io): void {
+/** Ignores output errors, for a command that must finish and set its exit code even if no process reads its output. */
+export function ignoreOutputErrors({ stdout, stderr }: Io): void {
   for (const stream of [stdout, stderr]) {
     stream.removeAllListeners("error");
     stream.on("error", () => undefined);

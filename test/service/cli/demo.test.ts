@@ -13,7 +13,7 @@ describe("hexhook demo", () => {
     const { code, stdout } = await hexhook(["demo"], {
       cwd: temporaryFolder().path,
     });
-    expect(stdout).toContain("All went as it should");
+    expect(stdout).toContain("Everything worked as expected");
     expect(stdout).not.toContain("FAIL ran");
     expect(stdout.match(/^ {2}ok {3}/gm)).toHaveLength(10);
     expect(stdout).not.toMatch(/^ {2}FAIL (?!webhook)/m);
@@ -51,6 +51,6 @@ describe("hexhook demo", () => {
     });
     const [code] = (await once(child, "close")) as [number];
     expect(code).toBe(1);
-    expect(text).toContain("Something did not go as it should");
+    expect(text).toContain("Something did not work as expected");
   });
 });

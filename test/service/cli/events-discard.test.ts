@@ -91,7 +91,7 @@ describe("hexhook events discard", () => {
     const refused = await run("redeliver", "--all", "--state", "discarded");
     expect(refused).toMatchObject({
       code: 64,
-      stderr: expect.stringContaining("by id alone"),
+      stderr: expect.stringContaining("give the event ids"),
     });
     expect((await run("redeliver", "evt_1")).stdout).toBe(
       "1 delivery redelivered\n",
@@ -127,22 +127,22 @@ describe("hexhook events discard", () => {
     expect((await run("list")).stdout).toContain(", attempt in flight");
     const dry = ["discard", "evt_1", "--dry-run"];
     expect((await run(...dry)).stdout).toBe(
-      'would leave alone "evt_1" to forward (pending, attempts: 1)\n0 would be discarded, 1 left alone; nothing was changed\n',
+      'would skip "evt_1" to forward (pending, attempts: 1)\n0 would be discarded, 1 skipped; nothing was changed\n',
     );
     expect(JSON.parse((await run(...dry, "--json")).stdout)).toMatchObject({
       deliveryId: 1,
       action: "leave",
     });
     expect((await run("discard", "evt_1")).stdout).toBe(
-      "0 deliveries discarded; 1 left alone: an attempt is in flight\n",
+      "0 deliveries discarded; 1 skipped: an attempt is in flight\n",
     );
     await untilListed(1, "--state", "pending");
   });
 
   it.each([
-    [[], 64, /say which/],
+    [[], 64, /give event ids, or --all/],
     [["a", "--all"], 64, /not both/],
-    [["a", "--type", "b"], 64, /only with --all: --type; ids go with/],
+    [["a", "--type", "b"], 64, /--type needs --all; ids can be combined with/],
     [
       ["--all", "--state", "succeeded"],
       64,

@@ -58,10 +58,10 @@ describe("hexhook events redeliver --dry-run", () => {
     const { stdout } = await run({ ci: { url } }, ...pending);
     expect(stdout.split("\n")).toEqual([
       'would redeliver "first" to ci (pending, attempts: 0)',
-      'would leave alone "first" to old (pending, attempts: 0)',
+      'would skip "first" to old (pending, attempts: 0)',
       // It waits for the first of its key.
-      'would leave alone "second" to ci (pending, attempts: 0)',
-      "1 would be redelivered, 2 left alone; nothing was changed",
+      'would skip "second" to ci (pending, attempts: 0)',
+      "1 would be redelivered, 2 skipped; nothing was changed",
       "",
     ]);
   });
@@ -101,10 +101,10 @@ describe("hexhook events redeliver that finds nothing", () => {
   it.each([
     [
       [],
-      "2 events looked at: no configured destination matches (configured destinations: billing, ci)\n",
+      "2 events checked: no configured destination matches (configured destinations: billing, ci)\n",
     ],
-    [["--destination", "ci"], "2 events looked at: ci does not match\n"],
-    [["--type", "no.*"], "nothing to redeliver: no event fits\n"],
+    [["--destination", "ci"], "2 events checked: ci does not match\n"],
+    [["--type", "no.*"], "nothing to redeliver: no event matches\n"],
   ])("says why nothing is routed with %j", async (args, text) => {
     await store({ evt_1: [], evt_2: [] });
     for (const dry of [[], ["--dry-run"]]) {
@@ -117,11 +117,11 @@ describe("hexhook events redeliver that finds nothing", () => {
   it.each([
     [
       ["evt_1", "--route", "--state", "exhausted"],
-      "no delivery that fits is exhausted, none is missing",
+      "no matching delivery is exhausted, no delivery is missing",
     ],
-    [["evt_1", "--state", "exhausted"], "no delivery that fits is exhausted"],
-    [["--all"], "no delivery that fits is exhausted"],
-    [["evt_2"], "no delivery fits"],
+    [["evt_1", "--state", "exhausted"], "no matching delivery is exhausted"],
+    [["--all"], "no matching delivery is exhausted"],
+    [["evt_2"], "no delivery matches"],
   ])("says with %j that %s", async (args, why) => {
     await store({ evt_1: ["ci"], evt_2: [] });
     expect(await run({ ci: { url } }, ...args)).toMatchObject({

@@ -78,7 +78,7 @@ describe("hexhook events redeliver --route", () => {
       stdout: "0 deliveries redelivered, 2 created\n",
     });
     expect((await run(forward(), ...all)).stdout).toBe(
-      "nothing to redeliver: no delivery that fits is exhausted, none is missing\n",
+      "nothing to redeliver: no matching delivery is exhausted, no delivery is missing\n",
     );
     expect(JSON.parse((await run(forward(), ...all, "--json")).stdout)).toEqual(
       { matched: 0, redelivered: 0, inFlight: 0, created: 0 },
@@ -149,7 +149,7 @@ describe("hexhook events redeliver --route", () => {
     await stored("evt_1");
     for (const [args, why] of [
       [["--all", "--unrouted"], /add --route/],
-      [["evt_1", "--unrouted", "--route"], /only with --all: --unrouted/],
+      [["evt_1", "--unrouted", "--route"], /--unrouted needs --all/],
     ] as const) {
       const { code, stderr } = await run({}, "redeliver", ...args);
       expect(code).toBe(64);
@@ -214,7 +214,7 @@ describe("a destination that is not configured any more", () => {
     expect(all).toMatchObject({
       code: 0,
       stdout:
-        "0 deliveries redelivered; 1 left alone: their destinations are not configured\n",
+        "0 deliveries redelivered; 1 skipped: their destinations are not configured\n",
     });
     const list = await run(env, "list", "--destination", "forward");
     expect(list.stdout).toContain("forward: exhausted");

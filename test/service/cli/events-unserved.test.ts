@@ -17,7 +17,7 @@ import { startTestService } from "../../support/service.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 const WARNING =
-  'hexhook: the service that started last does not serve "foo" yet: send it SIGHUP, or restart it\n';
+  'hexhook: the service that started last does not serve "foo" yet: send SIGHUP to it, or restart it\n';
 
 it("a delivery for a destination that only the command has is created with a warning, and waits for a reload", async () => {
   const folder = temporaryFolder().path;

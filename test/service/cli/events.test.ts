@@ -152,7 +152,7 @@ describe("hexhook events", () => {
   });
 
   it.each([
-    [["redeliver"], 64, /say which/],
+    [["redeliver"], 64, /give event ids, or --all/],
     [["redeliver", "a", "--all"], 64, /not both/],
     [["redeliver", "a", "--type", "b"], 64, /--type/],
     [["redeliver", "--all", "--as", "a b"], 64, /letters, digits/],
@@ -184,7 +184,7 @@ describe("hexhook events", () => {
     }
     expect(await run("redeliver", "--all", "--source", "other")).toMatchObject({
       code: 0,
-      stdout: "nothing to redeliver: no delivery that fits is exhausted\n",
+      stdout: "nothing to redeliver: no matching delivery is exhausted\n",
     });
     expect(await entriesOf(service, "delivery.redelivered")).toEqual([]);
   });

@@ -109,7 +109,7 @@ describe("hexhook secrets", () => {
     ]);
     const text = await run(["secrets", "check"], secrets);
     expect(text.stdout).toMatch(
-      /not used so far.*\n.*PREVIOUS.*\n.*accepted until.*\n.*last used 20/,
+      /never used, according.*\n.*PREVIOUS.*\n.*accepted until.*\n.*last used 20/,
     );
   });
 

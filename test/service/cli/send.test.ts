@@ -72,7 +72,7 @@ describe("hexhook send", () => {
     const nobody = await run(["send", "--url", "http://127.0.0.1:1/"]);
     expect(nobody.code).toBe(1);
     expect(nobody.stdout).toMatch(
-      /^1: evt_\S+ no answer \(.+\): is the service/,
+      /^1: evt_\S+ no response \(.+\): is the service/,
     );
   });
 

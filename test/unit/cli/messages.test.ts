@@ -51,11 +51,7 @@ describe("what a command repeats", () => {
     ["an unknown option of a command", ["send", `--${HOSTILE}`], {}],
     ["the value of an option", ["audit", "tail", "--since", HOSTILE], {}],
     ["a choice", ["audit", "tail", "--result", HOSTILE], {}],
-    [
-      "an argument too many",
-      ["secrets", "generate", "--file", HOSTILE, "b"],
-      {},
-    ],
+    ["an excess argument", ["secrets", "generate", "--file", HOSTILE, "b"], {}],
     ["a file to read", ["audit", "verify", "--file", HOSTILE], {}],
     ["a file to send", ["send", "--file", HOSTILE], {}],
     ["a file to write", ["secrets", "generate", "--file", `${HOSTILE}/a`], {}],
@@ -71,7 +67,7 @@ describe("what a command repeats", () => {
     expect(lines).toBeLessThanOrEqual(2);
   });
 
-  it("keeps its letters", () => {
+  it("keeps letters beyond ASCII", () => {
     expect(visible(`größe ${HOSTILE} 漢字 😀 \ud800`)).toBe(
       `größe ${SHOWN} 漢字 😀 \\ud800`,
     );
@@ -119,7 +115,7 @@ describe("a usage error", () => {
     [
       "options that do not fit together",
       ["audit", "tail", "-f", "--until", "1h"],
-      "--follow goes on for ever: leave out --until",
+      "--follow never ends: leave out --until",
       "hexhook audit tail",
     ],
   ])(
@@ -151,15 +147,15 @@ describe("a configuration error", () => {
 describe("secrets generate --file", () => {
   it.each([
     [
-      "a folder that is not there",
+      "a directory that does not exist",
       "no/secret",
-      /: there is no folder .*\/no; make it, or name a file elsewhere$/,
+      /: there is no directory .*\/no; create it, or name a file elsewhere$/,
     ],
-    ["a folder", ".", /: \. is a folder; name a new file in it$/],
+    ["a folder", ".", /: \. is a directory; name a new file in it$/],
     [
-      "a file that is there",
+      "a file that exists",
       "old",
-      /: old is there already, and may be in force; name a new file$/,
+      /: old already exists, and its secret may be in use; name a new file$/,
     ],
   ])("says what to do for %s", async (_what, file, line) => {
     writeFileSync(inFolder("old"), "old");
@@ -178,7 +174,7 @@ describe("secrets generate --file", () => {
   });
 
   itUnprivileged(
-    "says what to do for a folder that it may not write to",
+    "says what to do for a directory that it may not write to",
     () => {
       mkdirSync(inFolder("closed"), { mode: 0o555 });
       const { code, stderr } = runUnprivileged([
@@ -206,27 +202,27 @@ describe("keys rotate", () => {
     [
       "no key is given",
       [],
-      "there is no terminal to ask for the new key; give it with --from FILE, or --from - for standard input",
+      "there is no terminal to ask for the new key; use --from FILE, or --from - for standard input",
     ],
     [
       "standard input is empty",
       ["--from", "-"],
-      "standard input had no key; give the new key there, or with --from FILE",
+      "standard input has no key; give the new key there, or use --from FILE",
     ],
     [
-      "its file is not there",
+      "its file does not exist",
       ["--from", "none"],
       "--from names a file that cannot be read (ENOENT)",
     ],
     [
-      "its file is a folder",
+      "its file is a directory",
       ["--from", "."],
       "--from names a file that is not a regular file",
     ],
     [
-      "it is the old one",
+      "it is the old key",
       ["--from", "key"],
-      "the new key is the old one; make a new one in the Hex dashboard",
+      "the new key is the same as the old one; create a new one in the Hex dashboard",
     ],
   ])("says what to do when %s", async (_what, args, line) => {
     const { code, stderr } = await run(["keys", "rotate", ...args], env);
@@ -242,11 +238,11 @@ describe("a store that this user may not write", () => {
   const isRoot = process.getuid?.() === 0;
 
   for (const [what, closed, file] of [
-    ["in a folder of another user", "data", "data/hexhook.db"],
-    ["in a folder that cannot be made", "data", "data/sub/hexhook.db"],
+    ["in a directory of another user", "data", "data/hexhook.db"],
+    ["in a directory that cannot be created", "data", "data/sub/hexhook.db"],
     ["that is a file of another user", "data/hexhook.db", "data/hexhook.db"],
   ] as const) {
-    itUnprivileged(`ends with the command that helps: ${what}`, () => {
+    itUnprivileged(`names the command that helps: ${what}`, () => {
       mkdirSync(inFolder("data"));
       if (closed !== "data") {
         writeFileSync(inFolder("data/hexhook.db-audit-key.pem"), "");

@@ -26,7 +26,7 @@ const run = (
   });
 
 describe("hexhook", () => {
-  it("lists its commands, and has help for each", async () => {
+  it("lists its commands and has help for each", async () => {
     const top = await run(["--help"]);
     expect(top.code).toBe(0);
     for (const command of [
@@ -43,6 +43,29 @@ describe("hexhook", () => {
       const help = await run([...command, "--help"]);
       expect(help.code).toBe(0);
       expect(help.stdout).toContain(`Usage: hexhook ${command.join(" ")}`);
+    }
+  });
+
+  it("has help that fits 80 columns, for every command", async () => {
+    const commandsBelow = async (
+      names: readonly string[],
+    ): Promise<readonly (readonly string[])[]> => {
+      const { stdout } = await run([...names, "--help"]);
+      const [, list = ""] = stdout.split("Commands:\n");
+      const below = [...list.matchAll(/^ {2}([a-z]+)/gm)]
+        .map(([, name]) => name!)
+        .filter((name) => name !== "help");
+      const deeper = await Promise.all(
+        below.map((name) => commandsBelow([...names, name])),
+      );
+      return [names, ...deeper.flat()];
+    };
+    const all = await commandsBelow([]);
+    expect(all.length).toBeGreaterThan(20);
+    for (const names of all) {
+      const { stdout } = await run([...names, "--help"]);
+      const tooLong = stdout.split("\n").filter((line) => line.length > 80);
+      expect(tooLong).toEqual([]);
     }
   });
 
@@ -63,14 +86,14 @@ describe("hexhook", () => {
     [["audit", "verify", "--head", "x"]],
     [["audit", "verify", "--file", "none.log"]],
     [["audit", "nonsense"]],
-  ])("ends with 64 and one clear line for %j", async (args) => {
+  ])("exits with 64 and one clear error for %j", async (args) => {
     const { code, stderr, stdout } = await run(args);
     expect([code, stdout]).toEqual([64, ""]);
     expect(stderr).not.toContain("    at ");
     expect(stderr.trim().length).toBeGreaterThan(10);
   });
 
-  it("ends with 70 when there is no store, or one of a newer version", async () => {
+  it("exits with 70 when there is no store, or a newer one", async () => {
     const missing = await run(["audit", "tail"], "", {
       DATABASE_URL: "sqlite:none.db",
     });
@@ -95,7 +118,7 @@ describe("hexhook", () => {
     }
   });
 
-  it("reads .env of the working folder, and real variables win", async () => {
+  it("reads .env of the working directory, and prefers real variables", async () => {
     writeFileSync(
       path.join(folder.path, ".env"),
       `HEX_SECRET=${SECRET}\nHEX_SIGNATURE_SCHEME=hex-body\n`,
@@ -110,7 +133,7 @@ describe("hexhook", () => {
 });
 
 describe("hexhook migrate", () => {
-  it("makes the store, and finds it up to date the second time", async () => {
+  it("creates the store, and finds it up to date the second time", async () => {
     const env = { DATABASE_URL: "sqlite:made/deep/m.db" };
     expect(await run(["migrate"], "", env)).toMatchObject({
       code: 0,
