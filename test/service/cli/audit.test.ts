@@ -88,7 +88,7 @@ describe("hexhook audit", () => {
     expect(pretty.stdout).not.toContain("\u001b");
   });
 
-  it("tail -f goes on with what comes, also from a service started again", async () => {
+  it("tail -f prints new entries, also after a restart of the service", async () => {
     const child = spawn(
       process.execPath,
       [CLI, "audit", "tail", "-f", "--json", "--action", "webhook.accepted"],

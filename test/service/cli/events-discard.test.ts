@@ -52,7 +52,7 @@ const untilListed = (count: number, ...args: string[]) =>
   });
 
 describe("hexhook events discard", () => {
-  it("stops attempts of what waits, and redeliver takes it up again by id alone", async () => {
+  it("stops the attempts of pending deliveries, which redeliver restarts by id only", async () => {
     await start("1h");
     await post("evt_1", "a.b");
     await post("evt_2", "c.d");
@@ -159,9 +159,9 @@ describe("hexhook events discard", () => {
   it("names an id that is not there and ends with 1, and changes nothing", async () => {
     await start("1h");
     await post("evt_1");
-    const result = await run("discard", "evt_1", "nobody");
+    const result = await run("discard", "evt_1", "evt_none");
     expect(result.code).toBe(1);
-    expect(result.stderr).toContain('there is no event "nobody"');
+    expect(result.stderr).toContain('there is no event "evt_none"');
     expect(await entriesOf("delivery.discarded")).toEqual([]);
   });
 });

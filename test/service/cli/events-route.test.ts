@@ -114,7 +114,7 @@ describe("hexhook events redeliver --route", () => {
        setInterval(() => undefined, 1000);
        export default { "invoice.*": () => undefined, "user.*": () => undefined };`,
     );
-    // In a process of its own: it must end though the module keeps its own event loop busy.
+    // In a separate process, which must end although the module keeps its event loop busy.
     const { code, stdout } = await hexhookProcess(
       ["events", "redeliver", "--all", "--route", "--json"],
       {

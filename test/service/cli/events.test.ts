@@ -53,7 +53,7 @@ describe("hexhook events", () => {
       env: { DATABASE_URL: "sqlite:hexhook.db" },
     });
 
-  it("list, show and redeliver while the service runs, which takes up what is redelivered", async () => {
+  it("list, show and redeliver while the service runs, which delivers again", async () => {
     const service = await start();
     for (const [id, type] of [
       ["evt_1", "a.b"],
@@ -136,7 +136,7 @@ describe("hexhook events", () => {
     });
   });
 
-  it("redeliver works without a service too: the next start takes it up", async () => {
+  it("redeliver works without a service, and the next start delivers", async () => {
     const first = await start();
     await send(first, "evt_1");
     await eventually(
@@ -160,7 +160,7 @@ describe("hexhook events", () => {
     [["list", "--since", "yesterday"], 64, /15m/],
     [["list", "--limit", "0"], 64, /from 1/],
     [["show"], 64, /missing required argument/],
-    [["show", "nobody"], 70, /there is no store/],
+    [["show", "evt_none"], 70, /there is no store/],
     [["redeliver", "--all"], 70, /there is no store/],
   ])("%j ends with %d and says why", async (args, code, why) => {
     const result = await run(...args);
@@ -175,12 +175,12 @@ describe("hexhook events", () => {
       async () => (await entriesOf(service, "delivery.exhausted")).length === 1,
     );
     for (const args of [
-      ["show", "nobody"],
-      ["redeliver", "evt_1", "nobody"],
+      ["show", "evt_none"],
+      ["redeliver", "evt_1", "evt_none"],
     ]) {
       const result = await run(...args);
       expect(result.code).toBe(1);
-      expect(result.stderr).toContain('there is no event "nobody"');
+      expect(result.stderr).toContain('there is no event "evt_none"');
     }
     expect(await run("redeliver", "--all", "--source", "other")).toMatchObject({
       code: 0,

@@ -72,7 +72,7 @@ const run = (args: readonly string[], more: Environment = {}, input = "") =>
 const rotate = (input: string, ...more: readonly string[]) =>
   run(["keys", "rotate", "--from", "-", ...more], {}, input);
 
-/** The command in a process of its own, with the new key on its standard input. */
+/** Runs the command in a separate process, with the new key on its standard input. */
 function rotateInProcess(command: string, ...args: readonly string[]) {
   const child = spawn(command, args, {
     cwd: folder.path,
@@ -117,7 +117,7 @@ async function startService() {
   return given;
 }
 
-/** Without the line ends that fit it into 80 columns. */
+/** Removes the newlines that wrap the text at 80 columns. */
 const plain = (text: string): string => text.replace(/\s+/g, " ");
 
 const trail = () => readTrail(inFolder("hexhook.db"));
@@ -174,7 +174,7 @@ describe("hexhook keys rotate", () => {
     good.delete(NEW_KEY);
     const { code, stdout } = await rotate(NEW_KEY);
     expect(code).toBe(1);
-    expect(plain(stdout)).toMatch(/FAILED proving the new key: .*401/);
+    expect(plain(stdout)).toMatch(/FAILED checking the new key: .*401/);
     expect(plain(stdout)).toMatch(/kept .*in force as before/);
     expect(proofs).toEqual([{ key: NEW_KEY, inFile: OLD_KEY }]);
     expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
@@ -192,7 +192,7 @@ describe("hexhook keys rotate", () => {
     const { code, stdout } = await rotate(NEW_KEY, "--offline");
     expect(code).toBe(1);
     expect(plain(stdout)).toMatch(
-      /FAILED writing it to its file: ENAMETOOLONG/,
+      /FAILED writing the key to its file: ENAMETOOLONG/,
     );
     expect(plain(stdout)).toMatch(/kept/);
     expect(readFileSync(file, "utf8")).toBe(OLD_KEY);
@@ -217,7 +217,7 @@ describe("hexhook keys rotate", () => {
       const [code] = (await once(child, "close")) as [number];
       chmodSync(inFolder("secrets"), 0o755);
       expect(plain(printed.stdout)).toMatch(
-        /FAILED writing it to its file: uid \d+ cannot write to the directory of the key file \(EACCES\)/,
+        /FAILED writing the key to its file: uid \d+ cannot write to the directory of the key file \(EACCES\)/,
       );
       expect(plain(printed.stdout)).toMatch(/kept/);
       expect(code).toBe(1);
@@ -249,7 +249,7 @@ describe("hexhook keys rotate", () => {
     expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
   });
 
-  it("comes to its end and its exit code though nobody reads what it says", async () => {
+  it("finishes and sets its exit code when no process reads its output", async () => {
     writeFileSync(keyFile(), `${OLD_KEY}\n`);
     await startService();
     const { child, printed } = rotateInProcess(
@@ -309,8 +309,8 @@ describe("hexhook keys rotate", () => {
   });
 
   it.each([
-    ["the old key", OLD_KEY, 64, /is the old one/],
-    ["nothing", "", 64, /standard input had no key/],
+    ["the old key", OLD_KEY, 64, /is the same as the old one/],
+    ["nothing", "", 64, /standard input has no key/],
     ["a placeholder", "changeme", 64, /placeholder/],
     ["two words", "two words", 64, /visible ASCII/],
     [
@@ -332,7 +332,7 @@ describe("hexhook keys rotate", () => {
     expect(api.calls).toEqual([]);
   });
 
-  it("says what to do where a key has no file, several have one, or nobody can be asked", async () => {
+  it("says what to do when a key has no file, several keys have one, or there is no terminal", async () => {
     const direct = await run(["keys", "rotate"], {
       HEX_WRITE_KEY: OLD_KEY,
       HEX_WRITE_KEY_FILE: undefined,
@@ -363,7 +363,7 @@ describe("hexhook keys rotate", () => {
   });
 
   it("leaves the file as it was when the disk is full", async () => {
-    // A file size limit of no bytes stands in for a disk without room.
+    // A file size limit of 0 bytes acts like a full disk.
     writeFileSync(keyFile(), OLD_KEY);
     const child = spawn(
       "bash",

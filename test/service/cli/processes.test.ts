@@ -12,7 +12,7 @@ import { startTestService, type TestService } from "../../support/service.ts";
 import { openFile } from "../../support/store-file.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
-/* What is shipped, each command once in a process of its own. Most other tests run commands in theirs. */
+/* Runs each command of the built program once in a separate process. Most other tests run commands in their own process. */
 
 let folder: ReturnType<typeof temporaryFolder>;
 let service: TestService;
@@ -52,7 +52,7 @@ function run(
   });
 }
 
-describe("in a process of its own", () => {
+describe("in a separate process", () => {
   it.each<[string, string, RegExp]>([
     ["send --id evt_sent", "", /^1: evt_sent 200 accepted \(\d+ ms\)\n$/],
     ["sign", "{}", /^x-hex-timestamp: \d+\nx-hex-signature: [0-9a-f]{64}\n$/],
@@ -75,7 +75,7 @@ describe("in a process of its own", () => {
   it.each<[string, string, number, RegExp]>([
     ["verify", "x: y\n\n{}", 1, /^not verified: missing_signature\n$/],
     ["audit verify -", "nothing here\n", 2, /undecidable/],
-    ["events show nobody", "", 1, /^$/],
+    ["events show evt_none", "", 1, /^$/],
   ])("`hexhook %s` ends with its code", async (line, input, code, stdout) => {
     const result = await run(line.split(" "), { input });
     expect(result.stdout).toMatch(stdout);
@@ -145,7 +145,7 @@ describe("in a process of its own", () => {
       "hexhook: cannot write the output (ENOSPC)\nexit 70\n",
     );
     expect(await ends("| true", "tail")).toBe("exit 0\n");
-    // A check that failed has failed, whoever reads what it says.
+    // A failed check has the same exit code when its output cannot be written.
     writeFileSync(path.join(folder.path, "none.log"), "nothing\n");
     expect(await ends("| true", "verify", "none.log")).toBe("exit 2\n");
   });

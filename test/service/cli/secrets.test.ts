@@ -39,7 +39,7 @@ describe("hexhook secrets", () => {
     expect(check.code).toBe(0);
   });
 
-  it("writes it to a new file that nobody else can read, and over none that is there", async () => {
+  it("writes it to a new file with mode 0600, and overwrites no file", async () => {
     const args = ["secrets", "generate", "--json", "--file", "secret"];
     const { code, stdout } = await run(args);
     expect(code).toBe(0);
@@ -70,7 +70,7 @@ describe("hexhook secrets", () => {
     expect(stdout).not.toContain(SECRET);
   });
 
-  it("says when each was last used, so that one knows when the old one can go", async () => {
+  it("shows when each secret was last used", async () => {
     const secrets = {
       HEX_SECRET: SECRET,
       HEX_SECRET_CREATED_AT: TODAY,

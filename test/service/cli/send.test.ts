@@ -33,7 +33,7 @@ const run = (
   });
 
 describe("hexhook send", () => {
-  it("sends what it is told, prints each status, and ends with 0 when each was right", async () => {
+  it("sends deliveries, prints each status, and exits with 0 when each is the expected one", async () => {
     const one = await run(["send", "--id", "evt_cli", "--type", "a.b"]);
     expect(one.stdout).toMatch(/^1: evt_cli 200 accepted \(\d+ ms\)\n$/);
     expect(one.code).toBe(0);
@@ -61,7 +61,7 @@ describe("hexhook send", () => {
     },
   );
 
-  it("ends with 1 when a delivery was not taken: stale, wrong secret, nobody there", async () => {
+  it("exits with 1 when a delivery is not accepted: stale, wrong secret, no service", async () => {
     const stale = await run(["send", "--timestamp", "1700000000"]);
     expect([stale.code, stale.stdout]).toEqual([
       1,
@@ -69,9 +69,9 @@ describe("hexhook send", () => {
     ]);
     const wrong = await run(["send"], "", { HEX_SECRET: OTHER_SECRET });
     expect(wrong.code).toBe(1);
-    const nobody = await run(["send", "--url", "http://127.0.0.1:1/"]);
-    expect(nobody.code).toBe(1);
-    expect(nobody.stdout).toMatch(
+    const noService = await run(["send", "--url", "http://127.0.0.1:1/"]);
+    expect(noService.code).toBe(1);
+    expect(noService.stdout).toMatch(
       /^1: evt_\S+ no response \(.+\): is the service/,
     );
   });
