@@ -78,8 +78,8 @@ export function addKeysRotate(keys: Command, io: Io): void {
 First create the new key in the Hex dashboard, with the same scopes. Do not
 revoke the old one yet. The command checks the new key against /health and
 writes it to the file that NAME_FILE names. The running service reloads it by
-itself. Then the command checks the key again. If a step fails or is interrupted,
-the old key is kept or restored.
+itself. Then the command checks the key again. If a step fails or is
+interrupted, the old key is kept or restored.
 Exit status: 0 the new key is in use, 1 a step failed, 64 no usable new key was
 given, 78 the key has no file.`,
     )

@@ -175,7 +175,7 @@ describe("hexhook keys rotate", () => {
     const { code, stdout } = await rotate(NEW_KEY);
     expect(code).toBe(1);
     expect(plain(stdout)).toMatch(/FAILED checking the new key: .*401/);
-    expect(plain(stdout)).toMatch(/kept .*in force as before/);
+    expect(plain(stdout)).toMatch(/kept .* is still in use/);
     expect(proofs).toEqual([{ key: NEW_KEY, inFile: OLD_KEY }]);
     expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
     expect(keyFiles()).toEqual(["write-key"]);
