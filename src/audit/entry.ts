@@ -1,4 +1,4 @@
-/** All actions. A test compares the list with docs/audit.md. */
+/** All actions. A test compares the list with docs/audit-reference.md. */
 export const AUDIT_ACTIONS = [
   "server.started",
   "server.stopped",

@@ -6,8 +6,9 @@ export type OnTerminal = "both" | "stdout" | "stderr";
 const SCRIPT = inProject("test", "support", "terminal.py");
 
 /**
- * The command that runs another one on a pseudo-terminal of so many columns. It prints what the terminal gets on its own stdout,
- * and what the stream gets that is no terminal on its stderr. It passes SIGTERM on, and exits with the code of the command.
+ * Returns the command that runs another one on a pseudo-terminal with the given number of columns. It prints the output to the
+ * terminal on its own stdout, and the output to the piped stream on its stderr. It forwards SIGTERM, and exits with the code
+ * of the command.
  */
 export const onTerminal = (
   streams: OnTerminal,

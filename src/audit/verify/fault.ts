@@ -1,4 +1,4 @@
-/** The codes of faults. `cli/ui/verify-report.ts` has their texts; docs/audit.md explains each. */
+/** The codes of faults. `cli/ui/verify-report.ts` has their texts; docs/audit-reference.md explains each. */
 export const FAULT_CODES = [
   "edited",
   "missing",

@@ -342,7 +342,8 @@ function nextSteps(): string {
   return `
 Everything worked as expected. Next steps:
   1. cp ${example} .env
-     and put your Hex dashboard's signing secret into it
+     Set HEX_SECRET in it (npx hexhook secrets generate makes one), and
+     HEX_SECRET_CREATED_AT, the date on which it was made.
   2. ${isCheckout ? "npm start        " : "npx hexhook serve"}             the service
   3. npx hexhook send              a signed test delivery
   4. npx hexhook audit tail -f     the audit trail, as it grows

@@ -44,13 +44,13 @@ describe("hexhook sign and verify", () => {
       /bad_signature[^]*not signed with a secret of this source/,
     ],
     [
-      "a lost line end",
+      "a removed newline",
       (h) => h,
       body.subarray(0, -1),
       /bad_signature[^]*newline after the body was removed/,
     ],
     [
-      "an added line end",
+      "an added newline",
       (h) => h,
       Buffer.concat([body, Buffer.from("\n")]),
       /a newline was added/,
