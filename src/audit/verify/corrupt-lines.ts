@@ -4,8 +4,10 @@ const HASH_START = '"hash":"';
 /** The maximum length of the writer and seq members. */
 const MAX_PLACE = 100;
 const HASH_DIGITS = 64;
-/** A hash at the end of a line, whose name was changed. */
-const WHOLE_HASH = /(?<!"prev":")(?<![0-9a-f])[0-9a-f]{64}"\}$/;
+/**
+ * A hash at the end of a line, whose member name was changed. There are 65 digits if its opening quote became a digit.
+ */
+const WHOLE_HASH = /(?<!"prev":")(?<![0-9a-f])[0-9a-f]{64,65}"\}$/;
 
 /** Marks that only an entry has. A change in one place leaves at least two of them intact. */
 const MARKS = [
