@@ -81,7 +81,7 @@ async function pasteStart(
     if (shell.exitCode !== null) {
       throw new Error(`the service has ended: ${stderr()}`);
     }
-    return stderr().includes('"msg":"ready"');
+    return stderr().includes('"msg":"service ready"');
   });
   return {
     stderr,

@@ -570,7 +570,7 @@ describe("hexhook audit scopes", () => {
       ...options,
       env: wide,
     });
-    expect(refused.stdout).toMatch(/1 refused\n +narrow it to read:health/);
+    expect(refused.stdout).toMatch(/1 denied\n +narrow it to read:health/);
     const later = await hexhook(
       ["audit", "scopes", "--since", "2099-01-01"],
       options,
@@ -580,6 +580,8 @@ describe("hexhook audit scopes", () => {
       ...options,
       env: { ...env, HEX_SCOPES: "write:audit" },
     });
-    expect(none.stdout).toMatch(/read:health .*\n +not in HEX_SCOPES/);
+    expect(none.stdout).toMatch(
+      /read:health .*\n +calls needed it, but HEX_SCOPES does not list it/,
+    );
   });
 });

@@ -108,7 +108,7 @@ describe("a pending delivery", () => {
     expect(await waitsFor("evt_1")).toEqual(["in_flight", "attempt in flight"]);
     expect(await waitsFor("evt_2")).toEqual([
       "order",
-      "waits for another of its key",
+      "waits for another delivery of its order key",
     ]);
     await callAdmin(service, "POST", "/api/destinations/ci/pause");
     expect(await waitsFor("evt_2")).toEqual(["paused", "paused by api"]);

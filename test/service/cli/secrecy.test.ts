@@ -131,9 +131,7 @@ describe("no secret is printed", () => {
           env: { ...env, [name]: undefined, ...given },
         });
         expect(code).toBe(1);
-        expect(stdout).toMatch(
-          new RegExp(`"${name}(?:_FILE)?: is wrapped in quotes`),
-        );
+        expect(stdout).toMatch(new RegExp(`"${name}(?:_FILE)?: is in quotes`));
         expectNoSecret(stdout + stderr);
       }
     },

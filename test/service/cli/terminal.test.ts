@@ -105,7 +105,11 @@ describeWithPython("serve", () => {
       .split("\n")
       .map((line) => JSON.parse(line) as { msg: string });
     expect(log.map(({ msg }) => msg)).toEqual(
-      expect.arrayContaining(["ready", "handler threw", "stopped"]),
+      expect.arrayContaining([
+        "service ready",
+        "handler threw",
+        "service stopped",
+      ]),
     );
     expect(terminal).toContain("webhook.accepted evt_1");
     expect(terminal).not.toContain("Listening on ");
