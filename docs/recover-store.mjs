@@ -14,7 +14,7 @@ if (fresh === undefined) {
   console.error("usage: node recover-store.mjs DAMAGED NEW");
   process.exit(64);
 }
-// Node 20 has no built-in SQLite. It takes the package of an installed Hexhook.
+// Node 20 has no built-in SQLite, so the script uses the SQLite package of an installed Hexhook.
 const { DatabaseSync } = await import("node:sqlite").catch(
   () => import("@photostructure/sqlite"),
 );
@@ -25,7 +25,7 @@ const TRIED_AFTER_LAST = 10_000;
 /** The number of rows copied in one statement. */
 const STEP = 10_000;
 
-/** The place of the number of pages in the header. 0 means: take the number from the size of the file. */
+/** Offset in the header of the number of pages. If that number is 0, SQLite computes it from the size of the file. */
 const PAGES_OFFSET = 28;
 const HEADER_BYTES = 100;
 const PAGE_SIZE_OFFSET = 16;
@@ -38,7 +38,7 @@ function headerOf(file) {
   return header;
 }
 
-/** Replaces an overwritten header by that of the new store, which has the same version and page size. */
+/** Replaces an overwritten header by the header of the new store, which has the same version and page size. */
 function repairHeader() {
   if (headerOf(damaged).toString("latin1", 0, 15) !== "SQLite format 3") {
     const header = headerOf(fresh);
@@ -50,7 +50,7 @@ function repairHeader() {
   }
 }
 
-/** Appends empty pages for those that were cut off: SQLite reads no page of a file that is too short. */
+/** Appends empty pages if the file is shorter than its header says, because SQLite rejects such a file as a whole. */
 function restoreLength() {
   const header = headerOf(damaged);
   const pageSize = header.readUInt16BE(PAGE_SIZE_OFFSET);
@@ -106,7 +106,7 @@ function copyRange(table, from, to) {
 function copyByRowid(table) {
   const first = tryValue(`SELECT min(rowid) FROM damaged.${table} NOT INDEXED`);
   const last = tryValue(`SELECT max(rowid) FROM damaged.${table} NOT INDEXED`);
-  // If the end cannot be read, a walk from the first row finds the last row before the damage.
+  // If the last row id cannot be read, reading from the first row finds the last row before the damage.
   let reached = first ?? 0;
   if (last === null) {
     try {

@@ -23,34 +23,37 @@ def signed(text, signature, key):
     p, q = times(int.from_bytes(s, "little"), BASE), add(point(r), times(k, point(key)))
     return len(s) == 32 and (p[0] * q[2] - q[0] * p[2]) % P == (p[1] * q[2] - q[1] * p[2]) % P == 0
 
+# Group 1: "chain" and its value; the hashed text ends with it. Groups 2 to 5: writer, seq, prev and hash.
 ENTRY = re.compile(r'("chain":{"writer":"([^"]*)","seq":(\d+),"prev":"([0-9a-f]{64})"}),"hash":"([0-9a-f]{64})"}$')
-trusted, heads, hashes, anchored, keys, ends, late, broken = set(sys.argv[1:]), {}, {}, {}, set(), {}, {}, 0
+trusted, keys, unreadable = set(sys.argv[1:]), set(), 0
+# By writer: last (seq, hash), seq of the last checkpoint, progress of the shutdown, first seq if it is not 1. Hashes by (writer, seq).
+heads, anchored, shutdown, begins_at, hashes = {}, {}, {}, {}, {}
 def tampered(writer, seq): sys.exit(f"TAMPERED: writer {writer}, seq {seq}")
 for raw in sys.stdin.buffer:
     line = raw[max(raw.find(b'{"timestamp":"'), 0):].strip().decode("latin-1")
-    if not (found := ENTRY.search(line, max(0, len(line) - 9000))):
-        broken += '"chain":' in line
+    if not (found := ENTRY.search(line, max(0, len(line) - 9000))):  # an entry has at most 8 KiB
+        unreadable += '"chain":' in line
         continue
     writer, seq, prev, claimed = found[2], int(found[3]), found[4], found[5]
     last, head = heads.get(writer, (0, "0" * 64))
     if hashlib.sha256((line[:found.end(1)] + "}").encode("latin-1")).hexdigest() != claimed: tampered(writer, seq)
-    if hashes.get((writer, seq)) == claimed: continue  # a repetition
-    if last == 0 and seq > 1: late[writer], last, head = seq, seq - 1, prev
+    if hashes.get((writer, seq)) == claimed: continue  # an identical repeated entry
+    if last == 0 and seq > 1: begins_at[writer], last, head = seq, seq - 1, prev
     if (seq, prev) != (last + 1, head): tampered(writer, min(seq, last + 1) if seq > last else seq)
     entry = json.loads(line)
-    if ends.get(writer) == "ended": tampered(writer, seq)
+    if shutdown.get(writer) == "ended": tampered(writer, seq)
     if entry["action"] == "audit.checkpoint":
         meta = entry["metadata"]
         if trusted and meta["publicKey"] not in trusted or not signed(f"{writer}:{seq}:{prev}", meta["signature"], meta["publicKey"]):
             tampered(writer, seq)
-        anchored[writer], ends[writer] = seq, "ended" if ends.get(writer) == "stopped" else ""
+        anchored[writer], shutdown[writer] = seq, "ended" if shutdown.get(writer) == "stopped" else ""
         keys.add(meta["publicKey"])
-    else: ends[writer] = "stopped" if entry["action"] == "server.stopped" else ""
+    else: shutdown[writer] = "stopped" if entry["action"] == "server.stopped" else ""
     heads[writer], hashes[writer, seq] = (seq, claimed), claimed
 for writer, (seq, head) in heads.items():
-    print(f"{writer}: intact from seq {late.get(writer, 1)} to {seq}, anchored to seq {anchored.get(writer, 0)}, head {head}")
+    print(f"{writer}: intact from seq {begins_at.get(writer, 1)} to {seq}, anchored to seq {anchored.get(writer, 0)}, head {head}")
 print(*keys, sep="\n")
-doubts = [f"{broken} lines cannot be read"] * (broken > 0) + ["there is no entry"] * (not heads)
-doubts += [f"nothing of writer {w} is signed" for w in heads if w not in anchored] + [f"writer {w} begins at seq {n}" for w, n in late.items()]
+doubts = [f"{unreadable} lines cannot be read"] * (unreadable > 0) + ["there is no entry"] * (not heads)
+doubts += [f"nothing of writer {w} is signed" for w in heads if w not in anchored] + [f"writer {w} begins at seq {n}" for w, n in begins_at.items()]
 print(*(f"undecidable: {doubt}" for doubt in doubts), sep="\n", end="\n" * bool(doubts), file=sys.stderr)
 sys.exit(2 if doubts else 0)
