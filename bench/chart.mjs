@@ -11,22 +11,22 @@ const HEADING = 44;
 
 const PANELS = [
   {
-    title: "Deliveries a second, 64 keep-alive connections",
+    title: "Requests a second, 64 keep-alive connections",
     scenario: "keep-alive",
     field: "perSecond",
   },
   {
-    title: "Deliveries a second, a new connection for each, 64 at once",
+    title: "Requests a second, a new connection for each, 64 at once",
     scenario: "new-connections",
     field: "perSecond",
   },
   {
-    title: "A new connection for each, and an fsync that takes 5 ms longer",
+    title: "Requests a second, a new connection for each, fsync + 5 ms",
     scenario: "new-connections-fsync-5",
     field: "perSecond",
   },
   {
-    title: "CPU time a delivery, in µs (less is better)",
+    title: "CPU time for each request, in µs (less is better)",
     scenario: "keep-alive",
     field: "cpuTotal",
   },
@@ -79,7 +79,7 @@ export function chartOf({ results }) {
     content += text;
     top += height;
   }
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${top + 8}" viewBox="0 0 ${WIDTH} ${top + 8}" role="img" aria-label="Deliveries a second and CPU time by server">
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${WIDTH}" height="${top + 8}" viewBox="0 0 ${WIDTH} ${top + 8}" role="img" aria-label="Requests a second and CPU time by server">
 <style>${STYLE}
 </style>
 ${content}</svg>

@@ -6,7 +6,7 @@ const PIECE_SECONDS = 20;
 const SAMPLE_MS = 1000;
 
 export const memory = {
-  title: "memory at half the peak, 10 minutes",
+  title: "memory at half the peak",
   async run(context) {
     const peak = await context.peak();
     await context.withServer("hexhook", {}, async (server) => {

@@ -15,8 +15,7 @@ const FORMAT = 2;
 /** One table must not have figures of different machines. */
 const SAME_IN_ALL_PARTS = ["node", "cpu", "cores", "pinned"];
 
-const SCRIPTS_RUN_ONCE =
-  "Scenarios with a separate script run once (`start`: three times)";
+const SCRIPTS_RUN_ONCE = "Some scenarios have only one round";
 
 const ms = (value) => (value < 10 ? value.toFixed(1) : value.toFixed(0));
 const count = (value) => Math.round(value).toLocaleString("en");
@@ -214,7 +213,7 @@ function settingOf({ node, cores, pinned, parts, results }) {
   const hasScripts = Object.keys(results).some(
     (name) => SCENARIOS[name].run !== undefined,
   );
-  const inParts = parts.length > 1 ? `, in ${parts.length} parts` : "";
+  const inParts = parts.length > 1 ? `, from ${parts.length} runs` : "";
   return [
     rounds === "1"
       ? `One round of ${valuesOf("seconds")} s${inParts}.`
@@ -222,7 +221,7 @@ function settingOf({ node, cores, pinned, parts, results }) {
     hasScripts && `${SCRIPTS_RUN_ONCE}.`,
     `1 KiB bodies, Node ${node.slice(1)}, ${cores} cores.`,
     pinned
-      ? "The server has one core, the load another."
+      ? "The server has one core, the load generator another."
       : "No process is pinned to a core.",
   ]
     .filter((text) => text !== false)
@@ -312,7 +311,7 @@ function caveats(run) {
   const failures = failuresOf(run);
   return [
     noisy.length > 0 &&
-      ` **Unreliable:** during ${noisy.length} of ${runs.length} measurements other processes used the server's core.`,
+      ` **Unreliable:** in ${noisy.length} of ${runs.length} measurements other processes used the server's core.`,
     failures.length > 0 && ` **Failed:** ${failures.join("; ")}.`,
   ]
     .filter((text) => text !== false)

@@ -1,4 +1,4 @@
-// npm run bench: compares how many deliveries Hexhook and other receivers accept, in one run on one machine.
+// npm run bench: compares how many requests Hexhook and other receivers accept, in one run on one machine.
 // Without options it runs the quick set, in about 7 minutes. docs/performance.md explains the measurements.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -38,8 +38,8 @@ const USAGE = `usage: npm run bench -- [options]
   --write-docs       write the tables and the chart of docs/performance.md (quick set, --all or --from)
   --help             print this text
 
-Without --all, --only or --from it runs the quick set. Scenarios with a separate script run once
-(\`start\`: three times). --rounds and --retries do not apply to them.
+Without --all, --only or --from it runs the quick set. Some scenarios have a fixed number of rounds:
+--rounds and --retries do not apply to them (docs/performance.md lists them).
 Set TMPDIR to a directory on the disk to measure. On tmpfs, fsync costs nothing.
 The exit code is 1 if a measurement failed.`;
 

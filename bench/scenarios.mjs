@@ -89,11 +89,11 @@ export const SCENARIOS = {
     variants: each(RIVALS, () => ({ load: { connections: 256 } })),
   },
   "new-connections": {
-    title: "a new connection for each delivery, 64 at once",
+    title: "a new connection for each request, 64 at once",
     variants: each(RIVALS, () => ({ load: { newConnections: true } })),
   },
   "new-connections-fsync-5": {
-    title: "a new connection for each delivery, 64 at once, fsync + 5 ms",
+    title: "a new connection for each request, 64 at once, fsync + 5 ms",
     quick: true,
     quickServers: ["bare", "hexhook", "redis"],
     variants: each(RIVALS, () => ({
@@ -127,7 +127,7 @@ export const SCENARIOS = {
     })),
   },
   handler: {
-    title: "each event runs a no-op handler and is settled",
+    title: "each event is delivered to a no-op handler",
     quick: true,
     variants: {
       without: { server: "hexhook", suffix: "without handlers" },
@@ -151,7 +151,7 @@ export const SCENARIOS = {
     },
   },
   forged: {
-    title: "1,000 genuine deliveries a second beside forged ones",
+    title: "1,000 genuine requests a second beside forged ones",
     servers: RIVALS,
     run: forged,
   },
@@ -187,7 +187,7 @@ export const SCENARIOS = {
     },
   },
   "slow-disk": {
-    title: "100 deliveries a second, fsync + 20 ms",
+    title: "100 requests a second, fsync + 20 ms",
     quick: true,
     variants: {
       hexhook: {
