@@ -187,7 +187,7 @@ describe("the documents", () => {
     expect(codes.sort()).toEqual(sorted(FAULT_CODES));
   });
 
-  it("list every reason of a rejection", () => {
+  it("list every reason for a rejection", () => {
     const errors = read("docs/errors.md");
     const reasons = new Set([
       ...inSources(/reason: "([a-z_]+)"/g),
@@ -280,7 +280,7 @@ describe("the documents", () => {
     }
   });
 
-  it("name existing files", () => {
+  it("name only files that exist", () => {
     const text = [...DOCUMENTS, "CONTRIBUTING.md"].map(read).join("\n");
     const names = sorted(
       [...text.matchAll(/`((?:src|test|docs)\/[\w./-]+)`/g)].map(([, n]) => n!),
@@ -319,7 +319,7 @@ describe("the documents", () => {
     expect(long).toEqual([]);
   });
 
-  it("are all linked in the README", () => {
+  it("are all linked from the README", () => {
     expect(linkTargets(read("README.md"))).toEqual(
       expect.arrayContaining(
         DOCUMENTS.filter((document) => document !== "README.md"),
@@ -332,13 +332,13 @@ describe("the documents", () => {
     expect(lines.length).toBeLessThanOrEqual(MAX_README_LINES);
   });
 
-  it("have no comments in the README's commands: an interactive zsh takes them for arguments", () => {
+  it("have no comments in the README's commands, which an interactive zsh would pass on as arguments", () => {
     for (const commands of codeBlocks(read("README.md"), "sh")) {
       expect(commands).not.toMatch(/(?:^|\s)#/);
     }
   });
 
-  it("open with what Hexhook is, then the two commands", () => {
+  it("begin the README with what Hexhook is, then the two commands", () => {
     const readme = read("README.md");
     const what = readme.indexOf("Hexhook is a webhook receiver");
     const demo = readme.indexOf("npm ci && npm run demo");

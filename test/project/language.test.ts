@@ -160,7 +160,7 @@ const RULES: readonly Rule[] = [
   },
 ];
 
-/** Names of files and of exports that say what they mean only in a metaphor, with the better ones. */
+/** Metaphors in names of files and exports, with a better name for each. */
 const METAPHORS: Readonly<Record<string, string>> = {
   alarm: "interruptible-sleep",
   periodic: "interval",
@@ -244,7 +244,7 @@ const metaphorIn = (name: string): string | undefined =>
 
 describe("the language of the project", () => {
   it.each(RULES)(
-    "can find the phrase in: $wrong",
+    "is checked for the phrase in: $wrong",
     ({ phrase, wrong, right }) => {
       expect(placesOf(phrase, wrong)).toHaveLength(1);
       expect(placesOf(phrase, wrong.replaceAll(" ", "\n * "))).toHaveLength(1);
@@ -265,7 +265,7 @@ describe("the language of the project", () => {
     expect(found.map(({ shown }) => shown)).toEqual([]);
   });
 
-  it("can find metaphors in names", () => {
+  it("is checked for metaphors in names", () => {
     expect(
       ["createFeeder", "log-mover", "RefusalBudget"].map(metaphorIn),
     ).toEqual(["feeder", "log-mover", "refusal-budget"]);
@@ -275,7 +275,7 @@ describe("the language of the project", () => {
     ]);
   });
 
-  it("has no metaphors as names of files and exports", () => {
+  it("has no metaphors in the names of files and exports", () => {
     const found = FILES.filter((file) => /\.(?:ts|mjs)$/.test(file)).flatMap(
       (file) => {
         const exported = read(file).matchAll(
@@ -306,7 +306,7 @@ describe("the messages of the operational log", () => {
     ),
   );
 
-  it("are found", () => {
+  it("are found by this test", () => {
     expect(messages).toContain("circuit breaker opened");
     expect(messages.length).toBeGreaterThan(25);
   });

@@ -84,7 +84,7 @@ beforeAll(() => {
 }, INSTALL_MS);
 
 describe("the package", () => {
-  it("has what it needs at run time and the documents, and nothing else", () => {
+  it("contains what it needs at run time, the documents, and nothing else", () => {
     const migrations = readdirSync(
       path.join(ROOT, "src/store/sqlite/migrations"),
     );
@@ -119,7 +119,7 @@ describe("the package", () => {
     }
   });
 
-  it("runs nothing when it is installed", () => {
+  it("runs no script when it is installed", () => {
     const { scripts } = JSON.parse(
       readFileSync(path.join(ROOT, "package.json"), "utf8"),
     ) as { scripts: object };
@@ -128,7 +128,7 @@ describe("the package", () => {
     }
   });
 
-  it("shows the demo in another project, and leaves nothing there", () => {
+  it("runs the demo in another project, and leaves no files there", () => {
     expect(installed).toContain("Everything worked as expected.");
     const [, example = ""] = /1\. cp (\S+) \.env/.exec(installed) ?? [];
     expect(example).toBe("node_modules/hexhook/.env.example");
@@ -140,7 +140,7 @@ describe("the package", () => {
     ).toEqual(["node_modules", "package-lock.json", "package.json"]);
   });
 
-  it("has declarations that reach nothing outside it but Node's", () => {
+  it("has type declarations that import nothing else but Node's types", () => {
     const declarations = files.filter((file) => file.endsWith(".d.ts"));
     const reached = new Set(["dist/index.d.ts"]);
     const outside: string[] = [];
@@ -202,7 +202,7 @@ const INVOICE = Buffer.from(
 describe("the documented handlers module in TypeScript", () => {
   const commands = codeBlock(HANDLERS, "sh", "npx tsc");
 
-  it("is compiled by the documented command, and runs", async () => {
+  it("compiles with the documented command, and runs", async () => {
     // `link` has installed the packages.
     expect(commands).toMatch(/^npm i -D typescript @types\/node\n/);
     const [, compile = ""] = commands.split("\n");
@@ -301,7 +301,7 @@ defineHandlers<{ "invoice.paid": Paid }>({
     expect(stderr).toMatch(/"amount":1200.*"msg":"invoice paid"/);
   });
 
-  it("is rejected for each wrong use when it is compiled", () => {
+  it("fails to compile with an error for each wrong use", () => {
     const wrong = errors.flatMap((line) => {
       const [, at] = /^wrong\.mts\((\d+),\d+\): error TS/.exec(line) ?? [];
       return at === undefined ? [] : [Number(at)];

@@ -17,11 +17,11 @@ import { environment, freePort } from "../support/processes.ts";
 import { inProject } from "../support/project.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
-/* Follows the README from top to bottom: each part continues with the files and the store of the one before. */
+/* Follows the README from top to bottom. Each part continues with the files and the store of the previous part. */
 
 const README = readFileSync(inProject("README.md"), "utf8");
 
-/** Blocks that no test here runs: the gate of CI runs the first two in a fresh clone, and the third needs a container engine. */
+/** Blocks that these tests do not run. CI runs the first two in a fresh clone. The third needs a container engine. */
 const NOT_RUN = [
   "npm ci && npm run demo\n",
   "npm ci && npm test\n",
@@ -43,7 +43,7 @@ const README_DESTINATION = "http://127.0.0.1:4000";
 
 interface Service {
   readonly stderr: () => string;
-  /** Presses Ctrl+C, and waits for the end. */
+  /** Presses Ctrl+C, and waits until the service has ended. */
   readonly stop: () => Promise<void>;
 }
 
@@ -157,18 +157,18 @@ describeWithCurl("the README, followed from top to bottom", () => {
     });
   });
 
-  describe("starting", () => {
+  describe("in the first steps", () => {
     const start = codeBlock(README, "sh", "secrets generate");
 
     beforeAll(async () => {
       service = await pasteStart(start);
     });
 
-    it("makes a secret that only its user can read", () => {
+    it("creates a secret that only its user can read", () => {
       expect(statSync(path.join(clone, ".env")).mode & 0o777).toBe(0o600);
     });
 
-    it("starts without a warning", () => {
+    it("starts a service that logs no warning", () => {
       const lines = logLines(service.stderr());
       expect(lines.length).toBeGreaterThan(0);
       expect(lines.filter(({ level }) => level !== "info")).toEqual([]);
@@ -181,7 +181,7 @@ describeWithCurl("the README, followed from top to bottom", () => {
       expect(readFileSync(path.join(clone, ".env"), "utf8")).toBe(before);
     });
 
-    it("sends a test event, and shows it in the audit trail", async () => {
+    it("sends a test event and shows it in the audit trail", async () => {
       const stdout = await paste(codeBlock(README, "sh", "hexhook send"));
       expect(stdout).toMatch(/evt_\S+ 200 accepted/);
       expect(stdout).toContain("webhook.accepted");
@@ -194,7 +194,7 @@ describeWithCurl("the README, followed from top to bottom", () => {
     });
   });
 
-  describe("a handlers module in JavaScript", () => {
+  describe("with a handlers module in JavaScript", () => {
     beforeAll(async () => {
       await service.stop();
       const [, file = ""] = /^HANDLERS=(\S+)/.exec(startWithHandlers) ?? [];
@@ -210,7 +210,7 @@ describeWithCurl("the README, followed from top to bottom", () => {
     });
   });
 
-  describe("a configuration file with several destinations", () => {
+  describe("with a configuration file", () => {
     let destination: TestDestination;
 
     beforeAll(async () => {
@@ -226,7 +226,7 @@ describeWithCurl("the README, followed from top to bottom", () => {
       service = await pasteStart(startWithHandlers, { [variable]: file });
     });
 
-    it("delivers the next request to both", async () => {
+    it("delivers the next request to the destination and the handler", async () => {
       await pasteCurl();
       await eventually(() => service.stderr().includes('"msg":"invoice paid"'));
       await eventually(() => destination.attempts.length > 0);
@@ -236,7 +236,7 @@ describeWithCurl("the README, followed from top to bottom", () => {
 });
 
 describe("the README", () => {
-  it("has no commands that neither these tests nor CI run", () => {
+  it("contains only commands that these tests or CI run", () => {
     const run = ["secrets generate", "hexhook send", "curl"].map((text) =>
       codeBlock(README, "sh", text),
     );

@@ -149,7 +149,7 @@ describe("GET /api/audit", () => {
     "?colour=red",
     "?action=webhook.rejectd",
     "?action=a&action=b",
-  ])("answers 400 to %s, and says what would do", async (query) => {
+  ])("rejects %s with 400 and a detail", async (query) => {
     const { status, text } = await list(query);
     expect(status).toBe(400);
     expect(JSON.parse(text)).toMatchObject({
@@ -245,7 +245,7 @@ describe("the live stream of the trail", () => {
     await stream.ended;
   });
 
-  it("starts in the past with since", async () => {
+  it("starts with earlier entries if since is given", async () => {
     await post("evt_1");
     const stream = await follow("/stream?since=1h&event=evt_1");
     await eventually(() => stream.events.length >= 1);
@@ -276,7 +276,7 @@ describe("the live stream of the trail", () => {
     }
   });
 
-  it("frees the places of all requests of a connection when it ends in any way", async () => {
+  it("frees the places of all requests of a connection, however it ends", async () => {
     const ask = `GET /api/audit/stream HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer ${TOKEN}\r\n\r\n`;
     for (let round = 0; round < 3; round += 1) {
       const socket = connect(service.adminPort ?? 0, "127.0.0.1");

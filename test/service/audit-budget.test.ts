@@ -12,7 +12,7 @@ beforeEach(() => {
 });
 
 describe("a genuine request that an attacker captured and replays repeatedly", () => {
-  it("causes entries within a separate budget, and the others are counted", async () => {
+  it("causes entries within a separate budget, and is only counted above it", async () => {
     let now = Date.now();
     // The budget refills with time, so the test controls the clock.
     const service = await startTestService(folder.path, {

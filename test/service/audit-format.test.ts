@@ -188,7 +188,7 @@ describe("an entry of a delivery", () => {
     ]);
   });
 
-  it("has the SHA-256 and the length of the body, accepted or not", () => {
+  it("has the SHA-256 and the length of the body, whether it is accepted or rejected", () => {
     const [accepted] = ofAction("webhook.accepted");
     const [rejected] = ofAction("webhook.rejected");
     for (const entry of [accepted, rejected]) {

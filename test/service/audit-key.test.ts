@@ -66,7 +66,7 @@ describe("the signing key of the trail", () => {
     ]);
   });
 
-  it("is the configured one, in PEM with real or escaped newlines, and then none is created", async () => {
+  it("is read from the configuration, as PEM with real or escaped newlines, and no other is created", async () => {
     const pem = pemOf();
     const service = await startTestService(folder.path, {
       env: { AUDIT_SIGNING_KEY: pem.trim().replaceAll("\n", "\\n") },
@@ -89,12 +89,17 @@ describe("the signing key of the trail", () => {
       "a public key",
       "-----BEGIN PUBLIC KEY-----\ngeheim\n-----END PUBLIC KEY-----",
     ],
-  ])("that is %s is refused without telling it", (_what, value) => {
-    const load = () =>
-      loadConfig({ HEX_SECRET: SECRET, AUDIT_SIGNING_KEY: value });
-    expect(load).toThrow(/^AUDIT_SIGNING_KEY: must be an Ed25519 private key/);
-    expect(load).not.toThrow(/geheim/);
-  });
+  ])(
+    "that is %s is rejected without being repeated in the error",
+    (_what, value) => {
+      const load = () =>
+        loadConfig({ HEX_SECRET: SECRET, AUDIT_SIGNING_KEY: value });
+      expect(load).toThrow(
+        /^AUDIT_SIGNING_KEY: must be an Ed25519 private key/,
+      );
+      expect(load).not.toThrow(/geheim/);
+    },
+  );
 
   it("stops the startup with one line that says what to do if its file has no key", async () => {
     writeFileSync(keyFile(), "geheim");
@@ -114,7 +119,7 @@ describe("the signing key of the trail", () => {
     expect(service.log.text).toContain("chmod 600");
   });
 
-  it("is the same for processes that start at once", async () => {
+  it("is the same for processes that start at the same time", async () => {
     const servers = await Promise.all([
       serve(folder.path),
       serve(folder.path),
@@ -182,7 +187,7 @@ describe("the signing key of the trail", () => {
 });
 
 describe("checkpoints", () => {
-  it("are written at startup, at the latest with every thousandth entry, and at shutdown", async () => {
+  it("are written at startup, at least every thousand entries, and at shutdown", async () => {
     const service = await startTestService(folder.path, {
       env: { AUDIT_STDOUT: "off" },
     });

@@ -82,7 +82,7 @@ describe("a service", () => {
 });
 
 describe("the retention of the trail", () => {
-  it("keeps recent entries, starts those of a writer with a signed checkpoint, and names the deleted ones", async () => {
+  it("keeps the recent entries of each writer from a signed checkpoint on, and names the deleted ones", async () => {
     const store = await trail.begin("1111");
     await trail.write(store, 2500);
     trail.pass(5 * DAY);
@@ -108,7 +108,7 @@ describe("the retention of the trail", () => {
     expect(await trail.stored()).toEqual(entries);
   });
 
-  it("is the only way to delete old entries: other deletions are detected", async () => {
+  it("is the only way to delete old entries undetected", async () => {
     const store = await trail.begin("1111");
     await trail.write(store, 2500);
     trail.pass(11 * DAY);

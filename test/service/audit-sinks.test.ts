@@ -352,7 +352,7 @@ describe("AUDIT_FILE", () => {
     expect(code).toBe(0);
   });
 
-  it("has no torn line after its disk was full in the middle of a line, and continues", async () => {
+  it("has no incomplete line after its disk was full in the middle of one, and continues", async () => {
     const AUDIT_FILE = inFolder("audit.log");
     // The limit is a little larger than the current file.
     const limit = 40 * 1024 * 1024;
@@ -413,7 +413,7 @@ describe("AUDIT_FILE", () => {
     ).toEqual(storedLines());
   });
 
-  it("is written by one of two services on a store, and by the other one after that ends", async () => {
+  it("is written by one of two services on a store, and by the other after the first one ends", async () => {
     const AUDIT_FILE = inFolder("audit.log");
     const one = await start({ AUDIT_FILE });
     const two = await start({ AUDIT_FILE });
@@ -439,7 +439,7 @@ describe("AUDIT_FILE", () => {
     ["a directory", () => folder.path],
     ["in a missing directory", () => inFolder("none/audit.log")],
     ["a device", () => "/dev/null"],
-  ])("that is %s is wrong configuration", async (_what, file) => {
+  ])("that is %s is a configuration error", async (_what, file) => {
     await expect(
       startTestService(folder.path, { env: { AUDIT_FILE: file() } }),
     ).rejects.toMatchObject({
@@ -452,7 +452,7 @@ describe("AUDIT_FILE", () => {
 describeUnderStrace(
   underStrace("AUDIT_FILE on a disk that does not sync"),
   () => {
-    it("writes entries again if their sync failed, and does not count them as accepted", async () => {
+    it("gets entries again if their sync failed, and they do not count as accepted before", async () => {
       const AUDIT_FILE = inFolder("audit.log");
       const server = await serve(folder.path, {
         AUDIT_FILE,

@@ -145,7 +145,7 @@ describe("hexhook audit verify", () => {
     );
   });
 
-  it("detects a changed prefix, and accepts those of log collectors", async () => {
+  it("detects a changed [AUDIT] prefix, and accepts the prefixes of log collectors", async () => {
     const changed = ["[AUDIU] ", ...ONE].join("");
     expect((await verify(["-"], [changed])).code).toBe(1);
     const pod = ONE.map((line) => `[pod/web-0/hexhook] [AUDIT] ${line}`);
@@ -158,7 +158,7 @@ describe("hexhook audit verify", () => {
     expect(stdout).toContain("1 other line was skipped");
   });
 
-  it("prints no terminal control sequences, also as JSON, and reports whether the keys were known", async () => {
+  it("prints no terminal control sequences, even as JSON, and reports whether the keys were known", async () => {
     const covered = `{"timestamp":"2026-11-24T19:40:00.000Z","action":"a","userId":"u","resource":"r","result":"success","metadata":{},"chain":{"writer":"\u009b31mX\u2028","seq":1,"prev":"${"0".repeat(64)}"}}`;
     const odd = `${covered.slice(0, -1)},"hash":"${hashLine(covered)}"}`;
     for (const args of [[], ["--json"]]) {

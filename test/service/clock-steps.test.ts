@@ -127,7 +127,7 @@ describe("a wall clock that is set ahead", () => {
 });
 
 describe("a restart with a clock that was set back", () => {
-  it("moves retries to at most the longest wait ahead, and delivers new events at once", async () => {
+  it("makes retries due after at most the longest wait, and delivers new events at once", async () => {
     const target = await startDestination(reply(500));
     const env = { FORWARD_URL: target.url, RETRY_SCHEDULE: "1s,12h" };
     const first = await start(env);

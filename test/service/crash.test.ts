@@ -76,7 +76,7 @@ describeUnderStrace(underStrace("a disk error"), () => {
       count: 1,
     },
   ])(
-    "causes 503 if $what, ends the process with 70, and identical retries are accepted after a restart: $count at once",
+    "causes 503 if $what, ends the process with 70, and lets a restart accept identical retries: $count at once",
     async ({ fault, count }) => {
       const first = await start();
       const before = eventBody("evt_before");

@@ -311,7 +311,7 @@ describe("a restart", () => {
     expect(attempts[0]!.headers["webhook-id"]).toBe("evt_later");
   });
 
-  it("makes an attempt again at once that the stop interrupted and released", async () => {
+  it("repeats at once an attempt that the stop interrupted and released", async () => {
     const { attempts, url } = await destination(hang);
     const first = await forwardTo(url, {
       ATTEMPT_TIMEOUT: "1h",
@@ -348,7 +348,7 @@ describe("a restart", () => {
     ]);
   });
 
-  it("counts an attempt once that ends before the stop", async () => {
+  it("counts an attempt that ends before the stop only once", async () => {
     const held: (() => void)[] = [];
     const slow = await destination((res) => {
       held.push(() => res.writeHead(200).end());
@@ -569,7 +569,7 @@ describe("the state after an attempt", () => {
     [1, { ok: false, reason: "status", gone: true }, { state: "exhausted" }],
     [3, { ok: true }, { state: "succeeded" }],
   ] as const)(
-    "is right for attempt %d with %j: %j",
+    "for attempt %d with the result %j is %j",
     (scheduledAttempt, result, state) => {
       expect(settle({ ...base, scheduledAttempt, result })).toEqual(state);
     },
@@ -650,7 +650,7 @@ describe("a glob", () => {
     ["*b*b*", "abc", false],
     ["a**c", "abc", true],
     ["a[b]", "ab", false],
-  ])("%s fits %s: %s", (pattern, text, fits) => {
+  ])("%s matches %s: %s", (pattern, text, fits) => {
     expect(createGlob(pattern)(text)).toBe(fits);
   });
 

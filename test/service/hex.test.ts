@@ -152,7 +152,7 @@ describe("HexWriter", () => {
     },
   );
 
-  it("waits as long as Retry-After asks, and fails when that is too long", async () => {
+  it("waits as long as Retry-After requests, and fails when that is too long", async () => {
     api.plan.push(status(429, { "retry-after": "1" }));
     const from = performance.now();
     await writer().track("audit", {});

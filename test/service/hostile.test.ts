@@ -135,7 +135,7 @@ describe("memory", () => {
       `POST /webhooks/hex HTTP/1.1\r\nHost: h\r\nContent-Type: application/json\r\nContent-Length: 65000\r\n\r\n${"x".repeat(64_000)}`,
     ],
     ["requests that wait", "GET /n HTTP/1.1\r\nHost: h\r\n\r\n".repeat(2400)],
-  ])("is not taken by many connections with %s", async (_what, bytes) => {
+  ])("is not exhausted by many connections with %s", async (_what, bytes) => {
     const serving = await start();
     const hostile = Array.from({ length: 1200 }, () => {
       const socket = client(serving.port);

@@ -366,7 +366,7 @@ describe("framing", () => {
     ["HTTP/2.0 in the request line", rawDelivery({ version: "HTTP/2.0" })],
     ["an absolute target", rawDelivery({ target: "http://h/webhooks/hex" })],
     ["a target without a slash", rawDelivery({ target: "*" })],
-    ["an odd expectation", rawDelivery({ extra: ["expect: 200-maybe"] })],
+    ["an unknown expectation", rawDelivery({ extra: ["expect: 200-maybe"] })],
     [
       "a length that is not a number",
       rawDelivery({ length: "content-length: 1e3" }),

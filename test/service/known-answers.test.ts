@@ -131,18 +131,21 @@ describe("hexhook sign", () => {
   it.each([
     ["hex", { "x-hex-timestamp": String(AT), "x-hex-signature": HEX }],
     ["hex-body", { "x-hex-signature": HEX_BODY }],
-  ])("makes what openssl makes, under the scheme %s", async (scheme, made) => {
-    const { code, stdout } = await hexhook(
-      ["sign", "--json", "--timestamp", String(AT)],
-      {
-        cwd: temporaryFolder().path,
-        env: { HEX_SECRET: KEY, HEX_SIGNATURE_SCHEME: scheme },
-        input: BODY,
-      },
-    );
-    expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toEqual(made);
-  });
+  ])(
+    "makes the same signature as openssl under the scheme %s",
+    async (scheme, made) => {
+      const { code, stdout } = await hexhook(
+        ["sign", "--json", "--timestamp", String(AT)],
+        {
+          cwd: temporaryFolder().path,
+          env: { HEX_SECRET: KEY, HEX_SIGNATURE_SCHEME: scheme },
+          input: BODY,
+        },
+      );
+      expect(code).toBe(0);
+      expect(JSON.parse(stdout)).toEqual(made);
+    },
+  );
 });
 
 describe("hexhook verify", () => {
@@ -275,8 +278,8 @@ describe("another construction", () => {
     ["base64", Buffer.from(HEX, "hex").toString("base64")],
     ["a prefix", `sha256=${HEX}`],
     ["a version", `v1,${HEX}`],
-    ["half of it", HEX.slice(0, 32)],
-    ["two of them", `${HEX},${HEX}`],
+    ["half a signature", HEX.slice(0, 32)],
+    ["two signatures", `${HEX},${HEX}`],
   ])("is rejected by hex in another form: %s", async (_what, signature) => {
     const answer = await hex.post(BODY, hexHeaders(signature));
     expect(answer.status).toBe(401);

@@ -56,7 +56,7 @@ describe("entries after the last checkpoint of a run", () => {
     expect(await trail.writers()).toEqual(["living"]);
   });
 
-  it("stay if the next start names other entries", async () => {
+  it("are kept if the next start names other entries", async () => {
     await killed("killed");
     const living = await trail.begin("living");
     const last = (await trail.lines()).findLast((line) =>
@@ -118,7 +118,7 @@ describe("entries that are signed with an earlier key", () => {
     expect(await trail.writers()).toEqual(["living"]);
   });
 
-  it("are deleted further after a process with an earlier key had purged some", async () => {
+  it("are still deleted after a process with an earlier key has purged some", async () => {
     const first = newKey();
     const long = await trail.begin("long", first);
     await trail.write(long, 1500);

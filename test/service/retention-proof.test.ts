@@ -201,7 +201,7 @@ describe("a run that was backdated in the store", () => {
 });
 
 describe("a changed table of writers", () => {
-  it("does not make the retention sign deletions of others", async () => {
+  it("does not make the retention sign deletions that others made", async () => {
     const victim = await trail.begin("victim");
     await trail.write(victim, 1500);
     trail.pass(20 * DAY);
@@ -256,7 +256,7 @@ describe("a changed table of writers", () => {
     ]);
   });
 
-  it("does not make entries old", async () => {
+  it("does not make recent entries count as old", async () => {
     const living = await twoRuns();
     seenLongAgo();
     await trail.sweep(living, 10);

@@ -221,7 +221,7 @@ describe("SIGTERM", () => {
     }
   });
 
-  it("exits with 1 at once at the second signal", async () => {
+  it("exits with 1 immediately at the second signal", async () => {
     const server = await serve(folder.path, { DRAIN_SECONDS: "60" });
     server.child.kill("SIGTERM");
     await eventually(() => server.stderr().includes("stopping"));

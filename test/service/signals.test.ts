@@ -210,8 +210,8 @@ describe("SIGHUP", () => {
   });
 });
 
-describe("a command", () => {
-  it("ends at SIGTERM when it is audit tail -f", async () => {
+describe("a command that runs until it is stopped", () => {
+  it("ends at SIGTERM: audit tail -f", async () => {
     const { stop } = await serve(folder.path);
     await stop();
     const { child, text, exited } = start(["audit", "tail", "-f"]);
@@ -221,7 +221,7 @@ describe("a command", () => {
   });
 
   it.each(["SIGINT", "SIGTERM"] as const)(
-    "stops its service and leaves no files at %s when it is demo",
+    "stops its service and leaves no files at %s: demo",
     async (signal) => {
       const { child, text, exited } = start(["demo"], { TMPDIR: folder.path });
       await eventually(() => text.stdout.includes("listens on"));

@@ -37,7 +37,7 @@ describe("standard output without a reader", () => {
     { kind: "a pair of sockets", open: throughSocket },
     { kind: "a pipe", open: throughPipe },
   ])(
-    "delays no response, ends nothing, and gets the missing entries at the next startup: $kind",
+    "delays no response, does not end the process, and gets the missing entries at the next startup: $kind",
     async ({ open }) => {
       // The long form of this test in test/soak measures the memory.
       await expectUnreadStdoutHarmless(folder.path, open, {
@@ -48,7 +48,7 @@ describe("standard output without a reader", () => {
     },
   );
 
-  it("gets one batch until that is read, then all entries in order", async () => {
+  it("gets one batch until it is read, then all entries in order", async () => {
     const chunks: Buffer[] = [];
     const waiting: (() => void)[] = [];
     const stdout = new Writable({

@@ -212,7 +212,7 @@ describe("a destination that is no longer configured", () => {
     expect(billing.attempts).toHaveLength(1);
   });
 
-  it("can still be filtered by, and its deliveries discarded, unlike a destination that never existed", async () => {
+  it("can still be used as a filter and have its deliveries discarded, unlike one that never existed", async () => {
     expect(await idsOf("destination=billing")).toEqual(["evt_1"]);
     for (const [method, target, body] of [
       ["GET", "/api/events?destination=biling", undefined],

@@ -161,7 +161,7 @@ describeWithPython("the script in docs, which does not need Hexhook", () => {
   });
 });
 
-it("is short enough to be read completely", () => {
+it("is short enough to be read in full", () => {
   const text = readFileSync(inProject("docs/verify-audit.py"), "utf8");
   expect(text.split("\n").length).toBeLessThan(65);
 });

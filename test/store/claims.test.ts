@@ -73,7 +73,7 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
     ]);
   });
 
-  it("of deliveries that wait for a retry or another delivery wait across a restart", async () => {
+  it("of deliveries that wait for a retry or another delivery are not made earlier after a restart", async () => {
     await test.record("retried");
     const [first] = await test.claim();
     await test.settle(first!, { state: "pending", dueAt: 90_000 });

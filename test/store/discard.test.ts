@@ -142,7 +142,7 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
     expect(await test.store().findEvents("old")).toEqual([]);
   });
 
-  it("finds discarded deliveries by their state among many other events", async () => {
+  it("lets a list find the discarded deliveries among many other events", async () => {
     for (let n = 0; n < 5; n += 1) {
       await test.record(`e${n}`, { mac: n + 1 });
     }

@@ -311,7 +311,7 @@ describe("errors", () => {
     [{ errcode: "10" }, undefined],
     [new Error("x"), undefined],
     [null, undefined],
-  ])("%j is %s", (thrown, name) => {
+  ])("thrown as %j are named %s", (thrown, name) => {
     expect(sqliteErrorName(thrown)).toBe(name);
   });
 

@@ -33,7 +33,7 @@ describe.each(KINDS)(
       return event!.deliveries[0]!;
     };
 
-    it("are exhausted before they are due too, each with an entry, and newer ones are not", async () => {
+    it("are exhausted even before they are due, each with an entry, and newer ones are not", async () => {
       await test.record("old", { receivedAt: 1000 });
       await test.record("waits", { mac: 2, receivedAt: 1500 });
       await test.record("young", { mac: 3, receivedAt: 2000 });
@@ -115,7 +115,7 @@ describe.each(KINDS)(
       ]);
     });
 
-    it("advance their order key only if they were the first of it", async () => {
+    it("advance their order key only if they were its first delivery", async () => {
       for (const [n, receivedAt] of [1000, 1100, 2000, 2100].entries()) {
         await test.record(`k${n}`, { mac: n + 1, receivedAt, orderKey: "k" });
       }
@@ -131,7 +131,7 @@ describe.each(KINDS)(
       expect(await stateOf("k2")).toMatchObject({ nextAttemptAt: 60_000 });
     });
 
-    it("are counted from their redelivery", async () => {
+    it("have their age counted from their redelivery", async () => {
       await test.record("again", { receivedAt: 1000 });
       expect(await expire(2000)).toBe(1);
       const { id } = await stateOf("again");

@@ -102,7 +102,7 @@ describe.each(KINDS)(
       ]);
     });
 
-    it("replaces a pause with an end beyond the maximum, which a clock that was ahead stored", async () => {
+    it("replaces a pause beyond the maximum, which was stored while the clock was ahead", async () => {
       test.setClock(5000 + 86_400_000);
       await asked(10_000);
       test.setClock(5000);

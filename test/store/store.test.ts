@@ -320,7 +320,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     ]);
   });
 
-  it("returns a delivery that crashed twice only to a claim for such ones, and alone", async () => {
+  it("returns a delivery that crashed twice only to a claim for such deliveries, and alone", async () => {
     for (let n = 1; n <= 3; n += 1) {
       await store.record(recordOf(`e${n}`, { mac: n }));
     }
@@ -772,7 +772,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     });
   });
 
-  it("probes with a write, and detects a trail that was changed from outside", async () => {
+  it("is probed with a write, which detects a trail that was changed from outside", async () => {
     await store.probe();
     await store.append(draftOf("server.started"));
     await store.probe();
@@ -787,7 +787,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
   });
 });
 
-describe.each(KINDS)("$name", ({ open, openName }) => {
+describe.each(KINDS)("the file of a $name store", ({ open, openName }) => {
   it("can be opened through a symbolic link", async () => {
     const folder = temporaryFolder();
     symlinkSync(
@@ -802,7 +802,7 @@ describe.each(KINDS)("$name", ({ open, openName }) => {
     await store.close();
   });
 
-  it("detects that the last line is not the one it wrote", async () => {
+  it("fails a probe if its last line is not the one that the store wrote", async () => {
     const folder = temporaryFolder();
     const store = await open(folder.path, "w", () => 1);
     await store.append(draftOf("server.started"));
@@ -816,12 +816,12 @@ describe.each(KINDS)("$name", ({ open, openName }) => {
     await store.close();
   });
 
-  it("commits with WAL and synchronous=FULL on the connection that writes", async () => {
+  it("is written with WAL and synchronous=FULL", async () => {
     const committed = await observeCommits(temporaryFolder().path, openName);
     expect(committed).toEqual([{ journalMode: "wal", synchronous: 2 }]);
   });
 
-  it("checkpoints its log, which does not grow indefinitely", async () => {
+  it("has its log checkpointed, so that the log does not grow indefinitely", async () => {
     const folder = temporaryFolder();
     const file = path.join(folder.path, "hexhook.db");
     const store = await open(folder.path, "w", () => 1);
@@ -834,7 +834,7 @@ describe.each(KINDS)("$name", ({ open, openName }) => {
     await store.close();
   });
 
-  it("truncates its log, even without further writes, after a reader has gone that kept it from being used again", async () => {
+  it("has its log truncated, even without further writes, after a reader that blocked its reuse has gone", async () => {
     const folder = temporaryFolder();
     const file = path.join(folder.path, "hexhook.db");
     const store = await open(folder.path, "w", () => 1);

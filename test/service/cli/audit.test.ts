@@ -43,7 +43,7 @@ const run = (
     input,
   });
 
-/** The trail of a service that was sent a delivery and has stopped, as it has printed it. */
+/** Returns the trail that a service has printed, from its start over one delivery to its stop. */
 async function trailOnStdout(): Promise<string> {
   await run(["send"]);
   await service.stop();
@@ -117,7 +117,7 @@ describe("hexhook audit", () => {
     ]);
   });
 
-  it("verify says intact of the store, and of the lines on stdout in a file or a pipe", async () => {
+  it("verify finds the store intact, and the lines of stdout in a file or a pipe", async () => {
     const printed = await trailOnStdout();
     const store = await run(["audit", "verify"]);
     expect(store.stdout).toMatch(/^intact: \d+ entries by 1 writer\n/);
@@ -136,7 +136,7 @@ describe("hexhook audit", () => {
     );
   });
 
-  it("verify ends with 1 and names writer and seq when a line was changed, and with 2 when there is none", async () => {
+  it("verify exits with 1 and names the writer and seq of a missing line, and with 2 without any entry", async () => {
     const lines = (await trailOnStdout())
       .replaceAll("[AUDIT] ", "")
       .trim()
@@ -179,14 +179,14 @@ describe("hexhook audit", () => {
     expect(stdout).toContain(" FAIL webhook.rejected ");
   });
 
-  it("tail reports a wrong time, an empty result and endless options", async () => {
+  it("tail rejects an invalid time and --follow with --until, and reports an empty result", async () => {
     for (const when of ["2026-02-30", "yesterday", "2026-11-24 25:00:00Z"]) {
       const refused = await run(["audit", "tail", "--since", when]);
       expect(refused.code).toBe(64);
       expect(refused.stderr).toContain("15m, 2h or 3d");
     }
     await run(["send"]);
-    // As it shows times itself.
+    // `tail` accepts times in the format that it prints.
     const shown = (await run(["audit", "tail", "-n", "1"])).stdout.slice(0, 20);
     expect(await run(["audit", "tail", "--since", shown])).toMatchObject({
       code: 0,

@@ -9,7 +9,7 @@ import { inProject } from "../../support/project.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 describe("hexhook demo", () => {
-  it("shows each delivery get what it should, and ends with 0", async () => {
+  it("shows the expected result of each delivery, and exits with 0", async () => {
     const { code, stdout } = await hexhook(["demo"], {
       cwd: temporaryFolder().path,
     });

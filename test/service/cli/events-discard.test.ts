@@ -119,7 +119,7 @@ describe("hexhook events discard", () => {
     await untilListed(1, "--state", "discarded");
   });
 
-  it("leaves an attempt in flight alone and says so", async () => {
+  it("leaves an attempt in flight alone, and reports it", async () => {
     destination.answer(hang);
     await start("1h");
     await post("evt_1");
@@ -150,13 +150,13 @@ describe("hexhook events discard", () => {
     ],
     [["--all", "--unrouted"], 64, /unknown option '--unrouted'/],
     [["--all"], 70, /there is no store/],
-  ])("%j ends with %d and says why", async (args, code, why) => {
+  ])("%j exits with %d and says why", async (args, code, why) => {
     const result = await run("discard", ...args);
     expect(result.code).toBe(code);
     expect(result.stderr).toMatch(why);
   });
 
-  it("names an id that is not there and ends with 1, and changes nothing", async () => {
+  it("names an id that is not in the store, exits with 1 and changes nothing", async () => {
     await start("1h");
     await post("evt_1");
     const result = await run("discard", "evt_1", "evt_none");

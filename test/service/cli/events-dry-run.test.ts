@@ -34,7 +34,7 @@ const run = (destinations: object, ...args: string[]) => {
 const url = "http://127.0.0.1:9/";
 const others = { url, events: ["other.*"] };
 
-/** Events of the source "hex" in a store, each with its destinations. */
+/** Stores events of the source "hex", each with deliveries to its destinations. */
 async function store(
   events: Readonly<Record<string, readonly string[]>>,
 ): Promise<void> {
@@ -54,19 +54,19 @@ describe("hexhook events redeliver --dry-run", () => {
     await store({ first: ["ci", "old"], second: ["ci"] });
   });
 
-  it("says what would become of each delivery, and sums that up", async () => {
+  it("prints what would happen to each delivery, and a summary", async () => {
     const { stdout } = await run({ ci: { url } }, ...pending);
     expect(stdout.split("\n")).toEqual([
       'would redeliver "first" to ci (pending, attempts: 0)',
       'would skip "first" to old (pending, attempts: 0)',
-      // It waits for the first of its key.
+      // It waits for the first delivery of its key.
       'would skip "second" to ci (pending, attempts: 0)',
       "1 would be redelivered, 2 skipped; nothing was changed",
       "",
     ]);
   });
 
-  it("says so to programs", async () => {
+  it("prints one JSON object for each delivery with --json", async () => {
     const args = [...pending, "--route", "--json"];
     const { stdout } = await run({ ci: { url }, new: { url } }, ...args);
     const lines = stdout.trim().split("\n");
@@ -79,7 +79,7 @@ describe("hexhook events redeliver --dry-run", () => {
     ]);
   });
 
-  it("agrees with what is then done", async () => {
+  it("predicts what the command does without --dry-run", async () => {
     const { stdout } = await run(
       { ci: { url } },
       ...pending.slice(0, -1),
@@ -105,7 +105,7 @@ describe("hexhook events redeliver that finds nothing", () => {
     ],
     [["--destination", "ci"], "2 events checked: ci does not match\n"],
     [["--type", "no.*"], "nothing to redeliver: no event matches\n"],
-  ])("says why nothing is routed with %j", async (args, text) => {
+  ])("says why nothing is routed with the options %j", async (args, text) => {
     await store({ evt_1: [], evt_2: [] });
     for (const dry of [[], ["--dry-run"]]) {
       expect(
@@ -122,7 +122,7 @@ describe("hexhook events redeliver that finds nothing", () => {
     [["evt_1", "--state", "exhausted"], "no matching delivery is exhausted"],
     [["--all"], "no matching delivery is exhausted"],
     [["evt_2"], "no delivery matches"],
-  ])("says with %j that %s", async (args, why) => {
+  ])("given %j, says: %s", async (args, why) => {
     await store({ evt_1: ["ci"], evt_2: [] });
     expect(await run({ ci: { url } }, ...args)).toMatchObject({
       code: 0,

@@ -51,7 +51,7 @@ const stored = async (...ids: string[]): Promise<void> => {
 };
 
 describe("hexhook events redeliver --route", () => {
-  it("creates what is missing without a service, once; the next start delivers it", async () => {
+  it("creates each missing delivery once without a service, and the next start delivers it", async () => {
     await stored("evt_1", "evt_2");
     const list = await run(none(), "list", "--unrouted");
     expect(list.stdout).toMatch(
@@ -94,7 +94,7 @@ describe("hexhook events redeliver --route", () => {
     expect(verified.code).toBe(0);
   });
 
-  it("routes by id beside a running service, by what it has published when the command has no configuration", async () => {
+  it("routes by id while a service runs, and uses its published configuration when the command has none", async () => {
     await stored("evt_1", "evt_2");
     const service = await start(forward());
     expect((await run({}, "redeliver", "evt_2", "--route")).stdout).toContain(
@@ -105,7 +105,7 @@ describe("hexhook events redeliver --route", () => {
     await service.stop();
   });
 
-  it("knows the functions of the handlers module as the service does, and leaves none of its work behind", async () => {
+  it("routes to the functions of the handlers module, and ends even if the module keeps the event loop busy", async () => {
     await stored("evt_1");
     const module = path.join(folder, "handlers.mjs");
     writeFileSync(
@@ -114,7 +114,7 @@ describe("hexhook events redeliver --route", () => {
        setInterval(() => undefined, 1000);
        export default { "invoice.*": () => undefined, "user.*": () => undefined };`,
     );
-    // In a separate process, which must end although the module keeps its event loop busy.
+    // The command runs in a separate process, which must end although the module keeps its event loop busy.
     const { code, stdout } = await hexhookProcess(
       ["events", "redeliver", "--all", "--route", "--json"],
       {
@@ -133,19 +133,22 @@ describe("hexhook events redeliver --route", () => {
     ["throws", "throw new Error('no database');", /no database/],
     ["exports no functions", "export default [];", /plain object/],
     ["ends its process", "process.exit(3);", /it exited with code 3/],
-  ])("is 78 when the handlers module %s", async (_what, source, why) => {
-    await stored("evt_1");
-    const module = path.join(folder, "broken.mjs");
-    writeFileSync(module, source);
-    const env = { HANDLERS: module };
-    const { code, stderr } = await run(env, "redeliver", "evt_1", "--route");
-    expect(code).toBe(78);
-    expect(stderr).toMatch(why);
-    // What does not route needs no handlers.
-    expect((await run(env, "list")).code).toBe(0);
-  });
+  ])(
+    "exits with 78 when the handlers module %s",
+    async (_what, source, why) => {
+      await stored("evt_1");
+      const module = path.join(folder, "broken.mjs");
+      writeFileSync(module, source);
+      const env = { HANDLERS: module };
+      const { code, stderr } = await run(env, "redeliver", "evt_1", "--route");
+      expect(code).toBe(78);
+      expect(stderr).toMatch(why);
+      // A command that does not route does not load the module.
+      expect((await run(env, "list")).code).toBe(0);
+    },
+  );
 
-  it("needs --route with --unrouted, and --all", async () => {
+  it("rejects --unrouted without --route or without --all", async () => {
     await stored("evt_1");
     for (const [args, why] of [
       [["--all", "--unrouted"], /add --route/],
@@ -158,7 +161,7 @@ describe("hexhook events redeliver --route", () => {
   });
 });
 
-describe("a destination that is not configured any more", () => {
+describe("a destination that is no longer configured", () => {
   beforeEach(async () => {
     destination.answer(reply(410));
     const service = await start(forward());
@@ -172,55 +175,58 @@ describe("a destination that is not configured any more", () => {
   it.each([
     ["in the configuration of the command", ["billing", "ci"]],
     ["in what the newest service published", null],
-  ])("is an error that names those %s", async (_where, configured) => {
-    let env: Environment = {};
-    if (configured === null) {
-      await (await start(none())).stop();
-    } else {
-      const file = path.join(folder, "hexhook.yaml");
-      writeFileSync(
-        file,
-        JSON.stringify({
-          destinations: {
-            ci: { url: "http://ci/" },
-            billing: { url: "http://b/" },
-          },
-        }),
-      );
-      env = { HEXHOOK_CONFIG: file };
-    }
-    const names =
-      configured === null
-        ? "configured destinations: none"
-        : `configured destinations: ${configured.join(", ")}`;
-    const origin =
-      configured === null
-        ? "published by the service that started last: set HEXHOOK_CONFIG"
-        : "by this command's configuration";
-    for (const [args, why] of [
-      [["redeliver", "evt_1"], "no longer configured: forward"],
-      [["redeliver", "--all", "--destination", "forward"], '"forward"'],
-      [["redeliver", "evt_1", "--destination", "forwad"], '"forwad"'],
-      [["list", "--destination", "forwad"], '"forwad"'],
-      [["discard", "--all", "--destination", "forwad"], '"forwad"'],
-    ] as const) {
-      const { code, stderr } = await run(env, ...args);
-      expect([args, code]).toEqual([args, 64]);
-      expect(stderr).toContain(why);
-      expect(stderr).toContain(names);
-      expect(stderr).toContain(origin);
-    }
-    const all = await run(env, "redeliver", "--all");
-    expect(all).toMatchObject({
-      code: 0,
-      stdout:
-        "0 deliveries redelivered; 1 skipped: their destinations are not configured\n",
-    });
-    const list = await run(env, "list", "--destination", "forward");
-    expect(list.stdout).toContain("forward: exhausted");
-  });
+  ])(
+    "is rejected with a list of the destinations %s",
+    async (_where, configured) => {
+      let env: Environment = {};
+      if (configured === null) {
+        await (await start(none())).stop();
+      } else {
+        const file = path.join(folder, "hexhook.yaml");
+        writeFileSync(
+          file,
+          JSON.stringify({
+            destinations: {
+              ci: { url: "http://ci/" },
+              billing: { url: "http://b/" },
+            },
+          }),
+        );
+        env = { HEXHOOK_CONFIG: file };
+      }
+      const names =
+        configured === null
+          ? "configured destinations: none"
+          : `configured destinations: ${configured.join(", ")}`;
+      const origin =
+        configured === null
+          ? "published by the service that started last: set HEXHOOK_CONFIG"
+          : "by this command's configuration";
+      for (const [args, why] of [
+        [["redeliver", "evt_1"], "no longer configured: forward"],
+        [["redeliver", "--all", "--destination", "forward"], '"forward"'],
+        [["redeliver", "evt_1", "--destination", "forwad"], '"forwad"'],
+        [["list", "--destination", "forwad"], '"forwad"'],
+        [["discard", "--all", "--destination", "forwad"], '"forwad"'],
+      ] as const) {
+        const { code, stderr } = await run(env, ...args);
+        expect([args, code]).toEqual([args, 64]);
+        expect(stderr).toContain(why);
+        expect(stderr).toContain(names);
+        expect(stderr).toContain(origin);
+      }
+      const all = await run(env, "redeliver", "--all");
+      expect(all).toMatchObject({
+        code: 0,
+        stdout:
+          "0 deliveries redelivered; 1 skipped: their destinations are not configured\n",
+      });
+      const list = await run(env, "list", "--destination", "forward");
+      expect(list.stdout).toContain("forward: exhausted");
+    },
+  );
 
-  it("is not told apart by a command that knows no configuration", async () => {
+  it("is accepted by a command without a configuration, and marked in its list after a service starts without it", async () => {
     expect((await run({}, "redeliver", "evt_1")).code).toBe(0);
     await (await start(none())).stop();
     const list = await run({}, "list");

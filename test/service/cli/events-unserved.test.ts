@@ -19,7 +19,7 @@ import { temporaryFolder } from "../../support/temporary-folder.ts";
 const WARNING =
   'hexhook: the service that started last does not serve "foo" yet: send SIGHUP to it, or restart it\n';
 
-it("a delivery for a destination that only the command has is created with a warning, and waits for a reload", async () => {
+it("a delivery to a destination that only the command has configured is created with a warning, and waits for a reload", async () => {
   const folder = temporaryFolder().path;
   const [ci, foo] = [
     await startDestination(reply(200)),

@@ -53,7 +53,7 @@ describe("hexhook events", () => {
       env: { DATABASE_URL: "sqlite:hexhook.db" },
     });
 
-  it("list, show and redeliver while the service runs, which delivers again", async () => {
+  it("list, show and redeliver work while the service runs, which delivers again", async () => {
     const service = await start();
     for (const [id, type] of [
       ["evt_1", "a.b"],
@@ -162,13 +162,13 @@ describe("hexhook events", () => {
     [["show"], 64, /missing required argument/],
     [["show", "evt_none"], 70, /there is no store/],
     [["redeliver", "--all"], 70, /there is no store/],
-  ])("%j ends with %d and says why", async (args, code, why) => {
+  ])("%j exits with %d and says why", async (args, code, why) => {
     const result = await run(...args);
     expect(result.code).toBe(code);
     expect(result.stderr).toMatch(why);
   });
 
-  it("names an id that is not there and ends with 1, and changes nothing", async () => {
+  it("names an id that is not in the store, exits with 1 and changes nothing", async () => {
     const service = await start();
     await send(service, "evt_1");
     await eventually(

@@ -27,7 +27,7 @@ const run = (args: readonly string[], env: Environment = {}) =>
   });
 
 describe("hexhook keys check", () => {
-  it("asks the API with each key, says which it takes, and audits each call in the operator's name", async () => {
+  it("calls the API with each key, reports which keys it accepts, and audits each call with the operator's name", async () => {
     const keys = {
       HEX_READ_KEY: KEY,
       HEX_WRITE_KEY: "revoked-key-0123456789",
@@ -54,7 +54,7 @@ describe("hexhook keys check", () => {
     ]);
   });
 
-  it("gives one JSON object a line, and 0 when all are taken", async () => {
+  it("prints one JSON object a line, and exits with 0 when all keys are accepted", async () => {
     const { code, stdout } = await run(["keys", "check", "--json"], {
       HEX_API_KEY: KEY,
     });
@@ -66,7 +66,7 @@ describe("hexhook keys check", () => {
     });
   });
 
-  it("sends nothing where read:health is not granted, and says that there is no key", async () => {
+  it("makes no call when read:health is not granted, and reports a missing key", async () => {
     const denied = await run(["keys", "check"], {
       HEX_READ_KEY: KEY,
       HEX_SCOPES: "write:audit",

@@ -32,20 +32,20 @@ const NEW_KEY = "new-write-key-9876543210";
 
 let api: Awaited<ReturnType<typeof startHexApi>>;
 let folder: ReturnType<typeof temporaryFolder>;
-/** Keys that the API takes. */
+/** The keys that the API accepts. */
 let good: Set<string>;
-/** Each proof that the API was asked for: the key, and what the key's file held at that moment. */
-let proofs: { readonly key: string; readonly inFile: string }[];
+/** The checks of keys that the API received: the key, and the content of the key's file at that moment. */
+let checks: { readonly key: string; readonly inFile: string }[];
 
 beforeEach(async () => {
   folder = temporaryFolder();
   good = new Set([OLD_KEY, NEW_KEY]);
-  proofs = [];
+  checks = [];
   api = await startHexApi();
   api.otherwise((res, call, take) => {
     const key = call.key.replace("Bearer ", "");
     if (call.path === "/health") {
-      proofs.push({ key, inFile: readFileSync(keyFile(), "utf8").trim() });
+      checks.push({ key, inFile: readFileSync(keyFile(), "utf8").trim() });
     }
     if (good.has(key)) {
       take();
@@ -122,12 +122,12 @@ const plain = (text: string): string => text.replace(/\s+/g, " ");
 
 const trail = () => readTrail(inFolder("hexhook.db"));
 
-/** The key that the running service has last sent audit entries with. */
+/** Returns the key with which the service last sent audit entries. */
 const lastTrackKey = (): string | undefined =>
   api.calls.filter(({ path: at }) => at === "/v1/track").at(-1)?.key;
 
 describe("hexhook keys rotate", () => {
-  it("proves the new key, writes it, has the service take it, and proves it again", async () => {
+  it("checks the new key, writes it to its file, waits until the service uses it, and checks it again", async () => {
     writeFileSync(keyFile(), `${OLD_KEY}\n`, { mode: 0o640 });
     const running = await serve(folder.path, env());
     const { code, stdout, stderr } = await rotate(
@@ -142,8 +142,8 @@ describe("hexhook keys rotate", () => {
     expect(readFileSync(keyFile(), "utf8")).toBe(`${NEW_KEY}\n`);
     expect(statSync(keyFile()).mode & 0o777).toBe(0o640);
     expect(keyFiles()).toEqual(["write-key"]);
-    // Until the API has taken the new key, the old one is in the file, where the service would read it.
-    expect(proofs).toEqual([
+    // The old key stays in the file until the API has accepted the new one, because the service reads that file.
+    expect(checks).toEqual([
       { key: NEW_KEY, inFile: OLD_KEY },
       { key: NEW_KEY, inFile: NEW_KEY },
     ]);
@@ -168,7 +168,7 @@ describe("hexhook keys rotate", () => {
     );
   });
 
-  it("never puts a key into the file that the API refuses", async () => {
+  it("never writes a key to the file that the API rejects", async () => {
     writeFileSync(keyFile(), `${OLD_KEY}\n`);
     await startService();
     good.delete(NEW_KEY);
@@ -176,7 +176,7 @@ describe("hexhook keys rotate", () => {
     expect(code).toBe(1);
     expect(plain(stdout)).toMatch(/FAILED checking the new key: .*401/);
     expect(plain(stdout)).toMatch(/kept .* is still in use/);
-    expect(proofs).toEqual([{ key: NEW_KEY, inFile: OLD_KEY }]);
+    expect(checks).toEqual([{ key: NEW_KEY, inFile: OLD_KEY }]);
     expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
     expect(keyFiles()).toEqual(["write-key"]);
     expect(
@@ -184,8 +184,8 @@ describe("hexhook keys rotate", () => {
     ).toEqual([]);
   });
 
-  it("leaves the old key when no file can be made beside it", async () => {
-    // A longer name than this one no file can have.
+  it("keeps the old key when no file can be created beside it", async () => {
+    // A name that is a little longer is invalid, so no temporary file can be created beside this one.
     const file = inFolder("k".repeat(250));
     writeFileSync(file, OLD_KEY);
     symlinkSync(file, keyFile());
@@ -205,7 +205,7 @@ describe("hexhook keys rotate", () => {
   });
 
   itUnprivileged(
-    "leaves the old key when its folder cannot be written to",
+    "keeps the old key when its directory cannot be written to",
     async () => {
       mkdirSync(inFolder("secrets"));
       const file = inFolder("secrets/key");
@@ -226,20 +226,20 @@ describe("hexhook keys rotate", () => {
     },
   );
 
-  it("puts the old key back when no service takes the new one", async () => {
+  it("restores the old key when no service confirms the new one", async () => {
     writeFileSync(keyFile(), `${OLD_KEY}\n`);
     const { code, stdout } = await rotate(NEW_KEY, "--within", "1");
     expect(code).toBe(1);
     expect(plain(stdout)).toMatch(/FAILED .*did not confirm the new key/);
-    expect(proofs).toEqual([{ key: NEW_KEY, inFile: OLD_KEY }]);
+    expect(checks).toEqual([{ key: NEW_KEY, inFile: OLD_KEY }]);
     expect(readFileSync(keyFile(), "utf8")).toBe(`${OLD_KEY}\n`);
     expect(keyFiles()).toEqual(["write-key"]);
   });
 
-  it("puts the old key back when the service refuses its configuration", async () => {
+  it("restores the old key when the service rejects its configuration", async () => {
     writeFileSync(keyFile(), `${OLD_KEY}\n`);
     const given = await startService();
-    // An operator has broken another part of it meanwhile.
+    // Meanwhile, an operator has made another variable invalid.
     given["HEX_SCOPES"] = "all";
     const { code, stdout } = await rotate(NEW_KEY);
     expect(code).toBe(1);
@@ -265,15 +265,15 @@ describe("hexhook keys rotate", () => {
   });
 
   it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
-    "puts the old key back when it is interrupted by %s",
+    "restores the old key when it is interrupted by %s",
     async (signal) => {
-      // No service runs: the command waits for one until the signal comes.
+      // No service runs, so the command waits for one until the signal arrives.
       writeFileSync(keyFile(), `${OLD_KEY}\n`);
       const [command, ...args] = ROTATE;
       const { child, printed } = rotateInProcess(command!, ...args);
       let isSent = false;
       child.stdout.on("data", () => {
-        // Once: a second signal could reach the process after it has removed its handlers.
+        // Only once, because a second signal could reach the process after it has removed its handlers.
         if (
           !isSent &&
           printed.stdout.includes("the new key is written to its file")
@@ -290,7 +290,7 @@ describe("hexhook keys rotate", () => {
     },
   );
 
-  it("needs no service with --offline, and follows a link without replacing it", async () => {
+  it("needs no service with --offline, and follows a symbolic link without replacing it", async () => {
     writeFileSync(inFolder("real"), OLD_KEY);
     symlinkSync("real", keyFile());
     const { code, stdout } = await rotate(NEW_KEY, "--offline", "--json");
@@ -310,7 +310,7 @@ describe("hexhook keys rotate", () => {
 
   it.each([
     ["the old key", OLD_KEY, 64, /is the same as the old one/],
-    ["nothing", "", 64, /standard input has no key/],
+    ["an empty input", "", 64, /standard input has no key/],
     ["a placeholder", "changeme", 64, /placeholder/],
     ["two words", "two words", 64, /visible ASCII/],
     [
@@ -319,7 +319,7 @@ describe("hexhook keys rotate", () => {
       64,
       /live key/,
     ],
-  ])("rejects %s before anything is sent", async (_what, given, exit, line) => {
+  ])("rejects %s before it calls the API", async (_what, given, exit, line) => {
     writeFileSync(keyFile(), OLD_KEY);
     const { code, stderr } = await rotate(given, "--offline");
     expect(code).toBe(exit);
@@ -362,7 +362,7 @@ describe("hexhook keys rotate", () => {
     ]);
   });
 
-  it("leaves the file as it was when the disk is full", async () => {
+  it("does not change the file when the disk is full", async () => {
     // A file size limit of 0 bytes acts like a full disk.
     writeFileSync(keyFile(), OLD_KEY);
     const child = spawn(

@@ -66,7 +66,7 @@ describe("in a separate process", () => {
     ["keys check", "", /^HEX_WRITE_KEY +[0-9a-f]{8} +ok/],
     ["migrate", "", /^the schema of hexhook\.db is up to date/],
     ["doctor", "", /^PASS {2}API keys in the environment\n/],
-  ])("`hexhook %s` ends with 0", async (line, input, stdout) => {
+  ])("`hexhook %s` exits with 0", async (line, input, stdout) => {
     const result = await run(line.split(" "), { input });
     expect(result.stdout).toMatch(stdout);
     expect(result.code).toBe(0);
@@ -76,13 +76,13 @@ describe("in a separate process", () => {
     ["verify", "x: y\n\n{}", 1, /^not verified: missing_signature\n$/],
     ["audit verify -", "nothing here\n", 2, /undecidable/],
     ["events show evt_none", "", 1, /^$/],
-  ])("`hexhook %s` ends with its code", async (line, input, code, stdout) => {
+  ])("`hexhook %s` exits with its code", async (line, input, code, stdout) => {
     const result = await run(line.split(" "), { input });
     expect(result.stdout).toMatch(stdout);
     expect(result.code).toBe(code);
   });
 
-  it("says what it says in the process of a test", async () => {
+  it("prints the same as in the process of a test", async () => {
     const cwd = folder.path;
     for (const args of [
       ["--help"],
@@ -95,7 +95,7 @@ describe("in a separate process", () => {
     }
   });
 
-  it("serve ends with 78 and a line for each fault when the configuration is wrong", async () => {
+  it("serve exits with 78 and prints a line for each error of the configuration", async () => {
     const { code, stderr, stdout } = await hexhookProcess(["serve"], {
       cwd: folder.path,
       env: { HEX_SECRET: "short-geheim", PORT: "x" },
@@ -109,7 +109,7 @@ describe("in a separate process", () => {
     expect(stderr).not.toContain("geheim");
   });
 
-  it("serve ends with 70 when the store is of a newer version", async () => {
+  it("serve exits with 70 when the store has a newer schema version", async () => {
     const db = openFile(path.join(folder.path, "newer.db"));
     db.exec("PRAGMA user_version = 9999");
     db.close();
@@ -119,7 +119,7 @@ describe("in a separate process", () => {
     expect(stderr).toMatch(/newer than this program's/);
   });
 
-  it("ends with 0 when the reader of its output has seen enough, and with 70 when that cannot be written", async () => {
+  it("exits with 0 when the reader of its output is gone, and with 70 when its output cannot be written", async () => {
     const ends = async (where: string, ...args: string[]) => {
       const child = spawn(
         "/bin/bash",

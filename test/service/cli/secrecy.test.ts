@@ -13,7 +13,7 @@ import { hexhook } from "../../support/hexhook.ts";
 import { freePort, serve } from "../../support/processes.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
-/** One for each variable that holds a secret, none of which may be printed. */
+/** A value for each variable that holds a secret. None of them may be printed. */
 const SECRETS = {
   HEX_SECRET: "signing-secret-4f9Qz7Lm2Xw8Rt5Yb1Nc",
   HEX_SECRET_PREVIOUS: "previous-secret-8Kd3Vn6Tq1Zs9Gh4Pj7",
@@ -52,7 +52,7 @@ function expectNoSecret(text: string): void {
   }
 }
 
-/** Arguments with which each command does its work, and standard input. */
+/** Each command with the arguments of a typical call. */
 const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   serve: ["--help"],
   send: ["--url"],
@@ -82,7 +82,7 @@ function namesOf(command: Command, parents: readonly string[] = []): string[] {
 }
 
 describe("no secret is printed", () => {
-  it("by any command, whether it does its work or not", async () => {
+  it("by any command, whether it succeeds or fails", async () => {
     expect(Object.keys(COMMANDS).sort()).toEqual(
       namesOf(createProgram(processIo())).sort(),
     );
@@ -121,7 +121,7 @@ describe("no secret is printed", () => {
   });
 
   it.each(Object.keys(SECRETS))(
-    "when %s is refused: the error names the variable alone",
+    "when %s is rejected: the error contains only the name of the variable",
     async (name) => {
       const bad = `"${SECRETS[name as keyof typeof SECRETS]}"`;
       for (const given of [{ [name]: bad }, { [`${name}_FILE`]: "file" }]) {
@@ -138,7 +138,7 @@ describe("no secret is printed", () => {
   );
 });
 
-/** A real service that forwards each event, with its API on. */
+/** Starts a real service that forwards each event and has the management API enabled. */
 async function startForwarding() {
   const destination = await startDestination(reply(200));
   const adminPort = await freePort();

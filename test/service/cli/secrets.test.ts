@@ -26,7 +26,7 @@ describe("hexhook secrets", () => {
   const days = (count: number): string =>
     new Date(Date.now() - count * 86_400_000).toISOString();
 
-  it("generates a secret that the service takes: on standard output it is alone", async () => {
+  it("generates a secret that the service accepts, and prints nothing else on standard output", async () => {
     const { code, stdout, stderr } = await run(["secrets", "generate"]);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^[0-9a-f]{64}\n$/);
@@ -39,7 +39,7 @@ describe("hexhook secrets", () => {
     expect(check.code).toBe(0);
   });
 
-  it("writes it to a new file with mode 0600, and overwrites no file", async () => {
+  it("writes the secret to a new file with mode 0600, and overwrites no file", async () => {
     const args = ["secrets", "generate", "--json", "--file", "secret"];
     const { code, stdout } = await run(args);
     expect(code).toBe(0);
@@ -60,15 +60,20 @@ describe("hexhook secrets", () => {
     ["due", days(80), 0, /80 days old: due for rotation/],
     ["overdue", days(90), 1, /90 days old: OVERDUE/],
     ["without a date", undefined, 1, /AGE UNKNOWN/],
-  ])("checks how old they are: %s", async (_what, createdAt, exit, line) => {
-    const { code, stdout } = await run(["secrets", "check"], {
-      HEX_SECRET: SECRET,
-      ...(createdAt === undefined ? {} : { HEX_SECRET_CREATED_AT: createdAt }),
-    });
-    expect(code).toBe(exit);
-    expect(stdout).toMatch(line);
-    expect(stdout).not.toContain(SECRET);
-  });
+  ])(
+    "checks the age of the secrets: %s",
+    async (_what, createdAt, exit, line) => {
+      const { code, stdout } = await run(["secrets", "check"], {
+        HEX_SECRET: SECRET,
+        ...(createdAt === undefined
+          ? {}
+          : { HEX_SECRET_CREATED_AT: createdAt }),
+      });
+      expect(code).toBe(exit);
+      expect(stdout).toMatch(line);
+      expect(stdout).not.toContain(SECRET);
+    },
+  );
 
   it("shows when each secret was last used", async () => {
     const secrets = {
@@ -113,7 +118,7 @@ describe("hexhook secrets", () => {
     );
   });
 
-  it("are refused, one line each, when they are weak", async () => {
+  it("rejects a weak secret with one line", async () => {
     const { code, stderr } = await run(["secrets", "check"], {
       HEX_SECRET: "short",
     });

@@ -53,7 +53,7 @@ describe("hexhook send", () => {
   });
 
   it.each(["body", "signature", "timestamp"])(
-    "with --tamper %s is refused, and that is right",
+    "exits with 0 when a delivery with --tamper %s is rejected",
     async (part) => {
       const { stdout, code } = await run(["send", "--tamper", part]);
       expect(stdout).toMatch(/^1: evt_\S+ 401 unauthorized/);
@@ -76,7 +76,7 @@ describe("hexhook send", () => {
     );
   });
 
-  it("sends a file byte for byte, and --data as a whole body when it has id and type", async () => {
+  it("sends a file byte for byte, and --data as the complete body when it has id and type", async () => {
     const body = Buffer.from(
       '{"id":"evt_file","type":"t","x":"\xff"}',
       "latin1",

@@ -24,7 +24,7 @@ const HOSTILE = "\u001b[2J\u0007\u202eevil";
 /** The service's own colours. */
 // eslint-disable-next-line no-control-regex -- these are what it looks for
 const COLOURS = /\u001b\[(?:0|31|32|33)m/g;
-/** Nothing that a terminal acts on. */
+/** Text without control characters, apart from newlines. */
 const VISIBLE = /^[\n\x20-\x7e]*$/;
 
 /**
@@ -67,7 +67,7 @@ async function runOn(
 }
 
 describeWithPython("serve", () => {
-  it("shows people the trail and the log when both streams are a terminal", async () => {
+  it("shows the trail and the log in readable form when both streams are a terminal", async () => {
     const { terminal, piped, port } = await runOn("both");
     expect(piped).toBe("");
     expect(terminal).toContain(
@@ -115,7 +115,7 @@ describeWithPython("serve", () => {
     expect(terminal).not.toContain("Listening on ");
   });
 
-  it("names the public endpoint and the management listener where it listens", async () => {
+  it("prints its local address and the public URL of the endpoint", async () => {
     const { terminal, port } = await runOn("both", {
       env: { ADMIN_PORT: "0", PUBLIC_URL: "https://hooks.example.com/in" },
     });
@@ -133,7 +133,7 @@ describeWithPython("serve", () => {
     expect(terminal).toMatch(VISIBLE);
   });
 
-  it("has the formats that are set, whatever the streams are", async () => {
+  it("uses the configured formats even on a terminal", async () => {
     const { terminal } = await runOn("both", {
       env: { AUDIT_STDOUT: "json", LOG_FORMAT: "json" },
     });
@@ -142,7 +142,7 @@ describeWithPython("serve", () => {
     }
   });
 
-  it("passes no escape sequence of a sender or an error to the terminal", async () => {
+  it("passes no escape sequence from a sender or an error to the terminal", async () => {
     const { terminal } = await runOn("both", { id: HOSTILE });
     expect(terminal).toContain("\\u001b[2J\\u0007\\u202eevil");
     expect(terminal.replaceAll(COLOURS, "")).toMatch(VISIBLE);
@@ -154,7 +154,7 @@ describeWithPython("serve", () => {
       env: { NO_COLOR: "1" },
       id: "evt_0123456789",
     });
-    // The address where it listens and the frames of a stack stay whole.
+    // The line with the address and the frames of a stack are not wrapped.
     const lines = terminal
       .split("\n")
       .filter((line) => !/^Listening| {8}at /.test(line));

@@ -12,7 +12,7 @@ describe("the readable form", () => {
   const plain = (changes: Partial<ParsedEntry>): string =>
     formatEntry({ ...entry, ...changes }, { colours: false, width: 80 });
 
-  it("has colours only when asked, and shows what a terminal would act on as text", () => {
+  it("has colours only on request, and shows control characters as text", () => {
     const metadata = { eventId: "\u001b[2Jevil\n" };
     expect(plain({ metadata })).toBe(
       "2027-01-15 08:00:00Z ok   webhook.accepted \\u001b[2Jevil\\n",
@@ -22,7 +22,7 @@ describe("the readable form", () => {
     ).toContain("Z \u001b[32mok  \u001b[0m webhook");
   });
 
-  it("fits its width, on as many lines as that takes, and hides neither id nor reason", () => {
+  it("wraps at its width onto several lines, and omits neither the id nor the reason", () => {
     const eventId = "evt_01234567-89ab-cdef-0123-456789abcdef";
     const text = plain({
       action: "delivery.failed",

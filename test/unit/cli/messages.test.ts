@@ -40,7 +40,7 @@ function runUnprivileged(args: readonly string[], env: Environment = {}) {
   return { code: status, stderr, stdout };
 }
 
-describe("what a command repeats", () => {
+describe("text that a command repeats", () => {
   // A colour, a bell, a newline, a right-to-left override, a line separator, a zero-width space.
   const HOSTILE = "x\u001b[31m\u0007\n\u202e\u2028\u200by";
   const SHOWN = "x\\u001b[31m\\u0007\\u000a\\u202e\\u2028\\u200by";
@@ -67,7 +67,7 @@ describe("what a command repeats", () => {
     expect(lines).toBeLessThanOrEqual(2);
   });
 
-  it("keeps letters beyond ASCII", () => {
+  it("keeps its non-ASCII letters", () => {
     expect(visible(`größe ${HOSTILE} 漢字 😀 \ud800`)).toBe(
       `größe ${SHOWN} 漢字 😀 \\ud800`,
     );
@@ -135,7 +135,7 @@ describe("a usage error", () => {
 });
 
 describe("a configuration error", () => {
-  it("takes one line, without the help of the command", async () => {
+  it("is printed on one line, without the help of the command", async () => {
     const { code, stderr } = await run(["sign"], { HEX_SECRET: "" });
     expect([code, stderr]).toEqual([
       78,
@@ -151,7 +151,7 @@ describe("secrets generate --file", () => {
       "no/secret",
       /: there is no directory .*\/no; create it, or name a file elsewhere$/,
     ],
-    ["a folder", ".", /: \. is a directory; name a new file in it$/],
+    ["a directory", ".", /: \. is a directory; name a new file in it$/],
     [
       "a file that exists",
       "old",
@@ -242,26 +242,31 @@ describe("a store that this user may not write", () => {
     ["in a directory that cannot be created", "data", "data/sub/hexhook.db"],
     ["that is a file of another user", "data/hexhook.db", "data/hexhook.db"],
   ] as const) {
-    itUnprivileged(`names the command that helps: ${what}`, () => {
-      mkdirSync(inFolder("data"));
-      if (closed !== "data") {
-        writeFileSync(inFolder("data/hexhook.db-audit-key.pem"), "");
-        writeFileSync(inFolder(closed), "");
-      }
-      chmodSync(inFolder(closed), 0o555);
-      if (isRoot) {
-        chownSync(inFolder(closed), OTHER, OTHER);
-      }
-      const { code, stderr } = runUnprivileged(["migrate"], {
-        DATABASE_URL: `sqlite:${file}`,
-      });
-      expect(code).toBe(70);
-      const help = isRoot
-        ? `which belongs to uid ${OTHER} \\(EACCES\\): run \`chown -R 0:0 \\S+\` as root`
-        : "\\(EACCES\\): run `chmod -R u\\+rwX \\S+`";
-      expect(stderr).toMatch(
-        new RegExp(`^hexhook: .*uid \\d+ may not write to \\S+,? ?${help}\n$`),
-      );
-    });
+    itUnprivileged(
+      `makes the error name the command that fixes it: ${what}`,
+      () => {
+        mkdirSync(inFolder("data"));
+        if (closed !== "data") {
+          writeFileSync(inFolder("data/hexhook.db-audit-key.pem"), "");
+          writeFileSync(inFolder(closed), "");
+        }
+        chmodSync(inFolder(closed), 0o555);
+        if (isRoot) {
+          chownSync(inFolder(closed), OTHER, OTHER);
+        }
+        const { code, stderr } = runUnprivileged(["migrate"], {
+          DATABASE_URL: `sqlite:${file}`,
+        });
+        expect(code).toBe(70);
+        const help = isRoot
+          ? `which belongs to uid ${OTHER} \\(EACCES\\): run \`chown -R 0:0 \\S+\` as root`
+          : "\\(EACCES\\): run `chmod -R u\\+rwX \\S+`";
+        expect(stderr).toMatch(
+          new RegExp(
+            `^hexhook: .*uid \\d+ may not write to \\S+,? ?${help}\n$`,
+          ),
+        );
+      },
+    );
   }
 });

@@ -98,7 +98,7 @@ describe("hexhook sign and verify", () => {
     },
   );
 
-  it("say what a stale message, a reprinted body and the other scheme have in common with a good one", async () => {
+  it("explain a valid but stale signature, a body that was serialised again, and the other scheme", async () => {
     const old = await run(["sign", "--timestamp", "1700000000"], body);
     const stale = await run(
       ["verify", "--explain"],

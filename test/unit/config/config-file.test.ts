@@ -183,7 +183,7 @@ destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
     );
   });
 
-  describe("the configuration file routes events", () => {
+  describe("routes events", () => {
     const destinations =
       'destinations: { a: { url: "http://a/" }, b: { handler: "*" } }';
 
@@ -355,22 +355,25 @@ describe("a secret reference in the configuration file", () => {
     ["{ file: '' }", ".file", "must be the path of a file"],
     ["{ file: 5 }", ".file", "must be the path of a file"],
     ["{ file: ~ }", ".file", "must be the path of a file"],
-  ])("is rejected as %s at its place%s: %s", (reference, below, error) => {
-    const env = {
-      EMPTY_ONE: "",
-      BOTH: LITERAL,
-      BOTH_FILE: "/geheim",
-      LOST_FILE: "/geheim/geheim",
-      PLACEHOLDER: "changeme",
-    };
-    const errors = fileErrors(destination(reference), env);
-    expect(errors).toEqual([`destinations.a.secret${below}: ${error}`]);
-    expect(errors.join("")).not.toMatch(/geheim/i);
-    const listed = reference === "" ? "''" : reference;
-    expect(fileErrors(source(listed), env)).toEqual([
-      `sources.hex.secrets[0]${below}: ${error === REFERENCE ? DATED_REFERENCE : error}`,
-    ]);
-  });
+  ])(
+    "written as %s is rejected at its place%s: %s",
+    (reference, below, error) => {
+      const env = {
+        EMPTY_ONE: "",
+        BOTH: LITERAL,
+        BOTH_FILE: "/geheim",
+        LOST_FILE: "/geheim/geheim",
+        PLACEHOLDER: "changeme",
+      };
+      const errors = fileErrors(destination(reference), env);
+      expect(errors).toEqual([`destinations.a.secret${below}: ${error}`]);
+      expect(errors.join("")).not.toMatch(/geheim/i);
+      const listed = reference === "" ? "''" : reference;
+      expect(fileErrors(source(listed), env)).toEqual([
+        `sources.hex.secrets[0]${below}: ${error === REFERENCE ? DATED_REFERENCE : error}`,
+      ]);
+    },
+  );
 
   it("may have dates only in a source", () => {
     expect(
@@ -378,7 +381,7 @@ describe("a secret reference in the configuration file", () => {
     ).toEqual([`destinations.a.secret: ${REFERENCE}`]);
   });
 
-  it("must be valid for its place", () => {
+  it("must refer to a secret that is valid at its place", () => {
     const env = { SHORT_ONE: "short", BROKEN_ONE: "whsec_***" };
     for (const [place, text] of [
       ["destinations.a.secret", destination("{ env: SHORT_ONE }")],

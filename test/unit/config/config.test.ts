@@ -423,7 +423,7 @@ describe("a signing secret", () => {
     ]);
   });
 
-  it("must differ from the previous one, which should expire", () => {
+  it("must differ from the previous secret, which should expire", () => {
     expect(
       errorsOf({ HEX_SECRET: SECRET, HEX_SECRET_PREVIOUS: SECRET }),
     ).toEqual([expect.stringMatching(/^HEX_SECRET_PREVIOUS: /)]);
@@ -439,7 +439,7 @@ describe("a signing secret", () => {
 });
 
 describe("environments", () => {
-  it("merge with real variables first, also over NAME or NAME_FILE of the same secret", () => {
+  it("are merged with precedence for real variables, even for NAME_FILE over NAME", () => {
     expect(
       mergeEnvironments(
         { HEX_SECRET_FILE: "real", PORT: "1" },
@@ -456,7 +456,7 @@ describe("environments", () => {
 });
 
 describe("a secret of a destination", () => {
-  it("may not be a signing secret, neither as a string nor as a key", () => {
+  it("must not be a signing secret, either as a string or as a key", () => {
     const secret = `whsec_${Buffer.alloc(32, "ab").toString("base64")}`;
     expect(() =>
       loadConfig({

@@ -115,7 +115,7 @@ describe("a .env file", () => {
     },
   );
 
-  it("is read like .env.example, also with every line uncommented", () => {
+  it("may be .env.example, even with every line uncommented", () => {
     const example = readFileSync(inProject(".env.example"), "utf8");
     expect(valuesOf(example)).toEqual({ HEX_SECRET: "" });
     const all = valuesOf(example.replaceAll(/^#(?=[A-Z_]+=)/gm, ""));

@@ -16,7 +16,7 @@ describe("the test for random keys", () => {
     ["0123456789abcdef0123456789abcdef", false],
     ["onlyLettersWithoutADigit", false],
     ["short1", false],
-  ])("gives for %s: %s", (text, is) => {
+  ])("accepts %s as random: %s", (text, is) => {
     expect(looksRandom(text)).toBe(is);
   });
 });

@@ -84,7 +84,7 @@ describe("reading members of a JSON text", () => {
     '{"x":[1,]}',
     '{"x":[1 2]}',
     '{"x":{"y":1 "z":2}}',
-  ])("%j gives what JSON.parse gives", (text) => {
+  ])("%j gives the same result as JSON.parse", (text) => {
     expectSame(Buffer.from(text));
   });
 

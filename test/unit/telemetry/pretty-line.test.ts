@@ -107,7 +107,7 @@ describe("a log line for a person", () => {
     );
   });
 
-  it("names the field of an error that is not err, and has its code", () => {
+  it("names the field of an error outside of err, and shows the code of the error", () => {
     const error = Object.assign(new Error("refused"), { code: "ECONNREFUSED" });
     error.stack = "Error: refused";
     const text = logged((logger) => {
@@ -122,7 +122,7 @@ describe("a log line for a person", () => {
     ["error", "\u001b[31merror\u001b[0m"],
     ["warn", "\u001b[33mwarn\u001b[0m "],
     ["info", "\u001b[32minfo\u001b[0m "],
-  ] as const)("colours the level %s only when asked", (level, shown) => {
+  ] as const)("colours the level %s only on request", (level, shown) => {
     const log = (logger: ReturnType<typeof createLogger>): void => {
       logger[level]({}, "m");
     };
@@ -130,7 +130,7 @@ describe("a log line for a person", () => {
     expect(logged(log)).toBe(`TIME ${level.padEnd(5)} m\n`);
   });
 
-  it("escapes what a terminal acts on, wherever it is", () => {
+  it("escapes control characters in every part", () => {
     const evil = "\u001b[2J\u0007\r\u202e\u009b";
     const error = new Error(evil);
     error.name = evil;
@@ -146,7 +146,7 @@ describe("a log line for a person", () => {
     expect(text.split("\n")).toHaveLength(6);
   });
 
-  it("takes fields of a caller with the names of its own for fields", () => {
+  it("shows fields named like its own members as fields", () => {
     const text = logged((logger) => {
       logger.info({ level: "fatal", time: "never" }, "m");
     });
@@ -156,8 +156,8 @@ describe("a log line for a person", () => {
   it.each([
     ["many short lines in a stack", "a\n".repeat(10_000)],
     ["control characters", "\u001b".repeat(10_000)],
-    ["letters beyond ASCII", "漢".repeat(10_000)],
-  ])("takes 16 KiB at most: %s", (_what, long) => {
+    ["non-ASCII letters", "漢".repeat(10_000)],
+  ])("is at most 16 KiB long: %s", (_what, long) => {
     const error = new Error(long, { cause: new Error(long) });
     error.stack = `Error: ${long}`;
     const text = logged((logger) => {

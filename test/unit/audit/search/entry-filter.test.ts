@@ -32,9 +32,9 @@ describe("the filter of the trail", () => {
     [{ event: "hex/evt_0" }, true],
     [{ event: "github/evt_0" }, false],
     [{ event: "evt_" }, false],
-  ] as const)("%j: %s", (filter, matches) => {
+  ] as const)("%j matches the entry: %s", (filter, matches) => {
     expect(createEntryFilter(filter)(entry)).toBe(matches);
-    // A store that searches only for the texts must find it.
+    // A store that searches only for these texts must find each matching entry.
     const found = textsOf(filter).every((text) => line.includes(text));
     expect(found || !matches).toBe(true);
   });

@@ -44,7 +44,7 @@ describe("the stdout sink", () => {
     );
   });
 
-  it("escapes a line that is no entry", async () => {
+  it("escapes a line that is not an entry", async () => {
     expect(await written("pretty", ["no\u001b entry"])).toBe(
       "no\\u001b entry\n",
     );

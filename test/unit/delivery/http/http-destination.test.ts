@@ -305,7 +305,7 @@ describe("an attempt", () => {
     expect(rawHeaders).not.toContain("Transfer-Encoding");
   });
 
-  it("shows its place without the secrets in the URL", () => {
+  it("shows only the origin of its URL, because the path may contain secrets", () => {
     const { kind, place, name, sources } = destinationAt(
       "https://hooks.example:8443/services/T0/geheim",
     );
