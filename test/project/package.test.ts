@@ -19,7 +19,7 @@ import { readTrail } from "../support/read-trail.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { serve } from "../support/processes.ts";
 
-/** npm may compile, and may fetch what its cache does not have. */
+/** npm may compile a package, and may download what its cache does not have. */
 const INSTALL_MS = 600_000;
 
 const README = readFileSync(inProject("README.md"), "utf8");

@@ -95,8 +95,10 @@ describe("the retention of the trail", () => {
       action: "audit.checkpoint",
       chain: { seq: 2002 },
     });
-    const told = entries.filter(({ action }) => action === "retention.purged");
-    expect(told.at(-1)).toMatchObject({
+    const reports = entries.filter(
+      ({ action }) => action === "retention.purged",
+    );
+    expect(reports.at(-1)).toMatchObject({
       resource: "/audit",
       metadata: { writers: [{ writer: "1111", seq: 2001 }] },
     });
@@ -205,11 +207,11 @@ async function expectVerifiableOver(
   await expectIntact();
   expect(most).toBeLessThan(10_000);
   // Entries about deletions do not fill the trail.
-  const told = (await trail.stored()).filter(
+  const reports = (await trail.stored()).filter(
     ({ action }) => action === "retention.purged",
   );
-  expect(told.length).toBeLessThan(80);
-  // A writer is forgotten after its entries and the entry that names them as deleted are deleted, 20 days each.
+  expect(reports.length).toBeLessThan(80);
+  // A writer is forgotten after two deletions, 20 days each: of its entries, and of the entry that names them as deleted.
   const remembered = readColumn(trail.file, "SELECT writer FROM audit_writer");
   const forgotten = [...ended].filter(([, day]) => day < days - 60);
   expect(forgotten.length).toBeGreaterThan(0);

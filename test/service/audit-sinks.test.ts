@@ -143,8 +143,8 @@ describe("Hex analytics", () => {
       expect(idempotencyKey).toBe(`${writer}:${seq}`);
     }
     // None of these failures lasted, so they are reported at most once a minute.
-    const told = ofSinks(await service.entries(), "analytics");
-    expect(told.length).toBeLessThanOrEqual(2);
+    const reports = ofSinks(await service.entries(), "analytics");
+    expect(reports.length).toBeLessThanOrEqual(2);
     expect(service.log.text).not.toContain(WRITE_KEY);
   });
 
@@ -461,7 +461,7 @@ describeUnderStrace(
       await eventually(() =>
         readFileSync(AUDIT_FILE, "utf8").includes("audit.checkpoint"),
       );
-      const { letGo } = await attachStrace(server.child.pid!, [
+      const { detach } = await attachStrace(server.child.pid!, [
         ...["-e", "trace=fsync,fdatasync"],
         ...["-e", "inject=fsync,fdatasync:error=EIO", "-P", AUDIT_FILE],
       ]);
@@ -490,7 +490,7 @@ describeUnderStrace(
         /audit\.sink_degraded.*"sink":"file".*"reason":"EIO"/,
       );
 
-      await letGo();
+      await detach();
       await eventually(() => server.stdout().includes("audit.sink_recovered"));
       expect(await server.stop()).toMatchObject({ code: 0 });
       expect(linesOf(readFileSync(AUDIT_FILE, "utf8"))).toEqual(storedLines());

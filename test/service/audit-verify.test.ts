@@ -182,8 +182,8 @@ describe("hexhook audit verify", () => {
     const at = { cwd: folder.path };
     await (await startTestService(folder.path)).stop();
     const wrong = { ...env, AUDIT_SIGNING_KEY: "no key" };
-    const refused = await hexhook(["audit", "verify"], { ...at, env: wrong });
-    expect(refused).toMatchObject({
+    const rejected = await hexhook(["audit", "verify"], { ...at, env: wrong });
+    expect(rejected).toMatchObject({
       code: 78,
       stderr: expect.stringContaining("AUDIT_SIGNING_KEY"),
     });

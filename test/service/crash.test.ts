@@ -19,7 +19,7 @@ import {
   underStrace,
 } from "../support/strace.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import { together } from "../support/together.ts";
+import { inParallel } from "../support/in-parallel.ts";
 
 type Serving = Awaited<ReturnType<typeof serve>>;
 
@@ -96,10 +96,10 @@ describeUnderStrace(underStrace("a disk error"), () => {
       // A request that had not started when the process ended has no response. All others have 503.
       const answered = answers.filter((answer) => answer !== null);
       expect(answered).not.toEqual([]);
-      for (const refused of answered) {
-        expect(refused.status).toBe(503);
-        expect(refused.headers.get("retry-after")).not.toBeNull();
-        expect(await refused.json()).toMatchObject({ code: "unavailable" });
+      for (const rejected of answered) {
+        expect(rejected.status).toBe(503);
+        expect(rejected.headers.get("retry-after")).not.toBeNull();
+        expect(await rejected.json()).toMatchObject({ code: "unavailable" });
       }
       expect(await endOf(first)).toEqual({ code: 70, signal: null });
 
@@ -129,7 +129,7 @@ describeUnderStrace(underStrace("a disk error"), () => {
       ...["-P", realpathSync(storeFile())],
     ]);
     let sent = 0;
-    await together(2, async () => {
+    await inParallel(2, async () => {
       const id = `evt_${(sent += 1)}`;
       const body = Buffer.from(
         JSON.stringify({ id, type: "resource.created", padding }),
@@ -176,15 +176,15 @@ describeUnderStrace(underStrace("a disk error"), () => {
         ...["-P", storeFile(), "-P", `${storeFile()}-shm`],
       ]);
       for (const { body, headers } of deliveries) {
-        const refused = await service.post(body, headers);
-        expect(refused.status).toBe(503);
-        expect(refused.headers.get("retry-after")).toMatch(/^\d+$/);
-        expect(await refused.json()).toMatchObject({ code: "unavailable" });
+        const rejected = await service.post(body, headers);
+        expect(rejected.status).toBe(503);
+        expect(rejected.headers.get("retry-after")).toMatch(/^\d+$/);
+        expect(await rejected.json()).toMatchObject({ code: "unavailable" });
       }
       await eventually(async () => (await ready()) === 503);
       expect((await fetch(`${service.url}/livez`)).status).toBe(200);
       expect(idsOf(storedEvents(storeFile()))).toEqual(["evt_before"]);
-      await full.letGo();
+      await full.detach();
 
       await eventually(async () => (await ready()) === 200);
       for (const { body, headers } of deliveries) {

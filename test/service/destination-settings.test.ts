@@ -107,8 +107,8 @@ describe("a destination's own settings", () => {
     );
 
     writeFileSync(auth, "Bearer third\nX-Forged: 1\n");
-    const [, refused] = await count("secret.reloaded", 2);
-    expect(refused).toMatchObject({
+    const [, rejected] = await count("secret.reloaded", 2);
+    expect(rejected).toMatchObject({
       result: "failure",
       metadata: {
         errors: [

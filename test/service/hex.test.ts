@@ -566,11 +566,11 @@ describe("hexhook audit scopes", () => {
       DATABASE_URL: "sqlite:wide.db",
     };
     await hexhook(["keys", "check"], { ...options, env: wide });
-    const refused = await hexhook(["audit", "scopes"], {
+    const rejected = await hexhook(["audit", "scopes"], {
       ...options,
       env: wide,
     });
-    expect(refused.stdout).toMatch(/1 denied\n +narrow it to read:health/);
+    expect(rejected.stdout).toMatch(/1 denied\n +narrow it to read:health/);
     const later = await hexhook(
       ["audit", "scopes", "--since", "2099-01-01"],
       options,

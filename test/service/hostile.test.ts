@@ -11,7 +11,7 @@ import { exchangeRaw } from "../support/exchange-raw.ts";
 import { readTrail } from "../support/read-trail.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import {
-  expectWell,
+  expectHealthy,
   type ObservedService,
   startObserved,
 } from "../support/observed-service.ts";
@@ -70,7 +70,7 @@ describe("bytes from outside", () => {
             "GET /n HTTP/1.1\r\nHost: h\r\n\r\n\u0000\u0001garbage\r\n\r\n",
         );
       }
-      await expectWell(folder.path, serving);
+      await expectHealthy(folder.path, serving);
     },
   );
 
@@ -85,7 +85,7 @@ describe("bytes from outside", () => {
     });
     await eventually(() => serving.openSockets() <= before);
     expect(serving.peakMb()).toBeLessThan(MAX_RSS_MB);
-    await expectWell(folder.path, serving);
+    await expectHealthy(folder.path, serving);
   });
 });
 
@@ -104,7 +104,7 @@ describe("memory", () => {
       expect(answer).toMatch(/^HTTP\/1\.1 401 /);
     }
     expect(serving.peakMb()).toBeLessThan(MAX_RSS_MB);
-    await expectWell(folder.path, serving);
+    await expectHealthy(folder.path, serving);
   });
 
   it("is not exhausted by endless requests whose responses are never read", async () => {
@@ -171,7 +171,7 @@ describe("memory", () => {
     );
     expect(statuses).toEqual(bodies.map(() => 200));
     expect(serving.peakMb()).toBeLessThan(MAX_RSS_MB);
-    await expectWell(folder.path, serving);
+    await expectHealthy(folder.path, serving);
   });
 });
 

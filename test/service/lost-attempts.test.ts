@@ -170,7 +170,7 @@ describe("a handler in flight while others end the process", () => {
       }
     }
     expect(await statesOf(folder.path, ["innocent"])).toEqual(["succeeded"]);
-    // Crashes were attributed to it while the cause was unknown, and never since it runs alone.
+    // Crashes were attributed to it while the cause was unknown, and none after that, because it runs alone.
     const { length } = await lossesOf("innocent");
     expect(length).toBeGreaterThan(0);
     expect(length).toBeLessThanOrEqual(2);

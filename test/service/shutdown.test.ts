@@ -338,7 +338,7 @@ describe("a failed startup", () => {
       printed += chunk.toString();
     });
     const exited = once(child, "exit");
-    // Written by one of the first parts that start.
+    // One of the first parts that start prints this entry.
     await eventually(() => printed.includes("server.started"));
     child.kill("SIGTERM");
     expect(await exited).toEqual([0, null]);

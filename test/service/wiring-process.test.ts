@@ -40,7 +40,7 @@ async function deliver(serving: Serving, id: string): Promise<void> {
 
 const isRefused = async (port: number): Promise<boolean> => {
   const socket = connect(port, "127.0.0.1");
-  const refused = await new Promise<boolean>((resolve) => {
+  const rejected = await new Promise<boolean>((resolve) => {
     socket.on("error", () => {
       resolve(true);
     });
@@ -49,7 +49,7 @@ const isRefused = async (port: number): Promise<boolean> => {
     });
   });
   socket.destroy();
-  return refused;
+  return rejected;
 };
 
 describe("the randomness of a process", () => {

@@ -8,7 +8,7 @@ import {
   eventId,
   type TrafficRequest,
 } from "../support/mixed-traffic.ts";
-import { expectWell, startObserved } from "../support/observed-service.ts";
+import { expectHealthy, startObserved } from "../support/observed-service.ts";
 import {
   createPacedSender,
   type PacedSender,
@@ -195,7 +195,7 @@ it(
         ).length === 0,
       HOUR_MS,
     );
-    await expectWell(folder.path, service, ["--anchors", "anchors"]);
+    await expectHealthy(folder.path, service, ["--anchors", "anchors"]);
     const db = openFile(file, { readOnly: true });
     const stored = db.prepare<[string], object>(
       "SELECT 1 FROM event WHERE source = 'hex' AND id = ?",

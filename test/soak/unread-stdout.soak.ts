@@ -21,7 +21,7 @@ it.each([
   { kind: "a pair of sockets", open: throughSocket },
   { kind: "a pipe", open: throughPipe },
 ])(
-  "an unread standard output takes no memory: $kind",
+  "an unread standard output does not make the memory grow: $kind",
   async ({ open }) => {
     const grown = await expectUnreadStdoutHarmless(folder.path, open, {
       warmUp: 1000,

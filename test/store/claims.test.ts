@@ -99,7 +99,7 @@ describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
       expect(idsOf(await test.claim())).toEqual(["fatal"]);
       test.setClock(test.now() + 1000);
     }
-    // The fifth death is found by this claim.
+    // This claim finds the fifth crash.
     expect(idsOf(await test.claim())).toEqual(["next"]);
     await readTrail(test.file);
   });

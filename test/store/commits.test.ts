@@ -194,7 +194,7 @@ describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
     const other = openFile(test.file);
     other.exec("UPDATE audit_writer SET seq = 7, hash = 'x'");
     other.close();
-    // This write does not find its head. Then the head that the store expects is put back.
+    // This write fails, because it does not find its head. Then the head that the store expects is restored.
     await test.store().append(draftOf("server.stopped"));
     const [, last] = await test.store().readAudit(0, 10);
     const { hash } = JSON.parse(last!.line) as { hash: string };

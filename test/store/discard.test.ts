@@ -102,7 +102,7 @@ describe.each(KINDS)("discarding in a $name store", ({ openKind }) => {
       ids.set(id, (await deliveryOf(id)).id);
     }
     const [first] = await test.claim();
-    // A delivery that waits is discarded: the lease of the first must not end.
+    // A waiting delivery is discarded, which must not end the lease of the first one.
     expect(await discard(ids.get("b")!)).toEqual(["discarded"]);
     expect(await test.claim()).toEqual([]);
     expect(await deliveryOf("a")).toMatchObject({ inFlight: true });

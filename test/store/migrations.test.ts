@@ -237,7 +237,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
     expect([dump(file), schemaOf(file)]).toEqual(before);
   });
 
-  it("is migrated correctly when two services start at once", async () => {
+  it("is migrated correctly when two services start at the same time", async () => {
     const old = createOldStore(file, version);
     const before = dump(file);
     const destination = await startDestination(reply(200));

@@ -170,10 +170,10 @@ describe.each(KINDS)("an open $name store", (kind) => {
     async ({ act, named }) => {
       const store = await open(kind);
       act();
-      const refused = await Promise.allSettled(
+      const rejected = await Promise.allSettled(
         ["evt_1", "evt_2"].map((id) => store.record(recordOf(id))),
       );
-      for (const outcome of refused) {
+      for (const outcome of rejected) {
         expect(outcome).toMatchObject({
           status: "rejected",
           reason: { fatal: true },
@@ -203,7 +203,7 @@ describe.each(KINDS)("an open $name store", (kind) => {
     await expect(store.record(recordOf("evt_refused"))).rejects.toMatchObject({
       code: "STORE_MOVED",
     });
-    // Read like in another process, without the remains of the old index.
+    // The copy is read without the index files that are left of the deleted log.
     copyFileSync(file, `${file}.copy`);
     expect(readColumn(`${file}.copy`, "SELECT id FROM event")).toEqual([
       "evt_before",

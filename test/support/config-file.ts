@@ -9,10 +9,10 @@ import {
 import { ConfigError } from "../../src/errors.ts";
 import { SECRET } from "./fixtures.ts";
 
-/** What each error of a configuration file begins with. */
+/** The beginning of each error of a configuration file. */
 export const WHERE = "HEXHOOK_CONFIG: ";
 
-/** What is wrong with an environment, a line each. */
+/** Returns the errors of an environment, one line each. */
 export function errorsOf(env: Environment): readonly string[] {
   try {
     loadConfig(env);
@@ -47,7 +47,7 @@ export function configFiles(folder: () => string) {
     secretFile: (content: string | Buffer): string => write("secret", content),
     withFile: (content: string | Buffer, env: Environment = {}): Config =>
       loadConfig(envWith(content, env)),
-    /** The errors of a file, without what all of them begin with. */
+    /** Returns the errors of a file without their common beginning. */
     fileErrors: (
       content: string | Buffer,
       env: Environment = {},

@@ -44,7 +44,7 @@ export function signed(
   };
 }
 
-/** Returns the location of a store in this file. */
+/** Returns the location of the store in a file. */
 export function sqliteUrl(file: string): StoreUrl {
   return { driver: "sqlite", file };
 }

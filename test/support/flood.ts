@@ -51,7 +51,7 @@ export async function expectFloodWithinBudget(
   }
 
   const genuine: number[] = [];
-  const refused = new Set<number>();
+  const rejected = new Set<number>();
   const began = Date.now();
   let n = 0;
   const send = async (): Promise<void> => {
@@ -63,7 +63,7 @@ export async function expectFloodWithinBudget(
         const body = eventBody(`evt_${n}`);
         genuine.push(await post(body, { ...signed(body), ...ip }));
       }
-      refused.add(await post(forgery, { ...forgedHeaders, ...ip }));
+      rejected.add(await post(forgery, { ...forgedHeaders, ...ip }));
     }
   };
   await Promise.all(Array.from({ length: SENDERS }, send));
@@ -72,7 +72,7 @@ export async function expectFloodWithinBudget(
 
   const rightful = Math.floor(forged / GENUINE_EVERY);
   expect(genuine).toEqual(Array.from({ length: rightful }, () => 200));
-  expect([...refused].filter((s) => s !== 401 && s !== 429)).toEqual([]);
+  expect([...rejected].filter((s) => s !== 401 && s !== 429)).toEqual([]);
   const entries = await readTrail(storeFileIn(folder));
   const of = (action: string) => entries.filter((e) => e.action === action);
   const written = of("webhook.rejected").length;

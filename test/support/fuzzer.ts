@@ -72,7 +72,7 @@ function writesOf(random: Random): Buffer[] {
 }
 
 /**
- * Opens one hostile connection. Resolves when it is closed, which the client does itself in the end. The service may treat
+ * Opens one hostile connection. Resolves when it is closed, at the latest by the client itself. The service may treat
  * the connection in any way; the caller checks the state of the service.
  */
 function fuzzConnection(port: number, random: Random): Promise<void> {
@@ -94,7 +94,7 @@ function fuzzConnection(port: number, random: Random): Promise<void> {
     const finish = (): void => {
       if (ending === "end") {
         socket.end();
-        // The service may wait for more, so the client leaves.
+        // The service may wait for more, so the client closes the connection.
         socket.setTimeout(200, () => socket.destroy());
       } else if (ending === "reset") {
         socket.resetAndDestroy();

@@ -21,7 +21,7 @@ type Entry = { chain: { writer: string; seq: number } } & Record<
   unknown
 >;
 
-/** Handles a call instead of the response 200. `take` records its entries as received. */
+/** Responds to a call in place of the default, 200. `take` records the entries of the call as received. */
 export type Behaviour = (
   res: ServerResponse,
   call: Call,
@@ -112,9 +112,9 @@ export async function startHexApi(port = 0) {
     calls,
     entries,
     conflicts,
-    /** Handles the next calls, one after another. */
+    /** The behaviours for the next calls, one for each. */
     plan,
-    /** Handles all other calls; null = accepts them. */
+    /** Sets the behaviour for all other calls; null = accepts them. */
     otherwise: (behaviour: Behaviour | null) => {
       otherwise = behaviour;
     },

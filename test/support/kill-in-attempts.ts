@@ -108,7 +108,7 @@ async function killDuringAttempts(
 
 /**
  * Kills a service during attempts in each round. In the end everything must be delivered byte for byte. No attempt number may
- * be duplicate. Each lost attempt needs an entry and must not count in the schedule.
+ * be a duplicate. Each lost attempt needs an entry and must not count in the schedule.
  */
 export async function expectLostAttemptsMadeAgain(
   folder: string,

@@ -11,13 +11,13 @@ import { serve } from "./processes.ts";
 import { readTrail } from "./read-trail.ts";
 import { startTestService } from "./service.ts";
 import { storedEvents } from "./stored-events.ts";
-import { together } from "./together.ts";
+import { inParallel } from "./in-parallel.ts";
 
 const SENDERS = 16;
 
 /**
  * Kills a service under load in each round. Nothing that it acknowledged may be lost or changed, in the store or at the
- * destination. No attempt number may be duplicate. The trail must be intact with one entry for each event.
+ * destination. No attempt number may be a duplicate. The trail must be intact with one entry for each event.
  */
 export async function expectKillsLoseNothing(
   folder: string,
@@ -35,7 +35,7 @@ export async function expectKillsLoseNothing(
   );
   const sent = new Map<string, Buffer>();
   const acknowledged = new Set<string>();
-  const refused: number[] = [];
+  const rejected: number[] = [];
 
   /** Returns a body with spaces, escapes and 0 to 4 KiB of text. Parsing and serializing it would change its bytes. */
   function nextBody(): { id: string; body: Buffer } {
@@ -51,18 +51,18 @@ export async function expectKillsLoseNothing(
   for (const instant of instants) {
     const before = acknowledged.size;
     const service = await serve(folder, env);
-    // Some events are acknowledged on a slow machine too. Then the process dies at any moment of the load.
+    // Waits until events are acknowledged, even on a slow machine. Then the process is killed at a random moment.
     const killed = eventually(() => acknowledged.size > before)
       .then(() => delay(instant))
       .then(() => service.stop("SIGKILL"));
-    await together(SENDERS, async () => {
+    await inParallel(SENDERS, async () => {
       const { id, body } = nextBody();
       try {
         const answer = await service.post(body, signed(body));
         if (answer.status === 200) {
           acknowledged.add(id);
         } else {
-          refused.push(answer.status);
+          rejected.push(answer.status);
         }
         await answer.arrayBuffer();
         return true;
@@ -72,12 +72,12 @@ export async function expectKillsLoseNothing(
     });
     await killed;
   }
-  expect(refused).toEqual([]);
+  expect(rejected).toEqual([]);
   const service = await startTestService(folder, {
     env: { ...env, SHUTDOWN_SECONDS: "30" },
   });
 
-  // Requests without a response are sent again, as a sender does. New or duplicate, they are received now.
+  // Like a sender, sends the requests without a response again. All are received now, as new or as duplicate events.
   const open = [...sent].filter(([id]) => !acknowledged.has(id));
   expect(open).not.toEqual([]);
   await Promise.all(
@@ -85,11 +85,11 @@ export async function expectKillsLoseNothing(
       const at = Date.now() + 2000;
       const answer = await service.post(body, signed(body, { at }));
       if (answer.status !== 200) {
-        refused.push(answer.status);
+        rejected.push(answer.status);
       }
     }),
   );
-  expect(refused).toEqual([]);
+  expect(rejected).toEqual([]);
   await eventually(() => new Set(destination.ids()).size >= sent.size);
   await service.stop();
 
@@ -111,7 +111,7 @@ export async function expectKillsLoseNothing(
   }));
   const wrong = attempts.filter(({ id, body }) => stored.get(id) !== body);
   expect(wrong).toEqual([]);
-  // The attempt is counted durably before it starts, so no number is duplicate.
+  // The attempt is counted durably before it starts, so no number is a duplicate.
   const numbers = attempts.map(({ id, number }) => `${id} ${number}`);
   expect(new Set(numbers).size).toBe(numbers.length);
 

@@ -15,7 +15,7 @@ import { storedEvents } from "./stored-events.ts";
 const SENDERS = 8;
 
 /**
- * Kills a service with every sink under load in each round. Each event must have an entry, each entry must have an event, and
+ * Kills a service with all sinks under load in each round. Each event must have an entry, each entry must have an event, and
  * every sink must have all entries.
  */
 export async function expectKillsMissNoSink(

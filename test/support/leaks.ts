@@ -29,7 +29,7 @@ export function openResources(): Resources {
   return counts;
 }
 
-/** Kills the marked processes that still run, and returns their command lines. On other systems than Linux it finds none. */
+/** Kills the marked processes that still run, and returns their command lines. On systems other than Linux it finds none. */
 export function killMarkedProcesses(): string[] {
   const killed = new Map<number, string>();
   // A killed process may have started another one just before.
@@ -48,7 +48,7 @@ export function killMarkedProcesses(): string[] {
   return [...killed.values()];
 }
 
-/** Returns the marked processes that run. On other systems than Linux it finds none. */
+/** Returns the marked processes that run. On systems other than Linux it finds none. */
 export function markedProcesses(): number[] {
   return processIds().filter(
     (pid) => pid !== process.pid && readProc(pid, "environ").includes(MARK),

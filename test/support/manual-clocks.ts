@@ -2,11 +2,11 @@
 export interface ManualClocks {
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Milliseconds since any moment. */
+  /** Milliseconds since an arbitrary moment. */
   readonly monotonic: () => number;
   /** Advances both clocks. */
   readonly pass: (ms: number) => void;
-  /** Sets the wall clock alone ahead, or back. */
+  /** Moves only the wall clock, ahead or back. */
   readonly step: (ms: number) => void;
 }
 

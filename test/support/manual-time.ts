@@ -1,7 +1,7 @@
 import { cleanUp } from "./cleanup.ts";
 import { eventually } from "./eventually.ts";
 
-/** Shorter intervals run in real time, because a shutdown waits with them. */
+/** Shorter intervals run in real time, because a shutdown uses them to wait. */
 const MIN_MS = 500;
 
 interface ManualInterval {

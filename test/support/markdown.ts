@@ -1,4 +1,4 @@
-/* Reads the parts of a Markdown document that tests hold to the code. */
+/* Reads the parts of a Markdown document that tests compare with the code. */
 
 const FENCED_BLOCK = /^```(\w*)\n(.*?)^```$/gms;
 

@@ -1,9 +1,9 @@
 import { OTHER_SECRET, eventBody, signed } from "./fixtures.ts";
 
 const HOUR_MS = 3_600_000;
-/** One of this number of requests is hostile. */
+/** One in this number of requests is hostile. */
 const HOSTILE_EVERY = 12;
-/** The number of the latest accepted requests of which an attacker has a copy. */
+/** An attacker has copies of this number of accepted requests, the latest ones. */
 const COPIED = 1000;
 
 export interface TrafficRequest {

@@ -60,12 +60,12 @@ export async function startObserved(
 /**
  * Expects that nothing was thrown and that a genuine delivery is accepted. Then stops the service and expects an intact trail.
  */
-export async function expectWell(
+export async function expectHealthy(
   folder: string,
   serving: ObservedService,
   verifyOptions: readonly string[] = [],
 ): Promise<void> {
-  const body = eventBody(`evt_well_${randomInt(2 ** 32)}`);
+  const body = eventBody(`evt_healthy_${randomInt(2 ** 32)}`);
   expect((await serving.post(body, signed(body))).status).toBe(200);
   expect(serving.child.exitCode).toBeNull();
   expect(serving.stderr()).not.toMatch(/"level":"(?:error|fatal)"/);

@@ -37,7 +37,7 @@ function firstResponse(text: string) {
 }
 
 /**
- * Sends requests over open connections, one at a time on each. It is cheap enough to send thousands a second on the machine
+ * Sends requests over open connections, one at a time on each. It can send thousands of requests a second on the machine
  * of the tested service.
  */
 export function createPacedSender(options: {

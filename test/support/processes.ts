@@ -14,7 +14,7 @@ import { onTerminal } from "./terminal.ts";
 /** The built program. These tests run exactly what is shipped. */
 export const CLI = inProject("dist", "cli.js");
 
-/** Returns a clean environment. From the environment of the tests it has only what a process needs to run. */
+/** Returns an environment with these variables. It inherits only what a process needs to run. */
 export function environment(env: Environment): NodeJS.ProcessEnv {
   // eslint-disable-next-line no-restricted-properties -- a child process needs PATH, and the SQLite driver of this run
   const { PATH, NODE_OPTIONS } = process.env;

@@ -20,7 +20,7 @@ export const DAY = 86_400_000;
 
 export type RetainedTrail = ReturnType<typeof retainedTrail>;
 
-/** A trail whose writers and retention a test runs step by step, with a clock that the test moves. */
+/** Creates a trail whose writers and retention a test runs step by step, with a clock that the test moves. */
 export function retainedTrail(folder: string) {
   const file = storeFileIn(folder);
   let now = 1_800_000_000_000;

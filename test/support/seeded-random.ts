@@ -11,7 +11,7 @@ export function seededRandom(seed: number): () => number {
   };
 }
 
-/** Runs a test with random numbers from a seed. Names the seed when the test fails. */
+/** Runs a test with random numbers from a seed. The error of a failed test contains the seed. */
 export async function withSeed(
   test: (random: () => number) => Promise<void>,
   seed = randomInt(2 ** 31),

@@ -7,7 +7,7 @@ import {
   type Resources,
 } from "./leaks.ts";
 
-/* Runs around every test. Ends what the test started, and fails the test when something is left open. */
+/* Runs before and after every test. Ends what the test started, and fails the test when something is left open. */
 
 let before: Resources = new Map();
 let beforeFile: Resources = new Map();

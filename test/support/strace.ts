@@ -7,16 +7,16 @@ import { cleanUp } from "./cleanup.ts";
 import { eventually } from "./eventually.ts";
 
 interface Tracer {
-  readonly letGo: () => Promise<void>;
+  readonly detach: () => Promise<void>;
 }
 
-/** Traces a running process with injected faults until `letGo()`. Rejects when strace cannot attach. */
+/** Traces a running process with injected faults until `detach()`. Rejects when strace cannot attach. */
 export async function attachStrace(
   pid: number,
   options: readonly string[],
 ): Promise<Tracer> {
   const tracer = await attach(pid, options);
-  cleanUp(tracer.letGo);
+  cleanUp(tracer.detach);
   return tracer;
 }
 
@@ -42,7 +42,7 @@ async function attach(
     return said.includes("attached");
   });
   return {
-    async letGo() {
+    async detach() {
       tracer.kill("SIGTERM");
       await ended;
     },
@@ -55,8 +55,8 @@ async function whyNoStrace(): Promise<string | null> {
   const ended = once(target, "exit");
   try {
     await once(target, "spawn");
-    const { letGo } = await attach(target.pid!, ["-e", "trace=none"]);
-    await letGo();
+    const { detach } = await attach(target.pid!, ["-e", "trace=none"]);
+    await detach();
     return null;
   } catch (error) {
     return asError(error).message.trim();

@@ -1,7 +1,7 @@
 import { it } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 
-/** Runs a command for which file permissions apply. Without it, root may read and write every file. */
+/** The beginning of a command line that makes file permissions apply to root. Empty for other users. */
 export const UNPRIVILEGED: readonly string[] =
   process.getuid?.() === 0
     ? ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
@@ -9,7 +9,7 @@ export const UNPRIVILEGED: readonly string[] =
 
 const [setpriv, ...options] = UNPRIVILEGED;
 
-/** A test that needs this. It is skipped if root cannot drop the privilege. */
+/** Defines a test that needs file permissions to apply. It is skipped if root cannot drop its privilege. */
 export const itUnprivileged =
   setpriv === undefined || spawnSync(setpriv, [...options, "true"]).status === 0
     ? it

@@ -12,7 +12,7 @@ import { readTrail } from "./read-trail.ts";
 import { Sink, startTestService } from "./service.ts";
 import { readColumn } from "./store-file.ts";
 import { storedEvents } from "./stored-events.ts";
-import { together } from "./together.ts";
+import { inParallel } from "./in-parallel.ts";
 
 type Serving = Awaited<ReturnType<typeof serve>>;
 
@@ -24,8 +24,8 @@ interface Reader {
   readonly leave: () => void;
 }
 
-/** Attempts fail at once and often, which creates many entries. A small young heap makes the measurement exact. */
-function wordy(folder: string): Record<string, string> {
+/** Makes attempts fail immediately and often, which creates many entries. A small young heap makes the measurement exact. */
+function verboseEnv(folder: string): Record<string, string> {
   writeFileSync(
     path.join(folder, "failing.mjs"),
     'export default { "*": () => { throw new Error("no"); } };\n',
@@ -40,7 +40,7 @@ function wordy(folder: string): Record<string, string> {
 
 /** Opens a pair of sockets, as Node does for the pipe of a child. */
 export async function throughSocket(folder: string): Promise<Reader> {
-  const service = await serve(folder, wordy(folder));
+  const service = await serve(folder, verboseEnv(folder));
   return {
     service,
     stall: () => service.child.stdout.pause(),
@@ -56,7 +56,7 @@ export async function throughPipe(folder: string): Promise<Reader> {
   const reader = new Socket({ fd: openSync(fifo, flags), readable: true });
   cleanUp(() => reader.destroy());
   reader.resume();
-  const service = await serve(folder, wordy(folder), [
+  const service = await serve(folder, verboseEnv(folder), [
     ...["sh", "-c", 'exec "$@" > stdout', "sh"],
   ]);
   return {
@@ -85,12 +85,12 @@ export async function expectUnreadStdoutHarmless(
   const file = storeFileIn(folder);
   const { service, stall, leave } = await open(folder);
   let sent = 0;
-  const refused: number[] = [];
+  const rejected: number[] = [];
 
   /** The ids and types have the maximum length, which makes long audit lines. */
   async function send(count: number): Promise<void> {
     const until = sent + count;
-    await together(16, async () => {
+    await inParallel(16, async () => {
       if (sent >= until) {
         return false;
       }
@@ -99,14 +99,14 @@ export async function expectUnreadStdoutHarmless(
       const body = eventBody(id, "t".padEnd(128, "é"));
       const { status } = await service.post(body, signed(body));
       if (status !== 200) {
-        refused.push(status);
+        rejected.push(status);
       }
       return true;
     });
   }
 
   /** Returns the number of entries that standard output has not accepted. */
-  function behind(): number {
+  function unreadEntries(): number {
     const [last] = readColumn(file, "SELECT max(position) FROM audit_entry");
     const [taken] = readColumn(
       file,
@@ -120,12 +120,12 @@ export async function expectUnreadStdoutHarmless(
   const memory = residentMiB(service.child.pid!);
   await send(counts.stuck);
   // This is more than a batch and the buffers of a pipe hold.
-  await eventually(() => behind() > 500);
+  await eventually(() => unreadEntries() > 500);
   const grown = residentMiB(service.child.pid!) - memory;
   leave();
   await send(counts.closed);
 
-  expect(refused).toEqual([]);
+  expect(rejected).toEqual([]);
   expect(service.child.exitCode).toBeNull();
   expect((await fetch(`${service.url}/readyz`)).status).toBe(200);
   expect(await service.stop()).toEqual({ code: 0, signal: null });
@@ -145,7 +145,7 @@ export async function expectUnreadStdoutHarmless(
   expect(reported).toEqual(["audit.sink_degraded"]);
 
   // The next start prints the unread entries, except those that were in the buffers.
-  const unread = behind();
+  const unread = unreadEntries();
   const stdout = new Sink();
   const next = await startTestService(folder, { deps: { stdout } });
   await next.stop();

@@ -181,9 +181,9 @@ describe("hexhook audit", () => {
 
   it("tail rejects an invalid time and --follow with --until, and reports an empty result", async () => {
     for (const when of ["2026-02-30", "yesterday", "2026-11-24 25:00:00Z"]) {
-      const refused = await run(["audit", "tail", "--since", when]);
-      expect(refused.code).toBe(64);
-      expect(refused.stderr).toContain("15m, 2h or 3d");
+      const rejected = await run(["audit", "tail", "--since", when]);
+      expect(rejected.code).toBe(64);
+      expect(rejected.stderr).toContain("15m, 2h or 3d");
     }
     await run(["send"]);
     // `tail` accepts times in the format that it prints.

@@ -88,8 +88,8 @@ describe("hexhook events discard", () => {
     destination.answer(reply(200));
     const redelivered = await run("redeliver", "--all", "--json");
     expect(JSON.parse(redelivered.stdout)).toMatchObject({ matched: 0 });
-    const refused = await run("redeliver", "--all", "--state", "discarded");
-    expect(refused).toMatchObject({
+    const rejected = await run("redeliver", "--all", "--state", "discarded");
+    expect(rejected).toMatchObject({
       code: 64,
       stderr: expect.stringContaining("give the event ids"),
     });

@@ -25,7 +25,7 @@ const run = (args: readonly string[], env: Environment = {}, input = "") =>
     input,
   });
 
-/** Runs a command so that the modes of files hold for it. */
+/** Runs a command to which file permissions apply. */
 function runUnprivileged(args: readonly string[], env: Environment = {}) {
   const [command, ...rest] = [...UNPRIVILEGED, process.execPath, CLI, ...args];
   const { status, stderr, stdout } = spawnSync(command!, rest, {

@@ -9,7 +9,7 @@ describe("an outcome that cannot be written", () => {
     new StoreError("no", { code, fatal });
 
   it("is retried while the fault is temporary, and reported once", async () => {
-    const told: unknown[] = [];
+    const reports: unknown[] = [];
     let tries = 0;
     await settleWithRetry(
       {
@@ -20,12 +20,12 @@ describe("an outcome that cannot be written", () => {
           }
           return true;
         },
-        onError: (error) => told.push(error),
+        onError: (error) => reports.push(error),
       },
       settlement,
       new AbortController().signal,
     );
-    expect([tries, told.length]).toEqual([3, 1]);
+    expect([tries, reports.length]).toEqual([3, 1]);
   });
 
   it.each([

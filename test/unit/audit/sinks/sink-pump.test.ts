@@ -53,7 +53,7 @@ describe("the process that feeds a sink", () => {
 });
 
 describe("a process while another one feeds the sink", () => {
-  it("does not change the position that the feeder has saved, even when it stops", async () => {
+  it("does not change the position that the other has saved, even when it stops", async () => {
     const store = await openTestStore(folder.path);
     const saved = { position: 7, sending: 9, degradedSince: 1_000_000 };
     await store.saveSinkPosition("file", saved);
@@ -67,7 +67,7 @@ describe("a process while another one feeds the sink", () => {
         },
       },
       sink: createFileSink(inFolder("audit.log")),
-      // The position at its start. The feeder has continued since then.
+      // The position when this process started. The other process has continued since then.
       initial: { position: 0, sending: 0, degradedSince: null },
       report: () => undefined,
       now: Date.now,

@@ -21,7 +21,7 @@ describe("the logger of a handler", () => {
     logger = createHandlerLogger(createLogger("debug", sink), FACTS);
   });
 
-  /** Returns the line that was written, without its time. Fails if a name is duplicate. */
+  /** Returns the line that was written, without its time. Fails if a name is a duplicate. */
   function written(): Record<string, unknown> {
     const lines = sink.text.split("\n");
     expect(lines).toHaveLength(2);

@@ -1004,14 +1004,16 @@ describe("https", () => {
   });
 
   it("forbids the addresses that http forbids", async () => {
-    const refused = {
+    const forbidden = {
       ok: false,
       reason: "address_refused",
       detail: "metadata",
     };
-    expect(await attemptAt("https://169.254.169.254/")).toEqual(refused);
+    expect(await attemptAt("https://169.254.169.254/")).toEqual(forbidden);
     const { lookup } = resolver(["169.254.169.254"]);
-    expect(await attemptAt("https://hook.test/", { lookup })).toEqual(refused);
+    expect(await attemptAt("https://hook.test/", { lookup })).toEqual(
+      forbidden,
+    );
   });
 });
 
@@ -1247,7 +1249,7 @@ function lookedUp(
 }
 
 describe("a name", () => {
-  const refused = (detail: string): AttemptResult => ({
+  const forbidden = (detail: string): AttemptResult => ({
     ok: false,
     reason: "address_refused",
     detail,
@@ -1258,12 +1260,12 @@ describe("a name", () => {
     const url = `http://hook.test:${port}/`;
     const at = (addresses: string[], allowPrivate = true) =>
       attemptAt(url, { ...resolver(addresses), allowPrivate });
-    expect(await at(["127.0.0.1"], false)).toEqual(refused("loopback"));
-    expect(await at(["169.254.169.254"])).toEqual(refused("metadata"));
+    expect(await at(["127.0.0.1"], false)).toEqual(forbidden("loopback"));
+    expect(await at(["169.254.169.254"])).toEqual(forbidden("metadata"));
     expect(await at(["fe80::1%eth0", "169.254.1.1"])).toEqual(
-      refused("link-local"),
+      forbidden("link-local"),
     );
-    expect(await at(["::ffff:169.254.169.254"])).toEqual(refused("metadata"));
+    expect(await at(["::ffff:169.254.169.254"])).toEqual(forbidden("metadata"));
     expect(connections.ever).toBe(0);
   });
 
@@ -1312,11 +1314,11 @@ describe("a name", () => {
     const url = `http://hook.test:${port}/`;
     expect(await attemptAt(url, giving("127.0.0.1"))).toEqual(DONE);
     expect(await attemptAt(url, giving("169.254.169.254"))).toEqual(
-      refused("metadata"),
+      forbidden("metadata"),
     );
     // There is no route to it, which the system reports at once.
     expect(await attemptAt(url, giving("255.255.255.255"))).toEqual(
-      refused("broadcast"),
+      forbidden("broadcast"),
     );
   });
 
@@ -1328,7 +1330,7 @@ describe("a name", () => {
     const destination = destinationAt(`http://hook.test:${port}/`, rebound);
     expect(await destination.post()).toEqual(DONE);
     expect(rebound.asked).toEqual(["hook.test"]);
-    expect(await destination.post()).toEqual(refused("metadata"));
+    expect(await destination.post()).toEqual(forbidden("metadata"));
     expect(rebound.asked).toEqual(["hook.test", "hook.test"]);
     expect(connections.ever).toBe(1);
   });

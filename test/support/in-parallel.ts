@@ -1,5 +1,5 @@
-/** Runs `work` `concurrency` times in parallel, repeatedly, until one run reports that no work is left. */
-export async function together(
+/** Runs `work` repeatedly, `concurrency` times in parallel, until one run returns false because no work is left. */
+export async function inParallel(
   concurrency: number,
   work: () => Promise<boolean>,
 ): Promise<void> {

@@ -44,7 +44,7 @@ const run = (command: string, folder: string): ReturnType<typeof hexhook> =>
   });
 
 /** The exit code and the message of a command, or of `serve`, on a store that it rejects. */
-async function refusalOf(command: string, folder: string): Promise<string> {
+async function rejectionBy(command: string, folder: string): Promise<string> {
   if (command !== "serve") {
     const { code, stderr } = await run(command, folder);
     return `${code} ${stderr}`;
@@ -119,7 +119,7 @@ describe.each([
       const file = path.join(store, "app.db");
       makeForeign(file, sql, left);
       const before = snapshot(store);
-      expect(await refusalOf(command, folder)).toBe(
+      expect(await rejectionBy(command, folder)).toBe(
         "70 hexhook: store/app.db: this is the SQLite database of another application: set DATABASE_URL to another file\n",
       );
       // The service creates its signing key before it opens the store.
@@ -147,8 +147,8 @@ describe("a log without its database", () => {
         writeFileSync(path.join(store, "app.db"), content);
       }
       const before = snapshot(store);
-      const refusal = await refusalOf("migrate", folder);
-      expect(refusal.replace(`${folder}/`, "")).toBe(
+      const rejection = await rejectionBy("migrate", folder);
+      expect(rejection.replace(`${folder}/`, "")).toBe(
         `70 hexhook: store/app.db: the database is ${what}, but its log store/app.db-wal contains events: put the database file back or restore a backup; to start without these events, move the log away\n`,
       );
       expect(snapshot(store)).toEqual(before);
@@ -202,7 +202,7 @@ describe("a database that is a store or may become one", () => {
       expect(readColumn(file, "PRAGMA application_id")).toEqual([
         APPLICATION_ID,
       ]);
-      // The header of SQLite has it, and `file` shows it.
+      // SQLite stores the application id in the header, where the command `file` finds it.
       expect(readFileSync(file).subarray(68, 72).toString()).toBe("HEXH");
     },
   );
@@ -261,11 +261,11 @@ describe.each([
       mkdirSync(path.join(folder, "store"));
       const file = path.join(folder, "store", "app.db");
       make(file);
-      const refusal = await refusalOf(command, folder);
-      expect(refusal).toMatch(
+      const rejection = await rejectionBy(command, folder);
+      expect(rejection).toMatch(
         /^70 hexhook: [^\n]+ check DATABASE_URL[^\n]*\n$/,
       );
-      expect(refusal).toContain(`store/app.db: ${message}`);
+      expect(rejection).toContain(`store/app.db: ${message}`);
     },
   );
 });
