@@ -157,7 +157,7 @@ describeWithCurl("the README, followed from top to bottom", () => {
     });
   });
 
-  describe("in the first steps", () => {
+  describe("in its first steps", () => {
     const start = codeBlock(README, "sh", "secrets generate");
 
     beforeAll(async () => {

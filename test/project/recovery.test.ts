@@ -52,7 +52,7 @@ function damage(file: string): void {
   overwrite(file, 0, 100, 0x5a);
 }
 
-it("recovers a damaged store with the documented commands: it starts and has all intact events", async () => {
+it("the documented commands recover a damaged store, which then starts and has all intact events", async () => {
   const folder = temporaryFolder().path;
   const data = path.join(folder, "data");
   mkdirSync(data);

@@ -111,7 +111,7 @@ describe.each(Object.entries(DAMAGE))("a store with %s", (_, damage) => {
     expect(stdout).toMatch(/^PASS {2}/m);
   });
 
-  it("does not let the service start", async () => {
+  it("prevents the startup of the service", async () => {
     const { folder, file } = copyOfStore();
     damage(file);
     await expect(startTestService(folder)).rejects.toMatchObject({

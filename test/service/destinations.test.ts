@@ -163,7 +163,7 @@ destinations: { build: { handler: ci, events: ["push.*"] } }`,
     expect(well.seen().connections).toBe(1);
   });
 
-  it("are never connected to at link-local addresses, or at private ones that are not allowed", async () => {
+  it("are never reached at link-local addresses, or at private ones that are not allowed", async () => {
     const inside = await startDestination(reply(200));
     await start(
       `destinations:

@@ -138,7 +138,7 @@ describe("HexWriter", () => {
     ["429 with a Retry-After", status(429, { "retry-after": "0" })],
     ["a connection that is reset", (res) => res.destroy()],
   ])(
-    "retries after %s with the same idempotency key",
+    "retries with the same idempotency key after %s",
     async (_what, failure) => {
       api.plan.push(failure, failure);
       await writer().track("audit", { a: 1 });

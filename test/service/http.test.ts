@@ -342,7 +342,7 @@ describe("framing", () => {
       rawDelivery({ extra: [`x-hex-signature: ${signature}`] }),
     ],
     [
-      "two timestamps, spelt differently",
+      "two timestamps in different spellings",
       rawDelivery({ extra: ["X-HEX-TIMESTAMP: 1"] }),
     ],
     [
@@ -461,7 +461,7 @@ describe("header blocks", () => {
   useService();
 
   it.each([
-    ["too large", [`x-large: ${"x".repeat(20_000)}`]],
+    ["that are too large", [`x-large: ${"x".repeat(20_000)}`]],
     ["with too many lines", Array.from({ length: 101 }, (_, n) => `x-${n}: 1`)],
     [
       "with more lines than Node keeps",
@@ -615,7 +615,7 @@ describe("overload", () => {
     await roomy.stop();
   });
 
-  it("stops the reading of a body that the memory pool has no room for, with unavailable", async () => {
+  it("rejects a body as unavailable, and stops reading it, if the memory pool has no room for it", async () => {
     const { readBody } = await import("../../src/http/read-body.ts");
     const { PassThrough } = await import("node:stream");
     const req = Object.assign(new PassThrough(), { headers: {} });
@@ -761,11 +761,16 @@ describe("the address of a sender", () => {
     ["127.0.0.1,10.0.0.0/8", "198.51.100.1:9, 10.0.0.7:4711", "198.51.100.1"],
     ["127.0.0.1,10.0.0.0/8", "198.51.100.1, nonsense, 10.0.0.7", "10.0.0.7"],
     ["1", 'no address "at all"', "127.0.0.1"],
-    // A zone may have any length, and could fill the whole audit entry.
-    ["1", `fe80::1%${"a".repeat(9000)}`, "fe80::1"],
   ])("with TRUST_PROXY=%s and %j is %s", async (trust, forwarded, ip) => {
     const proxied = await trusting(trust);
     expect(await claim(proxied, forwarded)).toBe(ip);
+    await proxied.stop();
+  });
+
+  it("omits the zone of an address, which could fill the whole audit entry", async () => {
+    const proxied = await trusting("1");
+    const forwarded = `fe80::1%${"a".repeat(9000)}`;
+    expect(await claim(proxied, forwarded)).toBe("fe80::1");
     await proxied.stop();
   });
 });

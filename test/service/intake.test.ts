@@ -194,7 +194,7 @@ describe("a valid new delivery", () => {
 });
 
 describe("50 identical deliveries at once", () => {
-  it("are accepted once and replayed 49 times, and forwarded once, also after a restart", async () => {
+  it("are accepted once, are replays 49 times, and are forwarded once, even after a restart", async () => {
     const place = temporaryFolder();
     let one = await startTestService(place.path);
     const body = eventBody("evt_50");
@@ -506,7 +506,7 @@ describe("the bytes of a body", () => {
       Buffer.from('{"id":"b1","type":"t","x":"\xff"}', "latin1"),
     ],
     [
-      "another such byte",
+      "another byte that is not UTF-8",
       Buffer.from('{"id":"b2","type":"t","x":"\xfe"}', "latin1"),
     ],
     ["a byte order mark", Buffer.from('\ufeff{"id":"b3","type":"t"}')],

@@ -229,7 +229,7 @@ describe("the management API", () => {
     ["POST", "/api/events/redeliver", { all: true, dryrun: true }, "dryrun"],
     ["POST", "/api/destinations/forward/pause", { as: "\n" }, "as"],
   ])(
-    "rejects %s %s %j with 400 and a detail that names the error",
+    "rejects %s %s with the body %j: 400, and a detail that names the error",
     async (method, target, body, word) => {
       await start();
       const { status, json } = await api(method, target, { body });

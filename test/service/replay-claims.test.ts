@@ -9,7 +9,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 const WINDOW_MS = 300_000;
 const LONGEST_WINDOW_MS = 900_000;
 
-it("detects a replay until its replay window plus the longest replay window have passed, even if the clock steps", async () => {
+it("a service detects a replay until its replay window plus the longest replay window have passed, even if the clock steps", async () => {
   const folder = temporaryFolder();
   const signedAt = 1_800_000_000_000;
   let now = signedAt;

@@ -8,7 +8,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 /** How long a claim is kept: its replay window, plus the longest replay window in case the clock steps back. */
 const KEPT_SECONDS = 300 + 900;
 
-it("deletes replay claims once their replay window has certainly passed, and no sooner", async () => {
+it("a service deletes replay claims once their replay window has certainly passed, and no sooner", async () => {
   const at = Date.now();
   const seconds = Math.floor(at / 1000);
   const service = await startTestService(temporaryFolder().path, {

@@ -207,7 +207,7 @@ describe("a problem of the endpoint", () => {
       "headers_too_large",
       Buffer.from(`GET / HTTP/1.1\r\nhost: h\r\n${"a: 1\r\n".repeat(101)}\r\n`),
     ],
-  ])("%i %s has the common headers: %#", async (status, code, bytes) => {
+  ])("%i %s has the common headers (case %#)", async (status, code, bytes) => {
     expectProblem(await ask(service.port, bytes), status, code);
   });
 
@@ -314,7 +314,7 @@ describe("the management listener", () => {
         "{}",
       ),
     ],
-  ])("%i %s has the common headers: %#", async (status, code, bytes) => {
+  ])("%i %s has the common headers (case %#)", async (status, code, bytes) => {
     expectProblem(await ask(service.adminPort!, bytes), status, code);
   });
 

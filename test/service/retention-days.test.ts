@@ -10,7 +10,7 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const DAY_MS = 86_400_000;
 
-it("keeps events and audit entries for the configured days, and no longer", async () => {
+it("a service keeps events and audit entries for the configured days, and no longer", async () => {
   const folder = temporaryFolder().path;
   const file = path.join(folder, "hexhook.db");
   const time = manualTime();

@@ -61,7 +61,7 @@ const later = (line: string): string =>
     text.replace('"timestamp":"2027', '"timestamp":"2028'),
   );
 
-describeWithPython("the script in docs, which does not need Hexhook", () => {
+describeWithPython("the verification script in docs", () => {
   it("finds a trail intact, and prints up to which seq it is signed", () => {
     const lines = [
       ...ONE.map((line) => `[AUDIT] ${line}`),
@@ -142,12 +142,15 @@ describeWithPython("the script in docs, which does not need Hexhook", () => {
     ["edited", TRAIL.with(10, TRAIL[10]!.replace("evt_10", "evt_11")), 11],
     ["deleted", TRAIL.toSpliced(10, 1), 11],
     ["added after the end", afterEnd(), 41],
-  ])("names the writer and the seq of what was %s", (_what, lines, seq) => {
-    expect(check(lines)).toMatchObject({
-      status: 1,
-      stderr: `TAMPERED: writer 1111aaaa, seq ${seq}\n`,
-    });
-  });
+  ])(
+    "names the writer and the seq of an entry that was %s",
+    (_what, lines, seq) => {
+      expect(check(lines)).toMatchObject({
+        status: 1,
+        stderr: `TAMPERED: writer 1111aaaa, seq ${seq}\n`,
+      });
+    },
+  );
 
   it("prints why a trail is undecidable", () => {
     const lines = [...ONE.slice(20), TWO[0]!.slice(0, -9)];
@@ -161,7 +164,7 @@ describeWithPython("the script in docs, which does not need Hexhook", () => {
   });
 });
 
-it("is short enough to be read in full", () => {
+it("the verification script in docs is short enough to be read in full", () => {
   const text = readFileSync(inProject("docs/verify-audit.py"), "utf8");
   expect(text.split("\n").length).toBeLessThan(65);
 });

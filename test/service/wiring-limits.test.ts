@@ -77,7 +77,7 @@ function expectUnavailable(answer: {
 }
 
 describe("overload", () => {
-  it("gives 503 to the request after 4,096 waiting ones, and to none of those", async () => {
+  it("causes 503 for the request after 4,096 waiting ones, and for none of those", async () => {
     const { service, waiting, release } = await startHeld();
     const requests = Array.from({ length: 4096 }, (_, n) =>
       requestOf(eventBody(`evt_${n}`)),
@@ -106,7 +106,7 @@ describe("overload", () => {
     expect((await service.post(eventBody("evt_afterwards"))).status).toBe(200);
   });
 
-  it("gives 503 to a large body when the memory for bodies is full, and still accepts small ones", async () => {
+  it("causes 503 for a large body when the memory for bodies is full, but for no small one", async () => {
     const service = await startTestService(temporaryFolder().path, {
       env: { AUDIT_STDOUT: "off", SHUTDOWN_SECONDS: "1" },
     });
@@ -138,7 +138,7 @@ describe("overload", () => {
 });
 
 describe("a service that has drained", () => {
-  it("gives 503 to a late request on an open connection, and completes earlier ones", async () => {
+  it("responds 503 to a late request on an open connection, and completes earlier ones", async () => {
     const { service, waiting, release } = await startHeld();
     const busy = open(service.port);
     busy.socket.write(requestOf(eventBody("evt_in_progress")));

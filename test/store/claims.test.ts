@@ -7,7 +7,7 @@ import {
   type TestStore,
 } from "../support/stores.ts";
 
-describe.each(KINDS)("claims of a $name store", ({ openKind }) => {
+describe.each(KINDS)("claims in a $name store", ({ openKind }) => {
   let test: TestStore;
 
   beforeEach(async () => {

@@ -110,7 +110,7 @@ describe.each(KINDS)("a commit of a $name store", ({ openKind }) => {
     await test.store().probe();
   });
 
-  it("reports failed ones before it once, even if the first report failed too", async () => {
+  it("reports earlier failed commits once, even if the first report failed too", async () => {
     test.setClock(7000);
     await failTogether();
     test.setClock(8000);

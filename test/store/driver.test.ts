@@ -63,21 +63,23 @@ function thrownBy(work: () => unknown): unknown {
   throw new Error("nothing was thrown");
 }
 
-describe.each(Object.keys(DRIVERS))("in a process that uses %s", (driver) => {
-  it("no other driver is loaded", () => {
-    const { stdout } = run(
-      driver,
-      `const { openDatabase } = await load();
+describe.each(Object.keys(DRIVERS))(
+  "in a process with the driver %s",
+  (driver) => {
+    it("no other driver is loaded", () => {
+      const { stdout } = run(
+        driver,
+        `const { openDatabase } = await load();
        openDatabase(FILE, { busyTimeoutMs: 0 });
        console.log(process.report.getReport().sharedObjects.some((name) => name.includes("photostructure")));`,
-    );
-    expect(stdout).toBe(String(driver === "package"));
-  });
+      );
+      expect(stdout).toBe(String(driver === "package"));
+    });
 
-  it("only the warning about SQLite during loading is suppressed", () => {
-    const { stderr } = run(
-      driver,
-      `const original = process.getBuiltinModule;
+    it("only the warning about SQLite during loading is suppressed", () => {
+      const { stderr } = run(
+        driver,
+        `const original = process.getBuiltinModule;
        const { emitWarning } = process;
        const experimental = (what) =>
          process.emitWarning(what + " is an experimental feature and might change at any time", "ExperimentalWarning");
@@ -91,54 +93,54 @@ describe.each(Object.keys(DRIVERS))("in a process that uses %s", (driver) => {
        openDatabase(FILE, { busyTimeoutMs: 0 }).close();
        if (process.emitWarning !== emitWarning) throw new Error("not restored");
        experimental("SQLite afterwards");`,
-    );
-    expect(stderr.match(/\w+Warning: .*/g)).toEqual([
-      "ExperimentalWarning: Flux is an experimental feature and might change at any time",
-      "DeprecationWarning: SQLite is old",
-      "ExperimentalWarning: SQLite afterwards is an experimental feature and might change at any time",
-    ]);
-  });
+      );
+      expect(stderr.match(/\w+Warning: .*/g)).toEqual([
+        "ExperimentalWarning: Flux is an experimental feature and might change at any time",
+        "DeprecationWarning: SQLite is old",
+        "ExperimentalWarning: SQLite afterwards is an experimental feature and might change at any time",
+      ]);
+    });
 
-  it("nothing about SQLite is on stderr", () => {
-    const { stdout, stderr } = run(
-      driver,
-      `const { openDatabase } = await load();
+    it("nothing about SQLite is on stderr", () => {
+      const { stdout, stderr } = run(
+        driver,
+        `const { openDatabase } = await load();
        console.log(openDatabase(FILE, { busyTimeoutMs: 7 }).pragma("busy_timeout"));`,
-    );
-    expect({ stdout, stderr }).toEqual({ stdout: "7", stderr: "" });
-  });
+      );
+      expect({ stdout, stderr }).toEqual({ stdout: "7", stderr: "" });
+    });
 
-  it("a file name is never read as a URI", () => {
-    const name = `file:${driver.length}.db?mode=memory`;
-    const { stderr } = run(
-      driver,
-      `const { openDatabase } = await load();
+    it("a file name is never read as a URI", () => {
+      const name = `file:${driver.length}.db?mode=memory`;
+      const { stderr } = run(
+        driver,
+        `const { openDatabase } = await load();
        process.chdir(${JSON.stringify(folder.path)});
        openDatabase("${name}", { busyTimeoutMs: 0 }).exec("CREATE TABLE t (x)");`,
-    );
-    expect(stderr).toBe("");
-    expect(statSync(path.join(folder.path, name)).size).toBeGreaterThan(0);
-  });
+      );
+      expect(stderr).toBe("");
+      expect(statSync(path.join(folder.path, name)).size).toBeGreaterThan(0);
+    });
 
-  it("a statement still works after its database object was garbage-collected", () => {
-    const { stdout, stderr } = run(
-      driver,
-      `const { openDatabase } = await load();
+    it("a statement still works after its database object was garbage-collected", () => {
+      const { stdout, stderr } = run(
+        driver,
+        `const { openDatabase } = await load();
        const statement = (() => openDatabase(FILE, { busyTimeoutMs: 0 }).prepare("SELECT 1 AS one"))();
        for (let i = 0; i < 20; i += 1) {
          gc();
          await new Promise(setImmediate);
        }
        console.log(statement.get().one);`,
-    );
-    expect({ stdout, stderr }).toEqual({ stdout: "1", stderr: "" });
-  });
+      );
+      expect({ stdout, stderr }).toEqual({ stdout: "1", stderr: "" });
+    });
 
-  it.each(Object.keys(DRIVERS))(
-    "a store that %s wrote can be read and written, its log included",
-    (writer) => {
-      const file = newFile();
-      const script = (id: string) => `
+    it.each(Object.keys(DRIVERS))(
+      "a store that %s wrote can be read and written, its log included",
+      (writer) => {
+        const file = newFile();
+        const script = (id: string) => `
         const { generateKeyPairSync } = await import("node:crypto");
         const store = openSqliteStore({
           file: FILE, writer: "${id}", delivers: true, now: () => 5,
@@ -157,13 +159,14 @@ describe.each(Object.keys(DRIVERS))("in a process that uses %s", (driver) => {
           order: "oldest", from: null, limit: 9 });
         console.log(JSON.stringify(events.map((event) => [event.id, event.bodyBytes])));
         process.kill(process.pid, "SIGKILL");`;
-      expect(run(writer, script("one"), { file }).stdout).toBe('[["one",3]]');
-      expect(run(driver, script("two"), { file }).stdout).toBe(
-        '[["one",3],["two",3]]',
-      );
-    },
-  );
-});
+        expect(run(writer, script("one"), { file }).stdout).toBe('[["one",3]]');
+        expect(run(driver, script("two"), { file }).stdout).toBe(
+          '[["one",3],["two",3]]',
+        );
+      },
+    );
+  },
+);
 
 describe("without a driver", () => {
   it("the error is one line with the cause and what to do", () => {
@@ -311,7 +314,7 @@ describe("errors", () => {
     [{ errcode: "10" }, undefined],
     [new Error("x"), undefined],
     [null, undefined],
-  ])("thrown as %j are named %s", (thrown, name) => {
+  ])("have, for the thrown value %j, the name %s", (thrown, name) => {
     expect(sqliteErrorName(thrown)).toBe(name);
   });
 

@@ -17,7 +17,7 @@ const EVERY_EVENT = {
   since: null,
 };
 
-describe.each(KINDS)("due times of a $name store", ({ openKind }) => {
+describe.each(KINDS)("due times in a $name store", ({ openKind }) => {
   let test: TestStore;
 
   beforeEach(async () => {

@@ -105,7 +105,7 @@ describe.each([
   },
   { what: "a log", sql: `PRAGMA journal_mode = WAL; ${TABLE}` },
   {
-    what: "a log that was left behind",
+    what: "the log of a killed process",
     sql: `PRAGMA journal_mode = WAL; ${TABLE}`,
     left: true,
   },

@@ -48,7 +48,7 @@ const kind = (
 
 const KINDS: readonly Kind[] = [
   kind("SQLite", "openStore", openStore),
-  kind("SQLite on threads", "openStoreOnThreads", openStoreOnThreads),
+  kind("threaded SQLite", "openStoreOnThreads", openStoreOnThreads),
 ];
 
 function sha256(data: string | Buffer): string {

@@ -31,7 +31,7 @@ describe("the leak check", () => {
   });
 });
 
-it("cleanups run last first after a test, and an error in one fails the test", async () => {
+it("cleanups run in reverse order after a test, and an error in one fails the test", async () => {
   const ended: string[] = [];
   enterTest();
   cleanUp(() => ended.push("first"));

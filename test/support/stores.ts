@@ -19,7 +19,7 @@ export const { openStoreOnThreads } = (await import(BUILT)) as typeof open;
 /** The kinds of stores. All of them must behave the same. */
 export const KINDS = [
   { name: "SQLite", openKind: openStore },
-  { name: "SQLite on threads", openKind: openStoreOnThreads },
+  { name: "threaded SQLite", openKind: openStoreOnThreads },
 ] as const;
 
 export type OpenKind = (typeof KINDS)[number]["openKind"];

@@ -150,11 +150,14 @@ describe("hexhook events discard", () => {
     ],
     [["--all", "--unrouted"], 64, /unknown option '--unrouted'/],
     [["--all"], 70, /there is no store/],
-  ])("%j exits with %d and says why", async (args, code, why) => {
-    const result = await run("discard", ...args);
-    expect(result.code).toBe(code);
-    expect(result.stderr).toMatch(why);
-  });
+  ])(
+    "with the arguments %j exits with %d and says why",
+    async (args, code, why) => {
+      const result = await run("discard", ...args);
+      expect(result.code).toBe(code);
+      expect(result.stderr).toMatch(why);
+    },
+  );
 
   it("names an id that is not in the store, exits with 1 and changes nothing", async () => {
     await start("1h");

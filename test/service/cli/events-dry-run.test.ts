@@ -122,7 +122,7 @@ describe("hexhook events redeliver that finds nothing", () => {
     [["evt_1", "--state", "exhausted"], "no matching delivery is exhausted"],
     [["--all"], "no matching delivery is exhausted"],
     [["evt_2"], "no delivery matches"],
-  ])("given %j, says: %s", async (args, why) => {
+  ])("says with the arguments %j: %s", async (args, why) => {
     await store({ evt_1: ["ci"], evt_2: [] });
     expect(await run({ ci: { url } }, ...args)).toMatchObject({
       code: 0,

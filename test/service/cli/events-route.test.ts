@@ -174,7 +174,7 @@ describe("a destination that is no longer configured", () => {
 
   it.each([
     ["in the configuration of the command", ["billing", "ci"]],
-    ["in what the newest service published", null],
+    ["that the newest service published", null],
   ])(
     "is rejected with a list of the destinations %s",
     async (_where, configured) => {

@@ -162,11 +162,14 @@ describe("hexhook events", () => {
     [["show"], 64, /missing required argument/],
     [["show", "evt_none"], 70, /there is no store/],
     [["redeliver", "--all"], 70, /there is no store/],
-  ])("%j exits with %d and says why", async (args, code, why) => {
-    const result = await run(...args);
-    expect(result.code).toBe(code);
-    expect(result.stderr).toMatch(why);
-  });
+  ])(
+    "with the arguments %j exits with %d and says why",
+    async (args, code, why) => {
+      const result = await run(...args);
+      expect(result.code).toBe(code);
+      expect(result.stderr).toMatch(why);
+    },
+  );
 
   it("names an id that is not in the store, exits with 1 and changes nothing", async () => {
     const service = await start();

@@ -82,7 +82,7 @@ describe("in a separate process", () => {
     expect(result.code).toBe(code);
   });
 
-  it("prints the same as in the process of a test", async () => {
+  it("a command prints the same as in the process of a test", async () => {
     const cwd = folder.path;
     for (const args of [
       ["--help"],
@@ -119,7 +119,7 @@ describe("in a separate process", () => {
     expect(stderr).toMatch(/newer than this program's/);
   });
 
-  it("exits with 0 when the reader of its output is gone, and with 70 when its output cannot be written", async () => {
+  it("a command exits with 0 when the reader of its output is gone, and with 70 when its output cannot be written", async () => {
     const ends = async (where: string, ...args: string[]) => {
       const child = spawn(
         "/bin/bash",

@@ -39,7 +39,7 @@ describe("hexhook secrets", () => {
     expect(check.code).toBe(0);
   });
 
-  it("writes the secret to a new file with mode 0600, and overwrites no file", async () => {
+  it("writes a generated secret to a new file with mode 0600, and overwrites no file", async () => {
     const args = ["secrets", "generate", "--json", "--file", "secret"];
     const { code, stdout } = await run(args);
     expect(code).toBe(0);

@@ -120,7 +120,7 @@ describe("hexhook doctor", () => {
 
   it.each<[string, Environment, CheckName, RegExp]>([
     [
-      "too wide scopes",
+      "scopes that are too wide",
       { HEXHOOK_ENV: "staging", HEX_SCOPES: "read:*,write:*" },
       "scopes_minimal",
       /^HEX_SCOPES: write:\* is too wide: staging permits /,

@@ -33,7 +33,7 @@ function auditLimiter(limits: Parameters<typeof createAuditLimiter>[1]): {
 describe("the limiter of audit entries", () => {
   const options = { perAddress: 3, total: 5, windowMs: 1000 };
 
-  it("limits entries in every window, for each address and in total, and not longer", () => {
+  it("limits entries in every window, for each address and in total, and admits more in the next window", () => {
     const limiter = auditLimiter(options);
     const taken: { address: string; at: number }[] = [];
     for (let at = 0; at < 5000; at += 37) {

@@ -21,7 +21,7 @@ describe("a lifecycle", () => {
       return { start: step("start"), stop: step("stop") };
     });
 
-  it("starts its services in order and stops them in reverse, once", async () => {
+  it("starts its services in order, and stops them once in reverse order", async () => {
     const log: string[] = [];
     const lifecycle = createLifecycle(services(log, {}));
     await lifecycle.start();

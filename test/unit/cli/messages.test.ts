@@ -210,17 +210,17 @@ describe("keys rotate", () => {
       "standard input has no key; give the new key there, or use --from FILE",
     ],
     [
-      "its file does not exist",
+      "the file of the new key does not exist",
       ["--from", "none"],
       "--from names a file that cannot be read (ENOENT)",
     ],
     [
-      "its file is a directory",
+      "the file of the new key is a directory",
       ["--from", "."],
       "--from names a file that is not a regular file",
     ],
     [
-      "it is the old key",
+      "the new key is the old one",
       ["--from", "key"],
       "the new key is the same as the old one; create a new one in the Hex dashboard",
     ],
@@ -233,7 +233,7 @@ describe("keys rotate", () => {
   });
 });
 
-describe("a store that this user may not write", () => {
+describe("a store that this user may not write to", () => {
   const OTHER = 12_345;
   const isRoot = process.getuid?.() === 0;
 

@@ -137,7 +137,7 @@ async function startTest(options: { orderBy?: string } = {}) {
 const times = (count: number, ...types: string[]): string[] =>
   Array.from({ length: count }, () => types).flat();
 
-describe("when some events always fail", () => {
+describe("a worker whose destination always fails some events", () => {
   it.each([
     ["before them", times(40, "bad"), times(10, "good")],
     ["between them", [], times(10, "bad", "good", "bad", "bad", "bad")],
@@ -147,7 +147,7 @@ describe("when some events always fail", () => {
       [...times(10, "good"), ...times(35, "bad")],
     ],
   ])(
-    "%s, the others are delivered within two minutes",
+    "delivers the others within two minutes: failures %s",
     async (_where, first, then) => {
       const test = await startTest();
       await test.receive(...first);

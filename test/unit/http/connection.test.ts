@@ -594,7 +594,7 @@ describe("connections over the limit", () => {
     expect(await opened(port, 4)).toBe(2);
   });
 
-  it("have limits that leave descriptors for the rest of the service", () => {
+  it("are those above limits that leave descriptors for the rest of the service", () => {
     expect(publicLimits(1024, null)).toEqual({ max: 768, maxPerNetwork: 192 });
     expect(publicLimits(1_048_576, null)).toEqual({
       max: 10_000,

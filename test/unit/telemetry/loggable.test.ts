@@ -68,8 +68,8 @@ describe("the fields of a line", () => {
     ["bytes", { body: Buffer.from("private") }, { body: "[7 bytes]" }],
     ["a proxy whose traps throw", { a: hostile }, { a: "[unreadable]" }],
     ["a revoked proxy", { a: revoked() }, { a: "[unreadable]" }],
-    ["fields that are a hostile proxy", hostile, { fields: "[unreadable]" }],
-    ["fields that are a text", "text", { value: "text" }],
+    ["a hostile proxy instead of fields", hostile, { fields: "[unreadable]" }],
+    ["a text instead of fields", "text", { value: "text" }],
   ])("are plain data: %s", (_what, fields, expected) => {
     expect(boundedFields(fields)).toEqual(expected);
   });

@@ -146,7 +146,7 @@ describe("a log line for a person", () => {
     expect(text.split("\n")).toHaveLength(6);
   });
 
-  it("shows fields named like its own members as fields", () => {
+  it("shows fields named level and time as fields", () => {
     const text = logged((logger) => {
       logger.info({ level: "fatal", time: "never" }, "m");
     });

@@ -383,7 +383,7 @@ describe("an attempt", () => {
     ["a negative time", ["-30"], undefined],
     ["the first of two", ["10", "20"], 10_000],
     ["the first of two, which is invalid", ["soon", "20"], undefined],
-  ])("reads Retry-After with %s", async (_what, values, wait) => {
+  ])("reads Retry-After: %s", async (_what, values, wait) => {
     const { url } = await rawServer((socket) => {
       const headers = values.map((value) => `retry-after: ${value}`);
       socket.write(
@@ -708,7 +708,7 @@ describe("a response before the end of the request body", () => {
     });
   });
 
-  it("that is missing while the body is not read ends by the signal", async () => {
+  it("that is missing while the body is not read lets the signal end the attempt", async () => {
     const { url, got, readOn, connections } = await hasty(() => undefined);
     const abort = new AbortController();
     const attempt = destinationAt(url).post(abort.signal, body);
@@ -990,7 +990,7 @@ describe("https", () => {
     expect(plain.seen).toHaveLength(0);
   });
 
-  it("ends by the signal when the handshake does not end", async () => {
+  it("ends the attempt by its signal when the handshake does not end", async () => {
     const { port, connections } = await listen(
       createTcpServer((socket) => socket.resume()),
     );

@@ -11,7 +11,7 @@ describe("an error of SQLite", () => {
     ["SQLITE_BUSY", false],
     ["SQLITE_IOERR_SHMSIZE", false],
     ["SQLITE_READONLY", false],
-  ])("%s is fatal: %s", (code, fatal) => {
+  ])("with the code %s is fatal: %s", (code, fatal) => {
     expect(asStoreError(Object.assign(new Error("x"), { code }))).toMatchObject(
       { code, fatal },
     );
