@@ -136,7 +136,7 @@ describe("the retention of the trail", () => {
     trail.pass(1 * DAY);
     const purger = await trail.begin("purger");
     trail.pass(10 * DAY);
-    // It has written nothing for a long time, but was seen recently.
+    // The live writer has written nothing for a long time, but was seen recently.
     await living.probe();
     await trail.sweep(purger, 10);
     const writers = new Set(

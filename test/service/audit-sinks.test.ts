@@ -198,7 +198,7 @@ describe("Hex analytics", () => {
         ({ action }) => action === "audit.sink_degraded",
       ),
     );
-    // One failure was enough: the second call has no response yet.
+    // A single failure is reported: the second call has no response yet.
     await eventually(() => held.length > 0);
     expect(api.calls).toHaveLength(2);
     api.otherwise(null);

@@ -134,7 +134,7 @@ describe("a handler that exits the process", () => {
       ),
     );
     expect(await statesOf(folder.path, ["poison"])).toEqual(["exhausted"]);
-    // Some were in flight. Only the first two crashes can be attributed to them, when the cause is unknown.
+    // Some of these events were in flight. Only the first two crashes, whose cause is unknown, can be attributed to them.
     const losses = await Promise.all(ids.map(lossesOf));
     expect(losses.flat()).not.toEqual([]);
     expect(Math.max(...losses.map(({ length }) => length))).toBeLessThan(3);

@@ -90,7 +90,7 @@ describe("a run that was backdated in the store", () => {
     seenLongAgo();
     expect(await trail.sweep(living, 10)).toBe(true);
     expect(await trail.writers()).toEqual(["old", "living"]);
-    // It is also kept later, when it would be old, because the start after it names other entries.
+    // The run is also kept later, when it would be old, because the start after it names other entries.
     trail.pass(30 * DAY);
     await trail.sweep(living, 10);
     expect(await trail.writers()).toEqual(["old", "living"]);

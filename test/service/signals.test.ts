@@ -118,7 +118,7 @@ describe.each(["SIGTERM", "SIGINT"] as const)("%s", (signal) => {
     });
     other.exec("BEGIN EXCLUSIVE");
     const { child, text, exited } = start(["serve"]);
-    // Created just before the store is opened.
+    // This file is created just before the store is opened.
     await eventually(() => existsSync(inFolder("hexhook.db-audit-key.pem")));
     child.kill(signal);
     expect(await exited).toEqual([0, null]);

@@ -119,13 +119,13 @@ describe.each(KINDS)(
       for (const [n, receivedAt] of [1000, 1100, 2000, 2100].entries()) {
         await test.record(`k${n}`, { mac: n + 1, receivedAt, orderKey: "k" });
       }
-      // One step exhausts both old ones: the first advances the key to the second, and the second to the third.
+      // One step exhausts both old deliveries. The first makes the second due, and the second makes the third due.
       expect(await expire(1500)).toBe(2);
       const [third] = await test.claim();
       expect(third!.event.id).toBe("k2");
       await test.settle(third!, { state: "pending", dueAt: 60_000 });
       await test.record("k4", { mac: 9, receivedAt: 1200, orderKey: "k" });
-      // It waits for the third, whose due time does not change.
+      // k4 waits for k2, whose due time does not change when k4 is exhausted.
       expect(await expire(1500)).toBe(1);
       expect(await test.claim()).toEqual([]);
       expect(await stateOf("k2")).toMatchObject({ nextAttemptAt: 60_000 });

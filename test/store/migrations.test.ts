@@ -90,7 +90,7 @@ function receivedBy({ attempts }: TestDestination): Record<string, string[]> {
 }
 
 describe("the migrations", () => {
-  // Stores in use have already run them.
+  // Stores in use have already run these migrations, so they must not change.
   it("that were released are unchanged", () => {
     const released: Record<string, string> = {
       "0001-receive.sql":
@@ -242,7 +242,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
     const before = dump(file);
     const destination = await startDestination(reply(200));
     const env = { HANDLERS: "none.mjs", FORWARD_URL: destination.url };
-    // Both have opened it, and neither can start the migration.
+    // Both processes have opened the store, and neither can start the migration.
     const db = openFile(file);
     db.exec("BEGIN IMMEDIATE");
     const both = Promise.all([serve(folder, env), serve(folder, env)]);
@@ -287,7 +287,7 @@ function holdersOf(name: string): number {
         (fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === name,
       );
     } catch {
-      return false; // It has ended, or closed a file meanwhile.
+      return false; // The process has ended, or has closed a file meanwhile.
     }
   }).length;
 }

@@ -366,7 +366,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     await settle(again[0]!, { state: "exhausted" });
     const second = await claim();
     expect(idsOf(second)).toEqual(["e1"]);
-    // Redelivered while another is in flight: it is the first one after that.
+    // e0 is redelivered while e1 is in flight, so e0 is the next delivery of its key.
     expect(await redeliver(again[0]!.id)).toEqual(["redelivered"]);
     expect(await claim()).toEqual([]);
     await settle(second[0]!);
@@ -606,7 +606,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     ).toHaveLength(1);
     const { events } = await scan({ order: "oldest" });
     expect(events.map(({ id }) => id)).toEqual(["e2", "e5", "e6"]);
-    // A purged id is new again, and so are the claims of its requests.
+    // The id of a purged event is unknown again, and so are the claims of its requests.
     expect(
       await store.record(recordOf("e1", { mac: 11, signedAt: null })),
     ).toBe("accepted");
@@ -781,7 +781,7 @@ describe.each(KINDS)("a $name store", ({ open }) => {
     db.close();
     const changed = { code: "AUDIT_CHANGED" };
     await expect(store.probe()).rejects.toMatchObject(changed);
-    // Later entries do not help: a changed trail proves nothing any more.
+    // A probe still fails after later entries, because a changed trail proves nothing.
     await store.append(draftOf("server.stopped"));
     await expect(store.probe()).rejects.toMatchObject(changed);
   });

@@ -244,7 +244,7 @@ sources: { hex: { scheme: hex, secrets: [ { env: HEX_NEXT }, { env: HEX_SECRET_P
 destinations: { a: { url: "http://a/", secret: { env: HEXHOOK_A_SECRET } } }
 `,
       {
-        // Not read at all.
+        // An invalid value that is not read, because the file has its own secrets.
         HEX_SECRET: "changeme",
         HEX_SECRET_PREVIOUS: OTHER_SECRET,
         HEX_SECRET_PREVIOUS_EXPIRES_AT: "someday",
