@@ -78,7 +78,7 @@ export class AppError extends Error {
   }
 }
 
-/** Rejects a method. `allow` lists the allowed ones. */
+/** Returns the error for a method that the route does not have. `allow` lists the methods that it has. */
 export function methodNotAllowed(allow: string): AppError {
   const code = "method_not_allowed";
   return new AppError(code, code, { headers: { allow } });
@@ -142,9 +142,9 @@ export function errorCode(thrown: unknown): string | undefined {
     : undefined;
 }
 
-/** Describes a network error, never empty: its code (`ECONNREFUSED`), which fetch puts in the cause, or else its message. */
+/** Returns the code of a network error (`ECONNREFUSED`, which fetch puts in the cause), or else its message. Never empty. */
 export function networkFault(thrown: unknown): string {
   const { message, cause } = asError(thrown);
-  const said = cause === undefined ? message : asError(cause).message;
-  return errorCode(cause) || errorCode(thrown) || said || "unknown fault";
+  const text = cause === undefined ? message : asError(cause).message;
+  return errorCode(cause) || errorCode(thrown) || text || "unknown fault";
 }

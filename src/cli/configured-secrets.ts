@@ -6,29 +6,29 @@ import {
 import { ConfigError } from "../errors.ts";
 
 /**
- * Returns every configured secret: those in NAME or NAME_FILE, valid or not, and those that a valid configuration file refers
- * to.
+ * Returns every configured secret. Those in NAME or NAME_FILE are included even if they are invalid. Those that the
+ * configuration file refers to are included only if the configuration is valid.
  */
 export function configuredSecrets(env: Environment): string[] {
-  const given = SECRET_VARIABLE_NAMES.flatMap((name) => {
+  const fromVariables = SECRET_VARIABLE_NAMES.flatMap((name) => {
     const read = readSecretVariable(env, name);
     return "text" in read && read.text ? [read.text] : [];
   });
-  return [...given, ...referredSecrets(env)];
+  return [...fromVariables, ...secretsInUse(env)];
 }
 
-function referredSecrets(env: Environment): string[] {
+function secretsInUse(env: Environment): string[] {
   try {
     const { sources, destinations } = loadConfig(env);
     return [
       ...sources.flatMap(({ secrets }) =>
         secrets.map(({ key }) => String(key)),
       ),
-      ...destinations.flatMap((one) =>
-        one.kind === "http"
+      ...destinations.flatMap((destination) =>
+        destination.kind === "http"
           ? [
-              ...(one.secret === null ? [] : [one.secret]),
-              ...(one.headers ?? [])
+              ...(destination.secret === null ? [] : [destination.secret]),
+              ...(destination.headers ?? [])
                 .filter(({ isSecret }) => isSecret)
                 .map(({ value }) => value),
             ]

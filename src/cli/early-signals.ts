@@ -2,7 +2,7 @@ import { constants } from "node:os";
 import { EXIT } from "../errors.ts";
 import { processIo } from "./process-io.ts";
 
-/** An option of Node that opens the inspector. */
+/** Matches an option of Node that opens the debugger. */
 const INSPECT = /--inspect(?:-brk|-wait)?(?:[=\s]|$)/;
 
 /**
@@ -25,15 +25,21 @@ export function handleEarlySignals(isService: boolean): void {
 }
 
 /**
- * Closes the debugger that an early SIGUSR1 has opened, before `handleEarlySignals` was called. Node 22 and 24 request it twice, once by an
- * interrupt and once through the event loop: a debugger that was closed in between is opened again. Two turns let the
- * second request through.
+ * Closes the debugger that a SIGUSR1 before `handleEarlySignals` has opened. Node 22 and 24 open it twice, once by an
+ * interrupt and once through the event loop. Two turns of the event loop let the second one happen before the debugger is
+ * closed.
  */
 export async function closeDebugger(): Promise<void> {
   await turnOfEventLoop();
   await turnOfEventLoop();
-  const asked = [...process.execArgv, processIo().env["NODE_OPTIONS"] ?? ""];
-  if (process.features.inspector && !asked.some((text) => INSPECT.test(text))) {
+  const nodeOptions = [
+    ...process.execArgv,
+    processIo().env["NODE_OPTIONS"] ?? "",
+  ];
+  if (
+    process.features.inspector &&
+    !nodeOptions.some((text) => INSPECT.test(text))
+  ) {
     const inspector = await import("node:inspector");
     if (inspector.url() !== undefined) {
       inspector.close();

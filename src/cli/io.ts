@@ -10,7 +10,7 @@ export type Output = Writable & {
   readonly columns?: number;
 };
 
-/** What a command uses of its process. Tests give their own. The working directory is always that of the process. */
+/** The parts of its process that a command uses. Tests pass their own. The working directory is always that of the process. */
 export interface Io {
   readonly stdin: Input;
   readonly stdout: Output;

@@ -3,7 +3,7 @@ import type { LogStyle } from "../telemetry/logger.ts";
 import { displayOf } from "../terminal/display.ts";
 import type { Io } from "./io.ts";
 
-/** How the operational log is written on stderr. */
+/** Returns the format of the operational log, and the display properties of stderr. */
 export function logStyle(
   { logFormat }: Config,
   { stderr, env }: Pick<Io, "stderr" | "env">,

@@ -1,6 +1,6 @@
 import type { Io } from "./io.ts";
 
-/** Replaces the listeners of a signal. It has a listener at every moment: without one, the signal would end the process. */
+/** Replaces the listeners of a signal. The new listener is added first: a signal without a listener would end the process. */
 export function onSignal(
   signals: Io["signals"],
   signal: NodeJS.Signals,
@@ -8,7 +8,7 @@ export function onSignal(
 ): void {
   const before = signals.listeners(signal);
   signals.on(signal, listener);
-  for (const one of before) {
-    signals.off(signal, one as () => void);
+  for (const old of before) {
+    signals.off(signal, old as () => void);
   }
 }

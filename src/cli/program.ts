@@ -32,7 +32,10 @@ export async function run(args: readonly string[], io: Io): Promise<void> {
   }
 }
 
-/** Creates the program with all its commands. Parsing throws what a command throws, and CommanderError for wrong usage, help and version. */
+/**
+ * Creates the program with all its commands. `parseAsync` rejects with the error of a command, and with CommanderError for wrong
+ * usage, help and version.
+ */
 export function createProgram(io: Io): Command {
   const program = new Command("hexhook")
     .description(
@@ -41,13 +44,13 @@ export function createProgram(io: Io): Command {
     .version(VERSION)
     .addHelpText(
       "after",
-      "\nThe configuration is read from the environment and from .env in this directory.\ndocs/configuration.md lists the variables.\nExit status: 0 good, 1 a check failed, 2 undecidable (audit verify), 64 wrong\nusage, 70 internal or storage error, 78 wrong configuration.",
+      "\nThe configuration is read from the environment and from .env in this directory.\ndocs/configuration.md lists the variables.\nExit status: 0 success, 1 a check failed, 2 undecidable (audit verify), 64\nwrong usage, 70 internal or storage error, 78 wrong configuration.",
     )
     .exitOverride()
     .configureOutput({
       writeOut: (text) => io.stdout.write(text),
       writeErr: (text) => io.stderr.write(text),
-      // Reported with all other errors: `report`.
+      // `report` prints these errors with all others.
       outputError: () => undefined,
       getOutHelpWidth: () => displayOf(io.stdout, io.env).width(),
       getErrHelpWidth: () => displayOf(io.stderr, io.env).width(),

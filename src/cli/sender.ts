@@ -13,8 +13,8 @@ export interface SignedDelivery {
   readonly body: Buffer;
 }
 
-/** The response to a delivery. `status` 0: no response, and `text` says why. */
-export interface Answer {
+/** The response to a delivery. With `status` 0 there was no response, and `text` says why. */
+export interface DeliveryResponse {
   readonly status: number;
   readonly text: string;
   readonly durationMs: number;
@@ -82,9 +82,9 @@ export function tamper(
 export async function send(
   url: string,
   { headers, body }: SignedDelivery,
-): Promise<Answer> {
+): Promise<DeliveryResponse> {
   const startedAt = performance.now();
-  const since = (): number => Math.round(performance.now() - startedAt);
+  const elapsed = (): number => Math.round(performance.now() - startedAt);
   try {
     const response = await fetch(url, {
       method: "POST",
@@ -93,14 +93,14 @@ export async function send(
       redirect: "manual",
     });
     const text = await response.text();
-    return { status: response.status, text, durationMs: since() };
+    return { status: response.status, text, durationMs: elapsed() };
   } catch (thrown) {
-    return { status: 0, text: networkFault(thrown), durationMs: since() };
+    return { status: 0, text: networkFault(thrown), durationMs: elapsed() };
   }
 }
 
-/** Returns the status of a receipt or the code of a problem; else the beginning of the text. */
-export function verdictOf({ text }: Answer): string {
+/** Returns the `status` or the `code` in the JSON of a response. Returns the beginning of a text that is not JSON. */
+export function verdictOf({ text }: DeliveryResponse): string {
   try {
     const { status, code } = JSON.parse(text) as {
       status?: unknown;

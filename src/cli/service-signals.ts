@@ -3,7 +3,7 @@ import type { Emit } from "../telemetry/happening.ts";
 import type { Io } from "./io.ts";
 import { onSignal } from "./on-signal.ts";
 
-/** A signal to a process and to its group arrives twice within this time, and is one request to stop. */
+/** A signal that is sent to a process and to its group arrives twice. Two signals within this time count as one request to stop. */
 const SAME_SIGNAL_MS = 100;
 
 export interface ServiceSignals {

@@ -1,7 +1,7 @@
 import type { Source } from "../domain/source.ts";
 import { UsageError } from "../errors.ts";
 
-/** Returns the configured source of that name. Throws UsageError if there is none. */
+/** Returns the configured source with this name. Throws UsageError if there is none. */
 export function requireSource(
   sources: readonly Source[],
   name: string,

@@ -4,7 +4,7 @@ import { DEFAULT_WIDTH } from "./terminal-text.ts";
 export interface Display {
   readonly isTerminal: boolean;
   readonly colours: boolean;
-  /** Whether a line can be drawn over, as a progress bar does. */
+  /** Whether a line can be overwritten, as a progress bar does. */
   readonly redraws: boolean;
   /** Columns at this moment: a terminal can be resized. */
   readonly width: () => number;
@@ -18,12 +18,12 @@ export const PLAIN_DISPLAY: Display = {
   width: () => DEFAULT_WIDTH,
 };
 
-/** Minimum width of a line in columns: a narrower terminal wraps it again. */
+/** Minimum width of a line in columns. A narrower terminal wraps the line itself. */
 const MIN_WIDTH = 40;
 
 /**
- * The display of a stream. `NO_COLOR` (https://no-color.org, when it is not empty) takes the colours away, and
- * `TERM=dumb` everything but plain lines.
+ * Returns the display of a stream. A non-empty `NO_COLOR` (https://no-color.org) turns colours off. `TERM=dumb` turns off colours
+ * and redrawing.
  */
 export function displayOf(
   stream: { readonly isTTY?: boolean; readonly columns?: number },

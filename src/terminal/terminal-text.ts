@@ -1,13 +1,13 @@
 import { asciiJson } from "../json/ascii.ts";
 
-/** Columns where no terminal says how many it has. */
+/** Number of columns if no terminal reports its width. */
 export const DEFAULT_WIDTH = 80;
 
 const INDENT = "    ";
 
 /**
- * Puts words on lines of at most `width` columns, and indents each further line. Cuts a word that is longer than a line, unless
- * `whole` is set.
+ * Puts words on lines of at most `width` columns, and indents every line after the first. Truncates a word that is longer than
+ * a line, unless `whole` is set.
  */
 export function wrap(
   words: readonly string[],
@@ -39,17 +39,20 @@ export function wrapText(text: string, width: number): string[] {
   return wrap(text.split(" "), width, { whole: true });
 }
 
-/** Escapes a value from outside, so that a terminal acts on nothing in it. The result is ASCII. */
+/** Escapes a value from outside as ASCII, so that a terminal cannot interpret any character of it as a command. */
 export function shown(value: unknown): string {
   return typeof value === "string"
     ? asciiJson(value).slice(1, -1)
     : asciiJson(value);
 }
 
-/** What a terminal acts on, hides or reorders: control characters, bidirectional and zero-width ones, separators, lone surrogates. */
+/**
+ * The characters that a terminal interprets, hides or reorders: control characters, bidirectional and zero-width characters,
+ * separators, and lone surrogates.
+ */
 const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 
-/** Escapes what a terminal acts on in a text that repeats an argument or a file name. Keeps letters as they are. */
+/** Escapes these characters in a text that quotes an argument or a file name. Keeps all others, such as letters with accents. */
 export function visible(text: string): string {
   return text.replace(
     INVISIBLE,

@@ -114,7 +114,7 @@ async function tail(
   }
 }
 
-/** Writes to stderr, so that stdout has no line when no entry matches. */
+/** Reports on stderr that no entry matches, so that stdout stays empty. */
 async function reportNoMatch(
   io: Io,
   trail: AuditReader,

@@ -48,7 +48,7 @@ export function addAuditVerify(audit: Command, io: Io): void {
     )
     .option(
       "--anchors <file>",
-      "the file of AUDIT_ANCHOR_FILE (- = standard input); its entries must be in the trail; may be repeated, oldest first",
+      "the file that AUDIT_ANCHOR_FILE names (- = standard input); its entries must be in the trail; may be repeated, oldest first",
       collect,
     )
     .option("--json", "print one JSON object")
@@ -67,7 +67,7 @@ export function addAuditVerify(audit: Command, io: Io): void {
         read.length === 0
           ? await verifyStore(io, given)
           : await verifyFiles(io, read, given);
-      // Files may come from another installation, so the key that is configured here is not expected in them.
+      // Files may come from another installation, so they are not compared with the key that is configured here.
       const knownKeys =
         options.publicKey ?? (read.length === 0 ? configuredKey(io) : []);
       const verdict = judge(report, knownKeys);
@@ -83,13 +83,13 @@ function parseHead(
   const head = readHead(text);
   if (head === null) {
     throw new InvalidArgumentError(
-      "It must be WRITER:SEQ:HASH, the hash in 64 hex digits.",
+      "It must be WRITER:SEQ:HASH, with the hash in 64 hex digits.",
     );
   }
   return [...earlier, head];
 }
 
-/** Reads the entries that anchor files name. Skips an incomplete line, which a full disk may leave. */
+/** Reads the anchors in these files, a list for each file. Skips incomplete lines, which a full disk may leave. */
 async function readAnchors(
   stdin: Input,
   files: readonly string[],

@@ -22,7 +22,7 @@ import { openStoreReader } from "../../store/open.ts";
 import { VERSION } from "../../version.ts";
 import { parsePort } from "../options/parse.ts";
 import {
-  type Answer,
+  type DeliveryResponse,
   send,
   signDelivery,
   tamper,
@@ -56,8 +56,8 @@ export function addDemo(program: Command, io: Io): void {
     });
 }
 
-/** Prints a step of the demo, and whether its result is the expected one. */
-type Check = (what: string, right: boolean, found: string) => void;
+/** Prints a step of the demo and whether it `passed`. `found` is the result as text. */
+type Check = (step: string, passed: boolean, found: string) => void;
 
 async function runDemo(
   io: Io,
@@ -103,7 +103,7 @@ async function demonstrate(
   const config = loadConfig(env);
   const logger = createLogger(config.logLevel, io.stderr, logStyle(config, io));
   const auditOutput = collectLines();
-  // As in serve.ts.
+  // Imported here: other commands start faster without Express.
   const { startService } = await import("../../app/service.ts");
   const service = await startService(config, {
     logger,
@@ -119,16 +119,16 @@ async function demonstrate(
   });
   const trail = openStoreReader(config.databaseUrl);
   const failed: string[] = [];
-  const check: Check = (what, passed, found) => {
+  const check: Check = (step, passed, found) => {
     if (interrupted.aborted && !options.keep) {
       return;
     }
     if (!passed) {
-      failed.push(what);
+      failed.push(step);
     }
     writeLine(
       io.stdout,
-      `  ${passed ? "ok  " : "FAIL"} ${what.padEnd(46)} ${found}`,
+      `  ${passed ? "ok  " : "FAIL"} ${step.padEnd(46)} ${found}`,
     );
   };
   try {
@@ -156,12 +156,14 @@ async function demonstrate(
   } finally {
     await trail.close();
   }
-  const right = failed.length === 0;
+  const passed = failed.length === 0;
   writeLine(
     io.stdout,
-    right ? nextSteps() : "\nSomething did not work as expected.",
+    passed
+      ? nextSteps()
+      : "\nSome steps failed: see the lines with FAIL above.",
   );
-  return right;
+  return passed;
 }
 
 async function sendDeliveries(
@@ -185,20 +187,17 @@ async function sendDeliveries(
   const now = Math.floor(Date.now() / 1000);
   const valid = signDelivery(source, body, now);
   const expect = async (
-    what: string,
+    step: string,
     delivery: typeof valid,
     status: number,
     verdict: string,
   ): Promise<void> => {
-    const answer: Answer = await send(url, delivery);
-    const found = `${answer.status} ${verdictOf(answer)}`;
-    check(what, found === `${status} ${verdict}`, found);
+    const response: DeliveryResponse = await send(url, delivery);
+    const found = `${response.status} ${verdictOf(response)}`;
+    check(step, found === `${status} ${verdict}`, found);
   };
 
-  writeLine(
-    io.stdout,
-    "Deliveries that are sent over HTTP, and their responses:",
-  );
+  writeLine(io.stdout, "Deliveries sent over HTTP, and their responses:");
   await expect(
     "forged: the body changed after signing",
     tamper(source, valid, "body"),
@@ -210,8 +209,8 @@ async function sendDeliveries(
     signDelivery(
       {
         ...source,
-        secrets: source.secrets.map((one) => ({
-          ...one,
+        secrets: source.secrets.map((configured) => ({
+          ...configured,
           key: randomBytes(32),
         })),
       },
@@ -237,7 +236,7 @@ async function sendDeliveries(
   );
 }
 
-/** The forged deliveries were sent first: a handler that ran once ran for the valid one. */
+/** Checks that the handler ran once. The forged deliveries were sent first, so this run was for the valid delivery. */
 async function showHandler(
   io: Io,
   trail: AuditReader,
@@ -288,7 +287,9 @@ async function showTrail(
   const heads = await trail.heads();
   const { entries, writers } = verifier.finish(heads);
   const broken = writers.filter(({ fault }) => fault !== null).length;
-  const loose = writers.filter(({ anchoredTo: to, lastSeq }) => to < lastSeq);
+  const unsigned = writers.filter(
+    ({ anchoredTo, lastSeq }) => anchoredTo < lastSeq,
+  );
   check(
     "intact from the first entry to the last",
     broken === 0 && entries > 0,
@@ -296,7 +297,7 @@ async function showTrail(
   );
   check(
     "signed to its end by a checkpoint",
-    loose.length === 0,
+    unsigned.length === 0,
     `seq ${writers.map(({ anchoredTo }) => anchoredTo).join(", ")}`,
   );
   check(
@@ -306,7 +307,7 @@ async function showTrail(
   );
 }
 
-/** Collects the audit trail that the service prints: stdout shows the steps of the demo. */
+/** Collects the audit trail that the service prints, since stdout shows the steps of the demo. */
 function collectLines(): { stream: Writable; lines: string[] } {
   const lines: string[] = [];
   const stream = new Writable({
@@ -342,8 +343,8 @@ function nextSteps(): string {
   return `
 Everything worked as expected. Next steps:
   1. cp ${example} .env
-     Set HEX_SECRET in it (npx hexhook secrets generate makes one), and
-     HEX_SECRET_CREATED_AT, the date on which it was made.
+     In this file, set HEX_SECRET (npx hexhook secrets generate prints one),
+     and set HEX_SECRET_CREATED_AT to the date when it was created.
   2. ${isCheckout ? "npm start        " : "npx hexhook serve"}             the service
   3. npx hexhook send              a signed test delivery
   4. npx hexhook audit tail -f     the audit trail, as it grows

@@ -115,7 +115,7 @@ async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
   return results;
 }
 
-/** Verifies test messages: each current secret must be accepted, and nothing else. */
+/** Returns whether each current secret verifies its own message, but no changed message, and no other key is accepted. */
 function verifies(source: Source, body: Buffer): boolean {
   const now = Date.now();
   const scheme = schemeOf(source.scheme);
@@ -168,7 +168,7 @@ async function trailVerdict(io: Io): Promise<TrailVerdict | null> {
       doubts,
     };
   } catch (error) {
-    // A store that cannot be read fails its check only. A newer schema ends every command.
+    // An unreadable store fails only this check. A newer schema ends every command.
     if (error instanceof StoreError && error.code !== "SCHEMA_TOO_NEW") {
       return { intact: false, faults: [error.message], doubts: [] };
     }

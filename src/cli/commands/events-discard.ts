@@ -105,15 +105,15 @@ async function preview(
   choose: Choose,
   options: BulkOptions,
 ): Promise<DiscardCount | null> {
-  const meant = await choose(store);
-  if (meant === null) {
+  const chosen = await choose(store);
+  if (chosen === null) {
     return null;
   }
-  return previewDiscard(meant, async (one, outcome) => {
+  return previewDiscard(chosen, async (delivery, outcome) => {
     if (options.dryRun) {
       const action = outcome === "discarded" ? "discard" : "leave";
       const plan = options.json ? deliveryPlanJson : deliveryPlanText;
-      await print(io.stdout, plan(one, action));
+      await print(io.stdout, plan(delivery, action));
     }
   });
 }

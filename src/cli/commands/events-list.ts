@@ -35,7 +35,7 @@ export function addEventsList(events: Command, io: Io): void {
     events
       .command("list")
       .description(
-        "list events with their deliveries and what these wait for, newest first",
+        "list events, newest first, with their deliveries and why these wait",
       ),
     DELIVERY_STATES,
   )

@@ -73,8 +73,8 @@ export function addEventsRedeliver(events: Command, io: Io): void {
       "after",
       `
 With ids, all deliveries of those events are redelivered, also succeeded ones.
---state and --destination restrict this. A delivery is skipped when its attempt
-is in flight, or when it waits for another one of its order key. Discarded
+--state and --destination restrict this. A delivery is skipped while its attempt
+is in flight, or while another delivery of its order key is first. Discarded
 deliveries are redelivered by id only.
 With --route, events that match --source, --type, --since, --destination and
 --unrouted get their missing deliveries. --state does not restrict these.
@@ -87,12 +87,12 @@ Exit status: 0 done, 1 an id does not exist, 64 a destination is not configured.
       requireRedeliveryOptions(ids, options);
       const plan = await withReader(io, async (store) => {
         const choice = await createChoice(io, store, ids, options);
-        const seen = await preview(io, store, choice, options);
+        const previewed = await preview(io, store, choice, options);
         return (
-          seen && {
+          previewed && {
             choice,
-            ...seen,
-            warning: await unservedWarning(store, seen.destinations),
+            ...previewed,
+            warning: await unservedWarning(store, previewed.destinations),
           }
         );
       });
@@ -200,7 +200,7 @@ async function createChoice(
 
 interface Preview {
   readonly count: RedeliveryCount;
-  /** Why there is nothing to redeliver, for the case that nothing is selected. */
+  /** Text that says why there is nothing to redeliver. Used if no delivery is selected. */
   readonly nothing: string;
   /** Names of the destinations that get deliveries. */
   readonly destinations: ReadonlySet<string>;

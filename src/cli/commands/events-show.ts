@@ -15,7 +15,7 @@ export function addEventsShow(events: Command, io: Io): void {
   events
     .command("show")
     .description("show an event with its deliveries and every attempt")
-    .argument("<id>", "the event id, or SOURCE/ID where two sources share it")
+    .argument("<id>", "the event id; SOURCE/ID if two sources use the same id")
     .option("--json", "print one JSON object")
     .action(async (id: string, options: { json?: true }) => {
       await withReader(io, async (store) => {

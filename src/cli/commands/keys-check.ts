@@ -20,7 +20,7 @@ interface Options {
 /** Whether the API accepts a key. */
 interface Verdict {
   readonly key: HexKey;
-  readonly fault: HexApiError | null;
+  readonly error: HexApiError | null;
 }
 
 export function addKeysCheck(keys: Command, io: Io): void {
@@ -31,7 +31,7 @@ export function addKeysCheck(keys: Command, io: Io): void {
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
-      "\nEach call needs the scope read:health and is audited.\nExit status: 0 all keys are accepted, 1 a key is not, 78 no key is set.",
+      "\nEach call needs the scope read:health and is audited.\nExit status: 0 all keys are accepted, 1 a key is rejected, 78 no key is set.",
     )
     .action(async (options: Options) => {
       const config = loadHexApi(readEnvironment(io.env));
@@ -47,7 +47,7 @@ export function addKeysCheck(keys: Command, io: Io): void {
         (store) => check(config, store, operator),
         { create: true },
       );
-      if (verdicts.some(({ fault }) => fault !== null)) {
+      if (verdicts.some(({ error }) => error !== null)) {
         io.setExitCode(EXIT.checkFailed);
       }
       const width = displayOf(io.stdout, io.env).width();
@@ -72,35 +72,35 @@ async function check(
   for (const key of config.keys) {
     try {
       await proveKey(client, key.value);
-      verdicts.push({ key, fault: null });
+      verdicts.push({ key, error: null });
     } catch (thrown) {
       if (!(thrown instanceof HexApiError)) {
         throw thrown;
       }
-      verdicts.push({ key, fault: thrown });
+      verdicts.push({ key, error: thrown });
     }
   }
   return verdicts;
 }
 
-function asText({ key, fault }: Verdict, apiUrl: string): string {
+function asText({ key, error }: Verdict, apiUrl: string): string {
   const name = `${key.variable.padEnd(13)} ${key.keyId}`;
-  return fault === null
+  return error === null
     ? `${name}  ok: ${new URL(apiUrl).origin} accepts it`
-    : `${name}  FAILED: ${fault.message}${adviceFor(fault)}`;
+    : `${name}  FAILED: ${error.message}${adviceFor(error)}`;
 }
 
-function asJson({ key: { variable, keyId }, fault }: Verdict): object {
+function asJson({ key: { variable, keyId }, error }: Verdict): object {
   return {
     variable,
     keyId,
-    ok: fault === null,
-    ...(fault === null ? {} : { reason: fault.reason, status: fault.status }),
+    ok: error === null,
+    ...(error === null ? {} : { reason: error.reason, status: error.status }),
   };
 }
 
 function adviceFor({ status }: HexApiError): string {
   return status === 401 || status === 403
-    ? "; it is revoked, or belongs to another environment: create a new one in the Hex dashboard, then run `hexhook keys rotate`"
+    ? "; the key is revoked, or belongs to another environment: create a new one in the Hex dashboard, then run `hexhook keys rotate`"
     : "";
 }

@@ -142,10 +142,14 @@ interface Run {
   readonly onStep: (step: RotationStep, detail: string) => void;
 }
 
-async function run(store: Store, given: Run): Promise<RotationResult> {
-  const { rotated, newKey, signal, reloadWithinMs: withinMs } = given;
+async function run(store: Store, rotation: Run): Promise<RotationResult> {
+  const { rotated, newKey, signal, reloadWithinMs: withinMs } = rotation;
   const { key, file } = rotated;
-  const client = commandClientOptions(given.config, store, given.operator);
+  const client = commandClientOptions(
+    rotation.config,
+    store,
+    rotation.operator,
+  );
   const position = await store.lastPosition();
   const expected = {
     position,
@@ -173,13 +177,13 @@ async function run(store: Store, given: Run): Promise<RotationResult> {
                 signal,
               }),
       signal,
-      onStep: given.onStep,
+      onStep: rotation.onStep,
     },
     newKey,
   );
 }
 
-/** Returns the newline at the end of the file, if any: the new content keeps it, since some readers need it. */
+/** Returns the newline at the end of the file, or "" if there is none. The new content keeps it, since some programs need it. */
 function newlineOf(file: string): string {
   return /\r?\n$/.exec(readFileSync(file, "utf8"))?.[0] ?? "";
 }
@@ -199,12 +203,12 @@ function keyInFile(
   );
   const [one] = found;
   if (one === undefined) {
-    const set = keys.map(({ variable }) => variable);
-    const name = wanted ?? set[0] ?? "HEX_WRITE_KEY";
+    const configured = keys.map(({ variable }) => variable);
+    const name = wanted ?? configured[0] ?? "HEX_WRITE_KEY";
     throw new ConfigError([
-      set.includes(name)
+      configured.includes(name)
         ? `${name}: cannot be replaced while the service runs; put the key into a file and name it in ${name}_FILE`
-        : `${name}_FILE: must name the file of the key`,
+        : `${name}_FILE: is not set; name the file that contains the key`,
     ]);
   }
   if (found.length > 1) {

@@ -18,9 +18,9 @@ interface Options {
   readonly json?: true;
 }
 
-/** The facts about a secret or key, without its value. Times are ISO. */
+/** Facts about a secret or key, without its value. Times are in ISO format. */
 interface SecretStatus {
-  /** Where it is configured. */
+  /** The variable or the place in the configuration file. */
   readonly name: string;
   readonly keyId: string;
   /** The source whose messages it signs; null for a key of the Hex API. */
@@ -43,7 +43,7 @@ export function addSecretsCheck(secrets: Command, io: Io): void {
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
-      "\nA previous secret that is no longer used can be removed.\nExit status: 0 good, also with a warning from 75 days, 1 a secret is 90 days old\nor its age is unknown, 78 a secret is missing or weak.",
+      "\nA previous secret that is no longer used can be removed.\nFrom 75 days on, a secret is reported as due for rotation.\nExit status: 0 no secret is too old, 1 a secret is 90 days old or its age is\nunknown, 78 a secret is missing or weak.",
     )
     .action(async (options: Options) => {
       const statuses = await secretStatuses(io);
@@ -95,7 +95,7 @@ async function secretStatuses(io: Io): Promise<SecretStatus[]> {
     );
     return Promise.all([...signing, ...api]);
   };
-  // Before the first start there is no audit trail, so that no secret was used.
+  // Before the first start there is no audit trail, so no secret was used.
   return storeExists(configuredStore(io)) ? withReader(io, read) : read(null);
 }
 
@@ -154,7 +154,7 @@ function textOf(status: SecretStatus): string {
 
 function endOf({ expired, expiresAt }: SecretStatus): string {
   if (expiresAt === null) {
-    return "accepted indefinitely: set the time when it expires";
+    return "accepted indefinitely: set HEX_SECRET_PREVIOUS_EXPIRES_AT, or expiresAt in the file";
   }
   return expired
     ? `expired at ${expiresAt}: remove it`

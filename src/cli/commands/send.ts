@@ -11,7 +11,7 @@ import { asError, EXIT, UsageError } from "../../errors.ts";
 import { parseCount, parseTimestampOption } from "../options/parse.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";
 import {
-  type Answer,
+  type DeliveryResponse,
   send,
   signDelivery,
   tamper,
@@ -43,7 +43,7 @@ const DEFAULT_TYPE = "hexhook.test";
 const LONG_RUN = 20;
 
 /** Maximum number of deliveries in flight at once, however large --concurrency is. */
-const MAX_LANES = 1000;
+const MAX_CONCURRENCY = 1000;
 
 export function addSend(program: Command, io: Io): void {
   program
@@ -84,14 +84,15 @@ export function addSend(program: Command, io: Io): void {
     .addHelpText(
       "after",
       `
-Exit status: 0 when every delivery got the expected status, else 1. Expected is
-2xx, or 401 with --tamper. With --repeat the second one may also get 409.`,
+Exit status: 0 every response had the expected status, 1 a response had another.
+The expected status is 2xx, or 401 with --tamper. With --repeat, the second
+response may also be 409.`,
     )
     .action(async (options: Options) => {
       const { file, data, id, type } = options;
       if (file !== undefined && (data ?? id ?? type) !== undefined) {
         throw new UsageError(
-          "--file gives the whole body: leave out --data, --id and --type",
+          "--file is the whole body: leave out --data, --id and --type",
         );
       }
       const env = readEnvironment(io.env);
@@ -101,8 +102,8 @@ Exit status: 0 when every delivery got the expected status, else 1. Expected is
         options.url ?? `http://127.0.0.1:${port}`,
         source,
       );
-      const good = await sendAll(io, url, source, options);
-      io.setExitCode(good ? EXIT.good : EXIT.checkFailed);
+      const allExpected = await sendAll(io, url, source, options);
+      io.setExitCode(allExpected ? EXIT.good : EXIT.checkFailed);
     });
 }
 
@@ -128,9 +129,9 @@ async function sendAll(
   const bar = count > LONG_RUN ? createProgressBar(io, count) : null;
   const tally = new Map<string, number>();
   let next = 0;
-  let good = true;
+  let allExpected = true;
 
-  async function one(n: number): Promise<void> {
+  async function sendDelivery(n: number): Promise<void> {
     const { id, body } = bodyOf(options, n);
     const timestamp = options.timestamp ?? Math.floor(Date.now() / 1000);
     const signed = signDelivery(source, body, timestamp);
@@ -139,16 +140,22 @@ async function sendAll(
         ? signed
         : tamper(source, signed, options.tamper);
     for (const isRepeat of options.repeat ? [false, true] : [false]) {
-      const answer = await send(url, delivery);
-      good = isRight(answer, options.tamper !== undefined, isRepeat) && good;
-      note(n, id, answer);
+      const response = await send(url, delivery);
+      allExpected =
+        isExpected(response, options.tamper !== undefined, isRepeat) &&
+        allExpected;
+      report(n, id, response);
     }
     bar?.advance();
   }
 
-  function note(n: number, id: string | null, answer: Answer): void {
-    const { status, durationMs } = answer;
-    const verdict = verdictOf(answer);
+  function report(
+    n: number,
+    id: string | null,
+    response: DeliveryResponse,
+  ): void {
+    const { status, durationMs } = response;
+    const verdict = verdictOf(response);
     const key = `${status} ${verdict}`;
     tally.set(key, (tally.get(key) ?? 0) + 1);
     if (json) {
@@ -157,26 +164,29 @@ async function sendAll(
         JSON.stringify({ n, id, status, verdict, durationMs }),
       );
     } else if (!quiet) {
-      const what =
+      const result =
         status === 0
           ? `no response (${verdict}): is the service running at ${url}?`
           : `${key} (${durationMs} ms)`;
       writeLine(
         io.stdout,
-        [`${n}:`, ...(id === null ? [] : [id]), what].join(" "),
+        [`${n}:`, ...(id === null ? [] : [id]), result].join(" "),
       );
     }
   }
 
-  async function lane(): Promise<void> {
+  async function worker(): Promise<void> {
     while (next < count) {
       next += 1;
-      await one(next);
+      await sendDelivery(next);
     }
   }
 
   await Promise.all(
-    Array.from({ length: Math.min(concurrency, count, MAX_LANES) }, lane),
+    Array.from(
+      { length: Math.min(concurrency, count, MAX_CONCURRENCY) },
+      worker,
+    ),
   );
   if (bar !== null) {
     bar.done();
@@ -186,11 +196,11 @@ async function sendAll(
       }
     }
   }
-  return good;
+  return allExpected;
 }
 
-function isRight(
-  { status }: Answer,
+function isExpected(
+  { status }: DeliveryResponse,
   tampered: boolean,
   isRepeat: boolean,
 ): boolean {
@@ -235,7 +245,7 @@ function parseData(text: string | undefined): unknown {
   try {
     return text === undefined ? {} : JSON.parse(text);
   } catch {
-    throw new UsageError("--data must be JSON");
+    throw new UsageError(`--data must be JSON, such as '{"name":"first"}'`);
   }
 }
 

@@ -24,7 +24,7 @@ import { handleServiceSignals } from "../service-signals.ts";
 import { SYSTEM } from "../system.ts";
 import type { Io } from "../io.ts";
 
-/** Milliseconds; longer than a thread of the store waits for the lock of another process. */
+/** In milliseconds. Longer than a thread of the store waits for the lock of another process. */
 const LOCK_WAIT_MS = 3000;
 
 export function addServe(program: Command, io: Io): void {
@@ -49,7 +49,7 @@ async function serve(io: Io): Promise<void> {
   };
   const crash: Crash = (cause, error) => {
     emit({ type: "service.crashed", cause, error });
-    // Responses that were begun are sent first.
+    // One turn later, so that responses that have begun are sent first.
     setImmediate(() => {
       end(EXIT.internal);
     });
@@ -100,7 +100,7 @@ async function serve(io: Io): Promise<void> {
     },
   });
 
-  /** A startup that is in progress stops at its next step, or is abandoned. */
+  /** Stops the service. Waits until a startup in progress has stopped, at most SHUTDOWN_SECONDS. */
   async function stop(signal: NodeJS.Signals): Promise<void> {
     const withinMs = config.shutdownSeconds * 1000;
     const late = setTimeout(() => void exit(EXIT.good), withinMs);
@@ -132,8 +132,7 @@ async function serve(io: Io): Promise<void> {
 }
 
 /**
- * Exits after the calls of SQLite that are in progress, which may take `withinMs`. If one hangs, only a signal can end the
- * process.
+ * Waits at most `withinMs` for SQLite calls in progress, and exits. If a call hangs, the process can only be ended by SIGKILL.
  */
 async function exit(code: ExitCode, withinMs?: number): Promise<void> {
   if (!(await endStoreThreads(withinMs))) {

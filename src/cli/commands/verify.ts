@@ -49,7 +49,7 @@ export function addVerify(program: Command, io: Io): void {
       `
 Without -H, standard input has the headers, an empty line and the body:
   $ (hexhook sign < body.json; echo; cat body.json) | hexhook verify
-Exit status: 0 verified, 1 not.`,
+Exit status: 0 verified, 1 not verified.`,
     )
     .action(async (options: Options) => {
       const env = readEnvironment(io.env);
@@ -152,11 +152,13 @@ function parseHeaders(lines: readonly string[]): Map<string, string> {
     }
     const colon = line.indexOf(":");
     if (colon < 1) {
-      throw new UsageError("a header must look like `name: value`");
+      throw new UsageError("a header must have the form `name: value`");
     }
     const name = line.slice(0, colon).trim().toLowerCase();
     if (headers.has(name)) {
-      throw new UsageError(`the header ${name} is a duplicate`);
+      throw new UsageError(
+        `the header ${name} is a duplicate; give each header once`,
+      );
     }
     headers.set(name, line.slice(colon + 1).trim());
   }

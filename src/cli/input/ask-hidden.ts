@@ -19,12 +19,12 @@ export async function askHidden(
     output: nowhere,
     terminal: true,
   });
-  const gone = new AbortController();
+  const interrupted = new AbortController();
   lines.once("SIGINT", () => {
-    gone.abort();
+    interrupted.abort();
   });
   try {
-    return await lines.question("", { signal: gone.signal });
+    return await lines.question("", { signal: interrupted.signal });
   } catch {
     throw new UsageError("no key was given; nothing was changed");
   } finally {

@@ -2,12 +2,12 @@ import type { Readable } from "node:stream";
 
 const NEWLINE = 0x0a;
 
-/** Maximum bytes of a line; the rest is cut off, so that a line cannot fill the memory. No entry is longer. */
+/** Maximum length of a line in bytes. The rest is cut off, so that a line cannot fill the memory. No audit entry is longer. */
 const MAX_BYTES = 65_536;
 
 /**
- * Yields the lines of a stream of bytes, those of a chunk at once. Only `\n` ends a line; it is removed, and so is a `\r` before
- * it. `onBytes` gets the number of bytes of each chunk.
+ * Yields the lines of a stream of bytes. All lines that end in one chunk come in one array. Only `\n` ends a line. It is removed,
+ * with a `\r` before it. `onBytes` gets the number of bytes of each chunk.
  */
 export async function* linesOf(
   input: Readable,

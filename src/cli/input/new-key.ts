@@ -25,16 +25,16 @@ export async function obtainNewKey(
     return askHidden(io, `New key for ${variable} (it is not shown): `);
   }
   if (from === "-") {
-    const given = (await readAll(io.stdin)).toString("utf8");
-    if (given === "") {
+    const text = (await readAll(io.stdin)).toString("utf8");
+    if (text === "") {
       throw new UsageError(
         "standard input has no key; give the new key there, or use --from FILE",
       );
     }
-    return given.replace(/\r?\n$/, "");
+    return text.replace(/\r?\n$/, "");
   }
   if (statSync(from, { throwIfNoEntry: false })?.isFIFO()) {
-    // A shell makes one for `--from <(command)`.
+    // With `--from <(command)`, a shell passes the path of a FIFO.
     return readFileSync(from, "utf8").replace(/\r?\n$/, "");
   }
   const read = readSecretFile(from);
@@ -44,15 +44,15 @@ export async function obtainNewKey(
   return read.value;
 }
 
-/** Throws UsageError when a key cannot replace that of `variable`. */
+/** Throws UsageError when the new key cannot replace the key of `variable`. */
 export function requireNewKey(
   newKey: string,
   { keys, environment }: HexApiConfig,
   variable: HexKeyVariable,
 ): void {
-  const fault = headerSecretError(newKey) ?? liveKeyError(newKey, environment);
-  if (fault !== null) {
-    throw new UsageError(`the new key ${fault}`);
+  const error = headerSecretError(newKey) ?? liveKeyError(newKey, environment);
+  if (error !== null) {
+    throw new UsageError(`the new key ${error}`);
   }
   const same = keys.find(({ value }) => value === newKey);
   if (same !== undefined) {

@@ -19,7 +19,7 @@ function parseOperator(text: string): string {
   return text;
 }
 
-/** Returns the name of the user that runs the command, or `unknown`: a container may have no name for it. */
+/** Returns the name of the user that runs the command. Returns `unknown` if the user has no name, as in some containers. */
 export function defaultOperator(): string {
   try {
     const { username } = userInfo();

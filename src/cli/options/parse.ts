@@ -8,26 +8,30 @@ import { parseSince, SINCE_FORMS } from "../../domain/since.ts";
 export function parseCount(text: string): number {
   const value = /^\d{1,9}$/.test(text) ? Number(text) : 0;
   if (value < 1) {
-    throw new InvalidArgumentError("It must be a whole number from 1.");
+    throw new InvalidArgumentError(
+      "It must be a whole number, from 1 to 999999999.",
+    );
   }
   return value;
 }
 
 export function parsePort(text: string): number {
   if (!/^\d{1,5}$/.test(text) || Number(text) > 65_535) {
-    throw new InvalidArgumentError("It must be a port, 0 to 65535.");
+    throw new InvalidArgumentError("It must be a port number from 0 to 65535.");
   }
   return Number(text);
 }
 
 export function parseTimestampOption(text: string): number {
   if (!/^\d{1,11}$/.test(text)) {
-    throw new InvalidArgumentError("It must be unix seconds.");
+    throw new InvalidArgumentError(
+      "It must be a time in unix seconds, such as 1763917200.",
+    );
   }
   return Number(text);
 }
 
-/** Unix milliseconds. */
+/** Returns unix milliseconds. */
 export function parseSinceOption(text: string): number {
   const at = parseSince(text, Date.now());
   if (at === null) {

@@ -16,7 +16,7 @@ import { publishedRoutes } from "./served-destinations.ts";
 
 type Store = Pick<DestinationReader, "processStatuses">;
 
-/** Where the names of destinations come from, and what to do when they are wrong. */
+/** Says where the names of destinations come from, and what to do if they are not the right ones. */
 const ORIGIN = {
   command: "by this command's configuration",
   service:
@@ -27,7 +27,7 @@ const ORIGIN = {
 
 export interface KnownRoutes {
   readonly routes: readonly Route[];
-  /** For an error about a destination that is not among them. */
+  /** Text for an error about a destination that has no route: where the routes come from. */
   readonly origin: string;
 }
 
@@ -52,7 +52,8 @@ export async function knownRoutes(io: Io, store: Store): Promise<KnownRoutes> {
 
 /**
  * Returns the names of the current destinations; null when they are unknown. Does not load the handlers module if a service has
- * published its names. Ignores an error of the configuration, since a command that does not route may lack its secrets.
+ * published its names. Ignores configuration errors: a command that does not route may run without the secrets that the
+ * configuration names.
  */
 export async function knownDestinations(
   io: Io,

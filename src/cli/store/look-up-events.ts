@@ -7,8 +7,8 @@ import type { Io } from "../io.ts";
 import { note } from "../ui/print.ts";
 
 /**
- * Returns the events of these ids. Returns null when one does not exist, after reporting each missing one on stderr.
- * Throws UsageError when several sources have an event of that id.
+ * Returns the events with these ids. If an id does not exist, reports each missing id on stderr and returns null.
+ * Throws UsageError when several sources have an event with the same id.
  */
 export async function lookUpEvents(
   io: Io,

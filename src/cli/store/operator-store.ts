@@ -21,7 +21,7 @@ import { VERSION } from "../../version.ts";
 import { SYSTEM } from "../system.ts";
 import type { Io } from "../io.ts";
 
-const REST_MS = 20;
+const PAUSE_MS = 20;
 
 /**
  * Opens the configured store for a command that writes, whether a service runs or not. The command is a separate writer of the
@@ -63,7 +63,7 @@ export async function withOperatorStore<T>(
   try {
     const heads = await store.heads();
     const started = { at: Date.now(), version: VERSION, ...facts };
-    // Requested together, they share a transaction: no start is stored without the checkpoint that anchors it.
+    // Both calls in one turn share a transaction. So no start is stored without the checkpoint that anchors it.
     await Promise.all([
       store.append(commandStarted({ ...started, publicKey, heads })),
       store.checkpoint(),
@@ -81,10 +81,10 @@ export async function withOperatorStore<T>(
 
 /** Waits between two batches, so that the service can write. */
 export async function restAfterBatch(): Promise<void> {
-  await delay(REST_MS);
+  await delay(PAUSE_MS);
 }
 
-/** Returns the key beside the store. Creates one only for an empty trail: otherwise the service has a key elsewhere. */
+/** Returns the key beside the store. Creates a key only for an empty trail: an existing trail is signed with a key elsewhere. */
 function keyBeside(file: string, isNew: boolean): KeyObject {
   const key =
     readSigningKey(file) ?? (isNew ? obtainSigningKey(file).key : null);

@@ -9,8 +9,8 @@ import type { DestinationReader } from "../../store/port.ts";
 import { publishedRoutes } from "./served-destinations.ts";
 
 /**
- * Returns a function that says why a delivery waits, by the store and by what running services have published to it.
- * `configured`: names of the destinations, used until a service has published its own; null: unknown.
+ * Returns a function that says why a delivery waits. It uses the store, and the states that running services publish there.
+ * `configured`: names of the destinations, used if no service has published any; null: unknown.
  */
 export async function readWaits(
   store: DestinationReader,

@@ -3,7 +3,7 @@ import type { DestinationReader } from "../../store/port.ts";
 
 type Store = Pick<DestinationReader, "processStatuses">;
 
-/** Returns the routes that the newest service has published; null when no service has. */
+/** Returns the routes that the newest service has published; null if no service has published any. */
 export async function publishedRoutes(
   store: Store,
 ): Promise<readonly Route[] | null> {
@@ -11,7 +11,7 @@ export async function publishedRoutes(
   return newest?.destinations ?? null;
 }
 
-/** Returns a warning when the newest service does not serve some of these destinations: their deliveries wait. */
+/** Returns a warning if the newest service does not serve some of these destinations, since their deliveries wait. */
 export async function unservedWarning(
   store: Store,
   destinations: ReadonlySet<string>,

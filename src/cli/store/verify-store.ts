@@ -16,8 +16,8 @@ import { rowsOf, withReader } from "./reader.ts";
 import type { Io } from "../io.ts";
 
 /**
- * Returns the public key of the configured signing key. Returns none if the key does not exist yet or this user may not read it.
- * Throws ConfigError for any other error: a wrong key must not weaken a verification.
+ * Returns the public key of the configured signing key. Returns an empty list if the key does not exist yet, or this user may
+ * not read it. Throws ConfigError for any other error: a wrong key must not weaken a verification.
  */
 export function configuredKey(io: Io): string[] {
   const { DATABASE_URL: url, AUDIT_SIGNING_KEY: key } = readVariables(
@@ -49,7 +49,7 @@ export async function verifyStore(
     const heads = await store.heads();
     const bar = createProgressBar(io, await store.lastPosition());
     let position = 0;
-    // Reads rows that were inserted before the first one too.
+    // An attacker may have inserted rows before the first one.
     for await (const row of rowsOf(store, Number.MIN_SAFE_INTEGER)) {
       const entry = verifier.entry(row.line);
       if (entry !== null) {
@@ -63,6 +63,6 @@ export async function verifyStore(
     bar.done();
     return { ...report, eventFaults };
   };
-  // A snapshot: a running service may append and purge meanwhile.
+  // Reads a snapshot, since a running service may append and purge entries in the meantime.
   return withReader(io, verify, { snapshot: true });
 }

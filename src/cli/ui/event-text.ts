@@ -3,10 +3,10 @@ import type { DeliveryStatus } from "../../domain/delivery.ts";
 import type { Wait, WaitReason } from "../../events/waits.ts";
 import { shown, shownTime, wrap } from "../../terminal/terminal-text.ts";
 
-/** What a delivery waits for; null for one that is not pending. */
+/** Returns what a delivery waits for, or null if it is not pending. */
 type Waits = (delivery: DeliveryStatus) => Wait | null;
 
-/** Formats an event and its deliveries, a line each. */
+/** Formats an event on one line, and each of its deliveries on a further line. */
 export function eventText(
   event: EventStatus,
   waits: Waits,

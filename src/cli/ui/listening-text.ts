@@ -2,7 +2,7 @@ import { isIPv6 } from "node:net";
 import type { Service } from "../../app/service.ts";
 import type { Config } from "../../config/load-config.ts";
 
-/** Where a service listens, on one line for a person. */
+/** Returns one line for a person that says where a service listens. */
 export function listeningText(
   {
     host,

@@ -7,14 +7,15 @@ import { errorCode } from "../../errors.ts";
 
 const RETRY_MS = 500;
 
-/** Errors that pass, such as a full disk. */
-const PASSING = new Set(["ENOSPC", "EDQUOT", "EAGAIN"]);
+/** Errors after which a later write can succeed, such as a full disk. */
+const TEMPORARY = new Set(["ENOSPC", "EDQUOT", "EAGAIN"]);
 
 const writeSome = promisify(write);
 
 /**
  * Returns a stream that never blocks this process. Node writes to pipes in the background, but to terminals and files
- * synchronously: a terminal that is stopped by Ctrl-S would block the process, and a full disk would cut a line and end it.
+ * synchronously. A terminal that is stopped by Ctrl-S would block the process. A full disk would truncate a line and end the
+ * process.
  */
 export function unblocked(
   stream: NodeJS.WriteStream & { fd: number },
@@ -25,7 +26,7 @@ export function unblocked(
   return fstatSync(stream.fd).isFile() ? intoFile(stream.fd) : stream;
 }
 
-/** A separate process copies to the terminal, and blocks there in place of this one. */
+/** Returns a pipe to a separate process that copies to the terminal. A stopped terminal blocks only that process. */
 function throughPipe(fd: number): Writable {
   const child = spawn("cat", { stdio: ["pipe", fd, "ignore"], detached: true });
   const { stdin } = child;
@@ -45,7 +46,7 @@ function intoFile(fd: number): Writable {
       try {
         done += (await writeSome(fd, chunk, done)).bytesWritten;
       } catch (error) {
-        if (!PASSING.has(errorCode(error) ?? "")) {
+        if (!TEMPORARY.has(errorCode(error) ?? "")) {
           throw error;
         }
         await delay(RETRY_MS, undefined, { ref: false });

@@ -4,7 +4,7 @@ import { asciiJson } from "../../json/ascii.ts";
 /** What a command would do with an existing delivery. */
 export type DeliveryAction = "redeliver" | "discard" | "leave";
 
-/** A line of a dry run as JSON. */
+/** Formats a line of a dry run as JSON. */
 export function deliveryPlanJson(
   { event, delivery }: Redeliverable,
   action: DeliveryAction,
@@ -22,7 +22,7 @@ export function deliveryPlanJson(
   });
 }
 
-/** A line of a dry run for a person. */
+/** Formats a line of a dry run for a person. */
 export function deliveryPlanText(
   { event, delivery }: Redeliverable,
   action: DeliveryAction,

@@ -9,7 +9,7 @@ export async function print(stdout: Output, line: string): Promise<void> {
   }
 }
 
-/** Writes an error, a warning or a notice to stderr. Escapes what a terminal acts on: the text may repeat an argument. */
+/** Writes an error, a warning or a notice to stderr. Escapes control characters, since the text may quote an argument. */
 export function note({ stderr }: Pick<Io, "stderr">, text: string): void {
   writeLine(stderr, `hexhook: ${visible(text)}`);
 }

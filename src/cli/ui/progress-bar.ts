@@ -5,8 +5,8 @@ const WIDTH = 30;
 const REDRAW_MS = 100;
 
 /**
- * A progress bar on stderr, which appears only on a terminal and after the first tenth of a second. It is drawn at most ten
- * times a second. With a total of null, which means unknown, it shows the count alone.
+ * Creates a progress bar on stderr. It appears only on a terminal, after a tenth of a second, and is drawn at most ten times
+ * a second. If `total` is null (unknown), it shows the count alone.
  */
 export function createProgressBar(
   { stderr, env }: Pick<Io, "stderr" | "env">,

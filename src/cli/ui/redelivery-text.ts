@@ -13,11 +13,11 @@ import {
   deliveryPlanText,
 } from "./planned-delivery.ts";
 
-/** What a redelivery does with an existing delivery. */
+/** Returns what a redelivery does with an existing delivery. */
 const actionOf = (outcome: PlannedOutcome): DeliveryAction =>
   outcome === "redelivered" ? "redeliver" : "leave";
 
-/** A line of a dry run as JSON. */
+/** Formats a line of a dry run as JSON. */
 export function planJson(planned: Planned, outcome: PlannedOutcome): string {
   if (isMissing(planned)) {
     const { id: eventId, source } = planned.event;
@@ -27,7 +27,7 @@ export function planJson(planned: Planned, outcome: PlannedOutcome): string {
   return deliveryPlanJson(planned, actionOf(outcome));
 }
 
-/** A line of a dry run for a person. */
+/** Formats a line of a dry run for a person. */
 export function planText(planned: Planned, outcome: PlannedOutcome): string {
   if (isMissing(planned)) {
     return `would create a delivery of ${asciiJson(planned.event.id)} to ${planned.missing.destination}`;
@@ -35,7 +35,7 @@ export function planText(planned: Planned, outcome: PlannedOutcome): string {
   return deliveryPlanText(planned, actionOf(outcome));
 }
 
-/** The last line of a dry run. */
+/** Formats the last line of a dry run. */
 export function previewText(count: RedeliveryCount, routes: boolean): string {
   const { matched, inFlight, destinationGone, created } = count;
   const skipped = inFlight + destinationGone;
@@ -74,8 +74,9 @@ export function nothingText(why: {
   /** Null: the command did not look for missing deliveries. */
   routed: {
     readonly destinations: readonly string[];
-    /** Number of events that were routed, and of those that have no delivery and match no destination. */
+    /** Number of events that were routed. */
     readonly events: number;
+    /** Number of these events that have no delivery and match no destination. */
     readonly unmatched: number;
   } | null;
 }): string {

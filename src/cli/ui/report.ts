@@ -12,11 +12,11 @@ import { type Io, writeLine } from "../io.ts";
 import { note } from "./print.ts";
 
 /**
- * Reports what a command threw on stderr, and returns the exit code. A wrong configuration has one line for each error; a
- * wrong usage names the help of the command.
+ * Reports on stderr what a command threw, and returns the exit code. Prints one line for each configuration error. Wrong usage
+ * also names the help of the command.
  */
 export function report(io: Io, thrown: unknown, command: Command): ExitCode {
-  // A reader that is gone does not change the exit code.
+  // If stderr cannot be written, the exit code stays the same.
   io.stderr.on("error", () => undefined);
   if (thrown instanceof CommanderError) {
     return reportUsage(io, thrown, command);
@@ -69,8 +69,8 @@ function helpOf(command: Command): string {
 }
 
 /**
- * Ends the process when the output cannot be written. A reader that has read enough (`| head`) is no error; any other reason
- * is. A failed check sets its exit code before it prints, so that the code is right in both cases.
+ * Ends the process when the output cannot be written. A reader that has closed the pipe (`| head`) is not an error, and keeps
+ * the exit code: a failed check sets its code before it prints. Any other reason is an internal error.
  */
 export function endWhenReaderLeaves({ stdout, stderr }: Io): void {
   stderr.on("error", () => undefined);

@@ -9,7 +9,7 @@ import { displayOf } from "../../terminal/display.ts";
 import { EXIT, type ExitCode } from "../../errors.ts";
 import { type Io, type Output, writeLine } from "../io.ts";
 
-/** The maximum number of writers, heads and events that are listed, the newest ones. */
+/** Maximum length of each list: faults, doubts, writers and heads. The newest writers and heads are listed. */
 const MAX_LISTED = 10;
 
 export interface Verdict {
@@ -163,7 +163,7 @@ function listed<T>(
   ];
 }
 
-/** The text of each fault, which follows the writer and seq. */
+/** The text of each fault. It follows the writer, the seq and the event. */
 const TEXTS: Readonly<Record<FaultCode, string>> = {
   edited: "edited",
   missing: "missing",

@@ -51,6 +51,6 @@ describe("hexhook demo", () => {
     });
     const [code] = (await once(child, "close")) as [number];
     expect(code).toBe(1);
-    expect(text).toContain("Something did not work as expected");
+    expect(text).toContain("Some steps failed: see the lines with FAIL above");
   });
 });
