@@ -131,7 +131,7 @@ const MAX_WAITS = 100;
 /** A string such as RETRY_SCHEDULE, or a list of times. */
 const retrySchedule: z.ZodType<readonly number[]> = z
   .unknown()
-  .transform((given) => (isListOfText(given) ? given.join(",") : given))
+  .transform((value) => (isListOfText(value) ? value.join(",") : value))
   .pipe(durations)
   .refine(
     (waits) => waits.length <= MAX_WAITS,

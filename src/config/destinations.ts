@@ -39,7 +39,7 @@ export interface HandlerDestinationConfig extends Route, AttemptSettings {
 export type DestinationConfig =
   HttpDestinationConfig | HandlerDestinationConfig;
 
-/** The handlers module, and the sources whose events go to functions that no destination names. */
+/** The handlers module, and the sources whose events are delivered to those of its functions that no destination names. */
 export interface HandlersConfig {
   /** Path of the module; null = the built-in one. */
   readonly file: string | null;
@@ -159,17 +159,17 @@ export function sharedSecrets(
   source: Source,
 ): string[] {
   const text = `is also a signing secret of source ${source.name}; use separate secrets`;
-  return destinations.flatMap((one) => {
-    if (one.kind !== "http") {
+  return destinations.flatMap((destination) => {
+    if (destination.kind !== "http") {
       return [];
     }
-    const path = ["destinations", one.name];
-    const errors = (one.headers ?? [])
-      .filter(({ value }) => holdsKey(value, source))
+    const path = ["destinations", destination.name];
+    const errors = (destination.headers ?? [])
+      .filter(({ value }) => containsKey(value, source))
       .map(({ name }) => lineAt([...path, "headers", name], text));
-    if (one.secret !== null && isKey(one.secret, source)) {
+    if (destination.secret !== null && isKey(destination.secret, source)) {
       errors.push(
-        one.name === "forward"
+        destination.name === "forward"
           ? `FORWARD_SECRET: ${text}`
           : lineAt([...path, "secret"], text),
       );
@@ -179,15 +179,15 @@ export function sharedSecrets(
 }
 
 function isKey(secret: string, source: Source): boolean {
-  // Compared as text too: the key after `whsec_` differs from the text, but each can be derived from the other.
+  // The text is compared too: with `whsec_` it differs from the key, but each can be derived from the other.
   const keys = [outboundKey(secret), Buffer.from(secret, "utf8")];
-  return source.secrets.some((known) =>
-    keys.some((key) => known.key.equals(key)),
+  return source.secrets.some((signing) =>
+    keys.some((key) => signing.key.equals(key)),
   );
 }
 
 /** Whether a header value contains a key, for example after `Bearer `. */
-function holdsKey(value: string, source: Source): boolean {
+function containsKey(value: string, source: Source): boolean {
   const bytes = Buffer.from(value, "utf8");
   return source.secrets.some(({ key }) => bytes.includes(key));
 }

@@ -5,7 +5,7 @@ export interface EnvFileEntry {
   readonly line: number;
 }
 
-/** A line that is rejected because it is ambiguous. `text` never repeats a value. */
+/** A line that is rejected, for example because it is ambiguous. `text` never contains a value. */
 export interface EnvFileError {
   readonly line: number;
   readonly text: string;
@@ -18,8 +18,8 @@ const QUOTES = ["'", '"', "`"] as const;
 const AFTER_QUOTES = /^[ \t]*(?:[ \t]#.*)?$/;
 
 /**
- * A line inside quotes that looks like another assignment, which shows that a quote was not closed. The last line of a PEM key
- * may end in `=`.
+ * A line inside quotes that looks like another assignment, which shows that a quote was not closed. A line that ends in `=` does
+ * not match if it is the last one, because it may be the last line of a PEM key.
  */
 const LOOKS_LIKE_NEXT =
   /\n[ \t]*(?:export[ \t]+)?[A-Z_][A-Z0-9_]*[ \t]*=(?:[^=\n]|$)/;
@@ -58,8 +58,8 @@ export function parseEnvFile(text: string): {
       read = unquotedValue(rest);
     } else {
       const end = lastLineOfQuotes(lines, index, assignment.length, quote);
-      const given = [rest, ...lines.slice(index + 1, end + 1)].join("\n");
-      read = quotedValue(given.trimStart(), quote);
+      const raw = [rest, ...lines.slice(index + 1, end + 1)].join("\n");
+      read = quotedValue(raw.trimStart(), quote);
       index = end;
     }
     if ("error" in read) {
@@ -76,7 +76,7 @@ export function parseEnvFile(text: string): {
   return { entries, errors: [...errors, ...contradictions(entries)] };
 }
 
-/** Returns the last non-empty value of each name, or an empty one if there is no other. */
+/** Returns the last non-empty value of each name. A name that has only empty values gets an empty one. */
 export function envFileValues(
   entries: readonly EnvFileEntry[],
 ): Readonly<Record<string, string>> {
@@ -108,9 +108,9 @@ function unquotedValue(rest: string): Value {
   return expansionError(value) ?? { value };
 }
 
-function quotedValue(given: string, quote: (typeof QUOTES)[number]): Value {
-  const end = given.indexOf(quote, 1);
-  const value = given.slice(1, end);
+function quotedValue(raw: string, quote: (typeof QUOTES)[number]): Value {
+  const end = raw.indexOf(quote, 1);
+  const value = raw.slice(1, end);
   if (end === -1 || LOOKS_LIKE_NEXT.test(value)) {
     return { error: `has no closing ${quote}; add it after the value` };
   }
@@ -119,7 +119,7 @@ function quotedValue(given: string, quote: (typeof QUOTES)[number]): Value {
       error: "contains a backslash in double quotes; use single quotes",
     };
   }
-  if (!AFTER_QUOTES.test(given.slice(end + 1))) {
+  if (!AFTER_QUOTES.test(raw.slice(end + 1))) {
     return {
       error: `has text after the closing ${quote}; put the whole value in another kind of quotes`,
     };
@@ -157,11 +157,11 @@ function lastLineOfQuotes(
   return end === -1 ? from : end;
 }
 
-/** Finds names with two different values. Empty values do not count: a copied example is often completed at its end. */
+/** Finds names with two different values. Empty values do not count: users copy the example, and often add values at its end. */
 function contradictions(entries: readonly EnvFileEntry[]): EnvFileError[] {
-  const given = entries.filter(({ value }) => value !== "");
-  return given.flatMap(({ name, value, line }, index) => {
-    const before = given
+  const filled = entries.filter(({ value }) => value !== "");
+  return filled.flatMap(({ name, value, line }, index) => {
+    const before = filled
       .slice(0, index)
       .find((other) => other.name === name && other.value !== value);
     return before === undefined

@@ -62,7 +62,7 @@ export function mergeEnvironments(
   const merged: Record<string, string | undefined> = { ...real };
   for (const [name, value] of Object.entries(fallback)) {
     const base = isVariable(name) ? name : name.replace(/_FILE$/, "");
-    if (!given(real, base) && !given(real, `${base}_FILE`)) {
+    if (!textOf(real, base) && !textOf(real, `${base}_FILE`)) {
       merged[name] = value;
     }
   }
@@ -70,7 +70,7 @@ export function mergeEnvironments(
 }
 
 /** Returns the text of a variable, or undefined if it is not set, empty, or set by Kubernetes for a Service. */
-function given(env: Environment, name: string): string | undefined {
+function textOf(env: Environment, name: string): string | undefined {
   const text = env[name];
   return text === undefined || text === "" || isSetByKubernetes(name, text)
     ? undefined
@@ -107,7 +107,7 @@ function readVariable(
   const definition = DEFINITIONS[name];
   const read = definition.secret
     ? readSecretVariable(env, name)
-    : { from: name, text: given(env, name) };
+    : { from: name, text: textOf(env, name) };
   if ("error" in read) {
     errors.push(`${read.from}: ${read.error}`);
     return null;
@@ -158,12 +158,12 @@ export function secretFilesOf(env: Environment): string[] {
   return SECRET_VARIABLE_NAMES.flatMap((name) => env[`${name}_FILE`] || []);
 }
 
-/** Returns the text of all set variables that hold no secret. */
+/** Returns the text of all set variables that are not secrets. */
 export function settingsOf(env: Environment): Readonly<Record<string, string>> {
   return Object.fromEntries(
     VARIABLE_NAMES.filter((name) => !DEFINITIONS[name].secret).flatMap(
       (name) => {
-        const text = given(env, name);
+        const text = textOf(env, name);
         return text === undefined ? [] : [[name, text]];
       },
     ),
@@ -171,8 +171,8 @@ export function settingsOf(env: Environment): Readonly<Record<string, string>> {
 }
 
 /**
- * Returns a warning for each unknown HEX_* and HEXHOOK_* variable, so that a misspelt name is noticed. `referred` are the names
- * that the configuration file refers to.
+ * Returns a warning for each unknown HEX_* and HEXHOOK_* variable, since its name may be misspelt. `referred`: the names that the
+ * configuration file refers to.
  */
 export function unknownNames(
   env: Environment,

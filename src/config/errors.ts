@@ -33,7 +33,7 @@ function step(key: PropertyKey): string {
   return `.${PLAIN_KEY.test(name) ? name : quoted(name)}`;
 }
 
-/** Escapes a key to one line of visible ASCII. */
+/** Quotes and escapes a key, so that it stays on one line. */
 function quoted(name: string): string {
   const shown =
     name.length > MAX_SHOWN_KEY ? `${name.slice(0, MAX_SHOWN_KEY)}…` : name;

@@ -1,6 +1,6 @@
 import { z } from "zod";
 
-/** Schemas of the values in the configuration file. They take YAML types, where those of `values.ts` take text. */
+/** Schemas of the values in the configuration file. Their input has YAML types; the input of those in `values.ts` is text. */
 
 /** Whether a value is a map. The keys of maps are always strings. */
 export function isMap(value: unknown): value is ReadonlyMap<string, unknown> {
@@ -43,12 +43,12 @@ export function isDestinationName(name: string): boolean {
   return /^[a-z0-9][a-z0-9-]{0,63}$/.test(name);
 }
 
-/** A list without duplicates. */
+/** A list without duplicates. `items`: what the list contains, for the error. */
 export function distinct<T extends string>(
   item: z.ZodType<T>,
-  what: string,
+  items: string,
 ): z.ZodType<readonly T[]> {
-  return z.array(item, `must be a list of ${what}`).superRefine(
+  return z.array(item, `must be a list of ${items}`).superRefine(
     (list, context) => {
       for (const [index, value] of list.entries()) {
         if (list.indexOf(value) < index) {
@@ -62,12 +62,12 @@ export function distinct<T extends string>(
   );
 }
 
-/** A required key, with the error for a missing one. */
+/** A required key, with the error if it is missing. */
 export function present(error: string): z.ZodType<string> {
   return z.custom<string>((value) => value !== undefined, error);
 }
 
-/** A key that is not allowed here, with the error for it. */
+/** A key that is not allowed here, with the error if it is present. */
 export function forbidden(why: string): z.ZodType<undefined> {
   return z.undefined(why).optional();
 }

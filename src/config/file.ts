@@ -26,7 +26,7 @@ const ROOT = mapOf({
   destinations: mapOfNames.optional(),
 });
 
-/** Reads the file. Returns null if it is not readable YAML. Adds errors of the file and of its top-level keys to `errors`. */
+/** Reads the file. Returns null if it cannot be read, is not valid YAML or is empty. Adds its errors, and those of its top-level keys, to `errors`. */
 export function openConfigFile(
   env: Environment,
   errors: string[],
@@ -69,7 +69,7 @@ function memberOf(value: unknown, key: string): unknown {
   return isMap(value) ? value.get(key) : undefined;
 }
 
-/** In `{ retrySchedule: 5s,30s }` YAML reads all times but the first as keys. */
+/** Returns a hint for a key that is a time: in `{ retrySchedule: 5s,30s }`, YAML reads all times after the first as keys. */
 function hintFor(unknownKey: string): string {
   return duration.safeParse(unknownKey).success
     ? "; put the schedule in quotes, or write a list: [5s, 30s]"

@@ -14,7 +14,7 @@ export interface HeaderEntry {
   readonly secret: ReferredSecret | null;
 }
 
-/** Few servers accept more. */
+/** Few servers accept more headers or bytes. */
 const MAX_HEADERS = 32;
 const MAX_TOTAL_BYTES = 8192;
 
@@ -44,30 +44,30 @@ export function headerEntries(
       const error = (message: string, ...path: PropertyKey[]): void => {
         context.addIssue({ code: "custom", message, path });
       };
-      for (const [index, [given, value]] of [...map].entries()) {
-        const name = given.toLowerCase();
+      for (const [index, [key, value]] of [...map].entries()) {
+        const name = key.toLowerCase();
         const isKnown = entries.some((entry) => entry.name === name);
-        if (!NAME.test(given)) {
+        if (!NAME.test(key)) {
           // The name is not repeated: it may be a whole header line with its value.
           error(`name ${index + 1} is not a valid header name`);
         } else if (RESERVED.test(name)) {
-          error("is set by Hexhook or by HTTP; remove it", given);
+          error("is set by Hexhook or by HTTP; remove it", key);
         } else if (isKnown) {
           error(
             "is a duplicate, because header names ignore case; remove it",
-            given,
+            key,
           );
         } else if (isMap(value)) {
           const read = reference.safeParse(value);
           for (const { message, path } of read.error?.issues ?? []) {
-            error(message, given, ...path);
+            error(message, key, ...path);
           }
           const secret = read.data ?? null;
           entries.push({ name, value: secret?.value ?? "", secret });
         } else {
           const found = literalError(name, value);
           if (found !== null) {
-            error(found, given);
+            error(found, key);
           }
           entries.push({ name, value: String(value), secret: null });
         }

@@ -93,9 +93,11 @@ export function hexApiOf(
 /** HEXHOOK_ENV, or NODE_ENV if it is one of the three environments, or development. */
 function environmentOf(
   { NODE_ENV }: Environment,
-  given: EnvironmentName | null,
+  configured: EnvironmentName | null,
 ): EnvironmentName {
-  return given ?? ENVIRONMENTS.find((one) => one === NODE_ENV) ?? "development";
+  return (
+    configured ?? ENVIRONMENTS.find((one) => one === NODE_ENV) ?? "development"
+  );
 }
 
 function liveKeyErrors(

@@ -21,7 +21,7 @@ export interface SecretEntry extends ReferredSecret {
 /** The settings of source `hex` in the file. Missing ones come from the environment. */
 export interface HexEntry {
   readonly scheme?: SchemeName | undefined;
-  /** The first is the current one. */
+  /** The first one is the current secret. */
   readonly secrets?: readonly SecretEntry[] | undefined;
   readonly onReplay?: "reject" | "acknowledge" | undefined;
   /** Names of destinations in the file. */
@@ -93,14 +93,14 @@ function secretEntry(env: Environment): z.ZodType<SecretEntry> {
     secretReference(env, signingSecret, ["createdAt", "expiresAt"]),
     z
       .unknown()
-      .transform((given): unknown =>
-        isMap(given) ? Object.fromEntries(given) : {},
+      .transform((value): unknown =>
+        isMap(value) ? Object.fromEntries(value) : {},
       )
       .pipe(dates),
   );
 }
 
-/** Rejects an expiry date of the current secret: on that day every request would be rejected. */
+/** Rejects an expiry date of the current secret: from that time on, requests signed with it would be rejected. */
 function rejectCurrentExpiry(
   [current]: readonly SecretEntry[],
   context: z.RefinementCtx,
@@ -113,9 +113,9 @@ function rejectCurrentExpiry(
 }
 
 function listed(names: readonly string[]): string {
-  const good = names.filter(isDestinationName);
-  const more = good.length > MAX_LISTED_NAMES ? ", …" : "";
-  return good.length === 0
+  const valid = names.filter(isDestinationName);
+  const more = valid.length > MAX_LISTED_NAMES ? ", …" : "";
+  return valid.length === 0
     ? "there are none"
-    : `${good.slice(0, MAX_LISTED_NAMES).join(", ")}${more}`;
+    : `${valid.slice(0, MAX_LISTED_NAMES).join(", ")}${more}`;
 }

@@ -53,7 +53,7 @@ export interface Config {
   readonly adminPort: number;
   /** The bearer token of `/api/*`; null = `/api/*` is off. */
   readonly adminToken: string | null;
-  /** `/webhooks/NAME` is appended to it. */
+  /** Base of the public address, to which `/webhooks/NAME` is appended; null = not set. */
   readonly publicUrl: string | null;
   readonly databaseUrl: StoreUrl;
   readonly sources: readonly Source[];
@@ -87,17 +87,18 @@ export interface Config {
   readonly shutdownSeconds: number;
   /** Paths of the files that secrets were read from. */
   readonly secretFiles: readonly string[];
-  /** The text of all set variables that hold no secret. */
+  /** The text of all set variables that are not secrets. */
   readonly settings: Readonly<Record<string, string>>;
   /** Valid but suspicious settings, one line each. */
   readonly warnings: readonly string[];
 }
 
-const isOfSource = (name: VariableName): name is SourceVariable =>
+const isSourceVariable = (name: VariableName): name is SourceVariable =>
   (SOURCE_VARIABLES as readonly string[]).includes(name);
 
 const OTHER_VARIABLES = VARIABLE_NAMES.filter(
-  (name): name is Exclude<VariableName, SourceVariable> => !isOfSource(name),
+  (name): name is Exclude<VariableName, SourceVariable> =>
+    !isSourceVariable(name),
 );
 
 /** Reads and validates the whole configuration of `serve`. Throws one ConfigError that lists every error. */
@@ -183,7 +184,7 @@ export function loadConfig(env: Environment): Config {
   });
 }
 
-/** Reads only the sources, for the commands that sign and verify. Errors in destinations do not matter. Throws ConfigError. */
+/** Reads only the sources, for the commands that sign and verify. Ignores errors in destinations. Throws ConfigError. */
 export function loadSources(env: Environment): readonly Source[] {
   const errors: string[] = [];
   const hex = readHexEntry(openConfigFile(env, errors), env, errors);

@@ -29,20 +29,20 @@ interface ReadReference {
 const NO_SECRETS = "this file must not contain secrets";
 const NAME = /^[A-Z_][A-Z0-9_]{0,127}$/;
 
-/** Names that errors may repeat. Other text of capitals and digits could be a secret. */
+/** Names that errors may quote. Other text in capitals and digits could be a secret. */
 const CERTAINLY_A_NAME = /_|^[A-Z]{1,24}$/;
 
 /**
  * Reads a secret through `{ env: NAME }`, from NAME or NAME_FILE, or through `{ file: PATH }`. Other keys are rejected, except
- * those in `besides`. The secret must match `kind`. No error repeats the given value.
+ * those in `otherKeys`. The secret must match `kind`. No error contains the value.
  */
 export function secretReference(
   env: Environment,
   kind: z.ZodType<string, string>,
-  besides: readonly string[] = [],
+  otherKeys: readonly string[] = [],
 ): z.ZodType<ReferredSecret> {
-  return z.unknown().transform((given, context) => {
-    const read = readReference(env, given, besides);
+  return z.unknown().transform((value, context) => {
+    const read = readReference(env, value, otherKeys);
     if ("message" in read) {
       const { message, path } = read;
       context.addIssue({ code: "custom", message, path: [...path] });
@@ -65,24 +65,28 @@ export function secretReference(
 
 function readReference(
   env: Environment,
-  given: unknown,
-  besides: readonly string[],
+  value: unknown,
+  otherKeys: readonly string[],
 ): ReadReference | WrongReference {
   if (
-    !isMap(given) ||
-    ![...given.keys()].every((key) => ["env", "file", ...besides].includes(key))
+    !isMap(value) ||
+    ![...value.keys()].every((key) =>
+      ["env", "file", ...otherKeys].includes(key),
+    )
   ) {
     const extent =
-      besides.length === 0 ? "" : `, optionally with ${besides.join(" and ")}`;
+      otherKeys.length === 0
+        ? ""
+        : `, optionally with ${otherKeys.join(" and ")}`;
     const message = `must be { env: NAME } or { file: PATH }${extent}; ${NO_SECRETS}`;
     return { path: [], message };
   }
-  if (given.has("env") === given.has("file")) {
+  if (value.has("env") === value.has("file")) {
     return { path: [], message: "must have either env or file" };
   }
-  return given.has("env")
-    ? readFromEnvironment(env, given.get("env"))
-    : readFromFile(given.get("file"));
+  return value.has("env")
+    ? readFromEnvironment(env, value.get("env"))
+    : readFromFile(value.get("file"));
 }
 
 function readFromEnvironment(
@@ -104,8 +108,8 @@ function readFromEnvironment(
   }
   if (!read.text) {
     const message = CERTAINLY_A_NAME.test(name)
-      ? `${name} is not set`
-      : "the variable that env names is not set";
+      ? `${name} is not set; set it, or set ${name}_FILE to the path of a file`
+      : "the variable that env names is not set; set it, or set its name with _FILE to the path of a file";
     return { path: [], message };
   }
   const file = env[`${name}_FILE`] || null;

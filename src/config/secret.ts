@@ -27,7 +27,7 @@ const WHSEC = /^whsec_(.*)$/s;
 const BASE64 =
   /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
-/** Returns why a signing secret is not valid, or null. No function here repeats a secret. */
+/** Returns why a signing secret is not valid, or null. No text from this file contains a secret. */
 export function signingSecretError(secret: string): string | null {
   return secretError(secret) ?? lengthError(Buffer.byteLength(secret));
 }
@@ -80,22 +80,22 @@ export function adminTokenError(token: string): string | null {
 }
 
 function lengthError(bytes: number, prefix?: string): string | null {
-  const what =
+  const beginning =
     prefix === undefined ? "is" : `has a key after ${prefix} that is`;
   return bytes < MIN_SECRET_BYTES
-    ? `${what} shorter than ${MIN_SECRET_BYTES} bytes; ${HOW_TO_MAKE_ONE}`
+    ? `${beginning} shorter than ${MIN_SECRET_BYTES} bytes; ${HOW_TO_MAKE_ONE}`
     : null;
 }
 
 function repetitionError(key: Buffer): string | null {
   return new Set(key).size === 1
-    ? `is one byte repeated; replace it with a random value`
+    ? "repeats a single byte; replace it with a random value"
     : null;
 }
 
 function secretError(secret: string): string | null {
   if (secret.trim() === "") {
-    return "contains only white space";
+    return "contains only white space; replace it with the real value";
   }
   if (secret !== secret.trim()) {
     return "starts or ends with white space; remove it";

@@ -20,8 +20,8 @@ export const SOURCE_VARIABLES = [
 
 export type SourceVariable = (typeof SOURCE_VARIABLES)[number];
 
-/** A secret that was read, with its place for messages and its short name. */
-interface GivenSecret {
+/** A secret from the environment or the file. `at` formats a message about its place. `name` is its short name. */
+interface ConfiguredSecret {
   readonly value: string;
   readonly createdAt: number | null;
   readonly expiresAt: number | null;
@@ -30,8 +30,8 @@ interface GivenSecret {
 }
 
 /**
- * Builds source `hex` from the file and, for settings that the file leaves out, from the environment. Returns null if a part
- * cannot be read. Adds errors to `errors`, and valid but suspicious settings to `warnings`.
+ * Builds source `hex` from the file and, for settings that the file leaves out, from the environment. Returns null if the secrets
+ * or the scheme cannot be read. Adds errors to `errors`, and valid but suspicious settings to `warnings`.
  */
 export function hexSource(
   env: Environment,
@@ -39,7 +39,7 @@ export function hexSource(
   errors: string[],
   warnings: string[],
 ): Source | null {
-  const given = collecting(errors, () =>
+  const secrets = collecting(errors, () =>
     entry.secrets === undefined
       ? secretsOfEnvironment(env, warnings)
       : secretsOfFile(entry.secrets),
@@ -47,10 +47,10 @@ export function hexSource(
   const values = collecting(errors, () =>
     readVariables(env, ["HEX_SIGNATURE_SCHEME"]),
   );
-  if (given === null || values === null) {
+  if (secrets === null || values === null) {
     return null;
   }
-  errors.push(...duplicateErrors(given));
+  errors.push(...duplicateErrors(secrets));
   if (entry.secrets !== undefined) {
     warnings.push(...ignoredVariableWarnings(env, entry.secrets));
   }
@@ -62,7 +62,7 @@ export function hexSource(
       "HEX_SIGNATURE_SCHEME: is ignored because HEXHOOK_CONFIG sets another scheme",
     );
   }
-  for (const { expiresAt, at, name } of given.slice(1)) {
+  for (const { expiresAt, at, name } of secrets.slice(1)) {
     if (expiresAt === null) {
       const advice =
         entry.secrets === undefined
@@ -74,7 +74,7 @@ export function hexSource(
   return Object.freeze({
     name: "hex",
     scheme,
-    secrets: Object.freeze(given.map(signingSecret)),
+    secrets: Object.freeze(secrets.map(signingSecret)),
     onReplay,
   });
 }
@@ -82,7 +82,7 @@ export function hexSource(
 function secretsOfEnvironment(
   env: Environment,
   warnings: string[],
-): GivenSecret[] {
+): ConfiguredSecret[] {
   const values = readVariables(env, SECRET_VARIABLES);
   const previous = values.HEX_SECRET_PREVIOUS;
   const expiresAt = values.HEX_SECRET_PREVIOUS_EXPIRES_AT;
@@ -91,11 +91,11 @@ function secretsOfEnvironment(
       "HEX_SECRET_PREVIOUS_EXPIRES_AT: is ignored because HEX_SECRET_PREVIOUS is not set",
     );
   }
-  const given = (
+  const secretOf = (
     name: string,
     value: string,
     dates: { createdAt: number | null; expiresAt: number | null },
-  ): GivenSecret => ({
+  ): ConfiguredSecret => ({
     value,
     ...dates,
     at: (text) => `${name}: ${text}`,
@@ -103,11 +103,11 @@ function secretsOfEnvironment(
   });
   const createdAt = values.HEX_SECRET_CREATED_AT;
   return [
-    given("HEX_SECRET", values.HEX_SECRET, { createdAt, expiresAt: null }),
+    secretOf("HEX_SECRET", values.HEX_SECRET, { createdAt, expiresAt: null }),
     ...(previous === null
       ? []
       : [
-          given("HEX_SECRET_PREVIOUS", previous, {
+          secretOf("HEX_SECRET_PREVIOUS", previous, {
             createdAt: null,
             expiresAt,
           }),
@@ -115,7 +115,7 @@ function secretsOfEnvironment(
   ];
 }
 
-function secretsOfFile(entries: readonly SecretEntry[]): GivenSecret[] {
+function secretsOfFile(entries: readonly SecretEntry[]): ConfiguredSecret[] {
   return entries.map(({ value, createdAt, expiresAt }, index) => ({
     value,
     createdAt: createdAt ?? null,
@@ -125,7 +125,7 @@ function secretsOfFile(entries: readonly SecretEntry[]): GivenSecret[] {
   }));
 }
 
-function duplicateErrors(secrets: readonly GivenSecret[]): string[] {
+function duplicateErrors(secrets: readonly ConfiguredSecret[]): string[] {
   return secrets.flatMap(({ value, at }, index) => {
     const first = secrets.findIndex((other) => other.value === value);
     const other = secrets[first];
@@ -150,8 +150,8 @@ function ignoredVariableWarnings(
     );
 }
 
-function signingSecret(given: GivenSecret): SigningSecret {
-  const { name, value, createdAt, expiresAt } = given;
+function signingSecret(secret: ConfiguredSecret): SigningSecret {
+  const { name, value, createdAt, expiresAt } = secret;
   return Object.freeze({
     name,
     keyId: keyIdOf(value),

@@ -2,12 +2,12 @@ import { type ErrorCode, LineCounter, parseDocument } from "yaml";
 import { tooDeepAt } from "./yaml-depth.ts";
 import { MAX_ALIASES, treeErrors, type YamlError } from "./yaml-tree.ts";
 
-/** One mistake can cause many later errors, which are of no use. */
+/** One mistake can cause many later errors, which do not help the reader. */
 const MAX_ERRORS = 20;
 
 const TOO_DEEP = "brackets or lists are nested too deeply";
 
-/** Own messages, because those of the parser quote the text, which may contain a secret. */
+/** They replace the messages of the parser, which quote the text and so could contain a secret. */
 const MESSAGES: Partial<Record<ErrorCode, string>> = {
   BAD_ALIAS: "the name of an alias or anchor is not valid",
   BAD_DIRECTIVE: "this % directive is not supported; remove it",
@@ -48,7 +48,7 @@ export function parseStrictYaml(
     resolveKnownTags: false,
     merge: false,
     stringKeys: true,
-    // The check of the parser compares each key with all keys before it, which takes two minutes for a megabyte.
+    // `treeErrors` finds duplicates. The parser compares each key with all keys before it: two minutes for a megabyte.
     uniqueKeys: false,
     prettyErrors: false,
     lineCounter: lines,
@@ -81,7 +81,7 @@ export function parseStrictYaml(
     });
     return { value };
   } catch {
-    // Nested aliases: a few can expand to very many values.
+    // A few nested aliases can expand to a very large number of values.
     return {
       errors: [
         "aliases expand to too many values; write the values themselves",

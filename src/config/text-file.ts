@@ -6,8 +6,8 @@ import { processUser } from "../store/write-access.ts";
 const UTF16_MARK = /^(?:fffe|feff)/;
 
 /**
- * Reads a UTF-8 text file and removes a byte order mark at its start. The error completes the sentence "a file that …". It does
- * not repeat the path, because a secret may have been set in its place.
+ * Reads a UTF-8 text file and removes a byte order mark at its start. The error completes the sentence "a file that …". It never
+ * contains the path, because a user may have set the secret in place of the path.
  */
 export function readText(
   file: string,

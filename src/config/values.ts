@@ -13,7 +13,7 @@ import {
   signingSecretError,
 } from "./secret.ts";
 
-/** Schemas of the values of variables. Each parses text, and has one error message. */
+/** Schemas of the values of variables. Each parses text. */
 
 function parsed<T>(
   parse: (text: string) => T | undefined,
@@ -86,7 +86,7 @@ export const auditSigningKey: z.ZodType<KeyObject, string> = parsed(
   "must be an Ed25519 private key in PEM format, without a passphrase; make one with `openssl genpkey -algorithm ed25519`. To use a file, set AUDIT_SIGNING_KEY_FILE",
 );
 
-/** An ISO date (its start in UTC) or an ISO date and time, as Unix milliseconds. */
+/** An ISO date (the start of the day in UTC) or an ISO date and time, parsed to Unix milliseconds. */
 export const isoDate: z.ZodType<number, string> = z
   .union([z.iso.date(), z.iso.datetime({ offset: true })], {
     error: "must be an ISO date such as 2026-11-30 or 2026-11-30T18:00:00Z",
@@ -122,7 +122,7 @@ const UNITS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
-/** The longest timer of Node. */
+/** The longest delay of a timer in Node. */
 const MAX_DURATION_MS = 2 ** 31 - 1;
 
 function parseDuration(value: string): number | undefined {
@@ -140,13 +140,13 @@ function parseDurationWithin(
   return milliseconds >= min && milliseconds <= max ? milliseconds : undefined;
 }
 
-/** A time, in milliseconds. */
+/** A time such as `10s`, parsed to milliseconds. */
 export const duration: z.ZodType<number, string> = parsed(
   parseDuration,
   "must be a time greater than 0, such as 500ms, 10s, 2m or 1h",
 );
 
-/** A time from `min` to `max`, in milliseconds. Both limits are written as times. */
+/** A time from `min` to `max`, parsed to milliseconds. The limits are written as times too, such as `1h`. */
 export function durationWithin(
   min: string,
   max: string,
@@ -159,7 +159,7 @@ export function durationWithin(
   );
 }
 
-/** A list of times, in milliseconds. */
+/** A list of times, parsed to milliseconds. */
 export const durations: z.ZodType<readonly number[], string> = parsed(
   (value) => {
     const list = value.split(",").map(parseDuration);
@@ -207,7 +207,7 @@ function isNetwork(value: string): boolean {
   );
 }
 
-/** A store, as `sqlite:FILE`. */
+/** The URL of a store: `sqlite:FILE`. */
 export const storeUrl: z.ZodType<StoreUrl, string> = parsed(
   parseStoreUrl,
   "must be sqlite:FILE, such as sqlite:data/hexhook.db; no other store is supported",

@@ -68,7 +68,7 @@ export const VARIABLES = {
   /** Not set: `pretty` on a terminal, else `prefixed`. */
   AUDIT_STDOUT: { kind: oneOf(["prefixed", "json", "pretty", "off"]) },
   AUDIT_FILE: { kind: text },
-  /** 0 is not allowed: it could mean "none" or "no limit". */
+  /** 0 is rejected because it is ambiguous: it could mean "none" or "no limit". */
   AUDIT_UNVERIFIED_MB_PER_DAY: { kind: integer(1, 1_000_000), default: "64" },
   AUDIT_ANCHOR_FILE: { kind: text },
   AUDIT_SIGNING_KEY: { kind: auditSigningKey, secret: true },
@@ -87,14 +87,14 @@ export const VARIABLES = {
   HEXHOOK_CONFIG: { kind: text, reload: true },
 } as const;
 
-/** A shutdown then takes at most 9 s by default. `docker stop` kills the process after 10 s. */
+/** With the default of DRAIN_SECONDS, a shutdown takes at most 9 s. `docker stop` kills the process after 10 s. */
 export const SHUTDOWN_SECONDS_AFTER_DRAIN = 6;
 
 export type VariableName = keyof typeof VARIABLES;
 
 type KindOf<N extends VariableName> = (typeof VARIABLES)[N]["kind"]["_output"];
 
-/** The value of a variable; null for one that is not set and has no default. */
+/** The value of a variable; null if it is not set and has no default. */
 export type ValueOf<N extends VariableName> = (typeof VARIABLES)[N] extends
   { default: string } | { required: true }
   ? KindOf<N>

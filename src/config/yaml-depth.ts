@@ -1,9 +1,9 @@
 import { Lexer } from "yaml";
 
-/** More than any configuration needs. */
+/** Maximum depth. No real configuration needs as much. */
 const MAX_DEPTH = 64;
 
-/** Tokens that the lexer adds to the text: the start of a document, of a scalar and of a flow error. */
+/** Tokens that the lexer adds, and that are not in the text: start of a document, start of a scalar, unclosed bracket. */
 const MARKS = new Set(["\u0002", "\u001f", "\u0018"]);
 
 /**

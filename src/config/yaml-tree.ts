@@ -1,6 +1,6 @@
 import { type Document, isScalar, visit } from "yaml";
 
-/** Maximum number of aliases in one document. A configuration needs few; many can expand to a huge one. */
+/** Maximum number of aliases in one document. A configuration needs few. Many aliases could expand to a huge value. */
 export const MAX_ALIASES = 100;
 
 /** Maximum number of keys and values, before aliases are expanded. Enough for hundreds of destinations. */

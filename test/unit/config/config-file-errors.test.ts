@@ -413,7 +413,7 @@ extra: 1
       `${WHERE}destinations.a.events[0]: ${PATTERN}`,
       `${WHERE}destinations.a.events[2]: is a duplicate; remove it`,
       `${WHERE}destinations.a.concurrency: ${CONCURRENCY}`,
-      `${WHERE}destinations.a.secret: A_SECRET is not set`,
+      `${WHERE}destinations.a.secret: A_SECRET is not set; set it, or set A_SECRET_FILE to the path of a file`,
       `${WHERE}destinations.B: ${NAME}`,
       `${WHERE}destinations.B.handler: ${HANDLER}`,
       `${WHERE}destinations.B.secret: applies only to a destination with url; remove it`,

@@ -179,7 +179,9 @@ destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
       },
     ]);
     expect(() => loadSources({ HEXHOOK_CONFIG })).toThrow(
-      new ConfigError([`${WHERE}sources.hex.secrets[0]: HEX_NEXT is not set`]),
+      new ConfigError([
+        `${WHERE}sources.hex.secrets[0]: HEX_NEXT is not set; set it, or set HEX_NEXT_FILE to the path of a file`,
+      ]),
     );
   });
 
@@ -322,14 +324,26 @@ describe("a secret reference in the configuration file", () => {
       ".env",
       "must be the name without _FILE; the variable with _FILE is read too",
     ],
-    ["{ env: NOT_SET }", "", "NOT_SET is not set"],
-    ["{ env: SECRET }", "", "SECRET is not set"],
-    ["{ env: EMPTY_ONE }", "", "EMPTY_ONE is not set"],
+    [
+      "{ env: NOT_SET }",
+      "",
+      "NOT_SET is not set; set it, or set NOT_SET_FILE to the path of a file",
+    ],
+    [
+      "{ env: SECRET }",
+      "",
+      "SECRET is not set; set it, or set SECRET_FILE to the path of a file",
+    ],
+    [
+      "{ env: EMPTY_ONE }",
+      "",
+      "EMPTY_ONE is not set; set it, or set EMPTY_ONE_FILE to the path of a file",
+    ],
     // The name could be a key in base32, so it is not repeated.
     [
       "{ env: GEHEIM7GEHEIM2GEHEIM }",
       "",
-      "the variable that env names is not set",
+      "the variable that env names is not set; set it, or set its name with _FILE to the path of a file",
     ],
     [
       "{ env: BOTH }",

@@ -242,7 +242,7 @@ describe("the configuration", () => {
     ["short", "b".repeat(11) + "a".repeat(12), /shorter than 24 bytes/],
     ["a placeholder", "changeme-changeme-changeme-changeme", /placeholder/],
     ["spaces", " ".repeat(30), /only white space/],
-    ["one byte repeated", "a".repeat(40), /one byte repeated/],
+    ["one byte repeated", "a".repeat(40), /repeats a single byte/],
   ])(
     "rejects ADMIN_TOKEN and FORWARD_SECRET when they are %s",
     (_what, value, why) => {
@@ -262,7 +262,7 @@ describe("the configuration", () => {
 
   it.each([
     ["is short", Buffer.from("0123456789"), /shorter than 24 bytes/],
-    ["is one byte repeated", Buffer.alloc(32, "a"), /one byte repeated/],
+    ["is one byte repeated", Buffer.alloc(32, "a"), /repeats a single byte/],
   ])("rejects a FORWARD_SECRET whose base64 key %s", (_what, key, why) => {
     expect(
       errorsOf({
@@ -343,7 +343,7 @@ describe("a signing secret", () => {
     ["empty", "", /is not set/],
     ["too short", "a".repeat(12) + "b".repeat(11), /shorter than 24 bytes/],
     ["only spaces", " ".repeat(30), /only white space/],
-    ["one byte repeated", "a".repeat(40), /one byte repeated/],
+    ["one byte repeated", "a".repeat(40), /repeats a single byte/],
     ["only stars", "*".repeat(40), /placeholder/],
     ["a placeholder", "changeme-changeme-changeme-changeme", /placeholder/],
     ["a template", "<put-the-secret-of-the-dashboard-here>", /placeholder/],

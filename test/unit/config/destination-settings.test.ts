@@ -254,7 +254,10 @@ describe("headers of a destination", () => {
       `{ x-a: ${value} }`,
       `headers.x-a: ${CHARACTERS}`,
     ]),
-    ["{ x-a: { env: NONE_SUCH } }", "headers.x-a: NONE_SUCH is not set"],
+    [
+      "{ x-a: { env: NONE_SUCH } }",
+      "headers.x-a: NONE_SUCH is not set; set it, or set NONE_SUCH_FILE to the path of a file",
+    ],
     [
       "{ x-a: { env: A, file: b } }",
       "headers.x-a: must have either env or file",
