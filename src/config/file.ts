@@ -26,7 +26,10 @@ const ROOT = mapOf({
   destinations: mapOfNames.optional(),
 });
 
-/** Reads the file. Returns null if it cannot be read, is not valid YAML or is empty. Adds its errors, and those of its top-level keys, to `errors`. */
+/**
+ * Reads the file. Returns null if it cannot be read, is not valid YAML or is empty. Adds its errors, and those of its top-level
+ * keys, to `errors`.
+ */
 export function openConfigFile(
   env: Environment,
   errors: string[],

@@ -50,9 +50,11 @@ export function allowanceOf(
   fingerprint: string,
   now: number,
 ): "allowed" | "expired" | "none" {
-  const ours = allowances.filter((one) => one.fingerprint === fingerprint);
-  if (ours.length === 0) {
+  const matching = allowances.filter(
+    (allowance) => allowance.fingerprint === fingerprint,
+  );
+  if (matching.length === 0) {
     return "none";
   }
-  return ours.some(({ endsAt }) => now < endsAt) ? "allowed" : "expired";
+  return matching.some(({ endsAt }) => now < endsAt) ? "allowed" : "expired";
 }

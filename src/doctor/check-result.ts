@@ -18,7 +18,7 @@ export interface Finding {
   readonly path: string;
   readonly line: number;
   readonly where: "tree" | "index" | "history";
-  /** The commit that added the key; null outside the history, and after the first thirty findings there. */
+  /** The commit that added the key. Null outside the history, and for file versions after the first 30 objects with keys. */
   readonly commit: string | null;
   /** The name of the rule that matched. */
   readonly rule: string;
@@ -32,7 +32,7 @@ export interface CheckResult {
   readonly status: "pass" | "warn" | "fail" | "skip";
   /** One line for each result. */
   readonly details: readonly string[];
-  /** What to do; empty if nothing. */
+  /** What the user should do; empty if there is nothing to do. */
   readonly hint: string;
   /** Only for `exposed_keys`. */
   readonly findings?: readonly Finding[];

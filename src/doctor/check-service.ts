@@ -11,9 +11,9 @@ export function signaturesValidated(deps: DoctorDeps): Promise<CheckResult> {
     const broken = sources.filter(
       (source) => !deps.verifies(source, randomBytes(64)),
     );
-    const lines = (some: typeof sources, what: string): string[] =>
-      some.map(
-        ({ name, scheme }) => `source ${name}, scheme ${scheme}: ${what}`,
+    const lines = (listed: typeof sources, text: string): string[] =>
+      listed.map(
+        ({ name, scheme }) => `source ${name}, scheme ${scheme}: ${text}`,
       );
     return broken.length === 0
       ? {

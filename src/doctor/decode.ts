@@ -31,9 +31,11 @@ function utf16OrderOf(bytes: Buffer): "le" | "be" | null {
       oddZeros += index % 2;
     }
   }
-  const most = begin.length * 0.4;
-  if (begin.length >= 8 && oddZeros > most && evenZeros === 0) {
+  const minimum = begin.length * 0.4;
+  if (begin.length >= 8 && oddZeros > minimum && evenZeros === 0) {
     return "le";
   }
-  return begin.length >= 8 && evenZeros > most && oddZeros === 0 ? "be" : null;
+  return begin.length >= 8 && evenZeros > minimum && oddZeros === 0
+    ? "be"
+    : null;
 }

@@ -22,13 +22,13 @@ export interface DoctorDeps extends GitPlace {
   readonly wholeConfig: () => void;
   /** Whether a signed message is accepted and a forged one rejected. */
   readonly verifies: (source: Source, body: Buffer) => boolean;
-  /** Names of the audit sinks. */
+  /** Returns the names of the audit sinks. */
   readonly auditSinks: () => readonly string[];
   /** Verifies the trail; null = there is no store yet. */
   readonly trail: () => Promise<TrailVerdict | null>;
-  /** The configured secrets, which are searched for everywhere. */
+  /** Returns the configured secrets, which must not be found in any scanned file. */
   readonly configured: () => readonly string[];
-  /** Absolute paths of the files that may contain secrets. */
+  /** Returns absolute paths of the files that may contain secrets. */
   readonly ownFiles: () => readonly string[];
   readonly now: () => number;
   readonly progress: ScanProgress;

@@ -14,7 +14,7 @@ const EXAMPLE = /\.(?:example|sample|template|dist|defaults?|tpl)$/i;
 const SECRET_NAME =
   /(?:SECRET|TOKEN|PASSWORD|PASSWD|PASS|(?:API|READ|WRITE|SIGNING|PRIVATE)_KEY)(?:_PREVIOUS|_OLD|_NEXT)?$/i;
 
-/** Names of variables that hold a secret only if the value looks like one. Other keys are public, or names of columns. */
+/** Names of variables that hold a secret only if the value looks random. Others are, for example, public keys or column names. */
 const KEY_NAME = /KEY(?:_PREVIOUS|_OLD|_NEXT)?$/i;
 const PUBLIC_NAME = /PUBLIC|SITE_KEY/i;
 
@@ -49,7 +49,7 @@ export async function readEnvFiles(folder: string): Promise<EnvFiles> {
       ...parseEnvFile(await readText(folder, file)),
     })),
   );
-  const given = files.flatMap(({ file, entries }) =>
+  const variables = files.flatMap(({ file, entries }) =>
     entries.map(async ({ name, value, line }) => ({
       file,
       environment: environmentOf(file),
@@ -61,7 +61,7 @@ export async function readEnvFiles(folder: string): Promise<EnvFiles> {
     })),
   );
   return {
-    secrets: (await Promise.all(given)).filter(isSecret),
+    secrets: (await Promise.all(variables)).filter(isSecret),
     unread: files.flatMap(({ file, errors }) =>
       errors.map(({ line, text }) => `${file}:${line} ${text}`),
     ),
@@ -77,7 +77,7 @@ function isSecret({ name, value }: EnvSecret): boolean {
   );
 }
 
-/** Reads a file; empty if it is not readable. Only regular files are read, because reading a pipe could block. */
+/** Reads a file. Returns "" if it is not readable, or not a regular file, because reading a pipe could block. */
 async function readText(folder: string, name: string): Promise<string> {
   const file = path.resolve(folder, name);
   try {
@@ -93,13 +93,13 @@ async function readText(folder: string, name: string): Promise<string> {
   }
 }
 
-/** Null for `.env` and `.env.local`: their environment is unknown. */
+/** Returns the environment in a file name. Returns null for `.env` and `.env.local`, whose environment is unknown. */
 function environmentOf(file: string): string | null {
   const [, , name = "local"] = file.split(".");
   return name === "local" ? null : name;
 }
 
-/** Returns the values that can be searched for, because they do not occur by chance. */
+/** Returns the values that are long or random enough to search for: others could occur in a file by chance. */
 export function distinctiveValues(values: readonly string[]): string[] {
   return [...new Set(values.filter(isDistinctive))];
 }
@@ -108,7 +108,7 @@ function isDistinctive(value: string): boolean {
   return value.length >= 24 || looksRandom(value);
 }
 
-/** The fingerprint of a value, for messages; empty for a short value, which could be guessed from it. */
+/** Returns the fingerprint of a value, for messages. Returns "" for a short value, which could be guessed from its fingerprint. */
 function fingerprintNote(value: string): string {
   return isDistinctive(value) ? ` (fingerprint ${fingerprintOf(value)})` : "";
 }

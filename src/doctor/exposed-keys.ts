@@ -16,8 +16,8 @@ export interface ScanResult extends Scanned {
 
 /**
  * Searches for exposed keys in the working tree (tracked files, and untracked ones that git does not ignore), and in every file
- * version and commit message that is reachable from a ref. Without git it searches only the directory, except the files in
- * `own`: absolute paths of files that may contain secrets. `known` are secrets that are searched for literally.
+ * version and commit message that is reachable from a ref. Without git it searches only the directory, except `.env` files and
+ * the files in `own`: absolute paths of files that may contain secrets. `known`: secrets that are searched for literally.
  */
 export async function findExposedKeys(
   folder: string,
@@ -40,10 +40,10 @@ export async function findExposedKeys(
       ? { findings: [], skipped: [] }
       : await scanObjects(git, objects, scan, progress);
   // A key in the working tree is not reported again from the history of the same file.
-  const open = new Set(tree.findings.map(placeOf));
+  const inTree = new Set(tree.findings.map(placeOf));
   const findings = [
     ...tree.findings,
-    ...history.findings.filter((one) => !open.has(placeOf(one))),
+    ...history.findings.filter((one) => !inTree.has(placeOf(one))),
   ];
   return {
     findings: [...new Map(findings.map((one) => [idOf(one), one])).values()],

@@ -1,7 +1,7 @@
 import { asError } from "../errors.ts";
 import { type Git, type GitPlace, openGit } from "./git.ts";
 
-/** The repository that contains a directory, null if there is none, or the reason why git cannot read it. */
+/** The repository that contains a directory (null = none), or the reason why git cannot read it. */
 export type GitState =
   | { readonly ok: true; readonly git: Git | null }
   | { readonly ok: false; readonly why: string };

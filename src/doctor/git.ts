@@ -33,8 +33,8 @@ export class GitError extends Error {
 }
 
 /**
- * Options for an untrusted repository. Commands that it has configured are not run, nothing is fetched, and replacement objects
- * are ignored, so that the objects are those that a push would send.
+ * Options for an untrusted repository. Git does not run commands from its configuration, and fetches nothing. It ignores
+ * replacement objects, and so reads the objects that a push would send.
  */
 const SAFE = [
   "--no-replace-objects",
@@ -50,7 +50,7 @@ const SAFE = [
   ].flatMap((setting) => ["-c", setting]),
 ];
 
-/** The exit code of `env` for a command that does not exist. */
+/** The exit code of `env` if the command does not exist. */
 const NOT_FOUND = 127;
 
 /** Makes messages English, and prevents lazy fetching and prompts. */
@@ -64,13 +64,13 @@ export interface GitPlace {
 
 /** Opens the repository that contains a directory; null = none. Throws GitError if git cannot read it. */
 export async function openGit({ folder, env }: GitPlace): Promise<Git | null> {
-  const ask = async (what: string): Promise<string> =>
-    (await run({ folder, env }, ["rev-parse", what]))
+  const revParse = async (option: string): Promise<string> =>
+    (await run({ folder, env }, ["rev-parse", option]))
       .toString("utf8")
       .trimEnd();
   let bare: boolean;
   try {
-    bare = (await ask("--is-bare-repository")) === "true";
+    bare = (await revParse("--is-bare-repository")) === "true";
   } catch (thrown) {
     if (
       thrown instanceof GitError &&
@@ -80,7 +80,7 @@ export async function openGit({ folder, env }: GitPlace): Promise<Git | null> {
     }
     throw thrown;
   }
-  const top = await ask(bare ? "--absolute-git-dir" : "--show-toplevel");
+  const top = await revParse(bare ? "--absolute-git-dir" : "--show-toplevel");
   const below = path.relative(await realpath(top), await realpath(folder));
   if (below.startsWith("..")) {
     throw new GitError(
@@ -140,8 +140,9 @@ function start(
       throw new GitError("git is not installed");
     }
     if (code !== 0) {
-      const said = Buffer.concat(errors).toString("utf8").split("\n")[0] ?? "";
-      throw new GitError(`git ${args[0] ?? ""}: ${said}`);
+      const message =
+        Buffer.concat(errors).toString("utf8").split("\n")[0] ?? "";
+      throw new GitError(`git ${args[0] ?? ""}: ${message}`);
     }
   });
   // Prevents an unhandled rejection: callers await this only after they have read the output.

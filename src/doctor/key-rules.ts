@@ -19,7 +19,7 @@ const isNoPlaceholder = (key: string): boolean =>
   new Set(key.replace(/^.*_/, "")).size >= 5 &&
   !/x{4}|\.\.\.|example|placeholder|your/i.test(key);
 
-/** Keys that the preset of secretlint does not find. The patterns are specific enough for binary files. */
+/** Rules for keys that the preset of secretlint does not find. They are specific enough to be used on binary files. */
 const SURE_RULES: readonly KeyRule[] = [
   {
     name: "live-key",
@@ -39,7 +39,7 @@ const SURE_RULES: readonly KeyRule[] = [
   },
 ];
 
-/** `NAME_KEY=…`, a key of any service. */
+/** Finds a key of any service that is assigned to a telling name, such as `NAME_KEY=…`. */
 const GENERIC_RULE: KeyRule = {
   name: "generic-key",
   pattern:
@@ -47,7 +47,7 @@ const GENERIC_RULE: KeyRule = {
   isKey: looksRandom,
 };
 
-/** Finds keys with an unmistakable prefix or frame. */
+/** Finds keys with an unmistakable prefix, and private keys between BEGIN and END lines. */
 export function sureMatches(text: string): KeyMatch[] {
   return SURE_RULES.flatMap((rule) => matchesOf(rule, text));
 }
@@ -67,7 +67,7 @@ function matchesOf(
   });
 }
 
-/** Finds the given secrets literally. */
+/** Finds every occurrence of the `known` secrets. */
 export function knownMatches(
   text: string,
   known: readonly string[],

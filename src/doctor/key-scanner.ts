@@ -17,7 +17,7 @@ export interface ScannedKey {
   readonly fingerprint: string;
 }
 
-/** Lets comments disable rules. Not used, because that would be permanent and easy to miss; the allow-list has dates. */
+/** The rule that lets comments disable other rules. It is left out: comments never expire, while entries of the allow-list do. */
 const COMMENTS = "@secretlint/secretlint-rule-filter-comments";
 
 const CONFIG = {
@@ -26,14 +26,14 @@ const CONFIG = {
     .map((rule) => ({ id: rule.meta.id, rule, options: {} })),
 };
 
-// The profiler keeps a mark for the start and end of each rule and searches all of them for each new one, so a history of some
-// thousand files would take minutes. Can be removed when secretlint profiles only on request.
+// The profiler keeps a mark for the start and the end of each rule, and searches all marks for each new one. A history of several
+// thousand files would take minutes. Remove this line when secretlint profiles only on request.
 secretLintProfiler.mark = () => undefined;
 
 /** Maximum number of keys that are reported for one file. */
 const MAX_MATCHES = 1000;
 
-/** Creates a function that finds keys in the bytes of a file: the `known` ones literally, others by rules. */
+/** Creates a function that finds keys in the bytes of a file. It finds the `known` keys literally, and other keys by rules. */
 export function createKeyScanner(
   known: readonly string[],
 ): (bytes: Buffer, name: string) => Promise<ScannedKey[]> {
@@ -73,7 +73,7 @@ function extensionOf(name: string): string {
   return /\.[^./]*$/.exec(name)?.[0] ?? "";
 }
 
-/** Keeps the first of overlapping matches, because the more specific rules come first. */
+/** Returns the keys in the order of their lines. Keeps the first of overlapping matches: more specific rules match first. */
 function scannedKeys(text: string, matches: readonly KeyMatch[]): ScannedKey[] {
   const taken: KeyMatch[] = [];
   for (const match of matches) {

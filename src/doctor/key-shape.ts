@@ -1,4 +1,4 @@
-/** Tells random keys from words, placeholders and names of variables. */
+/** Distinguishes random keys from words, placeholders and names of variables. */
 
 const MIN_LENGTH = 16;
 
@@ -31,8 +31,8 @@ export function looksRandom(text: string): boolean {
   if (!WEB_TOKEN.test(text) && (REFERENCE.test(text) || isWords(text))) {
     return false;
   }
-  const least = /^[0-9a-f-]+$/i.test(text) ? MIN_ENTROPY_HEX : MIN_ENTROPY;
-  return entropyOf(text) >= least;
+  const minimum = /^[0-9a-f-]+$/i.test(text) ? MIN_ENTROPY_HEX : MIN_ENTROPY;
+  return entropyOf(text) >= minimum;
 }
 
 /** Returns the Shannon entropy in bits per character. */

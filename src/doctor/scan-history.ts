@@ -7,7 +7,7 @@ import {
   type ScanProgress,
 } from "./scan.ts";
 
-/** Maximum number of objects whose commit is looked up, because each look-up is slow. */
+/** Maximum number of objects with keys whose commit is looked up. Each look-up is slow. */
 const MAX_TRACED = 30;
 
 /** An object with text: a file version, a commit or a tag. */
@@ -64,7 +64,7 @@ async function stashes(git: Git): Promise<string[]> {
   return log.toString("utf8").split("\n").filter(Boolean);
 }
 
-/** Scans objects of the history. */
+/** Scans objects of the history, and looks up the commits that added keys. */
 export async function scanObjects(
   git: Git,
   objects: readonly HistoryObject[],

@@ -87,7 +87,7 @@ export async function scanFiles(
   return { findings, skipped, repositories };
 }
 
-/** Reads a file. Null for a link, and for a deleted file that git still tracks. */
+/** Reads a file. Returns null for a symbolic link, and for a deleted file that git still tracks. */
 async function readEntry(
   file: Buffer,
 ): Promise<Buffer | "folder" | "skipped" | null> {

@@ -2,13 +2,14 @@ import type { AuditDraft } from "../audit/entry.ts";
 
 const SUMMARY_EVERY_MS = 3_600_000;
 
-/** Maximum number of calls that send a summary and the checkpoint after it. They alone do not cause another summary. */
+/** A summary, and the checkpoint after it, are sent with at most this number of calls. These calls alone cause no other summary. */
 const OWN_CALLS = 2;
 
 /**
  * Summarises the audit entries of the calls that send audit entries. If each call had an entry, sending that entry would cause
- * another call, indefinitely. So the first successful call has an entry, and later ones are counted in at most one entry an
- * hour. A denial has one entry. Failed calls have none, because the health of the sink has separate entries.
+ * another call, indefinitely. So the first successful call has an entry, and later calls are counted in at most one entry an
+ * hour. The first denial has an entry, and later denials have none until a call succeeds. Failed calls have none, because the
+ * sink reports its failures separately.
  */
 export function createCallSummary(
   append: (entry: AuditDraft) => Promise<void>,

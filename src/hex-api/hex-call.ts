@@ -21,7 +21,7 @@ export interface HexClientOptions {
   readonly apiUrl: string;
   /** The scopes that calls are checked against before anything is sent. Without it no call is checked. */
   readonly scopes?: ScopeRules;
-  /** Receives the audit entry of each call. The call waits for it, and fails if it fails. */
+  /** Receives the audit entry of each call. The call waits for the promise, and rejects if the promise rejects. */
   readonly audit: (entry: AuditDraft) => void | Promise<void>;
   /** The `userId` of audit entries: `worker` (a handler, the default), `system` or `operator:NAME`. */
   readonly userId?: string;
@@ -42,7 +42,7 @@ export interface HexOperation {
   readonly method: "GET" | "POST";
   /** Relative to the URL of the API, without a leading slash. */
   readonly path: string;
-  /** The scope that it needs. */
+  /** The scope that the operation needs. */
   readonly scope: string;
 }
 
@@ -66,10 +66,10 @@ export type HexCall = (
  */
 export function createHexCall(
   options: HexClientOptions,
-  given: string | null,
+  apiKey: string | null,
 ): HexCall {
   // Callers in JavaScript can pass any value. Only a non-empty string is sent.
-  const key = typeof given === "string" && given !== "" ? given : null;
+  const key = typeof apiKey === "string" && apiKey !== "" ? apiKey : null;
   const { apiUrl, scopes, timeoutMs = TIMEOUT_MS } = options;
   const { fetch = globalThis.fetch, now = Date.now } = options;
   const { random = Math.random, userAgent = "Hexhook" } = options;
@@ -130,12 +130,12 @@ export function createHexCall(
     };
     for (let attempts = 1; ; attempts += 1) {
       try {
-        const answer = await hexRequest({ fetch, now, userAgent }, request);
-        const { status } = answer;
+        const response = await hexRequest({ fetch, now, userAgent }, request);
+        const { status } = response;
         await options.audit(
           entry("hex.api.call", "success", { status, attempts }),
         );
-        return answer;
+        return response;
       } catch (error) {
         const wait = waitAfter(attempts, error);
         if (wait !== null && (await pause(wait, signal))) {
@@ -152,7 +152,7 @@ export function createHexCall(
   };
 }
 
-/** Waits. Returns false if the signal ended the wait. */
+/** Waits. Returns false if the signal aborts the wait. */
 async function pause(
   milliseconds: number,
   signal: AbortSignal | undefined,

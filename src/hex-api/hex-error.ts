@@ -1,7 +1,7 @@
 /** A failed call of the Hex API. Never contains the key. */
 export class HexApiError extends Error {
   override readonly name: string = "HexApiError";
-  /** `status`, `timeout`, `network`, `aborted`, or `no_api` (a web page where the API should be). */
+  /** `status`, `timeout`, `network`, `aborted`, `denied`, or `no_api` (the response is a web page, so it is not from the API). */
   readonly reason: string;
   /** The status of the response, if any. */
   readonly status: number | undefined;
@@ -27,7 +27,7 @@ const WHY = {
   not_permitted: "the granted scope is wider than this environment permits",
 } as const;
 
-/** Why a call was not sent: no key, or its scope is not granted or not permitted in this environment. */
+/** Why a call was not sent: there is no key, or the scope is not granted, or not permitted in this environment. */
 export type Denial = keyof typeof WHY;
 
 /** A call that was denied locally. Nothing was sent. */

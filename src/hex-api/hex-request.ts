@@ -2,7 +2,7 @@ import { parseRetryAfter } from "../domain/retry-after.ts";
 import { networkFault } from "../errors.ts";
 import { HexApiError } from "./hex-error.ts";
 
-/** Maximum number of bytes that are read of a response. */
+/** Maximum size of the body of a response, in bytes. */
 const MAX_RESPONSE_BYTES = 65_536;
 
 export interface HexRequestDeps {
@@ -66,8 +66,8 @@ export async function hexRequest(
   if (!response.ok) {
     await readBody(response).catch(() => undefined);
     const { status } = response;
-    const asked = response.headers.get("retry-after") ?? undefined;
-    const retryAfterMs = parseRetryAfter(asked, deps.now()) ?? 0;
+    const retryAfter = response.headers.get("retry-after") ?? undefined;
+    const retryAfterMs = parseRetryAfter(retryAfter, deps.now()) ?? 0;
     throw new HexApiError("status", { status, retryAfterMs });
   }
   let text: string | null;
@@ -77,7 +77,7 @@ export async function hexRequest(
     throw errorOf(thrown);
   }
   if (/^text\/html\b/i.test(response.headers.get("content-type") ?? "")) {
-    // A page of a proxy or a log-in form, not a response of the API.
+    // It is not a response of the API, but the page of a proxy or a log-in form.
     throw new HexApiError("no_api", { status: response.status });
   }
   return { status: response.status, body: jsonOf(text) };

@@ -38,7 +38,7 @@ export class HexWriter {
     } = {},
   ): Promise<void> {
     const body = Array.isArray(properties)
-      ? properties.map((one: HexProperties) => ({ event, properties: one }))
+      ? properties.map((item: HexProperties) => ({ event, properties: item }))
       : { event, properties };
     await this.#call(TRACK, { ...options, body: JSON.stringify(body) });
   }

@@ -9,7 +9,7 @@ export interface ScopeUse {
   readonly calls: number;
   /** Number of calls that were denied locally. */
   readonly denied: number;
-  /** The timestamp of the last of these calls, also if it was denied; null = none. */
+  /** The timestamp of the last of these calls, sent or denied; null = there was no call. */
   readonly lastAt: string | null;
   /** The scopes that these calls needed. */
   readonly needed: readonly string[];
@@ -39,19 +39,19 @@ export function createScopeUse(): {
       if (!action.startsWith("hex.api.") || typeof scope !== "string") {
         return;
       }
-      const known = needs.get(scope) ?? { calls: 0, denied: 0, lastAt: "" };
+      const counts = needs.get(scope) ?? { calls: 0, denied: 0, lastAt: "" };
       if (action === "hex.api.denied") {
-        known.denied += 1;
+        counts.denied += 1;
       } else {
         // A summary entry counts many calls.
-        known.calls += typeof calls === "number" ? calls : 1;
+        counts.calls += typeof calls === "number" ? calls : 1;
       }
-      known.lastAt = timestamp > known.lastAt ? timestamp : known.lastAt;
-      needs.set(scope, known);
+      counts.lastAt = timestamp > counts.lastAt ? timestamp : counts.lastAt;
+      needs.set(scope, counts);
     },
     judge(granted) {
       const all = [...needs].sort(([a], [b]) => (a < b ? -1 : 1));
-      const held = granted.map((scope): ScopeUse => {
+      const ofGranted = granted.map((scope): ScopeUse => {
         const covered = all.filter(([needed]) => coversScope(scope, needed));
         const needed = covered.map(([name]) => name);
         return {
@@ -71,7 +71,7 @@ export function createScopeUse(): {
           needed: [scope],
           advice: "grant",
         }));
-      return [...held, ...missing];
+      return [...ofGranted, ...missing];
     },
   };
 }
@@ -87,7 +87,7 @@ function sumOf(needs: readonly Needs[]) {
   };
 }
 
-/** A wide scope is not needed if all needed scopes are also granted separately. */
+/** Returns the advice for a granted scope. A wide scope can be dropped if all needed scopes are also granted separately. */
 function adviceFor(
   scope: string,
   needed: readonly string[],

@@ -1,4 +1,4 @@
-/** Scopes of Hex API keys: which a call needs, which are granted, and which an environment permits. */
+/** Rules for the scopes of Hex API keys: which ones a call needs, which are granted, and which an environment permits. */
 
 export const ENVIRONMENTS = ["development", "staging", "production"] as const;
 
@@ -22,7 +22,7 @@ export function isScope(text: string): boolean {
   return SCOPE.test(text);
 }
 
-/** Whether a scope covers another. `read:*` and `write:*` cover all of their kind, and `write:limited` covers `write:audit`. */
+/** Whether a scope covers another. `read:*` covers every `read:…`, `write:*` every `write:…`, and `write:limited` `write:audit`. */
 export function coversScope(scope: string, needed: string): boolean {
   return (
     scope === needed ||
@@ -40,8 +40,8 @@ function permits(
     case "development":
       return coversScope("read:*", scope);
     case "staging":
-      return ["read:*", "write:limited"].some((most) =>
-        coversScope(most, scope),
+      return ["read:*", "write:limited"].some((widest) =>
+        coversScope(widest, scope),
       );
     case "production":
       return !isWide(scope) && (required ?? [scope]).includes(scope);
@@ -52,7 +52,7 @@ const isWide = (scope: string): boolean => scope.endsWith(":*");
 
 /**
  * Returns why a call must not be sent, or null. `not_granted`: no granted scope covers it. `not_permitted`: staging or production
- * does not permit any scope that covers it. In development the policy is only advice, which `doctor` gives.
+ * does not permit any scope that covers it. In development the policy prevents no call, but startup and `doctor` report it.
  */
 export function denialOf(
   rules: ScopeRules,

@@ -8,9 +8,9 @@ const MAX_ROWS = 1000;
 /** How a running service reacted to a replaced key. */
 export type ReloadOutcome =
   | { readonly outcome: "reloaded"; readonly writer: string }
-  /** It rejected the configuration and keeps the one it had. */
+  /** It rejected the new configuration and keeps the current one. */
   | { readonly outcome: "rejected"; readonly errors: readonly string[] }
-  /** It wrote no entry about the key in time. */
+  /** It has not written an entry about the key within the time limit. */
   | { readonly outcome: "unconfirmed" };
 
 /**

@@ -13,7 +13,7 @@ import path from "node:path";
 
 /** A file with new content. The old content is kept until `restore` or `keep` is called. */
 export interface ReplacedFile {
-  /** Restores the old content, which needs no disk space. Returns false if another process has replaced the file meanwhile. */
+  /** Restores the old content, which needs no disk space. Returns false if another process has changed the file since. */
   readonly restore: () => Promise<boolean>;
   /** Deletes the old content. */
   readonly keep: () => Promise<void>;
@@ -57,13 +57,13 @@ export async function replaceFile(
   };
 }
 
-/** Writes the new file. It is created with mode 0600, so that no other user can read it at any time. */
+/** Writes a new file with the mode and owner of `original`. Until then its mode is 0600, so that no other user can read it. */
 async function writeFresh(
   file: string,
   content: string,
-  like: string,
+  original: string,
 ): Promise<void> {
-  const { mode, uid, gid } = await stat(like);
+  const { mode, uid, gid } = await stat(original);
   await withFile(file, "wx", async (handle) => {
     await handle.writeFile(content);
     const made = await handle.stat();

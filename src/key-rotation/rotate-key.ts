@@ -13,7 +13,7 @@ export interface RotationDeps {
   readonly replace: (key: string) => Promise<ReplacedFile>;
   /** Reads the key from its file. Throws if there is none. */
   readonly read: () => string;
-  /** Waits for the running service to reload; null = no service is running, and the next start reads the key. */
+  /** Waits until the running service has reloaded. Null = no service is running, and the next start reads the key. */
   readonly reloaded: (() => Promise<ReloadOutcome>) | null;
   /** Aborted when the operator interrupts the rotation. The old key is then kept or restored. */
   readonly signal: AbortSignal;
@@ -50,7 +50,7 @@ export async function rotateKey(
   newKey: string,
 ): Promise<RotationResult> {
   const { prove, replace, read, reloaded, signal, onStep } = deps;
-  /** The replaced file. Set even if the step that replaced it fails afterwards. */
+  /** `replaced` stays set if the step that replaced the file is interrupted afterwards, so that the old key can be restored. */
   const place: { replaced: ReplacedFile | null } = { replaced: null };
 
   async function step<T>(
@@ -79,7 +79,7 @@ export async function rotateKey(
     });
     onStep("write", "the new key is written to its file");
 
-    const how = await step("reload", async () => {
+    const detail = await step("reload", async () => {
       const outcome = await (reloaded?.() ?? null);
       if (outcome?.outcome === "unconfirmed") {
         throw new StepFailed("reload", UNCONFIRMED);
@@ -92,17 +92,17 @@ export async function rotateKey(
         ? "no service is running; the next start reads the new key"
         : `the service uses the new key (writer ${outcome.writer})`;
     });
-    onStep("reload", how);
+    onStep("reload", detail);
 
     await step("prove_again", async () => {
-      const inPlace = read();
-      if (inPlace !== newKey) {
+      const inFile = read();
+      if (inFile !== newKey) {
         throw new StepFailed(
           "prove_again",
           "the file now contains another key",
         );
       }
-      await prove(inPlace);
+      await prove(inFile);
     });
     onStep("prove_again", "the Hex API accepts the key in the file");
   } catch (thrown) {
