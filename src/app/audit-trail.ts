@@ -34,13 +34,13 @@ import type { Display } from "../terminal/display.ts";
 import { reportsFailures } from "../telemetry/telemetry.ts";
 import type { Shutdown } from "./stop-deadlines.ts";
 
-/** Maximum entries of rejected requests in a window, for one address and in total. */
+/** Maximum entries of unverified requests, and of verified ones that are rejected or replays, for one address and in total. */
 const LIMITS = {
   unverified: { perAddress: 60, total: 600, windowMs: 60_000 },
   verified: { perAddress: 600, total: 600, windowMs: 60_000 },
 };
 
-/** Time for the sinks to write the last entries at shutdown, in milliseconds. The next start resumes after them. */
+/** Time for the sinks to write the last entries at shutdown, in milliseconds. After the next start they write the rest. */
 const LAST_ENTRIES_MS = 5000;
 
 export interface AuditTrailDeps {
@@ -62,7 +62,7 @@ export interface AuditTrailDeps {
   /** In [0, 1). */
   readonly random: () => number;
   readonly emit: Emit;
-  /** Waiting times of the sinks. Missing ones have their defaults. */
+  /** Waiting times of the sinks. Missing times have their defaults. */
   readonly sinkTimes?: Partial<SinkTimes>;
 }
 
@@ -88,7 +88,7 @@ export function createAuditTrail(
   let pumps: readonly SinkPump[] = [];
   let hasStopped = false;
 
-  /** The sinks still receive entries after `server.stopped`, but no new entry may follow it. */
+  /** Sinks run until after `server.stopped`, and may still report their health then. But no entry may follow `server.stopped`. */
   async function append(draft: AuditDraft): Promise<void> {
     if (!hasStopped) {
       await store.append(draft);
@@ -121,9 +121,9 @@ export function createAuditTrail(
       // Reported at startup, because otherwise a changed key is noticed only when the trail is verified.
       emit({ type: "signing_key.changed", publicKey: deps.publicKey });
     }
-    const left = await bytesLeft(store, unverifiedBytes, now());
-    budget = new ByteBudget(unverifiedBytes, monotonic(), left);
-    // New sinks start with the entries of this process.
+    const remaining = await bytesLeft(store, unverifiedBytes, now());
+    budget = new ByteBudget(unverifiedBytes, monotonic(), remaining);
+    // A new sink has no saved position. It starts with the entries of this process.
     const from = await store.lastPosition();
     const sinkStarts = await Promise.all(
       sinks.map(async (sink) => ({
@@ -142,8 +142,8 @@ export function createAuditTrail(
       publicKey: deps.publicKey,
       heads: await store.heads(),
     });
-    // Requested together, both are in one transaction: a `server.started` always has a checkpoint that signs it. The
-    // checkpoint also covers the heads of other writers, which may have no signature.
+    // Both calls in one turn share a transaction, so `server.started` always has a checkpoint that signs it. The checkpoint also
+    // covers the heads of other writers, whose own entries may not be signed.
     await Promise.all([store.append(started), store.checkpoint()]);
     const recent = createRecentEntries(store, monotonic);
     pumps = sinkStarts.map(({ sink, initial }) =>

@@ -33,16 +33,16 @@ import type { Shutdown } from "./stop-deadlines.ts";
 
 /** Maximum number of requests that wait for their response. */
 const MAX_WAITING = 4096;
-/** Memory for small bodies, and as much again for large ones, in bytes. At least eight times MAX_BODY_BYTES. */
+/** Memory for small bodies, and the same again for large ones, in bytes. Eight times MAX_BODY_BYTES if that is more. */
 const MAX_HELD_BYTES = 41_943_040;
 
 /** Memory for unparsed input of all connections, in bytes. */
 const MAX_UNPARSED_BYTES = 25_165_824;
 
-/** Time after which a client without progress is disconnected, in milliseconds. KEEP_ALIVE_SECONDS if that is shorter. */
+/** Time after which a client without progress is disconnected, in milliseconds. KEEP_ALIVE_SECONDS applies if it is shorter. */
 const STUCK_MS = 30_000;
 
-/** Rejections of one address that get a full response: 600 at once, then 10 a second. */
+/** Rejections that one address gets with their own code: 600 at once, then 10 a second. Further ones get 429. */
 const RATE_LIMIT = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
 
 const SERVER_LIMITS = {
@@ -116,7 +116,7 @@ export function createListeners(
       adminLimits(descriptors),
     ),
   );
-  // A listener waits for its connections before it closes, and event streams do not end by themselves.
+  // A listener closes only when its connections have ended, and event streams do not end by themselves.
   const streams: BackgroundService = {
     async stop() {
       endOfStreams.abort();

@@ -14,7 +14,7 @@ export interface LiveConfig {
 }
 
 /**
- * Holds the current configuration. Readers use `current` each time and keep no part of it; only the reload sets it. Variables
+ * Holds the current configuration. Only the reload sets `current`. Readers read it at each use, and keep no part of it. Variables
  * that a reload does not apply are read from the configuration at startup instead.
  */
 export interface LiveConfigHolder {

@@ -54,8 +54,8 @@ export function createHandlerHexApi(
 }
 
 /**
- * Creates the function that sends audit entries to Hex analytics. It does not retry, because the sink does. Its calls have
- * summary entries, because an entry for each call would cause another call.
+ * Creates the function that sends audit entries to Hex analytics. It does not retry, because the sink does. Its calls are
+ * summarised in few audit entries, because an entry for each call would cause another call.
  */
 export function createTrack(
   current: () => HexApiConfig,
@@ -76,19 +76,19 @@ export function createTrack(
     writer().track(event, properties, options);
 }
 
-/** Creates a value from the configuration, and again after the configuration has changed. */
+/** Returns a function that creates a value from the configuration, and creates it again after the configuration has changed. */
 function perConfig<T>(
   current: () => HexApiConfig,
   make: (config: HexApiConfig) => T,
 ): () => T {
-  let madeOf: HexApiConfig | null = null;
-  let made: T;
+  let usedConfig: HexApiConfig | null = null;
+  let value: T;
   return () => {
     const config = current();
-    if (madeOf !== config) {
-      made = make(config);
-      madeOf = config;
+    if (usedConfig !== config) {
+      value = make(config);
+      usedConfig = config;
     }
-    return made;
+    return value;
   };
 }

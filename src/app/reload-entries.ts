@@ -27,7 +27,7 @@ const MAX_LISTED = 20;
 /** Minimum length of a secret whose key id is shown. A shorter one could be guessed from its id. */
 const MIN_IDENTIFIED_LENGTH = 24;
 
-/** A secret, or the secrets of a source, with the facts that may be in an entry. */
+/** A secret, or all secrets of a source, with the facts that the audit entry contains. */
 interface NamedSecret {
   readonly resource: string;
   readonly facts: AuditMetadata;
@@ -49,7 +49,7 @@ export function reloadedEntries(
   },
 ): AuditDraft[] {
   const { at, trigger } = facts;
-  const asked = trigger === "SIGHUP";
+  const isRequested = trigger === "SIGHUP";
   const entry = entryMaker(at, "success");
   const previous = secretsOf(before);
   const secrets = secretsOf(after);
@@ -65,20 +65,22 @@ export function reloadedEntries(
       const old = previous.find(({ resource }) => resource === one.resource);
       return { ...one, changed: !isDeepStrictEqual(old?.values, one.values) };
     })
-    .filter(({ changed, facts: { source } }) => changed || (asked && source));
+    .filter(
+      ({ changed, facts: { source } }) => changed || (isRequested && source),
+    );
   const { changed, pending } = settingsChanged({ started, before, after });
   const destinations = facts.destinations.map((name) => `destinations.${name}`);
   const all = [...changed, ...destinations];
   return [
     ...[...reloaded, ...removed].map(
-      ({ resource, facts: secretFacts, changed: isNew }) =>
+      ({ resource, facts: secretFacts, changed: isChanged }) =>
         entry("secret.reloaded", resource, {
           trigger,
-          changed: isNew,
+          changed: isChanged,
           ...secretFacts,
         }),
     ),
-    ...(asked || all.length + pending.length > 0
+    ...(isRequested || all.length + pending.length > 0
       ? [
           entry("config.reloaded", "/config", {
             trigger,
@@ -99,16 +101,16 @@ export function rejectedEntries(
   const entry = entryMaker(at, "failure");
   const ofSecrets = errors.filter(isOfSecret);
   const ofOthers = errors.filter((error) => !isOfSecret(error));
-  const list = (some: readonly string[]): AuditMetadata => ({
+  const metadataOf = (list: readonly string[]): AuditMetadata => ({
     trigger,
-    errors: capped(some.map(clipText)),
+    errors: capped(list.map(clipText)),
   });
   return [
     ...(ofSecrets.length > 0
-      ? [entry("secret.reloaded", "/secrets", list(ofSecrets))]
+      ? [entry("secret.reloaded", "/secrets", metadataOf(ofSecrets))]
       : []),
     ...(ofOthers.length > 0
-      ? [entry("config.reloaded", "/config", list(ofOthers))]
+      ? [entry("config.reloaded", "/config", metadataOf(ofOthers))]
       : []),
   ];
 }
@@ -217,7 +219,7 @@ function settingsChanged({ started, before, after }: Configs): {
         ...(publicIdOf(started) === publicIdOf(after)
           ? []
           : ["AUDIT_SIGNING_KEY"]),
-        // It depends on the write key too.
+        // Analytics can change without the variable, because it also depends on the write key.
         ...(started.auditAnalytics === after.auditAnalytics
           ? []
           : ["AUDIT_ANALYTICS"]),
@@ -240,7 +242,7 @@ function publicIdOf({ auditSigningKey: key }: Config): string | null {
   return key === null ? null : publicKeyOf(key);
 }
 
-/** Whether an error is about a secret, by the name of the variable or the place in the file that it starts with. */
+/** Whether an error is about a secret. The error starts with the name of a variable, or with a place in the file. */
 function isOfSecret(error: string): boolean {
   return /^(?:HEXHOOK_CONFIG: \S*\.(?:secrets?|headers)\b|[A-Z_]*(?:SECRET|KEY|TOKEN)(?:_\w+)?:)/.test(
     error,

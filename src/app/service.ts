@@ -39,7 +39,7 @@ import { createReload } from "./reload.ts";
 import { createShutdown } from "./stop-deadlines.ts";
 import { createFileWatcher } from "./watch-files.ts";
 
-/** Intervals of recurring work, in milliseconds. */
+/** Intervals of recurring work, in milliseconds. Each comment says what is done after the interval. */
 export interface Intervals {
   /** Suppressed audit entries are reported. */
   readonly suppressed: number;
@@ -65,7 +65,7 @@ const INTERVALS: Intervals = {
 export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
   /** Receives the audit trail, unless AUDIT_STDOUT is off. */
   readonly stdout: Writable;
-  /** Of stdout: decides the format unless AUDIT_STDOUT does. */
+  /** The display of stdout. It decides the format of the audit trail if AUDIT_STDOUT is not set. */
   readonly stdoutDisplay: Display;
   readonly fetch: typeof fetch;
   /** Default: `openStore`. */
@@ -129,7 +129,7 @@ export async function startService(
     onFatal: deps.onFatal,
     delivers: true,
   });
-  // Opening can take long: it may wait for the lock of another process, or migrate the schema.
+  // Opening can take a long time: it may wait for the lock of another process, or migrate the schema.
   const store = await unlessAborted(opening, stopRequest).catch(
     (error: unknown) => {
       opening.then(({ close }) => close()).catch(() => undefined);
@@ -212,7 +212,7 @@ export async function startService(
   const maintenance = { store, guard, now, monotonic, onError };
   const lifecycle = createLifecycle([
     { stop: store.close },
-    // Must start before the first audit entry, because that has the time of the clock that the guard checks.
+    // Must start before the first audit entry is stored: the entry would have the time of the clock that the guard checks.
     { start: guard.start },
     trail,
     every(intervals.suppressed, trail.reportSuppressed),
@@ -244,7 +244,7 @@ export async function startService(
       { sources: () => currentConfig().sources, append, emit, now, onError },
       { everyMs: intervals.keyAge },
     ),
-    // Last, so that a startup that fails on a used port has delivered nothing.
+    // Starts last. So a startup that fails because a port is in use has delivered nothing.
     { start: dispatcher.start },
   ]);
   await lifecycle.start(stopRequest);

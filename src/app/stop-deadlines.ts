@@ -14,14 +14,14 @@ export interface Shutdown {
   readonly isClosed: () => boolean;
   /** Returns the time until the end of the shutdown, in milliseconds. */
   readonly remainingMs: () => number;
-  /** Closes a listener, and destroys its connections when the time is up. */
+  /** Closes a listener. Destroys the connections that are still open when the time for listeners has passed. */
   readonly closeListener: (listener: {
     close: () => Promise<void>;
     destroy: () => void;
   }) => Promise<void>;
 }
 
-/** Time reserved for the parts that stop after the listeners, in milliseconds: attempts in flight and the last entry. */
+/** Time reserved for what follows the listeners, in milliseconds: ending attempts, and writing the last audit entry. */
 const RESERVE_MS = 2000;
 
 /** Creates the deadlines of a shutdown. `now` returns milliseconds of a monotonic clock. `stopRequest` aborts a startup. */
@@ -31,7 +31,7 @@ export function createShutdown(
   stopRequest?: AbortSignal,
 ): Shutdown {
   const { drainSeconds, shutdownSeconds } = options;
-  let why = "start failed";
+  let stopReason = "start failed";
   let draining = false;
   let closed = false;
   let deadline = Number.POSITIVE_INFINITY;
@@ -44,7 +44,7 @@ export function createShutdown(
     reason: string,
     lifecycle: Lifecycle,
   ): Promise<void> {
-    why = reason;
+    stopReason = reason;
     draining = true;
     deadline = now() + Math.max(shutdownSeconds, drainSeconds + 1) * 1000;
     await delay(drainSeconds * 1000);
@@ -55,7 +55,9 @@ export function createShutdown(
   return {
     run: (reason, lifecycle) => (stopping ??= drainAndStop(reason, lifecycle)),
     reason: () =>
-      stopRequest?.aborted && !draining ? String(stopRequest.reason) : why,
+      stopRequest?.aborted && !draining
+        ? String(stopRequest.reason)
+        : stopReason,
     isRequested: () => draining || stopRequest?.aborted === true,
     isDraining: () => draining,
     isClosed: () => closed,

@@ -4,10 +4,10 @@ import { createInterval } from "../background/interval.ts";
 import type { BackgroundService } from "../background/background-service.ts";
 
 /**
- * Polls files and calls `onChange` when they have changed, were replaced, removed or restored, or when a symbolic link on the
- * path changed, as for a mounted Kubernetes secret. Two polls must agree first, so that a half-written file is not read. The
- * first poll also calls `onChange`, because files may have changed since they were read. Notifications of the system are not
- * used, because they are lost over links, network file systems and container mounts.
+ * Polls files and calls `onChange` when one was written, replaced, removed or restored. This includes a changed symbolic link on
+ * the path, as in a mounted Kubernetes secret. Two polls must agree first, so that a half-written file is not read. The first
+ * poll also calls `onChange`, because files may have changed since they were read. File system notifications are not used,
+ * because they get lost across links, network file systems and container mounts.
  */
 export function createFileWatcher(
   deps: {
@@ -24,8 +24,8 @@ export function createFileWatcher(
 
   return createInterval(
     async () => {
-      const seen = await Promise.all(files().map(stateOf));
-      const state = seen.join("\n");
+      const states = await Promise.all(files().map(stateOf));
+      const state = states.join("\n");
       const settled = before === null || before === state;
       before = state;
       if (settled && state !== reported) {

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Pause after a batch, in milliseconds, in addition to the time that the batch took. */
+/** Part of the pause after a batch, in milliseconds. The other part is the time that the batch took. */
 const PAUSE_MS = 10;
 
 /**
- * Does work in batches with pauses, so that it does not delay requests. `batch` does a limited part of the work, starting where
- * the last one ended, and returns where to resume; null = done.
+ * Does work in batches with pauses, so that it does not delay requests. `batch` does a limited part of the work from a position,
+ * and returns the position where the next batch starts; null = the work is done.
  */
 export async function inBatches<T>(
   first: T,

@@ -1,8 +1,8 @@
 import type { BackgroundService } from "./background-service.ts";
 
 /**
- * Does work at startup and then every `everyMs` milliseconds, but never two runs at the same time. `stop()` aborts the signal
- * of the work, and waits for a run in progress.
+ * Does work at startup and then every `everyMs` milliseconds. A run that is due while another is in progress is skipped. `stop()`
+ * aborts the signal of the work, and waits for a run in progress.
  */
 export function createInterval(
   work: (stopping: AbortSignal) => Promise<void>,

@@ -10,7 +10,7 @@ const EVERY_MS = 60_000;
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 
-/** More entries than a writer has between two checkpoints, so that most batches contain one to purge up to. */
+/** More entries than a writer has between two checkpoints. So most batches contain a checkpoint up to which they can purge. */
 const BATCH = 1500;
 
 interface RetentionDeps {
@@ -25,8 +25,8 @@ interface RetentionDeps {
 }
 
 /**
- * Purges audit entries older than AUDIT_RETENTION_DAYS, in batches, at startup and every minute. Also marks this writer as
- * running every hour, because other processes keep the last entries of a running writer.
+ * Purges audit entries older than AUDIT_RETENTION_DAYS, in batches, at startup and every minute. Once an hour it also marks this
+ * writer as running, because other processes do not purge the last entries of a running writer.
  */
 export function createAuditRetention(
   deps: RetentionDeps,
@@ -88,7 +88,7 @@ export async function purgeOldEntries(
     if (step.next === null) {
       return null;
     }
-    // The entries of many writers are interleaved. A larger batch may contain a checkpoint to purge up to.
+    // The entries of many writers are interleaved. A larger batch may contain a checkpoint up to which it can purge.
     const isStuck = step.entries === 0 && step.next === from.position;
     return { position: step.next, limit: isStuck ? 2 * from.limit : BATCH };
   };

@@ -17,7 +17,7 @@ export interface KeyAgeDeps {
 
 /**
  * Checks the age of the signing secret of each source, at startup and then every `everyMs`. A secret that is due for rotation
- * is logged. One that is overdue or of unknown age also has an audit entry.
+ * is logged. A secret that is overdue, or whose age is unknown, is logged and has an audit entry.
  */
 export function createKeyAgeChecks(
   deps: KeyAgeDeps,

@@ -9,8 +9,8 @@ const MAX_AHEAD_MS = 3_600_000;
 const HOLD_MS = 86_400_000;
 
 /**
- * Decides whether purges may use the wall clock. A clock that is ahead would delete data that is not old: event ids, so that a
- * sender's retry would become a new event, and the audit trail.
+ * Decides whether purges may use the wall clock. With a clock that is ahead, a purge would delete recent audit entries and recent
+ * event ids. A sender's retry of such an event would then become a new event.
  */
 export interface PurgeGuard extends Required<Pick<BackgroundService, "start">> {
   /** Returns the wall time for purges, in Unix milliseconds; null = nothing may be purged now. */
@@ -18,8 +18,8 @@ export interface PurgeGuard extends Required<Pick<BackgroundService, "start">> {
 }
 
 /**
- * Holds purges for a day of uptime if at startup the clock is more than an hour after the newest stored time, or if it jumps
- * ahead by more than an hour later. Must be started before this process stores anything.
+ * Holds purges for a day of uptime if at startup the clock is more than an hour after the newest stored time, or if the clock
+ * later jumps ahead by more than an hour. Must be started before this process stores anything.
  */
 export function createPurgeGuard(deps: {
   readonly store: Pick<Control, "newestTime">;
@@ -50,13 +50,13 @@ export function createPurgeGuard(deps: {
     },
     purgeTime() {
       const at = now();
-      const present = at - monotonic();
-      const aheadMs = present - distance;
+      const current = at - monotonic();
+      const aheadMs = current - distance;
       if (aheadMs > MAX_AHEAD_MS) {
         hold(at, aheadMs);
-        distance = present;
+        distance = current;
       }
-      distance = Math.min(distance, present);
+      distance = Math.min(distance, current);
       return monotonic() < heldUntil ? null : at;
     },
   };

@@ -6,7 +6,7 @@ import type { EventStore } from "../store/port.ts";
 const EVERY_MS = 1000;
 /** Maximum rows in one transaction. More would delay requests. */
 const BATCH = 500;
-/** Additional time that claims are kept: the longest replay window. Otherwise a clock that steps back could allow a replay. */
+/** Claims are kept this much longer: the longest replay window. Otherwise a clock that steps back could allow a replay. */
 const MARGIN_SECONDS = 900;
 
 /** Deletes replay claims whose window has passed, every second, in small batches. */

@@ -77,7 +77,7 @@ describe("hexhook audit verify", () => {
     expect((await verify(["-", ...own], cutLines)).code).toBe(0);
     const none = await verify(["-", "--public-key", "none.pem"], cutLines);
     expect(none.code).toBe(64);
-    expect(none.stderr).toContain("It cannot be read (ENOENT)");
+    expect(none.stderr).toContain("As a file, it cannot be read (ENOENT)");
   });
 
   it("compares a stream with an anchor file, and rejects a file without an anchor", async () => {
