@@ -48,7 +48,7 @@ function addFirstHandlers(
   { validation, logger }: AppDeps,
 ): void {
   app.use(validation);
-  // Even when the level drops its line, the request log takes a third of the time of a request.
+  // Even if its lines are not written, the request log takes a third of the time of a request.
   if (logger.isLevelEnabled("debug")) {
     app.use(requestLog(logger));
   }

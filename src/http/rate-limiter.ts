@@ -17,8 +17,8 @@ interface Bucket {
 
 /**
  * Creates a token bucket for each address (IPv6: a /64). A bucket holds `burst` tokens and gains `perSecond` each second.
- * At most `maxAddresses` buckets are kept, so that many claimed addresses cannot exhaust memory. A bucket is dropped at the
- * earliest when `maxAddresses / 2` other addresses were charged since its last charge.
+ * At most `maxAddresses` buckets are kept, so that many claimed addresses cannot exhaust memory. A bucket is kept at least until
+ * `maxAddresses / 2` other addresses have been charged after its last charge.
  */
 export function createRateLimiter(options: {
   burst: number;
@@ -31,18 +31,18 @@ export function createRateLimiter(options: {
 
   /** Takes one token. Returns false if the bucket is empty. */
   function take(network: string, now: number): boolean {
-    const known = recent.get(network) ?? older.get(network);
-    const elapsed = known ? (now - known.at) / 1000 : 0;
-    const tokens = known
-      ? Math.min(burst, known.tokens + elapsed * perSecond)
+    const bucket = recent.get(network) ?? older.get(network);
+    const elapsed = bucket ? (now - bucket.at) / 1000 : 0;
+    const tokens = bucket
+      ? Math.min(burst, bucket.tokens + elapsed * perSecond)
       : burst;
-    const isWithin = tokens >= 1;
-    recent.set(network, { tokens: isWithin ? tokens - 1 : tokens, at: now });
+    const hasToken = tokens >= 1;
+    recent.set(network, { tokens: hasToken ? tokens - 1 : tokens, at: now });
     if (recent.size * 2 >= maxAddresses) {
       older = recent;
       recent = new Map();
     }
-    return isWithin;
+    return hasToken;
   }
 
   return {

@@ -4,8 +4,8 @@ import { AppError } from "../errors.ts";
 const FRESH_MS = 1000;
 
 /**
- * Creates the check behind `/readyz`. It resolves if the service can take events. It rejects while draining, and if the
- * store or the audit trail fails.
+ * Creates the check for `/readyz`. It resolves if the service can take events. It rejects while draining, and if the store
+ * or the audit trail fails.
  */
 export function createReadiness(deps: {
   probe: () => Promise<void>;

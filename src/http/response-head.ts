@@ -17,7 +17,7 @@ export function flatHeaders(
   return Object.entries(headers).flat();
 }
 
-/** Writes the head of a response, and notifies the connection whether it is a rejection, or the last response. */
+/** Writes the head of a response, and reports to the connection whether it is a rejection, and whether it is the last one. */
 export function writeHead(
   res: ServerResponse,
   status: number,

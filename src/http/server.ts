@@ -20,13 +20,13 @@ import { MAX_HEADERS } from "./request-validation.ts";
 /** Limits of a listener. Times are in milliseconds. */
 export interface ServerLimits {
   readonly keepAliveTimeout: number;
-  /** For the whole header block. */
+  /** Time to receive the whole header block. */
   readonly headersTimeout: number;
-  /** For the whole request, body included. */
+  /** Time to receive the whole request, with its body. */
   readonly requestTimeout: number;
   /** Time without progress before a client is disconnected. */
   readonly stuckTimeout: number;
-  /** How often the three above are checked. */
+  /** How often Node checks the time limits of headers and requests, and the listener looks for clients without progress. */
   readonly checkingInterval: number;
   readonly maxHeaderBytes: number;
 }
@@ -99,8 +99,8 @@ export async function listen(
     port: (server.address() as AddressInfo).port,
     close: async () => {
       await closeServer(server, connections.closeUnused);
-      // Requests on connections that were cut off still write audit entries. They are notified at the end of this turn of
-      // the event loop, after the server.
+      // Requests on connections that were cut off still write audit entries. Node emits their events at the end of this turn of
+      // the event loop, after that of the server.
       await nextTurn();
       await nextTurn();
       clearInterval(sweep);

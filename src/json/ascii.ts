@@ -3,8 +3,8 @@ const NOT_PRINTABLE_ASCII = /[^\x20-\x7e]/;
 const BEYOND_PRINTABLE_ASCII = /[\u007f-\uffff]/g;
 
 /**
- * Serialises a value as JSON in printable ASCII. Every other character is escaped as \uXXXX. The result is always one line,
- * for terminals and for log pipelines that treat U+2028 or U+0085 as a newline. It holds no terminal control codes.
+ * Serialises a value as JSON in printable ASCII. Every other character is escaped as \uXXXX. The result is always one line, also
+ * for log pipelines that treat U+2028 or U+0085 as a newline. It contains no control codes that a terminal would act on.
  */
 export function asciiJson(value: unknown): string {
   const json = JSON.stringify(value);

@@ -1,4 +1,4 @@
-/** A text, cut if it was too long, and its length in ASCII JSON in characters, without the quotes. */
+/** A text, cut if it was too long. `cost`: its length as ASCII JSON, in characters, without the quotes. */
 export interface Clipped {
   readonly text: string;
   readonly cost: number;

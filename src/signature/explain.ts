@@ -7,35 +7,36 @@ import { verify } from "./verify.ts";
 
 /** Changes that proxies, frameworks and editors make to a body, and how to undo each. */
 const BODY_CHANGES: readonly {
-  readonly what: string;
+  readonly text: string;
+  /** Returns the body before the change; null if the body shows no such change. */
   readonly undo: (body: Buffer) => Buffer | null;
 }[] = [
   {
-    what: "a newline was added after the body",
+    text: "a newline was added after the body",
     undo: (body) => replaced(body, /\r?\n$/, ""),
   },
   {
-    what: "the newline after the body was removed",
+    text: "the newline after the body was removed",
     undo: (body) => Buffer.concat([body, Buffer.from("\n")]),
   },
   {
-    what: "LF was changed to CRLF in the body",
+    text: "LF was changed to CRLF in the body",
     undo: (body) => replaced(body, /\r\n/g, "\n"),
   },
   {
-    what: "CRLF was changed to LF in the body",
+    text: "CRLF was changed to LF in the body",
     undo: (body) => replaced(body, /(?<!\r)\n/g, "\r\n"),
   },
   {
-    what: "a byte order mark was added before the body",
+    text: "a byte order mark was added before the body",
     undo: (body) => replaced(body, /^\xef\xbb\xbf/, ""),
   },
   {
-    what: "the body was parsed and serialised again; forward the raw bytes instead",
+    text: "the body was parsed and serialised again; forward the raw bytes instead",
     undo: (body) => serialised(body, undefined),
   },
   {
-    what: "the body was parsed and serialised again with indentation; forward the raw bytes instead",
+    text: "the body was parsed and serialised again with indentation; forward the raw bytes instead",
     undo: (body) => serialised(body, 2),
   },
 ];
@@ -58,8 +59,8 @@ function serialised(body: Buffer, indent: number | undefined): Buffer | null {
 }
 
 /**
- * Returns hints on why a message was not verified, for the operator of its sender or of a proxy. Says only which change or
- * scheme would make the signature valid. Never shows an expected signature or a secret.
+ * Returns hints on why a message was not verified, for the operator of its sender or of a proxy. A hint never contains an
+ * expected signature or a secret.
  */
 export function explain(
   source: Source,
@@ -125,7 +126,7 @@ function explainBadSignature(
   const hints =
     change === undefined
       ? []
-      : [`the signature is valid if this change is undone: ${change.what}`];
+      : [`the signature is valid if this change is undone: ${change.text}`];
 
   for (const other of SCHEME_NAMES) {
     if (other !== source.scheme) {

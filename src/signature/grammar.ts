@@ -1,7 +1,7 @@
 const SIGNATURE = /^[0-9a-fA-F]{64}$/;
 const TIMESTAMP = /^\d{1,11}$/;
 
-/** Parses 64 hex digits to 32 bytes; null for any other text. `Buffer.from` alone ignores everything after a wrong character. */
+/** Parses 64 hex digits to 32 bytes; null for any other text. `Buffer.from` alone would ignore everything after a wrong digit. */
 export function parseHexSignature(text: string): Buffer | null {
   return SIGNATURE.test(text) ? Buffer.from(text, "hex") : null;
 }

@@ -6,7 +6,7 @@ import { macOf } from "./mac.ts";
 import { headerOf, type SignedMessage } from "./message.ts";
 import { schemeOf } from "./scheme.ts";
 
-/** An authentic message. It has all that later layers need, so that they read no headers of the scheme. */
+/** An authentic message, with everything that later layers need: they do not read the headers of the scheme again. */
 export interface Verified {
   readonly ok: true;
   /** The key that made the signature. */
@@ -36,9 +36,9 @@ export type Verification = Verified | Unverified;
 /**
  * Verifies the signature of a message over its exact bytes. `now` is in unix milliseconds.
  *
- * Checks the format of the headers first. Then tries every secret without early exit, so that the time taken does not reveal
- * which secret matched. A message signed with an expired secret is not verified. The caller checks the replay window, so
- * `stale_timestamp` always means an authentic message.
+ * It checks the format of the headers first. Then it tries every secret without early exit, so that the time taken does not reveal
+ * which secret matched. A message signed with an expired secret is not verified. The caller checks the replay window afterwards,
+ * so `stale_timestamp` always means an authentic message.
  */
 export function verify(
   source: Source,

@@ -6,8 +6,8 @@ import { contextOf } from "../request-context.ts";
 const BEARER = /^Bearer +([\x21-\x7e]+)$/i;
 
 /**
- * Creates the handler that requires the bearer token. Without a configured token every request gets 404. The comparison uses
- * digests and constant time, so that response times reveal neither the bytes nor the length of the token.
+ * Creates the handler that requires the bearer token. Without a configured token every request gets 404. The tokens are hashed
+ * and compared in constant time, so that response times reveal neither the bytes nor the length of the token.
  */
 export function requireBearer(
   currentToken: () => string | null,
@@ -18,11 +18,11 @@ export function requireBearer(
       throw new AppError("not_found");
     }
     const offered = BEARER.exec(req.headers.authorization ?? "")?.[1];
-    const good = timingSafeEqual(
+    const matches = timingSafeEqual(
       digest("sha256", offered ?? "", "buffer"),
       digest("sha256", token, "buffer"),
     );
-    if (offered === undefined || !good) {
+    if (offered === undefined || !matches) {
       const reason = offered === undefined ? "missing_token" : "bad_token";
       throw new AppError("unauthorized", reason, {
         headers: { "www-authenticate": 'Bearer realm="hexhook"' },

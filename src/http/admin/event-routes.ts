@@ -43,7 +43,7 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
 
   const configured = (): string[] => deps.routes().map(({ name }) => name);
 
-  /** Returns a function that tells what a delivery waits for, from the state of this process. */
+  /** Returns a function that says what a delivery waits for. It uses the state of this process. */
   async function readWaits() {
     const served = deps.dispatcher
       .served()

@@ -5,7 +5,7 @@ import { badInput } from "./read-input.ts";
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 1000;
 
-/** The members that page through a list, the same for every list of the management API. */
+/** The members of a request that page through a list. They are the same for every list of the management API. */
 export const listMembers = {
   limit: z
     .string()

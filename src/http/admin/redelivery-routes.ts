@@ -156,15 +156,15 @@ export function addRedeliveryRoutes(
       );
     }
     await requireDestination(store, filter, configured());
-    const meant =
+    const chosen =
       ids === undefined
         ? discardablesOf(store, filter)
         : (await requireEvents(store, ids)).flatMap((event) =>
             discardables(event, filter),
           );
     const count = await (dryRun
-      ? previewDiscard(meant)
-      : discard(store, meant, { operator, now }));
+      ? previewDiscard(chosen)
+      : discard(store, chosen, { operator, now }));
     respondJson(res, 200, { dryRun, ...count });
   };
 

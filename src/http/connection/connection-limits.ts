@@ -1,6 +1,6 @@
 /** The part of the descriptor limit that the public listener may use. */
 const PUBLIC_SHARE = 3 / 4;
-/** Maximum of the default of MAX_CONNECTIONS, and of the management listener. */
+/** Maximum number of connections of the public listener if MAX_CONNECTIONS is not set, and of the management listener. */
 const MAX_PUBLIC = 10_000;
 
 /** The part for the management listener. The remaining eighth is for the store, the sinks and attempts. */

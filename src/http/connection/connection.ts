@@ -76,7 +76,7 @@ export class Connection implements InputOwner {
   #parsedRequest: IncomingMessage | null = null;
   /** Memory of the requests in progress, in bytes. */
   #size = 0;
-  /** Counts that memory while more than one request is in progress. */
+  /** Counts the memory of the requests in progress while there is more than one request. */
   #holding: Holding | null = null;
   /** Whether the newest response is a rejection. */
   #isRejection = false;
@@ -86,7 +86,7 @@ export class Connection implements InputOwner {
   #failed = false;
   #released = false;
   #ended: AbortController | null = null;
-  /** Sent after all pending responses; the connection then closes. */
+  /** Sent after all pending responses. The connection closes after it. Null = no error has ended the connection. */
   #finalResponse: string | null = null;
 
   constructor(socket: Socket, deps: ConnectionDeps) {

@@ -41,7 +41,7 @@ interface Share {
   readonly holdings: Set<PoolHolding>;
 }
 
-/** A class, because one is created for each body: an object with closures would cost several times as much. */
+/** A class, because one instance is created for each body. An object with closures would use several times the memory. */
 class PoolHolding implements Holding {
   readonly network: string;
   onEvict: Holding["onEvict"] = null;
@@ -65,8 +65,8 @@ class PoolHolding implements Holding {
 }
 
 /**
- * Creates a pool of `maxBytes`. When the pool is used up, the oldest holding of the network (an IPv4 address, or a /64) that
- * uses most is evicted. So clients that keep memory occupied cannot lock out others.
+ * Creates a pool of `maxBytes`. When the pool is used up, it evicts the oldest holding of the network (an IPv4 address, or a /64)
+ * that uses the most memory. So clients that keep memory occupied cannot lock out others.
  */
 export function createMemoryPool(options: {
   maxBytes: number;
@@ -87,27 +87,27 @@ export function createMemoryPool(options: {
     return largest;
   }
 
-  /** Returns the holding to evict, or null. A holding is evicted for one of the same network only after EVICT_AFTER_MS. */
-  function victimFor(asking: PoolHolding): PoolHolding | null {
+  /** Returns the holding to evict for `growing`, or null. A holding of the same network is evicted only after EVICT_AFTER_MS. */
+  function victimFor(growing: PoolHolding): PoolHolding | null {
     const share = largestShare();
     for (const holding of share?.holdings ?? []) {
       if (
-        share?.network === asking.network &&
+        share?.network === growing.network &&
         now() - holding.since < EVICT_AFTER_MS
       ) {
         return null;
       }
-      if (holding !== asking && holding.onEvict !== null) {
+      if (holding !== growing && holding.onEvict !== null) {
         return holding;
       }
     }
     return null;
   }
 
-  function makeRoom(bytes: number, asking: PoolHolding): void {
+  function makeRoom(bytes: number, growing: PoolHolding): void {
     const overloaded = new AppError("unavailable", "overloaded");
     while (held + bytes > maxBytes) {
-      const victim = victimFor(asking);
+      const victim = victimFor(growing);
       if (victim === null) {
         throw overloaded;
       }
@@ -117,9 +117,9 @@ export function createMemoryPool(options: {
   }
 
   function shareOf(network: string): Share {
-    const known = shares.get(network);
-    const share = known ?? { network, bytes: 0, holdings: new Set() };
-    if (known === undefined) {
+    const existing = shares.get(network);
+    const share = existing ?? { network, bytes: 0, holdings: new Set() };
+    if (existing === undefined) {
       shares.set(network, share);
     }
     return share;

@@ -22,7 +22,7 @@ export interface RequestInputDeps {
   readonly unparsed: MemoryPool;
 }
 
-/** What the input needs from its connection. Not separate closures, which would be created for each connection. */
+/** What the input needs from its connection. The connection implements it, because closures would cost memory for each one. */
 export interface InputOwner {
   /** The address of the peer. */
   readonly address: string;
@@ -146,7 +146,7 @@ export class RequestInput {
     this.resume();
   };
 
-  /** Returns where the only head in a short read ends, or 0 if no head ends there. Null = parse the bytes in steps. */
+  /** Returns the position after the only head that ends in a short read; 0 = no head ends in it. Null = parse it in steps. */
   #onlyHeadIn(bytes: Buffer): number | null {
     if (bytes.length > STEP_BYTES) {
       return null;
@@ -188,7 +188,7 @@ export class RequestInput {
     return more;
   }
 
-  /** Passes bytes to the parser. `head`: where the head in these bytes ends; 0 = none is known to end. */
+  /** Passes bytes to the parser. `head`: the position after the head that ends in these bytes; 0 = no head ends in them. */
   #parseBytes(bytes: Buffer, head: number): void {
     this.#headBytes += bytes.length;
     try {

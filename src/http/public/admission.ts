@@ -25,8 +25,8 @@ const MS_PER_BYTE = 10 / 1_000_000;
 
 /**
  * Creates the admission of the endpoint. `maxBytes` limits the memory for small bodies, and separately that for large ones.
- * `maxWaiting` limits the requests that have a complete body and no response yet. Bytes count when they arrive: a declared
- * length costs its sender nothing.
+ * `maxWaiting` limits the requests that have a complete body and no response yet. Bytes are counted when they arrive, so a
+ * declared length alone takes no memory from other senders.
  */
 export function createAdmission(
   { scheduler, now }: { scheduler: Scheduler; now: () => number },

@@ -15,7 +15,7 @@ const DROPPED = [
 ];
 
 /**
- * Returns a function that gives the headers to store with an event: a JSON object by lower-case name, without credentials
+ * Creates a function that returns the headers to store with an event: a JSON object by lower-case name, without credentials
  * and signatures.
  */
 export function createStoredHeaders(
