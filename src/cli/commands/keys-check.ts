@@ -31,7 +31,7 @@ export function addKeysCheck(keys: Command, io: Io): void {
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
-      "\nEach call needs the scope read:health and is audited.\nExit status: 0 all keys are accepted, 1 a key is rejected, 78 no key is set.",
+      "\nEach call needs the scope read:health and is audited.\nExit status: 0 all keys are accepted, 1 a key is rejected or cannot be\nchecked, 78 no key is set.",
     )
     .action(async (options: Options) => {
       const config = loadHexApi(readEnvironment(io.env));
