@@ -128,7 +128,7 @@ function handlerEntry(): z.ZodType<HandlerEntry> {
 
 const MAX_WAITS = 100;
 
-/** A string such as RETRY_SCHEDULE, or a list of times. */
+/** A string in the form of RETRY_SCHEDULE, or a list of times. */
 const retrySchedule: z.ZodType<readonly number[]> = z
   .unknown()
   .transform((value) => (isListOfText(value) ? value.join(",") : value))

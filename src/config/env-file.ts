@@ -18,8 +18,8 @@ const QUOTES = ["'", '"', "`"] as const;
 const AFTER_QUOTES = /^[ \t]*(?:[ \t]#.*)?$/;
 
 /**
- * A line inside quotes that looks like another assignment, which shows that a quote was not closed. A line that ends in `=` does
- * not match if it is the last one, because it may be the last line of a PEM key.
+ * A line inside quotes that looks like another assignment, which shows that a quote was not closed. A line that ends in `=` may be
+ * base64 of a PEM key, so it matches only at the end of the value: then its `=` is followed by the quote of the next value.
  */
 const LOOKS_LIKE_NEXT =
   /\n[ \t]*(?:export[ \t]+)?[A-Z_][A-Z0-9_]*[ \t]*=(?:[^=\n]|$)/;

@@ -14,7 +14,7 @@ const EXAMPLE = /\.(?:example|sample|template|dist|defaults?|tpl)$/i;
 const SECRET_NAME =
   /(?:SECRET|TOKEN|PASSWORD|PASSWD|PASS|(?:API|READ|WRITE|SIGNING|PRIVATE)_KEY)(?:_PREVIOUS|_OLD|_NEXT)?$/i;
 
-/** Names of variables that hold a secret only if the value looks random. Others are, for example, public keys or column names. */
+/** Names of variables that hold a secret only if the value is long or random. Others are public keys or column names, for example. */
 const KEY_NAME = /KEY(?:_PREVIOUS|_OLD|_NEXT)?$/i;
 const PUBLIC_NAME = /PUBLIC|SITE_KEY/i;
 
