@@ -18,7 +18,7 @@ export function createCommitListeners(): CommitListeners {
         try {
           listener(commit);
         } catch (error) {
-          // The commit is durable. An error of a listener must not make the commit look failed.
+          // The commit is durable, so an error in a listener must not make it fail.
           queueMicrotask(() => {
             throw error;
           });
@@ -28,7 +28,7 @@ export function createCommitListeners(): CommitListeners {
   };
 }
 
-/** Collects the changes of a transaction. All drivers share it. */
+/** Collects the changes of a transaction. Every driver uses it. */
 export interface CommitChanges {
   /** Inside a transaction: an entry was written. The positions within one transaction are consecutive. */
   readonly appended: (position: number, line: string) => void;

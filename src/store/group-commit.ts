@@ -5,7 +5,7 @@ import type { StoreError } from "../errors.ts";
  * synchronous work inside the transaction. Its promise resolves only after the commit.
  */
 export interface GroupCommit {
-  /** `bytes`: the size of what the job writes, if that is more than a few rows. */
+  /** `bytes`: the number of bytes that the job writes. It may be left out for a few small rows. */
   submit<T>(work: () => T, bytes?: number): Promise<T>;
 }
 
@@ -15,7 +15,10 @@ export interface GroupCommitDeps {
    * process holds the lock. If it throws, nothing was written.
    */
   readonly transact: (work: () => void) => boolean;
-  /** Creates the error of jobs that have waited too long for the lock. All jobs of one retry share it. */
+  /**
+   * Creates the error for jobs that have waited too long for the lock. All jobs that fail at the same retry get the same
+   * error.
+   */
   readonly lockTimeout: () => StoreError;
 }
 
@@ -27,16 +30,16 @@ interface Job {
   failed(error: unknown): void;
 }
 
-/** A job that writes more than this runs after the jobs that write less. */
+/** A job that writes more bytes than this runs after the smaller jobs. */
 const LARGE_BYTES = 65_536;
 
-/** How long a job waits for another process's lock, and how often the lock is retried, in milliseconds. */
+/** How long a job waits for another process's lock, and the time between two tries, in milliseconds. */
 const LOCK_WAIT_MS = 2000;
 const LOCK_RETRY_MS = 5;
 
 /**
  * Creates a group commit. A transaction has at most `maxBatch` jobs and `maxBytes` bytes, so that a burst delays other jobs
- * only briefly. A single job may have more bytes.
+ * only briefly. Only a large job may exceed these limits.
  */
 export function createGroupCommit(
   deps: GroupCommitDeps,
@@ -53,7 +56,10 @@ export function createGroupCommit(
     }
   }
 
-  /** Takes the next jobs: small ones first, so that large ones do not delay them, and at least one large one if any. */
+  /**
+   * Takes the next jobs. Small jobs come first, so that large jobs do not delay them. If large jobs wait, at least one is
+   * taken.
+   */
   function nextBatch(): Job[] {
     const batch: Job[] = [];
     let bytes = 0;

@@ -4,8 +4,8 @@ import { errorCode, StoreError } from "../errors.ts";
 import { writeObstacle } from "./write-access.ts";
 
 /**
- * Creates a directory and its parents, which only this user can access. Throws StoreError. It does not use the recursion of
- * mkdir, which never ends in a directory such as /proc, where creating a directory fails with ENOENT.
+ * Creates a directory and its missing parents. Only this user can access them. Throws StoreError. It does not use the
+ * `recursive` option of mkdir: in a directory such as /proc, where mkdir fails with ENOENT, that option never returns.
  */
 export function makeFolder(folder: string): void {
   if (!existsSync(folder)) {

@@ -10,7 +10,7 @@ import { endThreads } from "./thread/thread.ts";
 import type { StoreUrl } from "./url.ts";
 
 /*
- * The only module that knows the drivers. `url.driver` names the driver; today there is only one. All functions throw
+ * The only module that imports the drivers. `url.driver` names the driver. There is only one at present. All functions throw
  * StoreError if the store cannot be opened.
  */
 
@@ -22,7 +22,10 @@ export async function openStore(
   return openSqliteStore({ ...deps, file: url.file });
 }
 
-/** Like `openStore`, but on two worker threads, so that the store never blocks the caller's event loop. For services. */
+/**
+ * Like `openStore`, but the store runs on two worker threads, so that it never blocks the caller's event loop. Services use
+ * this.
+ */
 export function openStoreOnThreads(
   url: StoreUrl,
   deps: StoreDeps,
@@ -34,8 +37,8 @@ export function openStoreOnThreads(
 export const endStoreThreads = endThreads;
 
 /**
- * Opens an existing store for reading. A service may be running. `snapshot`: all reads see the store as it was at the first
- * read, without later changes.
+ * Opens an existing store for reading. A service may use the store at the same time. `snapshot`: all reads see the store as
+ * it was at the first read, without later changes.
  */
 export function openStoreReader(
   url: StoreUrl,
@@ -54,7 +57,9 @@ export function storeExists(url: StoreUrl): boolean {
   return storeFileExists(url.file);
 }
 
-/** Returns the path of the signing key that is used when AUDIT_SIGNING_KEY is not set. It is beside the store. */
+/**
+ * Returns the path of the signing key that is used when AUDIT_SIGNING_KEY is not set. The file is in the store's directory.
+ */
 export function signingKeyFile(url: StoreUrl): string {
   return `${url.file}-audit-key.pem`;
 }

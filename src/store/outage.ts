@@ -1,12 +1,15 @@
 import type { AuditDraft } from "../audit/entry.ts";
 import type { StoreError } from "../errors.ts";
 
-/** Consecutive failed transactions. The first one that succeeds reports them with `store.failed`. All drivers share it. */
+/**
+ * Counts consecutive failed transactions. The next transaction that succeeds reports them with `store.failed`. Every driver
+ * uses it.
+ */
 export interface Outage {
   readonly failed: (error: StoreError) => void;
   /** Returns the entry that the next transaction must write; null = there is nothing to report. */
   readonly entry: () => AuditDraft | null;
-  /** Call it when the transaction with that entry has committed. */
+  /** The caller must call this when the transaction with that entry has committed. */
   readonly ended: () => void;
 }
 

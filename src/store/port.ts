@@ -54,7 +54,7 @@ export interface AuditReader {
   positionBefore: (at: number) => Promise<number>;
 }
 
-/** Reads events. The time of each step does not depend on the number of events. */
+/** Reads events. The time of each step does not depend on the number of stored events. */
 export interface EventReader {
   /**
    * Examines a bounded number of events and returns those that match. `next`: where the scan resumes; null = it is complete.
@@ -111,18 +111,21 @@ export interface StoreReader
   close: () => Promise<void>;
 }
 
-/** The events and the replay guard. */
+/** Stores events, and rejects replays of them. */
 export interface EventStore extends EventReader {
   /**
    * ATOMIC: writes replay claim, event, deliveries and audit entry. The outcome is the first that applies:
    * - the claim exists: `replayed`, or `replayed_conflict` if the event with this id has another body;
    * - the (source, id) exists: `duplicate` if the body is the same, else `conflict`;
-   * - otherwise: `accepted`. Only then an event and its deliveries are written.
+   * - otherwise: `accepted`. Only in this case are an event and its deliveries written.
    *
-   * For a replay nothing is written, and the caller writes its entry. Every other outcome writes the claim.
+   * A replay writes nothing, and the caller must write its audit entry. Every other outcome also writes the claim.
    */
   record: (record: EventRecord) => Promise<RecordOutcome>;
-  /** ATOMIC: one step of the event retention. Deletes some old events with all their rows, and writes the entry. */
+  /**
+   * ATOMIC: one step of the event retention. Deletes some old events with their deliveries and attempts, and writes the
+   * audit entry.
+   */
   purge: (
     request: PurgeRequest,
   ) => Promise<{ readonly purged: Purged; readonly next: number | null }>;
@@ -137,7 +140,7 @@ export interface DeliveryQueue {
    * lease has ended is due again; its lost attempt is recorded, with an audit entry.
    */
   claim: (request: ClaimRequest) => Promise<readonly ClaimedDelivery[]>;
-  /** Moves due times and ends of leases that are after these limits to the limits. A clock that was ahead stored them. */
+  /** Reduces later due times and ends of leases to these limits. A clock that was ahead may have stored later times. */
   limitDueTimes: (limits: DueTimeLimits) => Promise<void>;
   /**
    * ATOMIC: exhausts a bounded number of deliveries that have been pending for too long, even if they are not due, each with
@@ -146,12 +149,15 @@ export interface DeliveryQueue {
   expire: (request: ExpireRequest) => Promise<number>;
   /**
    * ATOMIC: writes attempt, next state and audit entry. If the destination requested a pause, it also starts the pause, with
-   * an entry, or extends one that would end earlier. Returns false and writes nothing if the lease was lost.
+   * an audit entry, or extends a pause that would end earlier. Returns false and writes nothing if the lease was lost.
    */
   settle: (settlement: Settlement) => Promise<boolean>;
-  /** Makes a claimed delivery due at once, without an outcome. The attempt does not count for the schedule. */
+  /**
+   * Makes a claimed delivery due at once, without an outcome. The attempt does not count in the schedule. Does nothing if
+   * the lease was lost.
+   */
   release: (deliveryId: number, attempt: number, now: number) => Promise<void>;
-  /** Whether a delivery is due whose attempts have ended at least twice with the death of the process. */
+  /** Whether a delivery is due during whose attempts the process has died at least twice. */
   isRepeatCrashDue: (
     request: Pick<ClaimRequest, "destination" | "now" | "dueUntil">,
   ) => Promise<boolean>;
@@ -167,7 +173,7 @@ export interface DeliveryQueue {
   ) => Promise<readonly RedeliveryOutcome[]>;
   /**
    * ATOMIC: creates deliveries for stored events, due at once or after others of their order key, each with an audit entry.
-   * Returns for each whether it was created: false = it exists already, or its event is no longer stored.
+   * Returns whether each delivery was created: false = it already exists, or its event is no longer stored.
    */
   addDeliveries: (
     request: Omit<OperatorRequest, "deliveryIds"> & {
@@ -181,7 +187,7 @@ export interface DeliveryQueue {
   discard: (request: OperatorRequest) => Promise<readonly DiscardOutcome[]>;
 }
 
-/** An operator's request for some deliveries. */
+/** An operator's request to change deliveries. */
 interface OperatorRequest {
   readonly deliveryIds: readonly number[];
   readonly now: number;
@@ -189,16 +195,17 @@ interface OperatorRequest {
   readonly operator: string;
 }
 
-/** Writes the entries of this writer, and reads those of all writers on the store. */
+/** Writes the entries of this writer, and reads the entries of all writers in the store. */
 export interface AuditLog extends AuditReader {
   /** Writes one audit entry. */
   append: (draft: AuditDraft) => Promise<void>;
   /** Signs this writer's entries with a checkpoint, unless the last entry is already a checkpoint. */
   checkpoint: () => Promise<void>;
   /**
-   * ATOMIC: one step of the audit retention. Deletes old entries of writers. The entries that remain of a writer begin with a
-   * checkpoint; of an ended writer none need remain. Writes the entry that names what was deleted, and a checkpoint after it.
-   * Entries that are not proven to be old and unchanged stay; `changed` names changed ones.
+   * ATOMIC: one step of the audit retention. Deletes old entries. The remaining entries of each writer begin with a
+   * checkpoint. Of a writer that has ended, all entries may be deleted. Writes an audit entry that names the deleted
+   * entries, and a checkpoint after it. Deletes only entries that are proven to be old and unchanged. `changed` names the
+   * entries that were changed.
    */
   purgeAudit: (request: AuditPurgeRequest) => Promise<{
     readonly entries: number;
@@ -211,7 +218,7 @@ export interface AuditLog extends AuditReader {
   probe: () => Promise<void>;
 }
 
-/** The state that processes on one store share: paused destinations, positions of sinks, leases. */
+/** The state that all processes of a store share: paused destinations, positions of sinks, leases. */
 export interface Control extends Pick<
   DestinationReader,
   "pausedDestinations" | "processStatuses"
@@ -246,11 +253,14 @@ export interface Control extends Pick<
   sinkPosition: (name: string) => Promise<SinkPosition | null>;
   savedSinks: () => Promise<readonly SavedSink[]>;
   saveSinkPosition: (name: string, position: SinkPosition) => Promise<void>;
-  /** Tries to take the store's one lease on shared sinks. Returns whether this process has it; it keeps it until it ends. */
+  /**
+   * Tries to take the store's only lease on the shared sinks. Returns whether this process has the lease. A process keeps
+   * the lease until it ends.
+   */
   tryLeaseSinks: () => Promise<boolean>;
 }
 
-/** The changes of a transaction that other parts wait for. */
+/** The changes of a committed transaction that other parts of the service wait for. */
 export interface Commit {
   /** The lines of the new audit entries, and the position of the first one. Their positions are consecutive. */
   readonly entries: {
@@ -259,7 +269,7 @@ export interface Commit {
   };
   /** The destinations whose deliveries may have become due. */
   readonly due: ReadonlySet<string>;
-  /** The deliveries that the store itself exhausted. The worker knows of those that it settled. */
+  /** The deliveries that the store itself exhausted. Deliveries that a worker settled are not included. */
   readonly exhausted: readonly FailedAttempt[];
 }
 
@@ -268,7 +278,10 @@ export interface Commit {
  * written. After a fatal error every later call rejects too.
  */
 export interface Store extends EventStore, DeliveryQueue, AuditLog, Control {
-  /** Calls `listener` after each commit of this process, before the promises of its writes resolve. It must not throw. */
+  /**
+   * Calls `listener` after each commit of this process, before the promises of its writes resolve. The listener must not
+   * throw.
+   */
   onCommit: (listener: (commit: Commit) => void) => void;
   close: () => Promise<void>;
 }

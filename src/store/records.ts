@@ -13,12 +13,12 @@ export type { StoredEntry } from "../audit/stored-entry.ts";
 
 /* Everything a store takes and returns is plain data, so that it can be sent to another thread. */
 
-/** One verified message with everything that is written with it. */
+/** A verified message, with everything that is stored together with it. */
 export interface EventRecord {
   readonly event: NewEvent;
   readonly deliveries: readonly NewDelivery[];
   readonly claim: ReplayClaim;
-  /** The further facts of its audit entry. */
+  /** The other facts for the audit entry. */
   readonly request: WebhookRequest & {
     readonly keyId: string;
     /** The difference between the signed time and this clock; undefined for a scheme that signs no time. */
@@ -29,17 +29,19 @@ export interface EventRecord {
 /** The outcome of one attempt. */
 export interface Settlement {
   readonly deliveryId: number;
-  /** The attempt that the lease was taken for. After a later claim the settlement has no effect. */
+  /**
+   * The attempt that the lease was taken for. If the delivery was claimed again since then, the settlement has no effect.
+   */
   readonly attempt: number;
   readonly endedAt: number;
   readonly result: AttemptResult;
   readonly next: DeliveryState;
   readonly entry: AuditDraft;
-  /** The pause of all attempts that the destination requested, if any. */
+  /** The pause that the destination requested for all its attempts, if any. */
   readonly pause?: RequestedPause | undefined;
 }
 
-/** A pause that a destination requested. Its entry is written only if the destination was not paused already. */
+/** A pause that a destination requested. Its audit entry is written only if the destination was not already paused. */
 export interface RequestedPause {
   readonly destination: string;
   readonly at: number;
@@ -59,9 +61,12 @@ export interface ExpireRequest {
 
 export interface ClaimRequest {
   readonly destination: string;
-  /** The start of the attempts. A lease that ends by then has ended. By the wall clock. */
+  /** The start of the attempts, by the wall clock. A lease has ended if its end is not after this time. */
   readonly now: number;
-  /** Deliveries that are due by then are claimed. It is `now`, or later if the process's wall clock was set back. */
+  /**
+   * Deliveries that are due at or before this time are claimed. It is `now`, or later if the process's wall clock was set
+   * back.
+   */
   readonly dueUntil: number;
   readonly limit: number;
   readonly leaseUntil: number;
@@ -70,12 +75,13 @@ export interface ClaimRequest {
   /**
    * How to claim deliveries whose process died during an attempt (crashed). `any`: like all others. `none`: do not claim
    * them. `once`: claim at most one that has crashed once, before the others. `repeatedly`: claim only one that has crashed
-   * at least twice; if there is none, as `once`.
+   * at least twice; if there is none, like `once`.
    */
   readonly crashed: "any" | "none" | "once" | "repeatedly";
   /**
-   * For a probe of the circuit breaker: the numbers of events that were probes before. The newest due event that was no probe
-   * is claimed, preferably of another source or type. Null: the claim is no probe and takes the oldest due deliveries.
+   * For a probe of the circuit breaker: the numbers of the events of earlier probes. The claim takes the newest due event
+   * that was not a probe before, preferably of another source or type. Null: the claim is not a probe, and takes the
+   * deliveries that were due first.
    */
   readonly probed: readonly number[] | null;
   /** The kind of the destination. It decides the next state of a delivery whose attempt was lost. */
@@ -111,7 +117,7 @@ export interface EventFilter {
 export interface EventScan {
   readonly filter: EventFilter;
   readonly order: "newest" | "oldest";
-  /** The `next` of the scan before; null = from the beginning. */
+  /** The `next` of the previous scan; null = from the beginning. */
   readonly from: number | null;
   readonly limit: number;
 }
@@ -152,9 +158,12 @@ export interface ProcessStatus {
 export interface SinkPosition {
   /** The sink has accepted all entries up to here. */
   readonly position: number;
-  /** Entries up to here may have arrived. Those after `position` are sent again together, under the same key. */
+  /**
+   * The sink may have received the entries up to here. The entries after `position` are sent again together, with the same
+   * idempotency key.
+   */
   readonly sending: number;
-  /** Since when the sink accepts no entries (unix milliseconds); null = no failure is reported. */
+  /** When the sink stopped accepting entries (unix milliseconds); null = no failure is reported. */
   readonly degradedSince: number | null;
 }
 
@@ -165,11 +174,14 @@ export interface SavedSink extends Pick<SinkPosition, "position"> {
 }
 
 export interface AuditPurgeRequest {
-  /** Entries before this time (unix milliseconds) are deleted, those of each writer up to one of its checkpoints. */
+  /**
+   * Entries before this time (unix milliseconds) may be deleted. Of each writer, they are deleted up to one of its
+   * checkpoints.
+   */
   readonly before: number;
   /** Entries after this position stay, because a sink still needs them. */
   readonly upTo: number;
-  /** The `next` of the step before; 0 = from the oldest entry, with the writers that were skipped before. */
+  /** The `next` of the previous step; 0 = from the oldest entry, including writers that an earlier sweep skipped. */
   readonly from: number;
   /** The maximum number of entries to examine. */
   readonly limit: number;
@@ -179,11 +191,11 @@ export interface PurgeRequest {
   readonly now: number;
   /** Events received before this time are deleted, unless one of their deliveries is pending. */
   readonly receivedBefore: number;
-  /** The `next` of the step before; null = from the oldest event. */
+  /** The `next` of the previous step; null = from the oldest event. */
   readonly from: number | null;
 }
 
-/** The numbers of deliveries of a destination. 10,000 means 10,000 or more. */
+/** How many deliveries of a destination are pending and exhausted. 10,000 means 10,000 or more. */
 export interface DeliveryCounts {
   readonly destination: string;
   readonly pending: number;
@@ -199,12 +211,12 @@ export interface PausedDestination {
   readonly pausedUntil: number | null;
 }
 
-/** One step of a search for lines that contain some texts. */
+/** One step of a search for lines that contain all of the given texts. */
 export interface AuditSearch {
   readonly order: "newest" | "oldest";
-  /** The `next` of the step before; null = from the newest or oldest entry. */
+  /** The `next` of the previous step; null = from the newest or oldest entry. */
   readonly from: number | null;
   readonly limit: number;
-  /** At most four texts, in the encoding of the lines. The line must contain all of them. */
+  /** At most four texts, encoded as in the lines. */
   readonly containing: readonly string[];
 }

@@ -102,8 +102,8 @@ function syncFolder(folder: string): void {
   }
 }
 
-function keyError(file: string, what: string): ConfigError {
+function keyError(file: string, problem: string): ConfigError {
   return new ConfigError([
-    `AUDIT_SIGNING_KEY: is not set, and the key file ${file} ${what}; replace that file, or set AUDIT_SIGNING_KEY`,
+    `AUDIT_SIGNING_KEY: is not set, and the key file ${file} ${problem}; replace that file, or set AUDIT_SIGNING_KEY`,
   ]);
 }

@@ -40,7 +40,7 @@ export function createAuditReader(db: Database): AuditReader {
     async searchAudit({ order, from, limit, containing }: AuditSearch) {
       const { first, last } = bounds();
       const newest = order === "newest";
-      // The window of positions does not include those that were purged.
+      // The search covers only positions that are still stored.
       const low = newest ? 0 : Math.max((from ?? 0) + 1, first);
       const high = newest ? Math.min((from ?? Infinity) - 1, last) : 0;
       const [begin, end] = newest

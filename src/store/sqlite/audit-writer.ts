@@ -9,7 +9,7 @@ export interface AuditWriter {
   readonly checkpoint: () => void;
   /** Replaces the stored head. Returns false and writes nothing if the stored head is not `from`. */
   readonly moveHead: (from: ChainHead, to: ChainHead) => boolean;
-  /** Whether the last line of the writer ends in this hash. */
+  /** Whether the last line of the writer ends with the hash of this head. */
   readonly endsIn: (head: ChainHead) => boolean;
 }
 

@@ -1,6 +1,9 @@
 import { existsSync, realpathSync } from "node:fs";
 
-/** Returns the path of a file that SQLite keeps beside a database. For a symbolic link that is beside its target. */
+/**
+ * Returns the path of a file that SQLite keeps beside a database. If the database is a symbolic link, the file is beside the
+ * target of the link.
+ */
 export function companionFile(
   database: string,
   suffix: "-wal" | "-shm" | "-journal",

@@ -24,7 +24,10 @@ const DUE = `
   SELECT ${DUE_COLUMNS}
   FROM delivery WHERE destination = ? AND state = 'pending' AND due_at <= ? AND (leased = 0 OR due_at <= ?)`;
 
-/** A claim ends after this many bytes of bodies. The next claim takes the others, so that new events are not delayed. */
+/**
+ * A claim ends when it has read this many bytes of bodies. The next claim takes the rest, so that new events are not
+ * delayed.
+ */
 const MAX_CLAIMED_BYTES = 2_097_152;
 
 /** Claims, settles and releases deliveries. The attempt number of a settlement fences late results. */
@@ -80,7 +83,7 @@ export function createDeliveryTable(
   );
   const pendingUntil =
     "WHERE destination = ? AND state = 'pending' AND due_at > ?";
-  const endWaitForNothing = db.prepare<[number, string, number]>(
+  const limitFirstAttempts = db.prepare<[number, string, number]>(
     `UPDATE delivery SET due_at = ? ${pendingUntil}
        AND due_at < ${AFTER_ANOTHER} AND leased = 0 AND attempt = uncounted`,
   );
@@ -109,7 +112,7 @@ export function createDeliveryTable(
     };
   }
 
-  /** Records that an attempt was lost. Returns the row after that; null = the delivery is no longer pending. */
+  /** Records that an attempt was lost. Returns the updated row; null = the delivery is no longer pending. */
   function loseAttempt(row: DueRow, request: ClaimRequest): DueRow | null {
     const { id, destination, attempt, order_key } = row;
     const crashes = row.crashes + 1;
@@ -213,7 +216,7 @@ export function createDeliveryTable(
       const claimed = [...once, ...claimUpToLimit({ ...request, limit })];
       return claimed.length > 0
         ? claimed.sort((a, b) => a.id - b.id)
-        : // A delivery whose loss was recorded just now may be claimable.
+        : // A delivery whose lost attempt was just recorded may now be claimable.
           claimCrashed(request, crashed);
     },
     isRepeatCrashDue({
@@ -245,13 +248,13 @@ export function createDeliveryTable(
         end(deliveryId, attempt, row, { endedAt: now, result });
       }
     },
-    /** Ends all leases. Only a start without any other live process may call it. */
+    /** Ends all leases. Only a process that starts while no other process runs may call this. */
     endLeases(now: number): void {
       endLeases.run(now);
     },
     limitDueTimes(limits: DueTimeLimits): void {
       const { destination, now, retryUntil, leaseUntil } = limits;
-      endWaitForNothing.run(now, destination, now);
+      limitFirstAttempts.run(now, destination, now);
       limitRetries.run(retryUntil, destination, retryUntil);
       limitLeases.run(leaseUntil, destination, leaseUntil);
     },

@@ -6,7 +6,7 @@ import type {
 import { MAX_RETRY_AFTER_MS } from "../../domain/retry-after.ts";
 import type { Database } from "./driver.ts";
 
-/** Counts stop here, because exact larger counts are not needed and take long. */
+/** Counts stop at this number. A larger count takes long, and no caller needs its exact value. */
 const MAX_COUNT = 10_000;
 
 /** Counts deliveries and keeps the pauses of destinations. */
@@ -41,9 +41,9 @@ export function createDestinationTable(db: Database) {
     counts(): DeliveryCounts[] {
       const counts = new Map<string, { pending: number; exhausted: number }>();
       const of = (destination: string) => {
-        const known = counts.get(destination) ?? { pending: 0, exhausted: 0 };
-        counts.set(destination, known);
-        return known;
+        const found = counts.get(destination) ?? { pending: 0, exhausted: 0 };
+        counts.set(destination, found);
+        return found;
       };
       for (const { destination, count } of pending.all()) {
         of(destination).pending = count;

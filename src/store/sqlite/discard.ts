@@ -46,7 +46,8 @@ export function createDiscarder(
         rows.recordLostAttempt(found, now);
       }
       discard.run(id);
-      // Only the first of an order key advances the key. Otherwise the first may be in flight, and its lease must not end.
+      // Only the first delivery of an order key advances the key. After another delivery, the first one may still be in
+      // flight, and its lease must not end.
       if (state === "pending" && found.dueAt !== AFTER_ANOTHER) {
         order.advance(destination, orderKey, now);
         becomesDue(destination);

@@ -87,7 +87,8 @@ export function openDatabase(
       try {
         native.exec("ROLLBACK");
       } catch (error) {
-        // The one SQLITE_ERROR of ROLLBACK is "no transaction is active". Node before 22.16 has no `isTransaction` to ask.
+        // ROLLBACK returns SQLITE_ERROR only if no transaction is active. Node before 22.16 has no `isTransaction` to check
+        // first.
         if (sqliteErrorName(error) !== "SQLITE_ERROR") {
           throw error;
         }
@@ -109,8 +110,8 @@ export function asBuffer(blob: Uint8Array): Buffer {
 
 /**
  * Text that may contain a NUL is passed to the drivers as bytes: the package writes text only up to its first NUL, and
- * `node:sqlite` of Node 22 reads only so far. Only names that senders choose can contain a NUL. Use `CAST(? AS TEXT)` with
- * `textAsBytes(value)` for a parameter, and `textBytes(column)` with `asText` for a column.
+ * `node:sqlite` of Node 22 reads text only up to the first NUL. Only names that senders choose can contain a NUL. Use
+ * `CAST(? AS TEXT)` with `textAsBytes(value)` for a parameter, and `textBytes(column)` with `asText` for a column.
  */
 export function textAsBytes(text: string): Buffer {
   return Buffer.from(text, "utf8");
@@ -132,7 +133,8 @@ const databaseOf = new WeakMap<object, NativeDatabase>();
 
 /**
  * Returns `node:sqlite`. Undefined: Node has none without a flag (before 22.13), or `--no-experimental-sqlite` disables it.
- * What Node can load decides, not its version. Tests use that flag to select the package on every version of Node.
+ * This does not depend on Node's version number, only on what Node can load. So tests can use the flag to select the package
+ * on every version of Node.
  */
 function builtInDriver(): Driver | undefined {
   // Some versions emit an ExperimentalWarning during this synchronous call. Only that warning is suppressed.

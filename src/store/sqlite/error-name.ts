@@ -30,8 +30,8 @@ const EXTENDED: Readonly<Record<string, readonly string[]>> = {
 };
 
 /**
- * Returns SQLite's name of a driver's error (`SQLITE_IOERR_FSYNC`), from the number in its `errcode`. Undefined: it is no
- * error of SQLite. An extended code without a name here gets the name of its primary code.
+ * Returns SQLite's name of a driver's error (`SQLITE_IOERR_FSYNC`), from the number in its `errcode`. Undefined: the error
+ * is not one of SQLite's. An extended code without a name here gets the name of its primary code.
  */
 export function sqliteErrorName(thrown: unknown): string | undefined {
   if (

@@ -15,7 +15,10 @@ interface KeyRow {
   readonly received_at: number;
 }
 
-/** Reads the events that a verification compares with the trail. It computes the digest of the stored body itself. */
+/**
+ * Reads the events that a verification compares with the trail. It computes each digest from the stored body, and does not
+ * use the stored digest.
+ */
 export function createEventDigests(db: Database): EventDigests {
   const body = db.prepare<[string, Buffer], StoredBody>(
     "SELECT seq, received_at, body FROM event WHERE source = ? AND id = CAST(? AS TEXT)",

@@ -121,7 +121,7 @@ export function createEventReader(
       const done =
         last === undefined ||
         rows.length < STEP ||
-        // Events are in the order of time, except after a clock was set back. A full step of older events ends the scan.
+        // Events are in order of time, unless a clock was set back. A full step of events before `since` ends the scan.
         (order === "newest" &&
           since !== null &&
           rows.every(

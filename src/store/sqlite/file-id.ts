@@ -19,7 +19,7 @@ export function statOf(path: string): BigIntStats | null {
   }
 }
 
-/** Whether stats are those of this file. */
+/** Whether the stats belong to this file. */
 export function isSameFile(stats: BigIntStats | null, id: FileId): boolean {
   return stats !== null && stats.dev === id.device && stats.ino === id.inode;
 }

@@ -1,6 +1,6 @@
 import { type Database, openDatabase } from "./driver.ts";
 
-/** How long a process waits for another one that is starting, in milliseconds. */
+/** How long a process waits for another process that is starting, in milliseconds. */
 const BUSY_TIMEOUT_MS = 2000;
 
 /** A lock file beside the database. All processes that make deliveries share it until they end. */
@@ -14,7 +14,8 @@ export interface InstanceLock {
 export function holdInstanceLock(file: string): InstanceLock {
   const lock = openDatabase(`${file}-lock`, { busyTimeoutMs: 0 });
   const alone = tryExclusively(lock);
-  // Before the shared lock is taken, another process may also find itself alone. That is safe: neither has claimed anything.
+  // Until the shared lock is taken, another process may also find that no other process runs. That is safe, because neither
+  // has claimed a delivery yet.
   lock.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`);
   lock.exec("BEGIN");
   lock.prepare("SELECT count(*) FROM sqlite_schema").get();
@@ -26,7 +27,10 @@ export function holdInstanceLock(file: string): InstanceLock {
   };
 }
 
-/** A lock file beside the database. One process holds it until it ends. `tryTake`: whether it is this process. */
+/**
+ * Creates the lease on the shared sinks: a lock file beside the database that only one process holds, until it ends.
+ * `tryTake` returns whether this process holds it.
+ */
 export function createSinkLease(file: string): {
   tryTake: () => boolean;
   release: () => void;

@@ -8,7 +8,7 @@ export type RecordLostAttempt = (
   lost: LostAttempt,
   facts: {
     startedAt: number | null;
-    /** The state after it; null = a separate audit entry records the state. */
+    /** The state of the delivery after the attempt; null = a separate audit entry records the state. */
     next: DeliveryState | null;
     at: number;
   },

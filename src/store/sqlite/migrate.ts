@@ -5,10 +5,13 @@ import { StoreError } from "../../errors.ts";
 
 const FOLDER = new URL("./migrations/", import.meta.url);
 
-/** How long a start waits for a migration by another process, in milliseconds. A large store takes long to migrate. */
+/** How long a start waits for a migration by another process, in milliseconds. The migration of a large store takes long. */
 const MIGRATION_WAIT_MS = 60_000;
 
-/** How long one call of SQLite waits for a lock, in milliseconds. After each call the wait checks whether to stop. */
+/**
+ * How long one call of SQLite waits for a lock, in milliseconds. Between two calls, the migration checks whether it must
+ * stop.
+ */
 const STEP_MS = 200;
 
 interface Migration {
@@ -36,7 +39,7 @@ function versionOf(db: Database): number {
 export function requireCurrentSchema(db: Database): void {
   const found = versionOf(db);
   const latest = latestSchemaVersion();
-  refuseNewer(found, latest);
+  requireNotNewer(found, latest);
   if (found < latest) {
     throw new StoreError(
       `the store has schema version ${found}, but this program needs ${latest}: run \`hexhook migrate\``,
@@ -45,7 +48,7 @@ export function requireCurrentSchema(db: Database): void {
   }
 }
 
-function refuseNewer(found: number, latest: number): void {
+function requireNotNewer(found: number, latest: number): void {
   if (found > latest) {
     throw new StoreError(
       `the store has schema version ${found}, newer than this program's ${latest}: install the newer hexhook that wrote it`,
@@ -65,7 +68,7 @@ export function migrate(
 ): { from: number; to: number } {
   const latest = latestSchemaVersion();
   const from = versionOf(db);
-  refuseNewer(from, latest);
+  requireNotNewer(from, latest);
   if (from === latest) {
     return { from, to: latest };
   }
@@ -75,7 +78,7 @@ export function migrate(
     beginExclusively(db, isEnding);
     try {
       const found = versionOf(db);
-      refuseNewer(found, latest);
+      requireNotNewer(found, latest);
       if (found < version) {
         db.exec(readFileSync(new URL(file, FOLDER), "utf8"));
         db.exec(`PRAGMA user_version = ${version}`);

@@ -15,8 +15,8 @@ export function createNewestTime(db: Database): Control["newestTime"] {
   );
   return async (now) => {
     const entry = lastEntry.get();
-    const known = times.all().flatMap(({ at }) => at ?? []);
-    const all = entry === undefined ? known : [...known, Date.parse(entry.at)];
+    const seen = times.all().flatMap(({ at }) => at ?? []);
+    const all = entry === undefined ? seen : [...seen, Date.parse(entry.at)];
     const past = all.filter((at) => at <= now);
     return past.length === 0 ? null : past.reduce((a, b) => Math.max(a, b));
   };

@@ -13,7 +13,7 @@ export interface OpenFiles {
   /** Throws a fatal StoreError unless the database, its log and its index are in place and not truncated. */
   readonly requireInPlace: () => void;
   /** Whether only the log is missing. Then its content can still be moved into the database. */
-  readonly isOnlyLogGone: () => boolean;
+  readonly isOnlyLogMissing: () => boolean;
   readonly close: () => void;
 }
 
@@ -43,7 +43,7 @@ export function createOpenFiles(
   const isIndexInPlace = (): boolean => isSameFile(statOf(indexPath), index.id);
 
   /** `size` must be read after the header: a VACUUM first reduces the number of pages and then truncates the file. */
-  function isCutShort(size: bigint, header: WalIndexHeader): boolean {
+  function isTruncated(size: bigint, header: WalIndexHeader): boolean {
     const filePages = Number(size) / header.pageSize;
     const pages = header.pages === 0 ? minPages : header.pages;
     const required = header.isCheckpointed ? pages : Math.min(minPages, pages);
@@ -51,7 +51,7 @@ export function createOpenFiles(
     return filePages < required;
   }
 
-  function beginsWith(expected: Buffer): boolean {
+  function logHasSalts(expected: Buffer): boolean {
     salts.fill(0);
     if (log !== null) {
       readSync(log, salts, 0, salts.length, SALTS_OFFSET);
@@ -59,7 +59,7 @@ export function createOpenFiles(
     return salts.equals(expected);
   }
 
-  /** Returns the header of the index; null = the log has other salts than the index. */
+  /** Returns the header of the index; null = the salts of the log differ from those of the index. */
   function headerOfMatchingLog(): WalIndexHeader | null | "changing" {
     for (let tries = 0; tries < TRIES; tries += 1) {
       const header = index.header();
@@ -67,7 +67,7 @@ export function createOpenFiles(
         continue;
       }
       // Without frames in the index, the beginning of the log may not be written yet.
-      if (header.frames === 0 || beginsWith(header.salts)) {
+      if (header.frames === 0 || logHasSalts(header.salts)) {
         return header;
       }
       // Another process may have restarted the log between the two reads.
@@ -93,7 +93,7 @@ export function createOpenFiles(
     if (header === null) {
       throw overwrittenError(logPath);
     }
-    if (header !== "changing" && isCutShort(database.size, header)) {
+    if (header !== "changing" && isTruncated(database.size, header)) {
       throw overwrittenError(databasePath);
     }
   }
@@ -101,7 +101,7 @@ export function createOpenFiles(
   requireInPlace();
   return {
     requireInPlace,
-    isOnlyLogGone: () =>
+    isOnlyLogMissing: () =>
       statOf(logPath) === null && isDatabaseInPlace() && isIndexInPlace(),
     close() {
       if (log !== null) {
@@ -112,16 +112,16 @@ export function createOpenFiles(
   };
 }
 
-function movedError(what: string): StoreError {
+function movedError(file: string): StoreError {
   return new StoreError(
-    `${what} was deleted, moved or replaced while the store was open: put the original back or restore a backup, then start again`,
+    `${file} was deleted, moved or replaced while the store was open: put the original back or restore a backup, then start again`,
     { code: "STORE_MOVED", fatal: true },
   );
 }
 
-function overwrittenError(what: string): StoreError {
+function overwrittenError(file: string): StoreError {
   return new StoreError(
-    `${what} was truncated or overwritten while the store was open: restore a backup, then start again`,
+    `${file} was truncated or overwritten while the store was open: restore a backup, then start again`,
     { code: "STORE_OVERWRITTEN", fatal: true },
   );
 }

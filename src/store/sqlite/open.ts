@@ -110,7 +110,8 @@ function makeFile(file: string): void {
 /** Opens a file that is a store or may become one. Any other file stays unchanged. */
 function openChecked(file: string): Database {
   if (hasPendingChanges(file)) {
-    // Closing a writable connection would move the log into the database. A read-only one does not change a foreign file.
+    // Closing a writable connection would move the log into the database. A read-only connection does not change another
+    // application's file.
     openOwn(file, true).close();
   }
   return openOwn(file, false);

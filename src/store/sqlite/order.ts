@@ -1,11 +1,11 @@
 import type { Database } from "./driver.ts";
 
-/** The due time of a delivery that waits for another one of its order key. */
+/** The due time of a delivery that waits for another delivery with its order key. */
 export const AFTER_ANOTHER = Number.MAX_SAFE_INTEGER;
 
 /**
  * Keeps the order of deliveries with the same destination and order key. At most one pending delivery of a key has a due
- * time. When it is no longer pending, the one of the oldest event among the others gets a due time.
+ * time. When it is no longer pending, the pending delivery of the oldest event gets a due time.
  */
 export function createOrder(db: Database) {
   const active = db.prepare<[string, string, number]>(
@@ -18,7 +18,10 @@ export function createOrder(db: Database) {
        ORDER BY event_seq LIMIT 1)`,
   );
   return {
-    /** Returns the due time of a delivery: `dueAt`, or AFTER_ANOTHER if it must wait. `id`: 0 = it is not stored yet. */
+    /**
+     * Returns the due time of a delivery: `dueAt`, or AFTER_ANOTHER if it must wait. `id` is 0 if the delivery is not stored
+     * yet.
+     */
     dueAt(
       delivery: { id: number; destination: string; orderKey: string | null },
       dueAt: number,

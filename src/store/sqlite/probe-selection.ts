@@ -5,13 +5,14 @@ import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
 /** The maximum number of deliveries that are examined, the latest due first: a few milliseconds. */
 const LATEST_DUE = 2000;
 
-/** The number of the newest events among them whose types are compared with those of earlier probes. */
+/** How many of these, those with the newest events, are compared with the source and type of earlier probes. */
 const CANDIDATES = 500;
 
 /**
- * Selects the delivery for the next probe of a circuit breaker. It takes the newest due event that was no probe before,
+ * Selects the delivery for the next probe of a circuit breaker. It takes the newest due event that was not a probe before,
  * preferably of another source or type than earlier probes. So if all events of one type fail, another type is tried after a
- * few probes. Deliveries with crashes are left to the quarantine. Returns null if there is none, or the claim is no probe.
+ * few probes. Deliveries with crashes are left to the quarantine. Returns null if there is no such delivery, or if the claim
+ * is not a probe.
  */
 export function createProbeSelection(
   db: Database,

@@ -1,7 +1,7 @@
 import type { ProcessStatus, PublishedDestination } from "../records.ts";
 import type { Database } from "./driver.ts";
 
-/** A status that is older than this (milliseconds) is deleted when another process run publishes. */
+/** A status older than this, in milliseconds, is deleted when another process run publishes its status. */
 const KEEP_MS = 86_400_000;
 
 interface Row {

@@ -16,7 +16,10 @@ import type { AuditLog } from "../port.ts";
 /** The maximum number of writers in one entry that names what was deleted. */
 const MAX_WRITERS = 40;
 
-/** A writer without entries is remembered longer than any entry that names it can exist, by this time in milliseconds. */
+/**
+ * The row of a writer without entries is kept until every entry that names the writer is deleted, and for this time longer,
+ * in milliseconds.
+ */
 const MARGIN_MS = 86_400_000;
 
 /** Deletes old entries of the trail inside the caller's transaction, and writes the entries that name what was deleted. */
@@ -60,7 +63,7 @@ export function createAuditPurger(
   );
 
   const lookup = createTrailLookup(db);
-  /** Writers whose entries stay until the next sweep from the oldest entry, because earlier entries of them stay. */
+  /** Writers whose entries stay until the next sweep from the oldest entry, because some of their earlier entries stay. */
   const blocked = new Set<string>();
 
   /** Writes the entries that name what was deleted. */
@@ -102,7 +105,7 @@ export function createAuditPurger(
     }
     const deleted = plan.deletable.slice(0, MAX_WRITERS);
     let entries = 0;
-    /** The newest deleted entry that named what was deleted before. */
+    /** The position of the newest deleted entry that reported an earlier deletion; 0 = none. */
     let lastReport = 0;
     const reported = deleted.flatMap(signedReports);
     for (const { entries: some, head } of deleted) {
@@ -119,7 +122,8 @@ export function createAuditPurger(
       const heads = deleted.map(({ head }) => head);
       report(heads, entries, before);
       forget.run(before - MARGIN_MS);
-      // Deleted entries may have named earlier deletions. Signed ones are named again.
+      // Some of the deleted entries may be reports of earlier deletions. What those with a signature named is reported
+      // again.
       const again = unreported
         .all(lastReport)
         .filter((head) => reported.some(isHead(head)));
@@ -135,7 +139,7 @@ export function createAuditPurger(
   };
 }
 
-/** Returns the heads that signed entries among the deleted ones name as deleted. */
+/** Returns the heads that these entries report as deleted. Only entries that a signature covers count. */
 function signedReports({ entries, signed }: Deletable): readonly unknown[] {
   return entries.slice(0, signed).flatMap(({ line }) => {
     const entry = hasAction(line, "retention.purged") ? parseEntry(line) : null;

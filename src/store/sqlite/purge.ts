@@ -5,7 +5,10 @@ import type { AuditDraft } from "../../audit/entry.ts";
 import { eventsPurged } from "../../audit/retention-entries.ts";
 import type { EventStore } from "../port.ts";
 
-/** The limits of one step, which takes a few milliseconds: events to examine, and bytes of bodies after which it ends. */
+/**
+ * The limits of one step: the number of events to examine, and the bytes of bodies after which the step ends. A step takes a
+ * few milliseconds.
+ */
 const STEP = 200;
 const MAX_BYTES = 2_097_152;
 
@@ -71,7 +74,7 @@ export function createPurger(
       // A verification accepts the deletion only when the entry is signed.
       deps.checkpoint();
     }
-    // Events are in the order of time, except those with a time in the future, which a wrong clock stored.
+    // Events are in order of time, except those with a time in the future, which a wrong clock stored.
     const areAllYoung = found.every(
       ({ received_at }) => received_at >= receivedBefore,
     );

@@ -10,15 +10,15 @@ import { type Database, textAsBytes } from "./driver.ts";
 import type { Order } from "./order.ts";
 import type { ReplayClaims } from "./replay-claims.ts";
 
-/** The stored event when another message has its id. */
-interface KnownEvent {
+/** The stored event with the same source and id as a new message. */
+interface ExistingEvent {
   body_sha256: Uint8Array;
   mac: Uint8Array;
 }
 
 /**
- * Writes claim, event, deliveries and entry, inside the caller's transaction. The unique keys decide the outcome. For a
- * replay nothing is written, and no entry either.
+ * Writes claim, event, deliveries and audit entry, inside the caller's transaction. The unique keys decide the outcome. A
+ * replay writes nothing, not even an audit entry.
  */
 export function createRecorder(
   db: Database,
@@ -43,15 +43,15 @@ export function createRecorder(
     `INSERT INTO delivery (event_seq, destination, state, attempt, leased, due_at, order_key, pending_since)
      VALUES (?, ?, 'pending', 0, 0, ?, ?, ?)`,
   );
-  const known = db.prepare<[string, Buffer], KnownEvent>(
+  const selectExisting = db.prepare<[string, Buffer], ExistingEvent>(
     "SELECT body_sha256, mac FROM event WHERE source = ? AND id = CAST(? AS TEXT)",
   );
 
-  function outcomeForKnown(
+  function outcomeForExisting(
     { event: { source, id, receivedAt }, claim }: EventRecord,
     bodySha256: Buffer,
   ): RecordOutcome {
-    const event = known.get(source, textAsBytes(id));
+    const event = selectExisting.get(source, textAsBytes(id));
     if (event !== undefined && claim.replayKey.equals(event.mac)) {
       return "replayed";
     }
@@ -77,7 +77,7 @@ export function createRecorder(
       event.body,
     );
     if (inserted.changes === 0) {
-      return outcomeForKnown(record, bodySha256);
+      return outcomeForExisting(record, bodySha256);
     }
     for (const { destination, orderKey } of deliveries) {
       insertDelivery.run(

@@ -27,7 +27,7 @@ export function requestWalCheckpoints(port: MessagePort): CheckpointWal {
     });
 }
 
-/** On the reader's thread: makes the checkpoints that the writer's thread requests. */
+/** On the reader's thread: runs the checkpoints that the writer's thread requests. */
 export function serveWalCheckpoints(
   port: MessagePort,
   checkpoint: () => void,

@@ -11,8 +11,8 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /**
- * Returns the stats of the file at the path of a store; null = there is no file. Throws StoreError for anything else, because
- * SQLite would wait indefinitely for the other end of a named pipe.
+ * Returns the stats of the file at the path of a store; null = there is no file. Throws StoreError if the path is not a
+ * regular file. For example, SQLite would wait indefinitely at a named pipe.
  */
 export function statStoreFile(file: string): Stats | null {
   let stats: Stats;
@@ -41,15 +41,16 @@ function kindOf(stats: Stats): string {
   return stats.isSocket() ? "a socket" : "a device";
 }
 
-function unusable(what: string): StoreError {
-  return new StoreError(`${what}: check DATABASE_URL`, {
+function unusable(problem: string): StoreError {
+  return new StoreError(`${problem}: check DATABASE_URL`, {
     code: "STORE_PATH",
     fatal: false,
   });
 }
 
 /**
- * Throws StoreError if a log exists without its database. SQLite would delete the log, with events that are in no other file.
+ * Throws StoreError if a log exists without its database. SQLite would delete the log, with events that no other file
+ * contains.
  */
 export function requireNoOrphanedLog(file: string, stats: Stats | null): void {
   if (stats !== null && stats.size > 0) {

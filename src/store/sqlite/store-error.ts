@@ -15,7 +15,10 @@ const FATAL = /^SQLITE_(?:IOERR|CORRUPT|NOTADB|READONLY_DBMOVED)/;
 const RECOVERY =
   'stop the service and recover the store (docs/backup-and-recovery.md, "To recover a damaged store")';
 
-/** Converts any error to a StoreError. One that is no error of the storage is not fatal, because nothing was written. */
+/**
+ * Converts any error to a StoreError. An error that does not come from the storage is not fatal, because nothing was
+ * written.
+ */
 export function asStoreError(thrown: unknown): StoreError {
   if (thrown instanceof StoreError) {
     return thrown;
@@ -26,13 +29,16 @@ export function asStoreError(thrown: unknown): StoreError {
   return new StoreError(describe(code, fatal), { code, fatal });
 }
 
-/** Returns the error's system code. The drivers' `ERR_` codes mean misuse, such as a closed database: those are bugs here. */
+/**
+ * Returns the error's system code. Undefined for the drivers' `ERR_` codes: they mean misuse, such as a closed database,
+ * which is a bug in this program.
+ */
 function systemCode(thrown: unknown): string | undefined {
   const code = errorCode(thrown);
   return code?.startsWith("ERR_") === true ? undefined : code;
 }
 
-/** Returns the error of work that has waited too long for the lock of another process. */
+/** Returns the error for work that has waited too long for the lock of another process. */
 export function lockTimeout(): StoreError {
   const code = "SQLITE_BUSY";
   return new StoreError(describe(code, false), { code, fatal: false });
@@ -62,7 +68,7 @@ function describe(code: string, fatal: boolean): string {
     : `the operation of the store failed (${code}): if it fails again, ${RECOVERY}`;
 }
 
-/** Returns the same methods, but their errors are StoreErrors. Fatal errors are also passed to `onFatal`. */
+/** Wraps the methods so that they reject with StoreErrors. Fatal errors are also passed to `onFatal`. */
 export function withStoreErrors<
   T extends Record<keyof T, (...args: never[]) => Promise<unknown>>,
 >(methods: T, onFatal: (error: StoreError) => void): T {

@@ -49,7 +49,7 @@ export interface SqliteOptions extends StoreDeps {
   readonly file: string;
   /** Does most of each checkpoint on another thread, if any. */
   readonly checkpointFirst?: CheckpointWal;
-  /** Whether to stop opening the store. It is called during waits. */
+  /** Whether the store must stop opening. Called while it waits for a lock. */
   readonly isEnding?: () => boolean;
 }
 
@@ -248,8 +248,8 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
 }
 
 /**
- * Opens the trail and the events of a SQLite file for reading. A service may be running. `snapshot`: all reads see the store
- * as it was at the first read, without later changes.
+ * Opens the trail and the events of a SQLite file for reading. A service may use it at the same time. `snapshot`: all reads
+ * see the store as it was at the first read, without later changes.
  */
 export function openSqliteReader(
   file: string,
@@ -289,7 +289,7 @@ function bringUpToDate(
   isEnding?: SqliteOptions["isEnding"],
 ): { from: number; to: number } {
   const versions = migrate(db, isEnding);
-  // After the migration, which waits longer for another process than this write does.
+  // This runs after the migration, because the migration waits longer for another process than this write does.
   stampApplicationId(db);
   return versions;
 }

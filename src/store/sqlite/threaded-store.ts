@@ -7,7 +7,9 @@ import { startThread, type Thread } from "../thread/thread.ts";
 import { asBuffer } from "./driver.ts";
 import type { SqliteOptions } from "./store.ts";
 
-/** The thread of each method. Reads that a claim depends on must see the latest write, so the writer's thread does them. */
+/**
+ * The thread of each method. Reads that decide about claims must see the latest write, so they run on the writer's thread.
+ */
 const THREAD_OF_METHOD = {
   addDeliveries: "writer",
   append: "writer",

@@ -6,16 +6,19 @@ import type { Database } from "./driver.ts";
 const IS_START_OR_CHECKPOINT =
   "substr(line, 51, 14) IN ('server.started', 'audit.checkpoi')";
 
-/** More writers than one start can name, which is about 60. */
+/** The maximum number of later writers to read. One start can name fewer, about 60. */
 const MAX_LATER = 100;
 
-/** The positions after a checkpoint that are searched: enough for the writer's entries and those of others between them. */
+/**
+ * How many positions after a checkpoint are searched. This is enough for the writer's entries and those of other writers
+ * between them.
+ */
 const MAX_TAIL = 5000;
 
-/** The positions after an entry about a deletion that are searched. Its checkpoint is in the same transaction. */
+/** How many positions are searched after an entry that reports a deletion. Its checkpoint is in the same transaction. */
 const MAX_REPORT = 100;
 
-/** Reads what the proof of old entries needs, inside the caller's transaction. */
+/** Reads the entries and heads that the proof of old entries needs, inside the caller's transaction. */
 export function createTrailLookup(db: Database): TrailLookup {
   const starts = db.prepare<[string], { line: string }>(
     `SELECT line FROM audit_entry WHERE writer = ? AND ${IS_START_OR_CHECKPOINT} ORDER BY position LIMIT 2`,
@@ -53,7 +56,7 @@ export function createTrailLookup(db: Database): TrailLookup {
     },
     head: (writer) => head.get(writer),
     writersAfter: (writer) =>
-      later.all(writer, MAX_LATER).map((one) => one.writer),
+      later.all(writer, MAX_LATER).map((row) => row.writer),
     reportLines(writer) {
       const found = report.get(writer);
       return found === undefined

@@ -14,22 +14,22 @@ interface TransactionDeps {
   readonly db: Database;
   readonly chain: AuditChain;
   readonly writer: AuditWriter;
-  readonly files: Pick<OpenFiles, "requireInPlace" | "isOnlyLogGone">;
+  readonly files: Pick<OpenFiles, "requireInPlace" | "isOnlyLogMissing">;
   readonly changes: Pick<CommitChanges, "take" | "discard">;
   readonly onCommit: (commit: Commit) => void;
   readonly now: () => number;
-  /** Checkpoints the write-ahead log when that is due. */
+  /** Checkpoints the write-ahead log if a checkpoint is due. */
   readonly afterCommit: () => void;
   readonly onFatal: (error: StoreError) => void;
 }
 
-/** How long the last transaction, after a failed fsync, waits for another process, in milliseconds. */
+/** How long the last transaction waits for another process after a failed fsync, in milliseconds. */
 const OVERWRITE_WAIT_MS = 2000;
 
 export interface Transaction {
   /**
-   * Runs `work` in a transaction. Returns true when it is durable. Returns false and does nothing while another process holds
-   * the lock. Throws StoreError if nothing was written.
+   * Runs `work` in a transaction. Returns true when it is durable. Returns false and does nothing while another process
+   * holds the lock. If it throws StoreError, nothing was written.
    */
   run: (work: () => void) => boolean;
   /** Records an outage because another process held the lock for too long. Returns its error. */
@@ -85,7 +85,8 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       }
       files.requireInPlace();
       commit.run();
-      // Checked again: what was replaced during the sync must not be acknowledged. Later changes are not noticed.
+      // Checked again: if a file was replaced during the sync, the commit must not be acknowledged. A later replacement is
+      // not noticed here.
       files.requireInPlace();
       committed = head;
       return true;
@@ -114,14 +115,14 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       db.exec(`PRAGMA busy_timeout = ${OVERWRITE_WAIT_MS}`);
       attempt(reportOutage);
     } catch {
-      // The disk may fail again, but the frames are overwritten in any case.
+      // The disk may fail again. The frames are overwritten even then.
     }
   }
 
   /** Moves the content of a deleted log into the database. The log is still open here, with acknowledged commits. */
   function rescueDeletedLog(): void {
     try {
-      if (files.isOnlyLogGone()) {
+      if (files.isOnlyLogMissing()) {
         checkpointWal(db);
       }
     } catch {

@@ -7,7 +7,10 @@ const CHECKPOINT_FRAMES = 4000;
 /** The maximum size in bytes of the log file when no reader prevents its reuse. */
 export const MAX_IDLE_LOG_BYTES = 33_554_432;
 
-/** How long after a checkpoint, and how often, a log that is too long is truncated, in milliseconds. */
+/**
+ * The delay between a checkpoint and the check whether the log is too long and must be truncated, and between two such
+ * checks, in milliseconds.
+ */
 const TRUNCATE_DELAY_MS = 1000;
 
 /** Checkpoints the current content of the log. Resolves when it is in the database file. Rejects with StoreError. */
@@ -21,9 +24,9 @@ export interface WalCheckpointer {
 }
 
 /**
- * Creates the checkpointer that replaces SQLite's automatic checkpoints. Those would hide a failed fsync and reuse the log;
- * here it is an error. `checkpointFirst` does most of a checkpoint before, while commits continue. Errors outside
- * `afterCommit` go to `onError`.
+ * Creates the checkpointer that replaces SQLite's automatic checkpoints. An automatic checkpoint would hide a failed fsync
+ * and reuse the log. Here a failed fsync is an error. `checkpointFirst` does most of a checkpoint beforehand, while commits
+ * continue. Errors outside `afterCommit` go to `onError`.
  */
 export function createWalCheckpointer(
   db: Database,
@@ -33,7 +36,10 @@ export function createWalCheckpointer(
     onError: (error: unknown) => void;
   },
 ): WalCheckpointer {
-  /** A checkpoint is due when the log has more frames. It grows with the log, as a reader may prevent the log's reuse. */
+  /**
+   * A checkpoint is due when the log has more frames than this. The limit grows with the log, because a reader may prevent
+   * the reuse of the log.
+   */
   let checkpointAbove = CHECKPOINT_FRAMES;
   let isCheckpointing = false;
   let truncateTimer: NodeJS.Timeout | undefined;
@@ -47,7 +53,10 @@ export function createWalCheckpointer(
     truncateLater();
   }
 
-  /** Truncates a long log. After a complete checkpoint only the next write would reuse the log from its beginning. */
+  /**
+   * Truncates a long log. A complete checkpoint does not shorten the log file: only the next write reuses it from its
+   * beginning.
+   */
   async function truncate(): Promise<void> {
     truncateTimer = undefined;
     if (isCheckpointing) {
@@ -88,11 +97,11 @@ export function createWalCheckpointer(
 
   return {
     afterCommit() {
-      const now = frames();
-      if (now < CHECKPOINT_FRAMES) {
+      const count = frames();
+      if (count < CHECKPOINT_FRAMES) {
         checkpointAbove = CHECKPOINT_FRAMES;
       }
-      if (now <= checkpointAbove || isCheckpointing) {
+      if (count <= checkpointAbove || isCheckpointing) {
         return;
       }
       if (deps.checkpointFirst === null) {

@@ -22,7 +22,7 @@ export interface WalIndex {
   readonly frames: () => number;
   /** Returns the header; null = another process is writing it. */
   readonly header: () => WalIndexHeader | null;
-  /** Closes the index. The last connection to the database must be closed before. */
+  /** Closes the index. The caller must close the last connection to the database first. */
   readonly close: () => void;
 }
 
@@ -41,9 +41,12 @@ const SALTS_BYTES = 8;
 const CHECKPOINTED_OFFSET = 96;
 const ALL_BYTES = 100;
 
-/** Opens the index of the log of `file`, which exists after the first write. Its numbers have this machine's byte order. */
+/**
+ * Opens the index of the log of `file`, which exists after the first write. Its numbers are in this machine's byte order.
+ */
 export function openWalIndex(file: string): WalIndex {
-  // Closing any descriptor of the index releases all locks of this process on it, also those of connections (POSIX, fcntl).
+  // Closing any descriptor of the index releases all locks of this process on it, including the locks of its connections
+  // (POSIX, fcntl).
   let index: number | null = openSync(companionFile(file, "-shm"), "r");
   const bytes = Buffer.alloc(ALL_BYTES);
   const first = bytes.subarray(0, HEADER_BYTES);

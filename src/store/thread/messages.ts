@@ -13,7 +13,7 @@ export interface Call {
   readonly args: readonly unknown[];
 }
 
-/** A message instead of a request. The thread ends without starting further calls. */
+/** The message that ends the thread. The thread starts no further calls. */
 export const END = "end";
 
 export interface ThreadRequest {

@@ -2,8 +2,9 @@ import type { NewDelivery } from "../../domain/delivery.ts";
 import type { EventRecord } from "../records.ts";
 
 /*
- * The records of a message to another thread. One flat list has all texts and numbers, and one buffer has all bytes. The
- * buffer is transferred, not copied. Separate objects and buffers would cost the receiving service several times as much.
+ * The records of a message to another thread. One flat list contains all texts and numbers, and one buffer contains all
+ * bytes. The buffer is transferred, not copied. With separate objects and buffers, the sending thread, which receives the
+ * requests, would need several times as long.
  */
 
 export interface PackedRecords {

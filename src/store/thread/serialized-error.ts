@@ -1,6 +1,6 @@
 import { asError, errorCode, StoreError } from "../../errors.ts";
 
-/** A StoreError as plain data. A message does not keep its class. */
+/** A StoreError as plain data. A message between threads does not keep the class. */
 export interface SerializedError {
   readonly message: string;
   readonly code: string;

@@ -13,7 +13,7 @@ import { serializeError } from "./serialized-error.ts";
 /** The methods that a thread serves. */
 export interface ThreadMethods {
   readonly record?: EventStore["record"];
-  /** By name. */
+  /** The methods by their names. */
   readonly methods: Readonly<
     Record<string, (...args: never[]) => Promise<unknown>>
   >;
@@ -35,7 +35,7 @@ type Outgoing = {
 export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
   const port = parentPort;
   if (port === null) {
-    throw new Error("this module runs in a worker thread");
+    throw new Error("this module must run in a worker thread");
   }
   let served: ThreadMethods = { methods: {} };
   let now = 0;

@@ -19,8 +19,8 @@ export interface Thread {
   readonly call: <T>(method: string, ...args: readonly unknown[]) => Promise<T>;
   readonly record: EventStore["record"];
   /**
-   * Makes all later calls, and those that are not sent yet, reject with this error. Calls that were sent may still run. They
-   * get the thread's result, or none.
+   * Makes all later calls, and those that are not sent yet, reject with this error. Calls that were already sent may still
+   * run. They get the thread's result, or never settle.
    */
   readonly fail: (error: StoreError) => void;
   /** Ends the thread between two calls. */
@@ -32,13 +32,15 @@ interface Pending {
   readonly reject: (error: StoreError) => void;
 }
 
-/** Objects on these threads live for one batch. Node's default of 48 MB costs 10 MB more for each and is no faster. */
+/**
+ * Objects on these threads live for one batch. Node's default of 48 MB costs 10 MB more for each thread and is no faster.
+ */
 const YOUNG_GENERATION_MB = 4;
 
 /** How long a thread may take to end, in milliseconds. */
 const END_MS = 1000;
 
-/** The function that ends each running thread. It resolves to true when the thread has ended. */
+/** The running threads, each as the function that ends it. The function resolves to true when the thread has ended. */
 const running = new Set<(withinMs: number) => Promise<boolean>>();
 
 /**
@@ -158,8 +160,8 @@ export function startThread(
     worker.ref();
     worker.postMessage(END);
     // Only the thread keeps the process alive, not this timer.
-    const late = delay(withinMs, false, { ref: false });
-    return Promise.race([exited.then(() => true), late]);
+    const timeout = delay(withinMs, false, { ref: false });
+    return Promise.race([exited.then(() => true), timeout]);
   }
 
   function die(reason: string): void {
