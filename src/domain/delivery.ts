@@ -3,7 +3,7 @@ import type { StoredEvent } from "./event.ts";
 
 /* All times are unix milliseconds. */
 
-/** The duty to deliver a new event to one destination. */
+/** A delivery of an event to one destination, before it is stored. */
 export interface NewDelivery {
   readonly destination: string;
   /** Deliveries with the same key to one destination are attempted one after another; null = in parallel. */
@@ -28,7 +28,7 @@ export interface ClaimedDelivery {
   readonly event: StoredEvent;
 }
 
-/** An attempt during which the process died: its lease has ended, or the process with the lease has. */
+/** An attempt during which the process died. Its lease has ended, or the process that held the lease has ended. */
 export interface LostAttempt extends Pick<
   ClaimedDelivery,
   "id" | "destination" | "attempt"
@@ -110,7 +110,7 @@ export type DeliveryState =
 export interface AttemptRecord {
   readonly attempt: number;
   readonly startedAt: number | null;
-  /** Null when the process died during it. */
+  /** Null if the process died during the attempt. */
   readonly endedAt: number | null;
   readonly ok: boolean;
   readonly status: number | null;

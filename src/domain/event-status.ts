@@ -2,7 +2,7 @@ import type { AttemptRecord, DeliveryStatus } from "./delivery.ts";
 
 /** A stored event with its deliveries, without its body. */
 export interface EventStatus {
-  /** The order of acceptance. */
+  /** The number of the event. Numbers increase in the order of acceptance. */
   readonly seq: number;
   readonly source: string;
   readonly id: string;

@@ -58,12 +58,12 @@ export interface HandlerLogger {
   child(fields: object): HandlerLogger;
 }
 
-/** The body of an event whose type of payload is not declared: a JSON object whose values are checked before use. */
+/** The payload of an event if its type is not declared: a JSON object. A handler must check its values before use. */
 export type UnknownPayload = Readonly<Record<string, unknown>>;
 
 /**
- * An event. `rawBody` is the exact bytes received, and `payload` is parsed from them. Hexhook checks only that `payload` is a
- * JSON object with the strings `id` and `type`: declaring another `Payload` is the caller's claim about the sender.
+ * An event. `rawBody` is the exact bytes received, and `payload` is parsed from them. Hexhook checks only that `payload` is
+ * a JSON object with the strings `id` and `type`: another declared `Payload` type is not checked.
  */
 export interface HandlerEvent<Payload = UnknownPayload> {
   readonly id: string;

@@ -1,7 +1,7 @@
 import type { DeliveryState } from "./delivery.ts";
 import type { Destination } from "./destination.ts";
 
-/** Number of process deaths during its attempts after which a delivery is exhausted. */
+/** A delivery is exhausted when the process has died during this many of its attempts. */
 const MAX_CRASHES = 5;
 
 /**

@@ -8,7 +8,7 @@ export function skewSeconds(nowMs: number, signedAtSeconds: number): number {
   return Math.floor(nowMs / 1000) - signedAtSeconds;
 }
 
-/** Checks `|now − t| ≤ window`, inclusive in both directions. */
+/** Returns whether a message is inside the replay window: `|now − t| ≤ window`, inclusive in both directions. */
 export function judgeWindow(
   skew: number,
   windowSeconds: number,

@@ -8,7 +8,7 @@ export interface SigningSecret {
   readonly key: Buffer;
   /** When it was created; null = unknown. */
   readonly createdAt: number | null;
-  /** From this time on the secret is rejected (rotation overlap); null = never. */
+  /** The secret is rejected from this time on, when the overlap of a rotation ends; null = never. */
   readonly expiresAt: number | null;
 }
 
@@ -17,6 +17,6 @@ export interface Source {
   readonly name: string;
   readonly scheme: string;
   readonly secrets: readonly SigningSecret[];
-  /** The response to a request that was seen before inside its replay window. */
+  /** How to respond to a replay: reject it, or acknowledge it like a duplicate. */
   readonly onReplay: "reject" | "acknowledge";
 }

@@ -42,9 +42,9 @@ export async function* discardablesOf(
   }
 }
 
-/** Numbers of deliveries, by what happened to them. */
+/** The number of deliveries, by outcome. */
 export interface DiscardCount {
-  /** All deliveries that the request chose. */
+  /** All deliveries that the request selected. */
   readonly matched: number;
   readonly discarded: number;
   /** Not changed, because an attempt is in flight. */

@@ -9,7 +9,10 @@ export const DELIVERY_STATES = [
   "discarded",
 ] as const satisfies readonly DeliveryStateName[];
 
-/** Creates a filter from an operator's request. A missing member does not restrict. In `type`, `*` matches any characters. */
+/**
+ * Creates a filter from an operator's request. A missing member does not restrict the result. In `type`, `*` matches any
+ * characters.
+ */
 export function createEventFilter(wanted: {
   state?: DeliveryStateName | undefined;
   source?: string | undefined;

@@ -37,28 +37,28 @@ export async function hasDeliveries(
 }
 
 /** Returns the list of configured destinations for a message, such as `configured destinations: billing, ci`. */
-export function configuredAre(known: readonly string[]): string {
-  return `configured destinations: ${known.length === 0 ? "none" : sortedNames(known)}`;
+export function configuredAre(names: readonly string[]): string {
+  return `configured destinations: ${names.length === 0 ? "none" : sortedNames(names)}`;
 }
 
 /** Returns the message for an unknown destination name. `origin`: where the configured names come from. */
 export function unknownDestination(
   name: string,
-  known: readonly string[],
+  configured: readonly string[],
   origin?: string,
 ): string {
   const by = origin === undefined ? "" : ` (${origin})`;
-  return `there is no destination ${JSON.stringify(name)}; ${configuredAre(known)}${by}`;
+  return `there is no destination ${JSON.stringify(name)}; ${configuredAre(configured)}${by}`;
 }
 
 /** Returns the message for deliveries whose destinations are no longer configured. */
 export function goneDestinations(
   gone: readonly string[],
-  known: readonly string[],
+  configured: readonly string[],
   origin?: string,
 ): string {
   const by = origin === undefined ? "" : `; ${origin}`;
-  return `no longer configured: ${sortedNames(new Set(gone))} (${configuredAre(known)}${by}); choose one of the configured destinations, or discard these deliveries`;
+  return `no longer configured: ${sortedNames(new Set(gone))} (${configuredAre(configured)}${by}); choose one of the configured destinations, or discard these deliveries`;
 }
 
 function sortedNames(names: Iterable<string>): string {

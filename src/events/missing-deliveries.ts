@@ -19,7 +19,7 @@ const NO_BODY = Buffer.alloc(0);
 
 /**
  * Returns a function that finds the missing deliveries of an event, with the router of the intake. `destination`: only
- * deliveries to this destination; null = to all. The body has the order keys, and is read only if a delivery is missing.
+ * deliveries to this destination; null = to all. The body contains the order keys. It is read only if a delivery is missing.
  */
 export function createFindMissing(
   routes: readonly Route[],

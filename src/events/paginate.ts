@@ -5,7 +5,7 @@ import type { EventReader } from "../store/port.ts";
 /** Maximum number of events requested in one step. */
 const STEP = 200;
 
-/** Yields all events that match a scan. Each step of the scan is short, also if few events match. */
+/** Yields all events that match a scan. Each step of the scan is short, even if few events match. */
 export async function* paginateEvents(
   store: EventReader,
   scan: Omit<EventScan, "limit">,

@@ -41,8 +41,8 @@ export function inOrder<T extends EventStatus>(events: readonly T[]): T[] {
 }
 
 /**
- * Yields the items of a redelivery of events. `findMissing` adds the missing deliveries of each event, which the state of the
- * filter does not restrict; null = none are added.
+ * Yields the items of a redelivery of events. `findMissing` adds the missing deliveries of each event, whatever state the
+ * filter has; null = none are added.
  */
 export async function* plannedFor(
   store: EventReader,
@@ -76,9 +76,9 @@ export function plannedForAll(
   return plannedFor(store, events, filter, findMissing);
 }
 
-/** Numbers of deliveries, by what happened to them. */
+/** The number of deliveries, by outcome. */
 export interface RedeliveryCount {
-  /** All existing deliveries that the request chose. */
+  /** All existing deliveries that the request selected. */
   readonly matched: number;
   readonly redelivered: number;
   /** Not changed, because an attempt is in flight, or another delivery with the same key is first. */
@@ -146,14 +146,15 @@ function expectedOutcome(
   if (destinations?.includes(destination) === false) {
     return "destination_gone";
   }
-  // Without a next attempt, one is in flight, or another delivery with the same key is first.
+  // If no next attempt is due, an attempt is in flight, or another delivery with the same key is first.
   return state === "pending" && nextAttemptAt === null
     ? "in_flight"
     : "redelivered";
 }
 
 /**
- * Makes deliveries due again and creates missing ones, in batches. Each gets its audit entry in the same transaction.
+ * Makes deliveries due again and creates missing ones, in batches. Each delivery gets its audit entry in the same
+ * transaction.
  */
 export async function redeliver(
   store: Pick<DeliveryQueue, "redeliver" | "addDeliveries">,
@@ -175,7 +176,7 @@ export async function redeliver(
     );
     const missing = batch.filter(isMissing);
     const now = options.now();
-    // Requested in the same turn, both share one transaction.
+    // Both calls are made in the same turn of the event loop, so they share one transaction.
     const [outcomes, created] = await Promise.all([
       existing.length === 0
         ? []

@@ -5,7 +5,7 @@ import type {
   PublishedDestination,
 } from "../store/records.ts";
 
-/** Why a pending delivery is not attempted now, by precedence. */
+/** Why a pending delivery is not attempted now, in order of precedence. */
 export const WAIT_REASONS = [
   "in_flight",
   "destination_gone",
@@ -38,7 +38,10 @@ export interface HeldBack {
   readonly rateLimited: ReadonlySet<string>;
 }
 
-/** Reads what holds attempts back. `known` comes from the running service, or from what services have published. */
+/**
+ * Reads which destinations get no attempts now, and why. `known` comes from the running service, or from the published
+ * status of services.
+ */
 export async function readHeldBack(
   store: Pick<DestinationReader, "pausedDestinations">,
   known: {

@@ -29,13 +29,13 @@ export interface UnverifiedMessage extends SignedMessage {
   readonly storedHeaders: () => string;
 }
 
-/** Confirms that the event is stored, by this message or an earlier one. */
+/** Confirms that the event is stored, from this message or from an earlier one. */
 export interface Receipt {
   readonly status: "accepted" | "duplicate";
   readonly eventId: string;
 }
 
-/** Says that the message is rejected, and how. */
+/** The rejection of a message. */
 export interface IntakeRejection {
   readonly status: "rejected";
   readonly code: ProblemCode;
@@ -43,7 +43,10 @@ export interface IntakeRejection {
   readonly isCharged: boolean;
   /** Whether the message was verified. Entries of unverified messages have a separate limiter. */
   readonly isVerified: boolean;
-  /** Creates the audit entry to write, for the status of the response; null if it is already written. */
+  /**
+   * Creates the audit entry that the caller must write, from the status of the response. Null if the entry is already
+   * written.
+   */
   readonly entry: ((status: number) => AuditDraft) | null;
 }
 
