@@ -35,7 +35,7 @@ export function createAuditLimiter(
   limits: { perAddress: number; total: number; windowMs: number },
 ): AuditLimiter {
   const { perAddress, total, windowMs } = limits;
-  /** Oldest first; never more than `total`. */
+  /** The admitted entries of the window, oldest first. At most `total`. */
   const admitted: { readonly network: string; readonly at: number }[] = [];
   const counts = new Map<string, number>();
 

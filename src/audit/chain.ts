@@ -50,7 +50,7 @@ export function hashLine(lineWithoutHash: string): string {
   return digest("sha256", lineWithoutHash, "hex");
 }
 
-/** Splits a line into the text that its hash covers and the hash itself. Null: the line does not end in a hash. */
+/** Splits a line into the text that its hash covers and the hash itself. Null: the line does not end with a hash. */
 export function splitHash(
   line: string,
 ): { covered: string; claimed: string } | null {
@@ -136,7 +136,7 @@ export class AuditChain {
   }
 }
 
-/** Returns the bytes of a draft's line before its place is known: at most 15 more than the line will have. */
+/** Returns the size of a draft's line in bytes, before its place in the chain is known. It is at most 15 bytes too large. */
 export function lineBytes(draft: AuditDraft): number {
   const longest = {
     writer: "0".repeat(16),
@@ -151,7 +151,7 @@ function lineOf(draft: AuditDraft, link: ChainLink): string {
   if (line.length + HASH_MEMBER_BYTES <= MAX_LINE_BYTES) {
     return line;
   }
-  // Hexhook's own entries never get here. A line over the limit would break every reader of the trail.
+  // No entry that Hexhook creates is this long. A line over the limit would break every reader of the trail.
   const { requestId, reason } = draft.metadata;
   return serialize(
     { ...draft, resource: draft.resource.slice(0, 100) },

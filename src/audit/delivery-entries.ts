@@ -90,7 +90,7 @@ export function created(
   return { ...entry, metadata: { ...entry.metadata, created: true } };
 }
 
-/** Returns the audit entry for a delivery that an operator discarded. `delivery` has the state before that. */
+/** Returns the audit entry for a delivery that an operator discarded. `delivery` has the state before the discard. */
 export function discarded(
   delivery: DeliveryFacts,
   operator: string,

@@ -3,33 +3,33 @@ import { coloured } from "../terminal/colours.ts";
 import type { ParsedEntry } from "./parsed-entry.ts";
 
 /**
- * One entry for a person: time in UTC, result, action, and what tells most of it, on further indented lines where it
- * does not fit `width`. Whatever a sender put into it is shown escaped, so that a terminal acts on nothing.
+ * Formats an entry for a person: time in UTC, result, action, and its most important facts. Facts that do not fit into
+ * `width` continue on indented lines. Text from a sender is escaped, so that it cannot control the terminal.
  */
 export function formatEntry(
   entry: ParsedEntry,
   options: { colours: boolean; width: number },
 ): string {
   const { colours, width } = options;
-  const good = entry.result === "success";
+  const isSuccess = entry.result === "success";
   const time = `${shown(entry.timestamp).slice(0, 19).replace("T", " ")}Z`;
-  const mark = good ? "ok  " : "FAIL";
+  const result = isSuccess ? "ok  " : "FAIL";
   const lines = wrap(
-    [`${time} ${mark} ${shown(entry.action)}`, ...factsOf(entry)],
+    [`${time} ${result} ${shown(entry.action)}`, ...factsOf(entry)],
     width,
   );
   const text = lines.join("\n");
-  // The mark always stands at the same place of the first line.
+  // The result is always at the same position in the first line.
   const at = time.length + 1;
   return colours
-    ? `${text.slice(0, at)}${coloured(good ? "green" : "red", mark)}${text.slice(at + mark.length)}`
+    ? `${text.slice(0, at)}${coloured(isSuccess ? "green" : "red", result)}${text.slice(at + result.length)}`
     : text;
 }
 
-/** What these are about stands there alone. */
+/** The actions whose subject is only in `resource`. */
 const NAMED_BY_RESOURCE = /^(?:secret\.|hex\.api\.)/;
 
-/** What tells most, first. */
+/** Returns the facts of an entry, the most important ones first. */
 function factsOf(entry: ParsedEntry): string[] {
   const { action, resource, metadata } = entry;
   const fact = (
@@ -79,7 +79,7 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("errors", (value) => [value].flat().map(shown)),
     // The name of `errors` in entries of earlier versions.
     ...fact("faults", (value) => [value].flat().map(shown)),
-    // Only in entries of before `destination.paused` and `destination.resumed`.
+    // Only in entries that were written before the actions `destination.paused` and `destination.resumed` existed.
     ...fact("paused", (value) => (value === true ? "paused" : "resumed")),
     ...fact("attempt", (value) => `attempt=${shown(value)}`),
     ...(entry.userId.startsWith("operator:") ? [shown(entry.userId)] : []),
@@ -96,20 +96,20 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("events", (value) => `events=${shown(value)}`),
     ...fact("entries", (value) => `entries=${shown(value)}`),
     ...fact("version", (value) => `version=${shown(value)}`),
-    // Where a message came from, and when, matters once it was refused.
+    // The origin and the time difference of a message matter only if it was rejected.
     ...(entry.result === "success"
       ? []
       : [
           ...fact("skewSeconds", (value) => `skew=${shown(value)}s`),
           ...fact("ip"),
           ...fact("requestId", (value) => `request=${shown(value)}`),
-          // To be held against what the sender has sent.
+          // An operator can compare it with the digest of the body that the sender sent.
           ...fact("bodySha256", (value) => `sha256=${shown(value)}`),
         ]),
   ];
 }
 
-/** `bad_signature=4000` and so on. */
+/** Returns counts in the form `bad_signature=4000`. */
 function counted(counts: unknown): string[] {
   return Object.entries(counts ?? {}).map(
     ([name, count]) => `${shown(name)}=${shown(count)}`,

@@ -33,8 +33,8 @@ export function eventsPurged(
 }
 
 /**
- * Returns the audit entry for deleted audit entries. It names the last deleted entry of each writer, so that the entries
- * which remain can be verified.
+ * Returns the audit entry for deleted audit entries. It names the last deleted entry of each writer, so that the remaining
+ * entries can be verified.
  */
 export function entriesPurged(
   { entries, writers }: AuditPurged,

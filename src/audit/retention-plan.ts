@@ -4,8 +4,9 @@ import type { Proof } from "./retention-proof.ts";
 import { placeOfLine, type StoredEntry } from "./stored-entry.ts";
 
 /*
- * Plans which old entries of a trail may be deleted. The entries that remain of a writer must begin with a checkpoint: it
- * names the hash of the entry before it, so that they can still be verified. All entries of an ended writer may be deleted.
+ * Plans which old entries of a trail may be deleted. The remaining entries of a writer must begin with a checkpoint. It
+ * contains the hash of the entry before it, so that the remaining entries can still be verified. All entries of an ended
+ * writer may be deleted.
  */
 
 /** The entries of one writer that may be deleted, in order. */
@@ -13,13 +14,13 @@ export interface Deletable {
   readonly entries: readonly StoredEntry[];
   /** How many of them a signature covers, counted from the first. */
   readonly signed: number;
-  /** The last one, which the entry about the deletion names. */
+  /** The last of these entries. The audit entry about the deletion names it. */
   readonly head: ChainHead;
 }
 
 export interface RetentionPlan {
   readonly deletable: readonly Deletable[];
-  /** Writers whose later entries must stay too, because earlier entries of them stay. */
+  /** Writers whose later entries must stay too, because some of their earlier entries stay. */
   readonly blocked: readonly string[];
   /** The first entry of each writer that was changed after it was written. */
   readonly changed: readonly EntryPlace[];
@@ -58,8 +59,8 @@ export function planRetention(
     const proof = prove(entries, hasEnded(placeOfLast(entries)));
     if (proof.verdict === "proven") {
       const { count, signed } = proof;
-      const gone = entries.slice(0, count);
-      deletable.push({ entries: gone, signed, head: placeOfLast(gone) });
+      const removed = entries.slice(0, count);
+      deletable.push({ entries: removed, signed, head: placeOfLast(removed) });
     } else if (proof.verdict !== "incomplete") {
       blocked.add(writer);
     }
@@ -76,8 +77,8 @@ export function planRetention(
         return null;
       }
       const kept = [...old].flatMap(([writer, entries]) => {
-        const gone = deleted.find(({ head }) => head.writer === writer);
-        const first = entries[gone?.entries.length ?? 0];
+        const removed = deleted.find(({ head }) => head.writer === writer);
+        const first = entries[removed?.entries.length ?? 0];
         return first === undefined || blocked.has(writer)
           ? []
           : [first.position - 1];
@@ -110,7 +111,8 @@ function oldEntries(
       return { old, fromTheFuture, last: null };
     }
     if (at >= before) {
-      // The clock was wrong, so entries after it can be old. Those of this writer stay, as this one stays.
+      // The clock was wrong, so entries after this one can be old. This entry stays, so all later entries of its writer must
+      // stay too.
       fromTheFuture.add(row.writer);
     } else if (!fromTheFuture.has(row.writer) && !blocked.has(row.writer)) {
       const entries = old.get(row.writer) ?? [];

@@ -18,7 +18,7 @@ export interface TrailLookup {
   readonly endLines: (writer: string) => readonly string[];
   /** The last entry of a writer, from the table of heads. */
   readonly head: (writer: string) => ChainHead | undefined;
-  /** The writers that started after this one, oldest first; more than one start can name. */
+  /** The writers that started after this one, oldest first. The list has at least as many writers as one start can name. */
   readonly writersAfter: (writer: string) => readonly string[];
   /** The entry about the last deletion from this writer, and the entries that follow it in its own chain. */
   readonly reportLines: (writer: string) => readonly string[];
@@ -52,7 +52,7 @@ interface SignedStart {
   readonly heads: readonly unknown[];
 }
 
-/** A signature with the current key proves it: this was the last entry of a writer at this time (unix milliseconds). */
+/** The last entry of a writer at this time (unix milliseconds). A signature with the current key proves it. */
 interface ConfirmedHead {
   readonly head: ChainHead;
   readonly at: number;
@@ -107,7 +107,8 @@ export function createRetentionProof(
     if (signed > 0) {
       return { verdict: "proven", count: signed, signed };
     }
-    // The last entries of a writer stay until a start names them and is old itself. With an earlier key that takes longer.
+    // The last entries of a writer stay until an old start names them. This takes longer if they are signed with an earlier
+    // key.
     return signature === "unproven" ? UNPROVEN : INCOMPLETE;
   }
 
@@ -163,20 +164,22 @@ export function createRetentionProof(
     if (key === ownKey) {
       return true;
     }
-    const known = oldConfirmed(writer);
-    return known !== null && lastKey(known.head) === key;
+    const confirmation = oldConfirmed(writer);
+    return confirmation !== null && lastKey(confirmation.head) === key;
   }
 
   /** Returns the confirmed head if the start that names it is old. The head was written before, so it is old too. */
   function oldConfirmed(writer: string): ConfirmedHead | null {
-    const known = confirmed(writer);
-    return known !== null && known.at < before ? known : null;
+    const confirmation = confirmed(writer);
+    return confirmation !== null && confirmation.at < before
+      ? confirmation
+      : null;
   }
 
   function confirmed(writer: string): ConfirmedHead | null {
-    const known = confirmations.get(writer);
-    if (known !== undefined) {
-      return known;
+    const cached = confirmations.get(writer);
+    if (cached !== undefined) {
+      return cached;
     }
     const found = findConfirmation(writer);
     confirmations.set(writer, found);
@@ -222,9 +225,9 @@ export function createRetentionProof(
   }
 
   function startOf(writer: string): SignedStart | null {
-    const known = starts.get(writer);
-    if (known !== undefined) {
-      return known;
+    const cached = starts.get(writer);
+    if (cached !== undefined) {
+      return cached;
     }
     const found = readStart(writer, lookup.startLines(writer));
     starts.set(writer, found);
@@ -285,7 +288,7 @@ export function reportedHeads(entry: ParsedEntry): readonly unknown[] {
     : [];
 }
 
-/** Returns a test whether a value from an entry is this head. */
+/** Returns a function that tests whether a value from an entry is this head. */
 export function isHead(head: ChainHead): (value: unknown) => boolean {
   return (value) => {
     const { writer, seq, hash } = (value ?? {}) as Partial<ChainHead>;

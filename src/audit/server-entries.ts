@@ -11,7 +11,7 @@ import type { ChainHead } from "./chain.ts";
 /** The maximum size of an entry's metadata in bytes. */
 const MAX_METADATA = MAX_LINE_BYTES - 600;
 
-/** The maximum number of destinations that a start names. */
+/** The maximum number of destinations that a `server.started` entry lists. */
 const MAX_DESTINATIONS = 30;
 
 /** Returns the first entry of a service: its configuration, and the last entries of the other writers. */

@@ -65,11 +65,11 @@ function countIn(
   by = 1,
 ): void {
   const key = clipText(String(name));
-  const known = counts.has(key) || counts.size < limit ? key : "others";
-  counts.set(known, (counts.get(known) ?? 0) + by);
+  const countedKey = counts.has(key) || counts.size < limit ? key : "others";
+  counts.set(countedKey, (counts.get(countedKey) ?? 0) + by);
 }
 
-/** Adds what was counted during a failed write to what that write contained. */
+/** Adds the counts that were collected during a failed write to the counts of that write. */
 function merged(first: Suppressed, second: Suppressed | null): Suppressed {
   first.count += second?.count ?? 0;
   for (const [reason, by] of second?.reasons ?? []) {

@@ -11,9 +11,9 @@ const MAX_STEPS = 10;
 const STEP = 2000;
 
 /**
- * Returns the bytes that a budget has left after the entries of earlier runs and other processes, so that a restart refills
- * nothing. It reads only the newest entries and assumes an empty budget before them, so the result is never too high. `now`:
- * unix milliseconds.
+ * Returns the bytes that a budget has left after the entries of earlier runs and other processes, so that a restart does not
+ * refill the budget. It reads only the newest entries and assumes an empty budget before them, so the result is never too
+ * high. `now`: unix milliseconds.
  */
 export async function bytesLeft(
   store: Pick<AuditReader, "readAudit" | "searchAudit">,

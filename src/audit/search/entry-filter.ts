@@ -19,7 +19,7 @@ export interface EntryFilter {
   readonly event?: string | undefined;
 }
 
-/** Whether any action matches the pattern. Callers reject a misspelt one, which would show nothing. */
+/** Whether any action matches the pattern. Callers reject a misspelt action, because no entry would match it. */
 export function isKnownAction(glob: string): boolean {
   return AUDIT_ACTIONS.some(createGlob(glob));
 }

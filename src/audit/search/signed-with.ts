@@ -7,7 +7,7 @@ export async function isSignedWith(
   publicKey: string,
 ): Promise<boolean> {
   const containing = textsOf({ action: "audit.checkpoint" });
-  // At least one of a writer's thousand entries is a checkpoint, so the search is short.
+  // Of 1000 consecutive entries of a writer, at least one is a checkpoint, so the search is short.
   let from: number | null = null;
   do {
     const step: Awaited<ReturnType<AuditReader["searchAudit"]>> =

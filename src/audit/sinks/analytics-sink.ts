@@ -11,7 +11,7 @@ const TOO_LARGE = 413;
 
 type Entry = Readonly<Record<string, unknown>>;
 
-/** What this sink needs of HexWriter. */
+/** The method of HexWriter that this sink calls. */
 export type Track = (
   event: string,
   properties: Entry | readonly Entry[],

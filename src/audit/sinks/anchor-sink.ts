@@ -10,7 +10,7 @@ const NEWLINE = "\n";
 
 /**
  * Appends a line `WRITER:SEQ:HASH` for each checkpoint to a file. The lines are on disk when `write` resolves. The sink only
- * appends: an incomplete line, from a full disk, stays, and the next anchor starts on a new line.
+ * appends. If a full disk leaves an incomplete line, that line stays, and the next anchor starts on a new line.
  */
 export function createAnchorSink(file: string): AuditSink {
   const output = createAppendFile(file, endLastLine);

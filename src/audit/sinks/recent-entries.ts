@@ -40,7 +40,7 @@ export function createRecentEntries(
       }
     },
     reader() {
-      let askedAt = Number.NEGATIVE_INFINITY;
+      let storeReadAt = Number.NEGATIVE_INFINITY;
       return {
         async readAudit(position, limit) {
           const first = rows[0]?.position ?? Number.POSITIVE_INFINITY;
@@ -48,10 +48,10 @@ export function createRecentEntries(
           if (index >= 0 && index < rows.length) {
             return rows.slice(index, index + limit);
           }
-          if (index === rows.length && now() - askedAt < STORE_POLL_MS) {
+          if (index === rows.length && now() - storeReadAt < STORE_POLL_MS) {
             return [];
           }
-          askedAt = now();
+          storeReadAt = now();
           return store.readAudit(position, limit);
         },
       };

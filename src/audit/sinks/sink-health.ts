@@ -7,7 +7,10 @@ const FAILURES_TO_REPORT = 2;
 /** A failure whose retry wait is at least this long, in milliseconds, is reported at once. */
 const LONG_WAIT_MS = 30_000;
 
-/** A sink that keeps failing and recovering is reported at most once in this time: every entry is sent to the sink too. */
+/**
+ * A sink that keeps failing and recovering is reported at most once in this time, because each report is an entry that the
+ * sink must accept too.
+ */
 const REPORT_EVERY_MS = 60_000;
 
 const ENTRIES = {
@@ -23,12 +26,12 @@ export interface SinkHealth {
     failure: Failure,
     at: { readonly position: number; readonly since: number },
   ) => void;
-  /** Reports a continuing failure that REPORT_EVERY_MS kept from being reported before. */
+  /** Reports a failure that continues, if it could not be reported before because of REPORT_EVERY_MS. */
   readonly remind: () => void;
   readonly worked: (position: number) => void;
-  /** Since when the sink accepts no entries (unix milliseconds); null = no failure is reported. */
+  /** When the sink stopped accepting entries (unix milliseconds); null = no failure is reported. */
   readonly degradedSince: () => number | null;
-  /** Takes over what another process has reported. */
+  /** Continues with the state that another process has reported. */
   readonly resume: (degradedSince: number | null) => void;
 }
 
@@ -52,11 +55,11 @@ export function createSinkHealth(
   let last: { failure: Failure; position: number } | null = null;
 
   const entry = (
-    what: keyof typeof ENTRIES,
+    change: keyof typeof ENTRIES,
     at: number,
     facts: object,
   ): AuditDraft => ({
-    ...ENTRIES[what],
+    ...ENTRIES[change],
     at,
     userId: "system",
     resource: "audit",

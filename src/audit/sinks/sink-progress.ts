@@ -40,7 +40,7 @@ export interface SinkProgress {
   readonly save: () => Promise<void>;
   /**
    * Loads the position to resume from: another process may have fed the sink, or was killed before it saved the position.
-   * Returns since when the sink accepts no entries (unix milliseconds); null = it accepts them.
+   * Returns when the sink stopped accepting entries (unix milliseconds); null = it accepts them.
    */
   readonly load: () => Promise<number | null>;
 }
@@ -51,9 +51,9 @@ export async function savedPosition(
   name: SinkName,
   from: number,
 ): Promise<SinkPosition> {
-  const known = await store.sinkPosition(name);
-  if (known !== null) {
-    return known;
+  const existing = await store.sinkPosition(name);
+  if (existing !== null) {
+    return existing;
   }
   const fresh = { position: from, sending: from, degradedSince: null };
   await store.saveSinkPosition(name, fresh);
@@ -61,8 +61,9 @@ export async function savedPosition(
 }
 
 /**
- * Creates the progress of a sink. `initial`: the saved position at startup. `degradedSince`: returns since when the sink
- * accepts no entries (unix milliseconds; null = it accepts them), which is saved for the process that feeds it next.
+ * Creates the progress of a sink. `initial`: the saved position at startup. `degradedSince`: returns when the sink stopped
+ * accepting entries (unix milliseconds); null = it accepts them. This time is saved for the next process that feeds the
+ * sink.
  */
 export function createSinkProgress(
   store: ProgressStore,

@@ -49,15 +49,13 @@ export interface SinkPumpDeps {
 export interface SinkPump {
   /** Starts the next read at once, because the store may have new entries. */
   readonly wake: () => void;
-  /**
-   * Writes the remaining entries until one write fails or `withinMs` is over. Then it saves the position and ends.
-   */
+  /** Writes the remaining entries until a write fails or `withinMs` has passed. Then it saves the position and ends. */
   readonly stop: (withinMs: number) => Promise<void>;
 }
 
 /**
- * Feeds a sink with the trail from the store, in order, starting at its saved position. A sink that is slow, stuck or gone
- * delays nothing else, and needs no more memory than one batch.
+ * Feeds a sink with the trail from the store, in order, starting at its saved position. A sink that is slow, stuck or closed
+ * delays no other part, and needs no more memory than one batch.
  */
 export function startSinkPump(deps: SinkPumpDeps): SinkPump {
   const { store, sink, now, random, onError } = deps;
@@ -71,8 +69,11 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
   /** Aborts when `stop` is called. It ends every wait. */
   const ending = new AbortController();
   /** Aborts at the end of `stop`. It also ends a write in progress. */
-  const over = new AbortController();
-  /** The maximum number of entries in a batch. Less than the sink's own after it rejected a batch as too large. */
+  const ended = new AbortController();
+  /**
+   * The maximum number of entries in a batch. It is lower than the sink's own maximum after the sink has rejected a batch as
+   * too large.
+   */
   let limit = sink.maxRows;
   let failures = 0;
   let successes = 0;
@@ -82,12 +83,12 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
   async function run(): Promise<void> {
     let isRunning = true;
     let isReported = false;
-    while (isRunning && !over.signal.aborted) {
+    while (isRunning && !ended.signal.aborted) {
       try {
         isRunning = await feed();
         isReported = false;
       } catch (error) {
-        // The store could not be read or written. The store reports its failure itself too.
+        // The store could not be read or written. The store also reports this failure itself.
         if (!isReported) {
           onError(error);
         }
@@ -122,7 +123,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
       return false;
     }
     const failure = await write(rows);
-    if (over.signal.aborted) {
+    if (ended.signal.aborted) {
       return false;
     }
     if (failure === null) {
@@ -144,7 +145,8 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
     }
     failures += 1;
     health.failed(failure, { position: progress.position(), since: now() });
-    // The save also shows the retention that the sink is in use, so it keeps the entries that the sink still needs.
+    // The save also shows the retention that the sink is in use, so that the retention keeps the entries that the sink still
+    // needs.
     await progress.saveIfDue();
     if (failure.kind === "final" || ending.signal.aborted) {
       return false;
@@ -177,7 +179,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
     const since = now();
     let isStuck = false;
     const stuck = setInterval(() => {
-      if (over.signal.aborted) {
+      if (ended.signal.aborted) {
         clearInterval(stuck);
       } else if (isStuck) {
         health.remind();
@@ -188,7 +190,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
       }
     }, times.stuck).unref();
     try {
-      await sink.write(rows, over.signal);
+      await sink.write(rows, ended.signal);
       return null;
     } catch (error) {
       if (error instanceof SinkError) {
@@ -222,9 +224,9 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
     async stop(withinMs) {
       ending.abort();
       sleep.wake();
-      const late = delay(withinMs, undefined, { ref: false });
-      await Promise.race([running, late]);
-      over.abort();
+      const timeout = delay(withinMs, undefined, { ref: false });
+      await Promise.race([running, timeout]);
+      ended.abort();
       if (isFeeder) {
         await progress.save();
       }

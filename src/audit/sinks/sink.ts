@@ -19,11 +19,14 @@ export interface AuditSink {
   /** Whether a write that may have arrived must be repeated with exactly the same entries. */
   readonly exact: boolean;
   /**
-   * Returns the last line that the sink has; null = not known. A killed process may have written more than the saved position
-   * says.
+   * Returns the last line that the sink has; null = not known. A killed process may have written entries after the saved
+   * position.
    */
   readonly lastLine?: () => Promise<string | null>;
-  /** Resolves when the sink has accepted the entries. Rejects with SinkError if it may not have: they are written again. */
+  /**
+   * Resolves when the sink has accepted the entries. Rejects with SinkError if it may not have accepted them. Then they are
+   * written again.
+   */
   readonly write: (
     rows: readonly SinkRow[],
     signal: AbortSignal,

@@ -10,17 +10,17 @@ import { type AuditSink, SinkError } from "./sink.ts";
 /** `prefixed` and `json` are for programs, `pretty` is for people. */
 export type StdoutFormat = "prefixed" | "json" | "pretty";
 
-/** Writes each entry to stdout. When the reader is gone, the sink ends and the process continues. */
+/** Writes each entry to stdout. If the reader closes stdout, the sink ends and the process continues. */
 export function createStdoutSink(
   stdout: Writable,
   options: { format: StdoutFormat; display: Display },
 ): AuditSink {
   const show = lineFormat(options);
-  let gone: SinkError | null = null;
+  let endError: SinkError | null = null;
 
   function end(error: unknown): SinkError {
-    gone ??= new SinkError(errorCode(error) ?? "gone", { kind: "final" });
-    return gone;
+    endError ??= new SinkError(errorCode(error) ?? "gone", { kind: "final" });
+    return endError;
   }
 
   stdout.on("error", end);
@@ -34,8 +34,8 @@ export function createStdoutSink(
     exact: false,
     write: (rows) =>
       new Promise((resolve, reject) => {
-        if (gone !== null) {
-          reject(gone);
+        if (endError !== null) {
+          reject(endError);
           return;
         }
         const text = rows.map(({ line }) => `${show(line)}\n`).join("");

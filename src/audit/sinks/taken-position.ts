@@ -2,7 +2,7 @@ import type { Control } from "../../store/port.ts";
 import type { SinkName } from "./sink.ts";
 import { SEEN_EVERY_MS } from "./sink-progress.ts";
 
-/** A sink of another process whose position was not saved for this time (milliseconds) is no longer configured. */
+/** A sink of another process whose position was not saved for this time (milliseconds) counts as no longer configured. */
 const FORGET_AFTER_MS = 24 * SEEN_EVERY_MS;
 
 /**

@@ -28,7 +28,7 @@ export function isCorruptEntry(text: string): boolean {
   );
 }
 
-/** Whether text ends in a complete JSON object that is no entry itself. It may contain an entry. */
+/** Whether text ends in a complete JSON object that is not an entry itself. It may contain an entry. */
 export function isOtherObject(text: string): boolean {
   const value =
     text.length > MAX_EXAMINED
@@ -68,7 +68,7 @@ function isHashRest(text: string): boolean {
   return wrong <= 1 && (isEnd || text[HASH_DIGITS + 1] === "}");
 }
 
-/** Returns undefined for text that is no JSON. The beginning of an object is never JSON itself. */
+/** Returns undefined for text that is not JSON. The beginning of an object is never JSON itself. */
 function parsed(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -5,7 +5,7 @@ import type { Statements } from "./statements.ts";
 import type { TrailReport } from "./trail-report.ts";
 import type { WriterChain } from "./writer-chain.ts";
 
-/** What was read of a trail. */
+/** A trail after all its lines were read. */
 interface ReadTrail {
   readonly chains: ReadonlyMap<string, WriterChain>;
   /** Returns the chain of a writer. An absent writer gets an empty one. */
@@ -22,14 +22,20 @@ interface ReadTrail {
   ) => void;
 }
 
-/** What is known from elsewhere. `storedHeads`: the heads table of a store; with it the trail must be complete. */
+/**
+ * Facts that do not come from the lines. `storedHeads`: the heads table of a store. If it is given, the trail must be
+ * complete.
+ */
 interface Known {
   readonly heads: readonly ChainHead[];
   readonly anchors: readonly (readonly ChainHead[])[];
   readonly storedHeads: readonly ChainHead[] | undefined;
 }
 
-/** What remains unknown and is no fault. `late`: chains that begin in the middle for no known reason. */
+/**
+ * Findings that may have a harmless cause, so that they are not faults. `late`: chains that begin in the middle for no known
+ * reason.
+ */
 interface Unknown {
   readonly late: ReadonlySet<WriterChain>;
   readonly unknownHeads: readonly ChainHead[];
@@ -46,7 +52,7 @@ export function judgeEnd(read: ReadTrail, known: Known): Unknown {
   const late = judgeBeginnings(read, known);
   expectHeads(read, known);
   const isUnknown = (head: ChainHead): boolean =>
-    !expected.isMet(head) &&
+    !expected.isFound(head) &&
     statements.purged(head.writer)?.hash !== head.hash &&
     (chains.get(head.writer)?.fault ?? null) === null;
   return {
@@ -55,7 +61,7 @@ export function judgeEnd(read: ReadTrail, known: Known): Unknown {
     hasDroppedStatements: statements.hasDropped,
     anchors: {
       given: anchors.length,
-      found: anchors.filter((head) => expected.isMet(head)).length,
+      found: anchors.filter((head) => expected.isFound(head)).length,
     },
     absent: [...statements.heads.values()].filter(
       ({ writer, seq }) =>
@@ -64,11 +70,14 @@ export function judgeEnd(read: ReadTrail, known: Known): Unknown {
   };
 }
 
-/** Marks entries up to those that a signed start names as signed and confirmed, and up to `given` as confirmed. */
+/**
+ * Marks entries up to each head that a signed start names as signed and confirmed, and entries up to each head in `given` as
+ * confirmed.
+ */
 function confirm(read: ReadTrail, given: readonly ChainHead[]): void {
   const { chains, statements, expected, acceptStatements } = read;
   const chainWith = (head: ChainHead): WriterChain | undefined =>
-    expected.isMet(head) ? chains.get(head.writer) : undefined;
+    expected.isFound(head) ? chains.get(head.writer) : undefined;
   for (const head of statements.heads.values()) {
     const chain = chainWith(head);
     chain?.confirmUpTo(head.seq);
@@ -82,7 +91,9 @@ function confirm(read: ReadTrail, given: readonly ChainHead[]): void {
   }
 }
 
-/** Returns the writers whose beginning is missing for no known reason. In a store that is a fault. */
+/**
+ * Returns the writers whose beginning is missing for no known reason. In a store, a missing beginning is a fault instead.
+ */
 function judgeBeginnings(
   { chains, statements }: ReadTrail,
   { storedHeads }: Known,
@@ -103,7 +114,7 @@ function judgeBeginnings(
   return late;
 }
 
-/** Adds a fault for each entry that must be in the trail and is not. */
+/** Adds a fault for each entry that must be in the trail but is not. */
 function expectHeads(read: ReadTrail, known: Known): void {
   const { chains, chainOf, statements, expected, skippedOver } = read;
   const { heads, anchors, storedHeads } = known;
@@ -119,7 +130,7 @@ function expectHeads(read: ReadTrail, known: Known): void {
     ...anchorsInOrder.flatMap((file) =>
       expectedAnchors(file, {
         isStore,
-        isMet: (anchor) => expected.isMet(anchor),
+        isFound: (anchor) => expected.isFound(anchor),
         isPurged,
         isPresent,
       }),

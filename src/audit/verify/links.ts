@@ -2,9 +2,9 @@ import { GENESIS } from "../chain.ts";
 import type { ParsedEntry } from "../parsed-entry.ts";
 
 /**
- * The relation of an entry to the earlier entries of its writer. `new`: it follows the last. `repeat`: it was read before.
- * `gap`: entries between the last one and it are missing. `early`: its seq is lower than that of the first entry.
- * `unlinked`: its `prev` is not the hash of the entry before it. `other`: a different entry has its seq.
+ * The relation of an entry to the earlier entries of its writer. `new`: it follows the last entry. `repeat`: it was read
+ * before. `gap`: entries between the last entry and this one are missing. `early`: its seq is lower than that of the first
+ * entry. `unlinked`: its `prev` is not the hash of the entry before it. `other`: a different entry has its seq.
  */
 export type Link = "new" | "repeat" | "gap" | "early" | "unlinked" | "other";
 

@@ -1,13 +1,15 @@
 import type { EntryPlace } from "../chain.ts";
 
-/** More entries than a killed process can write to a sink again. */
+/**
+ * The number of remembered hashes. It is larger than the number of entries that a killed process can write to a sink twice.
+ */
 const MAX_RECENT = 20_000;
 
 /** Remembers the hashes of the newest entries of all writers. Their number is fixed, however long the trail is. */
 export class RecentHashes {
   readonly #hashes = new Map<string, string>();
   readonly #places = new Map<string, EntryPlace>();
-  /** A ring of the keys. A Map needs longer to find its oldest key the more keys were deleted. */
+  /** A ring of the keys. The more keys of a Map were deleted, the longer it takes to find its oldest key. */
   readonly #keys: string[] = [];
   #oldest = 0;
 

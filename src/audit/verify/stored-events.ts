@@ -49,7 +49,10 @@ export class StoredEvents {
     }
   }
 
-  /** Returns all faults. `deletedBefore`: the retention has deleted older entries and events; unix milliseconds. */
+  /**
+   * Returns all faults. `deletedBefore`: the retention has deleted entries and events from before these times (unix
+   * milliseconds).
+   */
   async finish(deletedBefore: {
     readonly entries: number;
     readonly events: number;

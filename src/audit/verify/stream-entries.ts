@@ -8,7 +8,7 @@ import {
 
 /** Receives the contents of a stream's line. */
 export interface LineHandler {
-  /** Takes an entry. Returns false and does nothing if the text is no entry. */
+  /** Takes an entry. Returns false and does nothing if the text is not an entry. */
   readonly entry: (text: string) => boolean;
   /** Takes an entry that was changed. */
   readonly corrupt: (text: string) => void;

@@ -11,7 +11,9 @@ export interface WriterReport {
   readonly firstSeq: number;
   readonly lastSeq: number;
   readonly lastHash: string;
-  /** The last entry that a signature covers: its own checkpoint, or the signed start of a later writer. 0 = none. */
+  /**
+   * The last entry that a signature covers, in a checkpoint of this writer or in the signed start of a later one. 0 = none.
+   */
   readonly anchoredTo: number;
   /**
    * The last entry that a head, an anchor or the signed start of another writer confirms; 0 = none. Later entries are
@@ -40,7 +42,7 @@ export interface TrailReport {
   readonly torn: number;
   /** Given heads that could not be checked: deleted by the retention, too far back to compare, or before these lines. */
   readonly unknownHeads: readonly ChainHead[];
-  /** Whether more unsigned statements came than can be kept. A signed one may be among those that were dropped. */
+  /** Whether statements were dropped because too many waited for a signature. Signed ones may be among the dropped ones. */
   readonly hasDroppedStatements: boolean;
   /** The number of given anchors, and how many of them are in the trail. */
   readonly anchors: { readonly given: number; readonly found: number };

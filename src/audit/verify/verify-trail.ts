@@ -30,7 +30,10 @@ export interface TrailVerifier {
    * snapshot as the lines; with it the trail must be complete.
    */
   readonly finish: (storedHeads?: readonly ChainHead[]) => TrailReport;
-  /** The retention has deleted older entries and events, as signed entries state; unix milliseconds. Valid after `finish`. */
+  /**
+   * The retention has deleted entries and events from before these times (unix milliseconds), as signed entries state. Valid
+   * after `finish`.
+   */
   readonly deletedBefore: { readonly entries: number; readonly events: number };
 }
 

@@ -11,7 +11,7 @@ export class WriterSignatures {
   publicKey: string | null = null;
   /** The key in its first entry. A writer that declares its key writes a checkpoint as its second entry. */
   #declaredKey: string | null = null;
-  /** Whether its checkpoints also sign their time. Those of writers that declare their key do. */
+  /** Whether its checkpoints also sign their time. Writers that declare their key always sign the time. */
   #signsTime = false;
 
   /** Checks the next entry and returns its fault, if any. `first`: the first seq that was read. `trusted`: null = any key. */
