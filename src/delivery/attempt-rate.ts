@@ -14,8 +14,8 @@ export interface AttemptRate {
 }
 
 /**
- * Creates a sliding limit: at most `attempts` attempts start in any period of `perMs` milliseconds. An attempt may start
- * when the one `attempts` places before it started at least `perMs` ago.
+ * Creates a sliding limit: at most `attempts` attempts start in any period of `perMs` milliseconds. An attempt may start if
+ * the attempt that was started `attempts` attempts before it is at least `perMs` old.
  */
 export function createAttemptRate(
   { attempts, perMs }: RateLimit,

@@ -9,7 +9,7 @@ export interface CircuitBreaker {
   room: (free: number, now: number) => number;
   /** Returns the events that were probes since the breaker opened, so that the next probe is another event; null = closed. */
   probed: () => readonly number[] | null;
-  /** Records that an attempt of this event started as the probe. Returns false when the breaker has closed meanwhile. */
+  /** Records that an attempt of this event started as the probe. Returns false if the breaker has closed in the meantime. */
   probeStarted: (event: number) => boolean;
   /** Records the result of an attempt of this event. */
   ended: (
@@ -31,8 +31,8 @@ const MAX_PROBED = 720;
 /**
  * Creates a closed breaker. It opens when the last `threshold` attempts failed and belong to at least `minEvents` events,
  * because one event that always fails shows nothing about the destination. While it is open, it allows one attempt, the
- * probe, after each wait of `waitsMs`; the last wait is repeated. The first success closes it. Deliveries that wait use up
- * no attempts.
+ * probe, after each wait of `waitsMs`; the last wait is repeated. The first success closes it. Deliveries that wait for the
+ * breaker do not use up attempts.
  */
 export function createCircuitBreaker(options: {
   threshold: number;

@@ -39,9 +39,12 @@ export interface Dispatcher {
   status: () => Promise<readonly DestinationStatus[]>;
   /** Returns the destinations that this process serves, without reading the store. */
   served: () => readonly ServedDestination[];
-  /** Starts no attempts until the destination is resumed, also after a restart. False when there is no such destination. */
+  /**
+   * Starts no attempts until the destination is resumed, even after a restart. Returns false if there is no such
+   * destination.
+   */
   pause: (name: string, operator: string) => Promise<boolean>;
-  /** Resumes the destination and closes its breaker. False when there is no such destination. */
+  /** Resumes the destination and closes its breaker. Returns false if there is no such destination. */
   resume: (name: string, operator: string) => Promise<boolean>;
   /**
    * Replaces destinations. Those in `removed` get no further attempt. Those in `added` start now, or when the last attempt
@@ -93,12 +96,12 @@ export function createDispatcher(
   let stopping = false;
 
   function rateOf({ name, rateLimit: limit }: Destination): AttemptRate | null {
-    const known = rates.get(name);
+    const existing = rates.get(name);
     if (limit === undefined) {
       return null;
     }
-    if (known !== undefined && isDeepStrictEqual(known.limit, limit)) {
-      return known.rate;
+    if (existing !== undefined && isDeepStrictEqual(existing.limit, limit)) {
+      return existing.rate;
     }
     const rate = createAttemptRate(limit, { monotonic });
     rates.set(name, { limit, rate });
@@ -231,12 +234,12 @@ export function createDispatcher(
         ...counts.map(({ destination }) => destination),
       ]);
       return [...names].map((name) => {
-        const known = workers.get(name);
+        const configured = workers.get(name);
         const count = counts.find(({ destination }) => destination === name);
         return {
           name,
-          destination: known?.destination ?? null,
-          worker: known?.worker.status() ?? null,
+          destination: configured?.destination ?? null,
+          worker: configured?.worker.status() ?? null,
           paused: paused.find((one) => one.name === name) ?? null,
           pending: count?.pending ?? 0,
           exhausted: count?.exhausted ?? 0,

@@ -6,7 +6,7 @@
 export function createDueClock(clocks: {
   /** Unix milliseconds. */
   readonly now: () => number;
-  /** Milliseconds since any moment. */
+  /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;
 }): () => number {
   let furthest = Number.NEGATIVE_INFINITY;

@@ -16,7 +16,7 @@ interface Pause {
 export interface Pauses {
   /** Returns who paused the destination and until when; undefined = not paused. */
   pauseOf: (name: string) => Pick<Pause, "by" | "until"> | undefined;
-  /** Reads the pauses from the store, because another process may have changed them, and ends those that are over. */
+  /** Reads the pauses from the store, because another process may have changed them, and ends those whose time is over. */
   refresh: () => Promise<void>;
   /** Pauses or resumes a destination for an operator. Writes an audit entry if that changes anything. */
   setPaused: (name: string, operator: string, paused: boolean) => Promise<void>;
@@ -38,7 +38,7 @@ export function createPauses(deps: {
   onChange: (name: string, by: "operator" | "system") => void;
 }): Pauses {
   const { store, now, monotonic, onChange } = deps;
-  const known = new Map<string, Pause>();
+  const current = new Map<string, Pause>();
   /** The number of changes of each destination. A row that was read before the latest change is outdated. */
   const changes = new Map<string, number>();
   /** The number of pauses of each destination that are being written and that the store may not have yet. */
@@ -55,9 +55,9 @@ export function createPauses(deps: {
   ): void {
     add(changes, name, 1);
     if (pause === null) {
-      known.delete(name);
+      current.delete(name);
     } else {
-      known.set(name, pause);
+      current.set(name, pause);
     }
     onChange(name, by);
   }
@@ -65,8 +65,8 @@ export function createPauses(deps: {
   const isOver = ({ endsAt }: Pause): boolean => endsAt <= monotonic();
 
   /** Applies the row that the store has for a destination; undefined = not paused. */
-  function learn(name: string, row: PausedDestination | undefined): void {
-    const pause = known.get(name);
+  function applyRow(name: string, row: PausedDestination | undefined): void {
+    const pause = current.get(name);
     if (row === undefined) {
       if (pause !== undefined) {
         set(name, null, isOver(pause) ? "system" : "operator");
@@ -90,38 +90,38 @@ export function createPauses(deps: {
     }
     const ended = await store.endPause(name, until, resumedByTime(name, now()));
     // If the pause was changed meanwhile, the next refresh applies the change.
-    if (ended && known.get(name) === pause) {
+    if (ended && current.get(name) === pause) {
       set(name, null, "system");
     }
   }
 
   function begin({ destination, at, until }: RequestedPause): void {
     const endsAt = monotonic() + (until - at);
-    const pause = known.get(destination);
+    const pause = current.get(destination);
     if (pause === undefined || endsAt > pause.endsAt) {
       set(destination, { by: "system", until, endsAt }, "system");
     }
   }
 
   return {
-    pauseOf: (name) => known.get(name),
+    pauseOf: (name) => current.get(name),
     async refresh() {
       const before = new Map(changes);
       const rows = await store.pausedDestinations();
       for (const name of new Set([
-        ...known.keys(),
+        ...current.keys(),
         ...rows.map((row) => row.name),
       ])) {
         const isOutdated = changes.get(name) !== before.get(name);
         if (!isOutdated && !beingWritten.get(name)) {
-          learn(
+          applyRow(
             name,
             rows.find((row) => row.name === name),
           );
         }
       }
       await Promise.all(
-        [...known].map(([name, pause]) => endIfOver(name, pause)),
+        [...current].map(([name, pause]) => endIfOver(name, pause)),
       );
     },
     async setPaused(name, operator, paused) {

@@ -22,11 +22,11 @@ export function crashLevelOf(crashes: number): CrashLevel {
  */
 export interface Quarantine {
   /**
-   * Returns what the next claim may take. Unless that is `closed`, a call of `claimed` must follow. `onChange` is called
-   * when more is allowed.
+   * Returns what the next claim may take. If it is not `closed`, the caller must call `claimed` afterwards. `onChange` is
+   * called when more is allowed.
    */
   ask: (onChange: () => void) => Pass;
-  /** Ends a claim: `begun` attempts start, and `crashLevel` is the highest of them. */
+  /** Ends a claim: `begun` attempts start, and `crashLevel` is the highest crash level of their deliveries. */
   claimed: (pass: Pass, begun: number, crashLevel: CrashLevel) => void;
   /** Records the end of an attempt. */
   ended: (crashLevel: CrashLevel) => void;

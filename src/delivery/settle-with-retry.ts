@@ -6,9 +6,9 @@ import { StoreError } from "../errors.ts";
 const RETRY_MS = 250;
 
 /**
- * Writes the outcome of an attempt. While the store has a temporary fault, such as a full disk, it retries until `giveUp`
- * aborts, because a lost outcome would cause another attempt. `onError` is called for the first fault only. Rejects when the
- * fault is permanent. Returns false when the lease was lost.
+ * Writes the outcome of an attempt. After a temporary error of the store, such as a full disk, it retries until `giveUp`
+ * aborts, because a lost outcome would cause another attempt. `onError` is called only for the first of these errors.
+ * Rejects after any other error. Returns false if the lease was lost.
  */
 export async function settleWithRetry(
   deps: {
@@ -31,7 +31,7 @@ export async function settleWithRetry(
         deps.onError(error);
       }
     }
-    // When `giveUp` aborts during the delay, the outcome is tried one last time.
+    // If `giveUp` aborts during the delay, there is one last try.
     await delay(RETRY_MS, undefined, { signal: giveUp }).catch(() => undefined);
   }
 }

@@ -9,8 +9,8 @@ export function longestWait(scheduleMs: readonly number[]): number {
 
 /**
  * Returns the next state of a delivery after an attempt. A pure function. `scheduledAttempt` is the number of the attempt in
- * the schedule, from 1. `now` is in unix milliseconds, `random` in [0, 1). A wait that the destination requests with
- * `Retry-After` is honoured between the scheduled wait and one hour.
+ * the schedule, from 1. `now` is in unix milliseconds, `random` in [0, 1). The destination can request a longer wait than
+ * the scheduled one with `Retry-After`, up to one hour.
  */
 export function settle(input: {
   scheduledAttempt: number;

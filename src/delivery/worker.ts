@@ -102,8 +102,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   let areDueTimesLimited = false;
   /** Whether to claim without reading the next due time: a delivery may have become due, or the last claim was full. */
   let mayBeDue = true;
-  /** When the store was last asked for due deliveries that crashed repeatedly. */
-  let repeatCrashAskedAt = Number.NEGATIVE_INFINITY;
+  /** When the worker last checked the store for due deliveries that crashed repeatedly. */
+  let repeatCrashCheckedAt = Number.NEGATIVE_INFINITY;
   let paused = false;
   let stopping = false;
   let running: Promise<void> | null = null;
@@ -176,8 +176,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   }
 
   /**
-   * Exhausts one batch of deliveries that are older than `maxAge`, also while no attempts are made. Returns whether there may
-   * be more.
+   * Exhausts one batch of deliveries that are older than `maxAge`, even while no attempts are made. Returns whether there
+   * may be more.
    */
   async function expireSome(): Promise<boolean> {
     const { name, maxAgeMs } = destination;
@@ -233,17 +233,17 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   }
 
   /**
-   * Returns whether a delivery that crashed repeatedly is due. Such deliveries are rare: a process that does not crash creates
-   * none. So the store is asked at most once a second.
+   * Returns whether a delivery that crashed repeatedly is due. Such deliveries are rare: a process that does not crash
+   * creates none. So the worker checks the store at most once a second.
    */
   async function isRepeatCrashDue(
     request: Parameters<WorkerDeps["store"]["isRepeatCrashDue"]>[0],
   ): Promise<boolean> {
-    const askedAt = monotonic();
-    if (askedAt - repeatCrashAskedAt < POLL_MS) {
+    const checkedAt = monotonic();
+    if (checkedAt - repeatCrashCheckedAt < POLL_MS) {
       return false;
     }
-    repeatCrashAskedAt = askedAt;
+    repeatCrashCheckedAt = checkedAt;
     return store.isRepeatCrashDue({
       destination: destination.name,
       now: request.now,
@@ -288,7 +288,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       now: endedAt,
       random: random(),
     });
-    const stepped = dueNow() - endedAt;
+    const clockOffset = dueNow() - endedAt;
     const isWritten = await write({
       deliveryId: delivery.id,
       attempt: delivery.attempt,
@@ -296,7 +296,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       result: withoutError(result),
       next:
         next.state === "pending"
-          ? { ...next, dueAt: next.dueAt + stepped }
+          ? { ...next, dueAt: next.dueAt + clockOffset }
           : next,
       entry: outcomeEntry({ delivery, result, next, at: endedAt }),
       pause: requestedPause(destination.name, result, endedAt),
@@ -307,8 +307,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   }
 
   /**
-   * Writes an outcome, with retries. While it cannot be written, the worker claims nothing, so a lease that ends meanwhile is
-   * still its own. Returns false when the lease was lost.
+   * Writes an outcome, with retries. While it cannot be written, the worker claims nothing, so a lease that ends meanwhile
+   * is still its own. Returns false if the lease was lost.
    */
   async function write(settlement: Settlement): Promise<boolean> {
     const onError = (error: unknown): void => {

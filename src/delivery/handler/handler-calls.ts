@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { AttemptFacts } from "../../domain/delivery.ts";
 
-/** How many ended calls are remembered at most, and for how long, in milliseconds. */
+/** The maximum number of ended calls that are remembered, and for how long, in milliseconds. */
 const MAX_RECENT = 8;
 const RECENT_MS = 60_000;
 

@@ -26,8 +26,8 @@ export type LogWriter = Pick<
 >;
 
 /**
- * Creates the logger of one attempt. Each line has the facts of the attempt and the handler's fields. A field with a reserved
- * name goes into the member `fields`, so that a line has no duplicate names. Never throws, whatever a handler logs.
+ * Creates the logger of one attempt. Each line has the facts of the attempt and the handler's fields. A field with a
+ * reserved name goes into the member `fields`, so that a line has no duplicate names. Never throws.
  */
 export function createHandlerLogger(
   log: LogWriter,
@@ -75,9 +75,9 @@ function formatted(args: readonly unknown[]): string | undefined {
 
 function lineOf(
   facts: AttemptFacts,
-  given: Readonly<Record<string, unknown>>,
+  logged: Readonly<Record<string, unknown>>,
 ): object {
-  const own = Object.entries(given).filter(
+  const own = Object.entries(logged).filter(
     ([name, value]) =>
       !(name in facts && facts[name as keyof AttemptFacts] === value),
   );

@@ -36,7 +36,7 @@ export async function inspectHandlers(file: string): Promise<Handlers> {
   const thread = new Worker(INSPECT, {
     eval: true,
     workerData: pathToFileURL(absolute).href,
-    // Keep what the module prints out of the command's output.
+    // Keep the output of the module out of the command's output.
     stdout: true,
     stderr: true,
   });

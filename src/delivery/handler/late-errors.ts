@@ -5,9 +5,9 @@ import type { HandlerCalls, LateError } from "./handler-calls.ts";
 import { stackOrigin } from "./stack-origin.ts";
 
 /**
- * Returns a function that judges errors that no code caught. It returns true for an error of a handler, after it failed the
- * attempt in flight or reported the error with the attempts that may have caused it; the process then continues. It returns
- * false for a possible error of this program, whose state is then unknown. It never throws.
+ * Returns a function that judges errors that no code caught. It never throws. For an error of a handler, it fails the
+ * attempt in flight, or reports the error with the attempts that may have caused it. Then it returns true, and the process
+ * continues. For a possible error of this program it returns false, because the state of the program is then unknown.
  */
 export function createLateErrors(deps: {
   calls: HandlerCalls;

@@ -42,13 +42,13 @@ export function loadError(thrown: unknown, file: string): ConfigError {
 /** Rejects after 30 s. A module may wait forever at its top level. */
 export async function withLoadTimeout<T>(work: Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
+  const timeout = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       reject(new Error(`it took longer than ${LOAD_MS / 1000} s`));
     }, LOAD_MS);
   });
   try {
-    return await Promise.race([work, late]);
+    return await Promise.race([work, timeout]);
   } finally {
     clearTimeout(timer);
   }

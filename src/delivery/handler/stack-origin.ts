@@ -2,7 +2,7 @@
 const PROGRAM = new URL("../../", import.meta.url);
 const PROGRAM_PLACES = [PROGRAM.href, decodeURI(PROGRAM.pathname)];
 
-/** The directory in it that holds the user's code. */
+/** The subdirectory that contains the user's code. */
 const BUILT_IN_HANDLERS = "handlers/";
 
 const MAX_STACK = 20_000;

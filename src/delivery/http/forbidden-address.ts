@@ -18,7 +18,10 @@ interface Rule {
   readonly networks: BlockList;
 }
 
-/** Forbidden in every configuration. No destination has such an address: some serve cloud credentials, others reach any neighbour. */
+/**
+ * Forbidden in every configuration. No destination needs such an address: some serve cloud credentials, others reach any
+ * host on the local network.
+ */
 const ALWAYS: readonly Rule[] = [
   rule("metadata", [
     "169.254.169.254/32", // most clouds
@@ -36,7 +39,9 @@ const ALWAYS: readonly Rule[] = [
   rule("reserved", ["2001::/32"]),
 ];
 
-/** Not public (IANA special-purpose address registries). An operator may have services there and allow them. */
+/**
+ * Non-public addresses (IANA special-purpose address registries). An operator may have services there and can allow them.
+ */
 const UNLESS_ALLOWED: readonly Rule[] = [
   rule("loopback", ["127.0.0.0/8", "::1/128"]),
   rule("private", [

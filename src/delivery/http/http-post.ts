@@ -9,7 +9,9 @@ import { urlToHttpOptions } from "node:url";
 import { asError } from "../../errors.ts";
 import { createKeepAliveAgent } from "./keep-alive-agent.ts";
 
-/** Maximum number of bytes that are read for a response, including everything else on the connection. Then it is closed. */
+/**
+ * The maximum number of bytes that are read on the connection for one response, headers included. After that, it is closed.
+ */
 const MAX_RESPONSE_BYTES = 65_536;
 
 export interface HttpResponse {
@@ -61,7 +63,10 @@ export function createHttpPost(
   };
 }
 
-/** Resolves with the response to a request, or rejects with its error, when it has ended. Then no listener of it is left. */
+/**
+ * Resolves with the response to a request, or rejects with its error, when the request has ended. It then leaves no
+ * listeners.
+ */
 function responseTo(
   req: ClientRequest,
   signal: AbortSignal,
@@ -69,7 +74,7 @@ function responseTo(
   return new Promise((resolve, reject) => {
     let socket: Socket | null = null;
     let res: IncomingMessage | null = null;
-    let fault: Error | null = null;
+    let failure: Error | null = null;
     let read = 0;
     let enough = false;
 
@@ -113,13 +118,13 @@ function responseTo(
     req.on("error", (error) => {
       // An error after a complete response does not change the result.
       if (!res?.complete) {
-        fault ??= error;
+        failure ??= error;
       }
     });
     req.on("close", () => {
       signal.removeEventListener("abort", abort);
       socket?.off("data", count);
-      if (res !== null && (enough || (fault === null && res.complete))) {
+      if (res !== null && (enough || (failure === null && res.complete))) {
         resolve({
           status: res.statusCode ?? 0,
           retryAfter: res.headers["retry-after"],
@@ -127,7 +132,7 @@ function responseTo(
       } else if (enough) {
         reject(new Error(`no status in ${MAX_RESPONSE_BYTES} bytes`));
       } else {
-        reject(fault ?? closedEarly());
+        reject(failure ?? closedEarly());
       }
     });
   });

@@ -2,7 +2,9 @@ import { Agent as HttpAgent } from "node:http";
 import { Agent as HttpsAgent } from "node:https";
 import type { LookupFunction, Socket } from "node:net";
 
-/** Shorter than the 5 s after which common servers close a connection, so a request rarely gets one that is closing. */
+/**
+ * How long an idle connection stays open. Common servers close it after 5 s, so a request rarely gets one that is closing.
+ */
 const IDLE_MS = 4000;
 
 /** How long an address may take to accept before the next one is tried. Node's default of 250 ms is short for distant servers. */
@@ -26,7 +28,7 @@ export function createKeepAliveAgent(
     lookup: deps.lookup,
   });
   const connect = agent.createConnection.bind(agent);
-  // It returns a value (documentation of node:http), which its type omits.
+  // `keepSocketAlive` returns a value (documentation of node:http), which its type omits.
   const keep: (socket: Socket) => unknown = agent.keepSocketAlive.bind(agent);
   const reuse = agent.reuseSocket.bind(agent);
 
