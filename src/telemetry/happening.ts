@@ -14,9 +14,9 @@ export interface RejectedConnections {
 type Facts = Readonly<Record<string, unknown>>;
 
 /**
- * Everything that the service reports about itself, as a closed list. The parts of the service emit happenings and have
- * no access to a log. The operational log subscribes to the happenings, and later metrics and traces will too. A happening
- * never contains a secret.
+ * Everything that the service reports about itself, as a closed list. The parts of the service emit happenings and have no
+ * access to a log. The operational log subscribes to them. Metrics and traces can be added as further subscribers. A
+ * happening never contains a secret.
  */
 export type Happening =
   | {
@@ -148,7 +148,7 @@ export type Happening =
     })
   | (AttemptFacts & {
       readonly type: "handler.failed";
-      /** How the process caught the error; absent when the handler threw it or rejected with it. */
+      /** How the process caught the error; absent if the handler threw it or rejected with it. */
       readonly kind?: "uncaught exception" | "unhandled rejection";
       readonly error: ErrorDescription;
     })

@@ -35,8 +35,8 @@ interface Place {
 }
 
 /**
- * Returns the fields of a line as plain data of bounded length. Accepts any value: long, deep or circular ones, BigInt, and
- * getters and proxies that throw. Never throws. A value that was shortened is marked as such.
+ * Returns the fields of a line as plain data of bounded length. Accepts any value, also long, deep and circular ones,
+ * BigInt, and getters and proxies that throw. Never throws. A shortened value is marked.
  */
 export function boundedFields(fields: unknown): Record<string, unknown> {
   const place = { budget: { left: MAX_FIELDS }, ancestors: [] };
@@ -78,12 +78,12 @@ function describe(thrown: unknown, depth: number): ErrorDescription {
     return { type, message: clip(primitive(thrown), MAX_ERROR_MESSAGE) };
   }
   const type = clip(nameOf(thrown), MAX_NAME);
-  const given = read(thrown, "message");
-  if (typeof given !== "string" && depth === 0 && !isError(thrown)) {
+  const rawMessage = read(thrown, "message");
+  if (typeof rawMessage !== "string" && depth === 0 && !isError(thrown)) {
     const place = { budget: { left: MAX_ERROR_MESSAGE }, ancestors: [] };
     return { type, message: "not an Error", value: plain(thrown, place) };
   }
-  const message = typeof given === "string" ? given : UNREADABLE;
+  const message = typeof rawMessage === "string" ? rawMessage : UNREADABLE;
   const code = read(thrown, "code");
   const stack = read(thrown, "stack");
   const cause = read(thrown, "cause");
@@ -185,7 +185,7 @@ function plainObject(value: object, place: Place): unknown {
   }
 }
 
-/** Works as `plainObject`, but throws what the object's getters throw. */
+/** Like `plainObject`, but throws the errors of the object's getters. */
 function plainMembers(value: object, place: Place): unknown {
   const inside = { ...place, ancestors: [...place.ancestors, value] };
   if (isError(value)) {

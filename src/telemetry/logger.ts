@@ -8,28 +8,31 @@ import { prettyLine } from "./pretty-line.ts";
 /** Maximum size of the lines that wait for stderr. Further lines are dropped, so that a stuck reader cannot fill the memory. */
 const MAX_QUEUED_BYTES = 1_048_576;
 
-/** How long the process waits for the last lines when it ends, in milliseconds. With the default shutdown of 9 s it fits into 10 s. */
+/**
+ * How long the process waits for the last lines when it ends, in milliseconds. Together with the default shutdown time of 9
+ * s, the process ends within 10 s.
+ */
 const FLUSH_MS = 500;
 
 export interface LogStyle {
   readonly format: "pretty" | "json";
-  /** Of stderr. */
+  /** The display that stderr writes to. */
   readonly display: Display;
 }
 
 const JSON_STYLE: LogStyle = { format: "json", display: PLAIN_DISPLAY };
 
 /**
- * The operational log on stderr: pino's JSON lines, or the same for a person. Each takes 16 KiB at most, whatever is logged.
- * stdout belongs to the audit trail. Writes to the stream of the process: pino's own stream writes synchronously at `fatal` and
- * at the exit, where a stuck reader would hang the process.
+ * Creates the operational log on stderr: pino's JSON lines, or the same lines formatted for a person. A line has at most 16
+ * KiB. stdout is only for the audit trail. The lines are written to the stream of the process. pino's own stream writes
+ * synchronously at level `fatal` and at the exit, so a stuck reader would block the process.
  */
 export function createLogger(
   level: LevelWithSilent,
   stderr: Writable,
   { format, display } = JSON_STYLE,
 ): Logger {
-  // A reader that is gone is no reason to end, and there is nowhere left to say so.
+  // The process continues after the reader has closed stderr. That cannot be logged anywhere.
   stderr.on("error", () => undefined);
   let dropped = 0;
   const stream = {
@@ -43,16 +46,16 @@ export function createLogger(
         dropped = 0;
         logger.error({ lines }, "log lines dropped: stderr was not read");
       }
-      // Ids come from outside: neither format passes on what a terminal would act on.
+      // Ids come from senders. Both formats escape the characters that could control a terminal.
       stderr.write(
         format === "pretty" ? prettyLine(line, display) : escapeJson(line),
       );
     },
     /** Calls `done` when stderr has accepted all lines, or after `FLUSH_MS`. */
     flush(done: () => void): void {
-      const late = setTimeout(done, FLUSH_MS);
+      const timer = setTimeout(done, FLUSH_MS);
       stderr.write("", () => {
-        clearTimeout(late);
+        clearTimeout(timer);
         done();
       });
     },
@@ -70,8 +73,8 @@ export function createLogger(
       serializers: { err: (described: unknown) => described },
       hooks: {
         // The fields are passed inside another object, because pino replaces an object that looks like a request.
-        logMethod([given, message], write) {
-          const fields = boundedFields(given);
+        logMethod([logged, message], write) {
+          const fields = boundedFields(logged);
           const text = message ?? messageOf(fields["err"]);
           write.call(this, { fields }, text && boundedMessage(text));
         },

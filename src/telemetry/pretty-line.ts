@@ -3,25 +3,25 @@ import { coloured } from "../terminal/colours.ts";
 import type { Display } from "../terminal/display.ts";
 import { shown, shownTime, visible, wrap } from "../terminal/terminal-text.ts";
 
-/** Maximum bytes of a line of the log as a person sees it, with its further lines. */
+/** Maximum size of a formatted line in bytes, including its continuation lines. */
 const MAX_BYTES = 16_384;
 
-/** Room for the note on lines that were left out. */
+/** Space for the note about lines that were left out. */
 const NOTE_BYTES = 64;
 
 const INDENT = "    ";
 
-/** What pino begins each line with. */
+/** The beginning of each line that pino writes. */
 const HEAD = /^\{"level":"([a-z]+)","time":"([^"]+)",?/;
 
-/** A value that can stand after `name=` without quotes. */
+/** A value that needs no quotes after `name=`. */
 const PLAIN_VALUE = /^[^\s"=,]+$/;
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /**
- * Formats a line of the JSON log for a person: time in UTC, level, message and fields, wrapped at the width of the
- * display, then errors with their stacks. Escapes all that a terminal acts on. Ends with a newline.
+ * Formats a line of the JSON log for a person: time in UTC, level, message and fields, wrapped at the width of the display,
+ * then errors with their stacks. Escapes the characters that could control the terminal. Ends with a newline.
  */
 export function prettyLine(json: string, display: Display): string {
   const [head = "", level = "", time = ""] = HEAD.exec(json) ?? [];
@@ -51,7 +51,7 @@ export function prettyLine(json: string, display: Display): string {
   return `${bounded(lines).join("\n")}\n`;
 }
 
-/** The level stands at the same place of each first line: after the time. */
+/** Colours the level, which follows the time in each first line. */
 function withColour(line: string, level: string): string {
   const at = shownTime(0).length + 1;
   const end = at + level.length;
@@ -70,7 +70,7 @@ function colourOf(level: string): "red" | "yellow" | "green" {
   }
 }
 
-/** `name=value`, or `name.member=value` for each member of an object. */
+/** Returns `name=value`, or `name.member=value` for each member of an object. */
 function field(name: string, value: unknown): string[] {
   if (isObject(value) && Object.keys(value).length > 0) {
     return Object.entries(value).flatMap(([member, one]) =>
@@ -90,7 +90,7 @@ function fieldValue(value: unknown): string {
     : asciiJson(value);
 }
 
-/** An error on lines of its own: its stack, which begins with its name and message, and then what caused it. */
+/** Returns the lines of an error: its stack, which begins with its name and message, and then its causes. */
 function errorLines(error: Fields, label: string, indent: string): string[] {
   const { type, message, stack, cause, errors, ...others } = error;
   const [first = "", ...frames] =
@@ -123,7 +123,7 @@ function isObject(value: unknown): value is Fields {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The first of the lines, as many as fit, and how many there are more. */
+/** Returns the first lines that fit into MAX_BYTES, and a note with the number of the remaining lines. */
 function bounded(lines: readonly string[]): string[] {
   let left = MAX_BYTES - NOTE_BYTES;
   const kept = lines.findIndex((line) => {

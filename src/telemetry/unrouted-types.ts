@@ -14,7 +14,7 @@ export interface UnroutedWarning {
 export function createUnroutedTypes(maxTypes: number = MAX_TYPES): {
   note: (source: string, eventType: string) => UnroutedWarning | null;
 } {
-  const known = new Set<string>();
+  const warned = new Set<string>();
   let unrouted = 0;
   let isFull = false;
 
@@ -23,18 +23,18 @@ export function createUnroutedTypes(maxTypes: number = MAX_TYPES): {
       unrouted += 1;
       // The name of a source contains no space, so the key is unambiguous.
       const key = `${source} ${eventType}`;
-      if (isFull || known.has(key)) {
+      if (isFull || warned.has(key)) {
         return null;
       }
-      if (known.size === maxTypes) {
+      if (warned.size === maxTypes) {
         isFull = true;
-        known.clear();
+        warned.clear();
         return {
           message: "too many types of unrouted events: warnings stopped",
           fields: { types: maxTypes, unrouted },
         };
       }
-      known.add(key);
+      warned.add(key);
       return {
         message: "event unrouted: no destination matches its type",
         fields: { source, eventType, unrouted },
