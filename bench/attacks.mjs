@@ -56,8 +56,8 @@ const ATTACKS = {
 
 /** Counts connections, responses by status, errors by code, and what the attack has sent. */
 const seen = {};
-function count(what, by = 1) {
-  seen[what] = (seen[what] ?? 0) + by;
+function count(name, by = 1) {
+  seen[name] = (seen[name] ?? 0) + by;
 }
 
 /** Opens a connection. `start` is called before it is established, so that it can pause the socket before the first read. */
@@ -99,7 +99,7 @@ function onStatus(socket, onResponse = () => undefined) {
       count(status);
       onResponse();
     }
-    // Shorter than a match, so that no status line is counted twice.
+    // The rest is shorter than a match, so that no status line is counted twice.
     rest = text.slice(-11);
   });
 }
@@ -271,7 +271,7 @@ async function signedTrees({ port, secret }) {
     const closed = round.map(
       (socket) => new Promise((resolve) => socket.once("close", resolve)),
     );
-    // Does not wait longer for a service that reads some bodies later than others.
+    // Wait at most 1 s, because the service may read some bodies later than others.
     for (let i = 0; i < 100 && round.some(isWriting); i += 1) {
       await sleep(10);
     }
@@ -325,7 +325,7 @@ function sign(secret, timestamp, ...parts) {
 }
 
 /** Sends one request on a new connection. `status` is null if there was no response in time. */
-async function ask(options, body) {
+async function sendRequest(options, body) {
   const sentAt = performance.now();
   const status = await new Promise((resolve) => {
     const signal = AbortSignal.timeout(GENUINE_TIMEOUT_MS);
@@ -350,7 +350,7 @@ function sendGenuine({ secret, port }, localAddress) {
     "x-hex-signature": sign(secret, timestamp, body),
   };
   const target = { port, localAddress, path: ENDPOINT, method: "POST" };
-  return ask({ ...target, headers }, body);
+  return sendRequest({ ...target, headers }, body);
 }
 
 /** Returns the larger of VmRSS and VmHWM in MB; 0 once the process has ended. */
@@ -416,7 +416,7 @@ async function startService(cli, { execArgv = [], descriptors }) {
     child.signalCode ??
     (child.exitCode === null ? "alive" : `exit ${child.exitCode}`);
   const readLog = () => fs.readFileSync(inFolder("stderr.log"), "utf8");
-  while ((await ask({ port, path: "/readyz" })).status !== 200) {
+  while ((await sendRequest({ port, path: "/readyz" })).status !== 200) {
     if (state() !== "alive") {
       throw new Error(`the service did not start: ${readLog()}`);
     }

@@ -9,7 +9,7 @@ export const LOAD_CORE = 1;
 const children = new Set();
 process.once("exit", () => children.forEach((child) => child.kill("SIGKILL")));
 
-/** All cores, as a list for taskset. A child inherits the single core of the benchmark unless it is given others. */
+/** All cores, as a list for taskset. A child inherits the single core of the benchmark unless `start` gives it others. */
 export const ALL_CORES = `0-${cpus().length - 1}`;
 
 export function start(core, command, options) {
@@ -32,10 +32,10 @@ export async function stop(child) {
 }
 
 /** Returns the next message of a child Node process. */
-export async function nextMessage(child, what) {
+export async function nextMessage(child, name) {
   const message = new Promise((resolve) => child.once("message", resolve));
   const ended = child.exited.then(() => {
-    throw new Error(`${what} ended before it was ready`);
+    throw new Error(`${name} ended before it was ready`);
   });
   return Promise.race([message, ended]);
 }

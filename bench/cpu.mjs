@@ -65,7 +65,7 @@ export function memoryOf(pid) {
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)[1]) / 1024;
 }
 
-/** Returns how long a core has been busy since the system started, with any work, in ms. */
+/** Returns the time in ms that a core was busy since the system started, with the work of any process. */
 export function busyMsOf(core) {
   const line = new RegExp(`^cpu${core} (.+)$`, "m");
   const fields = line.exec(readFileSync("/proc/stat", "utf8"))[1].split(" ");

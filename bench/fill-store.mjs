@@ -1,5 +1,5 @@
-// node bench/fill-store.mjs FILE COUNT DAYS_OLD: adds events to a store that `hexhook migrate` has created.
-// Bodies are 100 bytes, without audit entries. In a large store, the index of event ids is what slows inserts down.
+// node bench/fill-store.mjs FILE COUNT DAYS_OLD: adds events to a store that `hexhook migrate` has created. Bodies have 100
+// bytes. No audit entries are created. In a large store, the index of event ids slows inserts down.
 import { DatabaseSync } from "./sqlite.mjs";
 
 const [file, count, daysOld] = process.argv.slice(2);

@@ -1,5 +1,5 @@
 // node bench/list-events.mjs PORT TOKEN: reads all pages of GET /api/events, then again with a filter that matches nothing.
-// Prints the number of events and the time of each.
+// Prints the number of events and the time of both readings.
 const [port, token] = process.argv.slice(2);
 
 async function readPages(query) {

@@ -1,5 +1,5 @@
 // The load generator of `npm run bench`, with one thread and epoll. It sends requests that were signed beforehand, so it
-// needs little CPU time itself. It reports if it was the limit of a measurement.
+// needs little CPU time itself. It reports whether it limited a measurement.
 //
 //   load FILE PORT CONNECTIONS SECONDS [new-connections] [rate=R] [skip=N] [address=127.0.0.2] [addresses=N] [repeat]
 //
@@ -47,7 +47,7 @@ struct connection {
   int busy; // a request is in flight
   uint32_t request;
   size_t sent;
-  int64_t due; // start of its latency
+  int64_t due; // start of the request's latency
   size_t head_bytes;
   int in_body;
   int chunked;
@@ -80,8 +80,8 @@ static int64_t now_ns(void) {
   return t.tv_sec * 1000000000LL + t.tv_nsec;
 }
 
-static void fail(const char *what) {
-  fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
+static void fail(const char *operation) {
+  fprintf(stderr, "load: %s: %s\n", operation, strerror(errno));
   exit(1);
 }
 
@@ -96,10 +96,10 @@ static const uint8_t *request_bytes(uint32_t index, uint32_t *length) {
   return at + 4;
 }
 
-static void note_error(const char *what, int code) {
+static void note_error(const char *operation, int code) {
   errors += 1;
   if (first_error[0] == 0) {
-    snprintf(first_error, sizeof first_error, "%s%s%s", what, code ? ": " : "", code ? strerror(code) : "");
+    snprintf(first_error, sizeof first_error, "%s%s%s", operation, code ? ": " : "", code ? strerror(code) : "");
   }
 }
 
@@ -177,7 +177,7 @@ static void start_request(struct connection *c, int64_t due) {
   }
 }
 
-static void answered(struct connection *c) {
+static void finish_response(struct connection *c) {
   int64_t now = now_ns();
   if (c->status >= 0 && c->status < 600) statuses[c->status] += 1;
   if (latency_count == latency_room) {
@@ -217,7 +217,7 @@ static int parse_head(struct connection *c) {
 static void take_body(struct connection *c, const char *bytes, size_t length) {
   if (!c->chunked) {
     c->body_left -= length;
-    if (c->body_left <= 0) answered(c);
+    if (c->body_left <= 0) finish_response(c);
     return;
   }
   char joined[10];
@@ -225,10 +225,10 @@ static void take_body(struct connection *c, const char *bytes, size_t length) {
   memcpy(joined, c->tail, 5);
   memcpy(joined + 5, bytes + length - kept, kept);
   memcpy(c->tail, joined + kept, 5);
-  if (memcmp(c->tail, "0\r\n\r\n", 5) == 0) answered(c);
+  if (memcmp(c->tail, "0\r\n\r\n", 5) == 0) finish_response(c);
 }
 
-static void read_answer(struct connection *c) {
+static void read_response(struct connection *c) {
   for (;;) {
     ssize_t got = c->in_body ? recv(c->fd, scratch, sizeof scratch, 0)
                              : recv(c->fd, c->head + c->head_bytes, HEAD_BYTES - 1 - c->head_bytes, 0);
@@ -288,7 +288,7 @@ static double cpu_seconds(void) {
   return usage.ru_utime.tv_sec + usage.ru_stime.tv_sec + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
-/** Returns the seconds that this process was ready to run without a core. */
+/** Returns the seconds that this process was ready to run and waited for a core. */
 static double waited_seconds(void) {
   unsigned long long ran, waited = 0;
   FILE *file = fopen("/proc/self/schedstat", "r");
@@ -409,7 +409,7 @@ int main(int argc, char **argv) {
           connect_failures += 1;
           give_up(c, "connect", error);
         } else {
-          read_answer(c);
+          read_response(c);
         }
       }
     }

@@ -51,7 +51,7 @@ export function createMeasure({ native, requests, seconds }) {
       MAX_BYTES_PER_SECOND / bodyBytes,
     );
     const perSecond = (rate ?? maxPerSecond) * 1.02;
-    const made = requests.take(server, {
+    const prepared = requests.take(server, {
       scheme: server.scheme,
       bodyBytes,
       forged,
@@ -59,20 +59,20 @@ export function createMeasure({ native, requests, seconds }) {
       room: Math.ceil(perSecond * (seconds + WARM_UP_SECONDS)) + 2,
     });
     const result = await runLoad([
-      made.file,
+      prepared.file,
       server.port,
       connections,
       duration,
       ...(newConnections ? ["new-connections", "addresses=8"] : []),
       ...(rate === undefined ? [] : [`rate=${rate}`]),
       ...(options.address === undefined ? [] : [`address=${options.address}`]),
-      `skip=${made.skip}`,
+      `skip=${prepared.skip}`,
     ]);
-    made.sent(result.sent);
+    prepared.sent(result.sent);
     return result;
   }
 
-  /** Warms a server up, as fast as possible, also if the measurement has a rate. */
+  /** Warms a server up, as fast as possible, even if the measurement has a rate. */
   async function warmUp(server, options) {
     const { bodyBytes, newConnections, connections } = options;
     const times = bodyBytes === undefined ? MAX_WARM_UPS : 1;
@@ -101,7 +101,7 @@ export function createMeasure({ native, requests, seconds }) {
 
   /**
    * Runs the load and measures CPU time and memory. `warmUp: false`: without a warm-up. `livez`: also measures the latency
-   * of /livez. `settle`: waits until all deliveries have ended, and counts them over that time.
+   * of /livez. `settle`: waits until all deliveries have ended, and includes this time in their rate.
    */
   async function measure(server, options = {}) {
     if (options.warmUp !== false) {

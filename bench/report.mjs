@@ -12,7 +12,7 @@ import { spreadOf } from "./statistics.mjs";
 const DOCS = path.join(import.meta.dirname, "../docs");
 /** Version of the JSON format. */
 const FORMAT = 2;
-/** One table must not have figures of different machines. */
+/** Members that must be equal in all merged files, because a table must not mix figures of different machines. */
 const SAME_IN_ALL_PARTS = ["node", "cpu", "cores", "pinned"];
 
 const SCRIPTS_RUN_ONCE = "Some scenarios have only one round";

@@ -86,9 +86,9 @@ export function createRequests(folder) {
   let made = 0;
 
   function make(key, kind, count) {
-    const known = files.get(key);
-    if (known !== undefined) {
-      rmSync(known.file);
+    const existing = files.get(key);
+    if (existing !== undefined) {
+      rmSync(existing.file);
     }
     made += 1;
     const file = path.join(folder, `requests-${made}.bin`);
@@ -112,10 +112,10 @@ export function createRequests(folder) {
     const fits = (entry) =>
       Date.now() - entry.madeAt < MAX_AGE_MS &&
       entry.count - skipIn(entry) >= Math.min(count, limit / 2);
-    const known = files.get(key);
+    const existing = files.get(key);
     const entry =
-      known !== undefined && fits(known)
-        ? known
+      existing !== undefined && fits(existing)
+        ? existing
         : make(key, kind, Math.min(Math.max(count, room), limit));
     const skip = skipIn(entry);
     return {

@@ -71,12 +71,12 @@ function parse() {
 
 /** Throws unless the quick set was measured. Otherwise docs/performance.md would lose figures. */
 function requireQuickSet(names) {
-  const lacking = Object.keys(SCENARIOS).filter(
+  const missing = Object.keys(SCENARIOS).filter(
     (name) => SCENARIOS[name].quick && !names.includes(name),
   );
-  if (lacking.length > 0) {
+  if (missing.length > 0) {
     throw new Error(
-      `--write-docs needs the quick set or --all (missing: ${lacking.join(", ")})`,
+      `--write-docs needs the quick set or --all (missing: ${missing.join(", ")})`,
     );
   }
 }
@@ -118,7 +118,7 @@ function readOptions(values) {
   };
 }
 
-/** Creates what all scenarios share. `results` collects the results by scenario and variant. */
+/** Creates the objects that all scenarios share. `results` collects the results by scenario and variant. */
 function createContext(options, folder) {
   const { seconds, rounds, retries, memorySeconds, cli, isQuick } = options;
   const native = buildNative(folder);
@@ -193,12 +193,12 @@ function createContext(options, folder) {
     current = name;
     results[name] = { title: scenario.title, variants: {}, failures: [] };
     console.log(`\n${name}: ${scenario.title}`);
-    const guarded = async (what, work) => {
+    const guarded = async (step, work) => {
       try {
         await work();
       } catch (error) {
         const failure =
-          what === undefined ? error.message : `${what}: ${error.message}`;
+          step === undefined ? error.message : `${step}: ${error.message}`;
         results[name].failures.push(failure);
         console.log(`  not measured: ${failure}`);
       }

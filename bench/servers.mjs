@@ -57,9 +57,9 @@ function startLogged(core, command, { log, onlyStderr = false, ...options }) {
 /** Waits until a new server is ready. `log`: its log file; an error shows the end of it. */
 async function until(condition, { child, name, log }) {
   const endsAt = performance.now() + READY_TIMEOUT_MS;
-  const failure = (what) => {
+  const failure = (problem) => {
     const tail = readFileSync(log, "utf8").trim().slice(-LOG_TAIL_CHARS);
-    return new Error(`${name} ${what}\n${tail === "" ? "(no log)" : tail}`);
+    return new Error(`${name} ${problem}\n${tail === "" ? "(no log)" : tail}`);
   };
   while (!(await condition())) {
     if (child.exitCode !== null || child.signalCode !== null) {
@@ -229,7 +229,7 @@ export function createServers({ folder, native, cli }) {
   }
 
   /**
-   * `maxPerSecond`: more requests than the server can answer, so that enough are prepared. `usesPackages`: it needs the
+   * `maxPerSecond`: more requests than the server can handle, so that enough are prepared. `usesPackages`: it needs the
    * packages of bench/rivals.
    */
   const servers = {

@@ -1,4 +1,4 @@
-// Creates stores with events for services to start on.
+// Creates stores that already contain events, for the services of the benchmark.
 import { spawnSync } from "node:child_process";
 import path from "node:path";
 import { LOAD_CORE, run } from "./children.mjs";

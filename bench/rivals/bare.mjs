@@ -8,12 +8,12 @@ listen(
     req.on("data", (chunk) => chunks.push(chunk));
     req.on("end", () => {
       const ok = isAuthentic(req.headers, Buffer.concat(chunks));
-      const answer = ok ? '{"received":true}' : '{"code":"unauthorized"}';
+      const text = ok ? '{"received":true}' : '{"code":"unauthorized"}';
       res.writeHead(ok ? 200 : 401, {
         "content-type": "application/json",
-        "content-length": String(answer.length),
+        "content-length": String(text.length),
       });
-      res.end(answer);
+      res.end(text);
     });
   }),
 );
