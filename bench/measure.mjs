@@ -79,8 +79,8 @@ export function createMeasure({ native, requests, seconds }) {
     let answers = 0;
     for (let i = 0; i < times && answers < WARM_UP_REQUESTS; i += 1) {
       const seconds = WARM_UP_SECONDS;
-      const same = { bodyBytes, newConnections, connections };
-      answers += (await load(server, { ...same, seconds })).answers;
+      const warmUpOptions = { bodyBytes, newConnections, connections };
+      answers += (await load(server, { ...warmUpOptions, seconds })).answers;
     }
   }
 

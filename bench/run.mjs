@@ -182,8 +182,9 @@ function createContext(options, folder) {
       i < retries && result.foreignCpuShare > FOREIGN_CPU_LIMIT;
       i += 1
     ) {
-      const again = await once();
-      result = again.foreignCpuShare < result.foreignCpuShare ? again : result;
+      const repeated = await once();
+      result =
+        repeated.foreignCpuShare < result.foreignCpuShare ? repeated : result;
     }
     record(key, suffix === undefined ? label : `${label}, ${suffix}`, result);
   }

@@ -5,7 +5,7 @@ import { LOAD_CORE, run } from "./children.mjs";
 import { SECRET } from "./requests.mjs";
 import { DatabaseSync } from "./sqlite.mjs";
 
-const here = (name) => path.join(import.meta.dirname, name);
+const inBench = (name) => path.join(import.meta.dirname, name);
 
 export function createStores({ folder, cli }) {
   const stores = new Map();
@@ -25,7 +25,7 @@ export function createStores({ folder, cli }) {
       throw new Error(`hexhook migrate failed: ${stderr}`);
     }
     console.log(`filling a store with ${count.toLocaleString("en")} events`);
-    const command = [process.execPath, here("fill-store.mjs"), file];
+    const command = [process.execPath, inBench("fill-store.mjs"), file];
     await run(LOAD_CORE, [...command, String(count), String(daysOld)]);
     return file;
   }
@@ -53,7 +53,7 @@ export function createStores({ folder, cli }) {
 export const holdLock = (file, seconds) =>
   run(LOAD_CORE, [
     process.execPath,
-    here("hold-lock.mjs"),
+    inBench("hold-lock.mjs"),
     file,
     String(seconds),
   ]);
@@ -63,7 +63,7 @@ export const listEvents = async (port, token) =>
   JSON.parse(
     await run(LOAD_CORE, [
       process.execPath,
-      here("list-events.mjs"),
+      inBench("list-events.mjs"),
       String(port),
       token,
     ]),

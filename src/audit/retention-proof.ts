@@ -12,7 +12,7 @@ import { placeOfLine, type StoredEntry } from "./stored-entry.ts";
 
 /** What a proof reads from the store. Each list has lines of one writer, in order. None of them is proven yet. */
 export interface TrailLookup {
-  /** The lines of a writer from its first entry to its first checkpoint, as far as they are stored. */
+  /** The `server.started` entry of a writer and its first checkpoint, as far as they are stored. */
   readonly startLines: (writer: string) => readonly string[];
   /** The last checkpoint of a writer and the entries after it. */
   readonly endLines: (writer: string) => readonly string[];

@@ -307,8 +307,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   }
 
   /**
-   * Writes an outcome, with retries. While it cannot be written, the worker claims nothing, so a lease that ends meanwhile
-   * is still its own. Returns false if the lease was lost.
+   * Writes an outcome, with retries. While it cannot be written, the worker claims nothing, so a lease that ends in the
+   * meantime still belongs to it. Returns false if the lease was lost.
    */
   async function write(settlement: Settlement): Promise<boolean> {
     const onError = (error: unknown): void => {

@@ -8,7 +8,10 @@ export function skewSeconds(nowMs: number, signedAtSeconds: number): number {
   return Math.floor(nowMs / 1000) - signedAtSeconds;
 }
 
-/** Returns whether a message is inside the replay window: `|now − t| ≤ window`, inclusive in both directions. */
+/**
+ * Returns whether a message is inside the replay window (`|now − t| ≤ window`, inclusive), too old, or too far in the
+ * future.
+ */
 export function judgeWindow(
   skew: number,
   windowSeconds: number,

@@ -53,12 +53,12 @@ export function unknownDestination(
 
 /** Returns the message for deliveries whose destinations are no longer configured. */
 export function goneDestinations(
-  gone: readonly string[],
+  removed: readonly string[],
   configured: readonly string[],
   origin?: string,
 ): string {
   const by = origin === undefined ? "" : `; ${origin}`;
-  return `no longer configured: ${sortedNames(new Set(gone))} (${configuredAre(configured)}${by}); choose one of the configured destinations, or discard these deliveries`;
+  return `no longer configured: ${sortedNames(new Set(removed))} (${configuredAre(configured)}${by}); choose one of the configured destinations, or discard these deliveries`;
 }
 
 function sortedNames(names: Iterable<string>): string {

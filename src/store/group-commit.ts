@@ -123,15 +123,15 @@ export function createGroupCommit(
   function requeueUntilUnlocked(batch: readonly Job[]): void {
     const cutoff = performance.now() - LOCK_WAIT_MS;
     const all = [...batch, ...small.splice(0), ...large.splice(0)];
-    const late = all.filter((job) => job.queuedAt <= cutoff);
+    const expired = all.filter((job) => job.queuedAt <= cutoff);
     for (const job of all) {
       if (job.queuedAt > cutoff) {
         queueOf(job).push(job);
       }
     }
-    if (late.length > 0) {
+    if (expired.length > 0) {
       const error = deps.lockTimeout();
-      for (const job of late) {
+      for (const job of expired) {
         job.failed(error);
       }
     }

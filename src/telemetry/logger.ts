@@ -9,8 +9,8 @@ import { prettyLine } from "./pretty-line.ts";
 const MAX_QUEUED_BYTES = 1_048_576;
 
 /**
- * How long the process waits for the last lines when it ends, in milliseconds. Together with the default shutdown time of 9
- * s, the process ends within 10 s.
+ * How long the process waits for the last lines when it ends, in milliseconds. With the default shutdown time of 9 s, the
+ * process ends within 10 s.
  */
 const FLUSH_MS = 500;
 

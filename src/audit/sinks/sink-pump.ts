@@ -159,8 +159,8 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
     const position = progress.position();
     const sending = progress.sending();
     if (sending > position) {
-      const again = await store.readAudit(position, sending - position);
-      return again.filter((row) => row.position <= sending);
+      const repeated = await store.readAudit(position, sending - position);
+      return repeated.filter((row) => row.position <= sending);
     }
     let rows = await store.readAudit(position, limit);
     if (sink.lingerMs > 0 && rows.length > 0 && rows.length < limit) {

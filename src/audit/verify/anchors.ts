@@ -4,7 +4,7 @@ import type { ChainHead } from "../chain.ts";
  * Returns the anchors that must be in the trail. An anchor file is in chronological order, and the trail loses its oldest
  * entries first: in a store by the retention, in a stream because it begins later. So all anchors of a present writer must
  * be there, except deleted ones. Anchors of an absent writer must be there only if they come after the last deleted anchor.
- * In a stream, they must also come after the first anchor that was found.
+ * In a stream, they must also come after the first anchor that was found, if any.
  */
 export function expectedAnchors(
   anchors: readonly ChainHead[],

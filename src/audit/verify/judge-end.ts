@@ -26,7 +26,7 @@ interface ReadTrail {
  * Facts that do not come from the lines. `storedHeads`: the heads table of a store. If it is given, the trail must be
  * complete.
  */
-interface Known {
+interface OutsideFacts {
   readonly heads: readonly ChainHead[];
   readonly anchors: readonly (readonly ChainHead[])[];
   readonly storedHeads: readonly ChainHead[] | undefined;
@@ -36,7 +36,7 @@ interface Known {
  * Findings that may have a harmless cause, so that they are not faults. `late`: chains that begin in the middle for no known
  * reason.
  */
-interface Unknown {
+interface Findings {
   readonly late: ReadonlySet<WriterChain>;
   readonly unknownHeads: readonly ChainHead[];
   readonly hasDroppedStatements: boolean;
@@ -45,19 +45,19 @@ interface Unknown {
 }
 
 /** Makes the checks that need all lines. It adds the faults to the chains. */
-export function judgeEnd(read: ReadTrail, known: Known): Unknown {
+export function judgeEnd(read: ReadTrail, outside: OutsideFacts): Findings {
   const { chains, statements, expected } = read;
-  const anchors = known.anchors.flat();
-  confirm(read, [...known.heads, ...anchors]);
-  const late = judgeBeginnings(read, known);
-  expectHeads(read, known);
+  const anchors = outside.anchors.flat();
+  confirm(read, [...outside.heads, ...anchors]);
+  const late = judgeBeginnings(read, outside);
+  expectHeads(read, outside);
   const isUnknown = (head: ChainHead): boolean =>
     !expected.isFound(head) &&
     statements.purged(head.writer)?.hash !== head.hash &&
     (chains.get(head.writer)?.fault ?? null) === null;
   return {
     late,
-    unknownHeads: known.heads.filter(isUnknown),
+    unknownHeads: outside.heads.filter(isUnknown),
     hasDroppedStatements: statements.hasDropped,
     anchors: {
       given: anchors.length,
@@ -71,10 +71,10 @@ export function judgeEnd(read: ReadTrail, known: Known): Unknown {
 }
 
 /**
- * Marks entries up to each head that a signed start names as signed and confirmed, and entries up to each head in `given` as
- * confirmed.
+ * Marks entries up to each head that a signed start names as signed and confirmed, and entries up to each head in
+ * `confirmedHeads` as confirmed.
  */
-function confirm(read: ReadTrail, given: readonly ChainHead[]): void {
+function confirm(read: ReadTrail, confirmedHeads: readonly ChainHead[]): void {
   const { chains, statements, expected, acceptStatements } = read;
   const chainWith = (head: ChainHead): WriterChain | undefined =>
     expected.isFound(head) ? chains.get(head.writer) : undefined;
@@ -83,7 +83,7 @@ function confirm(read: ReadTrail, given: readonly ChainHead[]): void {
     chain?.confirmUpTo(head.seq);
     chain?.signatures.coverUpTo(head.seq);
   }
-  for (const head of given) {
+  for (const head of confirmedHeads) {
     chainWith(head)?.confirmUpTo(head.seq);
   }
   for (const chain of chains.values()) {
@@ -96,7 +96,7 @@ function confirm(read: ReadTrail, given: readonly ChainHead[]): void {
  */
 function judgeBeginnings(
   { chains, statements }: ReadTrail,
-  { storedHeads }: Known,
+  { storedHeads }: OutsideFacts,
 ): Set<WriterChain> {
   const late = new Set<WriterChain>();
   for (const chain of chains.values()) {
@@ -115,9 +115,9 @@ function judgeBeginnings(
 }
 
 /** Adds a fault for each entry that must be in the trail but is not. */
-function expectHeads(read: ReadTrail, known: Known): void {
+function expectHeads(read: ReadTrail, outside: OutsideFacts): void {
   const { chains, chainOf, statements, expected, skippedOver } = read;
-  const { heads, anchors, storedHeads } = known;
+  const { heads, anchors, storedHeads } = outside;
   const isStore = storedHeads !== undefined;
   const isPresent = (writer: string): boolean =>
     (chains.get(writer)?.entries ?? 0) > 0;
@@ -151,9 +151,9 @@ function expectHeads(read: ReadTrail, known: Known): void {
     expected.expect(head, chains.get(head.writer));
   }
   if (isStore) {
-    const known = new Set(storedHeads.map(({ writer }) => writer));
+    const storedWriters = new Set(storedHeads.map(({ writer }) => writer));
     for (const chain of chains.values()) {
-      if (!known.has(chain.writer)) {
+      if (!storedWriters.has(chain.writer)) {
         chain.fail("unknown_writer", chain.seq);
       }
     }

@@ -22,10 +22,10 @@ export class Links {
   /** The current run of repeated entries: the last one, and how many of the run are not compared yet. */
   #run = { seq: 0, hash: GENESIS, uncompared: 0 };
 
-  /** Takes the next entry. `known`: the hash of an earlier entry with this seq, if it is remembered. */
-  take({ chain: { seq, prev }, hash }: ParsedEntry, known?: string): Link {
+  /** Takes the next entry. `remembered`: the hash of an earlier entry with this seq, if it is still known. */
+  take({ chain: { seq, prev }, hash }: ParsedEntry, remembered?: string): Link {
     if (this.last.seq > 0 && seq <= this.last.seq) {
-      const same = seq === this.last.seq ? this.last.hash : known;
+      const same = seq === this.last.seq ? this.last.hash : remembered;
       return seq < this.first.seq
         ? "early"
         : this.#repeat(seq, prev, hash, same);
@@ -57,10 +57,14 @@ export class Links {
   }
 
   /** Whether the entry has this hash; undefined = unknown. */
-  has(seq: number, hash: string, known?: string): boolean | undefined {
+  has(seq: number, hash: string, remembered?: string): boolean | undefined {
     const { first, last } = this;
     const same =
-      seq === last.seq ? last.hash : seq === first.seq - 1 ? first.prev : known;
+      seq === last.seq
+        ? last.hash
+        : seq === first.seq - 1
+          ? first.prev
+          : remembered;
     return same === undefined ? undefined : same === hash;
   }
 }

@@ -44,9 +44,11 @@ export class WriterChain {
       }
       return false;
     }
-    const known = this.#recent.get(this.writer, seq);
+    const remembered = this.#recent.get(this.writer, seq);
     const link =
-      this.ended && seq > this.seq ? "other" : this.links.take(entry, known);
+      this.ended && seq > this.seq
+        ? "other"
+        : this.links.take(entry, remembered);
     if (link === "new") {
       this.entries += 1;
       this.#recent.add(this.writer, seq, entry.hash);

@@ -37,11 +37,11 @@ export function createHandlerDestination(
       const { event, attempt } = delivery;
       const facts = attemptFacts(delivery);
       const call = deps.calls.begin(facts);
-      const own = new AbortController();
+      const controller = new AbortController();
       // Run in the call's context, so that errors of the handler's abort listeners are attributed to it.
       const abort = (): void => {
         call.run(() => {
-          own.abort();
+          controller.abort();
         });
       };
       signal.addEventListener("abort", abort, { once: true });
@@ -59,7 +59,7 @@ export function createHandlerDestination(
       };
       try {
         const context = {
-          signal: own.signal,
+          signal: controller.signal,
           attempt,
           logger: createHandlerLogger(deps.log, facts),
           hex: deps.hex(),
@@ -68,8 +68,10 @@ export function createHandlerDestination(
           await handler(handlerEvent(event), context);
           return null;
         });
-        const late = await Promise.race([returned, call.lateError]);
-        return late === null ? { ok: true } : fail(late.thrown, late.kind);
+        const lateError = await Promise.race([returned, call.lateError]);
+        return lateError === null
+          ? { ok: true }
+          : fail(lateError.thrown, lateError.kind);
       } catch (error) {
         return fail(error);
       } finally {

@@ -77,14 +77,14 @@ function lineOf(
   facts: AttemptFacts,
   logged: Readonly<Record<string, unknown>>,
 ): object {
-  const own = Object.entries(logged).filter(
+  const added = Object.entries(logged).filter(
     ([name, value]) =>
       !(name in facts && facts[name as keyof AttemptFacts] === value),
   );
-  const reserved = own.filter(([name]) => RESERVED.has(name));
+  const reserved = added.filter(([name]) => RESERVED.has(name));
   return {
     ...facts,
-    ...Object.fromEntries(own.filter(([name]) => !RESERVED.has(name))),
+    ...Object.fromEntries(added.filter(([name]) => !RESERVED.has(name))),
     ...(reserved.length > 0 && { fields: Object.fromEntries(reserved) }),
   };
 }

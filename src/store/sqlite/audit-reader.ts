@@ -51,8 +51,8 @@ export function createAuditReader(db: Database): AuditReader {
       const edge = newest ? begin : end;
       const furthest =
         found.length === limit ? (found.at(-1)?.position ?? edge) : edge;
-      const more = newest ? furthest > first : furthest < last;
-      return { rows: found, next: more && begin <= end ? furthest : null };
+      const hasMore = newest ? furthest > first : furthest < last;
+      return { rows: found, next: hasMore && begin <= end ? furthest : null };
     },
     async positionBefore(at) {
       const wanted = new Date(Math.max(0, at - CLOCK_MARGIN_MS)).toISOString();

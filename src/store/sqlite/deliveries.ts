@@ -141,9 +141,9 @@ export function createDeliveryTable(
     const select = crashed === "any" ? due : dueUncrashed;
     const claimed: ClaimedDelivery[] = [];
     let bytes = 0;
-    let again: boolean;
+    let mayTakeMore: boolean;
     do {
-      again = false;
+      mayTakeMore = false;
       const free = limit - claimed.length;
       for (const row of select.all(destination, dueUntil, now, free)) {
         if (request.holding.has(row.id)) {
@@ -160,9 +160,9 @@ export function createDeliveryTable(
           bytes += taken.event.body.length;
         }
         // A lost attempt may have exhausted its delivery, so more deliveries fit into the limit.
-        again ||= lost && claimed.length < limit;
+        mayTakeMore ||= lost && claimed.length < limit;
       }
-    } while (again);
+    } while (mayTakeMore);
     return claimed;
   }
 

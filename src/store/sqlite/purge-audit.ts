@@ -73,11 +73,11 @@ export function createAuditPurger(
     before: number,
   ): void {
     for (let i = 0; i < writers.length; i += MAX_WRITERS) {
-      const some = writers.slice(i, i + MAX_WRITERS);
+      const batch = writers.slice(i, i + MAX_WRITERS);
       const position = (lastPosition.get()?.last ?? 0) + 1;
-      const purged = { entries: i === 0 ? entries : 0, writers: some };
+      const purged = { entries: i === 0 ? entries : 0, writers: batch };
       deps.append(entriesPurged(purged, { at: deps.now(), before }));
-      for (const { writer } of some) {
+      for (const { writer } of batch) {
         noteReported.run(position, writer);
       }
     }
@@ -108,8 +108,8 @@ export function createAuditPurger(
     /** The position of the newest deleted entry that reported an earlier deletion; 0 = none. */
     let lastReport = 0;
     const reported = deleted.flatMap(signedReports);
-    for (const { entries: some, head } of deleted) {
-      for (const { position, line } of some) {
+    for (const { entries: removed, head } of deleted) {
+      for (const { position, line } of removed) {
         remove.run(position);
         entries += 1;
         if (hasAction(line, "retention.purged")) {
@@ -124,10 +124,10 @@ export function createAuditPurger(
       forget.run(before - MARGIN_MS);
       // Some of the deleted entries may be reports of earlier deletions. What those with a signature named is reported
       // again.
-      const again = unreported
+      const repeated = unreported
         .all(lastReport)
         .filter((head) => reported.some(isHead(head)));
-      report(again, 0, before);
+      report(repeated, 0, before);
       deps.checkpoint();
     }
     return {

@@ -17,7 +17,7 @@ export function createRedeliverer(
   },
 ) {
   const { rows, order, append, becomesDue } = deps;
-  const again = db.prepare<[number, number, number]>(
+  const makePending = db.prepare<[number, number, number]>(
     `UPDATE delivery SET state = 'pending', due_at = ?, pending_since = ?, leased = 0, uncounted = attempt, crashes = 0
      WHERE id = ?`,
   );
@@ -46,7 +46,7 @@ export function createRedeliverer(
       if (lease === "lost") {
         rows.recordLostAttempt(found, now);
       }
-      again.run(order.dueAt({ id, destination, orderKey }, now), now, id);
+      makePending.run(order.dueAt({ id, destination, orderKey }, now), now, id);
       becomesDue(destination);
       append(redelivered(found, operator, now));
       return "redelivered";
