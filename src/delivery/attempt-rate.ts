@@ -15,7 +15,7 @@ export interface AttemptRate {
 
 /**
  * Creates a sliding limit: at most `attempts` attempts start in any period of `perMs` milliseconds. An attempt may start if
- * the attempt that was started `attempts` attempts before it is at least `perMs` old.
+ * the start of the attempt `attempts` places before it is at least `perMs` ago.
  */
 export function createAttemptRate(
   { attempts, perMs }: RateLimit,

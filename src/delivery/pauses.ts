@@ -89,7 +89,7 @@ export function createPauses(deps: {
       return;
     }
     const ended = await store.endPause(name, until, resumedByTime(name, now()));
-    // If the pause was changed meanwhile, the next refresh applies the change.
+    // If the pause was changed in the meantime, the next refresh applies the change.
     if (ended && current.get(name) === pause) {
       set(name, null, "system");
     }

@@ -41,8 +41,8 @@ export function inOrder<T extends EventStatus>(events: readonly T[]): T[] {
 }
 
 /**
- * Yields the items of a redelivery of events. `findMissing` adds the missing deliveries of each event, whatever state the
- * filter has; null = none are added.
+ * Yields the items of a redelivery of events. `findMissing` adds the missing deliveries of each event, even if the filter
+ * has a state; null = none are added.
  */
 export async function* plannedFor(
   store: EventReader,

@@ -175,7 +175,7 @@ export interface SavedSink extends Pick<SinkPosition, "position"> {
 
 export interface AuditPurgeRequest {
   /**
-   * Entries before this time (unix milliseconds) may be deleted. Of each writer, they are deleted up to one of its
+   * Entries before this time (unix milliseconds) may be deleted. The entries of each writer are deleted up to one of its
    * checkpoints.
    */
   readonly before: number;

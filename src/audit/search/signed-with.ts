@@ -7,7 +7,7 @@ export async function isSignedWith(
   publicKey: string,
 ): Promise<boolean> {
   const containing = textsOf({ action: "audit.checkpoint" });
-  // Of 1000 consecutive entries of a writer, at least one is a checkpoint, so the search is short.
+  // The search is short, because at least one of 1,000 consecutive entries of a writer is a checkpoint.
   let from: number | null = null;
   do {
     const step: Awaited<ReturnType<AuditReader["searchAudit"]>> =

@@ -61,7 +61,7 @@ export async function requireAppendable(
     await (await openFile(file)).close();
   } catch (error) {
     const code = errorCode(error) ?? "unknown";
-    // A full disk is no configuration error: the sink retries.
+    // A full disk is not a configuration error. The sink retries.
     if (code !== "ENOSPC" && code !== "EDQUOT") {
       throw new ConfigError([
         `${variable}: the file cannot be opened for appending (${code}); name a file in an existing, writable directory`,

@@ -109,7 +109,7 @@ export class WriterChain {
     this.confirmedTo = Math.max(this.confirmedTo, seq);
   }
 
-  /** Records a fault if no entry with this seq was read, because such an entry was written. */
+  /** Records a fault if the entries end before this seq. The caller knows that an entry with this seq was written. */
   mustReach(seq: number): void {
     if (this.entries === 0) {
       this.fail("writer_gone", 1);

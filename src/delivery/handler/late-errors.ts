@@ -43,8 +43,8 @@ export function createLateErrors(deps: {
   };
 
   /**
-   * Judges an error without an asynchronous context, such as one in a microtask on Node 20 and 22. The stack decides; when it
-   * shows nothing, the error is a handler's if any attempt ran recently.
+   * Judges an error without an asynchronous context, such as one in a microtask on Node 20 and 22. The stack decides. If it
+   * shows nothing, the error counts as a handler's if an attempt ran recently.
    */
   function mayBeOfHandler(thrown: unknown, suspects: number): boolean {
     const origin = stackOrigin(thrown);

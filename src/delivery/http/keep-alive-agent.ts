@@ -40,7 +40,7 @@ export function createKeepAliveAgent(
   };
   agent.keepSocketAlive = (socket: Socket) => {
     // Data from a server between two requests would be taken as the response to the next event, so the connection is closed.
-    // Node 24 does this itself: remove it when Node 24 is the oldest supported version.
+    // Node 24 does this itself. Remove this listener when Node 24 is the oldest supported version.
     socket.on("data", destroy);
     return keep(socket);
   };

@@ -5,7 +5,7 @@ export const AFTER_ANOTHER = Number.MAX_SAFE_INTEGER;
 
 /**
  * Keeps the order of deliveries with the same destination and order key. At most one pending delivery of a key has a due
- * time. When it is no longer pending, the pending delivery of the oldest event gets a due time.
+ * time. When it is no longer pending, the pending delivery with the oldest event gets a due time.
  */
 export function createOrder(db: Database) {
   const active = db.prepare<[string, string, number]>(

@@ -5,7 +5,7 @@ import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
 /** The maximum number of deliveries that are examined, the latest due first: a few milliseconds. */
 const LATEST_DUE = 2000;
 
-/** How many of these, those with the newest events, are compared with the source and type of earlier probes. */
+/** The maximum number of them whose source and type are compared with earlier probes. The newest events are compared. */
 const CANDIDATES = 500;
 
 /**

@@ -33,7 +33,8 @@ interface Pending {
 }
 
 /**
- * Objects on these threads live for one batch. Node's default of 48 MB costs 10 MB more for each thread and is no faster.
+ * Objects on these threads live only for one batch. Node's default of 48 MB costs 10 MB more for each thread and is no
+ * faster.
  */
 const YOUNG_GENERATION_MB = 4;
 
