@@ -22,11 +22,21 @@ child = subprocess.Popen(
 )
 signal.signal(signal.SIGTERM, lambda *_: child.terminate())
 os.close(slave)
+
+
+def hang_up(*_):
+    """The terminal is closed, as when its window or connection is."""
+    os.close(master)
+    child.send_signal(signal.SIGHUP)
+    child.send_signal(signal.SIGWINCH)
+
+
+signal.signal(signal.SIGHUP, hang_up)
 while True:
     try:
         seen = os.read(master, 65536)
     except OSError:
-        # No process has the terminal open any more.
+        # No process has the terminal open any more, or it has hung up.
         break
     if seen == b"":
         break

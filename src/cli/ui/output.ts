@@ -21,6 +21,8 @@ export function unblocked(
   stream: NodeJS.WriteStream & { fd: number },
 ): Writable {
   if (stream.isTTY) {
+    // A terminal that has hung up cannot tell its size. The copying process notices it.
+    stream.on("error", () => undefined);
     return throughPipe(stream.fd);
   }
   return fstatSync(stream.fd).isFile() ? intoFile(stream.fd) : stream;

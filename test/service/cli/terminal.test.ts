@@ -10,6 +10,7 @@ import {
   serve,
 } from "../../support/processes.ts";
 import { startTestService } from "../../support/service.ts";
+import { readColumn } from "../../support/store-file.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { type OnTerminal, onTerminal } from "../../support/terminal.ts";
 
@@ -162,6 +163,29 @@ describeWithPython("serve", () => {
     expect(longest).toBeLessThanOrEqual(columns);
     expect(longest).toBeGreaterThan(columns === 60 ? 40 : 100);
   });
+});
+
+describeWithPython("a terminal that hangs up", () => {
+  it.each(["both", "stdout", "stderr"] as const)(
+    "does not end a service that has %s on it, nor change its exit code",
+    async (streams) => {
+      const service = await serve(folder.path, {}, onTerminal(streams, 80));
+      service.child.kill("SIGHUP");
+      const audited = (action: string): number =>
+        readColumn(
+          path.join(folder.path, "hexhook.db"),
+          `SELECT line FROM audit_entry WHERE line LIKE '%"${action}"%'`,
+        ).length;
+      await eventually(() => audited("config.reloaded") === 1);
+      for (const id of ["evt_1", "evt_2"]) {
+        const body = eventBody(id);
+        const { status } = await service.post(body, signed(body));
+        expect(status).toBe(200);
+      }
+      expect(await service.stop()).toEqual({ code: 0, signal: null });
+      expect(audited("server.stopped")).toBe(1);
+    },
+  );
 });
 
 describeWithPython("a command", () => {
