@@ -109,15 +109,37 @@ function requestLog(logger: Logger): RequestHandler {
     logger,
     genReqId: (_req, res) => contextOf(res as Response).requestId,
     customLogLevel: () => "debug",
-    customAttributeKeys: { responseTime: "durationMs" },
+    customSuccessObject: (_req, { statusCode }, value: ResponseTime) =>
+      responseFields(statusCode, value),
+    customErrorObject: (_req, { statusCode }, error, value: ResponseTime) => ({
+      ...responseFields(statusCode, value),
+      err: { type: error.name },
+    }),
+    wrapSerializers: false,
     serializers: {
       req: (req: { id: string; method: string; url: string }) => ({
         id: req.id,
         method: req.method,
         path: req.url.split("?", 1)[0],
       }),
-      res: (res: { statusCode: number }) => ({ status: res.statusCode }),
-      err: (error: { type: string }) => ({ type: error.type }),
+      res: unchanged,
+      err: unchanged,
     },
   });
+}
+
+interface ResponseTime {
+  readonly responseTime: number;
+}
+
+/** The fields of a response. The response itself would take all the space that a line has for its fields. */
+function responseFields(
+  status: number,
+  { responseTime: durationMs }: ResponseTime,
+): Record<string, unknown> {
+  return { res: { status }, durationMs };
+}
+
+function unchanged(fields: unknown): unknown {
+  return fields;
 }

@@ -864,7 +864,17 @@ describe("the operational log", () => {
     await eventually(() => verbose.log.text.includes("/webhooks/hex"));
     await verbose.stop();
 
-    expect(verbose.log.text).toContain('"path":"/webhooks/hex"');
+    const line = verbose.log.text
+      .split("\n")
+      .find((one) => one.includes("/webhooks/hex"));
+    expect(JSON.parse(line!)).toEqual({
+      level: "debug",
+      time: expect.any(String),
+      req: { id: expect.any(String), method: "POST", path: "/webhooks/hex" },
+      res: { status: 200 },
+      durationMs: expect.any(Number),
+      msg: "request completed",
+    });
     expect(verbose.log.text).not.toContain("geheim");
     expect(verbose.log.text).not.toContain(signature["x-hex-signature"]);
   });
