@@ -28,17 +28,20 @@ export function prettyLine(json: string, display: Display): string {
   if (head === "") {
     return `${visible(json.trimEnd())}\n`;
   }
-  const { msg, ...fields } = JSON.parse(
+  const { msg, ...others } = JSON.parse(
     `{${json.slice(head.length)}`,
   ) as Fields;
+  // A handler can log a field that is called msg.
+  const fields =
+    msg === undefined || typeof msg === "string" ? others : { msg, ...others };
   const errors = Object.entries(fields).flatMap(([name, value]) =>
     isError(value) ? [[name, value] as const] : [],
   );
-  const others = Object.entries(fields).filter(([, value]) => !isError(value));
+  const plain = Object.entries(fields).filter(([, value]) => !isError(value));
   const words = [
     `${shownTime(Date.parse(time))} ${level.padEnd(5)}`,
     ...(typeof msg === "string" ? visible(msg).split(" ") : []),
-    ...others.flatMap(([name, value]) => field(name, value)),
+    ...plain.flatMap(([name, value]) => field(name, value)),
   ];
   const [first = "", ...rest] = wrap(words, display.width(), { whole: true });
   const lines = [

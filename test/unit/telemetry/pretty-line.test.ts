@@ -146,6 +146,13 @@ describe("a log line for a person", () => {
     expect(text.split("\n")).toHaveLength(6);
   });
 
+  it("keeps a field that is called msg and is no text", () => {
+    const text = logged((logger) => {
+      logger.info({ msg: { code: 5 }, a: 1 });
+    });
+    expect(text).toBe("TIME info  msg.code=5 a=1\n");
+  });
+
   it("shows fields named level and time as fields", () => {
     const text = logged((logger) => {
       logger.info({ level: "fatal", time: "never" }, "m");
