@@ -32,12 +32,17 @@ export async function replaceFile(
   const suffix = randomBytes(4).toString("hex");
   const fresh = `${target}.new-${suffix}`;
   const old = `${target}.old-${suffix}`;
+  let isReplaced = false;
   try {
     await writeFresh(fresh, content, target);
     await link(target, old);
     await rename(fresh, target);
+    isReplaced = true;
     await syncFolder(folder);
   } catch (error) {
+    if (isReplaced) {
+      await rename(old, target);
+    }
     await Promise.all([fresh, old].map((made) => rm(made, { force: true })));
     throw error;
   }

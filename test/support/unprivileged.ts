@@ -4,7 +4,11 @@ import { spawnSync } from "node:child_process";
 /** The beginning of a command line that makes file permissions apply to root. Empty for other users. */
 export const UNPRIVILEGED: readonly string[] =
   process.getuid?.() === 0
-    ? ["setpriv", "--bounding-set=-dac_override", "--inh-caps=-dac_override"]
+    ? [
+        "setpriv",
+        "--bounding-set=-dac_override,-dac_read_search",
+        "--inh-caps=-dac_override,-dac_read_search",
+      ]
     : [];
 
 const [setpriv, ...options] = UNPRIVILEGED;

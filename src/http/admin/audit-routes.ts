@@ -25,7 +25,10 @@ const filterMembers = {
   action: z
     .string()
     .max(128)
-    .refine(isKnownAction, "unknown action; docs/audit-reference.md lists all actions")
+    .refine(
+      isKnownAction,
+      "unknown action; docs/audit-reference.md lists all actions",
+    )
     .optional(),
   result: z.enum(RESULTS).optional(),
   source: z.string().max(64).optional(),

@@ -362,6 +362,29 @@ describe("hexhook keys rotate", () => {
     ]);
   });
 
+  itUnprivileged(
+    "does not change the file when its directory cannot be synced",
+    async () => {
+      writeFileSync(keyFile(), OLD_KEY);
+      // Without read permission the directory can be written, but not opened for the sync.
+      chmodSync(folder.path, 0o300);
+      const [command, ...args] = [
+        ...UNPRIVILEGED,
+        process.execPath,
+        "--input-type=module",
+        "-e",
+        `import { replaceFile } from ${JSON.stringify(inProject("dist/key-rotation/replace-file.js"))};
+         await replaceFile(${JSON.stringify(keyFile())}, "new").then(() => process.exit(0), (error) => { process.exit(error.code === "EACCES" ? 9 : 8); });`,
+      ];
+      const child = spawn(command, args, { env: environment({}) });
+      const [code] = (await once(child, "close")) as [number];
+      chmodSync(folder.path, 0o700);
+      expect(code).toBe(9);
+      expect(readFileSync(keyFile(), "utf8")).toBe(OLD_KEY);
+      expect(readdirSync(folder.path)).toEqual(["write-key"]);
+    },
+  );
+
   it("does not change the file when the disk is full", async () => {
     // A file size limit of 0 bytes acts like a full disk.
     writeFileSync(keyFile(), OLD_KEY);
