@@ -62,7 +62,7 @@ export function addAuditTail(audit: Command, io: Io): void {
     .option("--event <id>", "only entries of this event: its id, or SOURCE/ID")
     .option(
       "-n, --lines <n>",
-      `only the last n (default on a terminal: ${SCREENFUL}, unless --since or --event is given)`,
+      `only the last n entries (default on a terminal: ${SCREENFUL}, unless --since or --event is given)`,
       parseCount,
     )
     .option("--json", "print the lines as they are stored")

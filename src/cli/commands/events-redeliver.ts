@@ -64,7 +64,7 @@ export function addEventsRedeliver(events: Command, io: Io): void {
     .addOption(unroutedOption())
     .option(
       "--route",
-      "also create the missing deliveries that the current configuration asks for",
+      "also create the missing deliveries that the current configuration requires",
     )
     .option("--dry-run", "show what would be redelivered, and change nothing")
     .addOption(operatorOption())
@@ -74,7 +74,7 @@ export function addEventsRedeliver(events: Command, io: Io): void {
       `
 With ids, all deliveries of those events are redelivered, also succeeded ones.
 --state and --destination restrict this. A delivery is skipped while its attempt
-is in flight, or while another delivery of its order key is first. Discarded
+is in flight, or while it waits for another delivery of its order key. Discarded
 deliveries are redelivered by id only.
 With --route, events that match --source, --type, --since, --destination and
 --unrouted get their missing deliveries. --state does not restrict these.

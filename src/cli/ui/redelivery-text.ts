@@ -56,7 +56,7 @@ export function countText(count: RedeliveryCount, routes: boolean): string {
     done,
     ...(inFlight > 0
       ? [
-          `${inFlight} skipped: an attempt is in flight, or another delivery of the order key is first`,
+          `${inFlight} skipped: an attempt is in flight, or it waits for another delivery of its order key`,
         ]
       : []),
     ...(destinationGone > 0
