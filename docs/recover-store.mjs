@@ -14,6 +14,8 @@ if (fresh === undefined) {
   console.error("usage: node recover-store.mjs DAMAGED NEW");
   process.exit(64);
 }
+// Node 22 would warn that its SQLite is experimental.
+process.removeAllListeners("warning");
 // Node 20 has no built-in SQLite, so the script uses the SQLite package of an installed Hexhook.
 const { DatabaseSync } = await import("node:sqlite").catch(
   () => import("@photostructure/sqlite"),
