@@ -362,22 +362,31 @@ describe("hexhook keys rotate", () => {
     ]);
   });
 
+  /** Replaces the key's file in a child that `command` starts. Returns 0, 9 for an error with this code, or 8 for another. */
+  async function replaceUnder(
+    command: readonly string[],
+    errorCode: string,
+  ): Promise<number> {
+    const [program, ...args] = [
+      ...command,
+      process.execPath,
+      "--input-type=module",
+      "-e",
+      `import { replaceFile } from ${JSON.stringify(inProject("dist/key-rotation/replace-file.js"))};
+       await replaceFile(${JSON.stringify(keyFile())}, "new").then(() => process.exit(0), (error) => { process.exit(error.code === "${errorCode}" ? 9 : 8); });`,
+    ];
+    const child = spawn(program, args, { env: environment({}) });
+    const [code] = (await once(child, "close")) as [number];
+    return code;
+  }
+
   itUnprivileged(
     "does not change the file when its directory cannot be synced",
     async () => {
       writeFileSync(keyFile(), OLD_KEY);
       // Without read permission the directory can be written, but not opened for the sync.
       chmodSync(folder.path, 0o300);
-      const [command, ...args] = [
-        ...UNPRIVILEGED,
-        process.execPath,
-        "--input-type=module",
-        "-e",
-        `import { replaceFile } from ${JSON.stringify(inProject("dist/key-rotation/replace-file.js"))};
-         await replaceFile(${JSON.stringify(keyFile())}, "new").then(() => process.exit(0), (error) => { process.exit(error.code === "EACCES" ? 9 : 8); });`,
-      ];
-      const child = spawn(command, args, { env: environment({}) });
-      const [code] = (await once(child, "close")) as [number];
+      const code = await replaceUnder(UNPRIVILEGED, "EACCES");
       chmodSync(folder.path, 0o700);
       expect(code).toBe(9);
       expect(readFileSync(keyFile(), "utf8")).toBe(OLD_KEY);
@@ -386,23 +395,10 @@ describe("hexhook keys rotate", () => {
   );
 
   it("does not change the file when the disk is full", async () => {
-    // A file size limit of 0 bytes acts like a full disk.
     writeFileSync(keyFile(), OLD_KEY);
-    const child = spawn(
-      "bash",
-      [
-        "-c",
-        `trap '' XFSZ; ulimit -f 0; exec "$0" "$@"`,
-        process.execPath,
-        "--input-type=module",
-        "-e",
-        `import { replaceFile } from ${JSON.stringify(inProject("dist/key-rotation/replace-file.js"))};
-         await replaceFile(${JSON.stringify(keyFile())}, "new").then(() => process.exit(0), (error) => { process.exit(error.code === "EFBIG" ? 9 : 8); });`,
-      ],
-      { env: environment({}) },
-    );
-    const [code] = (await once(child, "close")) as [number];
-    expect(code).toBe(9);
+    // A file size limit of 0 bytes acts like a full disk.
+    const limited = ["bash", "-c", `trap '' XFSZ; ulimit -f 0; exec "$0" "$@"`];
+    expect(await replaceUnder(limited, "EFBIG")).toBe(9);
     expect(readFileSync(keyFile(), "utf8")).toBe(OLD_KEY);
     expect(readdirSync(folder.path)).toEqual(["write-key"]);
   });
