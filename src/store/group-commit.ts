@@ -20,6 +20,8 @@ export interface GroupCommitDeps {
    * error.
    */
   readonly lockTimeout: () => StoreError;
+  /** Milliseconds of a monotonic clock. Default: the process's. */
+  readonly monotonic?: () => number;
 }
 
 interface Job {
@@ -47,6 +49,7 @@ export function createGroupCommit(
 ): GroupCommit {
   const small: Job[] = [];
   const large: Job[] = [];
+  const monotonic = deps.monotonic ?? (() => performance.now());
   let isScheduled = false;
 
   function schedule(): void {
@@ -121,7 +124,7 @@ export function createGroupCommit(
 
   /** Retries the jobs after a short wait, without blocking the event loop. Jobs that have waited too long fail. */
   function requeueUntilUnlocked(batch: readonly Job[]): void {
-    const cutoff = performance.now() - LOCK_WAIT_MS;
+    const cutoff = monotonic() - LOCK_WAIT_MS;
     const all = [...batch, ...small.splice(0), ...large.splice(0)];
     const expired = all.filter((job) => job.queuedAt <= cutoff);
     for (const job of all) {
@@ -151,7 +154,7 @@ export function createGroupCommit(
         let result: T;
         const job: Job = {
           bytes,
-          queuedAt: performance.now(),
+          queuedAt: monotonic(),
           run: () => {
             result = work();
           },

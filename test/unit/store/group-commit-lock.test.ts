@@ -7,6 +7,7 @@ import { eventually } from "../../support/eventually.ts";
 function groupCommit(
   isLocked: (transaction: number) => boolean,
   options: { maxBatch: number; maxBytes: number },
+  monotonic = () => 0,
 ) {
   let transactions = 0;
   let timeouts = 0;
@@ -27,6 +28,7 @@ function groupCommit(
           fatal: false,
         });
       },
+      monotonic,
     },
     options,
   );
@@ -62,8 +64,14 @@ describe("a group commit while another process holds the lock", () => {
 
   it("fails all jobs that have waited too long with one error, and continues", async () => {
     let isLocked = true;
-    const group = groupCommit(() => isLocked, { maxBatch: 2, maxBytes: 100 });
+    let now = 0;
+    const group = groupCommit(
+      () => isLocked,
+      { maxBatch: 2, maxBytes: 100 },
+      () => now,
+    );
     const jobs = [1, 2, 3, 4, 5].map((n) => group.submit(() => n, n * 40_000));
+    now = 2000;
     const results = await Promise.allSettled(jobs);
     const reasons = results.map((result) =>
       result.status === "rejected" ? (result.reason as Error).message : null,
