@@ -10,15 +10,15 @@ import {
 } from "node:fs";
 import { execFileSync } from "node:child_process";
 import path from "node:path";
-import type { StoreError } from "../../src/errors.ts";
-import type { Store } from "../../src/store/port.ts";
-import { eventually } from "../support/eventually.ts";
-import { openTestStore, storeFileIn } from "../support/open-test-store.ts";
-import { openFile, readColumn } from "../support/store-file.ts";
-import { KINDS, recordOf } from "../support/stores.ts";
-import { environment } from "../support/processes.ts";
-import { inProject } from "../support/project.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
+import type { StoreError } from "../../../src/errors.ts";
+import type { Store } from "../../../src/store/port.ts";
+import { eventually } from "../../support/eventually.ts";
+import { openTestStore, storeFileIn } from "../../support/open-test-store.ts";
+import { openFile, readColumn } from "../../support/store-file.ts";
+import { KINDS, recordOf } from "../../support/stores.ts";
+import { environment } from "../../support/processes.ts";
+import { inProject } from "../../support/project.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 /** A store with an acknowledged event, in a directory that can be moved. */
 let folder: string;

@@ -1,17 +1,17 @@
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, statSync, writeFileSync } from "node:fs";
-import { cleanUp } from "../support/cleanup.ts";
+import { cleanUp } from "../../support/cleanup.ts";
 import path from "node:path";
-import { ROOT } from "../support/project.ts";
+import { ROOT } from "../../support/project.ts";
 import { pathToFileURL } from "node:url";
-import { asBuffer, type Database } from "../../src/store/sqlite/driver.ts";
-import { sqliteErrorName } from "../../src/store/sqlite/error-name.ts";
-import { openForWriting } from "../../src/store/sqlite/open.ts";
-import { asStoreError } from "../../src/store/sqlite/store-error.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { WEBHOOK_REQUEST } from "../support/fixtures.ts";
-import { openFile } from "../support/store-file.ts";
+import { asBuffer, type Database } from "../../../src/store/sqlite/driver.ts";
+import { sqliteErrorName } from "../../../src/store/sqlite/error-name.ts";
+import { openForWriting } from "../../../src/store/sqlite/open.ts";
+import { asStoreError } from "../../../src/store/sqlite/store-error.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { WEBHOOK_REQUEST } from "../../support/fixtures.ts";
+import { openFile } from "../../support/store-file.ts";
 
 const PACKAGE = path.join(ROOT, "node_modules", "@photostructure", "sqlite");
 

@@ -11,18 +11,18 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { asError } from "../../src/errors.ts";
-import { APPLICATION_ID } from "../../src/store/sqlite/application-id.ts";
-import { openDatabase } from "../../src/store/sqlite/driver.ts";
-import { runSql } from "../support/damage.ts";
-import { SECRET, TODAY } from "../support/fixtures.ts";
-import { hexhook } from "../support/hexhook.ts";
-import { createOldStore, LATEST } from "../support/old-store.ts";
-import { CLI, environment } from "../support/processes.ts";
-import { startTestService } from "../support/service.ts";
-import { readColumn } from "../support/store-file.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
-import { itUnprivileged, UNPRIVILEGED } from "../support/unprivileged.ts";
+import { asError } from "../../../src/errors.ts";
+import { APPLICATION_ID } from "../../../src/store/sqlite/application-id.ts";
+import { openDatabase } from "../../../src/store/sqlite/driver.ts";
+import { runSql } from "../../support/damage.ts";
+import { SECRET, TODAY } from "../../support/fixtures.ts";
+import { hexhook } from "../../support/hexhook.ts";
+import { createOldStore, LATEST } from "../../support/old-store.ts";
+import { CLI, environment } from "../../support/processes.ts";
+import { startTestService } from "../../support/service.ts";
+import { readColumn } from "../../support/store-file.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { itUnprivileged, UNPRIVILEGED } from "../../support/unprivileged.ts";
 
 const COMMANDS = [
   "migrate",

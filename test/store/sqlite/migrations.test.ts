@@ -10,15 +10,20 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { migrateStore, openStoreReader } from "../../src/store/open.ts";
-import { cleanUp } from "../support/cleanup.ts";
+import { migrateStore, openStoreReader } from "../../../src/store/open.ts";
+import { cleanUp } from "../../support/cleanup.ts";
 import {
   reply,
   startDestination,
   type TestDestination,
-} from "../support/destinations.ts";
-import { eventually } from "../support/eventually.ts";
-import { eventBody, SECRET, signed, sqliteUrl } from "../support/fixtures.ts";
+} from "../../support/destinations.ts";
+import { eventually } from "../../support/eventually.ts";
+import {
+  eventBody,
+  SECRET,
+  signed,
+  sqliteUrl,
+} from "../../support/fixtures.ts";
 import {
   createOldStore,
   dump,
@@ -26,18 +31,18 @@ import {
   MIGRATIONS,
   OLDER_VERSIONS,
   schemaOf,
-} from "../support/old-store.ts";
+} from "../../support/old-store.ts";
 import {
   CLI,
   environment,
   hexhookProcess,
   serve,
-} from "../support/processes.ts";
-import { inProject } from "../support/project.ts";
-import { readTrail } from "../support/read-trail.ts";
-import { startTestService } from "../support/service.ts";
-import { openFile } from "../support/store-file.ts";
-import { temporaryFolder } from "../support/temporary-folder.ts";
+} from "../../support/processes.ts";
+import { inProject } from "../../support/project.ts";
+import { readTrail } from "../../support/read-trail.ts";
+import { startTestService } from "../../support/service.ts";
+import { openFile } from "../../support/store-file.ts";
+import { temporaryFolder } from "../../support/temporary-folder.ts";
 
 let folder: string;
 let file: string;
