@@ -19,7 +19,7 @@ CREATE TABLE event (
   headers text NOT NULL, -- JSON object, without credentials and signatures
   body_sha256 bytea NOT NULL,
   body bytea NOT NULL,
-  PRIMARY KEY (day, seq)
+  PRIMARY KEY (seq, day)
 ) PARTITION BY RANGE (day);
 ALTER TABLE event ALTER COLUMN body SET STORAGE EXTERNAL;
 CREATE TABLE event_kept PARTITION OF event FOR VALUES FROM (-1) TO (0);
@@ -114,6 +114,17 @@ CREATE TABLE attempt (
 ) PARTITION BY RANGE (day);
 CREATE TABLE attempt_kept PARTITION OF attempt FOR VALUES FROM (-1) TO (0);
 
+-- The days whose events are expired, until their partitions have been dropped. Reads leave them out as soon as the entry
+-- about the deletion is written. Each stage goes through the rows of the day in batches.
+CREATE TABLE expired_day (
+  day integer PRIMARY KEY,
+  stage text NOT NULL CHECK (stage IN ('count_events', 'count_deliveries', 'count_attempts', 'reported', 'detached')),
+  after bigint NOT NULL DEFAULT 0, -- the last row that this stage has gone through
+  events bigint NOT NULL DEFAULT 0,
+  deliveries bigint NOT NULL DEFAULT 0,
+  attempts bigint NOT NULL DEFAULT 0
+);
+
 -- All deliveries, for people and for reads of one event.
 CREATE VIEW delivery AS
   SELECT id, day, event_seq, destination, 'pending' AS state, attempt, leased_by, due_at, uncounted, crashes, claimed_at,
@@ -129,11 +140,10 @@ CREATE TABLE audit_entry (
   writer text NOT NULL,
   seq bigint NOT NULL,
   line text NOT NULL,
-  PRIMARY KEY (day, position)
+  PRIMARY KEY (position, day)
 ) PARTITION BY RANGE (day);
 ALTER TABLE audit_entry ALTER COLUMN line SET STORAGE MAIN;
-CREATE INDEX audit_entry_position ON audit_entry (position);
-CREATE INDEX audit_entry_writer ON audit_entry (writer, seq);
+CREATE INDEX audit_entry_writer ON audit_entry (writer, position);
 CREATE INDEX audit_entry_place ON audit_entry (writer, position)
   WHERE substr(line, 51, 14) IN ('server.started', 'audit.checkpoi');
 
