@@ -158,7 +158,7 @@ export function createAuditTrail(
       }),
     );
     store.onCommit(({ entries }) => {
-      if (entries.lines.length > 0) {
+      if (entries.length > 0) {
         recent.add(entries);
         for (const pump of pumps) {
           pump.wake();

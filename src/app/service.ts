@@ -13,7 +13,8 @@ import type { DestinationConfig } from "../config/destinations.ts";
 import type { Config } from "../config/load-config.ts";
 import { createDispatcher, type Dispatcher } from "../delivery/dispatcher.ts";
 import { createStatusPublisher } from "../delivery/status-publisher.ts";
-import type { StoreError } from "../errors.ts";
+import { SIGNING_KEY_REQUIRED } from "../config/errors.ts";
+import { ConfigError, type StoreError } from "../errors.ts";
 import type { ServerLimits } from "../http/server.ts";
 import { createIntake } from "../intake/intake.ts";
 import { createAuditRetention } from "../maintenance/audit-retention.ts";
@@ -128,6 +129,7 @@ export async function startService(
     now,
     onFatal: deps.onFatal,
     delivers: true,
+    poolSize: config.databasePool,
   });
   // Opening can take a long time: it may wait for the lock of another process, or migrate the schema.
   const store = await unlessAborted(opening, stopRequest).catch(
@@ -255,7 +257,7 @@ export async function startService(
   };
 }
 
-/** Returns AUDIT_SIGNING_KEY, or the key from the file next to the store. Throws ConfigError if that is not valid. */
+/** Returns AUDIT_SIGNING_KEY, or the key from the file next to the store. Throws ConfigError if there is no valid one. */
 function obtainKey(
   { auditSigningKey, databaseUrl }: Config,
   emit: Emit,
@@ -264,6 +266,9 @@ function obtainKey(
     return auditSigningKey;
   }
   const file = signingKeyFile(databaseUrl);
+  if (file === null) {
+    throw new ConfigError([SIGNING_KEY_REQUIRED]);
+  }
   const { key, isReadableByOthers } = obtainSigningKey(file);
   if (isReadableByOthers) {
     emit({ type: "signing_key.readable", file });

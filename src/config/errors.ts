@@ -16,6 +16,10 @@ export function collecting<T extends object>(
   }
 }
 
+/** The error for a store that has no directory for a key. */
+export const SIGNING_KEY_REQUIRED =
+  "AUDIT_SIGNING_KEY: must be set with PostgreSQL, to the same key for every replica; make one with `openssl genpkey -algorithm ed25519`. To use a file, set AUDIT_SIGNING_KEY_FILE";
+
 const PLAIN_KEY = /^[\w-]{1,64}$/;
 const MAX_SHOWN_KEY = 64;
 

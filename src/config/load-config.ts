@@ -56,6 +56,8 @@ export interface Config {
   /** Base of the public address, to which `/webhooks/NAME` is appended; null = not set. */
   readonly publicUrl: string | null;
   readonly databaseUrl: StoreUrl;
+  /** The maximum number of connections to a database server. */
+  readonly databasePool: number;
   readonly sources: readonly Source[];
   readonly replayWindowSeconds: number;
   readonly eventRetentionDays: number;
@@ -148,6 +150,7 @@ export function loadConfig(env: Environment): Config {
     adminToken: values.ADMIN_TOKEN,
     publicUrl: values.PUBLIC_URL,
     databaseUrl: values.DATABASE_URL,
+    databasePool: values.DATABASE_POOL,
     sources: Object.freeze([source]),
     replayWindowSeconds: values.REPLAY_WINDOW_SECONDS,
     eventRetentionDays: values.EVENT_RETENTION_DAYS,

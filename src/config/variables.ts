@@ -31,6 +31,7 @@ export const VARIABLES = {
   ADMIN_TOKEN: { kind: adminToken, secret: true, reload: true },
   PUBLIC_URL: { kind: baseUrl },
   DATABASE_URL: { kind: storeUrl, default: "sqlite:data/hexhook.db" },
+  DATABASE_POOL: { kind: integer(2, 100), default: "10" },
   HEX_SECRET: {
     kind: signingSecret,
     secret: true,

@@ -206,6 +206,8 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       now: now(),
       dueUntil: at,
       limit,
+      concurrency: destination.concurrency,
+      rateLimit: destination.rateLimit ?? null,
       leaseUntil: at + attemptTimeoutMs + LEASE_MARGIN_MS,
       probed,
       holding: new Set(inFlight.keys()),

@@ -30,7 +30,7 @@ export function createCommitListeners(): CommitListeners {
 
 /** Collects the changes of a transaction. Every driver uses it. */
 export interface CommitChanges {
-  /** Inside a transaction: an entry was written. The positions within one transaction are consecutive. */
+  /** Inside a transaction: an entry was written. */
   readonly appended: (position: number, line: string) => void;
   /** Inside a transaction: deliveries to this destination may be due once it commits. */
   readonly becomesDue: (destination: string) => void;
@@ -43,23 +43,19 @@ export interface CommitChanges {
 }
 
 export function createCommitChanges(): CommitChanges {
-  let position = 0;
-  let lines: string[] = [];
+  let entries: { position: number; line: string }[] = [];
   let due = new Set<string>();
   let exhausted: FailedAttempt[] = [];
 
   function discard(): void {
-    lines = [];
+    entries = [];
     due = new Set();
     exhausted = [];
   }
 
   return {
-    appended(at, line) {
-      if (lines.length === 0) {
-        position = at;
-      }
-      lines.push(line);
+    appended(position, line) {
+      entries.push({ position, line });
     },
     becomesDue(destination) {
       due.add(destination);
@@ -68,7 +64,7 @@ export function createCommitChanges(): CommitChanges {
       exhausted.push(failed);
     },
     take() {
-      const commit = { entries: { position, lines }, due, exhausted };
+      const commit = { entries, due, exhausted };
       discard();
       return commit;
     },

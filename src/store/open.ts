@@ -1,3 +1,9 @@
+import {
+  migratePostgres,
+  openPostgresReader,
+  openPostgresStore,
+  postgresStoreExists,
+} from "./postgres/store.ts";
 import type { Store, StoreDeps, StoreReader } from "./port.ts";
 import { storeFileExists } from "./sqlite/open.ts";
 import {
@@ -7,11 +13,11 @@ import {
 } from "./sqlite/store.ts";
 import { openThreadedSqliteStore } from "./sqlite/threaded-store.ts";
 import { endThreads } from "./thread/thread.ts";
-import type { StoreUrl } from "./url.ts";
+import type { SqliteUrl, StoreUrl } from "./url.ts";
 
 /*
- * The only module that imports the drivers. `url.driver` names the driver. There is only one at present. All functions throw
- * StoreError if the store cannot be opened.
+ * The only module that imports the drivers. `url.driver` names the driver. All promises reject with StoreError if the store
+ * cannot be opened.
  */
 
 /** Opens a store for writing and brings its schema up to date. */
@@ -19,18 +25,22 @@ export async function openStore(
   url: StoreUrl,
   deps: StoreDeps,
 ): Promise<Store> {
-  return openSqliteStore({ ...deps, file: url.file });
+  return url.driver === "sqlite"
+    ? openSqliteStore({ ...deps, file: url.file })
+    : openPostgresStore(url, deps);
 }
 
 /**
- * Like `openStore`, but the store runs on two worker threads, so that it never blocks the caller's event loop. Services use
- * this.
+ * Like `openStore`, but a SQLite store runs on two worker threads, so that it never blocks the caller's event loop. Services
+ * use this.
  */
 export function openStoreOnThreads(
   url: StoreUrl,
   deps: StoreDeps,
 ): Promise<Store> {
-  return openThreadedSqliteStore({ ...deps, file: url.file });
+  return url.driver === "sqlite"
+    ? openThreadedSqliteStore({ ...deps, file: url.file })
+    : openPostgresStore(url, deps);
 }
 
 /** Ends the threads of all stores. The caller must await it before `process.exit`. Resolves to false if a thread hangs. */
@@ -40,26 +50,37 @@ export const endStoreThreads = endThreads;
  * Opens an existing store for reading. A service may use the store at the same time. `snapshot`: all reads see the store as
  * it was at the first read, without later changes.
  */
-export function openStoreReader(
+export async function openStoreReader(
   url: StoreUrl,
   options: { snapshot: boolean } = { snapshot: false },
-): StoreReader {
-  return openSqliteReader(url.file, options);
+): Promise<StoreReader> {
+  return url.driver === "sqlite"
+    ? openSqliteReader(url.file, options)
+    : openPostgresReader(url, options);
 }
 
 /** Brings the schema of a store up to date; creates a missing store. Returns the schema versions before and after. */
-export function migrateStore(url: StoreUrl): { from: number; to: number } {
-  return migrateSqlite(url.file);
+export async function migrateStore(
+  url: StoreUrl,
+): Promise<{ from: number; to: number }> {
+  return url.driver === "sqlite"
+    ? migrateSqlite(url.file)
+    : migratePostgres(url);
 }
 
-/** Whether the store's file exists. Throws StoreError if the path is not a file. */
-export function storeExists(url: StoreUrl): boolean {
-  return storeFileExists(url.file);
+/** Whether the store exists: its file, or its tables in the database. Rejects with StoreError if the path is not a file. */
+export async function storeExists(url: StoreUrl): Promise<boolean> {
+  return url.driver === "sqlite"
+    ? storeFileExists(url.file)
+    : postgresStoreExists(url);
 }
 
 /**
  * Returns the path of the signing key that is used when AUDIT_SIGNING_KEY is not set. The file is in the store's directory.
+ * Null: the store has no directory, so AUDIT_SIGNING_KEY must be set.
  */
-export function signingKeyFile(url: StoreUrl): string {
-  return `${url.file}-audit-key.pem`;
+export function signingKeyFile(url: SqliteUrl): string;
+export function signingKeyFile(url: StoreUrl): string | null;
+export function signingKeyFile(url: StoreUrl): string | null {
+  return url.driver === "sqlite" ? `${url.file}-audit-key.pem` : null;
 }

@@ -30,10 +30,11 @@ import type {
 
 /** Reads the audit trail. */
 export interface AuditReader {
-  /** Returns up to `limit` entries after `position`, in order. */
+  /** Returns up to `limit` entries after `position`, in order. `writer`: only the entries of this writer. */
   readAudit: (
     position: number,
     limit: number,
+    writer?: string,
   ) => Promise<readonly StoredEntry[]>;
   /** Returns the position of the last entry; 0 = the trail is empty. */
   lastPosition: () => Promise<number>;
@@ -254,19 +255,22 @@ export interface Control extends Pick<
   savedSinks: () => Promise<readonly SavedSink[]>;
   saveSinkPosition: (name: string, position: SinkPosition) => Promise<void>;
   /**
-   * Tries to take the store's only lease on the shared sinks. Returns whether this process has the lease. A process keeps
-   * the lease until it ends.
+   * Tries to take or renew one of the store's leases. Returns whether this process holds it now. `sinks`: the lease on the
+   * shared sinks. `maintenance`: the lease on work that one process does for all. A process that does not call this in time,
+   * for example because it was stopped, can lose a lease to another process.
    */
-  tryLeaseSinks: () => Promise<boolean>;
+  holdLease: (name: LeaseName) => Promise<boolean>;
 }
+
+export type LeaseName = "sinks" | "maintenance";
 
 /** The changes of a committed transaction that other parts of the service wait for. */
 export interface Commit {
-  /** The lines of the new audit entries, and the position of the first one. Their positions are consecutive. */
-  readonly entries: {
+  /** The new audit entries, in order. */
+  readonly entries: readonly {
     readonly position: number;
-    readonly lines: readonly string[];
-  };
+    readonly line: string;
+  }[];
   /** The destinations whose deliveries may have become due. */
   readonly due: ReadonlySet<string>;
   /** The deliveries that the store itself exhausted. Deliveries that a worker settled are not included. */
@@ -283,6 +287,10 @@ export interface Store extends EventStore, DeliveryQueue, AuditLog, Control {
    * throw.
    */
   onCommit: (listener: (commit: Commit) => void) => void;
+  /** Returns the time of the clock that due times are stored by, in unix milliseconds. */
+  readonly clock: () => number;
+  /** Whether other processes of the service may write to the store at the same time. */
+  readonly isShared: boolean;
   close: () => Promise<void>;
 }
 
@@ -301,4 +309,6 @@ export interface StoreDeps {
    * lock when it starts, all leases belong to dead processes and are ended at once.
    */
   readonly delivers: boolean;
+  /** The maximum number of connections to a database server: DATABASE_POOL. */
+  readonly poolSize: number;
 }

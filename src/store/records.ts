@@ -4,7 +4,7 @@ import type {
   DeliveryStateName,
   NewDelivery,
 } from "../domain/delivery.ts";
-import type { Destination, Route } from "../domain/destination.ts";
+import type { Destination, RateLimit, Route } from "../domain/destination.ts";
 import type { NewEvent, ReplayClaim } from "../domain/event.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import type { WebhookRequest } from "../audit/webhook-entries.ts";
@@ -69,6 +69,10 @@ export interface ClaimRequest {
    */
   readonly dueUntil: number;
   readonly limit: number;
+  /** The maximum number of attempts in flight on the destination, over all processes. */
+  readonly concurrency: number;
+  /** Limits the attempts on the destination over all processes; null = no limit. */
+  readonly rateLimit: RateLimit | null;
   readonly leaseUntil: number;
   /** The deliveries that the caller is attempting now. If their leases end meanwhile, their attempts are not lost. */
   readonly holding: ReadonlySet<number>;

@@ -1,8 +1,32 @@
+import path from "node:path";
+
 /** The location of a store: a parsed DATABASE_URL. */
-export interface StoreUrl {
+export type StoreUrl = SqliteUrl | PostgresUrl;
+
+export interface SqliteUrl {
   readonly driver: "sqlite";
   /** The path of the database file. */
   readonly file: string;
+}
+
+export interface PostgresUrl {
+  readonly driver: "postgres";
+  /** A name, an address, or the directory of a Unix socket. */
+  readonly host: string;
+  readonly port: number;
+  readonly database: string;
+  readonly user: string;
+  /** Must not be logged or shown. */
+  readonly password: string | undefined;
+  /** Null = the connection is not encrypted. */
+  readonly tls: PostgresTls | null;
+}
+
+export interface PostgresTls {
+  /** What is checked of the server's certificate: nothing, its issuer, or its issuer and its name. */
+  readonly verify: "none" | "ca" | "full";
+  /** The certificates in PEM format that the server's must be signed with; undefined = those that Node trusts. */
+  readonly ca: string | undefined;
 }
 
 /** Parses `sqlite:FILE` or `sqlite:///ABSOLUTE/FILE`. Returns undefined for anything else, such as a database in memory. */
@@ -11,4 +35,15 @@ export function parseStoreUrl(text: string): StoreUrl | undefined {
   return file === undefined || file === ":memory:" || file.endsWith("/")
     ? undefined
     : { driver: "sqlite", file };
+}
+
+/** Returns the location of a store for messages, without user name and password. */
+export function describeStore(url: StoreUrl): string {
+  if (url.driver === "sqlite") {
+    return url.file;
+  }
+  const { host, port, database } = url;
+  return host.startsWith("/")
+    ? `${path.posix.join(host, `.s.PGSQL.${port}`)}/${database}`
+    : `${host.includes(":") ? `[${host}]` : host}:${port}/${database}`;
 }

@@ -333,7 +333,7 @@ describe("a restart", () => {
       ["delivery.exhausted", 3],
     ]);
     expect(well.ids()).toEqual(["evt_cut", "evt_cut"]);
-    const store = openStoreReader(service!.config.databaseUrl);
+    const store = await openStoreReader(service!.config.databaseUrl);
     const [event] = await store.findEvents("evt_cut");
     await store.close();
     expect(

@@ -409,6 +409,7 @@ describe("a reload", () => {
     ADMIN_TOKEN: "a-token-of-the-api-0123456789abc",
     PUBLIC_URL: "https://hooks.example.com",
     DATABASE_URL: "sqlite:other.db",
+    DATABASE_POOL: "20",
     HEX_SECRET: OTHER_SECRET,
     HEX_SECRET_CREATED_AT: "2026-01-01",
     HEX_SECRET_PREVIOUS: THIRD_SECRET,

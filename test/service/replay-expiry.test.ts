@@ -1,6 +1,7 @@
 import { expect, it } from "@jest/globals";
 import { eventBody, signed } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
+import { storeFileIn } from "../support/open-test-store.ts";
 import { startTestService } from "../support/service.ts";
 import { openFile, readColumn } from "../support/store-file.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -11,10 +12,11 @@ const KEPT_SECONDS = 300 + 900;
 it("a service deletes replay claims once their replay window has certainly passed, and no sooner", async () => {
   const at = Date.now();
   const seconds = Math.floor(at / 1000);
-  const service = await startTestService(temporaryFolder().path, {
+  const folder = temporaryFolder().path;
+  const service = await startTestService(folder, {
     deps: { now: () => at },
   });
-  const { file } = service.config.databaseUrl;
+  const file = storeFileIn(folder);
   const body = eventBody("evt_1");
   const first = signed(body, { at: at - 2000 });
   const again = signed(body, { at: at - 1000 });

@@ -76,6 +76,8 @@ describe.each(KINDS)("a $name store", ({ open }) => {
       now: clock,
       dueUntil: clock,
       limit,
+      concurrency: 1000,
+      rateLimit: null,
       leaseUntil,
       holding: new Set<number>(),
       crashed: "any",

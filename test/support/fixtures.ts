@@ -2,7 +2,7 @@ import { generateKeyPairSync } from "node:crypto";
 import { createCheckpoints } from "../../src/audit/checkpoint.ts";
 import { SCHEMES, type SchemeName } from "../../src/signature/scheme.ts";
 import { signHeaders } from "../../src/signature/sign.ts";
-import type { StoreUrl } from "../../src/store/url.ts";
+import type { SqliteUrl } from "../../src/store/url.ts";
 
 export const SECRET = "test-signing-secret-0123456789abcdef";
 /** The key that signs the checkpoints of trails that tests create. */
@@ -45,6 +45,6 @@ export function signed(
 }
 
 /** Returns the location of the store in a file. */
-export function sqliteUrl(file: string): StoreUrl {
+export function sqliteUrl(file: string): SqliteUrl {
   return { driver: "sqlite", file };
 }

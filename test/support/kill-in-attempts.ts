@@ -22,7 +22,7 @@ export async function statesOf(
   folder: string,
   ids: readonly string[],
 ): Promise<unknown[]> {
-  const store = openStoreReader(sqliteUrl(storeFileIn(folder)));
+  const store = await openStoreReader(sqliteUrl(storeFileIn(folder)));
   const events = await Promise.all(ids.map((id) => store.findEvents(id)));
   await store.close();
   return events.map((found) => found[0]?.deliveries[0]?.state);

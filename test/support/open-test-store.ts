@@ -22,6 +22,7 @@ export async function openTestStore(
       throw error;
     },
     delivers: false,
+    poolSize: 4,
     ...deps,
   });
   let closed: Promise<void> | undefined;

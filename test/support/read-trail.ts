@@ -2,11 +2,15 @@ import { type ParsedEntry, parseEntry } from "../../src/audit/parsed-entry.ts";
 import { createTrailVerifier } from "../../src/audit/verify/verify-trail.ts";
 import { rowsOf } from "../../src/cli/store/reader.ts";
 import { openStoreReader } from "../../src/store/open.ts";
+import type { StoreUrl } from "../../src/store/url.ts";
 import { sqliteUrl } from "./fixtures.ts";
 
-/** Returns all entries of a store's trail in order. Throws when the chain is not intact. */
-export async function readTrail(file: string): Promise<ParsedEntry[]> {
-  const trail = openStoreReader(sqliteUrl(file), { snapshot: true });
+/** Returns all entries of a store's trail in order. Throws when the chain is not intact. `store`: a text is a SQLite file. */
+export async function readTrail(
+  store: string | StoreUrl,
+): Promise<ParsedEntry[]> {
+  const url = typeof store === "string" ? sqliteUrl(store) : store;
+  const trail = await openStoreReader(url, { snapshot: true });
   try {
     const heads = await trail.heads();
     const verifier = createTrailVerifier();

@@ -38,7 +38,7 @@ export function retainedTrail(folder: string) {
     lines: string[];
     heads: readonly ChainHead[];
   }> {
-    const trail = openStoreReader(sqliteUrl(file));
+    const trail = await openStoreReader(sqliteUrl(file));
     const found: string[] = [];
     const heads = await trail.heads();
     for await (const { line } of rowsOf(trail)) {

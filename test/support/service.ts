@@ -115,8 +115,8 @@ export async function startTestService(
         headers,
         body: new Uint8Array(body),
       }),
-    entries: () => readTrail(config.databaseUrl.file),
-    lastEntry: async () => (await readTrail(config.databaseUrl.file)).at(-1),
+    entries: () => readTrail(config.databaseUrl),
+    lastEntry: async () => (await readTrail(config.databaseUrl)).at(-1),
     stop,
   };
 }

@@ -85,6 +85,7 @@ export async function openStoreOfKind(openKind: OpenKind) {
         throw error;
       },
       delivers: true,
+      poolSize: 4,
     });
     cleanUp(() => opened.close());
     return opened;
@@ -113,6 +114,8 @@ export async function openStoreOfKind(openKind: OpenKind) {
         now: clock,
         dueUntil: further.now ?? clock,
         limit: 10,
+        concurrency: 1000,
+        rateLimit: null,
         leaseUntil: clock + 1000,
         holding: new Set<number>(),
         crashed: "any",

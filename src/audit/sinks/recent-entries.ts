@@ -26,14 +26,14 @@ export function createRecentEntries(
   let rows: SinkRow[] = [];
 
   return {
-    add({ position, lines }) {
-      const last = rows.at(-1);
-      if (last !== undefined && last.position !== position - 1) {
-        // Another process wrote entries between them.
-        rows = [];
-      }
-      for (const [i, line] of lines.entries()) {
-        rows.push({ position: position + i, line });
+    add(entries) {
+      for (const entry of entries) {
+        const last = rows.at(-1);
+        if (last !== undefined && last.position !== entry.position - 1) {
+          // Another process wrote entries between them.
+          rows = [];
+        }
+        rows.push(entry);
       }
       if (rows.length > MAX_ROWS) {
         rows = rows.slice(-ROWS_AFTER_TRIM);

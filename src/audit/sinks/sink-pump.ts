@@ -29,7 +29,7 @@ const TIMES: SinkTimes = {
 const GROW_AFTER = 10;
 
 export interface SinkPumpDeps {
-  readonly store: ProgressStore & Pick<Control, "tryLeaseSinks">;
+  readonly store: ProgressStore & Pick<Control, "holdLease">;
   readonly sink: AuditSink;
   /** The saved position of the sink at startup. */
   readonly initial: SinkPosition;
@@ -101,7 +101,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
 
   /** Tries to become the feeder of a shared sink. The feeder keeps that role until its process ends. */
   async function becomeFeeder(): Promise<boolean> {
-    if (!isFeeder && sink.shared && (await store.tryLeaseSinks())) {
+    if (!isFeeder && sink.shared && (await store.holdLease("sinks"))) {
       health.resume(await progress.load());
       isFeeder = true;
     }

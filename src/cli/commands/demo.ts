@@ -117,7 +117,7 @@ async function demonstrate(
       throw error;
     },
   });
-  const trail = openStoreReader(config.databaseUrl);
+  const trail = await openStoreReader(config.databaseUrl);
   const failed: string[] = [];
   const check: Check = (step, passed, found) => {
     if (interrupted.aborted && !options.keep) {

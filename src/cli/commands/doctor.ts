@@ -96,9 +96,10 @@ async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
     trail: () => trailVerdict(io),
     configured: () => configuredSecrets(env),
     ownFiles: () =>
-      [...secretFilesOf(env), signingKeyFile(configuredStore(io))].map((file) =>
-        path.resolve(file),
-      ),
+      [
+        ...secretFilesOf(env),
+        ...[signingKeyFile(configuredStore(io)) ?? []].flat(),
+      ].map((file) => path.resolve(file)),
     now: Date.now,
     progress: {
       total: (count) => {
@@ -157,7 +158,7 @@ function sinksOf(env: Environment): string[] {
 
 async function trailVerdict(io: Io): Promise<TrailVerdict | null> {
   try {
-    if (!storeExists(configuredStore(io))) {
+    if (!(await storeExists(configuredStore(io)))) {
       return null;
     }
     const report = await verifyStore(io, {});

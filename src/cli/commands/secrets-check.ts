@@ -96,7 +96,9 @@ async function secretStatuses(io: Io): Promise<SecretStatus[]> {
     return Promise.all([...signing, ...api]);
   };
   // Before the first start there is no audit trail, so no secret was used.
-  return storeExists(configuredStore(io)) ? withReader(io, read) : read(null);
+  return (await storeExists(configuredStore(io)))
+    ? withReader(io, read)
+    : read(null);
 }
 
 function statusOf(

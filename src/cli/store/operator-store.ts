@@ -17,11 +17,15 @@ import {
   obtainSigningKey,
   readSigningKey,
 } from "../../store/signing-key-file.ts";
+import { SIGNING_KEY_REQUIRED } from "../../config/errors.ts";
 import { VERSION } from "../../version.ts";
 import { SYSTEM } from "../system.ts";
 import type { Io } from "../io.ts";
 
 const PAUSE_MS = 20;
+
+/** The connections of a command to a database server. */
+const POOL_SIZE = 2;
 
 /**
  * Opens the configured store for a command that writes, whether a service runs or not. The command is a separate writer of the
@@ -38,11 +42,11 @@ export async function withOperatorStore<T>(
     readEnvironment(io.env),
     ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
   );
-  if (options.create && !storeExists(url)) {
-    migrateStore(url);
+  if (options.create && !(await storeExists(url))) {
+    await migrateStore(url);
   }
   // Throws for a missing store or another schema version: these commands create no store and migrate no schema.
-  const trail = openStoreReader(url);
+  const trail = await openStoreReader(url);
   const isNew = (await trail.lastPosition()) === 0;
   const signingKey = key ?? keyBeside(signingKeyFile(url), isNew);
   const publicKey = publicKeyOf(signingKey);
@@ -59,6 +63,7 @@ export async function withOperatorStore<T>(
     now: Date.now,
     onFatal: () => undefined,
     delivers: false,
+    poolSize: POOL_SIZE,
   });
   try {
     const heads = await store.heads();
@@ -85,7 +90,10 @@ export async function restAfterBatch(): Promise<void> {
 }
 
 /** Returns the key beside the store. Creates a key only for an empty trail: an existing trail is signed with a key elsewhere. */
-function keyBeside(file: string, isNew: boolean): KeyObject {
+function keyBeside(file: string | null, isNew: boolean): KeyObject {
+  if (file === null) {
+    throw new ConfigError([SIGNING_KEY_REQUIRED]);
+  }
   const key =
     readSigningKey(file) ?? (isNew ? obtainSigningKey(file).key : null);
   if (key === null) {

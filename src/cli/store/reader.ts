@@ -18,7 +18,7 @@ export async function withReader<T>(
   use: (store: StoreReader) => Promise<T>,
   options: { snapshot: boolean } = { snapshot: false },
 ): Promise<T> {
-  const store = openStoreReader(configuredStore(io), options);
+  const store = await openStoreReader(configuredStore(io), options);
   try {
     return await use(store);
   } finally {

@@ -25,7 +25,8 @@ export function configuredKey(io: Io): string[] {
     ["DATABASE_URL", "AUDIT_SIGNING_KEY"],
   );
   const file = signingKeyFile(url);
-  const signing = key ?? (mayRead(file) ? readSigningKey(file) : null);
+  const signing =
+    key ?? (file !== null && mayRead(file) ? readSigningKey(file) : null);
   return signing === null ? [] : [publicKeyOf(signing)];
 }
 

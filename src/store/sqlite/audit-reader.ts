@@ -13,6 +13,9 @@ export function createAuditReader(db: Database): AuditReader {
   const rows = db.prepare<[number, number], StoredEntry>(
     "SELECT position, writer, line FROM audit_entry WHERE position > ? ORDER BY position LIMIT ?",
   );
+  const rowsOfWriter = db.prepare<[string, number, number], StoredEntry>(
+    "SELECT position, writer, line FROM audit_entry WHERE writer = ? AND position > ? ORDER BY position LIMIT ?",
+  );
   const heads = db.prepare<[], ChainHead>(
     "SELECT writer, seq, hash FROM audit_writer WHERE purged_seq < seq ORDER BY ordinal DESC",
   );
@@ -35,7 +38,10 @@ export function createAuditReader(db: Database): AuditReader {
 
   return {
     lastPosition: async () => bounds().last,
-    readAudit: async (position, limit) => rows.all(position, limit),
+    readAudit: async (position, limit, writer) =>
+      writer === undefined
+        ? rows.all(position, limit)
+        : rowsOfWriter.all(writer, position, limit),
     heads: async () => heads.all(),
     async searchAudit({ order, from, limit, containing }: AuditSearch) {
       const { first, last } = bounds();

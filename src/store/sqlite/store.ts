@@ -1,6 +1,6 @@
 import { AuditChain } from "../../audit/chain.ts";
 import { createCheckpoints } from "../../audit/checkpoint.ts";
-import type { Store, StoreDeps, StoreReader } from "../port.ts";
+import type { LeaseName, Store, StoreDeps, StoreReader } from "../port.ts";
 import { createCommitChanges, createCommitListeners } from "../commits.ts";
 import { StoreError } from "../../errors.ts";
 import { createGroupCommit } from "../group-commit.ts";
@@ -45,7 +45,7 @@ import { openWalIndex } from "./wal-index.ts";
 const MAX_BATCH = 512;
 const MAX_BATCH_BYTES = 2_097_152;
 
-export interface SqliteOptions extends StoreDeps {
+export interface SqliteOptions extends Omit<StoreDeps, "poolSize"> {
   readonly file: string;
   /** Does most of each checkpoint on another thread, if any. */
   readonly checkpointFirst?: CheckpointWal;
@@ -169,7 +169,8 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
         ) => deliveries.isRepeatCrashDue(request),
         nextDueAt: async (destination: string) =>
           deliveries.nextDueAt(destination),
-        tryLeaseSinks: async () => sinkLease.tryTake(),
+        holdLease: async (name: LeaseName) =>
+          name === "maintenance" || sinkLease.tryTake(),
       },
       transaction.fail,
     ),
@@ -236,6 +237,8 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
       }
     },
     onCommit: listeners.add,
+    clock: now,
+    isShared: false,
     close: async () => {
       db.close();
       wal.close();

@@ -19,6 +19,7 @@ const THREAD_OF_METHOD = {
   endPause: "writer",
   expire: "writer",
   forgetReplays: "writer",
+  holdLease: "writer",
   isRepeatCrashDue: "writer",
   limitDueTimes: "writer",
   nextDueAt: "writer",
@@ -31,7 +32,6 @@ const THREAD_OF_METHOD = {
   saveSinkPosition: "writer",
   setPaused: "writer",
   settle: "writer",
-  tryLeaseSinks: "writer",
   countDeliveries: "reader",
   findEvents: "reader",
   heads: "reader",
@@ -48,7 +48,10 @@ const THREAD_OF_METHOD = {
   sinkPosition: "reader",
 } as const satisfies Record<RemoteMethod, "writer" | "reader">;
 
-type RemoteMethod = Exclude<keyof Store, "record" | "onCommit" | "close">;
+type RemoteMethod = Exclude<
+  keyof Store,
+  "record" | "onCommit" | "clock" | "isShared" | "close"
+>;
 
 /**
  * Opens the store on two threads: one writes, one reads. Syncs, waits for locks and long queries block neither this thread
@@ -129,6 +132,8 @@ export async function openThreadedSqliteStore(
       return body === null ? null : asBuffer(body);
     },
     onCommit: listeners.add,
+    clock: now,
+    isShared: false,
     close: () => (closing ??= close()),
   };
 }

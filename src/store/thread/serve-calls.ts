@@ -13,10 +13,8 @@ import { serializeError } from "./serialized-error.ts";
 /** The methods that a thread serves. */
 export interface ThreadMethods {
   readonly record?: EventStore["record"];
-  /** The methods by their names. */
-  readonly methods: Readonly<
-    Record<string, (...args: never[]) => Promise<unknown>>
-  >;
+  /** The methods by their names. Members that are not functions are ignored. */
+  readonly methods: Readonly<Record<string, unknown>>;
 }
 
 type Outgoing = {
@@ -60,7 +58,7 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
     now: () => now,
     onCommit(commit) {
       // Sent in the same message as the results of the committed calls.
-      if (commit.entries.lines.length > 0 || commit.due.size > 0) {
+      if (commit.entries.length > 0 || commit.due.size > 0) {
         response.commits.push(commit);
       }
     },
@@ -88,10 +86,10 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
       return undefined;
     }
     const found = served.methods[method];
-    if (found === undefined) {
+    if (typeof found !== "function") {
       throw new Error(`the store has no method ${method}`);
     }
-    return found(...(args as never[]));
+    return (found as (...args: readonly unknown[]) => unknown)(...args);
   }
 
   port.on("message", (request: ThreadRequest | typeof END) => {

@@ -56,9 +56,9 @@ beforeEach(() => {
 const migrateHere = () => migrateStore(sqliteUrl(file));
 
 /** The schema of a store that this program creates. */
-function newSchema(): unknown[] {
+async function newSchema(): Promise<unknown[]> {
   const made = path.join(folder, "new.db");
-  migrateStore(sqliteUrl(made));
+  await migrateStore(sqliteUrl(made));
   return schemaOf(made);
 }
 
@@ -117,19 +117,19 @@ describe("the migrations", () => {
 });
 
 describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
-  it("keeps all data unchanged and gets the schema of a new store", () => {
+  it("keeps all data unchanged and gets the schema of a new store", async () => {
     createOldStore(file, version);
     const before = dump(file);
     expect(Object.values(before).every(({ rows }) => rows.length > 0)).toBe(
       true,
     );
 
-    expect(migrateHere()).toEqual({ from: version, to: LATEST });
+    expect(await migrateHere()).toEqual({ from: version, to: LATEST });
 
     expect(dump(file, before)).toEqual(before);
-    expect(schemaOf(file)).toEqual(newSchema());
+    expect(schemaOf(file)).toEqual(await newSchema());
     expect(faultsOf(file)).toEqual([]);
-    expect(migrateHere()).toEqual({ from: LATEST, to: LATEST });
+    expect(await migrateHere()).toEqual({ from: LATEST, to: LATEST });
   });
 
   it("works after the migration: events, replay guard, pending deliveries, sinks and trail", async () => {
@@ -193,7 +193,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
 
     const after = dump(file, { event: before["event"]! })["event"]!.rows;
     expect(after).toEqual(expect.arrayContaining([...before["event"]!.rows]));
-    const reader = openStoreReader(sqliteUrl(file));
+    const reader = await openStoreReader(sqliteUrl(file));
     for (const { id, type, contentType, body } of old.events) {
       expect(await reader.findEvents(id)).toMatchObject([
         {
@@ -256,7 +256,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
     db.close();
     const services = await both;
 
-    expect(schemaOf(file)).toEqual(newSchema());
+    expect(schemaOf(file)).toEqual(await newSchema());
     await eventually(
       () =>
         Object.keys(receivedBy(destination)).length >=
@@ -330,7 +330,7 @@ describe("a migration that fails in the middle", () => {
       const before = dump(file);
       const schema = schemaOf(file);
 
-      expect(migrateHere).toThrow(/hexhook\.db: .+/);
+      await expect(migrateHere()).rejects.toThrow(/hexhook\.db: .+/);
 
       expect(dump(file, before)).toEqual(before);
       expect(faultsOf(file)).toEqual([]);
@@ -348,8 +348,8 @@ describe("a migration that fails in the middle", () => {
       expect(stderr).toContain("hexhook.db: ");
 
       change(removal);
-      expect(migrateHere()).toEqual({ from: reached, to: LATEST });
-      expect(schemaOf(file)).toEqual(newSchema());
+      expect(await migrateHere()).toEqual({ from: reached, to: LATEST });
+      expect(schemaOf(file)).toEqual(await newSchema());
     },
   );
 });
@@ -380,7 +380,7 @@ const NO_STRACE = spawnSync("strace", ["-f", "true"]).status !== 0;
         },
       );
 
-    it("leaves a store that the next start migrates, after any number of its writes", () => {
+    it("leaves a store that the next start migrates, after any number of its writes", async () => {
       const call = "pwrite64";
       createOldStore(file, 1);
       const log = path.join(folder, "calls");
@@ -415,10 +415,10 @@ const NO_STRACE = spawnSync("strace", ["-f", "true"]).status !== 0;
         versions.add(version);
         expect({ n, ...dump(file, before) }).toEqual({ n, ...before });
 
-        expect(migrateHere()).toEqual({ from: version, to: LATEST });
+        expect(await migrateHere()).toEqual({ from: version, to: LATEST });
 
         expect({ n, ...dump(file, before) }).toEqual({ n, ...before });
-        expect(schemaOf(file)).toEqual(newSchema());
+        expect(schemaOf(file)).toEqual(await newSchema());
         expect(faultsOf(file)).toEqual([]);
       }
       // Some processes were killed before a commit, and some between two.

@@ -61,7 +61,7 @@ describe("a process while another one feeds the sink", () => {
     const feeder = startSinkPump({
       store: {
         ...store,
-        tryLeaseSinks: async () => {
+        holdLease: async () => {
           asked += 1;
           return false;
         },
