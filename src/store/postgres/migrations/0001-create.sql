@@ -65,7 +65,7 @@ CREATE TABLE pending_delivery (
   uncounted integer NOT NULL DEFAULT 0, -- attempts that the retry schedule does not count
   crashes integer NOT NULL DEFAULT 0, -- how often the process died during an attempt, since the last redelivery
   claimed_at bigint, -- of the latest attempt
-  order_key bytea, -- at most one delivery of a key is due; the others have due_at = 9007199254740991
+  order_key bytea, -- the first delivery of a key has a due time; the others wait with due_at = 9007199254740991
   pending_since bigint NOT NULL
 ) WITH (
   fillfactor = 70,
@@ -73,11 +73,15 @@ CREATE TABLE pending_delivery (
   autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 10000,
   autovacuum_vacuum_cost_delay = 0
 );
-CREATE INDEX pending_delivery_due ON pending_delivery (destination, due_at);
+CREATE INDEX pending_delivery_due ON pending_delivery (destination, due_at, id);
 CREATE INDEX pending_delivery_event ON pending_delivery (event_seq);
-CREATE INDEX pending_delivery_crashed ON pending_delivery (destination, due_at) WHERE crashes > 0;
-CREATE INDEX pending_delivery_leased ON pending_delivery (destination) WHERE leased_by IS NOT NULL;
-CREATE INDEX pending_delivery_order ON pending_delivery (destination, order_key, event_seq) WHERE order_key IS NOT NULL;
+CREATE INDEX pending_delivery_crashed ON pending_delivery (destination, due_at, id) WHERE crashes > 0;
+CREATE INDEX pending_delivery_leased ON pending_delivery (destination, due_at) WHERE leased_by IS NOT NULL;
+-- The deliveries of each order key that have a due time (normally one), and those that wait for it.
+CREATE INDEX pending_delivery_first ON pending_delivery (destination, order_key, event_seq, id)
+  WHERE order_key IS NOT NULL AND due_at < 9007199254740991;
+CREATE INDEX pending_delivery_waiting ON pending_delivery (destination, order_key, event_seq, id)
+  WHERE order_key IS NOT NULL AND due_at = 9007199254740991;
 CREATE INDEX pending_delivery_since ON pending_delivery (destination, pending_since);
 
 -- The deliveries that are not pending.
@@ -92,7 +96,7 @@ CREATE TABLE ended_delivery (
   crashes integer NOT NULL,
   claimed_at bigint,
   order_key bytea,
-  PRIMARY KEY (day, id)
+  PRIMARY KEY (id, day) -- the id first, because an operator names a delivery without its day
 ) PARTITION BY RANGE (day);
 CREATE INDEX ended_delivery_event ON ended_delivery (event_seq);
 CREATE INDEX ended_delivery_exhausted ON ended_delivery (destination) WHERE state = 'exhausted';
@@ -178,12 +182,14 @@ CREATE TABLE paused_destination (
   paused_until bigint -- null = until an operator resumes it
 );
 
--- The status that each process run published last: a JSON array, without anything secret.
+-- The status that each process run published last: a JSON array, without anything secret; null = none yet. A process that
+-- makes deliveries keeps `alive_until` in the future, by the database's clock.
 CREATE TABLE process_status (
   writer text PRIMARY KEY,
   published_at bigint NOT NULL,
-  destinations text NOT NULL
-);
+  destinations text,
+  alive_until bigint NOT NULL
+) WITH (fillfactor = 50);
 
 -- Work that one process does for all: its holder, and until when.
 CREATE TABLE lease (
@@ -192,12 +198,19 @@ CREATE TABLE lease (
   held_until bigint NOT NULL
 );
 
--- One row for each destination with a claim so far. A claim locks it, so that concurrency and rate limits hold over all
--- processes. `starts`: the times of the latest attempts of a destination with a rate limit, oldest first.
+-- One row for each destination with a claim so far. A claim locks it, so that concurrency, rate limits and order hold over
+-- all processes.
 CREATE TABLE claim_lock (
-  destination text PRIMARY KEY,
-  starts bigint[] NOT NULL DEFAULT '{}'
-) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
+  destination text PRIMARY KEY
+);
+
+-- How many attempts started when, for the destinations with a rate limit. Older rows are deleted by the next claim.
+CREATE TABLE attempt_start (
+  destination text NOT NULL,
+  at bigint NOT NULL,
+  attempts integer NOT NULL,
+  PRIMARY KEY (destination, at)
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
 -- Fails the statement if the counts differ: another process has written one of the keys meanwhile.
 CREATE FUNCTION hexhook_require(actual bigint, expected bigint, what text) RETURNS void LANGUAGE plpgsql AS $$
