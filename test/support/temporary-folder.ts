@@ -18,14 +18,15 @@ export interface TemporaryFolder {
 
 /** Creates a directory that is deleted when the test ends. It is in memory if the machine has enough. */
 export function temporaryFolder(): TemporaryFolder {
-  const folder = mkdtempSync(path.join(parent(), "hexhook-test-"));
+  const folder = mkdtempSync(path.join(temporaryRoot(), "hexhook-test-"));
   cleanUp(() => {
     rmSync(folder, { recursive: true, force: true });
   });
   return { path: folder };
 }
 
-function parent(): string {
+/** Returns the directory for temporary files: in memory if the machine has enough. */
+export function temporaryRoot(): string {
   try {
     accessSync(SHARED_MEMORY, constants.W_OK);
     const { bavail, bsize } = statfsSync(SHARED_MEMORY);
