@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import type { EventReader } from "../../src/store/port.ts";
-import { AFTER_ANOTHER } from "../../src/store/sqlite/order.ts";
+import { AFTER_ANOTHER } from "../../src/store/limits.ts";
 import { readColumn } from "../support/store-file.ts";
 import {
   idsOf,

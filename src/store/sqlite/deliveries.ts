@@ -13,7 +13,8 @@ import {
 import { createAttemptLog } from "./attempts.ts";
 import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
 import { createEventRows } from "./event-rows.ts";
-import { AFTER_ANOTHER, type Order } from "./order.ts";
+import { AFTER_ANOTHER, MAX_CLAIMED_BYTES } from "../limits.ts";
+import type { Order } from "./order.ts";
 import type { RecordLostAttempt } from "./lost-attempts.ts";
 import { createProbeSelection } from "./probe-selection.ts";
 
@@ -23,12 +24,6 @@ type EndedRow = Pick<DueRow, "destination" | "claimed_at" | "order_key">;
 const DUE = `
   SELECT ${DUE_COLUMNS}
   FROM delivery WHERE destination = ? AND state = 'pending' AND due_at <= ? AND (leased = 0 OR due_at <= ?)`;
-
-/**
- * A claim ends when it has read this many bytes of bodies. The next claim takes the rest, so that new events are not
- * delayed.
- */
-const MAX_CLAIMED_BYTES = 2_097_152;
 
 /** Claims, settles and releases deliveries. The attempt number of a settlement fences late results. */
 export function createDeliveryTable(

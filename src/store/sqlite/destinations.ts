@@ -4,10 +4,8 @@ import type {
   RequestedPause,
 } from "../records.ts";
 import { MAX_RETRY_AFTER_MS } from "../../domain/retry-after.ts";
+import { MAX_COUNT } from "../limits.ts";
 import type { Database } from "./driver.ts";
-
-/** Counts stop at this number. A larger count takes long, and no caller needs its exact value. */
-const MAX_COUNT = 10_000;
 
 /** Counts deliveries and keeps the pauses of destinations. */
 export function createDestinationTable(db: Database) {

@@ -4,7 +4,8 @@ import type { AuditDraft } from "../../audit/entry.ts";
 import type { DeliveryQueue } from "../port.ts";
 import type { DeliveryRows } from "./delivery-rows.ts";
 import type { Database } from "./driver.ts";
-import { AFTER_ANOTHER, type Order } from "./order.ts";
+import { AFTER_ANOTHER } from "../limits.ts";
+import type { Order } from "./order.ts";
 
 /**
  * Discards pending and exhausted deliveries, inside the caller's transaction. A delivery with an attempt in flight is

@@ -17,7 +17,7 @@ import {
   textBytes,
 } from "./driver.ts";
 import { type EventNameRow, eventNameOf } from "./event-rows.ts";
-import { AFTER_ANOTHER } from "./order.ts";
+import { AFTER_ANOTHER } from "../limits.ts";
 
 /** The maximum number of events that one step examines: a few milliseconds. */
 const STEP = 500;

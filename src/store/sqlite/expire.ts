@@ -5,10 +5,8 @@ import type { ExpireRequest } from "../records.ts";
 import { type Database, textBytes } from "./driver.ts";
 import { eventNameOf } from "./event-rows.ts";
 import type { RecordLostAttempt } from "./lost-attempts.ts";
-import { AFTER_ANOTHER, type Order } from "./order.ts";
-
-/** The maximum number of deliveries that one step exhausts: a few milliseconds. */
-const STEP = 100;
+import { AFTER_ANOTHER, MAX_EXPIRED } from "../limits.ts";
+import type { Order } from "./order.ts";
 
 interface OldRow {
   readonly id: number;
@@ -70,11 +68,11 @@ export function createExpirer(
 
   return (request) => {
     const { destination, now, pendingBefore, holding } = request;
-    const limit = STEP + holding.size;
+    const limit = MAX_EXPIRED + holding.size;
     const rows = old
       .all(destination, pendingBefore, now, limit)
       .filter(({ id }) => !holding.has(id))
-      .slice(0, STEP);
+      .slice(0, MAX_EXPIRED);
     for (const row of rows) {
       end(row, request);
     }

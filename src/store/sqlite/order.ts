@@ -1,7 +1,5 @@
+import { AFTER_ANOTHER } from "../limits.ts";
 import type { Database } from "./driver.ts";
-
-/** The due time of a delivery that waits for another delivery with its order key. */
-export const AFTER_ANOTHER = Number.MAX_SAFE_INTEGER;
 
 /**
  * Keeps the order of deliveries with the same destination and order key. At most one pending delivery of a key has a due

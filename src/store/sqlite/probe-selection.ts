@@ -1,12 +1,7 @@
 import type { ClaimRequest } from "../records.ts";
+import { MAX_PROBE_CANDIDATES, MAX_PROBE_DUE } from "../limits.ts";
 import type { Database } from "./driver.ts";
 import { DUE_COLUMNS, type DueRow } from "./due-row.ts";
-
-/** The maximum number of deliveries that are examined, the latest due first: a few milliseconds. */
-const LATEST_DUE = 2000;
-
-/** The maximum number of them whose source and type are compared with earlier probes. The newest events are compared. */
-const CANDIDATES = 500;
 
 /**
  * Selects the delivery for the next probe of a circuit breaker. It takes the newest due event that was not a probe before,
@@ -44,8 +39,8 @@ export function createProbeSelection(
       destination,
       dueUntil,
       maxCrashes,
-      LATEST_DUE,
-      CANDIDATES,
+      MAX_PROBE_DUE,
+      MAX_PROBE_CANDIDATES,
     );
     return row ?? null;
   };

@@ -1,8 +1,6 @@
 import type { ProcessStatus, PublishedDestination } from "../records.ts";
+import { STATUS_KEEP_MS } from "../limits.ts";
 import type { Database } from "./driver.ts";
-
-/** A status older than this, in milliseconds, is deleted when another process run publishes its status. */
-const KEEP_MS = 86_400_000;
 
 interface Row {
   readonly writer: string;
@@ -36,7 +34,7 @@ export function createProcessStatusTable(db: Database) {
       now: number,
     ): void {
       publish.run(writer, now, JSON.stringify(destinations));
-      drop.run(now - KEEP_MS);
+      drop.run(now - STATUS_KEEP_MS);
     },
   };
 }
