@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";
+import type { PostgresUrl } from "../../src/store/url.ts";
 import { cleanUp } from "./cleanup.ts";
 import { eventually } from "./eventually.ts";
 import {
@@ -89,6 +90,20 @@ export async function createDatabase(): Promise<string> {
     runSql(urlOf(port, "postgres"), `DROP DATABASE ${name} WITH (FORCE)`),
   );
   return urlOf(port, name);
+}
+
+/** Returns the parts of a URL from this file. */
+export function postgresUrl(url: string): PostgresUrl {
+  const { hostname, port, pathname, username } = new URL(url);
+  return {
+    driver: "postgres",
+    host: hostname,
+    port: Number(port),
+    database: pathname.slice(1),
+    user: username,
+    password: undefined,
+    tls: null,
+  };
 }
 
 /** Runs one statement on a connection of its own. Returns the rows. bigint columns are numbers. */
