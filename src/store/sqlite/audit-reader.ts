@@ -3,7 +3,7 @@ import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
 import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
 import type { AuditReader } from "../port.ts";
-import { CLOCK_MARGIN_MS } from "./clock-margin.ts";
+import { CLOCK_MARGIN_MS } from "../clock-margin.ts";
 
 /** The maximum number of entries that one step of a search examines: a few milliseconds. */
 const SEARCH_STEP = 2000;

@@ -1,26 +1,18 @@
-import type { EventFilter, EventScan } from "../records.ts";
-import { createGlob } from "../../domain/glob.ts";
+import type { EventScan } from "../records.ts";
 import type { EventStatus } from "../../domain/event-status.ts";
-import type {
-  DeliveryStateName,
-  DeliveryStatus,
-} from "../../domain/delivery.ts";
+import type { DeliveryStateName } from "../../domain/delivery.ts";
 import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+  createHeadFilter,
+  deliveriesFit,
+  deliveryStatus,
+  isScanPast,
+  SCAN_STEP,
+} from "../event-scan.ts";
 import type { EventReader } from "../port.ts";
 import { createAttemptLog } from "./attempts.ts";
-import { CLOCK_MARGIN_MS } from "./clock-margin.ts";
-import {
-  asBuffer,
-  asText,
-  type Database,
-  textAsBytes,
-  textBytes,
-} from "./driver.ts";
+import { asBuffer, type Database, textAsBytes, textBytes } from "./driver.ts";
 import { type EventNameRow, eventNameOf } from "./event-rows.ts";
-import { AFTER_ANOTHER } from "../limits.ts";
-
-/** The maximum number of events that one step examines: a few milliseconds. */
-const STEP = 500;
 
 interface HeadRow extends EventNameRow {
   readonly seq: number;
@@ -84,31 +76,28 @@ export function createEventReader(
   );
 
   const statusOf = (row: HeadRow): EventStatus => {
-    const { received_at, body_bytes } = row;
-    return {
-      seq: row.seq,
-      ...eventNameOf(row),
-      receivedAt: received_at,
-      bodyBytes: body_bytes,
-      deliveries: deliveriesOf
-        .all(row.seq)
-        .map((delivery) => deliveryStatus(delivery, now())),
-    };
+    const deliveries = deliveriesOf
+      .all(row.seq)
+      .map(({ due_at: dueAt, leased, ...same }) =>
+        deliveryStatus({ ...same, dueAt, leased: leased === 1 }, now()),
+      );
+    return { ...headOf(row), deliveries };
   };
 
   return {
-    scanEvents: async ({ filter, order, from, limit }: EventScan) => {
+    scanEvents: async (scan: EventScan) => {
+      const { filter, order, from, limit } = scan;
       // Each step runs in a separate turn of the event loop, so that a long scan does not delay other work.
       await nextTurn();
       const { state } = filter;
       const isRare = state === "exhausted" || state === "discarded";
       const statement = select[order][isRare ? state : "all"];
       const start = order === "newest" ? Number.MAX_SAFE_INTEGER : 0;
-      const rows = statement.all(from ?? start, STEP);
-      const typeFits = createGlob(filter.type ?? "*");
+      const rows = statement.all(from ?? start, SCAN_STEP);
+      const headFits = createHeadFilter(filter);
       const events: EventStatus[] = [];
       for (const row of rows) {
-        const event = headFits(row, filter, typeFits) ? statusOf(row) : null;
+        const event = headFits(headOf(row)) ? statusOf(row) : null;
         if (event !== null && deliveriesFit(event.deliveries, filter)) {
           events.push(event);
           if (events.length === limit) {
@@ -117,16 +106,10 @@ export function createEventReader(
         }
       }
       const last = rows.at(-1);
-      const { since } = filter;
       const done =
         last === undefined ||
-        rows.length < STEP ||
-        // Events are in order of time, unless a clock was set back. A full step of events before `since` ends the scan.
-        (order === "newest" &&
-          since !== null &&
-          rows.every(
-            ({ received_at }) => received_at < since - CLOCK_MARGIN_MS,
-          ));
+        rows.length < SCAN_STEP ||
+        isScanPast(scan, rows.map(headOf));
       return { events, next: done ? null : last.seq };
     },
     findEvents: async (id) =>
@@ -150,6 +133,16 @@ export function createEventReader(
   };
 }
 
+function headOf(row: HeadRow): Omit<EventStatus, "deliveries"> {
+  const { seq, received_at, body_bytes } = row;
+  return {
+    seq,
+    ...eventNameOf(row),
+    receivedAt: received_at,
+    bodyBytes: body_bytes,
+  };
+}
+
 /** Returns a query for all sources. It jumps from one source to the next in the index and does not scan all events. */
 function distinctSources(): string {
   return `
@@ -158,48 +151,4 @@ function distinctSources(): string {
       UNION ALL
       SELECT (SELECT min(source) FROM event WHERE event.source > known.source) FROM known WHERE known.source IS NOT NULL)
     SELECT source FROM known WHERE source IS NOT NULL`;
-}
-
-function headFits(
-  row: HeadRow,
-  { source, since }: EventFilter,
-  typeFits: (type: string) => boolean,
-): boolean {
-  return (
-    (source === null || row.source === source) &&
-    (since === null || row.received_at >= since) &&
-    typeFits(asText(row.type))
-  );
-}
-
-function deliveriesFit(
-  deliveries: readonly DeliveryStatus[],
-  { state, destination, unrouted }: EventFilter,
-): boolean {
-  if (unrouted === true) {
-    return deliveries.length === 0;
-  }
-  return (
-    (state === null && destination === null) ||
-    deliveries.some(
-      (delivery) =>
-        (state === null || delivery.state === state) &&
-        (destination === null || delivery.destination === destination),
-    )
-  );
-}
-
-function deliveryStatus(row: DeliveryRow, now: number): DeliveryStatus {
-  const { id, destination, state, attempt, leased, due_at } = row;
-  // A lease that has ended belongs to a dead process, so its attempt is not in flight.
-  const inFlight = state === "pending" && leased === 1 && due_at > now;
-  const waits = state === "pending" && !inFlight && due_at < AFTER_ANOTHER;
-  return {
-    id,
-    destination,
-    state,
-    attempt,
-    inFlight,
-    nextAttemptAt: waits ? due_at : null,
-  };
 }

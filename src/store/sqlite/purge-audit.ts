@@ -1,26 +1,18 @@
 import type { AuditPurgeRequest, StoredEntry } from "../records.ts";
 import type { Database } from "./driver.ts";
 import type { ChainHead } from "../../audit/chain.ts";
-import { type AuditDraft, hasAction } from "../../audit/entry.ts";
+import type { AuditDraft } from "../../audit/entry.ts";
 import { entriesPurged } from "../../audit/retention-entries.ts";
-import { type Deletable, planRetention } from "../../audit/retention-plan.ts";
+import { planRetention } from "../../audit/retention-plan.ts";
+import { createRetentionProof, isHead } from "../../audit/retention-proof.ts";
 import {
-  createRetentionProof,
-  isHead,
-  reportedHeads,
-} from "../../audit/retention-proof.ts";
-import { parseEntry } from "../../audit/parsed-entry.ts";
+  FORGET_WRITER_AFTER_MS,
+  lastReportIn,
+  MAX_PURGED_WRITERS,
+  signedReports,
+} from "../audit-purge.ts";
 import { createTrailLookup } from "./trail-lookup.ts";
 import type { AuditLog } from "../port.ts";
-
-/** The maximum number of writers in one entry that names what was deleted. */
-const MAX_WRITERS = 40;
-
-/**
- * The row of a writer without entries is kept until every entry that names the writer is deleted, and for this time longer,
- * in milliseconds.
- */
-const MARGIN_MS = 86_400_000;
 
 /** Deletes old entries of the trail inside the caller's transaction, and writes the entries that name what was deleted. */
 export function createAuditPurger(
@@ -72,8 +64,8 @@ export function createAuditPurger(
     entries: number,
     before: number,
   ): void {
-    for (let i = 0; i < writers.length; i += MAX_WRITERS) {
-      const batch = writers.slice(i, i + MAX_WRITERS);
+    for (let i = 0; i < writers.length; i += MAX_PURGED_WRITERS) {
+      const batch = writers.slice(i, i + MAX_PURGED_WRITERS);
       const position = (lastPosition.get()?.last ?? 0) + 1;
       const purged = { entries: i === 0 ? entries : 0, writers: batch };
       deps.append(entriesPurged(purged, { at: deps.now(), before }));
@@ -103,29 +95,24 @@ export function createAuditPurger(
     for (const writer of plan.blocked) {
       blocked.add(writer);
     }
-    const deleted = plan.deletable.slice(0, MAX_WRITERS);
+    const deleted = plan.deletable.slice(0, MAX_PURGED_WRITERS);
     let entries = 0;
-    /** The position of the newest deleted entry that reported an earlier deletion; 0 = none. */
-    let lastReport = 0;
     const reported = deleted.flatMap(signedReports);
     for (const { entries: removed, head } of deleted) {
-      for (const { position, line } of removed) {
+      for (const { position } of removed) {
         remove.run(position);
         entries += 1;
-        if (hasAction(line, "retention.purged")) {
-          lastReport = Math.max(lastReport, position);
-        }
       }
       notePurged.run(head.seq, head.hash, deps.now(), head.writer);
     }
     if (entries > 0) {
       const heads = deleted.map(({ head }) => head);
       report(heads, entries, before);
-      forget.run(before - MARGIN_MS);
+      forget.run(before - FORGET_WRITER_AFTER_MS);
       // Some of the deleted entries may be reports of earlier deletions. What those with a signature named is reported
       // again.
       const repeated = unreported
-        .all(lastReport)
+        .all(lastReportIn(deleted))
         .filter((head) => reported.some(isHead(head)));
       report(repeated, 0, before);
       deps.checkpoint();
@@ -137,12 +124,4 @@ export function createAuditPurger(
       next: plan.next(deleted),
     };
   };
-}
-
-/** Returns the heads that these entries report as deleted. Only entries that a signature covers count. */
-function signedReports({ entries, signed }: Deletable): readonly unknown[] {
-  return entries.slice(0, signed).flatMap(({ line }) => {
-    const entry = hasAction(line, "retention.purged") ? parseEntry(line) : null;
-    return entry === null ? [] : reportedHeads(entry);
-  });
 }

@@ -1,22 +1,12 @@
 import type { ChainHead } from "../../audit/chain.ts";
 import type { TrailLookup } from "../../audit/retention-proof.ts";
 import type { Database } from "./driver.ts";
-
-/** The same expression as in the index `audit_entry_place`, so that SQLite uses that index. */
-const IS_START_OR_CHECKPOINT =
-  "substr(line, 51, 14) IN ('server.started', 'audit.checkpoi')";
-
-/** The maximum number of later writers to read. One start can name fewer, about 60. */
-const MAX_LATER = 100;
-
-/**
- * How many positions after a checkpoint are searched. This is enough for the writer's entries and those of other writers
- * between them.
- */
-const MAX_TAIL = 5000;
-
-/** How many positions are searched after an entry that reports a deletion. Its checkpoint is in the same transaction. */
-const MAX_REPORT = 100;
+import {
+  IS_START_OR_CHECKPOINT,
+  MAX_LATER,
+  MAX_REPORT,
+  MAX_TAIL,
+} from "../trail-lookup.ts";
 
 /** Reads the entries and heads that the proof of old entries needs, inside the caller's transaction. */
 export function createTrailLookup(db: Database): TrailLookup {
