@@ -216,6 +216,10 @@ function settingsChanged({ started, before, after }: Configs): {
         ...differentSettings(started, after).filter(
           (name) => !RELOADED_VARIABLES.has(name),
         ),
+        // Secrets are not in the settings.
+        ...(isDeepStrictEqual(started.databaseUrl, after.databaseUrl)
+          ? []
+          : ["DATABASE_URL"]),
         ...(publicIdOf(started) === publicIdOf(after)
           ? []
           : ["AUDIT_SIGNING_KEY"]),

@@ -3,6 +3,7 @@ import {
   readSecretVariable,
   SECRET_VARIABLE_NAMES,
 } from "../config/environment.ts";
+import type { VariableName } from "../config/variables.ts";
 import { ConfigError } from "../errors.ts";
 
 /**
@@ -12,9 +13,19 @@ import { ConfigError } from "../errors.ts";
 export function configuredSecrets(env: Environment): string[] {
   const fromVariables = SECRET_VARIABLE_NAMES.flatMap((name) => {
     const read = readSecretVariable(env, name);
-    return "text" in read && read.text ? [read.text] : [];
+    const secret =
+      "text" in read && read.text ? secretPartOf(name, read.text) : "";
+    return secret === "" ? [] : [secret];
   });
   return [...fromVariables, ...secretsInUse(env)];
+}
+
+/** Returns the secret part of a variable's text. Of DATABASE_URL this is only the password, and a SQLite file has none. */
+function secretPartOf(name: VariableName, text: string): string {
+  if (name !== "DATABASE_URL") {
+    return text;
+  }
+  return URL.canParse(text) ? new URL(text).password : "";
 }
 
 function secretsInUse(env: Environment): string[] {

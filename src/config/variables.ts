@@ -30,7 +30,11 @@ export const VARIABLES = {
   ADMIN_PORT: { kind: integer(0, 65_535), default: "3001" },
   ADMIN_TOKEN: { kind: adminToken, secret: true, reload: true },
   PUBLIC_URL: { kind: baseUrl },
-  DATABASE_URL: { kind: storeUrl, default: "sqlite:data/hexhook.db" },
+  DATABASE_URL: {
+    kind: storeUrl,
+    default: "sqlite:data/hexhook.db",
+    secret: true,
+  },
   DATABASE_POOL: { kind: integer(2, 100), default: "10" },
   HEX_SECRET: {
     kind: signingSecret,
