@@ -1,7 +1,5 @@
-import type {
-  DeliveryFacts,
-  DeliveryStateName,
-} from "../../domain/delivery.ts";
+import type { DeliveryStateName } from "../../domain/delivery.ts";
+import { type FoundDelivery, leaseOf } from "../found-delivery.ts";
 import { type Database, textBytes } from "./driver.ts";
 import { eventNameOf } from "./event-rows.ts";
 import type { RecordLostAttempt } from "./lost-attempts.ts";
@@ -20,15 +18,8 @@ interface Row {
   readonly type: Uint8Array;
 }
 
-/** The current state of a delivery that an operator's request names. */
-export interface FoundDelivery extends DeliveryFacts {
+interface FoundRow extends FoundDelivery {
   readonly orderKey: string | null;
-  readonly dueAt: number;
-  /** `lost`: its lease has ended, so the process of the attempt is dead. */
-  readonly lease: "none" | "in_flight" | "lost";
-  readonly claimedAt: number | null;
-  /** How often the process died during an attempt, without the attempt of a lost lease. */
-  readonly crashes: number;
 }
 
 /** Reads deliveries for an operator's request, and records their lost attempts, inside the caller's transaction. */
@@ -41,22 +32,21 @@ export function createDeliveryRows(
      FROM delivery JOIN event ON event.seq = event_seq WHERE delivery.id = ?`,
   );
   return {
-    find(id: number, now: number): FoundDelivery | undefined {
+    find(id: number, now: number): FoundRow | undefined {
       const row = select.get(id);
       if (row === undefined) {
         return undefined;
       }
       const { destination, state, attempt, crashes } = row;
-      const lease =
-        row.leased === 0 ? "none" : row.due_at > now ? "in_flight" : "lost";
+      const dueAt = row.due_at;
       return {
         id,
         destination,
         state,
         attempt,
         orderKey: row.order_key,
-        dueAt: row.due_at,
-        lease,
+        dueAt,
+        lease: leaseOf({ isLeased: row.leased === 1, dueAt }, now),
         claimedAt: row.claimed_at,
         crashes,
         event: eventNameOf(row),

@@ -4,13 +4,10 @@ import type { AuditDraft } from "../../audit/entry.ts";
 import type { DeliveryQueue } from "../port.ts";
 import type { DeliveryRows } from "./delivery-rows.ts";
 import type { Database } from "./driver.ts";
-import { AFTER_ANOTHER } from "../limits.ts";
+import { advancesOnDiscard, discardProblem } from "../found-delivery.ts";
 import type { Order } from "./order.ts";
 
-/**
- * Discards pending and exhausted deliveries, inside the caller's transaction. A delivery with an attempt in flight is
- * skipped, because the attempt may succeed and its result must be recorded.
- */
+/** Discards pending and exhausted deliveries, inside the caller's transaction. */
 export function createDiscarder(
   db: Database,
   deps: {
@@ -36,20 +33,16 @@ export function createDiscarder(
       if (found === undefined) {
         return "unknown";
       }
-      const { destination, state, lease, orderKey } = found;
-      if (state !== "pending" && state !== "exhausted") {
-        return "ended";
-      }
-      if (lease === "in_flight") {
-        return "in_flight";
+      const { destination, lease, orderKey } = found;
+      const problem = discardProblem(found);
+      if (problem !== null) {
+        return problem;
       }
       if (lease === "lost") {
         rows.recordLostAttempt(found, now);
       }
       discard.run(id);
-      // Only the first delivery of an order key advances the key. After another delivery, the first one may still be in
-      // flight, and its lease must not end.
-      if (state === "pending" && found.dueAt !== AFTER_ANOTHER) {
+      if (advancesOnDiscard(found)) {
         order.advance(destination, orderKey, now);
         becomesDue(destination);
       }

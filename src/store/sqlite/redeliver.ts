@@ -4,7 +4,7 @@ import type { AuditDraft } from "../../audit/entry.ts";
 import type { DeliveryQueue } from "../port.ts";
 import type { DeliveryRows } from "./delivery-rows.ts";
 import type { Database } from "./driver.ts";
-import { AFTER_ANOTHER } from "../limits.ts";
+import { redeliveryProblem } from "../found-delivery.ts";
 import type { Order } from "./order.ts";
 
 /** Makes deliveries due again, inside the caller's transaction. */
@@ -34,15 +34,10 @@ export function createRedeliverer(
       if (found === undefined) {
         return "unknown";
       }
-      const { destination, state, lease, orderKey } = found;
-      if (destinations?.includes(destination) === false) {
-        return "destination_gone";
-      }
-      if (
-        state === "pending" &&
-        (lease === "in_flight" || found.dueAt === AFTER_ANOTHER)
-      ) {
-        return "in_flight";
+      const { destination, lease, orderKey } = found;
+      const problem = redeliveryProblem(found, destinations);
+      if (problem !== null) {
+        return problem;
       }
       if (lease === "lost") {
         rows.recordLostAttempt(found, now);
