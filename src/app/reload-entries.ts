@@ -216,7 +216,7 @@ function settingsChanged({ started, before, after }: Configs): {
         ...differentSettings(started, after).filter(
           (name) => !RELOADED_VARIABLES.has(name),
         ),
-        // Secrets are not in the settings.
+        // Secrets are not among the settings.
         ...(isDeepStrictEqual(started.databaseUrl, after.databaseUrl)
           ? []
           : ["DATABASE_URL"]),

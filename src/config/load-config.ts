@@ -21,12 +21,13 @@ import {
   unknownNames,
   VARIABLE_NAMES,
 } from "./environment.ts";
-import { collecting } from "./errors.ts";
+import { collecting, SIGNING_KEY_REQUIRED } from "./errors.ts";
 import { openConfigFile } from "./file.ts";
 import { HEX_API_VARIABLES, type HexApiConfig, hexApiOf } from "./hex-api.ts";
 import { type HexEntry, readHexEntry } from "./hex-entry.ts";
 import type { ReferredSecret } from "./secret-reference.ts";
 import { hexSource, SOURCE_VARIABLES, type SourceVariable } from "./sources.ts";
+import { storeUrlWarnings } from "./store-url.ts";
 import {
   SHUTDOWN_SECONDS_AFTER_DRAIN,
   type ValueOf,
@@ -127,6 +128,12 @@ export function loadConfig(env: Environment): Config {
     );
   }
   if (
+    values?.DATABASE_URL.driver === "postgres" &&
+    values.AUDIT_SIGNING_KEY === null
+  ) {
+    errors.push(SIGNING_KEY_REQUIRED);
+  }
+  if (
     values === null ||
     source === null ||
     hexApi === null ||
@@ -134,7 +141,10 @@ export function loadConfig(env: Environment): Config {
   ) {
     throw new ConfigError(errors);
   }
-  warnings.push(...kubernetesWarnings(env));
+  warnings.push(
+    ...storeUrlWarnings(values.DATABASE_URL),
+    ...kubernetesWarnings(env),
+  );
   const referred = referredSecrets(hex, entries);
   warnings.push(
     ...unknownNames(

@@ -1,4 +1,4 @@
-import { parseStoreUrl, type StoreUrl } from "../store/url.ts";
+import type { StoreUrl } from "../store/url.ts";
 import type { KeyObject } from "node:crypto";
 import { isIP } from "node:net";
 import { z } from "zod";
@@ -12,6 +12,7 @@ import {
   outboundSecretError,
   signingSecretError,
 } from "./secret.ts";
+import { parseStoreUrl } from "./store-url.ts";
 
 /** Schemas of the values of variables. Each parses text. */
 
@@ -207,8 +208,14 @@ function isNetwork(value: string): boolean {
   );
 }
 
-/** The URL of a store: `sqlite:FILE`. */
-export const storeUrl: z.ZodType<StoreUrl, string> = parsed(
-  parseStoreUrl,
-  "must be sqlite:FILE, such as sqlite:data/hexhook.db; no other store is supported",
-);
+/** The URL of a store. The certificate that a PostgreSQL URL names is read too. */
+export const storeUrl: z.ZodType<StoreUrl, string> = z
+  .string()
+  .transform((value, context) => {
+    const url = parseStoreUrl(value);
+    if ("error" in url) {
+      context.addIssue(url.error);
+      return z.NEVER;
+    }
+    return url;
+  });

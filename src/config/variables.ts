@@ -30,6 +30,7 @@ export const VARIABLES = {
   ADMIN_PORT: { kind: integer(0, 65_535), default: "3001" },
   ADMIN_TOKEN: { kind: adminToken, secret: true, reload: true },
   PUBLIC_URL: { kind: baseUrl },
+  /** A secret, because it may contain a password. */
   DATABASE_URL: {
     kind: storeUrl,
     default: "sqlite:data/hexhook.db",

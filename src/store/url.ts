@@ -11,7 +11,7 @@ export interface SqliteUrl {
 
 export interface PostgresUrl {
   readonly driver: "postgres";
-  /** A name, an address, or the directory of a Unix socket. */
+  /** A name, an address, or the absolute path of the directory of a Unix socket. */
   readonly host: string;
   readonly port: number;
   readonly database: string;
@@ -27,14 +27,6 @@ export interface PostgresTls {
   readonly verify: "none" | "ca" | "full";
   /** The certificates in PEM format that the server's must be signed with; undefined = those that Node trusts. */
   readonly ca: string | undefined;
-}
-
-/** Parses `sqlite:FILE` or `sqlite:///ABSOLUTE/FILE`. Returns undefined for anything else, such as a database in memory. */
-export function parseStoreUrl(text: string): StoreUrl | undefined {
-  const file = /^sqlite:(?:\/\/(?=\/))?(.+)$/s.exec(text)?.[1];
-  return file === undefined || file === ":memory:" || file.endsWith("/")
-    ? undefined
-    : { driver: "sqlite", file };
 }
 
 /** Returns the location of a store for messages, without user name and password. */
