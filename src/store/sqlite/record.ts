@@ -1,10 +1,7 @@
 import { hash as digest } from "node:crypto";
+import { entryOfRecord } from "../record-entry.ts";
 import type { EventRecord } from "../records.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
-import {
-  RECORDED_STATUSES,
-  recordedEntry,
-} from "../../audit/webhook-entries.ts";
 import type { RecordOutcome } from "../../domain/event.ts";
 import { type Database, textAsBytes } from "./driver.ts";
 import type { Order } from "./order.ts";
@@ -93,23 +90,10 @@ export function createRecorder(
   }
 
   return (record) => {
-    const { event, deliveries, request } = record;
-    const bodySha256 = digest("sha256", event.body, "buffer");
+    const bodySha256 = digest("sha256", record.event.body, "buffer");
     const outcome = write(record, bodySha256);
     if (outcome !== "replayed" && outcome !== "replayed_conflict") {
-      deps.append(
-        recordedEntry(request, event.receivedAt, {
-          outcome,
-          status: RECORDED_STATUSES[outcome],
-          keyId: request.keyId,
-          eventId: event.id,
-          eventType: event.type,
-          bodySha256: bodySha256.toString("hex"),
-          bodyBytes: event.body.length,
-          skewSeconds: request.skewSeconds,
-          deliveries: deliveries.length,
-        }),
-      );
+      deps.append(entryOfRecord(record, outcome, bodySha256));
     }
     return outcome;
   };

@@ -212,10 +212,11 @@ CREATE TABLE attempt_start (
   PRIMARY KEY (destination, at)
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 2000);
 
--- Fails the statement if the counts differ: another process has written one of the keys meanwhile.
-CREATE FUNCTION hexhook_require(actual bigint, expected bigint, what text) RETURNS void LANGUAGE plpgsql AS $$
+-- Fails the statement with this SQLSTATE unless the condition holds. HX001: another process has written one of the keys
+-- meanwhile. HX002: the head of the writer is not the expected one, or its fence has changed.
+CREATE FUNCTION hexhook_require(condition boolean, code text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
-  IF actual <> expected THEN
-    RAISE EXCEPTION 'hexhook: % of % %', actual, expected, what USING ERRCODE = 'HX001';
+  IF condition IS NOT TRUE THEN
+    RAISE EXCEPTION 'hexhook: a condition of the statement does not hold' USING ERRCODE = code;
   END IF;
 END $$;

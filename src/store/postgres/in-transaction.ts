@@ -1,0 +1,91 @@
+import type { AuditDraft } from "../../audit/entry.ts";
+import type { FailedAttempt } from "../../domain/delivery.ts";
+import type { CommitChanges } from "../commits.ts";
+import {
+  type AuditWriter,
+  dayOf,
+  lineValues,
+  parsePositions,
+  WRITE_LINES,
+} from "./audit-writer.ts";
+import type { LaneSession } from "./lane-session.ts";
+import type { Attempt } from "./lane-transaction.ts";
+import type { Sql } from "./sql.ts";
+import { storeError } from "./store-error.ts";
+
+/** A transaction in progress. Its statements see its earlier changes. The isolation level is READ COMMITTED. */
+export interface Tx extends Sql {
+  /** Adds an entry to the chain of this process. It is written before the commit. */
+  readonly append: (draft: AuditDraft) => void;
+  /** Adds a checkpoint, unless the last entry is already one. */
+  readonly checkpoint: () => void;
+  /** Deliveries to this destination may be due after the commit. */
+  readonly becomesDue: (destination: string) => void;
+  /** The store itself exhausted a delivery. */
+  readonly exhausted: (failed: FailedAttempt) => void;
+}
+
+/** The partitions into which transactions write. */
+export interface Partitions {
+  /** Creates missing partitions: of events and entries by the UTC day, of replay claims by the hour, since 1970. */
+  readonly ensure: (
+    table: "event" | "audit_entry" | "replay_claim",
+    keys: readonly number[],
+  ) => Promise<void>;
+  /** Another process has dropped one. */
+  readonly forget: () => void;
+}
+
+/** Runs `work` in a transaction of several statements, with the lines of its entries. Returns their positions. */
+export type InTransaction = <Result>(
+  attempt: Attempt<Result>,
+  work: (tx: Tx) => Promise<readonly Result[]>,
+) => Promise<readonly number[]>;
+
+export function createInTransaction(deps: {
+  readonly session: Pick<LaneSession, "fence">;
+  readonly audit: AuditWriter;
+  readonly changes: Pick<CommitChanges, "becomesDue" | "exhausted">;
+  readonly partitions: Pick<Partitions, "ensure">;
+}): InTransaction {
+  const { session, audit, changes, partitions } = deps;
+
+  async function writeLines<Result>({
+    connection,
+    from,
+    at,
+  }: Attempt<Result>): Promise<readonly number[]> {
+    const lines = audit.lines();
+    if (lines.length === 0) {
+      return [];
+    }
+    const fence = session.fence();
+    const [row] = await connection.query<{ positions: string }>(
+      WRITE_LINES,
+      lineValues({ from, to: audit.head(), fence, at, lines }),
+    );
+    return parsePositions(row?.positions ?? null);
+  }
+
+  return async (attempt, work) => {
+    const { connection } = attempt;
+    await partitions.ensure("audit_entry", [dayOf(attempt.at)]);
+    await connection.command("BEGIN");
+    const results = await work({
+      query: connection.query,
+      execute: connection.execute,
+      append: audit.append,
+      checkpoint: audit.checkpoint,
+      becomesDue: changes.becomesDue,
+      exhausted: changes.exhausted,
+    });
+    const positions = await writeLines(attempt);
+    attempt.commits(results);
+    const tag = await connection.command("COMMIT");
+    if (tag !== "COMMIT") {
+      // A failed transaction answers ROLLBACK.
+      throw storeError("POSTGRES_ROLLBACK", `a transaction ended with ${tag}`);
+    }
+    return positions;
+  };
+}

@@ -1,0 +1,65 @@
+import { AuditChain } from "../../audit/chain.ts";
+import { createCheckpoints } from "../../audit/checkpoint.ts";
+import { createCommitChanges, createCommitListeners } from "../commits.ts";
+import { createOutage } from "../outage.ts";
+import type { StoreDeps } from "../port.ts";
+import { createAuditWriter } from "./audit-writer.ts";
+import type { Connection } from "./connection.ts";
+import { createInTransaction, type Partitions } from "./in-transaction.ts";
+import { createLane } from "./lane.ts";
+import { createLaneSession } from "./lane-session.ts";
+import { createTransactions } from "./lane-transaction.ts";
+import { createProbe } from "./probe.ts";
+import { createRecorder } from "./record.ts";
+
+/** Creates everything that writes audit entries: the lane, and what runs on it in transactions of its own. */
+export function createWriting(deps: {
+  readonly store: Pick<StoreDeps, "writer" | "signingKey" | "now">;
+  readonly connect: () => Promise<Connection>;
+  readonly partitions: Pick<Partitions, "ensure" | "forget">;
+  /** The difference between the database's clock and this process's, in milliseconds. */
+  readonly clockOffset: () => number;
+}) {
+  const { connect, partitions, clockOffset } = deps;
+  const { writer, signingKey, now } = deps.store;
+  const checkpoints = createCheckpoints(signingKey);
+  const chain = new AuditChain(writer, checkpoints);
+  const audit = createAuditWriter(chain, now);
+  const outage = createOutage(now);
+  const changes = createCommitChanges();
+  const listeners = createCommitListeners();
+  const session = createLaneSession({ connect, start: chain.head(), now });
+  const transact = createTransactions({
+    session,
+    chain,
+    audit,
+    outage,
+    changes,
+    onCommit: listeners.notify,
+    forgetPartitions: partitions.forget,
+    now,
+  });
+  const inTransaction = createInTransaction({
+    session,
+    audit,
+    changes,
+    partitions,
+  });
+  const lane = createLane({ session, transact, inTransaction, outage });
+  const { becomesDue } = changes;
+  return {
+    lane,
+    recorder: createRecorder({
+      lane,
+      inTransaction,
+      session,
+      audit,
+      becomesDue,
+      partitions,
+      clockOffset,
+    }),
+    probe: createProbe({ lane, session, now }),
+    onCommit: listeners.add,
+    publicKey: checkpoints.publicKey,
+  };
+}
