@@ -1,10 +1,10 @@
 -- A claim is a function, so that its lock is held for one statement and never while a process waits for the network. Each of
 -- its statements sees what was committed before it, so the counts are right after the wait for the lock.
 
--- Whether a delivery may be attempted now: of the deliveries of its order key with a due time, it has the oldest event, and
--- no attempt of another one is in flight.
+-- Whether a delivery with an order key may be attempted now: of the deliveries of its key with a due time, it has the oldest
+-- event, and no attempt of another one is in flight.
 CREATE FUNCTION hexhook_is_first(one pending_delivery) RETURNS boolean LANGUAGE sql STABLE AS $$
-  SELECT one.order_key IS NULL OR NOT EXISTS (
+  SELECT NOT EXISTS (
     SELECT FROM pending_delivery other
     WHERE other.destination = one.destination AND other.order_key = one.order_key
       AND other.due_at < 9007199254740991 AND other.id <> one.id
@@ -27,8 +27,9 @@ CREATE FUNCTION hexhook_claim(
   id bigint, attempt integer, uncounted integer, crashes integer, event_seq bigint, source text, event_id bytea, type bytea,
   received_at bigint, content_type text, headers text, body bytea
 ) LANGUAGE plpgsql
--- The tables grow faster than their statistics. Every step here finds a few rows by an index.
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+-- The tables grow faster than their statistics. Every step here finds a few rows by an index, in the order of the index.
+SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_hashjoin = off
+SET enable_mergejoin = off AS $$
 #variable_conflict use_column
 DECLARE
   v_room integer;
@@ -74,7 +75,7 @@ BEGIN
       WHERE leased_by IS NULL AND id = (
         WITH latest AS (
           SELECT id, day, event_seq FROM pending_delivery one
-          WHERE destination = p_destination AND due_at <= p_due_until AND leased_by IS NULL AND hexhook_is_first(one)
+          WHERE destination = p_destination AND due_at <= p_due_until AND leased_by IS NULL AND (order_key IS NULL OR hexhook_is_first(one))
             AND crashes <= CASE p_crashed WHEN 'any' THEN 2147483647 ELSE 0 END AND id <> ALL (p_excluded)
           ORDER BY due_at DESC, id DESC LIMIT p_max_probe_due),
         candidate AS (
@@ -94,7 +95,7 @@ BEGIN
     v_ids := ARRAY (
       SELECT id FROM pending_delivery one
       WHERE destination = p_destination AND due_at <= p_due_until AND leased_by IS NULL AND crashes > 1 AND crashes > 0
-        AND id <> ALL (p_excluded) AND hexhook_is_first(one)
+        AND id <> ALL (p_excluded) AND (order_key IS NULL OR hexhook_is_first(one))
       ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED);
   END IF;
   -- A probe, and a delivery that crashed repeatedly, are attempted alone.
@@ -103,13 +104,13 @@ BEGIN
       v_ids := ARRAY (
         SELECT id FROM pending_delivery one
         WHERE destination = p_destination AND due_at <= p_due_until AND leased_by IS NULL AND crashes = 1 AND crashes > 0
-          AND id <> ALL (p_excluded) AND hexhook_is_first(one)
+          AND id <> ALL (p_excluded) AND (order_key IS NULL OR hexhook_is_first(one))
         ORDER BY due_at, id LIMIT 1 FOR UPDATE SKIP LOCKED);
     END IF;
     v_ids := v_ids || ARRAY (
       SELECT id FROM pending_delivery one
       WHERE destination = p_destination AND due_at <= p_due_until AND leased_by IS NULL
-        AND (p_crashed = 'any' OR crashes = 0) AND id <> ALL (p_excluded) AND hexhook_is_first(one)
+        AND (p_crashed = 'any' OR crashes = 0) AND id <> ALL (p_excluded) AND (order_key IS NULL OR hexhook_is_first(one))
       ORDER BY due_at, id LIMIT v_room - cardinality(v_ids) FOR UPDATE SKIP LOCKED);
   END IF;
 
@@ -128,14 +129,11 @@ BEGIN
     ON CONFLICT (destination, at) DO UPDATE SET attempts = attempt_start.attempts + excluded.attempts;
   END IF;
 
+  UPDATE pending_delivery SET attempt = attempt + 1, leased_by = p_writer, due_at = p_lease_until, claimed_at = p_now
+  FROM unnest(v_ids) AS chosen (id) WHERE pending_delivery.id = chosen.id;
   RETURN QUERY
-    WITH taken AS (
-      UPDATE pending_delivery SET attempt = attempt + 1, leased_by = p_writer, due_at = p_lease_until, claimed_at = p_now
-      WHERE id = ANY (v_ids)
-      RETURNING id, day, event_seq, attempt, uncounted, crashes)
-    SELECT taken.id, taken.attempt, taken.uncounted, taken.crashes, seq, source, event.id, type, received_at, content_type,
-      headers, body
-    FROM unnest(v_ids) WITH ORDINALITY AS chosen (id, place) JOIN taken ON taken.id = chosen.id
-      JOIN event ON seq = taken.event_seq AND event.day = taken.day
+    SELECT one.id, attempt, uncounted, crashes, event_seq, source, event.id, type, received_at, content_type, headers, body
+    FROM unnest(v_ids) WITH ORDINALITY AS chosen (id, place) JOIN pending_delivery one ON one.id = chosen.id
+      JOIN event ON seq = event_seq AND event.day = one.day
     ORDER BY place;
 END $$;
