@@ -24,9 +24,10 @@ if (status !== 0) {
   rmSync("dist", { recursive: true, force: true });
   process.exit(status ?? 1);
 }
-cpSync("src/store/sqlite/migrations", "dist/store/sqlite/migrations", {
-  recursive: true,
-});
+for (const store of ["sqlite", "postgres"]) {
+  const migrations = `store/${store}/migrations`;
+  cpSync(`src/${migrations}`, `dist/${migrations}`, { recursive: true });
+}
 chmodSync("dist/cli.js", 0o755);
 keepExportedDeclarations("dist/index.d.ts");
 

@@ -85,16 +85,19 @@ beforeAll(() => {
 
 describe("the package", () => {
   it("contains what it needs at run time, the documents, and nothing else", () => {
-    const migrations = readdirSync(
-      path.join(ROOT, "src/store/sqlite/migrations"),
-    );
+    const migrations = ["sqlite", "postgres"].flatMap((store) => {
+      const folder = `store/${store}/migrations`;
+      return readdirSync(path.join(ROOT, "src", folder)).map(
+        (name) => `dist/${folder}/${name}`,
+      );
+    });
     const docs = readdirSync(path.join(ROOT, "docs"));
     expect(files).toEqual(
       expect.arrayContaining([
         "dist/cli.js",
         "dist/index.js",
         "dist/index.d.ts",
-        ...migrations.map((name) => `dist/store/sqlite/migrations/${name}`),
+        ...migrations,
         ...docs.map((name) => `docs/${name}`),
         ".env.example",
         "CHANGELOG.md",

@@ -1,7 +1,8 @@
-import { readdirSync, readFileSync } from "node:fs";
 import type { Database } from "./driver.ts";
 import { sqliteErrorName } from "./error-name.ts";
 import { StoreError } from "../../errors.ts";
+import { listMigrations } from "../migration-files.ts";
+import { schemaTooNew, schemaTooOld } from "../schema-errors.ts";
 
 const FOLDER = new URL("./migrations/", import.meta.url);
 
@@ -14,21 +15,9 @@ const MIGRATION_WAIT_MS = 60_000;
  */
 const STEP_MS = 200;
 
-interface Migration {
-  readonly version: number;
-  readonly file: string;
-}
-
-function listMigrations(): Migration[] {
-  return readdirSync(FOLDER)
-    .filter((file) => /^\d{4}-[a-z0-9-]+\.sql$/.test(file))
-    .sort()
-    .map((file) => ({ version: Number(file.slice(0, 4)), file }));
-}
-
 /** Returns the schema version of this program. */
 function latestSchemaVersion(): number {
-  return listMigrations().at(-1)?.version ?? 0;
+  return listMigrations(FOLDER).at(-1)?.version ?? 0;
 }
 
 function versionOf(db: Database): number {
@@ -41,19 +30,13 @@ export function requireCurrentSchema(db: Database): void {
   const latest = latestSchemaVersion();
   requireNotNewer(found, latest);
   if (found < latest) {
-    throw new StoreError(
-      `the store has schema version ${found}, but this program needs ${latest}: run \`hexhook migrate\``,
-      { code: "SCHEMA_TOO_OLD", fatal: false },
-    );
+    throw schemaTooOld(found, latest);
   }
 }
 
 function requireNotNewer(found: number, latest: number): void {
   if (found > latest) {
-    throw new StoreError(
-      `the store has schema version ${found}, newer than this program's ${latest}: install the newer hexhook that wrote it`,
-      { code: "SCHEMA_TOO_NEW", fatal: false },
-    );
+    throw schemaTooNew(found, latest);
   }
 }
 
@@ -74,13 +57,13 @@ export function migrate(
   }
   const busyTimeoutMs = Number(db.pragma("busy_timeout"));
   db.exec(`PRAGMA busy_timeout = ${STEP_MS}`);
-  for (const { version, file } of listMigrations()) {
+  for (const { version, read } of listMigrations(FOLDER)) {
     beginExclusively(db, isEnding);
     try {
       const found = versionOf(db);
       requireNotNewer(found, latest);
       if (found < version) {
-        db.exec(readFileSync(new URL(file, FOLDER), "utf8"));
+        db.exec(read());
         db.exec(`PRAGMA user_version = ${version}`);
       }
       db.exec("COMMIT");

@@ -220,3 +220,10 @@ BEGIN
     RAISE EXCEPTION 'hexhook: a condition of the statement does not hold' USING ERRCODE = code;
   END IF;
 END $$;
+
+DO $$ BEGIN
+  FOR i IN 0..15 LOOP
+    EXECUTE format('CREATE TABLE event_id_%s PARTITION OF event_id FOR VALUES WITH (MODULUS 16, REMAINDER %s)', i, i);
+    EXECUTE format('CREATE TABLE timeless_claim_%s PARTITION OF timeless_claim FOR VALUES WITH (MODULUS 16, REMAINDER %s)', i, i);
+  END LOOP;
+END $$;
