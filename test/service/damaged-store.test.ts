@@ -17,7 +17,7 @@ import type { StoreError } from "../../src/errors.ts";
 import { hexhook } from "../support/hexhook.ts";
 import { openTestStore, storeFileIn } from "../support/open-test-store.ts";
 import { startTestService } from "../support/service.ts";
-import { KINDS, recordOf } from "../support/stores.ts";
+import { recordOf, SQLITE_KINDS } from "../support/stores.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 let whole: string;
@@ -150,14 +150,14 @@ describe("damage that appears while a service runs", () => {
     expect(fatal[0]).toContain("To recover a damaged store");
   });
 
-  it.each(KINDS)(
+  it.each(SQLITE_KINDS)(
     "is reported as fatal by a query: $name",
-    async ({ openKind }) => {
+    async ({ open }) => {
       const { folder, file } = copyOfStore();
       overwriteRoot(file, "event_source_id");
       const fatal: StoreError[] = [];
       const store = await openTestStore(folder, {
-        open: openKind,
+        open,
         onFatal: (error) => {
           fatal.push(error);
         },

@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { readTrail } from "../support/read-trail.ts";
 import {
   idsOf,
   KINDS,
@@ -7,11 +6,11 @@ import {
   type TestStore,
 } from "../support/stores.ts";
 
-describe.each(KINDS)("claims in a $name store", ({ openKind }) => {
+describe.each(KINDS)("claims in a $name store", (kind) => {
   let test: TestStore;
 
   beforeEach(async () => {
-    test = await openStoreOfKind(openKind);
+    test = await openStoreOfKind(kind);
   });
 
   it("return at most the limit, even when some attempts are found lost", async () => {
@@ -44,7 +43,7 @@ describe.each(KINDS)("claims in a $name store", ({ openKind }) => {
   it("accept no result after they are released", async () => {
     await test.record("a");
     const [first] = await test.claim();
-    await test.store().release(first!.id, first!.attempt, test.now());
+    await test.release(first!);
     expect(await test.settle(first!)).toBe(false);
     expect(await test.claim()).toMatchObject([{ attempt: 2 }]);
   });
@@ -101,7 +100,7 @@ describe.each(KINDS)("claims in a $name store", ({ openKind }) => {
     }
     // This claim finds the fifth crash.
     expect(idsOf(await test.claim())).toEqual(["next"]);
-    await readTrail(test.file);
+    await test.trail();
   });
 
   it("of an HTTP destination are never exhausted because of crashes", async () => {

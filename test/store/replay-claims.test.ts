@@ -5,17 +5,14 @@ import {
   recordOf,
   type TestStore,
 } from "../support/stores.ts";
-import { readColumn } from "../support/store-file.ts";
+import { DAY } from "../support/retention.ts";
 
-describe.each(KINDS)("the replay guard of a $name store", ({ openKind }) => {
+describe.each(KINDS)("the replay guard of a $name store", (kind) => {
   let test: TestStore;
 
   beforeEach(async () => {
-    test = await openStoreOfKind(openKind);
+    test = await openStoreOfKind(kind);
   });
-
-  const claims = () =>
-    readColumn(test.file, "SELECT claimed_at FROM replay_claim ORDER BY 1");
 
   it("separates events of two sources with the same id", async () => {
     const one = { source: "hex", body: "{}" };
@@ -39,25 +36,67 @@ describe.each(KINDS)("the replay guard of a $name store", ({ openKind }) => {
       "replayed_conflict",
     );
     expect(await test.entries()).toEqual(before);
-    expect(claims()).toHaveLength(1);
   });
 
   it("remembers requests without a signed time exactly as long as events", async () => {
-    const timeless = { signedAt: null, body: "{ }" };
-    for (const receivedAt of [1000, 4000, 9000]) {
-      const id = `e${receivedAt}`;
-      const mac = receivedAt / 100;
-      await test.record(id, { signedAt: null, receivedAt, mac });
+    const timeless = { signedAt: null, destinations: [], body: "{ }" };
+    for (const day of [1, 4, 9]) {
+      const receivedAt = day * DAY;
+      const id = `e${day}`;
+      await test.record(id, { ...timeless, body: "{}", receivedAt, mac: day });
       expect(
-        await test.record(id, { ...timeless, receivedAt, mac: mac + 1 }),
+        await test.record(id, { ...timeless, receivedAt, mac: day + 100 }),
       ).toBe("conflict");
     }
-    expect(claims()).toEqual([1000, 4000, 9000]);
-    await test.store().purge({ now: 10_000, receivedBefore: 4000, from: null });
-    expect(claims()).toEqual([4000, 9000]);
-    expect(await test.record("e4000", { ...timeless, mac: 41 })).toBe(
+    test.setClock(20 * DAY);
+    let from: number | null = null;
+    do {
+      ({ next: from } = await test
+        .store()
+        .purge({ now: test.now(), receivedBefore: 4 * DAY, from }));
+    } while (from !== null);
+    const receivedAt = test.now();
+    expect(await test.record("e4", { ...timeless, receivedAt, mac: 104 })).toBe(
       "replayed_conflict",
     );
+    expect(await test.record("e9", { ...timeless, receivedAt, mac: 109 })).toBe(
+      "replayed_conflict",
+    );
+    expect(await test.record("e1", { ...timeless, receivedAt, mac: 101 })).toBe(
+      "accepted",
+    );
+  });
+
+  it("forgets requests that were signed before a time, and never those without a signed time", async () => {
+    const hour = 3600;
+    await test.record("a", { mac: 1, signedAt: 5 * hour });
+    for (const [mac, signedAt] of [
+      [2, hour],
+      [3, 2 * hour - 1],
+      [4, 2 * hour],
+      [5, null],
+    ] as const) {
+      expect(await test.record("a", { mac, signedAt })).toBe("duplicate");
+    }
+    const forget = async (signedBefore: number) => {
+      let forgotten: number;
+      do {
+        forgotten = await test.store().forgetReplays(signedBefore, 1);
+      } while (forgotten > 0);
+    };
+    await forget(2 * hour);
+    for (const [mac, signedAt, outcome] of [
+      [2, hour, "duplicate"],
+      [3, 2 * hour - 1, "duplicate"],
+      [4, 2 * hour, "replayed"],
+      [5, null, "replayed"],
+      [1, 5 * hour, "replayed"],
+    ] as const) {
+      expect([mac, await test.record("a", { mac, signedAt })]).toEqual([
+        mac,
+        outcome,
+      ]);
+    }
   });
 
   it("is effective across a restart", async () => {

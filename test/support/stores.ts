@@ -1,33 +1,60 @@
-import path from "node:path";
+import { createHash } from "node:crypto";
 import type { AuditDraft } from "../../src/audit/entry.ts";
 import type {
   ClaimedDelivery,
   DeliveryState,
 } from "../../src/domain/delivery.ts";
 import type * as open from "../../src/store/open.ts";
-import { openStore } from "../../src/store/open.ts";
-import type { Store } from "../../src/store/port.ts";
+import { openStore, openStoreReader } from "../../src/store/open.ts";
+import type { Store, StoreDeps } from "../../src/store/port.ts";
 import type { ClaimRequest, EventRecord } from "../../src/store/records.ts";
 import { cleanUp } from "./cleanup.ts";
-import { SIGNING_KEY, sqliteUrl, WEBHOOK_REQUEST } from "./fixtures.ts";
-import { temporaryFolder } from "./temporary-folder.ts";
+import { SIGNING_KEY, WEBHOOK_REQUEST } from "./fixtures.ts";
+import { readTrail } from "./read-trail.ts";
+import {
+  postgresDatabase,
+  sqliteDatabase,
+  type StoreKind,
+} from "./test-database.ts";
 
 /** Opens the built store, because its threads are JavaScript files. */
 const BUILT: string = "../../dist/store/open.js";
-export const { openStoreOnThreads } = (await import(BUILT)) as typeof open;
+const { openStoreOnThreads } = (await import(BUILT)) as typeof open;
 
-/** The kinds of stores. All of them must behave the same. */
-export const KINDS = [
-  { name: "SQLite", openKind: openStore },
-  { name: "threaded SQLite", openKind: openStoreOnThreads },
+export const SQLITE: StoreKind = {
+  name: "SQLite",
+  createDatabase: async () => sqliteDatabase(),
+  open: openStore,
+};
+
+const THREADED_SQLITE: StoreKind = {
+  ...SQLITE,
+  name: "threaded SQLite",
+  open: openStoreOnThreads,
+};
+
+const POSTGRES: StoreKind = {
+  name: "PostgreSQL",
+  createDatabase: postgresDatabase,
+  open: openStore,
+};
+
+/** The kinds of stores in a SQLite file, for tests about the file. `openName`: the function of `src/store/open.ts`. */
+export const SQLITE_KINDS = [
+  { ...SQLITE, openName: "openStore" },
+  { ...THREADED_SQLITE, openName: "openStoreOnThreads" },
 ] as const;
 
-export type OpenKind = (typeof KINDS)[number]["openKind"];
+/** All kinds of stores. The tests in `test/store` run on each of them and do not distinguish them. */
+export const KINDS: readonly StoreKind[] = [
+  ...SQLITE_KINDS,
+  ...(process.env["TEST_POSTGRES"] === undefined ? [] : [POSTGRES]),
+];
 
 export interface RecordOptions {
-  /** The byte that fills the replay key of the request. */
+  /** The number in the replay key of the request. Without it, an event has a key of its own. */
   readonly mac?: number;
-  readonly body?: string;
+  readonly body?: string | Buffer;
   readonly signedAt?: number | null;
   readonly destinations?: readonly string[];
   readonly orderKey?: string;
@@ -37,7 +64,7 @@ export interface RecordOptions {
 }
 
 export function recordOf(id: string, options: RecordOptions = {}): EventRecord {
-  const { mac = 1, body = "{}", signedAt = 1000 } = options;
+  const { mac = id, body = "{}", signedAt = 1000 } = options;
   const { destinations = ["d"], orderKey = null } = options;
   return {
     event: {
@@ -50,7 +77,10 @@ export function recordOf(id: string, options: RecordOptions = {}): EventRecord {
       body: Buffer.from(body),
     },
     deliveries: destinations.map((destination) => ({ destination, orderKey })),
-    claim: { signedAt, replayKey: Buffer.alloc(32, mac) },
+    claim: {
+      signedAt,
+      replayKey: createHash("sha256").update(String(mac)).digest(),
+    },
     request: WEBHOOK_REQUEST,
   };
 }
@@ -68,16 +98,17 @@ export function draftOf(action: AuditDraft["action"]): AuditDraft {
 
 export type TestStore = Awaited<ReturnType<typeof openStoreOfKind>>;
 
-/** Opens a store in a new directory. Its clock shows 5000 until a test sets it. It is closed when the test ends. */
-export async function openStoreOfKind(openKind: OpenKind) {
-  const folder = temporaryFolder().path;
-  const file = path.join(folder, "hexhook.db");
+/** Opens a store in a new database. Its clock shows 5000 until a test sets it. It is closed when the test ends. */
+export async function openStoreOfKind(kind: StoreKind) {
+  const database = await kind.createDatabase();
+  /** The attempts that this process has claimed and not ended. */
+  const claims = new Map<number, { attempt: number; leaseUntil: number }>();
   let clock = 5000;
   let runs = 0;
 
-  async function openAgain(): Promise<Store> {
+  async function openAgain(options: Partial<StoreDeps> = {}): Promise<Store> {
     runs += 1;
-    const opened = await openKind(sqliteUrl(file), {
+    const opened = await kind.open(database.url, {
       signingKey: SIGNING_KEY,
       writer: `w${runs}`,
       now: () => clock,
@@ -86,48 +117,77 @@ export async function openStoreOfKind(openKind: OpenKind) {
       },
       delivers: true,
       poolSize: 4,
+      ...options,
     });
     cleanUp(() => opened.close());
     return opened;
   }
   let store = await openAgain();
 
+  /** The deliveries that this process attempts. After its lease an attempt is lost, as in a process that died. */
+  const holding = (now: number): ReadonlySet<number> =>
+    new Set(
+      [...claims].flatMap(([id, { leaseUntil }]) =>
+        leaseUntil > now ? [id] : [],
+      ),
+    );
+
+  function end(id: number, attempt: number): void {
+    if (claims.get(id)?.attempt === attempt) {
+      claims.delete(id);
+    }
+  }
+
   return {
-    file,
+    database,
     store: () => store,
     now: () => clock,
     setClock: (at: number) => {
       clock = at;
     },
-    /** Opens the same file as another process would. */
+    /** Opens another store in the same database, as another process would. */
     openAgain,
     restart: async () => {
       await store.close();
+      claims.clear();
       store = await openAgain();
+    },
+    /** Opens a reader as a command does. It is closed when the test ends. */
+    reader: async () => {
+      const reader = await openStoreReader(database.url);
+      cleanUp(() => reader.close());
+      return reader;
     },
     record: (id: string, options: RecordOptions = {}) =>
       store.record(recordOf(id, options)),
     /** Claims ten deliveries to `d` for a second, unless the request says otherwise. */
-    claim: (further: Partial<ClaimRequest> = {}) =>
-      store.claim({
+    claim: async (further: Partial<ClaimRequest> = {}) => {
+      const request: ClaimRequest = {
         destination: "d",
         now: clock,
         dueUntil: further.now ?? clock,
         limit: 10,
-        concurrency: 1000,
+        concurrency: 100_000,
         rateLimit: null,
         leaseUntil: clock + 1000,
-        holding: new Set<number>(),
+        holding: holding(further.now ?? clock),
         crashed: "any",
         probed: null,
         kind: "handler",
         ...further,
-      }),
+      };
+      const claimed = await store.claim(request);
+      for (const { id, attempt } of claimed) {
+        claims.set(id, { attempt, leaseUntil: request.leaseUntil });
+      }
+      return claimed;
+    },
     settle: (
       { id, attempt }: Pick<ClaimedDelivery, "id" | "attempt">,
       next: DeliveryState = { state: "succeeded" },
-    ) =>
-      store.settle({
+    ) => {
+      end(id, attempt);
+      return store.settle({
         deliveryId: id,
         attempt,
         endedAt: clock,
@@ -137,12 +197,17 @@ export async function openStoreOfKind(openKind: OpenKind) {
             : { ok: false, reason: "status", status: 500 },
         next,
         entry: draftOf("delivery.succeeded"),
-      }),
+      });
+    },
+    release: ({ id, attempt }: Pick<ClaimedDelivery, "id" | "attempt">) => {
+      end(id, attempt);
+      return store.release(id, attempt, clock);
+    },
     redeliver: (...deliveryIds: number[]) =>
       store.redeliver({ deliveryIds, now: clock, operator: "alice" }),
     /** Returns the trail as the store yields it. */
     entries: async () =>
-      (await store.readAudit(0, 1000)).map(
+      (await store.readAudit(0, 10_000)).map(
         ({ line }) =>
           JSON.parse(line) as {
             action: string;
@@ -150,8 +215,14 @@ export async function openStoreOfKind(openKind: OpenKind) {
             metadata: Record<string, unknown>;
           },
       ),
+    /** Returns the entries that a command reads. Throws when the chain is not intact. */
+    trail: () => readTrail(database.url),
   };
 }
 
 export const idsOf = (claimed: readonly ClaimedDelivery[]): string[] =>
   claimed.map(({ event }) => event.id);
+
+export const actionsOf = (
+  entries: readonly { readonly action: string }[],
+): string[] => entries.map(({ action }) => action);

@@ -15,10 +15,11 @@ import type { Store } from "../../../src/store/port.ts";
 import { eventually } from "../../support/eventually.ts";
 import { openTestStore, storeFileIn } from "../../support/open-test-store.ts";
 import { openFile, readColumn } from "../../support/store-file.ts";
-import { KINDS, recordOf } from "../../support/stores.ts";
+import { recordOf, SQLITE_KINDS } from "../../support/stores.ts";
 import { environment } from "../../support/processes.ts";
 import { inProject } from "../../support/project.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
+import type { StoreKind } from "../../support/test-database.ts";
 
 /** A store with an acknowledged event, in a directory that can be moved. */
 let folder: string;
@@ -32,9 +33,9 @@ beforeEach(() => {
   fatal = [];
 });
 
-const open = async (kind: (typeof KINDS)[number]): Promise<Store> => {
+const open = async (kind: StoreKind): Promise<Store> => {
   const store = await openTestStore(folder, {
-    open: kind.openKind,
+    open: kind.open,
     onFatal: (error) => {
       fatal.push(error);
     },
@@ -164,7 +165,7 @@ const FATES = [
   },
 ] as const;
 
-describe.each(KINDS)("an open $name store", (kind) => {
+describe.each(SQLITE_KINDS)("an open $name store", (kind) => {
   it.each(FATES)(
     "acknowledges nothing more after $what",
     async ({ act, named }) => {

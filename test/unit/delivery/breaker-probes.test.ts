@@ -5,7 +5,6 @@ import {
   type Dispatcher,
 } from "../../../src/delivery/dispatcher.ts";
 import { createHttpDestination } from "../../../src/delivery/http/http-destination.ts";
-import { openStore } from "../../../src/store/open.ts";
 import { cleanUp } from "../../support/cleanup.ts";
 import { startDestination } from "../../support/destinations.ts";
 import { eventually } from "../../support/eventually.ts";
@@ -13,7 +12,11 @@ import {
   type ManualClocks,
   manualClocks,
 } from "../../support/manual-clocks.ts";
-import { openStoreOfKind, type TestStore } from "../../support/stores.ts";
+import {
+  openStoreOfKind,
+  SQLITE,
+  type TestStore,
+} from "../../support/stores.ts";
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60_000;
@@ -24,7 +27,7 @@ const SCHEDULE_MS = [5, 30, 120, 600, 1800, 3600, 10_800, 21_600, 43_200].map(
 
 /** Starts a real HTTP destination that fails every event of the type `bad`, and a dispatcher with manual clocks. */
 async function startTest(options: { orderBy?: string } = {}) {
-  const test: TestStore = await openStoreOfKind(openStore);
+  const test: TestStore = await openStoreOfKind(SQLITE);
   const clocks: ManualClocks = manualClocks(test.now());
   const isBad = (type: unknown): boolean => type === "bad";
   const target = await startDestination((res, _count, { headers }) => {

@@ -6,11 +6,14 @@ import {
 import type { AttemptResult } from "../../../src/domain/delivery.ts";
 import type { Destination } from "../../../src/domain/destination.ts";
 import { StoreError } from "../../../src/errors.ts";
-import { openStore } from "../../../src/store/open.ts";
 import type { Store } from "../../../src/store/port.ts";
 import { cleanUp } from "../../support/cleanup.ts";
 import { eventually } from "../../support/eventually.ts";
-import { openStoreOfKind, type TestStore } from "../../support/stores.ts";
+import {
+  openStoreOfKind,
+  SQLITE,
+  type TestStore,
+} from "../../support/stores.ts";
 
 const OK: AttemptResult = { ok: true, status: 200 };
 
@@ -25,7 +28,7 @@ describe("a dispatcher", () => {
   }[];
 
   beforeEach(async () => {
-    test = await openStoreOfKind(openStore);
+    test = await openStoreOfKind(SQLITE);
     begun = [];
   });
 

@@ -4,10 +4,13 @@ import {
   type Dispatcher,
 } from "../../../src/delivery/dispatcher.ts";
 import type { AttemptResult } from "../../../src/domain/delivery.ts";
-import { openStore } from "../../../src/store/open.ts";
 import { cleanUp } from "../../support/cleanup.ts";
 import { eventually } from "../../support/eventually.ts";
-import { openStoreOfKind, type TestStore } from "../../support/stores.ts";
+import {
+  openStoreOfKind,
+  SQLITE,
+  type TestStore,
+} from "../../support/stores.ts";
 
 const FAILED: AttemptResult = { ok: false, reason: "status", status: 500 };
 
@@ -18,7 +21,7 @@ describe("a delivery older than its destination's maxAge", () => {
   let end: (result: AttemptResult) => void;
 
   beforeEach(async () => {
-    test = await openStoreOfKind(openStore);
+    test = await openStoreOfKind(SQLITE);
     attempted = [];
   });
 

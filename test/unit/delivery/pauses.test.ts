@@ -2,11 +2,11 @@ import { beforeEach, describe, expect, it } from "@jest/globals";
 import { requestedPause } from "../../../src/delivery/pause-by-retry-after.ts";
 import { createPauses, type Pauses } from "../../../src/delivery/pauses.ts";
 import type { AttemptResult } from "../../../src/domain/delivery.ts";
-import { openStore } from "../../../src/store/open.ts";
 import type { Store } from "../../../src/store/port.ts";
 import {
   draftOf,
   openStoreOfKind,
+  SQLITE,
   type TestStore,
 } from "../../support/stores.ts";
 
@@ -46,7 +46,7 @@ describe("pauses", () => {
   let macs: number;
 
   beforeEach(async () => {
-    test = await openStoreOfKind(openStore);
+    test = await openStoreOfKind(SQLITE);
     elapsed = 0;
     macs = 0;
     pauses = pausesOf();

@@ -3,8 +3,11 @@ import type { BreakerStatus } from "../../../src/delivery/destination-status.ts"
 import { createStatusPublisher } from "../../../src/delivery/status-publisher.ts";
 import type { Destination } from "../../../src/domain/destination.ts";
 import { recentlyPublished } from "../../../src/events/waits.ts";
-import { openStore } from "../../../src/store/open.ts";
-import { openStoreOfKind, type TestStore } from "../../support/stores.ts";
+import {
+  openStoreOfKind,
+  SQLITE,
+  type TestStore,
+} from "../../support/stores.ts";
 
 const destination: Destination = {
   name: "d",
@@ -23,7 +26,7 @@ describe("the published status of a service's destinations", () => {
   let publish: () => Promise<void>;
 
   beforeEach(async () => {
-    test = await openStoreOfKind(openStore);
+    test = await openStoreOfKind(SQLITE);
     breaker = { state: "closed", failures: 0, probeAt: null };
     publish = createStatusPublisher({
       store: test.store(),

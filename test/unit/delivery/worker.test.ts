@@ -15,11 +15,13 @@ import type {
 } from "../../../src/domain/delivery.ts";
 import type { Destination } from "../../../src/domain/destination.ts";
 import { StoreError } from "../../../src/errors.ts";
-import { openStore } from "../../../src/store/open.ts";
 import { cleanUp } from "../../support/cleanup.ts";
 import { eventually } from "../../support/eventually.ts";
-import { openFile, readColumn } from "../../support/store-file.ts";
-import { openStoreOfKind, type TestStore } from "../../support/stores.ts";
+import {
+  openStoreOfKind,
+  SQLITE,
+  type TestStore,
+} from "../../support/stores.ts";
 
 const OK: AttemptResult = { ok: true, status: 200 };
 const failed = (status: number): AttemptResult => ({
@@ -45,7 +47,7 @@ describe("a worker", () => {
   let breaker: CircuitBreaker;
 
   beforeEach(async () => {
-    test = await openStoreOfKind(openStore);
+    test = await openStoreOfKind(SQLITE);
     begun = [];
     errors = [];
   });
@@ -143,8 +145,7 @@ describe("a worker", () => {
     start({ attemptTimeoutMs: 30_000 });
     await test.record("a");
     await eventually(() => has("a"));
-    const [leaseMs] = readColumn(
-      test.file,
+    const [[leaseMs] = []] = await test.database.query(
       "SELECT due_at - claimed_at FROM delivery WHERE leased = 1",
     );
     expect(leaseMs).toBeGreaterThanOrEqual(30_000 + 1000);
@@ -250,8 +251,7 @@ describe("a worker", () => {
     await eventually(() => begun.length === 3);
     await settled("e1", "succeeded");
     expect(begun.map(({ id }) => id)).toEqual(["e1", "e2", "e3"]);
-    const [leased] = readColumn(
-      test.file,
+    const [[leased] = []] = await test.database.query(
       "SELECT count(*) FROM delivery WHERE leased = 1",
     );
     expect(leased).toBe(2);
@@ -409,9 +409,9 @@ describe("a worker", () => {
     await settled("before", "succeeded");
     const later = test.now() + 3_600_000;
     await test.record("crashed_twice", { mac: 2, receivedAt: later });
-    const db = openFile(test.file);
-    db.exec("UPDATE delivery SET crashes = 2 WHERE state = 'pending'");
-    db.close();
+    await test.database.execute(
+      "UPDATE delivery SET crashes = 2 WHERE state = 'pending'",
+    );
     test.setClock(later);
     worker.wake();
     await settled("crashed_twice", "succeeded");

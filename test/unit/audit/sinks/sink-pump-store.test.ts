@@ -11,12 +11,12 @@ import {
   startSinkPump,
 } from "../../../../src/audit/sinks/sink-pump.ts";
 import { StoreError } from "../../../../src/errors.ts";
-import { openStore } from "../../../../src/store/open.ts";
 import { cleanUp } from "../../../support/cleanup.ts";
 import { eventually } from "../../../support/eventually.ts";
 import {
   draftOf,
   openStoreOfKind,
+  SQLITE,
   type TestStore,
 } from "../../../support/stores.ts";
 
@@ -30,7 +30,7 @@ describe("the pump of a sink", () => {
   let pump: SinkPump;
 
   beforeEach(async () => {
-    test = await openStoreOfKind(openStore);
+    test = await openStoreOfKind(SQLITE);
     taken = [];
     batches = [];
     errors = [];

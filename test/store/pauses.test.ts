@@ -9,12 +9,12 @@ import {
 
 describe.each(KINDS)(
   "a pause that a destination requests, in a $name store",
-  ({ openKind }) => {
+  (kind) => {
     let test: TestStore;
     let macs = 0;
 
     beforeEach(async () => {
-      test = await openStoreOfKind(openKind);
+      test = await openStoreOfKind(kind);
     });
 
     /** Settles an attempt whose response had this Retry-After. Returns false if the lease was lost. */
@@ -111,3 +111,19 @@ describe.each(KINDS)(
     });
   },
 );
+
+describe.each(KINDS)("the paused destinations of a $name store", (kind) => {
+  it("are remembered with who paused them across a restart", async () => {
+    const test = await openStoreOfKind(kind);
+    const entry = draftOf("config.reloaded");
+    await test.store().setPaused("d", { at: 7000, by: "alice" }, entry);
+    await test.store().setPaused("d", { at: 8000, by: "bob" }, entry);
+    await test.store().setPaused("e", { at: 7000, by: "alice" }, entry);
+    await test.store().setPaused("e", null, entry);
+    await test.restart();
+    expect(await test.store().pausedDestinations()).toEqual([
+      { name: "d", pausedAt: 7000, pausedBy: "alice", pausedUntil: null },
+    ]);
+    expect(await test.entries()).toHaveLength(4);
+  });
+});
