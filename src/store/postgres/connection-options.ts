@@ -50,6 +50,9 @@ function settings(deadlineMs: number, keepsSettings: boolean): string {
     statement_timeout: timeout,
     lock_timeout: timeout,
     idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    // The tables grow faster than their statistics, and nearly every statement finds a few rows by an index.
+    enable_seqscan: "off",
+    jit: "off",
     // The formats that the driver reads.
     client_encoding: "UTF8",
     bytea_output: "hex",

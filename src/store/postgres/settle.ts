@@ -14,21 +14,22 @@ const SETTLE: Statement = {
     ended AS (
       DELETE FROM pending_delivery one USING job
       WHERE one.id = job.id AND one.attempt = job.attempt AND leased_by IS NOT NULL AND job.state <> 'pending'
-      RETURNING one.*, job.state),
+      RETURNING one.*, job.state, ended_at, ok, status, reason, detail),
     delayed AS (
       UPDATE pending_delivery one SET due_at = job.due_at, leased_by = NULL FROM job
       WHERE one.id = job.id AND one.attempt = job.attempt AND leased_by IS NOT NULL AND job.state = 'pending'
-      RETURNING one.*),
+      RETURNING one.*, ended_at, ok, status, reason, detail),
     held AS (
-      SELECT id, day, attempt, claimed_at, destination, order_key FROM ended
-      UNION ALL SELECT id, day, attempt, claimed_at, destination, order_key FROM delayed),
+      SELECT id, day, attempt, claimed_at, destination, order_key, ended_at, ok, status, reason, detail FROM ended
+      UNION ALL
+      SELECT id, day, attempt, claimed_at, destination, order_key, ended_at, ok, status, reason, detail FROM delayed),
     moved AS (
       INSERT INTO ended_delivery
         (day, id, event_seq, destination, state, attempt, uncounted, crashes, claimed_at, order_key)
       SELECT day, id, event_seq, destination, state, attempt, uncounted, crashes, claimed_at, order_key FROM ended),
     written AS (
       INSERT INTO attempt (day, delivery_id, attempt, started_at, ended_at, ok, status, reason, detail)
-      SELECT day, id, attempt, claimed_at, ended_at, ok, status, reason, detail FROM held JOIN job USING (id, attempt))
+      SELECT day, id, attempt, claimed_at, ended_at, ok, status, reason, detail FROM held)
     SELECT id, attempt, destination, order_key AS "orderKey" FROM held`,
 };
 

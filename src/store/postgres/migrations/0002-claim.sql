@@ -29,7 +29,7 @@ CREATE FUNCTION hexhook_claim(
 ) LANGUAGE plpgsql
 -- The tables grow faster than their statistics. Every step here finds a few rows by an index, in the order of the index.
 SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET enable_hashjoin = off
-SET enable_mergejoin = off AS $$
+SET enable_mergejoin = off SET jit = off AS $$
 #variable_conflict use_column
 DECLARE
   v_room integer;
