@@ -15,11 +15,15 @@ import {
 import { createAnchorSink } from "../audit/sinks/anchor-sink.ts";
 import { requireAppendable } from "../audit/sinks/append-file.ts";
 import { createFileSink } from "../audit/sinks/file-sink.ts";
-import { createRecentEntries } from "../audit/sinks/recent-entries.ts";
+import {
+  createRecentEntries,
+  type RecentEntries,
+} from "../audit/sinks/recent-entries.ts";
 import type { AuditSink, SinkName } from "../audit/sinks/sink.ts";
 import { savedPosition } from "../audit/sinks/sink-progress.ts";
 import {
   type SinkPump,
+  type SinkPumpDeps,
   type SinkTimes,
   startSinkPump,
 } from "../audit/sinks/sink-pump.ts";
@@ -45,6 +49,8 @@ const LAST_ENTRIES_MS = 5000;
 
 export interface AuditTrailDeps {
   readonly store: Store;
+  /** The id of this process run in the audit chain. */
+  readonly writer: string;
   /** The key that verifies checkpoints: base64 of the SPKI DER. */
   readonly publicKey: string;
   /** Names of the destinations, for the first entry. */
@@ -125,12 +131,18 @@ export function createAuditTrail(
     budget = new ByteBudget(unverifiedBytes, monotonic(), remaining);
     // A new sink has no saved position. It starts with the entries of this process.
     const from = await store.lastPosition();
-    const sinkStarts = await Promise.all(
-      sinks.map(async (sink) => ({
-        sink,
-        initial: await savedPosition(store, sink.name, from),
-      })),
+    const recent = createRecentEntries(store, deps);
+    const feeds = await Promise.all(
+      sinks.map((sink) => feedOf(sink, recent, from)),
     );
+    store.onCommit(({ entries }) => {
+      if (entries.length > 0) {
+        recent.add(entries);
+        for (const pump of pumps) {
+          pump.wake();
+        }
+      }
+    });
     const started = serverStarted({
       at: now(),
       version: deps.version,
@@ -145,26 +157,42 @@ export function createAuditTrail(
     // Both calls in one turn share a transaction, so `server.started` always has a checkpoint that signs it. The checkpoint also
     // covers the heads of other writers, whose own entries may not be signed.
     await Promise.all([store.append(started), store.checkpoint()]);
-    const recent = createRecentEntries(store, monotonic);
-    pumps = sinkStarts.map(({ sink, initial }) =>
+    pumps = feeds.map((feed) =>
       startSinkPump({
         ...deps,
-        store: { ...store, ...recent.reader() },
-        sink,
-        initial,
+        ...feed,
         report,
         onError,
         times: deps.sinkTimes ?? {},
       }),
     );
-    store.onCommit(({ entries }) => {
-      if (entries.length > 0) {
-        recent.add(entries);
-        for (const pump of pumps) {
-          pump.wake();
-        }
-      }
-    });
+  }
+
+  /**
+   * Returns what the pump of a sink reads, and where it starts. With several processes on the store, a sink of each process
+   * gets only the entries of its own process, and its position is of no use to the next process.
+   */
+  async function feedOf(
+    sink: AuditSink,
+    recent: RecentEntries,
+    from: number,
+  ): Promise<Pick<SinkPumpDeps, "sink" | "store" | "initial">> {
+    if (sink.shared || !store.isShared) {
+      return {
+        sink,
+        store: { ...store, ...recent.reader() },
+        initial: await savedPosition(store, sink.name, from),
+      };
+    }
+    return {
+      sink,
+      store: {
+        ...store,
+        ...recent.ownReader(),
+        saveSinkPosition: async () => true,
+      },
+      initial: { position: from, sending: from, degradedSince: null },
+    };
   }
 
   async function stop(): Promise<void> {

@@ -123,8 +123,9 @@ export async function startService(
   const currentConfig = (): Config => live.current.config;
 
   const signingKey = obtainKey(config, emit);
+  const writer = deps.randomHex(8);
   const opening = (deps.openStore ?? openStore)(config.databaseUrl, {
-    writer: deps.randomHex(8),
+    writer,
     signingKey,
     now,
     onFatal: deps.onFatal,
@@ -143,6 +144,7 @@ export async function startService(
   const trail = createAuditTrail(config, {
     ...deps,
     store,
+    writer,
     publicKey: publicKeyOf(signingKey),
     destinations: live.current.destinations.map(({ name }) => name),
     createTrack: (append) => createTrack(currentHexApi, { ...deps, append }),

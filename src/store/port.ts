@@ -253,7 +253,11 @@ export interface Control extends Pick<
   /** Returns the saved position of a sink; null = the sink is new. */
   sinkPosition: (name: string) => Promise<SinkPosition | null>;
   savedSinks: () => Promise<readonly SavedSink[]>;
-  saveSinkPosition: (name: string, position: SinkPosition) => Promise<void>;
+  /**
+   * Saves the position of a sink. Returns false and writes nothing if the store is shared, the sink has a saved position, and
+   * this process does not hold the lease on the shared sinks.
+   */
+  saveSinkPosition: (name: string, position: SinkPosition) => Promise<boolean>;
   /**
    * Tries to take or renew one of the store's leases. Returns whether this process holds it now. `sinks`: the lease on the
    * shared sinks. `maintenance`: the lease on work that one process does for all. A process that does not call this in time,

@@ -23,7 +23,7 @@ export interface ProgressStore extends Pick<
   ) => Promise<readonly SinkRow[]>;
 }
 
-/** The position of a sink, in memory and in the store. */
+/** The position of a sink, in memory and in the store. The saves reject with FeederLost. */
 export interface SinkProgress {
   /** The sink has accepted all entries up to here. */
   readonly position: () => number;
@@ -45,7 +45,15 @@ export interface SinkProgress {
   readonly load: () => Promise<number | null>;
 }
 
-/** Returns the saved position of a sink. For a sink that is new to the store it first saves `from` as the position. */
+/** Another process feeds the sink now, so this one must not save its position. */
+export class FeederLost extends Error {
+  override readonly name = "FeederLost";
+}
+
+/**
+ * Returns the saved position of a sink. For a sink that is new to the store it first saves `from` as the position. When
+ * several processes do this at the same time, the first one wins.
+ */
 export async function savedPosition(
   store: ProgressStore,
   name: SinkName,
@@ -56,8 +64,9 @@ export async function savedPosition(
     return existing;
   }
   const fresh = { position: from, sending: from, degradedSince: null };
-  await store.saveSinkPosition(name, fresh);
-  return fresh;
+  return (await store.saveSinkPosition(name, fresh))
+    ? fresh
+    : ((await store.sinkPosition(name)) ?? fresh);
 }
 
 /**
@@ -107,7 +116,9 @@ export function createSinkProgress(
     saved = { position, sending, degradedSince: degradedSince() };
     savedAt = performance.now();
     unsaved = 0;
-    await store.saveSinkPosition(sink.name, saved);
+    if (!(await store.saveSinkPosition(sink.name, saved))) {
+      throw new FeederLost("another process feeds the sink");
+    }
   }
 
   return {

@@ -4,10 +4,14 @@ import { createInterruptibleSleep } from "../../background/interruptible-sleep.t
 import type { AuditDraft } from "../entry.ts";
 import { waitAfterAttempt } from "../../domain/backoff.ts";
 import { MAX_RETRY_AFTER_MS } from "../../domain/retry-after.ts";
-import type { Control } from "../../store/port.ts";
+import type { Control, Store } from "../../store/port.ts";
 import { type AuditSink, SinkError, type SinkRow } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
-import { createSinkProgress, type ProgressStore } from "./sink-progress.ts";
+import {
+  createSinkProgress,
+  FeederLost,
+  type ProgressStore,
+} from "./sink-progress.ts";
 
 /** The waits of a pump, in milliseconds. */
 export interface SinkTimes {
@@ -29,7 +33,9 @@ const TIMES: SinkTimes = {
 const GROW_AFTER = 10;
 
 export interface SinkPumpDeps {
-  readonly store: ProgressStore & Pick<Control, "holdLease">;
+  readonly store: ProgressStore &
+    Pick<Control, "holdLease"> &
+    Pick<Store, "isShared">;
   readonly sink: AuditSink;
   /** The saved position of the sink at startup. */
   readonly initial: SinkPosition;
@@ -88,6 +94,10 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
         isRunning = await feed();
         isReported = false;
       } catch (error) {
+        if (error instanceof FeederLost) {
+          isFeeder = false;
+          continue;
+        }
         // The store could not be read or written. The store also reports this failure itself.
         if (!isReported) {
           onError(error);
@@ -99,18 +109,24 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
     }
   }
 
-  /** Tries to become the feeder of a shared sink. The feeder keeps that role until its process ends. */
-  async function becomeFeeder(): Promise<boolean> {
-    if (!isFeeder && sink.shared && (await store.holdLease("sinks"))) {
-      health.resume(await progress.load());
-      isFeeder = true;
+  /**
+   * Returns whether this process feeds the sink. It tries to become the feeder of a shared sink, and resumes where the last
+   * feeder stopped. On a shared store it can lose that role to another process.
+   */
+  async function mayFeed(): Promise<boolean> {
+    if (sink.shared && (!isFeeder || store.isShared)) {
+      const isHeld = await store.holdLease("sinks");
+      if (isHeld && !isFeeder) {
+        health.resume(await progress.load());
+      }
+      isFeeder = isHeld;
     }
     return isFeeder;
   }
 
   /** Writes one batch, or waits for entries. Returns false when the pump must end. */
   async function feed(): Promise<boolean> {
-    const rows = (await becomeFeeder()) ? await nextBatch() : [];
+    const rows = (await mayFeed()) ? await nextBatch() : [];
     const last = rows.at(-1);
     if (last === undefined) {
       if (isFeeder) {
@@ -228,11 +244,17 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
       await Promise.race([running, timeout]);
       ended.abort();
       if (isFeeder) {
-        await progress.save();
+        await progress.save().catch(ignoreLoss);
       }
       await sink.close?.();
     },
   };
+}
+
+function ignoreLoss(error: unknown): void {
+  if (!(error instanceof FeederLost)) {
+    throw error;
+  }
 }
 
 /** Returns the first rows that together fit into `maxBytes`, and at least one. */

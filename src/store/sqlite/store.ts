@@ -225,6 +225,7 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
     saveSinkPosition: (name, position) =>
       group.submit(() => {
         sinks.write(name, position);
+        return true;
       }),
     forgetReplays: (signedBefore, limit) =>
       group.submit(() => claims.forget(signedBefore, limit)),

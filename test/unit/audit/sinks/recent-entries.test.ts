@@ -35,7 +35,10 @@ describe("recent entries", () => {
         return own.readAudit(...args);
       },
     };
-    const recent = createRecentEntries(counted, () => clock);
+    const recent = createRecentEntries(counted, {
+      writer: "own",
+      monotonic: () => clock,
+    });
     own.onCommit(({ entries }) => {
       recent.add(entries);
     });
@@ -74,5 +77,42 @@ describe("recent entries", () => {
     const all = (await own.readAudit(0, 10_000)).map(({ line }) => line);
     expect(all.length).toBeGreaterThan(2010);
     expect(taken).toEqual(all);
+  });
+
+  it("of this process only are read without those of others, also when memory keeps no more of them", async () => {
+    const [own, other] = [await open("own"), await open("other")];
+    const recent = createRecentEntries(own, {
+      writer: "own",
+      monotonic: () => clock,
+    });
+    own.onCommit(({ entries }) => {
+      recent.add(entries);
+    });
+    const [fast, slow] = [recent.ownReader(), recent.ownReader()];
+    for (let n = 0; n < 10; n += 1) {
+      await own.append(draft);
+      await other.append(draft);
+    }
+    await Promise.all(Array.from({ length: 2000 }, () => own.append(draft)));
+    const readAll = async (
+      { readAudit }: ReturnType<typeof recent.ownReader>,
+      limit: number,
+    ): Promise<string[]> => {
+      const found: string[] = [];
+      let position = 0;
+      let rows: Awaited<ReturnType<typeof readAudit>>;
+      do {
+        rows = await readAudit(position, limit);
+        found.push(...rows.map(({ line }) => line));
+        position = rows.at(-1)?.position ?? position;
+      } while (rows.length > 0);
+      return found;
+    };
+    const expected = (await own.readAudit(0, 10_000, "own")).map(
+      ({ line }) => line,
+    );
+    expect(expected.length).toBeGreaterThan(2010);
+    expect(await readAll(fast, 500)).toEqual(expected);
+    expect(await readAll(slow, 7)).toEqual(expected);
   });
 });

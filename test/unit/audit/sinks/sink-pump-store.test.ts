@@ -130,6 +130,66 @@ describe("the pump of a sink", () => {
     expect(batches.every(({ length }) => length <= 3)).toBe(true);
   });
 
+  it("stops feeding a shared store's sink when it loses the lease, and resumes where the other process has stopped", async () => {
+    const lease = { isHeld: true, asked: 0 };
+    await start({
+      store: {
+        isShared: true,
+        holdLease: async () => {
+          lease.asked += 1;
+          return lease.isHeld;
+        },
+      },
+    });
+    await append(2);
+    await eventually(() => taken.length === 2);
+
+    lease.isHeld = false;
+    const { asked } = lease;
+    await append(4);
+    await eventually(() => lease.asked > asked + 1);
+    expect(taken).toEqual([1, 2]);
+    const other = { position: 5, sending: 5, degradedSince: null };
+    await test.store().saveSinkPosition("file", other);
+    await pump.stop(0);
+    expect(await savedTo()).toBe(5);
+
+    lease.isHeld = true;
+    await start();
+    await eventually(() => taken.length === 3);
+    expect(taken).toEqual([1, 2, 6]);
+    expect(errors).toEqual([]);
+  });
+
+  it("takes the saved position when a save shows that another process feeds the sink", async () => {
+    const { saveSinkPosition } = test.store();
+    const lease = { isHeld: true, refused: 0 };
+    await start({
+      store: {
+        isShared: true,
+        holdLease: async () => true,
+        saveSinkPosition: async (name, position) => {
+          lease.refused += lease.isHeld ? 0 : 1;
+          return lease.isHeld && saveSinkPosition(name, position);
+        },
+      },
+      sink: { exact: true },
+    });
+    await append(2);
+    await eventually(async () => (await savedTo()) === 2);
+    // The lease was lost and taken back between two checks, and meanwhile another process has written 3 to 5.
+    const other = { position: 5, sending: 5, degradedSince: null };
+    await saveSinkPosition("file", other);
+    lease.isHeld = false;
+    await append(3);
+    await eventually(() => lease.refused > 0);
+    lease.isHeld = true;
+    await append(1);
+    await eventually(() => taken.includes(6));
+    expect(taken).toEqual([1, 2, 6]);
+    expect(errors).toEqual([]);
+  });
+
   it("starts after the sink's last line when a process was killed before it saved the position", async () => {
     for (let n = 0; n < 4; n += 1) {
       await test.store().append(draftOf("config.reloaded"));
