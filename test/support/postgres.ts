@@ -4,11 +4,7 @@ import pg from "pg";
 import type { PostgresUrl } from "../../src/store/url.ts";
 import { cleanUp } from "./cleanup.ts";
 import { eventually } from "./eventually.ts";
-import {
-  copyBinaries,
-  type ServerProcess,
-  startServer,
-} from "./postgres-process.ts";
+import { type ServerProcess, startServer } from "./postgres-process.ts";
 import { temporaryFolder, temporaryRoot } from "./temporary-folder.ts";
 
 /*
@@ -58,7 +54,6 @@ async function findShared(): Promise<number | null> {
 
 async function startShared(): Promise<number> {
   rmSync(FOLDER, { recursive: true, force: true });
-  copyBinaries(BINARIES);
   const { port } = await startServer({
     binaries: BINARIES,
     template: TEMPLATE,
