@@ -163,7 +163,8 @@ CREATE TABLE audit_writer (
   purged_seq bigint NOT NULL DEFAULT 0, -- the last purged entry; 0 = none
   purged_hash text,
   purged_at bigint,
-  purged_told bigint -- the position of the entry that reports the purge
+  purged_by text, -- the writer of the entry that reports the purge
+  purged_told bigint -- a position before that entry; the writer has no other entry between them
 ) WITH (fillfactor = 50, autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000);
 
 -- How far each sink of the trail has come.
