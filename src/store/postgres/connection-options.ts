@@ -22,7 +22,7 @@ export interface ConnectOptions {
   readonly keepsSettings?: boolean;
 }
 
-/** Returns the driver's options. Every member is set, because the driver takes missing ones from PG* variables. */
+/** Returns the driver's options. */
 export function connectionOptions(
   url: PostgresUrl,
   options: ConnectOptions,
@@ -40,11 +40,11 @@ export function connectionOptions(
     connectionTimeoutMillis: connectMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
-    options: settings(deadlineMs, options.keepsSettings === true),
+    ...(options.keepsSettings !== true && { options: settings(deadlineMs) }),
   };
 }
 
-function settings(deadlineMs: number, keepsSettings: boolean): string {
+function settings(deadlineMs: number): string {
   const timeout = Math.max(1, deadlineMs - SERVER_MARGIN_MS);
   const all = {
     statement_timeout: timeout,
@@ -57,7 +57,7 @@ function settings(deadlineMs: number, keepsSettings: boolean): string {
     client_encoding: "UTF8",
     bytea_output: "hex",
     // An operator's change cannot make the commits of a running service unsafe.
-    ...(!keepsSettings && { synchronous_commit: "on" }),
+    synchronous_commit: "on",
   };
   return Object.entries(all)
     .map(([name, value]) => `-c ${name}=${value}`)
