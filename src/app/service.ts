@@ -36,6 +36,7 @@ import {
 import { createListeners } from "./listeners.ts";
 import { deriveLiveConfig, type LiveConfigHolder } from "./live-config.ts";
 import { createHandlerHexApi, createTrack } from "./live-hex-api.ts";
+import { openWhenReachable } from "./open-when-reachable.ts";
 import { createReload } from "./reload.ts";
 import { createShutdown } from "./stop-deadlines.ts";
 import { createFileWatcher } from "./watch-files.ts";
@@ -124,14 +125,18 @@ export async function startService(
 
   const signingKey = obtainKey(config, emit);
   const writer = deps.randomHex(8);
-  const opening = (deps.openStore ?? openStore)(config.databaseUrl, {
-    writer,
-    signingKey,
-    now,
-    onFatal: deps.onFatal,
-    delivers: true,
-    poolSize: config.databasePool,
-  });
+  const opening = openWhenReachable(
+    () =>
+      (deps.openStore ?? openStore)(config.databaseUrl, {
+        writer,
+        signingKey,
+        now,
+        onFatal: deps.onFatal,
+        delivers: true,
+        poolSize: config.databasePool,
+      }),
+    { monotonic, emit, stopRequest },
+  );
   // Opening can take a long time: it may wait for the lock of another process, or migrate the schema.
   const store = await unlessAborted(opening, stopRequest).catch(
     (error: unknown) => {
@@ -158,6 +163,8 @@ export async function startService(
   const dispatcher = createDispatcher(
     {
       ...deps,
+      // Due times, leases and pauses, on which all processes must agree.
+      now: store.clock,
       store,
       destinations: live.current.destinations.map(makeDestination),
     },

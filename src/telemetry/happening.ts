@@ -73,6 +73,8 @@ export type Happening =
       readonly keyId: string;
       readonly days: number | null;
     }
+  /** The database cannot be reached at startup. The service tries again. */
+  | { readonly type: "store.unreachable"; readonly error: unknown }
   | { readonly type: "signing_key.readable"; readonly file: string }
   | { readonly type: "signing_key.changed"; readonly publicKey: string }
   | {

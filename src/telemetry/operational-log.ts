@@ -137,6 +137,10 @@ function lineOf(
         }),
       });
     }
+    case "store.unreachable":
+      return line("warn", "store not reachable: trying for 10 s", {
+        error: describeError(happening.error).message,
+      });
     case "signing_key.readable":
       return line("warn", "audit signing key readable by other users", {
         ...facts,

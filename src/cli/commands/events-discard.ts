@@ -143,7 +143,7 @@ async function discardAll(
     async (store) =>
       discard(store, (await choose(store)) ?? [], {
         operator,
-        now: Date.now,
+        now: store.clock,
         onBatch: async (batch) => {
           bar.advance(batch.length);
           await restAfterBatch();

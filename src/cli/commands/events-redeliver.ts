@@ -262,7 +262,7 @@ async function redeliverAll(
     async (store) =>
       redeliver(store, (await choose(store, findMissing)) ?? [], {
         operator,
-        now: Date.now,
+        now: store.clock,
         destinations,
         onBatch: async (batch) => {
           bar.advance(batch.length);

@@ -29,6 +29,7 @@ import type {
   DeliveryQueue,
   DestinationReader,
   EventReader,
+  Store,
 } from "../../store/port.ts";
 import { respondJson } from "../json-response.ts";
 import type { AddRoute } from "./admin-route.ts";
@@ -45,7 +46,8 @@ import { badInput, readInput } from "./read-input.ts";
 export interface RedeliveryRoutesDeps {
   readonly store: EventReader &
     Pick<DestinationReader, "countDeliveries"> &
-    Pick<DeliveryQueue, "redeliver" | "addDeliveries" | "discard">;
+    Pick<DeliveryQueue, "redeliver" | "addDeliveries" | "discard"> &
+    Pick<Store, "clock">;
   /** The current routes. */
   readonly routes: () => readonly Route[];
   readonly now: () => number;
@@ -74,7 +76,7 @@ export function addRedeliveryRoutes(
     const [outcome] = /^\d{1,15}$/.test(id)
       ? await store.redeliver({
           deliveryIds: [Number(id)],
-          now: now(),
+          now: store.clock(),
           operator: as,
           destinations,
         })
@@ -123,7 +125,11 @@ export function addRedeliveryRoutes(
     ): Promise<RedeliveryCount> =>
       dryRun
         ? previewRedelivery(planned, { destinations })
-        : redeliver(store, planned, { operator, now, destinations });
+        : redeliver(store, planned, {
+            operator,
+            now: store.clock,
+            destinations,
+          });
     if (ids === undefined) {
       const state = filter.state ?? "exhausted";
       const all = plannedForAll(store, { ...filter, state }, findMissing);
@@ -164,7 +170,7 @@ export function addRedeliveryRoutes(
           );
     const count = await (dryRun
       ? previewDiscard(chosen)
-      : discard(store, chosen, { operator, now }));
+      : discard(store, chosen, { operator, now: store.clock }));
     respondJson(res, 200, { dryRun, ...count });
   };
 
