@@ -5,7 +5,7 @@ import type {
   DestinationStatus,
   ServedDestination,
 } from "./destination-status.ts";
-import type { Control, DeliveryQueue } from "../store/port.ts";
+import type { Control, DeliveryQueue, Store } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import { reportsFailures } from "../telemetry/telemetry.ts";
 import { createInterval } from "../background/interval.ts";
@@ -59,9 +59,10 @@ export interface Dispatcher {
 
 export interface DispatcherDeps {
   readonly store: DeliveryQueue &
-    Pick<Control, "pausedDestinations" | "setPaused" | "endPause">;
+    Pick<Control, "pausedDestinations" | "setPaused" | "endPause"> &
+    Pick<Store, "isShared">;
   readonly destinations: readonly Destination[];
-  /** Unix milliseconds. */
+  /** Unix milliseconds of the store's clock, because due times and pauses apply to all processes of the store. */
   readonly now: () => number;
   /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;

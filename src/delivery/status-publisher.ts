@@ -1,11 +1,14 @@
-import type { Control } from "../store/port.ts";
+import type { Control, Store } from "../store/port.ts";
 import type { PublishedDestination } from "../store/records.ts";
 import type { ServedDestination } from "./destination-status.ts";
 
 /** How often the status is published while attempts are held back, in milliseconds. Readers ignore a status older than 10 s. */
 const HELD_BACK_MS = 4000;
 
-/** How often an unchanged status is published, in milliseconds. The store drops a status that is a day old. */
+/**
+ * How often an unchanged status is published, in milliseconds. The store drops a status that is a day old. In a shared store
+ * it is published as often as while attempts are held back, because it is also the process's sign of life.
+ */
 const UNCHANGED_MS = 3_600_000;
 
 /**
@@ -14,7 +17,7 @@ const UNCHANGED_MS = 3_600_000;
  * writes only when the state has changed, or while a destination is held back.
  */
 export function createStatusPublisher(deps: {
-  readonly store: Pick<Control, "publishStatus">;
+  readonly store: Pick<Control, "publishStatus"> & Pick<Store, "isShared">;
   readonly served: () => readonly ServedDestination[];
   /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;
@@ -32,7 +35,7 @@ export function createStatusPublisher(deps: {
     const age = at - publishedAt;
     if (
       state !== published ||
-      age >= (isHeldBack ? HELD_BACK_MS : UNCHANGED_MS)
+      age >= (isHeldBack || deps.store.isShared ? HELD_BACK_MS : UNCHANGED_MS)
     ) {
       await deps.store.publishStatus(destinations);
       published = state;

@@ -8,8 +8,9 @@ import {
 } from "../domain/delivery.ts";
 import { setMaxListeners } from "node:events";
 import type { WorkerStatus } from "./destination-status.ts";
+import { longestSleep, POLL_MS } from "./longest-sleep.ts";
 import { longestWait, settle } from "./settle.ts";
-import type { DeliveryQueue } from "../store/port.ts";
+import type { DeliveryQueue, Store } from "../store/port.ts";
 import { createAgeClock } from "./age-clock.ts";
 import { createInterruptibleSleep } from "../background/interruptible-sleep.ts";
 import { withAttemptTimeout } from "./attempt-timeout.ts";
@@ -19,9 +20,6 @@ import { outcomeEntry } from "../audit/delivery-entries.ts";
 import { type Quarantine, crashLevelOf } from "./quarantine.ts";
 import { requestedPause } from "./pause-by-retry-after.ts";
 import { settleWithRetry } from "./settle-with-retry.ts";
-
-/** The longest sleep of a worker. It bounds the delay of deliveries that another process made due. */
-const POLL_MS = 1000;
 
 /** How much longer a lease lasts than the attempt's timeout, so that the outcome can still be written. */
 const LEASE_MARGIN_MS = 5000;
@@ -50,14 +48,15 @@ export interface WorkerDeps {
     | "settle"
     | "release"
     | "nextDueAt"
-  >;
+  > &
+    Pick<Store, "isShared">;
   readonly destination: Destination;
   readonly breaker: CircuitBreaker;
   /** Limits the attempts of deliveries that crashed; null for a destination that cannot end the process. */
   readonly quarantine: Quarantine | null;
   /** Limits the rate at which attempts start; null = no limit. */
   readonly rate: AttemptRate | null;
-  /** Unix milliseconds, for times that are stored or shown. */
+  /** Unix milliseconds of the store's clock, for times that are stored or shown. */
   readonly now: () => number;
   /** Milliseconds of a monotonic clock, for the breaker. */
   readonly monotonic: () => number;
@@ -104,9 +103,16 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
   let mayBeDue = true;
   /** When the worker last checked the store for due deliveries that crashed repeatedly. */
   let repeatCrashCheckedAt = Number.NEGATIVE_INFINITY;
+  /** When the worker last claimed a delivery. */
+  let claimedAt = Number.NEGATIVE_INFINITY;
   let paused = false;
   let stopping = false;
   let running: Promise<void> | null = null;
+
+  function pollMs(): number {
+    const idleMs = monotonic() - claimedAt;
+    return longestSleep({ isShared: store.isShared, idleMs });
+  }
 
   async function run(): Promise<void> {
     while (!stopping) {
@@ -153,7 +159,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       const dueAt = await store.nextDueAt(destination.name);
       const waitMs = dueAt === null ? POLL_MS : dueAt - dueNow();
       if (waitMs > 0) {
-        return Math.min(POLL_MS, waitMs);
+        return Math.min(pollMs(), waitMs);
       }
     }
     const isCertain = !mayBeDue;
@@ -163,6 +169,9 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     const claimed = await claim(room, probed);
     rate?.started(claimed.length);
     const [first] = claimed;
+    if (first !== undefined) {
+      claimedAt = monotonic();
+    }
     const isProbe =
       probed !== null &&
       first !== undefined &&
@@ -171,8 +180,9 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       start(delivery, isProbe);
     }
     mayBeDue ||= claimed.length === room;
-    // When something is due but cannot be claimed now, the change that allows it wakes the worker.
-    return claimed.length === 0 && isCertain ? POLL_MS : 0;
+    // When something is due but cannot be claimed now, the change that allows it wakes the worker, unless it happens in
+    // another process.
+    return claimed.length === 0 && isCertain ? pollMs() : 0;
   }
 
   /**

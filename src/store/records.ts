@@ -69,9 +69,12 @@ export interface ClaimRequest {
    */
   readonly dueUntil: number;
   readonly limit: number;
-  /** The maximum number of attempts in flight on the destination, over all processes. */
+  /**
+   * The maximum number of attempts in flight on the destination, over all processes. A store that is not shared ignores it,
+   * because its only worker keeps to it.
+   */
   readonly concurrency: number;
-  /** Limits the attempts on the destination over all processes; null = no limit. */
+  /** Limits the attempts on the destination over all processes; null = no limit. Ignored like `concurrency`. */
   readonly rateLimit: RateLimit | null;
   readonly leaseUntil: number;
   /** The deliveries that the caller is attempting now. If their leases end meanwhile, their attempts are not lost. */
