@@ -75,10 +75,7 @@ FROM unnest(${at(0)}::int[], ${at(1)}::text[], ${at(2)}::bytea[], ${at(3)}::bool
 JOIN new USING (i)`;
 };
 
-/**
- * The parameters of `insertDeliveries`. Only a process whose clock is ahead corrects its times; if it is behind, the
- * deliveries are due at once anyway.
- */
+/** The parameters of `insertDeliveries`. */
 export function deliveryValues(
   records: readonly NewRecord[],
   clockOffset: number,
@@ -105,7 +102,7 @@ export function deliveryValues(
     textArray(destinations),
     bytesArray(keys),
     booleanArray(waits),
-    Math.min(0, clockOffset),
+    clockOffset,
   ];
 }
 
