@@ -166,7 +166,6 @@ export async function startService(
       // Due times, leases and pauses, on which all processes must agree.
       now: store.clock,
       store,
-      now: store.clock,
       destinations: live.current.destinations.map(makeDestination),
     },
     config,
