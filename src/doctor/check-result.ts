@@ -5,6 +5,7 @@ export const CHECKS = {
   environments_apart: "Separate keys for development, staging and production",
   scopes_minimal: "Minimal scopes",
   signatures_validated: "Signature validation",
+  database: "Database server",
   audit_logging: "Audit logging enabled and intact",
   key_age: "Key age",
   exposed_keys: "Exposed keys in the working tree and git history",

@@ -1,3 +1,4 @@
+import { databaseSafe } from "./check-database.ts";
 import { environmentsSeparate, envFilesIgnored } from "./check-env-files.ts";
 import { exposedKeys } from "./check-exposed-keys.ts";
 import { keyAge, keysInEnvironment, scopesMinimal } from "./check-keys.ts";
@@ -15,6 +16,7 @@ export async function runChecklist(deps: DoctorDeps): Promise<CheckResult[]> {
     await environmentsSeparate(deps, git),
     await scopesMinimal(deps),
     await signaturesValidated(deps),
+    await databaseSafe(deps),
     await auditLogging(deps),
     await keyAge(deps),
     await exposedKeys(deps, git),

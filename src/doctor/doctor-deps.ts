@@ -12,6 +12,17 @@ export interface TrailVerdict {
   readonly doubts: readonly string[];
 }
 
+/** A database server that has all needed features, and settings with which it keeps what it has acknowledged. */
+export interface DatabaseVerdict {
+  /** Host, port and database. */
+  readonly name: string;
+  readonly waitsForStandby: boolean;
+  /**
+   * The protection of the connection. `local`: it does not leave the machine. `unchecked`: it is encrypted, but to any server.
+   */
+  readonly protection: "local" | "none" | "unchecked" | "verified";
+}
+
 /** The dependencies of the checks. A function that throws ConfigError fails only the checks that call it. */
 export interface DoctorDeps extends GitPlace {
   /** Path of the allow-list, relative to the top of the repository. */
@@ -24,6 +35,8 @@ export interface DoctorDeps extends GitPlace {
   readonly verifies: (source: Source, body: Buffer) => boolean;
   /** Returns the names of the audit sinks. */
   readonly auditSinks: () => readonly string[];
+  /** Checks the database server; null = the store has none. Rejects with StoreError if the server cannot be used. */
+  readonly database: () => Promise<DatabaseVerdict | null>;
   /** Verifies the trail; null = there is no store yet. */
   readonly trail: () => Promise<TrailVerdict | null>;
   /** Returns the configured secrets, which must not be found in any scanned file. */

@@ -4,6 +4,10 @@ import {
   openPostgresStore,
   postgresStoreExists,
 } from "./postgres/store.ts";
+import {
+  requireUsableServer,
+  waitsForStandby,
+} from "./postgres/server-check.ts";
 import type { Store, StoreDeps, StoreReader } from "./port.ts";
 import { storeFileExists } from "./sqlite/open.ts";
 import {
@@ -73,6 +77,20 @@ export async function storeExists(url: StoreUrl): Promise<boolean> {
   return url.driver === "sqlite"
     ? storeFileExists(url.file)
     : postgresStoreExists(url);
+}
+
+/**
+ * Checks the server of a store. Returns whether a commit waits for a standby; null = the store has no server. Rejects with
+ * StoreError if the server cannot be reached, lacks a feature, or could lose what it has acknowledged.
+ */
+export async function checkServer(
+  url: StoreUrl,
+): Promise<{ waitsForStandby: boolean } | null> {
+  if (url.driver === "sqlite") {
+    return null;
+  }
+  await requireUsableServer(url);
+  return { waitsForStandby: await waitsForStandby(url) };
 }
 
 /**

@@ -39,3 +39,19 @@ export function describeStore(url: StoreUrl): string {
     ? `${path.posix.join(host, `.s.PGSQL.${port}`)}/${database}`
     : `${host.includes(":") ? `[${host}]` : host}:${port}/${database}`;
 }
+
+/** Returns the protection of the connection to a store. `local`: it does not leave the machine. `unchecked`: any server. */
+export function protectionOf(
+  url: StoreUrl,
+): "local" | "none" | "unchecked" | "verified" {
+  if (url.driver === "sqlite" || isLocal(url.host)) {
+    return "local";
+  }
+  if (url.tls === null) {
+    return "none";
+  }
+  return url.tls.verify === "none" ? "unchecked" : "verified";
+}
+
+const isLocal = (host: string): boolean =>
+  /^(?:\/|localhost$|127\.|::1$)/.test(host);

@@ -23,7 +23,7 @@ export interface ProgressStore extends Pick<
   ) => Promise<readonly SinkRow[]>;
 }
 
-/** The position of a sink, in memory and in the store. The saves reject with FeederLost. */
+/** The position of a sink, in memory and in the store. The saves reject with SinkLeaseLost. */
 export interface SinkProgress {
   /** The sink has accepted all entries up to here. */
   readonly position: () => number;
@@ -46,8 +46,8 @@ export interface SinkProgress {
 }
 
 /** Another process feeds the sink now, so this one must not save its position. */
-export class FeederLost extends Error {
-  override readonly name = "FeederLost";
+export class SinkLeaseLost extends Error {
+  override readonly name = "SinkLeaseLost";
 }
 
 /**
@@ -117,7 +117,7 @@ export function createSinkProgress(
     savedAt = performance.now();
     unsaved = 0;
     if (!(await store.saveSinkPosition(sink.name, saved))) {
-      throw new FeederLost("another process feeds the sink");
+      throw new SinkLeaseLost("another process feeds the sink");
     }
   }
 

@@ -9,7 +9,7 @@ import { type AuditSink, SinkError, type SinkRow } from "./sink.ts";
 import { createSinkHealth } from "./sink-health.ts";
 import {
   createSinkProgress,
-  FeederLost,
+  SinkLeaseLost,
   type ProgressStore,
 } from "./sink-progress.ts";
 
@@ -94,7 +94,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
         isRunning = await feed();
         isReported = false;
       } catch (error) {
-        if (error instanceof FeederLost) {
+        if (error instanceof SinkLeaseLost) {
           isFeeder = false;
           continue;
         }
@@ -252,7 +252,7 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
 }
 
 function ignoreLoss(error: unknown): void {
-  if (!(error instanceof FeederLost)) {
+  if (!(error instanceof SinkLeaseLost)) {
     throw error;
   }
 }

@@ -18,12 +18,16 @@ import {
   type CheckResult,
   type Finding,
 } from "../../doctor/check-result.ts";
-import type { TrailVerdict } from "../../doctor/doctor-deps.ts";
+import type {
+  DatabaseVerdict,
+  TrailVerdict,
+} from "../../doctor/doctor-deps.ts";
 import { EXIT, StoreError } from "../../errors.ts";
 import { schemeOf } from "../../signature/scheme.ts";
 import { signHeaders } from "../../signature/sign.ts";
 import { verify } from "../../signature/verify.ts";
-import { signingKeyFile, storeExists } from "../../store/open.ts";
+import { checkServer, signingKeyFile, storeExists } from "../../store/open.ts";
+import { describeStore, protectionOf } from "../../store/url.ts";
 import { print } from "../ui/print.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";
 import { configuredStore } from "../store/reader.ts";
@@ -92,6 +96,7 @@ async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
       loadConfig(env);
     },
     verifies,
+    database: () => databaseVerdict(io),
     auditSinks: () => sinksOf(env),
     trail: () => trailVerdict(io),
     configured: () => configuredSecrets(env),
@@ -154,6 +159,18 @@ function sinksOf(env: Environment): string[] {
     ...(values.AUDIT_FILE === null ? [] : ["AUDIT_FILE"]),
     ...(values.AUDIT_ANALYTICS !== "off" && canWrite ? ["Hex analytics"] : []),
   ];
+}
+
+async function databaseVerdict(io: Io): Promise<DatabaseVerdict | null> {
+  const url = configuredStore(io);
+  const found = await checkServer(url);
+  return (
+    found && {
+      ...found,
+      name: describeStore(url),
+      protection: protectionOf(url),
+    }
+  );
 }
 
 async function trailVerdict(io: Io): Promise<TrailVerdict | null> {
