@@ -1,13 +1,10 @@
-import {
-  migratePostgres,
-  openPostgresReader,
-  openPostgresStore,
-  postgresStoreExists,
-} from "./postgres/store.ts";
+import { migratePostgres, postgresStoreExists } from "./postgres/migrate.ts";
+import { openPostgresReader } from "./postgres/reader.ts";
 import {
   requireUsableServer,
   waitsForStandby,
 } from "./postgres/server-check.ts";
+import { openPostgresStore } from "./postgres/store.ts";
 import type { Store, StoreDeps, StoreReader } from "./port.ts";
 import { storeFileExists } from "./sqlite/open.ts";
 import {

@@ -7,7 +7,7 @@ export const DEADLINE_MS = 2000;
 /** How much earlier the server cancels a statement than this process closes the connection. */
 const SERVER_MARGIN_MS = 200;
 
-/** How long a transaction may hold its locks between two statements, for example in a paused process. */
+/** How long a transaction may hold its locks between two statements by default, for example in a paused process. */
 const IDLE_IN_TRANSACTION_MS = 3000;
 
 /** How long a connection is idle before TCP checks whether the other side is still there. */
@@ -18,6 +18,8 @@ export interface ConnectOptions {
   readonly deadlineMs?: number;
   /** The maximum time to connect, in milliseconds. */
   readonly connectMs?: number;
+  /** How long a transaction may hold its locks between two statements, in milliseconds. */
+  readonly idleInTransactionMs?: number;
   /** Whether to leave the settings as an operator has made them, in order to read them. */
   readonly keepsSettings?: boolean;
 }
@@ -27,7 +29,7 @@ export function connectionOptions(
   url: PostgresUrl,
   options: ConnectOptions,
 ): ClientConfig {
-  const { deadlineMs = DEADLINE_MS, connectMs = DEADLINE_MS } = options;
+  const { connectMs = DEADLINE_MS } = options;
   return {
     host: url.host,
     port: url.port,
@@ -40,16 +42,19 @@ export function connectionOptions(
     connectionTimeoutMillis: connectMs,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
-    ...(options.keepsSettings !== true && { options: settings(deadlineMs) }),
+    ...(options.keepsSettings !== true && { options: settings(options) }),
   };
 }
 
-function settings(deadlineMs: number): string {
+function settings({
+  deadlineMs = DEADLINE_MS,
+  idleInTransactionMs = IDLE_IN_TRANSACTION_MS,
+}: ConnectOptions): string {
   const timeout = Math.max(1, deadlineMs - SERVER_MARGIN_MS);
   const all = {
     statement_timeout: timeout,
     lock_timeout: timeout,
-    idle_in_transaction_session_timeout: IDLE_IN_TRANSACTION_MS,
+    idle_in_transaction_session_timeout: idleInTransactionMs,
     // The tables grow faster than their statistics, and nearly every statement finds a few rows by an index.
     enable_seqscan: "off",
     jit: "off",

@@ -1,13 +1,12 @@
 import pg from "pg";
-import { StoreError } from "../../errors.ts";
-import { describeStore, type PostgresUrl } from "../url.ts";
+import type { PostgresUrl } from "../url.ts";
 import {
   type ConnectOptions,
   connectionOptions,
   DEADLINE_MS,
 } from "./connection-options.ts";
 import type { Sql, Statement } from "./sql.ts";
-import { asStoreError, timedOut, unreachable } from "./store-error.ts";
+import { asStoreError, named, timedOut, unreachable } from "./store-error.ts";
 
 /** How long the server may take to end a connection that is closed, in milliseconds. */
 const CLOSE_MS = 1000;
@@ -49,28 +48,24 @@ export async function connect(
   // All values of these columns are below 2^53. The driver would return strings.
   client.setTypeParser(pg.types.builtins.INT8, Number);
   client.setTypeParser(INT8_ARRAY, toNumbers);
-  try {
-    // Without a listener, an error of an idle connection would end the process.
-    client.on("error", () => undefined);
-    await client.connect();
-    const {
-      rows: [row],
-    } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
-    return createConnection(client, row?.pid ?? 0, options);
-  } catch (thrown) {
-    destroyClient(client);
-    throw naming(url, thrown);
-  }
+  // Without a listener, an error of an idle connection would end the process.
+  client.on("error", () => undefined);
+  return named(url, async () => {
+    try {
+      await client.connect();
+      const {
+        rows: [row],
+      } = await client.query<{ pid: number }>("SELECT pg_backend_pid() AS pid");
+      return createConnection(client, row?.pid ?? 0, options);
+    } catch (error) {
+      destroyClient(client);
+      throw error;
+    }
+  });
 }
 
 const toNumbers = (text: string): number[] =>
   text === "{}" ? [] : text.slice(1, -1).split(",").map(Number);
-
-/** Names the database in an error that happened before it could be used. */
-function naming(url: PostgresUrl, thrown: unknown): StoreError {
-  const { message, code, fatal } = asStoreError(thrown);
-  return new StoreError(`${describeStore(url)}: ${message}`, { code, fatal });
-}
 
 const destroyClient = (client: pg.Client): void => {
   client.connection.stream.destroy();

@@ -29,7 +29,7 @@ function countsOf(table: string, condition: string, columns: string): string {
       FROM known WHERE known.destination IS NOT NULL)
     SELECT destination, ${columns} FROM known, LATERAL (
       SELECT count(*) FROM (
-        SELECT 1 FROM ${table} WHERE destination = known.destination AND ${condition} LIMIT ${MAX_COUNT}) AS some
+        SELECT 1 FROM ${table} WHERE destination = known.destination AND ${condition} LIMIT ${MAX_COUNT}) AS found
     ) AS bounded (count)
     WHERE destination IS NOT NULL)`;
 }

@@ -9,6 +9,7 @@ import {
   readVersion,
 } from "./schema-version.ts";
 import { requireUsableServer } from "./server-check.ts";
+import { named } from "./store-error.ts";
 
 /** How long one migration may take, or the wait for a migration by another process, in milliseconds. */
 const MIGRATION_MS = 600_000;
@@ -38,13 +39,15 @@ export async function migratePostgres(
   await requireUsableServer(url);
   const connection = await connect(url, { deadlineMs: MIGRATION_MS });
   try {
-    const from = await readVersion(connection);
-    if (from < LATEST) {
-      await connection.query(lock, MIGRATION_LOCK);
-      // Another process may have migrated meanwhile. The lock ends with the connection.
-      await applyMigrations(connection, await readVersion(connection));
-    }
-    return { from, to: LATEST };
+    return await named(url, async () => {
+      const from = await readVersion(connection);
+      if (from < LATEST) {
+        await connection.query(lock, MIGRATION_LOCK);
+        // Another process may have migrated meanwhile. The lock ends with the connection.
+        await applyMigrations(connection, await readVersion(connection));
+      }
+      return { from, to: LATEST };
+    });
   } finally {
     await connection.close();
   }
@@ -70,7 +73,7 @@ async function applyMigrations(
 export async function postgresStoreExists(url: PostgresUrl): Promise<boolean> {
   const connection = await connect(url);
   try {
-    return (await readVersion(connection)) > 0;
+    return await named(url, async () => (await readVersion(connection)) > 0);
   } finally {
     await connection.close();
   }

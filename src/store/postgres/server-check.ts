@@ -1,8 +1,8 @@
 import { StoreError } from "../../errors.ts";
-import { describeStore, type PostgresUrl } from "../url.ts";
+import type { PostgresUrl } from "../url.ts";
 import { connect, type Connection } from "./connection.ts";
 import { PROBES } from "./feature-probes.ts";
-import { storeError, TIMEOUT, UNREACHABLE } from "./store-error.ts";
+import { named, storeError, TIMEOUT, UNREACHABLE } from "./store-error.ts";
 
 const OLDEST_VERSION = 15;
 
@@ -92,13 +92,7 @@ async function withConnection<T>(
 ): Promise<T> {
   const connection = await connect(url, { keepsSettings: true });
   try {
-    return await work(connection);
-  } catch (thrown) {
-    if (!(thrown instanceof StoreError)) {
-      throw thrown;
-    }
-    const { message, code, fatal } = thrown;
-    throw new StoreError(`${describeStore(url)}: ${message}`, { code, fatal });
+    return await named(url, () => work(connection));
   } finally {
     await connection.close();
   }

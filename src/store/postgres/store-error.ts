@@ -1,6 +1,7 @@
 import { asError, errorCode, StoreError } from "../../errors.ts";
+import { describeStore, type PostgresUrl } from "../url.ts";
 
-/** The connection is gone, so nobody knows whether the statement in flight took effect. */
+/** The connection is gone, so it is unknown whether the statement in flight took effect. */
 export const UNREACHABLE = "POSTGRES_UNREACHABLE";
 
 /** The statement took too long, or waited too long for a lock or a connection. */
@@ -87,6 +88,23 @@ export const timedOut = (what: string): StoreError =>
 /** Returns an error after which nothing was written or the connection is lost. The store can be used again later. */
 export const storeError = (code: string, message: string): StoreError =>
   new StoreError(message, { code, fatal: false });
+
+/** Runs `work`. Its errors name the database, because they happen before it can be used. */
+export async function named<T>(
+  url: PostgresUrl,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const { message, code, fatal } = asStoreError(thrown);
+    const place = `${describeStore(url)}: `;
+    throw new StoreError(
+      message.startsWith(place) ? message : place + message,
+      { code, fatal },
+    );
+  }
+}
 
 /** Errors of PostgreSQL have a severity; errors of the network and of this process do not. */
 const isSqlState = (thrown: unknown, code: string): boolean =>
