@@ -207,7 +207,7 @@ function textFiles(directory: string): string[] {
 }
 
 const FILES = [
-  ...["src", "test", "docs", "bench", "scripts"].flatMap(textFiles),
+  ...["src", "test", "docs", "bench", "scripts", "deploy"].flatMap(textFiles),
   ...readdirSync(ROOT).filter((name) => IS_TEXT.test(name)),
   ".env.example",
   ".ci/run",
