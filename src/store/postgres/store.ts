@@ -1,16 +1,131 @@
-import { StoreError } from "../../errors.ts";
 import type { Store, StoreDeps } from "../port.ts";
 import type { PostgresUrl } from "../url.ts";
+import { createAuditReader } from "./audit-reader.ts";
+import { connect } from "./connection.ts";
+import { createDatabaseClock } from "./database-clock.ts";
+import { endLeases } from "./deliveries.ts";
+import { createDeliveryQueue } from "./delivery-queue.ts";
+import { createEventDigests } from "./event-digests.ts";
+import { createEventReader } from "./events.ts";
+import { createLeases } from "./leases.ts";
+import { migratePostgres } from "./migrate.ts";
+import { createNewestTime } from "./newest-time.ts";
+import { createPartitions } from "./partitions.ts";
+import { endPause, readPauses, setPaused } from "./pauses.ts";
+import { createPool, type Pool } from "./pool.ts";
+import { createOwnStatus, readProcessStatuses } from "./process-status.ts";
+import { createSinkTable } from "./sinks.ts";
+import { createTrailGaps, positionHolders } from "./trail-gaps.ts";
+import { createWriting } from "./writing.ts";
 
-/** Opens a store for writing and brings its schema up to date. */
-export const openPostgresStore: (
+/** How often the database's clock is compared with this process's, in milliseconds. */
+const CLOCK_EVERY_MS = 5000;
+
+/**
+ * Opens a store in a PostgreSQL database and brings its schema up to date. One of its connections is the lane, on which all
+ * audit entries are written. Rejects with StoreError if the database cannot be used.
+ */
+export async function openPostgresStore(
   url: PostgresUrl,
   deps: StoreDeps,
-) => Promise<Store> = notBuilt;
-
-async function notBuilt(): Promise<never> {
-  throw new StoreError("PostgreSQL is not supported yet", {
-    code: "POSTGRES_UNSUPPORTED",
-    fatal: false,
-  });
+): Promise<Store> {
+  await migratePostgres(url);
+  const pool = createPool(url, deps.poolSize - 1);
+  try {
+    return await createStore(url, deps, pool);
+  } catch (error) {
+    await pool.close();
+    throw error;
+  }
 }
+
+async function createStore(
+  url: PostgresUrl,
+  deps: StoreDeps,
+  pool: Pool,
+): Promise<Store> {
+  const { writer, now, delivers } = deps;
+  const monotonic = () => performance.now();
+  const partitions = createPartitions(url, pool);
+  const clock = createDatabaseClock(pool, now);
+  await clock.measure();
+  const writing = createWriting({
+    store: deps,
+    connect: () => connect(url),
+    partitions,
+    clockOffset: clock.offset,
+  });
+  const { lane, recorder, probe, onCommit } = writing;
+  const status = createOwnStatus(pool, { writer, now: clock.now, delivers });
+  const leases = createLeases(pool, writer, monotonic);
+  const gaps = createTrailGaps(() => positionHolders(pool));
+  await partitions.ahead(now());
+  if (delivers && (await status.open())) {
+    await endLeases(pool, clock.now());
+  }
+  const clockTimer = setInterval(() => {
+    // While the database cannot be reached, the last difference stays.
+    clock.measure().catch(() => undefined);
+  }, CLOCK_EVERY_MS);
+  clockTimer.unref();
+
+  return {
+    ...createAuditReader(pool, gaps),
+    ...createEventReader(pool, clock.now),
+    ...createEventDigests(pool),
+    pausedDestinations: () => readPauses(pool),
+    processStatuses: () => readProcessStatuses(pool),
+    newestTime: createNewestTime(pool),
+    ...createDeliveryQueue({
+      pool,
+      lane,
+      writer,
+      clock: clock.now,
+      monotonic,
+    }),
+    ...createSinkTable(pool, writer, now),
+    ...recorder,
+    probe,
+    holdLease: leases.hold,
+    publishStatus: status.publish,
+    setPaused: (destination, paused, entry) =>
+      lane.run(async (tx) => {
+        await setPaused(tx, destination, paused);
+        tx.append(entry);
+      }),
+    endPause: (destination, until, entry) =>
+      lane.run(async (tx) => {
+        const isEnded = await endPause(tx, destination, until);
+        if (isEnded) {
+          tx.append(entry);
+        }
+        return isEnded;
+      }),
+    ...NO_PURGES,
+    onCommit,
+    clock: clock.now,
+    isShared: true,
+    close: async () => {
+      clearInterval(clockTimer);
+      await lane.close();
+      // Otherwise both end on their own.
+      await Promise.allSettled([leases.release(), status.close()]);
+      await pool.close();
+    },
+  };
+}
+
+/** Until the retention is built. */
+const NO_PURGES: Pick<Store, "purge" | "purgeAudit" | "forgetReplays"> = {
+  purge: async () => ({
+    purged: { events: 0, deliveries: 0, attempts: 0 },
+    next: null,
+  }),
+  purgeAudit: async () => ({
+    entries: 0,
+    hasLeftOut: false,
+    changed: [],
+    next: null,
+  }),
+  forgetReplays: async () => 0,
+};
