@@ -23,7 +23,7 @@ const HOUR_SECONDS = 3600;
 
 /** The partitions that are made ahead. */
 const DAYS_AHEAD = 3;
-const HOURS_AHEAD = 48;
+const HOURS_AHEAD = 12;
 
 /** How long the detaching of a partition may wait for transactions that still use it, in milliseconds. */
 const DETACH_MS = 60_000;
@@ -66,6 +66,7 @@ export interface Partitions {
 
 /** The existing table with a partition's name. `isAttached` is false if its deletion was interrupted. */
 interface Partition {
+  readonly name: string;
   readonly isAttached: boolean;
   readonly isDetaching: boolean;
 }
@@ -77,9 +78,9 @@ const lock: Statement = {
 
 const find: Statement = {
   name: "",
-  text: `SELECT inhrelid IS NOT NULL AS "isAttached", COALESCE(inhdetachpending, false) AS "isDetaching"
+  text: `SELECT relname AS name, inhrelid IS NOT NULL AS "isAttached", COALESCE(inhdetachpending, false) AS "isDetaching"
     FROM pg_class LEFT JOIN pg_inherits ON inhrelid = pg_class.oid
-    WHERE pg_class.oid = to_regclass($1)`,
+    WHERE relname = ANY ($1::text[]) AND relnamespace = to_regnamespace(current_schema()::text)`,
 };
 
 const listNames: Statement = {
@@ -95,33 +96,23 @@ export function createPartitions(url: PostgresUrl, pool: Pool): Partitions {
   /** The existing partitions, or those that are being created. */
   const known = new Map<string, Promise<void>>();
 
-  async function create(kind: PartitionKind, key: number): Promise<void> {
-    await pool.transaction(async (sql) => {
-      await sql.query(lock, PARTITION_LOCK);
-      for (const table of TABLES[kind]) {
-        await createOne(sql, kind, table, key);
-      }
-    });
-  }
-
-  function ensureOne(kind: PartitionKind, key: number): Promise<void> {
-    const name = `${kind} ${key}`;
-    const found = known.get(name);
-    if (found !== undefined) {
-      return found;
-    }
-    const created = create(kind, key);
-    known.set(name, created);
-    created.catch(() => {
-      known.delete(name);
-    });
-    return created;
-  }
-
   const ensure: Partitions["ensure"] = async (kind, keys) => {
-    for (const key of new Set(keys)) {
-      await ensureOne(kind, key);
+    const wanted = [...new Set(keys)];
+    const missing = wanted.filter((key) => !known.has(`${kind} ${key}`));
+    if (missing.length > 0) {
+      const created = createAll(pool, kind, missing);
+      for (const key of missing) {
+        known.set(`${kind} ${key}`, created);
+      }
+      created.catch(() => {
+        for (const key of missing) {
+          known.delete(`${kind} ${key}`);
+        }
+      });
     }
+    await Promise.all(
+      wanted.flatMap((key) => known.get(`${kind} ${key}`) ?? []),
+    );
   };
 
   async function detachAndDrop(
@@ -132,7 +123,7 @@ export function createPartitions(url: PostgresUrl, pool: Pool): Partitions {
     const connection = await connect(url, { deadlineMs: DETACH_MS });
     const name = nameOf(kind, table, key);
     try {
-      const partition = await findOne(connection, name);
+      const partition = (await findAll(connection, [name])).get(name);
       if (partition?.isAttached === true) {
         // FINALIZE completes a detaching that was interrupted.
         await connection.command(
@@ -142,7 +133,8 @@ export function createPartitions(url: PostgresUrl, pool: Pool): Partitions {
       await inTransaction(connection, async (sql) => {
         await sql.query(lock, PARTITION_LOCK);
         // Meanwhile another process may have created it anew.
-        if ((await findOne(sql, name))?.isAttached === false) {
+        const found = await findAll(sql, [name]);
+        if (found.get(name)?.isAttached === false) {
           await connection.command(`DROP TABLE ${name}`);
         }
       });
@@ -188,40 +180,58 @@ const prefixOf = (kind: PartitionKind, table: string): string =>
 const nameOf = (kind: PartitionKind, table: string, key: number): string =>
   `${prefixOf(kind, table)}${key}`;
 
-async function findOne(sql: Sql, name: string): Promise<Partition | undefined> {
-  const [row] = await sql.query<Partition>(find, [name]);
-  return row;
+async function findAll(
+  sql: Sql,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, Partition>> {
+  const rows = await sql.query<Partition>(find, [names]);
+  return new Map(rows.map((row) => [row.name, row]));
 }
 
-/** Creates a partition in a transaction that holds the lock. ATTACH, unlike CREATE … PARTITION OF, does not block writers. */
-async function createOne(
-  sql: Sql,
+/**
+ * Creates the partitions that do not exist, with few round trips. ATTACH, unlike CREATE … PARTITION OF, does not block
+ * writers.
+ */
+async function createAll(
+  pool: Pool,
   kind: PartitionKind,
-  table: string,
-  key: number,
+  keys: readonly number[],
 ): Promise<void> {
-  const name = nameOf(kind, table, key);
-  const found = await findOne(sql, name);
+  const wanted = TABLES[kind].flatMap((table) =>
+    keys.map((key) => ({ table, key, name: nameOf(kind, table, key) })),
+  );
+  const size = kind === "replay_claim" ? HOUR_SECONDS : 1;
+  await pool.use((connection) =>
+    inTransaction(connection, async (sql) => {
+      await sql.query(lock, PARTITION_LOCK);
+      const found = await findAll(
+        sql,
+        wanted.map(({ name }) => name),
+      );
+      const texts = wanted.flatMap(({ table, key, name }) => [
+        ...makeRoom(name, found.get(name)),
+        ...(found.get(name)?.isAttached === true
+          ? []
+          : [
+              `CREATE TABLE ${name} (LIKE ${table} INCLUDING ALL)`,
+              `ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM (${key * size}) TO (${(key + 1) * size})`,
+            ]),
+      ]);
+      if (texts.length > 0) {
+        await connection.command(texts.join(";"));
+      }
+    }),
+  );
+}
+
+/** Returns the statements that delete what an interrupted deletion has left. */
+function makeRoom(name: string, found: Partition | undefined): string[] {
   if (found?.isDetaching === true) {
     throw storeError(
       "PARTITION_DROPPED",
       `the partition ${name} is being dropped: try again`,
     );
   }
-  if (found?.isAttached === true) {
-    return;
-  }
-  if (found !== undefined) {
-    // What a detached partition contains is already deleted for all readers.
-    await run(sql, `DROP TABLE ${name}`);
-  }
-  const size = kind === "replay_claim" ? HOUR_SECONDS : 1;
-  await run(sql, `CREATE TABLE ${name} (LIKE ${table} INCLUDING ALL)`);
-  await run(
-    sql,
-    `ALTER TABLE ${table} ATTACH PARTITION ${name} FOR VALUES FROM (${key * size}) TO (${(key + 1) * size})`,
-  );
+  // What a detached partition contains is already deleted for all readers.
+  return found?.isAttached === false ? [`DROP TABLE ${name}`] : [];
 }
-
-const run = (sql: Sql, text: string): Promise<number> =>
-  sql.execute({ name: "", text });
