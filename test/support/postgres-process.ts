@@ -27,7 +27,7 @@ export interface ServerProcess {
   readonly ended: Promise<unknown>;
 }
 
-/** PostgreSQL refuses to run as root. Then its processes run as this user (nobody). */
+/** PostgreSQL refuses to run as root. Then its processes run as this user. */
 const UNPRIVILEGED_USER = 65_534;
 
 /**

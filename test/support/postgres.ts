@@ -101,7 +101,7 @@ export function postgresUrl(url: string): PostgresUrl {
   };
 }
 
-/** Runs one statement on a connection of its own. Returns the rows. bigint columns are numbers. */
+/** Runs one statement on a separate connection. Returns the rows. bigint columns are numbers. */
 export async function runSql<Row extends object = Record<string, unknown>>(
   url: string,
   text: string,
