@@ -179,11 +179,15 @@ describe.each(KINDS)("the events of a $name store", (kind) => {
     await test.record("old", { mac: 1, destinations: ["quiet"] });
     const [quiet] = await test.claim({ destination: "quiet", limit: 1 });
     await test.settle(quiet!, { state: "exhausted" });
-    await Promise.all(
-      Array.from({ length: 10_050 }, (_, n) => test.record(`e${n}`)),
-    );
-    const busy = await test.claim({ limit: 20_000, leaseUntil: 600_000 });
-    await Promise.all(busy.map((d) => test.settle(d, { state: "exhausted" })));
+    for (let step = 0; step < 21; step += 1) {
+      await Promise.all(
+        Array.from({ length: 500 }, (_, n) => test.record(`e${step} ${n}`)),
+      );
+      const busy = await test.claim({ limit: 500 });
+      await Promise.all(
+        busy.map((d) => test.settle(d, { state: "exhausted" })),
+      );
+    }
     expect(await test.store().countDeliveries()).toEqual(
       expect.arrayContaining([
         { destination: "d", pending: 0, exhausted: 10_000 },

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import pg from "pg";
 import type { PostgresUrl } from "../../src/store/url.ts";
+import { migratePostgres } from "../../src/store/postgres/migrate.ts";
 import { cleanUp } from "./cleanup.ts";
 import { eventually } from "./eventually.ts";
 import { type ServerProcess, startServer } from "./postgres-process.ts";
@@ -70,17 +71,53 @@ const urlOf = (port: number, database: string): string =>
 
 let databases = 0;
 
-async function createDatabaseAt(port: number): Promise<string> {
+async function createDatabaseAt(
+  port: number,
+  template = "template1",
+): Promise<string> {
   databases += 1;
   const name = `test_${Date.now()}_${databases}`;
-  await runSql(urlOf(port, "postgres"), `CREATE DATABASE ${name}`);
+  await runSql(
+    urlOf(port, "postgres"),
+    `CREATE DATABASE ${name} TEMPLATE ${template}`,
+  );
   return name;
+}
+
+/** A database with the tables of a store, which is copied for each test that needs one. */
+const STORE_TEMPLATE = "store_template";
+
+let template: Promise<void> | undefined;
+
+async function createTemplate(port: number): Promise<void> {
+  const admin = urlOf(port, "postgres");
+  const [found] = await runSql(
+    admin,
+    "SELECT 1 FROM pg_database WHERE datname = $1",
+    [STORE_TEMPLATE],
+  );
+  if (found === undefined) {
+    const name = await createDatabaseAt(port);
+    await migratePostgres(postgresUrl(urlOf(port, name)));
+    await runSql(admin, `ALTER DATABASE ${name} RENAME TO ${STORE_TEMPLATE}`);
+  }
+}
+
+/** Like `createDatabase`, with the empty tables of a store. A copy takes less time than the migrations. */
+export async function createStoreDatabase(): Promise<string> {
+  const port = await sharedPort();
+  template ??= createTemplate(port);
+  await template;
+  return dropAfterTest(port, await createDatabaseAt(port, STORE_TEMPLATE));
 }
 
 /** Creates an empty database. Returns its URL. It is deleted when the test ends, with all its connections. */
 export async function createDatabase(): Promise<string> {
   const port = await sharedPort();
-  const name = await createDatabaseAt(port);
+  return dropAfterTest(port, await createDatabaseAt(port));
+}
+
+function dropAfterTest(port: number, name: string): string {
   cleanUp(() =>
     runSql(urlOf(port, "postgres"), `DROP DATABASE ${name} WITH (FORCE)`),
   );

@@ -7,7 +7,9 @@ import type {
 import type * as open from "../../src/store/open.ts";
 import { openStore, openStoreReader } from "../../src/store/open.ts";
 import type { Store, StoreDeps } from "../../src/store/port.ts";
+import { openPostgresStore } from "../../src/store/postgres/store.ts";
 import type { ClaimRequest, EventRecord } from "../../src/store/records.ts";
+import type { StoreUrl } from "../../src/store/url.ts";
 import { cleanUp } from "./cleanup.ts";
 import { SIGNING_KEY, WEBHOOK_REQUEST } from "./fixtures.ts";
 import { readTrail } from "./read-trail.ts";
@@ -33,10 +35,25 @@ const THREADED_SQLITE: StoreKind = {
   open: openStoreOnThreads,
 };
 
+/** Opens a store for which the database has the clock of the test. */
+async function openOnPostgres(url: StoreUrl, deps: StoreDeps): Promise<Store> {
+  if (url.driver !== "postgres") {
+    throw new Error("not the URL of a PostgreSQL database");
+  }
+  return openPostgresStore(url, {
+    ...deps,
+    createClock: (_, now) => ({
+      now,
+      offset: () => 0,
+      measure: async () => undefined,
+    }),
+  });
+}
+
 const POSTGRES: StoreKind = {
   name: "PostgreSQL",
   createDatabase: postgresDatabase,
-  open: openStore,
+  open: openOnPostgres,
 };
 
 /** The kinds of stores in a SQLite file, for tests about the file. `openName`: the function of `src/store/open.ts`. */
@@ -46,10 +63,7 @@ export const SQLITE_KINDS = [
 ] as const;
 
 /** All kinds of stores. The tests in `test/store` run on each of them and do not distinguish them. */
-export const KINDS: readonly StoreKind[] = [
-  ...SQLITE_KINDS,
-  ...(process.env["TEST_POSTGRES"] === undefined ? [] : [POSTGRES]),
-];
+export const KINDS: readonly StoreKind[] = [...SQLITE_KINDS, POSTGRES];
 
 export interface RecordOptions {
   /** The number in the replay key of the request. Without it, an event has a key of its own. */

@@ -2,7 +2,7 @@ import path from "node:path";
 import type { Store, StoreDeps } from "../../src/store/port.ts";
 import type { StoreUrl } from "../../src/store/url.ts";
 import {
-  createDatabase,
+  createStoreDatabase,
   openConnection,
   postgresUrl,
   runSql,
@@ -79,9 +79,9 @@ export function sqliteDatabase(
   };
 }
 
-/** Returns a new database on a real PostgreSQL server, which a store migrates when it is opened. */
+/** Returns a new database on a real PostgreSQL server, with the empty tables of a store. */
 export async function postgresDatabase(): Promise<TestDatabase> {
-  const address = await createDatabase();
+  const address = await createStoreDatabase();
   const execute = async (sql: string): Promise<void> => {
     await runSql(address, sql);
   };

@@ -21,13 +21,18 @@ import { createWriting } from "./writing.ts";
 /** How often the database's clock is compared with this process's, in milliseconds. */
 const CLOCK_EVERY_MS = 5000;
 
+export interface PostgresDeps extends StoreDeps {
+  /** Creates the clock of due times. By default it is the database's. */
+  readonly createClock?: typeof createDatabaseClock;
+}
+
 /**
  * Opens a store in a PostgreSQL database and brings its schema up to date. One of its connections is the lane, on which all
  * audit entries are written. Rejects with StoreError if the database cannot be used.
  */
 export async function openPostgresStore(
   url: PostgresUrl,
-  deps: StoreDeps,
+  deps: PostgresDeps,
 ): Promise<Store> {
   await migratePostgres(url);
   const pool = createPool(url, deps.poolSize - 1);
@@ -41,13 +46,13 @@ export async function openPostgresStore(
 
 async function createStore(
   url: PostgresUrl,
-  deps: StoreDeps,
+  deps: PostgresDeps,
   pool: Pool,
 ): Promise<Store> {
   const { writer, now, delivers } = deps;
   const monotonic = () => performance.now();
   const partitions = createPartitions(url, pool);
-  const clock = createDatabaseClock(pool, now);
+  const clock = (deps.createClock ?? createDatabaseClock)(pool, now);
   await clock.measure();
   const writing = createWriting({
     store: deps,
