@@ -124,13 +124,17 @@ export interface EventStore extends EventReader {
    */
   record: (record: EventRecord) => Promise<RecordOutcome>;
   /**
-   * ATOMIC: one step of the event retention. Deletes some old events with their deliveries and attempts, and writes the
-   * audit entry.
+   * One step of the event retention. Deletes some old events with their deliveries and attempts, and writes the audit entry,
+   * atomically for every reader. A store may delete whole UTC days only: then the events of a day stay until all of the day
+   * is before `receivedBefore`. `next` is only for the next call.
    */
   purge: (
     request: PurgeRequest,
   ) => Promise<{ readonly purged: Purged; readonly next: number | null }>;
-  /** Deletes up to `limit` replay claims signed before `signedBefore` (unix seconds). Returns how many. */
+  /**
+   * Deletes replay claims signed before `signedBefore` (unix seconds), up to `limit`, or whole hours of them. Returns how
+   * many claims or hours. If it is `limit`, there may be more.
+   */
   forgetReplays: (signedBefore: number, limit: number) => Promise<number>;
 }
 

@@ -5,6 +5,7 @@ import { connect } from "./connection.ts";
 import { createDatabaseClock } from "./database-clock.ts";
 import { endLeases } from "./deliveries.ts";
 import { createDeliveryQueue } from "./delivery-queue.ts";
+import { runAlone } from "./drop-partition.ts";
 import { createEventDigests } from "./event-digests.ts";
 import { createEventReader } from "./events.ts";
 import { createLeases } from "./leases.ts";
@@ -14,6 +15,9 @@ import { createPartitions } from "./partitions.ts";
 import { endPause, readPauses, setPaused } from "./pauses.ts";
 import { createPool, type Pool } from "./pool.ts";
 import { createOwnStatus, readProcessStatuses } from "./process-status.ts";
+import { createPurger } from "./purge.ts";
+import { createAuditPurger } from "./purge-audit.ts";
+import { createReplayExpiry } from "./replay-expiry.ts";
 import { createSinkTable } from "./sinks.ts";
 import { createTrailGaps, positionHolders } from "./trail-gaps.ts";
 import { createWriting } from "./writing.ts";
@@ -106,7 +110,16 @@ async function createStore(
         }
         return isEnded;
       }),
-    ...NO_PURGES,
+    purge: createPurger({ pool, lane, alone: runAlone(url) }),
+    purgeAudit: createAuditPurger({
+      writer,
+      publicKey: writing.publicKey,
+      pool,
+      lane,
+      partitions,
+      now,
+    }),
+    forgetReplays: createReplayExpiry(partitions),
     onCommit,
     clock: clock.now,
     isShared: true,
@@ -119,18 +132,3 @@ async function createStore(
     },
   };
 }
-
-/** Until the retention is built. */
-const NO_PURGES: Pick<Store, "purge" | "purgeAudit" | "forgetReplays"> = {
-  purge: async () => ({
-    purged: { events: 0, deliveries: 0, attempts: 0 },
-    next: null,
-  }),
-  purgeAudit: async () => ({
-    entries: 0,
-    hasLeftOut: false,
-    changed: [],
-    next: null,
-  }),
-  forgetReplays: async () => 0,
-};
