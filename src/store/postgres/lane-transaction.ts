@@ -103,11 +103,12 @@ export function createTransactions(deps: TransactionDeps) {
   ): Promise<void> {
     let losses = 0;
     for (let tries = 1; ; tries += 1) {
+      const connection = await session.ready();
+      // `ready` settles the jobs of a transaction that was in doubt and did commit.
       const waiting = jobs.filter((job) => !job.isSettled());
       if (waiting.length === 0) {
         return;
       }
-      const connection = await session.ready();
       connection.endBy(performance.now() + TRANSACTION_MS);
       const from = chain.mark();
       const at = now();
