@@ -219,7 +219,12 @@ export async function startService(
     everyMs: number,
     work: () => Promise<void>,
   ): BackgroundService => createInterval(work, { everyMs, onError });
-  const guard = createPurgeGuard({ store, now, monotonic, emit });
+  const guard = createPurgeGuard({
+    store,
+    now: store.clock,
+    monotonic,
+    emit,
+  });
   const maintenance = { store, guard, now, monotonic, onError };
   const lifecycle = createLifecycle([
     { stop: store.close },
@@ -252,7 +257,14 @@ export async function startService(
       { everyMs: intervals.fileWatch },
     ),
     createKeyAgeChecks(
-      { sources: () => currentConfig().sources, append, emit, now, onError },
+      {
+        sources: () => currentConfig().sources,
+        store,
+        append,
+        emit,
+        now,
+        onError,
+      },
       { everyMs: intervals.keyAge },
     ),
     // Starts last. So a startup that fails because a port is in use has delivered nothing.

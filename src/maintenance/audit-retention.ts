@@ -1,5 +1,5 @@
 import type { EntryPlace } from "../audit/chain.ts";
-import type { AuditLog } from "../store/port.ts";
+import type { AuditLog, Control } from "../store/port.ts";
 import { inBatches } from "../background/batches.ts";
 import { createInterval } from "../background/interval.ts";
 import type { PurgeGuard } from "./purge-guard.ts";
@@ -14,7 +14,10 @@ const HOUR_MS = 3_600_000;
 const BATCH = 1500;
 
 interface RetentionDeps {
-  readonly store: Pick<AuditLog, "purgeAudit" | "probe">;
+  readonly store: Pick<
+    AuditLog & Control,
+    "purgeAudit" | "probe" | "holdLease"
+  >;
   /** Returns the position up to which every sink has received the trail. */
   readonly taken: () => Promise<number>;
   readonly guard: Pick<PurgeGuard, "purgeTime">;
@@ -26,7 +29,7 @@ interface RetentionDeps {
 
 /**
  * Purges audit entries older than AUDIT_RETENTION_DAYS, in batches, at startup and every minute. Once an hour it also marks this
- * writer as running, because other processes do not purge the last entries of a running writer.
+ * writer as running, because other processes do not purge the last entries of a running writer. One process purges for all.
  */
 export function createAuditRetention(
   deps: RetentionDeps,
@@ -48,7 +51,10 @@ export function createAuditRetention(
       seenAt = monotonic();
       await store.probe();
     }
-    const at = guard.purgeTime();
+    if (!(await store.holdLease("maintenance"))) {
+      return;
+    }
+    const at = await guard.purgeTime();
     // Skipped entries stay for a long time and can be many, so they are read only once an hour.
     if (at !== null && (isHourly || !hasLeftOut)) {
       hasLeftOut = await purgeOldEntries(
@@ -66,7 +72,8 @@ export function createAuditRetention(
  * of some writers were skipped because they are not proven to be old.
  */
 export async function purgeOldEntries(
-  deps: Pick<RetentionDeps, "store" | "taken"> & {
+  deps: Pick<RetentionDeps, "taken"> & {
+    readonly store: Pick<AuditLog, "purgeAudit">;
     readonly now: number;
     readonly onChanged: (entry: EntryPlace) => void;
   },

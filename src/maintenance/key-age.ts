@@ -1,6 +1,7 @@
 import type { Source } from "../domain/source.ts";
 import type { AuditDraft } from "../audit/entry.ts";
 import { judgeKeyAge } from "../domain/key-age.ts";
+import type { Control } from "../store/port.ts";
 import { createInterval } from "../background/interval.ts";
 import type { BackgroundService } from "../background/background-service.ts";
 import type { Emit } from "../telemetry/happening.ts";
@@ -8,6 +9,7 @@ import type { Emit } from "../telemetry/happening.ts";
 export interface KeyAgeDeps {
   /** Returns the current sources. */
   readonly sources: () => readonly Source[];
+  readonly store: Pick<Control, "holdLease">;
   readonly append: (entry: AuditDraft) => Promise<void>;
   readonly emit: Emit;
   /** Unix milliseconds. */
@@ -23,7 +25,7 @@ export function createKeyAgeChecks(
   deps: KeyAgeDeps,
   options: { readonly everyMs: number },
 ): BackgroundService {
-  const { sources, append, emit, now, onError } = deps;
+  const { sources, store, append, emit, now, onError } = deps;
 
   async function check(): Promise<void> {
     const at = now();
@@ -44,7 +46,7 @@ export function createKeyAgeChecks(
         secret: name,
         ...facts,
       });
-      if (age.verdict !== "due") {
+      if (age.verdict !== "due" && (await store.holdLease("maintenance"))) {
         const reason = age.verdict === "overdue" ? "too_old" : "no_date";
         await append(overdueEntry(at, source, { ...facts, reason }));
       }

@@ -14,15 +14,16 @@ const HOLD_MS = 86_400_000;
  */
 export interface PurgeGuard extends Required<Pick<BackgroundService, "start">> {
   /** Returns the wall time for purges, in Unix milliseconds; null = nothing may be purged now. */
-  readonly purgeTime: () => number | null;
+  readonly purgeTime: () => Promise<number | null>;
 }
 
 /**
  * Holds purges for a day of uptime if at startup the clock is more than an hour after the newest stored time, or if the clock
- * later jumps ahead by more than an hour. Must be started before this process stores anything.
+ * later jumps ahead by more than an hour. The hold applies to all processes of a shared store. Must be started before this
+ * process stores anything.
  */
 export function createPurgeGuard(deps: {
-  readonly store: Pick<Control, "newestTime">;
+  readonly store: Pick<Control, "newestTime" | "holdPurges" | "arePurgesHeld">;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Milliseconds of a monotonic clock. */
@@ -34,10 +35,12 @@ export function createPurgeGuard(deps: {
   let distance = now() - monotonic();
   let heldUntil = Number.NEGATIVE_INFINITY;
 
-  function hold(at: number, aheadMs: number): void {
+  async function hold(at: number, aheadMs: number): Promise<void> {
     heldUntil = monotonic() + HOLD_MS;
     const clock = new Date(at).toISOString();
     emit({ type: "purge.held", clock, aheadMs: Math.round(aheadMs) });
+    // A process that starts after this one finds times of the wrong clock in the store, and cannot notice it.
+    await store.holdPurges(HOLD_MS);
   }
 
   return {
@@ -45,19 +48,20 @@ export function createPurgeGuard(deps: {
       const at = now();
       const newest = await store.newestTime(at);
       if (newest !== null && at - newest > MAX_AHEAD_MS) {
-        hold(at, at - newest);
+        await hold(at, at - newest);
       }
     },
-    purgeTime() {
+    async purgeTime() {
       const at = now();
       const current = at - monotonic();
       const aheadMs = current - distance;
       if (aheadMs > MAX_AHEAD_MS) {
-        hold(at, aheadMs);
         distance = current;
+        await hold(at, aheadMs);
       }
       distance = Math.min(distance, current);
-      return monotonic() < heldUntil ? null : at;
+      const isHeld = monotonic() < heldUntil || (await store.arePurgesHeld());
+      return isHeld ? null : at;
     },
   };
 }

@@ -246,6 +246,12 @@ export interface Control extends Pick<
    */
   newestTime: (now: number) => Promise<number | null>;
   /**
+   * Holds the purges of all processes of a shared store for a time, in milliseconds. A store that is not shared does nothing:
+   * its process remembers the hold itself.
+   */
+  holdPurges: (forMs: number) => Promise<void>;
+  arePurgesHeld: () => Promise<boolean>;
+  /**
    * ATOMIC: ends a pause whose end is `until`, and writes the audit entry. Returns false and writes nothing if the destination
    * is not paused, or its pause has another end.
    */

@@ -30,6 +30,9 @@ export interface PostgresDeps extends StoreDeps {
   readonly createClock?: typeof createDatabaseClock;
 }
 
+/** How often the partitions of the next days and hours are created, in milliseconds. */
+const PARTITIONS_EVERY_MS = 3_600_000;
+
 /**
  * Opens a store in a PostgreSQL database and brings its schema up to date. One of its connections is the lane, on which all
  * audit entries are written. Rejects with StoreError if the database cannot be used.
@@ -77,6 +80,11 @@ async function createStore(
     clock.measure().catch(() => undefined);
   }, CLOCK_EVERY_MS);
   clockTimer.unref();
+  const partitionTimer = setInterval(() => {
+    // Missing partitions are also created when they are needed.
+    partitions.ahead(now()).catch(() => undefined);
+  }, PARTITIONS_EVERY_MS);
+  partitionTimer.unref();
 
   return {
     ...createAuditReader(pool, gaps),
@@ -96,6 +104,8 @@ async function createStore(
     ...recorder,
     probe,
     holdLease: leases.hold,
+    holdPurges: leases.holdPurges,
+    arePurgesHeld: leases.arePurgesHeld,
     publishStatus: status.publish,
     setPaused: (destination, paused, entry) =>
       lane.run(async (tx) => {
@@ -125,6 +135,7 @@ async function createStore(
     isShared: true,
     close: async () => {
       clearInterval(clockTimer);
+      clearInterval(partitionTimer);
       await lane.close();
       // Otherwise both end on their own.
       await Promise.allSettled([leases.release(), status.close()]);

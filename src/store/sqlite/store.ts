@@ -169,6 +169,8 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
         ) => deliveries.isRepeatCrashDue(request),
         nextDueAt: async (destination: string) =>
           deliveries.nextDueAt(destination),
+        holdPurges: async () => undefined,
+        arePurgesHeld: async () => false,
         holdLease: async (name: LeaseName) =>
           name === "maintenance" || sinkLease.tryTake(),
       },

@@ -20,6 +20,8 @@ const THREAD_OF_METHOD = {
   expire: "writer",
   forgetReplays: "writer",
   holdLease: "writer",
+  holdPurges: "writer",
+  arePurgesHeld: "writer",
   isRepeatCrashDue: "writer",
   limitDueTimes: "writer",
   nextDueAt: "writer",
