@@ -2,6 +2,7 @@ import { created } from "../../audit/delivery-entries.ts";
 import type { DeliveryQueue } from "../port.ts";
 import type { AddedDelivery } from "../records.ts";
 import { columnsOf } from "./attempts.ts";
+import { IS_STORED } from "./event-days.ts";
 import { EVENT_NAME, type EventNameRow, eventNameOf } from "./event-names.ts";
 import type { Tx } from "./lane.ts";
 import { readDueTimes } from "./order.ts";
@@ -16,7 +17,8 @@ interface EventRow extends EventNameRow {
 const EVENTS: Statement = {
   name: "events_to_deliver",
   text: `
-    SELECT seq, day, ${EVENT_NAME} FROM event WHERE seq = ANY ($1::bigint[]) ORDER BY seq FOR NO KEY UPDATE`,
+    SELECT seq, day, ${EVENT_NAME} FROM event
+    WHERE seq = ANY ($1::bigint[]) AND ${IS_STORED} ORDER BY seq FOR NO KEY UPDATE`,
 };
 const EXISTING: Statement = {
   name: "deliveries_of_events",

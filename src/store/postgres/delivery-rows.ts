@@ -1,5 +1,6 @@
 import type { DeliveryStateName } from "../../domain/delivery.ts";
 import { type FoundDelivery, leaseOf } from "../found-delivery.ts";
+import { IS_STORED } from "./event-days.ts";
 import { EVENT_NAME, type EventNameRow, eventNameOf } from "./event-names.ts";
 import type { Sql, Statement } from "./sql.ts";
 
@@ -25,7 +26,7 @@ const ENDED: Statement = {
     SELECT one.id, one.day, destination, state, attempt, crashes, false AS "isLeased", claimed_at AS "claimedAt", 0 AS "dueAt",
       order_key AS "orderKey", ${EVENT_NAME}
     FROM ended_delivery one JOIN event ON event.seq = event_seq AND event.day = one.day
-    WHERE one.id = ANY ($1::bigint[]) ORDER BY one.id FOR UPDATE OF one`,
+    WHERE one.id = ANY ($1::bigint[]) AND one.${IS_STORED} ORDER BY one.id FOR UPDATE OF one`,
 };
 
 interface Row extends EventNameRow {
