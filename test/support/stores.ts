@@ -50,7 +50,7 @@ async function openOnPostgres(url: StoreUrl, deps: StoreDeps): Promise<Store> {
   });
 }
 
-const POSTGRES: StoreKind = {
+export const POSTGRES: StoreKind = {
   name: "PostgreSQL",
   createDatabase: postgresDatabase,
   open: openOnPostgres,
