@@ -11,8 +11,9 @@ import {
 } from "../../src/audit/verify/verify-trail.ts";
 import { rowsOf } from "../../src/cli/store/reader.ts";
 import { purgeOldEntries } from "../../src/maintenance/audit-retention.ts";
-import { openStoreReader } from "../../src/store/open.ts";
+import { openStore, openStoreReader } from "../../src/store/open.ts";
 import type { Store } from "../../src/store/port.ts";
+import type { StoreUrl } from "../../src/store/url.ts";
 import { SIGNING_KEY, sqliteUrl } from "./fixtures.ts";
 import { openTestStore, storeFileIn } from "./open-test-store.ts";
 
@@ -20,8 +21,14 @@ export const DAY = 86_400_000;
 
 export type RetainedTrail = ReturnType<typeof retainedTrail>;
 
-/** Creates a trail whose writers and retention a test runs step by step, with a clock that the test moves. */
-export function retainedTrail(folder: string) {
+/**
+ * Creates a trail whose writers and retention a test runs step by step, with a clock that the test moves. `url`: the store;
+ * without it, the store is in the folder.
+ */
+export function retainedTrail(
+  folder: string,
+  url: StoreUrl = sqliteUrl(storeFileIn(folder)),
+) {
   const file = storeFileIn(folder);
   let now = 1_800_000_000_000;
 
@@ -38,7 +45,7 @@ export function retainedTrail(folder: string) {
     lines: string[];
     heads: readonly ChainHead[];
   }> {
-    const trail = await openStoreReader(sqliteUrl(file));
+    const trail = await openStoreReader(url);
     const found: string[] = [];
     const heads = await trail.heads();
     for await (const { line } of rowsOf(trail)) {
@@ -58,7 +65,8 @@ export function retainedTrail(folder: string) {
     },
     /** Starts a process run: a store with a new writer that has started as a service does. */
     async begin(writer: string, signingKey: KeyObject = SIGNING_KEY) {
-      const options = { writer, signingKey, now: () => now };
+      const open: typeof openStore = (_folder, deps) => openStore(url, deps);
+      const options = { writer, signingKey, now: () => now, open };
       const store = await openTestStore(folder, options);
       const started = serverStarted({
         environment: "development",

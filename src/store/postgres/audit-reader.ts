@@ -12,6 +12,9 @@ const SEARCH_STEP = 2000;
 
 const DAY_MS = 86_400_000;
 
+/** A page is read from the partitions of so many later days first. It includes those that are made ahead. */
+const DAYS_AT_ONCE = 4;
+
 interface Row extends StoredEntry {
   readonly day: number;
 }
@@ -111,23 +114,37 @@ export function createAuditReader(sql: Sql, gaps: TrailGaps): AuditReader {
     }));
   }
 
+  /** Reads the page after a position, in the partitions of this day and later ones. */
+  async function readFrom(
+    day: number,
+    position: number,
+    limit: number,
+  ): Promise<Row[]> {
+    // An entry around midnight may have the day before, because clocks differ.
+    const first = day - 1;
+    const rows = await sql.query<Row>(PAGE, [
+      position,
+      limit,
+      first,
+      day + DAYS_AT_ONCE,
+    ]);
+    return rows.length < limit && day + DAYS_AT_ONCE < days.newest()
+      ? sql.query<Row>(PAGE, [position, limit, first, days.newest()])
+      : rows;
+  }
+
   async function readAll(
     position: number,
     limit: number,
   ): Promise<StoredEntry[]> {
     const day = await days.after(position);
-    // An entry around midnight may have the day before, because clocks differ.
-    const rows = await sql.query<Row>(PAGE, [
-      position,
-      limit,
-      day - 1,
-      day + 1,
-    ]);
+    const rows = await readFrom(day, position, limit);
     const dense = rows.filter((row, i) => row.position === position + 1 + i);
     if (rows.length > 0 && dense.length === rows.length) {
       return found(rows);
     }
-    const upTo = rows.at(-1)?.position ?? (await lastTaken());
+    const last = rows.length === limit ? rows.at(-1) : undefined;
+    const upTo = last?.position ?? (await lastTaken());
     if (upTo <= position || (position >= empty.after && upTo <= empty.upTo)) {
       return [];
     }

@@ -70,9 +70,10 @@ SELECT nextval('delivery_id'), new.day, new.seq, d.destination,
   CASE WHEN d.order_key IS NOT NULL AND (d.waits OR ${isPending("<")} OR ${isPending("=")})
     THEN ${AFTER_ANOTHER} ELSE new.received_at + ${at(4)}::bigint END,
   d.order_key, new.received_at + ${at(4)}::bigint
-FROM unnest(${at(0)}::int[], ${at(1)}::text[], ${at(2)}::bytea[], ${at(3)}::boolean[])
-  AS d (i, destination, order_key, waits)
-JOIN new USING (i)`;
+FROM unnest(${at(0)}::int[], ${at(1)}::text[], ${at(2)}::bytea[], ${at(3)}::boolean[]) WITH ORDINALITY
+  AS d (i, destination, order_key, waits, place)
+JOIN new USING (i)
+ORDER BY place`;
 };
 
 /** The parameters of `insertDeliveries`. */

@@ -15,12 +15,15 @@ const LAST_OF_DAY = {
  */
 export interface TrailDays {
   readonly after: (position: number) => Promise<number>;
+  /** The newest day with a partition, as far as this process knows. */
+  readonly newest: () => number;
   /** Remembers the day of the entry at a position. */
   readonly remember: (position: number, day: number) => void;
 }
 
 export function createTrailDays(sql: Sql): TrailDays {
   const known = new Map<number, number>();
+  let newest = 0;
 
   function remember(position: number, day: number): void {
     known.delete(position);
@@ -33,6 +36,7 @@ export function createTrailDays(sql: Sql): TrailDays {
   /** Finds the first day whose last position is after this one. A day without entries counts as later. */
   async function search(position: number): Promise<number> {
     const days = await listDays(sql, "audit_entry");
+    newest = days.at(-1) ?? 0;
     let low = 0;
     let high = days.length;
     while (low < high) {
@@ -55,6 +59,7 @@ export function createTrailDays(sql: Sql): TrailDays {
       remember(position, day);
       return day;
     },
+    newest: () => newest,
     remember,
   };
 }

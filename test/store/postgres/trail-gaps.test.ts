@@ -144,6 +144,22 @@ describe("a reader that follows the trail", () => {
     expect(found).toEqual(["a", "b", "c", "d", "e"]);
   });
 
+  it("reads a whole page, even if days without entries lie between", async () => {
+    const { url, reader } = await openTrail();
+    const writer = await openWriter(url);
+    const days = [DAY, DAY + 1, DAY + 9, DAY + 300, DAY + 301];
+    for (const day of [...days, DAY + 100, DAY + 302]) {
+      await createDay(url, "audit_entry", day);
+    }
+    for (const day of days) {
+      await writer.write(String(day), day);
+    }
+    expect(linesOf(await reader.readAudit(0, 100))).toEqual(days.map(String));
+    expect(linesOf(await reader.readAudit(1, 3))).toEqual(
+      days.slice(1, 4).map(String),
+    );
+  });
+
   it("misses and repeats nothing while transactions commit in any order", async () => {
     const { url, reader } = await openTrail();
     const writers = await Promise.all(
