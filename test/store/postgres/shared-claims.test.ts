@@ -101,9 +101,12 @@ describe("two replicas on one PostgreSQL database", () => {
   it("together start no more attempts than the rate limit in any second, and as many as it permits", async () => {
     await recordAll(100);
     const rateLimit = { attempts: 20, perMs: 1000 };
+    // Both have a connection, so their first claims run at the same time.
+    await claimOnBoth({ destination: "other" });
     const starts: number[] = [];
     for (let step = 0; starts.length < 100; step += 1) {
-      const claimed = await claimOnBoth({ rateLimit, limit: 3 });
+      const limit = step % 3 === 0 ? 20 : 2;
+      const claimed = await claimOnBoth({ rateLimit, limit });
       starts.push(...claimed.map(() => test.now()));
       test.setClock(test.now() + 37);
       expect(step).toBeLessThan(200);
@@ -150,6 +153,21 @@ describe("two replicas on one PostgreSQL database", () => {
         Array.from({ length: perKey }, (_, n) => `${key}-${n}`),
       );
     }
+  });
+
+  it("attempt one delivery of an order key if several have a due time", async () => {
+    const [one, other] = replicas;
+    await test.record("first", { orderKey: "k" });
+    await test.record("second", { orderKey: "k" });
+    // As if the replicas had stored both at the same time. The second one is due before the first one.
+    await test.database.execute(
+      "UPDATE pending_delivery SET due_at = 4000 + CASE WHEN due_at > 5000 THEN 0 ELSE 1 END",
+    );
+    const [first, ...more] = await claimOnBoth();
+    expect([first!.event.id, more]).toEqual(["first", []]);
+    expect(await claimOnBoth()).toEqual([]);
+    expect(await settle(one, first!)).toBe(true);
+    expect(idsOf(await claim(other))).toEqual(["second"]);
   });
 
   it("attempt the next delivery of an order key if no replica made it due", async () => {
