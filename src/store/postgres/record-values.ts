@@ -57,9 +57,9 @@ SELECT day, seq, source, id, type, received_at, content_type, headers, body_sha2
 /**
  * Inserts the deliveries of the rows `new`. A delivery waits if an earlier one of its order key is pending. `first`: the
  * number of the first of the five parameters. The last one is added to the times, because due times are by the database's
- * clock.
+ * clock. `given`: a condition; without it nothing is written.
  */
-export const insertDeliveries = (first: number): string => {
+export const insertDeliveries = (first: number, given = "true"): string => {
   const at = (offset: number): string => `$${first + offset}`;
   const isPending = (dueAt: string): string => `
       (SELECT true FROM pending_delivery p
@@ -72,7 +72,7 @@ SELECT nextval('delivery_id'), new.day, new.seq, d.destination,
   d.order_key, new.received_at + ${at(4)}::bigint
 FROM unnest(${at(0)}::int[], ${at(1)}::text[], ${at(2)}::bytea[], ${at(3)}::boolean[]) WITH ORDINALITY
   AS d (i, destination, order_key, waits, place)
-JOIN new USING (i)
+JOIN new USING (i) WHERE ${given}
 ORDER BY place`;
 };
 

@@ -84,7 +84,7 @@ WITH ${newRows(9, "nextval('event_seq')")}, known AS MATERIALIZED (
 ), stored AS (
   ${INSERT_EVENTS} WHERE (SELECT holds FROM all_new)
 ), delivered AS (
-  ${insertDeliveries(19)} WHERE (SELECT holds FROM all_new)
+  ${insertDeliveries(19, "(SELECT holds FROM all_new)")}
 ), ${writeLines("(SELECT holds FROM all_new)")}
 SELECT (SELECT string_agg(i::text, ',') FROM known) AS known, ${POSITIONS},
   CASE WHEN NOT EXISTS (SELECT FROM known) THEN hexhook_require((SELECT holds FROM all_new), 'HX001') END,
