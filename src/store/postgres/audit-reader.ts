@@ -6,11 +6,10 @@ import type { AuditSearch, StoredEntry } from "../records.ts";
 import type { Sql, Statement } from "./sql.ts";
 import { createTrailDays } from "./trail-days.ts";
 import type { TrailGaps } from "./trail-gaps.ts";
+import { DAY_MS } from "./days.ts";
 
 /** The maximum number of entries that one step of a search examines: a few milliseconds. */
 const SEARCH_STEP = 2000;
-
-const DAY_MS = 86_400_000;
 
 /** A page is read from the partitions of so many later days first. It includes those that are made ahead. */
 const DAYS_AT_ONCE = 4;

@@ -1,9 +1,7 @@
 import type { AuditChain, ChainHead } from "../../audit/chain.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
 import { textArray } from "./binary-arrays.ts";
-
-/** Milliseconds of a UTC day. */
-export const DAY_MS = 86_400_000;
+import { dayOf } from "./days.ts";
 
 /** Collects the lines of the transaction in progress. They are written at its end. */
 export interface AuditWriter {
@@ -69,10 +67,6 @@ export function lineValues(values: LineValues): unknown[] {
     dayOf(at),
     textArray(lines),
   ];
-}
-
-export function dayOf(at: number): number {
-  return Math.floor(at / DAY_MS);
 }
 
 /**

@@ -1,4 +1,5 @@
-import { dayOf, type Partitions } from "./partitions.ts";
+import { dayOf } from "./days.ts";
+import type { Partitions } from "./partitions.ts";
 import type { Sql } from "./sql.ts";
 
 /** Drops the partitions of the trail whose whole day is before `before` (unix milliseconds) and which have no entries. */

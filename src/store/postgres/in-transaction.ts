@@ -3,7 +3,6 @@ import type { FailedAttempt } from "../../domain/delivery.ts";
 import type { CommitChanges } from "../commits.ts";
 import {
   type AuditWriter,
-  dayOf,
   lineValues,
   parsePositions,
   WRITE_LINES,
@@ -12,6 +11,7 @@ import type { LaneSession } from "./lane-session.ts";
 import type { Attempt } from "./lane-transaction.ts";
 import type { Sql } from "./sql.ts";
 import { storeError } from "./store-error.ts";
+import { dayOf } from "./days.ts";
 
 /** A transaction in progress. Its statements see its earlier changes. The isolation level is READ COMMITTED. */
 export interface Tx extends Sql {

@@ -3,11 +3,12 @@ import { StoreError } from "../../errors.ts";
 import type { CommitChanges } from "../commits.ts";
 import type { Outage } from "../outage.ts";
 import type { Commit } from "../port.ts";
-import { type AuditWriter, dayOf } from "./audit-writer.ts";
+import type { AuditWriter } from "./audit-writer.ts";
 import type { Connection } from "./connection.ts";
 import type { ClaimKey } from "./in-doubt.ts";
 import type { Job } from "./job-queue.ts";
 import type { LaneSession } from "./lane-session.ts";
+import { dayOf } from "./days.ts";
 
 /** How long one transaction may take, in milliseconds. Then its connection is closed. */
 export const TRANSACTION_MS = 2000;

@@ -5,6 +5,7 @@ import { inTransaction, type Pool } from "./pool.ts";
 import type { Sql, Statement } from "./sql.ts";
 import { storeError } from "./store-error.ts";
 import { StoreError } from "../../errors.ts";
+import { dayOf } from "./days.ts";
 
 /**
  * What is partitioned together. `event`: an event's tables, by the UTC day of its acceptance. `audit_entry`: by the UTC day of
@@ -18,7 +19,6 @@ const TABLES = {
   replay_claim: ["replay_claim"],
 } as const satisfies Record<PartitionKind, readonly string[]>;
 
-const DAY_MS = 86_400_000;
 const HOUR_SECONDS = 3600;
 
 /** The partitions that are made ahead. */
@@ -27,9 +27,6 @@ const HOURS_AHEAD = 12;
 
 /** How long the detaching of a partition may wait for transactions that still use it, in milliseconds. */
 const DETACH_MS = 60_000;
-
-/** Returns the key of the partition of an event or entry. `at`: unix milliseconds. */
-export const dayOf = (at: number): number => Math.floor(at / DAY_MS);
 
 /** Returns the key of the partition of a replay claim. `signedAt`: unix seconds. */
 export const hourOf = (signedAt: number): number =>

@@ -7,8 +7,7 @@ import type { Lane } from "./lane.ts";
 import type { Pool } from "./pool.ts";
 import { createDayPurger } from "./purge-day.ts";
 import { purgeKept } from "./purge-kept.ts";
-
-const DAY_MS = 86_400_000;
+import { DAY_MS } from "./days.ts";
 
 /** The maximum number of steps in one call. Each takes some milliseconds, or waits for other transactions. */
 const MAX_STEPS = 20;

@@ -1,6 +1,6 @@
 import type { RecordOutcome } from "../../domain/event.ts";
 import { entryOfRecord } from "../record-entry.ts";
-import { dayOf } from "./audit-writer.ts";
+
 import {
   bytesArray,
   int4Array,
@@ -20,6 +20,7 @@ import {
   recordValues,
 } from "./record-values.ts";
 import { storeError } from "./store-error.ts";
+import { dayOf } from "./days.ts";
 
 const insertClaims = (
   table: "replay_claim" | "timeless_claim",

@@ -1,6 +1,6 @@
 import { AFTER_ANOTHER } from "../limits.ts";
 import type { EventRecord } from "../records.ts";
-import { DAY_MS } from "./audit-writer.ts";
+
 import {
   booleanArray,
   bytesArray,
@@ -9,6 +9,7 @@ import {
   textArray,
 } from "./binary-arrays.ts";
 import { type ClaimKey, TIMELESS } from "./in-doubt.ts";
+import { DAY_MS } from "./days.ts";
 
 /** A record with the id of its event in UTF-8, and the digest of its body. */
 export interface NewRecord {

@@ -6,7 +6,6 @@ import { entryOfRecord } from "../record-entry.ts";
 import type { EventRecord } from "../records.ts";
 import {
   type AuditWriter,
-  dayOf,
   lineValues,
   parsePositions,
   POSITIONS,
@@ -30,6 +29,7 @@ import {
   recordValues,
 } from "./record-values.ts";
 import { decideRecords } from "./record-slowly.ts";
+import { dayOf } from "./days.ts";
 
 /** The maximum number of jobs and of body bytes in one transaction. */
 const LIMITS = { maxJobs: 512, maxBytes: 2_097_152 };
