@@ -56,11 +56,12 @@ export function createTrailGaps(
   };
 }
 
+// A transaction that only reads the sequence has another lock. A backup by pg_dump keeps that for hours.
 const HOLDERS = {
   name: "position-holders",
   text: `
 SELECT virtualtransaction AS id FROM pg_locks
-WHERE locktype = 'relation' AND relation = 'audit_position'::regclass
+WHERE locktype = 'relation' AND relation = 'audit_position'::regclass AND mode = 'RowExclusiveLock'
   AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`,
 };
 
