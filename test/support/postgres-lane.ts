@@ -14,7 +14,7 @@ export function openLane(
 ) {
   const writing = createWriting({
     store: { writer, signingKey: SIGNING_KEY, now },
-    connect: () => connect(target),
+    connect: (connectMs) => connect(target, { connectMs }),
     partitions: createPartitions(target, pool),
     clockOffset: () => 0,
   });

@@ -44,25 +44,35 @@ export function createAuditWriter(
   };
 }
 
+/** What the row of this writer must contain, so that a transaction may commit. */
+export interface HeldRow {
+  readonly fence: number;
+  /**
+   * The hash that was written into the row from outside; null = the row has the hash of the last entry. Such a row is not
+   * changed any more, so that an auditor finds it.
+   */
+  readonly foreignHash: string | null;
+}
+
 /** The parameters $1 to $8 of every statement that writes lines. */
 export interface LineValues {
   /** The head before and after the lines. */
   readonly from: ChainHead;
   readonly to: ChainHead;
-  readonly fence: number;
+  readonly row: HeldRow;
   /** Unix milliseconds, by this process's clock. */
   readonly at: number;
   readonly lines: readonly string[];
 }
 
 export function lineValues(values: LineValues): unknown[] {
-  const { from, to, fence, at, lines } = values;
+  const { from, to, row, at, lines } = values;
   return [
     to.writer,
-    fence,
+    row.fence,
     from.seq,
-    from.hash,
-    to.hash,
+    row.foreignHash ?? from.hash,
+    row.foreignHash ?? to.hash,
     at,
     dayOf(at),
     textArray(lines),
@@ -81,8 +91,9 @@ written AS (
   FROM unnest($8::text[]) WITH ORDINALITY AS l (line, i) WHERE ${given}
   RETURNING position
 ), moved AS (
-  UPDATE audit_writer SET seq = $3::bigint + cardinality($8::text[]), hash = $5::text, seen_at = $6::bigint
-  WHERE writer = $1 AND fence = $2::int AND hash = $4::text AND ${given}
+  UPDATE audit_writer SET seq = CASE WHEN $4::text = $5::text THEN seq ELSE $3::bigint + cardinality($8::text[]) END,
+    hash = $5, seen_at = $6::bigint
+  WHERE writer = $1 AND fence = $2::int AND hash = $4 AND ${given}
   RETURNING 1
 )`;
 

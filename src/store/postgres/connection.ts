@@ -6,7 +6,13 @@ import {
   DEADLINE_MS,
 } from "./connection-options.ts";
 import type { Sql, Statement } from "./sql.ts";
-import { asStoreError, named, timedOut, unreachable } from "./store-error.ts";
+import {
+  asStoreError,
+  named,
+  READ_ONLY,
+  timedOut,
+  unreachable,
+} from "./store-error.ts";
 
 /** How long the server may take to end a connection that is closed, in milliseconds. */
 const CLOSE_MS = 1000;
@@ -50,7 +56,12 @@ export async function connect(
   client.setTypeParser(INT8_ARRAY, toNumbers);
   // Without a listener, an error of an idle connection would end the process.
   client.on("error", () => undefined);
+  const { connectMs = DEADLINE_MS } = options;
   return named(url, async () => {
+    // The driver's own time limit does not cover the query.
+    const cancelDeadline = startDeadline(connectMs, () => {
+      destroyClient(client);
+    });
     try {
       await client.connect();
       const {
@@ -60,6 +71,8 @@ export async function connect(
     } catch (error) {
       destroyClient(client);
       throw error;
+    } finally {
+      cancelDeadline();
     }
   });
 }
@@ -110,7 +123,12 @@ function createConnection(
         if (error === null) {
           resolve(result);
         } else {
-          reject(asStoreError(error));
+          const converted = asStoreError(error);
+          if (converted.code === READ_ONLY) {
+            // A session may keep that setting for life, and another server may answer the next connection.
+            destroy();
+          }
+          reject(converted);
         }
       });
     });

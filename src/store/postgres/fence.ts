@@ -1,11 +1,10 @@
-import { type ChainHead, GENESIS } from "../../audit/chain.ts";
+import { GENESIS } from "../../audit/chain.ts";
 import type { Connection } from "./connection.ts";
 import type { Sql } from "./sql.ts";
 
-/** The row of this writer: its last entry, and the number that its transactions must name. */
+/** The row of this writer: the hash of its last entry, and the number that its transactions must name. */
 export interface WriterRow {
   readonly fence: number;
-  readonly seq: number;
   readonly hash: string;
 }
 
@@ -14,12 +13,7 @@ const TAKE = {
   text: `
 INSERT INTO audit_writer (writer, seq, hash, seen_at) VALUES ($1, 0, '${GENESIS}', $2)
 ON CONFLICT (writer) DO UPDATE SET fence = audit_writer.fence + 1
-RETURNING fence, seq, hash`,
-};
-
-const RESTORE = {
-  name: "restore-writer",
-  text: "UPDATE audit_writer SET seq = $2, hash = $3, fence = greatest(fence, $4) WHERE writer = $1 RETURNING fence, seq, hash",
+RETURNING fence, hash`,
 };
 
 const TERMINATE = {
@@ -63,17 +57,6 @@ export async function takeWriter(
   at: number,
 ): Promise<WriterRow> {
   const [row] = await sql.query<WriterRow>(TAKE, [writer, at]);
-  return row as WriterRow;
-}
-
-/** Writes the head that this process knows, after its row was changed from outside. Returns the row. */
-export async function restoreWriter(
-  sql: Sql,
-  { writer, seq, hash }: ChainHead,
-  fence: number,
-): Promise<WriterRow> {
-  const values = [writer, seq, hash, fence];
-  const [row] = await sql.query<WriterRow>(RESTORE, values);
   return row as WriterRow;
 }
 

@@ -43,7 +43,7 @@ export type InTransaction = <Result>(
 ) => Promise<readonly number[]>;
 
 export function createInTransaction(deps: {
-  readonly session: Pick<LaneSession, "fence">;
+  readonly session: Pick<LaneSession, "row">;
   readonly audit: AuditWriter;
   readonly changes: Pick<CommitChanges, "becomesDue" | "exhausted">;
   readonly partitions: Pick<Partitions, "ensure">;
@@ -59,10 +59,9 @@ export function createInTransaction(deps: {
     if (lines.length === 0) {
       return [];
     }
-    const fence = session.fence();
     const [row] = await connection.query<{ positions: string }>(
       WRITE_LINES,
-      lineValues({ from, to: audit.head(), fence, at, lines }),
+      lineValues({ from, to: audit.head(), row: session.row(), at, lines }),
     );
     return parsePositions(row?.positions ?? null);
   }

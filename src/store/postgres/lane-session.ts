@@ -1,22 +1,22 @@
 import type { ChainHead, ChainMark } from "../../audit/chain.ts";
 import { StoreError } from "../../errors.ts";
+import type { HeldRow } from "./audit-writer.ts";
 import type { Connection } from "./connection.ts";
-import {
-  endEarlier,
-  prepareConnection,
-  restoreWriter,
-  takeWriter,
-  type WriterRow,
-} from "./fence.ts";
+import { endEarlier, prepareConnection, takeWriter } from "./fence.ts";
 import { type ClaimKey, forgetClaims } from "./in-doubt.ts";
 
 /** A transaction whose connection was lost before its outcome arrived. */
 export interface Doubt {
   readonly from: ChainMark;
   readonly to: ChainHead;
+  /** The day of its entries. */
+  readonly day: number;
   /** Called once, with the positions of its entries if it was committed; null = it was not, and never will be. */
   readonly resolve: (positions: readonly number[] | null) => void;
 }
+
+/** How long reconnecting may take, with everything that must be settled before the next transaction. Milliseconds. */
+const READY_MS = 2000;
 
 /** The last commit: its head, and where its last entry is. */
 export interface Committed {
@@ -41,7 +41,8 @@ export interface LaneSession {
   readonly distrust: () => void;
   readonly committed: () => Committed;
   readonly commit: (committed: Committed) => void;
-  readonly fence: () => number;
+  /** What the row must contain in the next transaction. */
+  readonly row: () => HeldRow;
   /** The claims of these committed records are deleted by `ready`, because their senders got an error. */
   readonly forget: (claims: readonly ClaimKey[]) => void;
   /** Whether `ready` has something to do besides connecting. */
@@ -50,16 +51,19 @@ export interface LaneSession {
   readonly isTampered: () => boolean;
   readonly tampered: () => void;
   readonly close: () => Promise<void>;
+  /** Ends the connection at once. A transaction in flight fails. */
+  readonly destroy: () => void;
 }
 
 const POSITIONS = {
   // Without a name, so that the planner sees the day and skips the other partitions.
   name: "",
-  text: "SELECT position FROM audit_entry WHERE writer = $1 AND position > $2 AND seq > $3 AND day >= $4 ORDER BY position",
+  text: "SELECT position, line FROM audit_entry WHERE writer = $1 AND position > $2 AND seq > $3 AND day >= $4 ORDER BY position",
 };
 
 export function createLaneSession(deps: {
-  readonly connect: () => Promise<Connection>;
+  /** `withinMs`: the maximum time to connect. */
+  readonly connect: (withinMs: number) => Promise<Connection>;
   /** The head before the first entry. */
   readonly start: ChainHead;
   readonly now: () => number;
@@ -67,28 +71,37 @@ export function createLaneSession(deps: {
   const { now } = deps;
   const { writer } = deps.start;
   let connection: Connection | null = null;
-  /** Null: the row must be taken before the next transaction. */
-  let row: WriterRow | null = null;
+  let row: HeldRow = { fence: 0, foreignHash: null };
+  /** Whether the row must be taken before the next transaction. */
+  let mustTake = true;
   let doubt: Doubt | null = null;
   let isTampered = false;
   let isClosed = false;
-  let lastFence = 0;
   let committed: Committed = { head: deps.start, position: 0, day: 0 };
   let forgotten: ClaimKey[] = [];
 
-  async function open(): Promise<Connection> {
+  async function open(by: number): Promise<Connection> {
     const earlier = connection;
     connection = null;
-    row = null;
-    const opened = await deps.connect();
+    mustTake = true;
+    const opened = await deps
+      .connect(Math.max(1, by - performance.now()))
+      .catch((error: unknown) => {
+        // The next try ends it.
+        connection = earlier;
+        throw error;
+      });
     try {
+      opened.endBy(by);
+      if (isClosed) {
+        throw closedError();
+      }
       await prepareConnection(opened, writer);
       if (earlier !== null) {
         await endEarlier(opened, writer, earlier).catch(ignoreIfOpen(opened));
       }
     } catch (error) {
       opened.destroy();
-      // The next try ends it.
       connection = earlier;
       throw error;
     }
@@ -98,35 +111,38 @@ export function createLaneSession(deps: {
 
   /** Finds out how the last transaction ended, and makes sure that the row is this connection's. */
   async function takeRow(on: Connection): Promise<void> {
-    let taken = await takeWriter(on, writer, now());
+    const { fence, hash } = await takeWriter(on, writer, now());
     if (doubt !== null) {
-      const { to, resolve } = doubt;
-      const positions = taken.hash === to.hash ? await readPositions(on) : null;
+      const { resolve } = doubt;
+      const positions = await readPositions(on, doubt);
       doubt = null;
       resolve(positions);
     }
-    if (taken.hash !== committed.head.hash) {
-      isTampered = true;
-      taken = await restoreWriter(on, committed.head, lastFence + 1);
-    }
-    row = taken;
-    lastFence = taken.fence;
+    const isForeign = hash !== committed.head.hash;
+    isTampered ||= isForeign;
+    row = { fence, foreignHash: isForeign ? hash : null };
+    mustTake = false;
   }
 
-  /** Returns the positions of the entries after the last known commit. */
-  async function readPositions(on: Connection): Promise<number[]> {
-    const { head, position, day } = committed;
-    const rows = await on.query<{ position: number }>(POSITIONS, [
+  /** Returns the positions of the entries after the last known commit; null = they are not stored. */
+  async function readPositions(
+    on: Connection,
+    { to, day }: Doubt,
+  ): Promise<number[] | null> {
+    const { head, position } = committed;
+    const rows = await on.query<{ position: number; line: string }>(POSITIONS, [
       writer,
       position,
       head.seq,
-      day,
+      Math.min(day, committed.day),
     ]);
-    return rows.map((found) => found.position);
+    return rows.at(-1)?.line.endsWith(`"${to.hash}"}`) === true
+      ? rows.map((found) => found.position)
+      : null;
   }
 
   async function settleDoubts(on: Connection): Promise<void> {
-    if (row === null) {
+    if (mustTake) {
       await takeRow(on);
     }
     if (forgotten.length > 0) {
@@ -141,8 +157,10 @@ export function createLaneSession(deps: {
       if (isClosed) {
         throw closedError();
       }
-      const usable = connection?.isOpen() === true ? connection : await open();
-      usable.endBy(null);
+      const by = performance.now() + READY_MS;
+      const usable =
+        connection?.isOpen() === true ? connection : await open(by);
+      usable.endBy(by);
       try {
         await settleDoubts(usable);
       } catch (error) {
@@ -156,13 +174,13 @@ export function createLaneSession(deps: {
       doubt = next;
     },
     distrust() {
-      row = null;
+      mustTake = true;
     },
     committed: () => committed,
     commit(next) {
       committed = next;
     },
-    fence: () => lastFence,
+    row: () => row,
     forget(claims) {
       forgotten.push(...claims);
     },
@@ -174,6 +192,10 @@ export function createLaneSession(deps: {
     async close() {
       isClosed = true;
       await connection?.close();
+    },
+    destroy() {
+      isClosed = true;
+      connection?.destroy();
     },
   };
 }

@@ -144,6 +144,7 @@ export function createTransactions(deps: TransactionDeps) {
           session.doubt({
             from,
             to,
+            day: dayOf(at),
             resolve(positions) {
               if (positions === null) {
                 undo(from);

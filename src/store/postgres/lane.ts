@@ -1,4 +1,7 @@
-import { setImmediate as nextTurn } from "node:timers/promises";
+import {
+  setImmediate as nextTurn,
+  setTimeout as delay,
+} from "node:timers/promises";
 import type { StoreError } from "../../errors.ts";
 import type { Outage } from "../outage.ts";
 import type { InTransaction, Tx } from "./in-transaction.ts";
@@ -35,7 +38,10 @@ export interface Lane {
     write: Write<Input, Result>,
     options: QueueOptions<Input, Result>,
   ) => LaneQueue<Input, Result>;
-  /** Waits for the jobs that were submitted, and closes the connection. Later jobs are rejected. */
+  /**
+   * Waits for the jobs that were submitted, at most for CLOSE_MS, and closes the connection. The other jobs and later ones
+   * are rejected.
+   */
   readonly close: () => Promise<void>;
 }
 
@@ -54,6 +60,9 @@ interface QueueOptions<Input, Result> extends JobLimits {
 
 /** How long a job waits at most, in milliseconds. A request is answered within 2.5 s, whatever the database does. */
 const WAIT_MS = 2000;
+
+/** How long the jobs may take that were submitted before the lane is closed, in milliseconds. */
+const CLOSE_MS = 2000;
 
 /** How often jobs are checked for that, in milliseconds. */
 const EXPIRY_CHECK_MS = 100;
@@ -178,6 +187,12 @@ export function createLane(deps: LaneDeps): Lane {
     }
   }
 
+  async function workOffAll(): Promise<void> {
+    while (work !== null || (down === null && hasJobs())) {
+      await (work ?? nextTurn());
+    }
+  }
+
   function queue<Input, Result>(
     write: Write<Input, Result>,
     options: QueueOptions<Input, Result>,
@@ -261,9 +276,16 @@ export function createLane(deps: LaneDeps): Lane {
     async close() {
       isClosing = true;
       clearTimeout(retryTimer);
-      while (work !== null || (down === null && hasJobs())) {
-        await (work ?? nextTurn());
-      }
+      const timer = new AbortController();
+      await Promise.race([
+        workOffAll(),
+        delay(CLOSE_MS, undefined, timer).then(
+          session.destroy,
+          () => undefined,
+        ),
+      ]);
+      timer.abort();
+      rejectUntil(Number.POSITIVE_INFINITY, closedError());
       clearInterval(expiryTimer);
       await session.close();
     },

@@ -112,7 +112,7 @@ export interface Recorder {
 export function createRecorder(deps: {
   readonly lane: Pick<Lane, "queue">;
   readonly inTransaction: InTransaction;
-  readonly session: Pick<LaneSession, "fence">;
+  readonly session: Pick<LaneSession, "row">;
   readonly audit: AuditWriter;
   readonly becomesDue: (destination: string) => void;
   readonly partitions: Pick<Partitions, "ensure">;
@@ -168,7 +168,7 @@ export function createRecorder(deps: {
     }
     await ensurePartitions(attempt, records);
     const { connection, from, at } = attempt;
-    const head = { from, to: audit.head(), fence: session.fence() };
+    const head = { from, to: audit.head(), row: session.row() };
     const values = lineValues({ ...head, at, lines });
     attempt.commits(
       jobs.map(({ input }) => (input.kind === "record" ? "accepted" : null)),

@@ -7,6 +7,9 @@ export const UNREACHABLE = "POSTGRES_UNREACHABLE";
 /** The statement took too long, or waited too long for a lock or a connection. */
 export const TIMEOUT = "POSTGRES_TIMEOUT";
 
+/** The session, or the server, does not accept writes. */
+export const READ_ONLY = "25006";
+
 /** What the SQLSTATE of an error means for an operator, and what to do (PostgreSQL's documentation, appendix A). */
 const ADVICE: Readonly<Record<string, string>> = {
   "28000": "it rejected the user: check DATABASE_URL and pg_hba.conf",
@@ -16,7 +19,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   "53200": "it is out of memory: check its settings",
   "53300":
     "it has no connection left: raise its max_connections, or lower DATABASE_POOL",
-  "25006":
+  [READ_ONLY]:
     "it does not accept writes: set DATABASE_URL to the primary, and default_transaction_read_only to off",
   "42501":
     "the user lacks a permission: let the user own the database, or grant it",

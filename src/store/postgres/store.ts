@@ -63,7 +63,7 @@ async function createStore(
   await clock.measure();
   const writing = createWriting({
     store: deps,
-    connect: () => connect(url),
+    connect: (connectMs) => connect(url, { connectMs }),
     partitions,
     clockOffset: clock.offset,
   });
@@ -136,9 +136,13 @@ async function createStore(
     close: async () => {
       clearInterval(clockTimer);
       clearInterval(partitionTimer);
-      await lane.close();
-      // Otherwise both end on their own.
-      await Promise.allSettled([leases.release(), status.close()]);
+      // At the same time, because each takes some time while the database does not answer. Leases and status also end on
+      // their own.
+      await Promise.allSettled([
+        lane.close(),
+        leases.release(),
+        status.close(),
+      ]);
       await pool.close();
     },
   };

@@ -15,7 +15,8 @@ import { createRecorder } from "./record.ts";
 /** Creates everything that writes audit entries: the lane, and what runs on it in transactions of its own. */
 export function createWriting(deps: {
   readonly store: Pick<StoreDeps, "writer" | "signingKey" | "now">;
-  readonly connect: () => Promise<Connection>;
+  /** `withinMs`: the maximum time to connect. */
+  readonly connect: (withinMs: number) => Promise<Connection>;
   readonly partitions: Pick<Partitions, "ensure" | "forget">;
   /** The difference between the database's clock and this process's, in milliseconds. */
   readonly clockOffset: () => number;
