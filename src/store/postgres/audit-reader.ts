@@ -2,14 +2,12 @@ import type { ChainHead } from "../../audit/chain.ts";
 import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
 import { CLOCK_MARGIN_MS } from "../clock-margin.ts";
 import type { AuditReader } from "../port.ts";
-import type { AuditSearch, StoredEntry } from "../records.ts";
-import type { Sql, Statement } from "./sql.ts";
+import type { StoredEntry } from "../records.ts";
+import type { Sql } from "./sql.ts";
 import { createTrailDays } from "./trail-days.ts";
 import type { TrailGaps } from "./trail-gaps.ts";
 import { DAY_MS } from "./days.ts";
-
-/** The maximum number of entries that one step of a search examines: a few milliseconds. */
-const SEARCH_STEP = 2000;
+import { createTrailSearch } from "./trail-search.ts";
 
 /** A page is read from the partitions of so many later days first. It includes those that are made ahead. */
 const DAYS_AT_ONCE = 4;
@@ -39,10 +37,9 @@ const PAGE_OF_WRITER = {
 SELECT position, writer, line FROM audit_entry WHERE writer = $3 AND position > $1 ORDER BY position LIMIT $2`,
 };
 
-const ENDS = {
-  name: "ends-of-trail",
-  text: `
-SELECT (SELECT min(position) FROM audit_entry) AS first, (SELECT max(position) FROM audit_entry) AS last`,
+const LAST = {
+  name: "last-of-trail",
+  text: "SELECT max(position) AS last FROM audit_entry",
 };
 
 /** The last position that a transaction has taken, whether or not it has committed. */
@@ -55,16 +52,6 @@ const HEADS = {
   name: "heads-of-trail",
   text: "SELECT writer, seq, hash FROM audit_writer WHERE purged_seq < seq ORDER BY ordinal DESC",
 };
-
-const search = (direction: "ASC" | "DESC"): Statement => ({
-  name: `search-trail-${direction}`,
-  text: `
-SELECT position, writer, line FROM audit_entry
-WHERE position BETWEEN $1 AND $2
-  AND strpos(line, $3) > 0 AND strpos(line, $4) > 0 AND strpos(line, $5) > 0 AND strpos(line, $6) > 0
-ORDER BY position ${direction} LIMIT $7`,
-});
-const SEARCH = { oldest: search("ASC"), newest: search("DESC") };
 
 const FIRST_AFTER_DAY = {
   name: "",
@@ -92,12 +79,9 @@ export function createAuditReader(sql: Sql, gaps: TrailGaps): AuditReader {
     return row?.last ?? 0;
   }
 
-  async function ends(): Promise<{ first: number; last: number }> {
-    const [row] = await sql.query<{
-      first: number | null;
-      last: number | null;
-    }>(ENDS);
-    return { first: row?.first ?? 0, last: row?.last ?? 0 };
+  async function lastPosition(): Promise<number> {
+    const [row] = await sql.query<{ last: number | null }>(LAST);
+    return row?.last ?? 0;
   }
 
   /** Returns the rows, and remembers where the next read starts. */
@@ -161,7 +145,7 @@ export function createAuditReader(sql: Sql, gaps: TrailGaps): AuditReader {
 
   return {
     lastPosition: async () => {
-      const { last } = await ends();
+      const last = await lastPosition();
       await gaps.settle(last);
       return last;
     },
@@ -170,28 +154,7 @@ export function createAuditReader(sql: Sql, gaps: TrailGaps): AuditReader {
         ? readAll(position, limit)
         : sql.query<StoredEntry>(PAGE_OF_WRITER, [position, limit, writer]),
     heads: async () => sql.query<ChainHead>(HEADS),
-    async searchAudit({ order, from, limit, containing }: AuditSearch) {
-      const { first, last } = await ends();
-      const newest = order === "newest";
-      // The search covers only positions that are still stored.
-      const low = newest ? 0 : Math.max((from ?? 0) + 1, first);
-      const high = newest ? Math.min((from ?? Infinity) - 1, last) : 0;
-      const [begin, end] = newest
-        ? [Math.max(high - SEARCH_STEP + 1, first), high]
-        : [low, Math.min(low + SEARCH_STEP - 1, last)];
-      if (!newest) {
-        // The caller may follow the trail from here.
-        await gaps.settle(end);
-      }
-      const [a = "", b = "", c = "", d = ""] = containing;
-      const values = [begin, end, a, b, c, d, limit];
-      const rows = await sql.query<StoredEntry>(SEARCH[order], values);
-      const edge = newest ? begin : end;
-      const furthest =
-        rows.length === limit ? (rows.at(-1)?.position ?? edge) : edge;
-      const hasMore = newest ? furthest > first : furthest < last;
-      return { rows, next: hasMore && begin <= end ? furthest : null };
-    },
+    searchAudit: createTrailSearch(sql, { days, gaps, lastTaken }),
     async positionBefore(at) {
       const wanted = new Date(Math.max(0, at - CLOCK_MARGIN_MS));
       const day = Math.floor(wanted.getTime() / DAY_MS);
@@ -201,7 +164,7 @@ export function createAuditReader(sql: Sql, gaps: TrailGaps): AuditReader {
       );
       const inDay = await firstSince(day, wanted.toISOString());
       const first = Math.min(later?.first ?? Infinity, inDay ?? Infinity);
-      return first === Infinity ? (await ends()).last : first - 1;
+      return first === Infinity ? await lastPosition() : first - 1;
     },
   };
 

@@ -2,11 +2,14 @@ import type { EventDigests } from "../port.ts";
 import { createEventDays, IS_STORED } from "./event-days.ts";
 import type { Sql } from "./sql.ts";
 
+/** LIMIT 1 makes the planner look up each key. */
 const PLACES = {
   name: "event-places",
   text: `
 SELECT n, day, seq FROM unnest($1::text[], $2::bytea[]) WITH ORDINALITY AS wanted (source, id, n)
-JOIN event_id USING (source, id) WHERE ${IS_STORED}`,
+CROSS JOIN LATERAL (
+  SELECT day, seq FROM event_id WHERE event_id.source = wanted.source AND event_id.id = wanted.id LIMIT 1) AS place
+WHERE ${IS_STORED}`,
 };
 
 /** Without a name, so that the planner sees the days and skips the other partitions. */

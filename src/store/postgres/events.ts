@@ -69,6 +69,7 @@ function stateStatement(
   );
 }
 
+/** LIMIT 1 makes the planner look up the id of each source. */
 const BY_ID = {
   name: "event-places-by-id",
   text: `
@@ -76,7 +77,9 @@ WITH RECURSIVE known (source) AS (
   SELECT min(source) FROM event_id
   UNION ALL
   SELECT (SELECT min(source) FROM event_id WHERE event_id.source > known.source) FROM known WHERE known.source IS NOT NULL)
-SELECT day, seq FROM known JOIN event_id USING (source) WHERE id = $1 AND ${IS_STORED} ORDER BY seq`,
+SELECT day, seq FROM known CROSS JOIN LATERAL (
+  SELECT day, seq FROM event_id WHERE event_id.source = known.source AND event_id.id = $1 LIMIT 1) AS place
+WHERE ${IS_STORED} ORDER BY seq`,
 };
 
 const DETAIL = {
