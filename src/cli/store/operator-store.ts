@@ -18,6 +18,7 @@ import {
   readSigningKey,
 } from "../../store/signing-key-file.ts";
 import { SIGNING_KEY_REQUIRED } from "../../config/errors.ts";
+import type { StoreUrl } from "../../store/url.ts";
 import { VERSION } from "../../version.ts";
 import { SYSTEM } from "../system.ts";
 import type { Io } from "../io.ts";
@@ -45,18 +46,8 @@ export async function withOperatorStore<T>(
   if (options.create && !(await storeExists(url))) {
     await migrateStore(url);
   }
-  // Throws for a missing store or another schema version: these commands create no store and migrate no schema.
-  const trail = await openStoreReader(url);
-  const isNew = (await trail.lastPosition()) === 0;
-  const signingKey = key ?? keyBeside(signingKeyFile(url), isNew);
+  const signingKey = await keyOfService(url, key);
   const publicKey = publicKeyOf(signingKey);
-  const same = await isSignedWith(trail, publicKey);
-  await trail.close();
-  if (!same) {
-    throw new ConfigError([
-      "AUDIT_SIGNING_KEY: is not the key of the service; give this command the same key",
-    ]);
-  }
   const store = await openStore(url, {
     writer: `cli-${SYSTEM.randomHex(8)}`,
     signingKey,
@@ -81,6 +72,29 @@ export async function withOperatorStore<T>(
     return result;
   } finally {
     await store.close();
+  }
+}
+
+/**
+ * Returns the key that the trail is signed with. Rejects for a missing store or another schema version, because these commands
+ * create no store and migrate no schema. Rejects with ConfigError if `key` is another key.
+ */
+async function keyOfService(
+  url: StoreUrl,
+  key: KeyObject | null,
+): Promise<KeyObject> {
+  const trail = await openStoreReader(url);
+  try {
+    const isNew = (await trail.lastPosition()) === 0;
+    const signingKey = key ?? keyBeside(signingKeyFile(url), isNew);
+    if (!(await isSignedWith(trail, publicKeyOf(signingKey)))) {
+      throw new ConfigError([
+        "AUDIT_SIGNING_KEY: is not the key of the service; give this command the same key",
+      ]);
+    }
+    return signingKey;
+  } finally {
+    await trail.close();
   }
 }
 

@@ -1,11 +1,14 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { generateKeyPairSync } from "node:crypto";
 import path from "node:path";
-import { eventBody, SECRET, signed, TODAY } from "../../support/fixtures.ts";
+import { SECRET, TODAY } from "../../support/fixtures.ts";
 import { eventually } from "../../support/eventually.ts";
 import { noHandlers } from "../../support/no-handlers.ts";
 import { createDatabase, runSql } from "../../support/postgres.ts";
-import { postgresEnvironment } from "../../support/postgres-service.ts";
+import {
+  deliver,
+  postgresEnvironment,
+} from "../../support/postgres-service.ts";
 import { freePort, hexhookProcess } from "../../support/processes.ts";
 import { startTestService } from "../../support/service.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -42,8 +45,7 @@ const COMMANDS = [
 describe("a command on PostgreSQL", () => {
   it("works beside a running service, and ends at once", async () => {
     const service = await startTestService(folder, { env });
-    const body = eventBody("evt_1");
-    expect((await service.post(body, signed(body))).status).toBe(200);
+    await deliver(service, "evt_1");
     await eventually(async () =>
       (await service.entries()).some(
         ({ action }) => action === "delivery.failed",
@@ -144,8 +146,7 @@ describe("a command on PostgreSQL", () => {
   it("rejects a wrong AUDIT_SIGNING_KEY, and requires one", async () => {
     const { DATABASE_URL } = env;
     const service = await startTestService(folder, { env });
-    const body = eventBody("evt_1");
-    expect((await service.post(body, signed(body))).status).toBe(200);
+    await deliver(service, "evt_1");
     await service.stop();
     const other = generateKeyPairSync("ed25519").privateKey.export({
       format: "pem",

@@ -4,10 +4,13 @@ import path from "node:path";
 import { parseEntry } from "../../../src/audit/parsed-entry.ts";
 import { openStoreReader } from "../../../src/store/open.ts";
 import { loadConfig } from "../../../src/config/load-config.ts";
-import { eventBody, SECRET, signed } from "../../support/fixtures.ts";
+import { SECRET } from "../../support/fixtures.ts";
 import { eventually } from "../../support/eventually.ts";
 import { noHandlers } from "../../support/no-handlers.ts";
-import { postgresEnvironment } from "../../support/postgres-service.ts";
+import {
+  deliver,
+  postgresEnvironment,
+} from "../../support/postgres-service.ts";
 import { serve } from "../../support/processes.ts";
 import { readTrail } from "../../support/read-trail.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -32,8 +35,7 @@ const start = () => serve(folder, env);
 
 async function post(replica: Replica): Promise<void> {
   sent += 1;
-  const body = eventBody(`evt_${sent}`);
-  expect((await replica.post(body, signed(body))).status).toBe(200);
+  await deliver(replica, `evt_${sent}`);
 }
 
 const databaseUrl = () =>

@@ -2,14 +2,12 @@ import { describe, expect, it } from "@jest/globals";
 import { eventBody, SECRET, signed } from "../../support/fixtures.ts";
 import { eventually } from "../../support/eventually.ts";
 import { startOwnServer } from "../../support/postgres.ts";
-import { postgresEnvironment } from "../../support/postgres-service.ts";
+import {
+  deliver,
+  postgresEnvironment,
+} from "../../support/postgres-service.ts";
 import { freePort, hexhookProcess, serve } from "../../support/processes.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
-
-const post = (service: Awaited<ReturnType<typeof serve>>, id: string) => {
-  const body = eventBody(id);
-  return service.post(body, signed(body));
-};
 
 describe("a service on PostgreSQL", () => {
   it("that cannot reach the database tries again, and then ends with 70 and one clear line", async () => {
@@ -38,7 +36,8 @@ describe("a service on PostgreSQL", () => {
     const env = await postgresEnvironment(server.url());
     const starting = serve(temporaryFolder().path, env);
     await server.start();
-    expect((await post(await starting, "evt_1")).status).toBe(200);
+    await deliver(await starting, "evt_1");
+    expect((await starting).stderr()).toContain("store not reachable");
   });
 
   it("is live but not ready while the database is gone, and ready again after its return", async () => {
@@ -47,16 +46,17 @@ describe("a service on PostgreSQL", () => {
     const service = await serve(temporaryFolder().path, env);
     const status = async (path: string) =>
       (await fetch(`${service.url}${path}`)).status;
-    expect((await post(service, "evt_1")).status).toBe(200);
+    await deliver(service, "evt_1");
 
     await server.kill();
     await eventually(async () => (await status("/readyz")) === 503);
     expect(await status("/livez")).toBe(200);
-    expect((await post(service, "evt_2")).status).toBe(503);
+    const body = eventBody("evt_2");
+    expect((await service.post(body, signed(body))).status).toBe(503);
 
     await server.start();
     await eventually(async () => (await status("/readyz")) === 200);
-    expect((await post(service, "evt_2")).status).toBe(200);
+    await deliver(service, "evt_2");
     expect(await service.stop()).toEqual({ code: 0, signal: null });
   });
 
