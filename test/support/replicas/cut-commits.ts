@@ -52,8 +52,9 @@ export async function expectCutsHarmless(
   const [cut, other] = replicas.map(({ now }) => now().url);
   const sender = createEventSender(cut!);
   const viaOther = createEventSender(other!);
-  const untilReady = (): Promise<unknown> =>
-    eventually(() => fetch(`${cut!}/readyz`).then(({ ok }) => ok));
+  /** Waits until the service whose connection is cut stores an event. */
+  const untilStored = (): Promise<unknown> =>
+    eventually(async () => (await sender.send()).status === 200);
 
   for (let round = 0; round < rounds; round += 1) {
     const { point, outcomes } = POINTS[round % POINTS.length]!;
@@ -67,13 +68,17 @@ export async function expectCutsHarmless(
     const facts = { round, point, staysAway, first: status };
     expect(staysAway ? [503] : [200, 503]).toContain(status);
     await proxy.forward();
-    // The process settles what is in doubt as soon as the store is back.
-    await untilReady();
+    // The process settles what is in doubt before it stores anything else.
+    await untilStored();
     // After a 200, the identical request would be a replay.
     const how = status === 503 && random() < 0.5 ? "identical" : "signed-again";
-    const retrying = random() < 0.5 ? sender : viaOther;
+    const via = random() < 0.5 ? "the same replica" : "the other replica";
+    const retrying = via === "the same replica" ? sender : viaOther;
     const { json, ...answer } = await retryUntilDecided(retrying, event, how);
-    expect({ ...facts, how, ...answer }).toMatchObject({ status: 200 });
+    expect({ ...facts, how, via, ...answer }).toEqual({
+      ...{ ...facts, how, via },
+      status: 200,
+    });
     expect(status === 503 ? outcomes : ["duplicate"]).toContain(json["status"]);
 
     const current = { isCut: false };
@@ -82,7 +87,6 @@ export async function expectCutsHarmless(
     });
     while (!current.isCut) {
       await sender.send();
-      await untilReady();
     }
     await laterCut;
     for (const open of sender.open()) {
