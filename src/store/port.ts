@@ -293,7 +293,8 @@ export interface Commit {
 
 /**
  * A store. When a promise resolves, the write is durable on disk. When a method rejects, with `StoreError`, nothing was
- * written. After a fatal error every later call rejects too.
+ * written, or the connection to a database server was lost and the outcome is unknown. A caller may then repeat the call: a
+ * record that was written after all is a `duplicate`. After a fatal error every later call rejects too.
  */
 export interface Store extends EventStore, DeliveryQueue, AuditLog, Control {
   /**
@@ -319,8 +320,8 @@ export interface StoreDeps {
   /** Called once, when the store can no longer be trusted. */
   readonly onFatal: (error: StoreError) => void;
   /**
-   * Whether this process makes deliveries. Such a process holds a shared lock until it ends. If no other process holds the
-   * lock when it starts, all leases belong to dead processes and are ended at once.
+   * Whether this process makes deliveries. While such a process lives, the others can see it. If a process starts and finds
+   * no other one, all leases belong to dead processes and are ended at once.
    */
   readonly delivers: boolean;
   /** The maximum number of connections to a database server: DATABASE_POOL. */

@@ -1,12 +1,11 @@
 import { created } from "../../audit/delivery-entries.ts";
 import type { DeliveryQueue } from "../port.ts";
 import type { AddedDelivery } from "../records.ts";
-import { columnsOf } from "./attempts.ts";
 import { IS_STORED } from "./event-days.ts";
 import { EVENT_NAME, type EventNameRow, eventNameOf } from "./event-names.ts";
 import type { Tx } from "./lane.ts";
 import { readDueTimes } from "./order.ts";
-import type { Statement } from "./sql.ts";
+import { columnsOf, type Statement } from "./sql.ts";
 
 interface EventRow extends EventNameRow {
   readonly seq: number;

@@ -1,5 +1,5 @@
 import type { AttemptResult } from "../../domain/delivery.ts";
-import type { Sql, Statement } from "./sql.ts";
+import { columnsOf, type Sql, type Statement } from "./sql.ts";
 
 /** The outcome of an attempt. */
 export interface AttemptOutcome {
@@ -53,10 +53,4 @@ export async function insertAttempts(
       ),
     );
   }
-}
-
-/** Turns rows into columns, for `unnest`. There must be a row. */
-export function columnsOf(rows: readonly (readonly unknown[])[]): unknown[][] {
-  const [first = []] = rows;
-  return first.map((_, column) => rows.map((row) => row[column]));
 }

@@ -3,10 +3,10 @@ import { TIMESTAMP_AT, TIMESTAMP_LENGTH } from "../../audit/entry.ts";
 import { CLOCK_MARGIN_MS } from "../clock-margin.ts";
 import type { AuditReader } from "../port.ts";
 import type { StoredEntry } from "../records.ts";
+import { dayOf } from "./days.ts";
 import type { Sql } from "./sql.ts";
 import { createTrailDays } from "./trail-days.ts";
 import type { TrailGaps } from "./trail-gaps.ts";
-import { DAY_MS } from "./days.ts";
 import { createTrailSearch } from "./trail-search.ts";
 
 /** A page is read from the partitions of so many later days first. It includes those that are made ahead. */
@@ -157,7 +157,7 @@ export function createAuditReader(sql: Sql, gaps: TrailGaps): AuditReader {
     searchAudit: createTrailSearch(sql, { days, gaps, lastTaken }),
     async positionBefore(at) {
       const wanted = new Date(Math.max(0, at - CLOCK_MARGIN_MS));
-      const day = Math.floor(wanted.getTime() / DAY_MS);
+      const day = dayOf(wanted.getTime());
       const [later] = await sql.query<{ first: number | null }>(
         FIRST_AFTER_DAY,
         [day],

@@ -10,6 +10,7 @@ import {
   asStoreError,
   named,
   READ_ONLY,
+  storeError,
   timedOut,
   unreachable,
 } from "./store-error.ts";
@@ -75,6 +76,17 @@ export async function connect(
       cancelDeadline();
     }
   });
+}
+
+/** Commits the transaction of a connection. Rejects with StoreError if PostgreSQL rolled it back. */
+export async function commit(
+  connection: Pick<Connection, "command">,
+): Promise<void> {
+  const tag = await connection.command("COMMIT");
+  if (tag !== "COMMIT") {
+    // A transaction that had failed before answers ROLLBACK, without an error.
+    throw storeError("POSTGRES_ROLLBACK", `a transaction ended with ${tag}`);
+  }
 }
 
 const toNumbers = (text: string): number[] =>

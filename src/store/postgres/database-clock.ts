@@ -1,5 +1,8 @@
-import { DATABASE_NOW } from "./leases.ts";
 import type { Sql } from "./sql.ts";
+
+/** An expression for the time of the database's clock, in unix milliseconds. */
+export const DATABASE_NOW =
+  "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 /** Smaller differences than this, in milliseconds, count as none: they come from the network. */
 const TOLERANCE_MS = 250;

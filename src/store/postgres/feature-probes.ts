@@ -11,10 +11,6 @@ export const PROBES: readonly {
     text: "SELECT pg_try_advisory_xact_lock_shared(1212504136, 0)",
   },
   {
-    feature: "snapshots of transaction ids",
-    text: "SELECT pg_snapshot_xmin(pg_current_snapshot()), pg_current_xact_id_if_assigned()",
-  },
-  {
     feature: "sequences",
     text: "CREATE TEMPORARY SEQUENCE hexhook_probe; SELECT nextval('hexhook_probe')",
   },

@@ -1,7 +1,7 @@
 import type { Pool } from "./pool.ts";
 import { droppedName } from "./drop-partition.ts";
 import { KEPT_DAY } from "./event-days.ts";
-import type { Sql, Statement } from "./sql.ts";
+import { type Sql, type Statement, unprepared } from "./sql.ts";
 
 /*
  * Moves the events that are still pending out of a day that is about to be dropped. Their deliveries and attempts follow. The
@@ -11,8 +11,6 @@ import type { Sql, Statement } from "./sql.ts";
 /** The limits of one step: events, and bytes of their bodies. */
 const STEP = 200;
 const MAX_BYTES = 4_194_304;
-
-const unprepared = (text: string): Statement => ({ name: "", text });
 
 /** The deliveries and the bodies of the first pending events of a day. */
 const pendingOf = (day: number): Statement =>

@@ -3,7 +3,7 @@ import { StoreError } from "../../errors.ts";
 import type { HeldRow } from "./audit-writer.ts";
 import type { Connection } from "./connection.ts";
 import { endEarlier, prepareConnection, takeWriter } from "./fence.ts";
-import { type ClaimKey, forgetClaims } from "./in-doubt.ts";
+import { type ClaimKey, forgetClaims } from "./replay-claims.ts";
 
 /** A transaction whose connection was lost before its outcome arrived. */
 export interface Doubt {

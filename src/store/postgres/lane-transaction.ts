@@ -5,13 +5,13 @@ import type { Outage } from "../outage.ts";
 import type { Commit } from "../port.ts";
 import type { AuditWriter } from "./audit-writer.ts";
 import type { Connection } from "./connection.ts";
-import type { ClaimKey } from "./in-doubt.ts";
+import type { ClaimKey } from "./replay-claims.ts";
 import type { Job } from "./job-queue.ts";
 import type { LaneSession } from "./lane-session.ts";
 import { dayOf } from "./days.ts";
 
 /** How long one transaction may take, in milliseconds. Then its connection is closed. */
-export const TRANSACTION_MS = 2000;
+const TRANSACTION_MS = 2000;
 
 /** How often a transaction runs again after a rival was in its way. */
 const MAX_TRIES = 5;
@@ -199,7 +199,7 @@ export type ClaimOf<Input, Result> = (
 ) => ClaimKey | null;
 
 const HEAD_CHANGED = "HX002";
-/** The code of a violated CHECK. The tables that are written here have no other one. */
+/** The code of a violated CHECK. The bounds of a partitioned table are such a check. */
 const NO_PARTITION = "23514";
 const RETRY: ReadonlySet<string> = new Set([
   HEAD_CHANGED,

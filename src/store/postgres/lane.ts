@@ -4,7 +4,7 @@ import {
 } from "node:timers/promises";
 import type { StoreError } from "../../errors.ts";
 import type { Outage } from "../outage.ts";
-import type { InTransaction, Tx } from "./in-transaction.ts";
+import type { AuditedTransaction, Tx } from "./audited-transaction.ts";
 import {
   createJobQueue,
   type Job,
@@ -73,7 +73,7 @@ const RETRY_MS = { first: 100, max: 1000 };
 export interface LaneDeps {
   readonly session: LaneSession;
   readonly transact: ReturnType<typeof createTransactions>;
-  readonly inTransaction: InTransaction;
+  readonly auditedTransaction: AuditedTransaction;
   readonly outage: Outage;
 }
 
@@ -89,7 +89,7 @@ const everyJob = <Input, Result>(
 
 /** Creates a lane. The kinds of jobs take turns. While a transaction is in flight, further jobs are collected. */
 export function createLane(deps: LaneDeps): Lane {
-  const { session, outage, inTransaction } = deps;
+  const { session, outage, auditedTransaction } = deps;
   const kinds: Kind[] = [];
   let lastKind = 0;
   let isScheduled = false;
@@ -249,7 +249,7 @@ export function createLane(deps: LaneDeps): Lane {
 
   const runs = queue<(tx: Tx) => Promise<unknown>, unknown>(
     (attempt, [job]) =>
-      inTransaction(attempt, async (tx) => [await job?.input(tx)]),
+      auditedTransaction(attempt, async (tx) => [await job?.input(tx)]),
     { maxJobs: 1, maxBytes: 0 },
   );
 
@@ -262,7 +262,7 @@ export function createLane(deps: LaneDeps): Lane {
         Awaited<ReturnType<typeof doWork>>[number]
       >(
         (attempt, batch) =>
-          inTransaction(attempt, (tx) =>
+          auditedTransaction(attempt, (tx) =>
             doWork(
               tx,
               batch.map(({ input }) => input),

@@ -1,4 +1,5 @@
 import type { Control, LeaseName } from "../port.ts";
+import { DATABASE_NOW } from "./database-clock.ts";
 import type { Sql } from "./sql.ts";
 
 /** How long a lease lasts by the database's clock, and after which time its holder renews it. Milliseconds. */
@@ -7,10 +8,6 @@ const RENEW_AFTER_MS = 3000;
 
 /** The longest hold of purges, in milliseconds. */
 const MAX_PURGE_HOLD_MS = 86_400_000;
-
-/** The database's clock, in unix milliseconds. */
-export const DATABASE_NOW =
-  "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
 
 const HOLD = {
   name: "hold-lease",

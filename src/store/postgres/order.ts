@@ -1,12 +1,11 @@
 import { AFTER_ANOTHER } from "../limits.ts";
-import { columnsOf } from "./attempts.ts";
-import type { Sql, Statement } from "./sql.ts";
+import { columnsOf, type Sql, type Statement } from "./sql.ts";
 
 /*
  * Keeps the order of deliveries with the same destination and order key. The first one of a key has a due time, the others
  * wait with AFTER_ANOTHER. Transactions of several processes do not see each other's changes before they commit. So more than
  * one delivery of a key may get a due time; a claim then takes the one with the oldest event. And all deliveries of a key may
- * be left waiting; `wakeWaiting` repairs that.
+ * be left waiting; waiting-keys.ts repairs that.
  */
 
 /** A delivery with its order key; null = it has none. */

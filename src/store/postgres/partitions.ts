@@ -1,11 +1,10 @@
 import type { PostgresUrl } from "../url.ts";
 import { PARTITION_LOCK } from "./advisory-locks.ts";
 import { connect } from "./connection.ts";
+import { dayOf, HOUR_SECONDS, hourOf } from "./days.ts";
 import { inTransaction, type Pool } from "./pool.ts";
 import type { Sql, Statement } from "./sql.ts";
 import { storeError } from "./store-error.ts";
-import { StoreError } from "../../errors.ts";
-import { dayOf } from "./days.ts";
 
 /**
  * What is partitioned together. `event`: an event's tables, by the UTC day of its acceptance. `audit_entry`: by the UTC day of
@@ -19,24 +18,12 @@ const TABLES = {
   replay_claim: ["replay_claim"],
 } as const satisfies Record<PartitionKind, readonly string[]>;
 
-const HOUR_SECONDS = 3600;
-
 /** The partitions that are made ahead. */
 const DAYS_AHEAD = 3;
 const HOURS_AHEAD = 12;
 
 /** How long the detaching of a partition may wait for transactions that still use it, in milliseconds. */
 const DETACH_MS = 60_000;
-
-/** Returns the key of the partition of a replay claim. `signedAt`: unix seconds. */
-export const hourOf = (signedAt: number): number =>
-  Math.floor(signedAt / HOUR_SECONDS);
-
-/** Whether the error means that a row's partition does not exist, because another process has dropped it. */
-export const isMissingPartition = (error: unknown): boolean =>
-  error instanceof StoreError &&
-  error.code === "23514" &&
-  error.message.includes("no partition of relation");
 
 /** Creates and drops the partitions of days and hours. All methods reject with StoreError. */
 export interface Partitions {

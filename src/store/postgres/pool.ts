@@ -1,6 +1,6 @@
 import { StoreError } from "../../errors.ts";
 import type { PostgresUrl } from "../url.ts";
-import { type Connection, connect } from "./connection.ts";
+import { commit, type Connection, connect } from "./connection.ts";
 import { DEADLINE_MS } from "./connection-options.ts";
 import type { Sql } from "./sql.ts";
 import { timedOut } from "./store-error.ts";
@@ -158,11 +158,7 @@ export async function inTransaction<T>(
   await connection.command("BEGIN");
   try {
     const result = await work(connection);
-    const tag = await connection.command("COMMIT");
-    if (tag !== "COMMIT") {
-      // The transaction had failed before; PostgreSQL reports that only by the tag.
-      throw timedOut(`a transaction was rolled back (${tag})`);
-    }
+    await commit(connection);
     return result;
   } catch (error) {
     if (connection.isOpen() && connection.isInTransaction()) {

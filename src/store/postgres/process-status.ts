@@ -1,5 +1,6 @@
 import { STATUS_KEEP_MS } from "../limits.ts";
 import type { ProcessStatus, PublishedDestination } from "../records.ts";
+import { DATABASE_NOW } from "./database-clock.ts";
 import type { Sql, Statement } from "./sql.ts";
 
 /**
@@ -9,17 +10,15 @@ import type { Sql, Statement } from "./sql.ts";
 const ALIVE_MS = 10_000;
 
 // Signs of life have the database's clock, because the clocks of the processes may differ.
-const CLOCK = "(extract(epoch FROM clock_timestamp()) * 1000)::bigint";
-
 const OPEN: Statement = {
   name: "open_process",
   text: `
-    INSERT INTO process_status (writer, published_at, alive_until) VALUES ($1, $2, ${CLOCK} + ${ALIVE_MS})
+    INSERT INTO process_status (writer, published_at, alive_until) VALUES ($1, $2, ${DATABASE_NOW} + ${ALIVE_MS})
     ON CONFLICT (writer) DO UPDATE SET alive_until = excluded.alive_until`,
 };
 const OTHERS: Statement = {
   name: "other_processes",
-  text: `SELECT 1 FROM process_status WHERE writer <> $1 AND alive_until > ${CLOCK} LIMIT 1`,
+  text: `SELECT 1 FROM process_status WHERE writer <> $1 AND alive_until > ${DATABASE_NOW} LIMIT 1`,
 };
 const CLOSE: Statement = {
   name: "close_process",
@@ -30,7 +29,7 @@ const PUBLISH: Statement = {
   text: `
     WITH old AS (DELETE FROM process_status WHERE published_at < $5 AND writer <> $1)
     INSERT INTO process_status (writer, published_at, destinations, alive_until)
-    VALUES ($1, $2, $3, CASE WHEN $4 THEN ${CLOCK} + ${ALIVE_MS} ELSE 0 END)
+    VALUES ($1, $2, $3, CASE WHEN $4 THEN ${DATABASE_NOW} + ${ALIVE_MS} ELSE 0 END)
     ON CONFLICT (writer) DO UPDATE SET published_at = excluded.published_at, destinations = excluded.destinations,
       alive_until = excluded.alive_until`,
 };

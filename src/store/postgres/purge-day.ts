@@ -16,7 +16,7 @@ import {
 import { keepLate, keepPending } from "./keep-pending.ts";
 import type { Lane } from "./lane.ts";
 import { inTransaction, type Pool } from "./pool.ts";
-import type { Sql, Statement } from "./sql.ts";
+import { type Sql, type Statement, unprepared } from "./sql.ts";
 
 /** The maximum numbers of rows that one step counts, and of ids that it deletes. */
 const COUNT_STEP = 50_000;
@@ -25,8 +25,6 @@ const DELETE_STEP = 2000;
 const NOTHING: Purged = { events: 0, deliveries: 0, attempts: 0 };
 
 /* The statements contain the day, so that the planner skips the other partitions. */
-
-const unprepared = (text: string): Statement => ({ name: "", text });
 
 const COUNTED = {
   count_events: {

@@ -2,19 +2,14 @@ import { eventsPurged, type Purged } from "../../audit/retention-entries.ts";
 import type { PurgeRequest } from "../records.ts";
 import { KEPT_DAY } from "./event-days.ts";
 import type { Lane } from "./lane.ts";
-import type { Sql, Statement } from "./sql.ts";
+import { type Sql, unprepared } from "./sql.ts";
 
 /** The maximum number of kept events that one step examines. */
 const STEP = 200;
 
-const OLD = {
-  name: "",
-  text: `
+const OLD = unprepared(`
 SELECT seq, received_at < $2 AND NOT EXISTS (SELECT FROM pending_delivery WHERE event_seq = seq) AS "isOld"
-FROM event WHERE day = ${KEPT_DAY} AND seq > $1 ORDER BY seq LIMIT ${STEP}`,
-};
-
-const unprepared = (text: string): Statement => ({ name: "", text });
+FROM event WHERE day = ${KEPT_DAY} AND seq > $1 ORDER BY seq LIMIT ${STEP}`);
 
 const LOCK = unprepared(
   `SELECT seq FROM event WHERE day = ${KEPT_DAY} AND seq = ANY ($1) ORDER BY seq FOR UPDATE`,

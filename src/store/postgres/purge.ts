@@ -4,10 +4,10 @@ import type { PurgeRequest } from "../records.ts";
 import type { RunAlone } from "./drop-partition.ts";
 import { listExpiredDays } from "./expired-days.ts";
 import type { Lane } from "./lane.ts";
+import { DAY_MS, dayOf } from "./days.ts";
 import type { Pool } from "./pool.ts";
 import { createDayPurger } from "./purge-day.ts";
 import { purgeKept } from "./purge-kept.ts";
-import { DAY_MS } from "./days.ts";
 
 /** The maximum number of steps in one call. Each takes some milliseconds, or waits for other transactions. */
 const MAX_STEPS = 20;
@@ -41,7 +41,7 @@ export function createPurger(deps: {
 
   return async (request: PurgeRequest) => {
     const { receivedBefore } = request;
-    const firstKept = Math.floor(receivedBefore / DAY_MS);
+    const firstKept = dayOf(receivedBefore);
     const from = request.from ?? 0;
     if (from < KEPT_DONE) {
       const kept = await purgeKept({ sql: pool, lane }, { ...request, from });

@@ -1,6 +1,5 @@
 import { AFTER_ANOTHER } from "../limits.ts";
 import type { EventRecord } from "../records.ts";
-
 import {
   booleanArray,
   bytesArray,
@@ -8,7 +7,7 @@ import {
   int8Array,
   textArray,
 } from "./binary-arrays.ts";
-import { type ClaimKey, TIMELESS } from "./in-doubt.ts";
+import { type ClaimKey, TIMELESS } from "./replay-claims.ts";
 import { DAY_MS } from "./days.ts";
 
 /** A record with the id of its event in UTF-8, and the digest of its body. */

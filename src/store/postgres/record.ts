@@ -12,12 +12,14 @@ import {
   WRITE_LINES,
   writeLines,
 } from "./audit-writer.ts";
-import { type ClaimKey, claimOf } from "./in-doubt.ts";
+import { type ClaimKey, claimOf } from "./replay-claims.ts";
 import type { Job } from "./job-queue.ts";
-import type { InTransaction, Partitions } from "./in-transaction.ts";
+import type { AuditedTransaction } from "./audited-transaction.ts";
 import type { Lane } from "./lane.ts";
 import type { LaneSession } from "./lane-session.ts";
 import type { Attempt } from "./lane-transaction.ts";
+import { dayOf, hourOf } from "./days.ts";
+import type { Partitions } from "./partitions.ts";
 import {
   claimKey,
   deliveryValues,
@@ -28,8 +30,7 @@ import {
   newRows,
   recordValues,
 } from "./record-values.ts";
-import { decideRecords } from "./record-slowly.ts";
-import { dayOf } from "./days.ts";
+import { decideRecords } from "./decide-records.ts";
 
 /** The maximum number of jobs and of body bytes in one transaction. */
 const LIMITS = { maxJobs: 512, maxBytes: 2_097_152 };
@@ -94,9 +95,6 @@ SELECT (SELECT string_agg(i::text, ',') FROM known) AS known, ${POSITIONS},
 /** The code of ACCEPT: another process wrote a key at the same time. */
 const RIVAL = "HX001";
 
-/** Seconds of an hour. */
-const HOUR = 3600;
-
 interface AcceptRow {
   readonly known: string | null;
   readonly positions: string | null;
@@ -111,7 +109,7 @@ export interface Recorder {
 
 export function createRecorder(deps: {
   readonly lane: Pick<Lane, "queue">;
-  readonly inTransaction: InTransaction;
+  readonly auditedTransaction: AuditedTransaction;
   readonly session: Pick<LaneSession, "row">;
   readonly audit: AuditWriter;
   readonly becomesDue: (destination: string) => void;
@@ -133,7 +131,7 @@ export function createRecorder(deps: {
       input.kind === "record" ? [input.record] : [],
     );
     await ensurePartitions(attempt, records);
-    return deps.inTransaction(attempt, (tx) =>
+    return deps.auditedTransaction(attempt, (tx) =>
       decideRecords(tx, records, clockOffset()),
     );
   }, options);
@@ -248,7 +246,7 @@ export function createRecorder(deps: {
   ): Promise<void> {
     const days = records.map(({ record }) => dayOf(record.event.receivedAt));
     const hours = records.flatMap(({ record: { claim } }) =>
-      claim.signedAt === null ? [] : [Math.floor(claim.signedAt / HOUR)],
+      claim.signedAt === null ? [] : [hourOf(claim.signedAt)],
     );
     await partitions.ensure("audit_entry", [dayOf(at)]);
     await partitions.ensure("event", days);

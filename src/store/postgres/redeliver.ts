@@ -2,12 +2,12 @@ import { lostEntry, redelivered } from "../../audit/delivery-entries.ts";
 import { redeliveryProblem } from "../found-delivery.ts";
 import type { DeliveryQueue } from "../port.ts";
 import type { RedeliveryOutcome } from "../records.ts";
-import { columnsOf, insertAttempts } from "./attempts.ts";
+import { insertAttempts } from "./attempts.ts";
 import { type DeliveryRow, findDeliveries } from "./delivery-rows.ts";
 import type { Tx } from "./lane.ts";
 import { lostOutcome } from "./lost-attempts.ts";
 import { readDueTimes } from "./order.ts";
-import type { Statement } from "./sql.ts";
+import { columnsOf, type Statement } from "./sql.ts";
 
 const REDELIVER: Statement = {
   name: "redeliver",

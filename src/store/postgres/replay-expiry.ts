@@ -1,6 +1,5 @@
+import { hourOf } from "./days.ts";
 import type { Partitions } from "./partitions.ts";
-
-const HOUR_SECONDS = 3600;
 
 /** The maximum number of partitions that one call drops. */
 const MAX_DROPPED = 4;
@@ -14,7 +13,7 @@ export function createReplayExpiry(
 ): (signedBefore: number) => Promise<number> {
   return async (signedBefore) => {
     const hours = (await partitions.list("replay_claim"))
-      .filter((hour) => (hour + 1) * HOUR_SECONDS <= signedBefore)
+      .filter((hour) => hour < hourOf(signedBefore))
       .slice(0, MAX_DROPPED);
     for (const hour of hours) {
       await partitions.drop("replay_claim", hour);

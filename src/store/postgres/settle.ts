@@ -1,9 +1,9 @@
 import type { Settlement } from "../records.ts";
-import { columnsOf, resultColumns } from "./attempts.ts";
+import { resultColumns } from "./attempts.ts";
 import type { Tx } from "./lane.ts";
 import { advance } from "./order.ts";
 import { pauseUntil } from "./pauses.ts";
-import type { Statement } from "./sql.ts";
+import { columnsOf, type Statement } from "./sql.ts";
 
 const SETTLE: Statement = {
   name: "settle",

@@ -1,6 +1,6 @@
 import type { Control } from "../port.ts";
 import type { SavedSink, SinkPosition } from "../records.ts";
-import { DATABASE_NOW } from "./leases.ts";
+import { DATABASE_NOW } from "./database-clock.ts";
 import type { Sql } from "./sql.ts";
 
 const READ = {

@@ -1,7 +1,19 @@
-/** A statement that PostgreSQL prepares once for each connection, under its name. */
+/**
+ * A statement that PostgreSQL prepares once for each connection, under its name. Without a name it is planned at each call,
+ * so that the planner can skip the partitions of other days.
+ */
 export interface Statement {
   readonly name: string;
   readonly text: string;
+}
+
+/** Returns a statement without a name. */
+export const unprepared = (text: string): Statement => ({ name: "", text });
+
+/** Turns rows into columns, for `unnest`. There must be a row. */
+export function columnsOf(rows: readonly (readonly unknown[])[]): unknown[][] {
+  const [first = []] = rows;
+  return first.map((_, column) => rows.map((row) => row[column]));
 }
 
 /**

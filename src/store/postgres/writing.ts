@@ -5,10 +5,11 @@ import { createOutage } from "../outage.ts";
 import type { StoreDeps } from "../port.ts";
 import { createAuditWriter } from "./audit-writer.ts";
 import type { Connection } from "./connection.ts";
-import { createInTransaction, type Partitions } from "./in-transaction.ts";
+import { createAuditedTransaction } from "./audited-transaction.ts";
 import { createLane } from "./lane.ts";
 import { createLaneSession } from "./lane-session.ts";
 import { createTransactions } from "./lane-transaction.ts";
+import type { Partitions } from "./partitions.ts";
 import { createProbe } from "./probe.ts";
 import { createRecorder } from "./record.ts";
 
@@ -40,19 +41,19 @@ export function createWriting(deps: {
     forgetPartitions: partitions.forget,
     now,
   });
-  const inTransaction = createInTransaction({
+  const auditedTransaction = createAuditedTransaction({
     session,
     audit,
     changes,
     partitions,
   });
-  const lane = createLane({ session, transact, inTransaction, outage });
+  const lane = createLane({ session, transact, auditedTransaction, outage });
   const { becomesDue } = changes;
   return {
     lane,
     recorder: createRecorder({
       lane,
-      inTransaction,
+      auditedTransaction,
       session,
       audit,
       becomesDue,

@@ -54,7 +54,7 @@ describe("a reader that follows the trail", () => {
     return { url, pool, reader: createAuditReader(pool, gaps) };
   }
 
-  /** Opens a connection that writes entries as a process does: the id of the transaction first, then positions. */
+  /** Opens a connection that writes entries as a process does. */
   async function openWriter(url: string) {
     const connection = await openConnection(url);
     const run = (text: string) => connection.query(text);

@@ -7,11 +7,12 @@ import {
   parsePositions,
   WRITE_LINES,
 } from "./audit-writer.ts";
+import { dayOf } from "./days.ts";
+import type { Partitions } from "./partitions.ts";
+import { commit } from "./connection.ts";
 import type { LaneSession } from "./lane-session.ts";
 import type { Attempt } from "./lane-transaction.ts";
 import type { Sql } from "./sql.ts";
-import { storeError } from "./store-error.ts";
-import { dayOf } from "./days.ts";
 
 /** A transaction in progress. Its statements see its earlier changes. The isolation level is READ COMMITTED. */
 export interface Tx extends Sql {
@@ -25,29 +26,21 @@ export interface Tx extends Sql {
   readonly exhausted: (failed: FailedAttempt) => void;
 }
 
-/** The partitions into which transactions write. */
-export interface Partitions {
-  /** Creates missing partitions: of events and entries by the UTC day, of replay claims by the hour, since 1970. */
-  readonly ensure: (
-    table: "event" | "audit_entry" | "replay_claim",
-    keys: readonly number[],
-  ) => Promise<void>;
-  /** Another process has dropped one. */
-  readonly forget: () => void;
-}
-
-/** Runs `work` in a transaction of several statements, with the lines of its entries. Returns their positions. */
-export type InTransaction = <Result>(
+/**
+ * Runs `work` in a transaction of several statements, writes the lines of its entries at the end, and commits. Returns the
+ * positions of the lines.
+ */
+export type AuditedTransaction = <Result>(
   attempt: Attempt<Result>,
   work: (tx: Tx) => Promise<readonly Result[]>,
 ) => Promise<readonly number[]>;
 
-export function createInTransaction(deps: {
+export function createAuditedTransaction(deps: {
   readonly session: Pick<LaneSession, "row">;
   readonly audit: AuditWriter;
   readonly changes: Pick<CommitChanges, "becomesDue" | "exhausted">;
   readonly partitions: Pick<Partitions, "ensure">;
-}): InTransaction {
+}): AuditedTransaction {
   const { session, audit, changes, partitions } = deps;
 
   async function writeLines<Result>({
@@ -80,11 +73,7 @@ export function createInTransaction(deps: {
     });
     const positions = await writeLines(attempt);
     attempt.commits(results);
-    const tag = await connection.command("COMMIT");
-    if (tag !== "COMMIT") {
-      // A failed transaction answers ROLLBACK.
-      throw storeError("POSTGRES_ROLLBACK", `a transaction ended with ${tag}`);
-    }
+    await commit(connection);
     return positions;
   };
 }

@@ -1,14 +1,14 @@
 import type { RecordOutcome } from "../../domain/event.ts";
 import { entryOfRecord } from "../record-entry.ts";
-
 import {
   bytesArray,
   int4Array,
   int8Array,
   textArray,
 } from "./binary-arrays.ts";
-import { type ClaimKey, claimOf, TIMELESS } from "./in-doubt.ts";
-import type { Tx } from "./in-transaction.ts";
+import { type ClaimKey, claimOf, TIMELESS } from "./replay-claims.ts";
+import type { Tx } from "./audited-transaction.ts";
+import { dayOf } from "./days.ts";
 import {
   claimKey,
   deliveryValues,
@@ -20,7 +20,6 @@ import {
   recordValues,
 } from "./record-values.ts";
 import { storeError } from "./store-error.ts";
-import { dayOf } from "./days.ts";
 
 const insertClaims = (
   table: "replay_claim" | "timeless_claim",
