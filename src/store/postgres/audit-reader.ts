@@ -9,7 +9,7 @@ import { createTrailDays } from "./trail-days.ts";
 import type { TrailGaps } from "./trail-gaps.ts";
 import { createTrailSearch } from "./trail-search.ts";
 
-/** A page is read from the partitions of so many later days first. It includes those that are made ahead. */
+/** The number of later days whose partitions a page is read from first. It includes those that are made ahead. */
 const DAYS_AT_ONCE = 4;
 
 interface Row extends StoredEntry {

@@ -5,7 +5,7 @@ import { listPartitions } from "./partition-list.ts";
 /** The maximum time of one of these statements, in milliseconds. They wait for the transactions that use the table. */
 const DROP_DEADLINE_MS = 4000;
 
-/** Runs work on a connection of its own, whose statements may take DROP_DEADLINE_MS. */
+/** Runs work on a separate connection, whose statements may take DROP_DEADLINE_MS. */
 export type RunAlone = <T>(
   work: (connection: Connection) => Promise<T>,
 ) => Promise<T>;

@@ -130,7 +130,7 @@ function startLoad(senders: readonly EventSender[]) {
     }),
   );
   return {
-    /** Waits until each sender has got this status so many times more. */
+    /** Waits until each sender has got this status `times` times more. */
     untilMore: async (status: number, times: number): Promise<void> => {
       const targets = counts.map((count) => (count.get(status) ?? 0) + times);
       await eventually(() =>
