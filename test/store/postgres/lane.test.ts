@@ -18,7 +18,7 @@ import { openLane } from "../../support/postgres-lane.ts";
 import { readTrail } from "../../support/read-trail.ts";
 import { draftOf, recordOf } from "../../support/stores.ts";
 
-async function open(url: StoreUrl) {
+async function open(url: StoreUrl, poolSize = 4) {
   const store = await openStore(url, {
     writer: "w",
     signingKey: SIGNING_KEY,
@@ -27,7 +27,7 @@ async function open(url: StoreUrl) {
       throw error;
     },
     delivers: true,
-    poolSize: 4,
+    poolSize,
   });
   cleanUp(() => store.close());
   return store;
@@ -167,7 +167,8 @@ describe("a PostgreSQL store whose server fails", () => {
 
   it("recovers from sessions that stay read-only", async () => {
     const address = await server.createDatabase();
-    const store = await open(postgresUrl(address));
+    // One connection besides the lane, so that no other one can take its place.
+    const store = await open(postgresUrl(address), 2);
     const set = async (value: string) => {
       await runSql(
         server.url(),
