@@ -11,6 +11,7 @@ import { eventBody, SECRET, signed } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
 import { exchangeRaw } from "../support/exchange-raw.ts";
 import { openTestStore, storeFileIn } from "../support/open-test-store.ts";
+import { storeEnvironment } from "../support/service-store.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 import { hexhook } from "../support/hexhook.ts";
@@ -180,6 +181,7 @@ describe("the management API", () => {
     const running = await serve(folder.path, {
       FORWARD_URL: destination.url,
       HANDLERS: "none.mjs",
+      ATTEMPT_TIMEOUT: "1s",
     });
     const body = eventBody("evt_1");
     await running.post(body, signed(body));
@@ -200,10 +202,11 @@ describe("the management API", () => {
     );
     await store.close();
     await start();
-    expect(await deliveryOf("evt_1")).toMatchObject({
-      state: "pending",
-      inFlight: false,
-    });
+    // A shared store may wait for the end of the lease.
+    await eventually(
+      async () => (await deliveryOf("evt_1"))["inFlight"] === false,
+    );
+    expect(await deliveryOf("evt_1")).toMatchObject({ state: "pending" });
     const { json } = await api("POST", "/api/events/redeliver", {
       body: { ids: ["evt_1", "hex/evt_1"] },
     });
@@ -549,6 +552,7 @@ describe("the management API", () => {
     const env = {
       HEX_SECRET: SECRET,
       DATABASE_URL: `sqlite:${storeFileIn(folder.path)}`,
+      ...(await storeEnvironment(folder.path)),
     };
     const tail = await hexhook(
       ["audit", "tail", "--action", "config.reloaded"],

@@ -1,20 +1,18 @@
-import path from "node:path";
 import { openStore } from "../../src/store/open.ts";
 import type { Store, StoreDeps } from "../../src/store/port.ts";
 import { cleanUp } from "./cleanup.ts";
-import { SIGNING_KEY, sqliteUrl } from "./fixtures.ts";
+import { SIGNING_KEY } from "./fixtures.ts";
+import { storeUrlIn } from "./service-store.ts";
 
-/** Returns the location of the store in a directory, which `startTestService` and `serve` use too. */
-export const storeFileIn = (folder: string): string =>
-  path.join(folder, "hexhook.db");
+export { storeFileIn } from "./service-store.ts";
 
-/** Opens a real store in a SQLite file, for example on threads with `open`. It is closed when the test ends. */
+/** Opens the real store of a directory, for example on threads with `open`. It is closed when the test ends. */
 export async function openTestStore(
   folder: string,
   options: Partial<StoreDeps> & { open?: typeof openStore } = {},
 ): Promise<Store> {
   const { open = openStore, ...deps } = options;
-  const store = await open(sqliteUrl(storeFileIn(folder)), {
+  const store = await open(await storeUrlIn(folder), {
     writer: "test",
     signingKey: SIGNING_KEY,
     now: Date.now,

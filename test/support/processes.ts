@@ -9,6 +9,7 @@ import { inProject } from "./project.ts";
 import { eventually } from "./eventually.ts";
 import type { Result, RunOptions } from "./hexhook.ts";
 import { SECRET, TODAY } from "./fixtures.ts";
+import { storeEnvironment } from "./service-store.ts";
 import { onTerminal } from "./terminal.ts";
 
 /** The built program. These tests run exactly what is shipped. */
@@ -103,6 +104,7 @@ export async function serve(
   cli = CLI,
 ) {
   const port = await freePort();
+  const store = await storeEnvironment(folder);
   const [command, ...args] = [...via, process.execPath, cli, "serve"];
   const child = spawn(command, args, {
     cwd: folder,
@@ -114,6 +116,7 @@ export async function serve(
       ADMIN_PORT: "0",
       DRAIN_SECONDS: "0",
       DATABASE_URL: "sqlite:hexhook.db",
+      ...store,
       ...env,
     }),
     stdio: ["ignore", "pipe", "pipe"],

@@ -1,6 +1,5 @@
 import { randomBytes } from "node:crypto";
 import { lookup } from "node:dns";
-import path from "node:path";
 import { Writable } from "node:stream";
 import { type ServiceDeps, startService } from "../../src/app/service.ts";
 import { type Environment, loadConfig } from "../../src/config/load-config.ts";
@@ -13,6 +12,7 @@ import { PLAIN_DISPLAY } from "../../src/terminal/display.ts";
 import { cleanUp } from "./cleanup.ts";
 import { SECRET, signed, TODAY } from "./fixtures.ts";
 import { readTrail } from "./read-trail.ts";
+import { storeEnvironment, storeFileIn } from "./service-store.ts";
 
 /** A stream that keeps everything that was written to it, as text. */
 export class Sink extends Writable {
@@ -40,7 +40,7 @@ export interface Answer {
 
 export type TestService = Awaited<ReturnType<typeof startTestService>>;
 
-/** Starts a real service in this process, on a free port and with a real SQLite file. It is stopped when the test ends. */
+/** Starts a real service in this process, on a free port and with a real store. It is stopped when the test ends. */
 export async function startTestService(
   folder: string,
   options: { env?: Environment; deps?: Partial<ServiceDeps> } = {},
@@ -52,7 +52,8 @@ export async function startTestService(
     PORT: "0",
     ADMIN_PORT: "0",
     DRAIN_SECONDS: "0",
-    DATABASE_URL: `sqlite:${path.join(folder, "hexhook.db")}`,
+    DATABASE_URL: `sqlite:${storeFileIn(folder)}`,
+    ...(await storeEnvironment(folder)),
     ...options.env,
   });
   const stdout = new Sink();
