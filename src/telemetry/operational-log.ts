@@ -19,7 +19,8 @@ interface Line {
 
 /**
  * Returns a subscriber that writes one line for each happening. Unrouted events get one line for each event type. Happenings
- * that attempts cause are limited for each destination, because their number is unbounded.
+ * that attempts cause are limited for each destination, because their number is unbounded. So is failed work, which repeats
+ * several times a second while a database server is away.
  */
 export function operationalLog(
   logger: Logger,
@@ -65,6 +66,9 @@ function limitKey(happening: Happening): string | null {
   const { type } = happening;
   if (type === "delivery.exhausted" || type === "handler.failed") {
     return `${type} ${happening.destination}`;
+  }
+  if (type === "work.failed") {
+    return type;
   }
   if (type !== "handler.late_error") {
     return null;

@@ -102,6 +102,25 @@ describe("the operational log", () => {
     },
   );
 
+  it("writes at most 60 lines a minute of failed work, and the number of the rest", () => {
+    const sink = new Sink();
+    const log = operationalLog(createLogger("info", sink));
+    for (let n = 0; n < 1000; n += 1) {
+      log({ type: "work.failed", error: new Error("no connection") });
+    }
+    log({ type: "service.stopped" });
+    const lines = sink.text
+      .split("\n")
+      .slice(0, -1)
+      .map((line) => JSON.parse(line) as Record<string, unknown>);
+    expect(lines.length).toBe(62);
+    expect(lines.slice(-3)).toMatchObject([
+      { msg: "background work failed", error: "no connection" },
+      { msg: "further lines not logged", type: "work.failed", count: 940 },
+      { msg: "service stopped" },
+    ]);
+  });
+
   it("reports how many lines were dropped while stderr was not read", () => {
     const written: string[] = [];
     let resume = (): void => undefined;
