@@ -13,7 +13,7 @@ export function exchangeRaw(
       socket.destroy();
       resolve(text);
     };
-    socket.setTimeout(15_000, () => {
+    socket.setTimeout(60_000, () => {
       socket.destroy();
       reject(new Error(`no end of the response; received: ${text}`));
     });
