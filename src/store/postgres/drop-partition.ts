@@ -25,6 +25,12 @@ export function runAlone(
 }
 
 /**
+ * How long the renaming may wait for transactions that read the partition, in milliseconds. While it waits, the claims of
+ * deliveries wait for it. If it fails, the next purge tries again.
+ */
+const RENAME_WAIT_MS = 100;
+
+/**
  * The name of a partition from the moment when it is to be dropped. So a partition with the same key can be created again
  * meanwhile.
  */
@@ -51,7 +57,9 @@ export async function detachPartition(
   if (partition !== undefined) {
     const name = droppedName(table, key);
     if (partition.name !== name) {
-      await sql.command(`ALTER TABLE ${partition.name} RENAME TO ${name}`);
+      await sql.command(
+        `SET LOCAL lock_timeout = ${RENAME_WAIT_MS}; ALTER TABLE ${partition.name} RENAME TO ${name}`,
+      );
     }
     await sql.command(
       `ALTER TABLE ${table} DETACH PARTITION ${name} CONCURRENTLY`,

@@ -2,6 +2,7 @@ import { describe, expect, it } from "@jest/globals";
 import type { ParsedEntry } from "../../../src/audit/parsed-entry.ts";
 import { parseEntry } from "../../../src/audit/parsed-entry.ts";
 import {
+  detachPartition,
   type RunAlone,
   runAlone,
 } from "../../../src/store/postgres/drop-partition.ts";
@@ -305,5 +306,19 @@ describe("the purge of events on PostgreSQL", () => {
       deliveries: [10, 11, 20, 21, 30],
       attempts: [10, 11, 20, 21, 30],
     });
+  });
+
+  it("does not wait long for a backup, because claims would wait behind it", async () => {
+    const { url, target } = await createTables();
+    await createDay(url, "event", 10);
+    const backup = await openConnection(url);
+    await backup.query("BEGIN");
+    await backup.query("LOCK TABLE event_d10 IN ACCESS SHARE MODE");
+    const patient = runAlone(target, 600_000);
+    const detach = () =>
+      patient((connection) => detachPartition(connection, "event", 10));
+    await expect(detach()).rejects.toMatchObject({ code: "POSTGRES_TIMEOUT" });
+    await backup.query("COMMIT");
+    await detach();
   });
 });
