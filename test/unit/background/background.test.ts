@@ -83,14 +83,17 @@ describe("the changes of a commit", () => {
     };
     changes.exhausted(failed);
     expect(changes.take()).toEqual({
-      entries: { position: 7, lines: ["y", "z"] },
+      entries: [
+        { position: 7, line: "y" },
+        { position: 8, line: "z" },
+      ],
       due: new Set(["b"]),
       exhausted: [failed],
     });
     changes.exhausted(failed);
     changes.discard();
     expect(changes.take()).toMatchObject({
-      entries: { lines: [] },
+      entries: [],
       exhausted: [],
     });
   });
