@@ -274,7 +274,8 @@ export async function startService(
   return {
     ...listeners.ports(),
     reload: () => reload("SIGHUP"),
-    stop: (reason) => shutdown.run(reason, lifecycle),
+    stop: (reason) =>
+      shutdown.run(reason, lifecycle, { isLimited: store.isShared }),
   };
 }
 

@@ -3,8 +3,15 @@ import type { Lifecycle } from "../background/background-service.ts";
 
 /** The state of a shutdown, and its deadlines. */
 export interface Shutdown {
-  /** Drains, then stops everything. Further calls return the same promise. */
-  readonly run: (reason: string, lifecycle: Lifecycle) => Promise<void>;
+  /**
+   * Drains, then stops everything. Further calls return the same promise. `isLimited`: rejects shortly after the deadline,
+   * because each part may wait for a database that does not answer.
+   */
+  readonly run: (
+    reason: string,
+    lifecycle: Lifecycle,
+    options: { isLimited: boolean },
+  ) => Promise<void>;
   readonly reason: () => string;
   /** Whether a shutdown was requested, also during startup. If not, the startup has failed. */
   readonly isRequested: () => boolean;
@@ -23,6 +30,9 @@ export interface Shutdown {
 
 /** Time reserved for what follows the listeners, in milliseconds: ending attempts, and writing the last audit entry. */
 const RESERVE_MS = 2000;
+
+/** How long after the deadline a limited shutdown rejects, in milliseconds. */
+const LATE_MS = 250;
 
 /** Creates the deadlines of a shutdown. `now` returns milliseconds of a monotonic clock. `stopRequest` aborts a startup. */
 export function createShutdown(
@@ -43,17 +53,25 @@ export function createShutdown(
   async function drainAndStop(
     reason: string,
     lifecycle: Lifecycle,
+    { isLimited }: { isLimited: boolean },
   ): Promise<void> {
     stopReason = reason;
     draining = true;
     deadline = now() + Math.max(shutdownSeconds, drainSeconds + 1) * 1000;
     await delay(drainSeconds * 1000);
     closed = true;
-    await lifecycle.stop();
+    const stopped = lifecycle.stop();
+    await (isLimited ? Promise.race([stopped, tooLate()]) : stopped);
+  }
+
+  async function tooLate(): Promise<never> {
+    await delay(remainingMs() + LATE_MS, undefined, { ref: false });
+    throw new Error("the shutdown took longer than SHUTDOWN_SECONDS");
   }
 
   return {
-    run: (reason, lifecycle) => (stopping ??= drainAndStop(reason, lifecycle)),
+    run: (reason, lifecycle, limits) =>
+      (stopping ??= drainAndStop(reason, lifecycle, limits)),
     reason: () =>
       stopRequest?.aborted && !draining
         ? String(stopRequest.reason)
