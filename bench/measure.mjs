@@ -17,6 +17,33 @@ const MAX_NEW_CONNECTIONS_PER_SECOND = 15_000;
 /** More bytes a second than any server here accepts. Limits the size of request files for large bodies. */
 const MAX_BYTES_PER_SECOND = 600e6;
 
+/** Returns the result of loads that ran at once: sums of their counts, and the largest of their latencies. */
+function mergeLoads(loads) {
+  const sum = (field) => loads.reduce((total, one) => total + one[field], 0);
+  const max = (field) => Math.max(...loads.map((one) => one[field]));
+  const statuses = {};
+  for (const [code, number] of loads.flatMap((one) =>
+    Object.entries(one.statuses),
+  )) {
+    statuses[code] = (statuses[code] ?? 0) + number;
+  }
+  return {
+    ...loads[0],
+    statuses,
+    ...Object.fromEntries(
+      ["perSecond", "answers", "sent", "errors", "unanswered"].map((field) => [
+        field,
+        sum(field),
+      ]),
+    ),
+    ...Object.fromEntries(["p50", "p90", "p99", "max"].map((f) => [f, max(f)])),
+    firstError: loads.find(({ errors }) => errors > 0)?.firstError,
+    wasLimit: loads.some(({ wasLimit }) => wasLimit),
+    ranOut: loads.some(({ ranOut }) => ranOut),
+    behind: loads.some(({ behind }) => behind),
+  };
+}
+
 export function createMeasure({ native, requests, seconds }) {
   async function runLoad(args, onStart) {
     const command = [native.load, ...args.map(String)];
@@ -40,8 +67,29 @@ export function createMeasure({ native, requests, seconds }) {
     };
   }
 
-  /** Runs the load. `options`: connections, seconds, rate, newConnections, bodyBytes, forged, address. */
+  /**
+   * Runs the load. `options`: connections, seconds, rate, newConnections, bodyBytes, forged, address. Replicas get equal
+   * shares of it.
+   */
   async function load(server, options = {}) {
+    if (server.replicas === undefined) {
+      return loadOne(server, options);
+    }
+    const count = server.replicas.length;
+    const { connections = 64, rate } = options;
+    const share = {
+      ...options,
+      connections: Math.ceil(connections / count),
+      ...(rate === undefined ? {} : { rate: rate / count }),
+    };
+    return mergeLoads(
+      await Promise.all(
+        server.replicas.map((replica) => loadOne(replica, share)),
+      ),
+    );
+  }
+
+  async function loadOne(server, options) {
     const { connections = 64, newConnections = false, rate } = options;
     const { bodyBytes = 1024, forged = false } = options;
     const duration = options.seconds ?? seconds;
@@ -55,6 +103,7 @@ export function createMeasure({ native, requests, seconds }) {
       scheme: server.scheme,
       bodyBytes,
       forged,
+      shard: server.shard,
       count: Math.ceil(perSecond * duration) + 2,
       room: Math.ceil(perSecond * (seconds + WARM_UP_SECONDS)) + 2,
     });
@@ -138,7 +187,9 @@ export function createMeasure({ native, requests, seconds }) {
         Object.entries(cpu.threads).map(([name, us]) => [name, perRequest(us)]),
       ),
       // The share of the server's core that other processes used.
-      foreignCpuShare: Math.max(0, busyMs - cpu.total / 1000) / elapsedMs,
+      foreignCpuShare: server.sharesCores
+        ? 0
+        : Math.max(0, busyMs - cpu.total / 1000) / elapsedMs,
       memoryMb: memoryOf(server.pids[0]),
       ...(options.settle ? { settledPerSecond: ok / (elapsedMs / 1000) } : {}),
       ...(livez === undefined ? {} : { livez }),

@@ -158,7 +158,8 @@ function createContext(options, folder) {
   }
 
   const context = {
-    ...{ measure, servers, stores, folder, results, figures, memorySeconds },
+    ...{ measure, servers, stores, folder, cli, results, figures },
+    memorySeconds,
     ...{ record, withServer, present, peak },
   };
 

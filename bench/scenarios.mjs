@@ -5,6 +5,7 @@
 // `quick`: the scenario is in the quick set. `quickServers`: its servers in the quick set; default: all.
 import { incidents, STORED_EVENTS } from "./incidents.mjs";
 import { memory } from "./memory.mjs";
+import { postgres } from "./postgres.mjs";
 import { size } from "./size.mjs";
 import {
   nextMessage,
@@ -213,6 +214,7 @@ export const SCENARIOS = {
       },
     },
   },
+  postgres,
   memory,
 };
 

@@ -161,7 +161,23 @@ export function createServers({ folder, native, cli }) {
       database,
       readyMs,
       pids,
+      sharesCores: options.sharesCores,
       stop: () => stop(child),
+    };
+  }
+
+  /** Starts two processes of Hexhook on one database. Each gets half of the load. */
+  async function twoReplicas(options) {
+    const replicas = await Promise.all([hexhook(options), hexhook(options)]);
+    return {
+      replicas: replicas.map((replica, shard) => ({
+        ...servers.hexhook,
+        ...replica,
+        shard,
+      })),
+      pids: replicas.flatMap(({ pids }) => pids),
+      sharesCores: true,
+      stop: () => Promise.all(replicas.map((replica) => replica.stop())),
     };
   }
 
@@ -230,7 +246,7 @@ export function createServers({ folder, native, cli }) {
 
   /**
    * `maxPerSecond`: more requests than the server can handle, so that enough are prepared. `usesPackages`: it needs the
-   * packages of bench/rivals.
+   * packages of bench/rivals. A server with `sharesCores` uses other processes, such as a database, on the same cores.
    */
   const servers = {
     bare: {
@@ -244,6 +260,11 @@ export function createServers({ folder, native, cli }) {
       scheme: "hex",
       maxPerSecond: 25_000,
       open: hexhook,
+    },
+    replicas: {
+      label: "Hexhook, two replicas",
+      scheme: "hex",
+      open: twoReplicas,
     },
     octokit: {
       label: "@octokit/webhooks",
