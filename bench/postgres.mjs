@@ -56,7 +56,7 @@ async function fill(url, count) {
   await server.runSql(
     url,
     `INSERT INTO event (seq, day, source, id, type, received_at, content_type, headers, body_sha256, body)
-     SELECT nextval('event_seq'), $1, 'hex', convert_to('evt_' || gen_random_uuid(), 'UTF8'), 'bench.event', $2 + n / 1000,
+     SELECT nextval('event_seq'), $1, 'hex', convert_to('evt_' || gen_random_uuid(), 'UTF8'), 'bench.event', $2::bigint + n / 1000,
        'application/json', '{"content-type":"application/json"}', sha256(n::text::bytea), decode(repeat('00', 100), 'hex')
      FROM generate_series(1, $3::int) AS n`,
     [day, Date.now(), count],
