@@ -1,7 +1,7 @@
 import { created } from "../../audit/delivery-entries.ts";
 import type { DeliveryQueue } from "../port.ts";
 import type { AddedDelivery } from "../records.ts";
-import { IS_STORED } from "./event-days.ts";
+import { IS_STORED } from "./expired-days.ts";
 import { EVENT_NAME, type EventNameRow, eventNameOf } from "./event-names.ts";
 import type { Tx } from "./lane.ts";
 import { readDueTimes } from "./order.ts";

@@ -1,6 +1,6 @@
 import type { DeliveryStateName } from "../../domain/delivery.ts";
 import { type FoundDelivery, leaseOf } from "../found-delivery.ts";
-import { IS_STORED } from "./event-days.ts";
+import { IS_STORED } from "./expired-days.ts";
 import { EVENT_NAME, type EventNameRow, eventNameOf } from "./event-names.ts";
 import type { Sql, Statement } from "./sql.ts";
 

@@ -1,4 +1,5 @@
 import type { EventScan } from "../records.ts";
+import { listReportedDays } from "./expired-days.ts";
 import { listDays } from "./partition-list.ts";
 import type { Sql } from "./sql.ts";
 
@@ -7,15 +8,6 @@ export const KEPT_DAY = -1;
 
 /** How many events are remembered: the places where scans resume. */
 const MAX_KNOWN = 1000;
-
-/** The condition that a day is not being deleted. */
-export const IS_STORED =
-  "day NOT IN (SELECT day FROM expired_day WHERE stage IN ('reported', 'detached'))";
-
-const EXPIRED_DAYS = {
-  name: "expired-days",
-  text: "SELECT day FROM expired_day WHERE stage IN ('reported', 'detached')",
-};
 
 const DAY_OF = {
   name: "day-of-event",
@@ -72,9 +64,7 @@ export function createEventDays(sql: Sql): EventDays {
 
   return {
     async rest(order, from) {
-      const expired = new Set(
-        (await sql.query<{ day: number }>(EXPIRED_DAYS)).map(({ day }) => day),
-      );
+      const expired = new Set(await listReportedDays(sql));
       const stored = (await listDays(sql, "event")).filter(
         (day) => !expired.has(day),
       );

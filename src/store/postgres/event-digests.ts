@@ -1,5 +1,6 @@
 import type { EventDigests } from "../port.ts";
-import { createEventDays, IS_STORED } from "./event-days.ts";
+import { createEventDays } from "./event-days.ts";
+import { IS_STORED } from "./expired-days.ts";
 import type { Sql } from "./sql.ts";
 
 /** LIMIT 1 makes the planner look up each key. */

@@ -8,7 +8,8 @@ import {
 } from "../event-scan.ts";
 import type { EventReader } from "../port.ts";
 import type { EventScan } from "../records.ts";
-import { createEventDays, IS_STORED } from "./event-days.ts";
+import { createEventDays } from "./event-days.ts";
+import { IS_STORED } from "./expired-days.ts";
 import { readDeliveries } from "./event-deliveries.ts";
 import type { Sql, Statement } from "./sql.ts";
 

@@ -23,10 +23,20 @@ export interface ExpiredDay extends Purged {
   readonly after: number;
 }
 
-const UNFINISHED = {
-  name: "unfinished-days",
-  text: "SELECT day FROM expired_day WHERE stage IN ('reported', 'detached')",
-};
+/** Selects the days that are gone for every reader, although their deletion is not complete. */
+const SELECT_REPORTED =
+  "SELECT day FROM expired_day WHERE stage IN ('reported', 'detached')";
+
+/** The condition that a day is not being deleted. */
+export const IS_STORED = `day NOT IN (${SELECT_REPORTED})`;
+
+const REPORTED = { name: "reported-days", text: SELECT_REPORTED };
+
+/** Returns the days whose deletion is reported, and not complete. */
+export async function listReportedDays(sql: Sql): Promise<number[]> {
+  const rows = await sql.query<{ day: number }>(REPORTED);
+  return rows.map(({ day }) => day);
+}
 
 /** Returns the days to delete, oldest first: those before `firstKept`, and those whose deletion is reported. */
 export async function listExpiredDays(
@@ -41,7 +51,7 @@ export async function listExpiredDays(
       }
     }
   }
-  for (const { day } of await sql.query<{ day: number }>(UNFINISHED)) {
+  for (const day of await listReportedDays(sql)) {
     days.add(day);
   }
   return [...days].sort((a, b) => a - b);

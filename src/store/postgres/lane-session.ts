@@ -56,7 +56,7 @@ export interface LaneSession {
 }
 
 const POSITIONS = {
-  // Without a name, so that the planner sees the day and skips the other partitions.
+  // With the day the executor skips the earlier partitions.
   name: "",
   text: "SELECT position, line FROM audit_entry WHERE writer = $1 AND position > $2 AND seq > $3 AND day >= $4 ORDER BY position",
 };
