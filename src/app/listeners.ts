@@ -24,7 +24,11 @@ import { createReject } from "../http/reject.ts";
 import { createRequestValidation } from "../http/request-validation.ts";
 import { listen, type Listener, type ServerLimits } from "../http/server.ts";
 import type { createIntake } from "../intake/intake.ts";
-import { SCHEMES, singleHeadersOf } from "../signature/scheme.ts";
+import {
+  signatureHeadersOf,
+  singleHeadersOf,
+} from "../signature/compiled-scheme.ts";
+import { HEX_SCHEME_NAMES, schemeOf } from "../signature/schemes.ts";
 import type { Store } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import type { Logger } from "pino";
@@ -162,7 +166,7 @@ function createApps(
 ) {
   const { store, live, shutdown, logger, emit, now, monotonic } = deps;
   // The headers of all schemes are used, because a reload may change the scheme of a source.
-  const schemes = Object.values(SCHEMES);
+  const schemes = HEX_SCHEME_NAMES.map(schemeOf);
   const boot = deps.randomHex(4);
   let requests = 0;
   const isProxy = createIsProxy(config.trustProxy);
@@ -209,9 +213,7 @@ function createApps(
       reject,
       isDraining: shutdown.isDraining,
       isClosed: shutdown.isClosed,
-      storedHeaders: createStoredHeaders(
-        schemes.map(({ signatureHeader }) => signatureHeader),
-      ),
+      storedHeaders: createStoredHeaders(schemes.flatMap(signatureHeadersOf)),
     },
   });
   const adminApp = createAdminApp({

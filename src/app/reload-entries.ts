@@ -201,7 +201,7 @@ function settingsChanged({ started, before, after }: Configs): {
     before.sources.some(
       (old) =>
         old.name === name &&
-        (old.scheme !== scheme || old.onReplay !== onReplay),
+        (!isDeepStrictEqual(old.scheme, scheme) || old.onReplay !== onReplay),
     ),
   );
   return {

@@ -183,16 +183,13 @@ export async function startService(
     monotonic,
   });
 
-  const intake = createIntake(
-    {
-      store,
-      replayEntries: trail.limiters.verified,
-      route: (event) => live.current.route(event),
-      now,
-      emit,
-    },
-    config,
-  );
+  const intake = createIntake({
+    store,
+    replayEntries: trail.limiters.verified,
+    route: (event) => live.current.route(event),
+    now,
+    emit,
+  });
   const listeners = createListeners(config, {
     ...deps,
     store,

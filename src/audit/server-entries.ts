@@ -43,7 +43,7 @@ export function serverStarted(facts: {
       environment: facts.environment,
       sources: sources.map(({ name, scheme, secrets }) => ({
         name,
-        scheme,
+        scheme: scheme.name,
         keyIds: secrets.map(({ keyId }) => keyId),
       })),
       hexKeys: facts.hexKeys.map(({ variable, keyId }) => ({

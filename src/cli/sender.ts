@@ -1,6 +1,6 @@
 import type { Source } from "../domain/source.ts";
 import { networkFault, UsageError } from "../errors.ts";
-import { schemeOf } from "../signature/scheme.ts";
+import { variantsOf } from "../signature/compiled-scheme.ts";
 import { signHeaders } from "../signature/sign.ts";
 import { currentKey } from "./source.ts";
 
@@ -30,12 +30,7 @@ export function signDelivery(
     body,
     headers: {
       "content-type": "application/json",
-      ...signHeaders(
-        schemeOf(source.scheme),
-        currentKey(source),
-        body,
-        timestamp,
-      ),
+      ...signHeaders(source.scheme, currentKey(source), body, timestamp),
     },
   };
 }
@@ -46,7 +41,11 @@ export function tamper(
   delivery: SignedDelivery,
   part: Tampering,
 ): SignedDelivery {
-  const { signatureHeader, timestampHeader } = schemeOf(source.scheme);
+  const [variant] = variantsOf(source.scheme);
+  const [signatureHeader = ""] = variant?.signatureHeaders ?? [];
+  const from = variant?.scheme.timestamp?.from;
+  const timestampHeader =
+    from !== undefined && "header" in from ? from.header : null;
   const { headers, body } = delivery;
   switch (part) {
     case "body":
@@ -65,7 +64,7 @@ export function tamper(
     case "timestamp":
       if (timestampHeader === null) {
         throw new UsageError(
-          `--tamper timestamp: the scheme ${source.scheme} has no timestamp`,
+          `--tamper timestamp: the scheme ${source.scheme.name} has no timestamp`,
         );
       }
       return {

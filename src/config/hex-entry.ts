@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { SCHEME_NAMES, type SchemeName } from "../signature/scheme.ts";
+import { HEX_SCHEME_NAMES } from "../signature/schemes.ts";
 import type { Environment } from "./environment.ts";
 import { checked, type ConfigFile } from "./file.ts";
 import {
@@ -20,7 +20,7 @@ export interface SecretEntry extends ReferredSecret {
 
 /** The settings of source `hex` in the file. Missing ones come from the environment. */
 export interface HexEntry {
-  readonly scheme?: SchemeName | undefined;
+  readonly scheme?: string | undefined;
   /** The first one is the current secret. */
   readonly secrets?: readonly SecretEntry[] | undefined;
   readonly onReplay?: "reject" | "acknowledge" | undefined;
@@ -62,7 +62,7 @@ function hexEntry(
   destinations: readonly string[],
 ): z.ZodType<HexEntry> {
   return mapOf({
-    scheme: oneOf(SCHEME_NAMES).optional(),
+    scheme: oneOf(HEX_SCHEME_NAMES).optional(),
     secrets: z
       .array(secretEntry(env), NO_LITERALS)
       .min(1, "must not be empty")

@@ -1,6 +1,9 @@
+import type { Scheme } from "../domain/scheme.ts";
 import type { SigningSecret, Source } from "../domain/source.ts";
+import { ConfigError } from "../errors.ts";
 import { keyIdOf } from "../domain/key-id.ts";
-import { schemeOf } from "../signature/scheme.ts";
+import { readKey } from "../signature/keys.ts";
+import { schemeOf } from "../signature/schemes.ts";
 import { type Environment, readVariables } from "./environment.ts";
 import { collecting, lineAt } from "./errors.ts";
 import type { HexEntry, SecretEntry } from "./hex-entry.ts";
@@ -45,7 +48,11 @@ export function hexSource(
       : secretsOfFile(entry.secrets),
   );
   const values = collecting(errors, () =>
-    readVariables(env, ["HEX_SIGNATURE_SCHEME"]),
+    readVariables(env, [
+      "HEX_SIGNATURE_SCHEME",
+      "REPLAY_WINDOW_SECONDS",
+      "MAX_BODY_BYTES",
+    ]),
   );
   if (secrets === null || values === null) {
     return null;
@@ -55,9 +62,10 @@ export function hexSource(
     warnings.push(...ignoredVariableWarnings(env, entry.secrets));
   }
   const fallback = values.HEX_SIGNATURE_SCHEME;
-  const { scheme = fallback } = entry;
-  const { onReplay = schemeOf(scheme).onReplay } = entry;
-  if (env["HEX_SIGNATURE_SCHEME"] && scheme !== fallback) {
+  const { scheme: schemeName = fallback } = entry;
+  const scheme = schemeOf(schemeName);
+  const { onReplay = scheme.onReplay } = entry;
+  if (env["HEX_SIGNATURE_SCHEME"] && schemeName !== fallback) {
     warnings.push(
       "HEX_SIGNATURE_SCHEME: is ignored because HEXHOOK_CONFIG sets another scheme",
     );
@@ -74,8 +82,18 @@ export function hexSource(
   return Object.freeze({
     name: "hex",
     scheme,
-    secrets: Object.freeze(secrets.map(signingSecret)),
+    secrets: Object.freeze(
+      secrets.map((secret) => signingSecret(scheme, secret)),
+    ),
     onReplay,
+    replayWindowSeconds: values.REPLAY_WINDOW_SECONDS,
+    publicUrl: null,
+    allowFrom: null,
+    maxBodyBytes: values.MAX_BODY_BYTES,
+    mediaTypes: null,
+    isDisabled: false,
+    verifyToken: null,
+    sharesSecretWith: Object.freeze([]),
   });
 }
 
@@ -150,12 +168,20 @@ function ignoredVariableWarnings(
     );
 }
 
-function signingSecret(secret: ConfiguredSecret): SigningSecret {
+function signingSecret(
+  scheme: Scheme,
+  secret: ConfiguredSecret,
+): SigningSecret {
   const { name, value, createdAt, expiresAt } = secret;
+  const key = readKey(scheme, value);
+  if ("error" in key) {
+    throw new ConfigError([secret.at(key.error)]);
+  }
   return Object.freeze({
     name,
     keyId: keyIdOf(value),
-    key: Buffer.from(value, "utf8"),
+    text: value,
+    ...key,
     createdAt,
     expiresAt,
   });

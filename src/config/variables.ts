@@ -1,5 +1,5 @@
 import { ENVIRONMENTS } from "../hex-api/scopes.ts";
-import { SCHEME_NAMES } from "../signature/scheme.ts";
+import { HEX_SCHEME_NAMES } from "../signature/schemes.ts";
 import {
   adminToken,
   apiKey,
@@ -47,7 +47,7 @@ export const VARIABLES = {
   HEX_SECRET_PREVIOUS: { kind: signingSecret, secret: true, reload: true },
   HEX_SECRET_PREVIOUS_EXPIRES_AT: { kind: isoDate, reload: true },
   HEX_SIGNATURE_SCHEME: {
-    kind: oneOf(SCHEME_NAMES),
+    kind: oneOf(HEX_SCHEME_NAMES),
     default: "hex",
     reload: true,
   },

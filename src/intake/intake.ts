@@ -66,7 +66,6 @@ export interface IntakeDeps {
  */
 export function createIntake(
   deps: IntakeDeps,
-  options: { replayWindowSeconds: number },
 ): (message: UnverifiedMessage) => Promise<Receipt | IntakeRejection> {
   const { store, replayEntries, route } = deps;
 
@@ -76,7 +75,7 @@ export function createIntake(
     const request: WebhookRequest = {
       requestId: message.requestId,
       source: source.name,
-      scheme: source.scheme,
+      scheme: source.scheme.name,
       ip: message.ip,
       resource: message.resource,
     };
@@ -100,7 +99,7 @@ export function createIntake(
 
     const skew = signedAt === null ? undefined : skewSeconds(now, signedAt);
     if (skew !== undefined) {
-      const reason = judgeWindow(skew, options.replayWindowSeconds);
+      const reason = judgeWindow(skew, source.replayWindowSeconds);
       if (reason !== "inside") {
         return {
           status: "rejected",

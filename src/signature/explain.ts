@@ -1,8 +1,9 @@
 import type { Source } from "../domain/source.ts";
 import { skewSeconds } from "../domain/replay-window.ts";
-import { parseTimestamp } from "./grammar.ts";
+import { variantFor } from "./compiled-scheme.ts";
+import { parseTimestamp } from "./timestamps.ts";
 import { headerOf, type SignedMessage } from "./message.ts";
-import { SCHEME_NAMES, schemeOf } from "./scheme.ts";
+import { HEX_SCHEME_NAMES, schemeOf } from "./schemes.ts";
 import { verify } from "./verify.ts";
 
 /** Changes that proxies, frameworks and editors make to a body, and how to undo each. */
@@ -68,23 +69,24 @@ export function explain(
   failure: { reason: string; now: number; window: number },
 ): string[] {
   const { reason, now, window } = failure;
-  const scheme = schemeOf(source.scheme);
-  const timestampText =
-    scheme.timestampHeader === null
-      ? ""
-      : headerOf(message, scheme.timestampHeader);
+  const variant = variantFor(source.scheme, message);
+  const [signatureHeader = ""] = variant.signatureHeaders;
+  const from = variant.scheme.timestamp?.from;
+  const timestampHeader =
+    from !== undefined && "header" in from ? from.header : "";
+  const timestampText = headerOf(message, timestampHeader);
   switch (reason) {
     case "missing_signature":
       return [
-        `the header ${scheme.signatureHeader} is missing; check that the sender signs and that no proxy removes it`,
+        `the header ${signatureHeader} is missing; check that the sender signs and that no proxy removes it`,
       ];
     case "malformed_signature":
       return [
-        `${scheme.signatureHeader} must be exactly 64 hex digits, without a prefix such as sha256=`,
+        `${signatureHeader} must be exactly 64 hex digits, without a prefix such as sha256=`,
       ];
     case "missing_timestamp":
       return [
-        `the header ${scheme.timestampHeader ?? ""} is missing; check that the sender sets it and that no proxy removes it`,
+        `the header ${timestampHeader} is missing; check that the sender sets it and that no proxy removes it`,
       ];
     case "malformed_timestamp":
       return [
@@ -94,7 +96,7 @@ export function explain(
       ];
     case "stale_timestamp":
     case "future_timestamp": {
-      const skew = skewSeconds(now, parseTimestamp(timestampText) ?? 0);
+      const skew = skewSeconds(now, parseTimestamp(timestampText, "s") ?? 0);
       return [
         `the signature is valid, but its timestamp is ${Math.abs(skew)} s ${skew > 0 ? "before" : "after"} the time of this clock; the replay window is ${window} s`,
         "sign each attempt again, and check both clocks",
@@ -128,12 +130,12 @@ function explainBadSignature(
       ? []
       : [`the signature is valid if this change is undone: ${change.text}`];
 
-  for (const other of SCHEME_NAMES) {
-    if (other !== source.scheme) {
-      const otherwise = { ...source, scheme: other };
+  for (const other of HEX_SCHEME_NAMES) {
+    if (other !== source.scheme.name) {
+      const otherwise = { ...source, scheme: schemeOf(other) };
       if (verify(otherwise, message, now).ok) {
         hints.push(
-          `the signature is valid for the scheme ${other}, but this source has ${source.scheme}; change HEX_SIGNATURE_SCHEME or the sender`,
+          `the signature is valid for the scheme ${other}, but this source has ${source.scheme.name}; change HEX_SIGNATURE_SCHEME or the sender`,
         );
       }
     }

@@ -3,7 +3,7 @@ export interface SignedMessage {
   readonly method: string;
   /** The request target: path and query. */
   readonly url: string;
-  /** By lower-case name. The listener has rejected duplicates of every header that a scheme reads. */
+  /** By lower-case name. The listener has rejected duplicates of every header that the scheme reads. */
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: Buffer;
 }

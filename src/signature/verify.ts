@@ -1,26 +1,22 @@
 import type { SigningSecret, Source } from "../domain/source.ts";
-import { timingSafeEqual } from "node:crypto";
-import { parseHexSignature, parseTimestamp } from "./grammar.ts";
-import { identify } from "./identify.ts";
-import { macOf } from "./mac.ts";
-import { headerOf, type SignedMessage } from "./message.ts";
-import { schemeOf } from "./scheme.ts";
+import { variantFor } from "./compiled-scheme.ts";
+import { compare } from "./mac.ts";
+import type { SignedMessage } from "./message.ts";
+import { parseTimestamp } from "./timestamps.ts";
 
 /** An authentic message, with everything that later layers need: they do not read the headers of the scheme again. */
 export interface Verified {
   readonly ok: true;
   /** The key that made the signature. */
   readonly keyId: string;
-  /** The signatures that the message carries, decoded. */
-  readonly signatures: readonly Buffer[];
   /** Unix seconds; null for a scheme that signs no time. */
   readonly signedAt: number | null;
-  /** The event id and type that the sender gave; both null if the message lacks one of them. */
+  /** The event id; null if the message must be rejected, because it lacks an id or a type. */
   readonly id: string | null;
   readonly type: string | null;
   /** Whether the signature covers the id. */
   readonly idSigned: boolean;
-  /** What the replay guard stores: the decoded signature, so that upper and lower case count as the same request. */
+  /** What the replay guard stores. Two requests with one key have the same signed bytes and the same secret. */
   readonly replayKey: Buffer;
 }
 
@@ -45,54 +41,71 @@ export function verify(
   message: SignedMessage,
   now: number,
 ): Verification {
-  const scheme = schemeOf(source.scheme);
+  const variant = variantFor(source.scheme, message);
+  const { scheme, template } = variant;
 
-  const signatureText = headerOf(message, scheme.signatureHeader);
+  const signatureText = variant.signatureText(message);
   if (signatureText === "") {
     return { ok: false, reason: "missing_signature" };
   }
-  const offered = parseHexSignature(signatureText);
-  if (offered === null) {
+  const read = variant.readOffered(signatureText);
+  if (read === "malformed") {
     return { ok: false, reason: "malformed_signature" };
   }
+  if (read === "too_many") {
+    return { ok: false, reason: "too_many_signatures" };
+  }
+  const { offered, pairs } = read;
 
-  let timestampText: string | null = null;
+  let timestamp = "";
   let signedAt: number | null = null;
-  if (scheme.timestampHeader !== null) {
-    timestampText = headerOf(message, scheme.timestampHeader);
-    if (timestampText === "") {
+  if (scheme.timestamp !== null) {
+    timestamp = variant.textAt(scheme.timestamp.from, message, pairs);
+    if (timestamp === "") {
       return { ok: false, reason: "missing_timestamp" };
     }
-    signedAt = parseTimestamp(timestampText);
+    signedAt = parseTimestamp(timestamp, scheme.timestamp.unit);
     if (signedAt === null) {
       return { ok: false, reason: "malformed_timestamp" };
     }
   }
-
-  let matching: SigningSecret | undefined;
-  for (const secret of source.secrets) {
-    const matches = timingSafeEqual(
-      macOf(secret.key, timestampText, message.body),
-      offered,
-    );
-    matching = matches && matching === undefined ? secret : matching;
+  let id = "";
+  if (template.names.has("id") && scheme.id.from !== null) {
+    id = variant.textAt(scheme.id.from, message, pairs);
+    if (id === "") {
+      return { ok: false, reason: "missing_id" };
+    }
   }
-  if (matching === undefined) {
+
+  const { method, body } = message;
+  const signed = template.fill({
+    id,
+    timestamp,
+    method,
+    url: publicUrlOf(source, message),
+    body,
+  });
+  let matching: SigningSecret | undefined;
+  let replayKey: Buffer | undefined;
+  for (const secret of source.secrets) {
+    const found = compare(secret, offered, signed);
+    if (found.matches && matching === undefined) {
+      matching = secret;
+      replayKey = found.replayKey;
+    }
+  }
+  if (matching === undefined || replayKey === undefined) {
     return { ok: false, reason: "bad_signature" };
   }
   const { keyId, expiresAt } = matching;
   if (expiresAt !== null && now >= expiresAt) {
     return { ok: false, reason: "expired_secret", keyId };
   }
-  const identity = identify(message.body);
-  return {
-    ok: true,
-    keyId,
-    signatures: [offered],
-    signedAt,
-    id: identity?.id ?? null,
-    type: identity?.type ?? null,
-    idSigned: true,
-    replayKey: offered,
-  };
+  return { ok: true, keyId, signedAt, ...variant.identify(message), replayKey };
+}
+
+/** The URL that the sender called. It is never built from headers, which an attacker can set. */
+function publicUrlOf({ publicUrl }: Source, { url }: SignedMessage): string {
+  const query = url.indexOf("?");
+  return `${publicUrl ?? ""}${query === -1 ? "" : url.slice(query)}`;
 }

@@ -10,7 +10,7 @@ import { FAULT_CODES } from "../../src/audit/verify/fault.ts";
 import { CHECKS } from "../../src/doctor/check-result.ts";
 import { WAIT_REASONS } from "../../src/events/waits.ts";
 import { PROBLEMS } from "../../src/errors.ts";
-import { SCHEME_NAMES, SCHEMES } from "../../src/signature/scheme.ts";
+import { HEX_SCHEME_NAMES, schemeOf } from "../../src/signature/schemes.ts";
 import { configFiles } from "../support/config-file.ts";
 import { OTHER_SECRET, SECRET } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -272,8 +272,8 @@ describe("the documents", () => {
   it("list every signature scheme, and no other", () => {
     expect(
       sorted(firstColumn(read("docs/sources.md"), "Signature schemes")),
-    ).toEqual(sorted(SCHEME_NAMES));
-    for (const { name, onReplay } of Object.values(SCHEMES)) {
+    ).toEqual(sorted(HEX_SCHEME_NAMES));
+    for (const { name, onReplay } of HEX_SCHEME_NAMES.map(schemeOf)) {
       expect(read("docs/sources.md")).toMatch(
         new RegExp(`^\\| \`${name}\` .*\\| \`${onReplay}\` +\\|$`, "m"),
       );

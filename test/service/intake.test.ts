@@ -13,7 +13,6 @@ import { eventually } from "../support/eventually.ts";
 import { readTrail, suppressedIn } from "../support/read-trail.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
-import type { SchemeName } from "../../src/signature/scheme.ts";
 import { readColumn } from "../support/store-file.ts";
 
 const UNAUTHORIZED = {
@@ -684,7 +683,7 @@ describe("a signed request that was seen before", () => {
   const acknowledged = { status: 200, json: { status: "duplicate" } };
   const rejected = { status: 409, json: { code: "replayed" } };
 
-  it.each<[SchemeName, string | null, { status: number; json: object }]>([
+  it.each<[string, string | null, { status: number; json: object }]>([
     ["hex", null, rejected],
     ["hex", "acknowledge", acknowledged],
     ["hex-body", null, acknowledged],

@@ -15,7 +15,6 @@ import { setTimeout as delay } from "node:timers/promises";
 import { type Environment, loadConfig } from "../../src/config/load-config.ts";
 import { type VariableName, VARIABLES } from "../../src/config/variables.ts";
 import { keyIdOf } from "../../src/domain/key-id.ts";
-import type { SchemeName } from "../../src/signature/scheme.ts";
 import {
   reply,
   startDestination,
@@ -350,7 +349,7 @@ describe("SIGHUP", () => {
 
   it("applies the onReplay default of a new scheme, unless the source sets one", async () => {
     const { given } = await start({ HEX_SECRET: SECRET });
-    const replay = async (scheme: SchemeName) => {
+    const replay = async (scheme: string) => {
       const body = eventBody(`evt_${(events += 1)}`);
       const headers = signed(body, { scheme });
       expect((await service!.post(body, headers)).status).toBe(200);

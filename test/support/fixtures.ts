@@ -1,6 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
 import { createCheckpoints } from "../../src/audit/checkpoint.ts";
-import { SCHEMES, type SchemeName } from "../../src/signature/scheme.ts";
+import type { Scheme } from "../../src/domain/scheme.ts";
+import type { SigningSecret, Source } from "../../src/domain/source.ts";
+import { keyIdOf } from "../../src/domain/key-id.ts";
+import { readKey } from "../../src/signature/keys.ts";
+import { schemeOf } from "../../src/signature/schemes.ts";
 import { signHeaders } from "../../src/signature/sign.ts";
 import type { SqliteUrl } from "../../src/store/url.ts";
 
@@ -30,17 +34,53 @@ export function eventBody(id: string, type = "resource.created"): Buffer {
 /** Returns the headers of a genuine delivery. */
 export function signed(
   body: Buffer,
-  options: { secret?: string; at?: number; scheme?: SchemeName } = {},
+  options: { secret?: string; at?: number; scheme?: string } = {},
 ): Record<string, string> {
   const { secret = SECRET, at = Date.now(), scheme = "hex" } = options;
   return {
     "content-type": "application/json",
     ...signHeaders(
-      SCHEMES[scheme],
+      schemeOf(scheme),
       Buffer.from(secret),
       body,
       Math.floor(at / 1000),
     ),
+  };
+}
+
+/** Returns a source as the configuration creates it. */
+export function testSource(settings: Partial<Source> = {}): Source {
+  const scheme = settings.scheme ?? schemeOf("hex");
+  return {
+    name: scheme.name,
+    scheme,
+    secrets: [signingSecret(scheme, SECRET)],
+    onReplay: scheme.onReplay,
+    replayWindowSeconds: scheme.timestamp?.windowSeconds ?? 300,
+    publicUrl: null,
+    allowFrom: null,
+    maxBodyBytes: 1_048_576,
+    mediaTypes: null,
+    isDisabled: false,
+    verifyToken: null,
+    sharesSecretWith: [],
+    ...settings,
+  };
+}
+
+/** Returns a secret as the configuration reads it. */
+export function signingSecret(scheme: Scheme, text: string): SigningSecret {
+  const key = readKey(scheme, text);
+  if ("error" in key) {
+    throw new TypeError(key.error);
+  }
+  return {
+    name: "TEST_SECRET",
+    keyId: keyIdOf(text),
+    text,
+    ...key,
+    createdAt: null,
+    expiresAt: null,
   };
 }
 

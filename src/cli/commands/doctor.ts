@@ -23,7 +23,6 @@ import type {
   TrailVerdict,
 } from "../../doctor/doctor-deps.ts";
 import { EXIT, StoreError } from "../../errors.ts";
-import { schemeOf } from "../../signature/scheme.ts";
 import { signHeaders } from "../../signature/sign.ts";
 import { verify } from "../../signature/verify.ts";
 import { checkServer, signingKeyFile, storeExists } from "../../store/open.ts";
@@ -124,7 +123,7 @@ async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
 /** Returns whether each current secret verifies its own message, but no changed message, and no other key is accepted. */
 function verifies(source: Source, body: Buffer): boolean {
   const now = Date.now();
-  const scheme = schemeOf(source.scheme);
+  const { scheme } = source;
   const outcomeOf = (key: Buffer, signedBody: Buffer): boolean => {
     const headers = signHeaders(
       scheme,

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
 import { loadSources, readEnvironment } from "../../config/load-config.ts";
-import { schemeOf } from "../../signature/scheme.ts";
 import { signHeaders } from "../../signature/sign.ts";
 import { parseTimestampOption } from "../options/parse.ts";
 import { readAll } from "../input/read-all.ts";
@@ -29,7 +28,7 @@ export function addSign(program: Command, io: Io): void {
           options.source,
         );
         const headers = signHeaders(
-          schemeOf(source.scheme),
+          source.scheme,
           currentKey(source),
           await readAll(io.stdin),
           options.timestamp ?? Math.floor(Date.now() / 1000),

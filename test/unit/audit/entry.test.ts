@@ -4,7 +4,7 @@ import { AuditChain } from "../../../src/audit/chain.ts";
 import { parseEntry } from "../../../src/audit/parsed-entry.ts";
 import { serverStarted } from "../../../src/audit/server-entries.ts";
 import { asciiJson } from "../../../src/json/ascii.ts";
-import { CHECKPOINTS } from "../../support/fixtures.ts";
+import { CHECKPOINTS, testSource } from "../../support/fixtures.ts";
 import { draft } from "../../support/trails.ts";
 
 /** A trail of `count` entries of one writer. */
@@ -62,9 +62,7 @@ describe("an entry", () => {
       at: 1,
       version: "1.0.0",
       nodeVersion: "v24.0.0",
-      sources: [
-        { name: "hex", scheme: "hex", secrets: [], onReplay: "reject" },
-      ],
+      sources: [testSource({ secrets: [] })],
       destinations: Array.from({ length: 40 }, (_, n) => `destination-${n}`),
       publicKey: CHECKPOINTS.publicKey,
       heads,

@@ -2,8 +2,15 @@ import { describe, expect, it } from "@jest/globals";
 import { randomInt } from "node:crypto";
 import { memberName, readMembers } from "../../../src/json/read-members.ts";
 import { decodeJson } from "../../../src/json/decode.ts";
-import { identify } from "../../../src/signature/identify.ts";
+import { compileIdentify } from "../../../src/signature/identify.ts";
+import { schemeOf } from "../../../src/signature/schemes.ts";
 import { seededRandom } from "../../support/seeded-random.ts";
+
+const identifyHex = compileIdentify(schemeOf("hex"));
+
+function identify(body: Buffer): ReturnType<typeof identifyHex> {
+  return identifyHex({ method: "POST", url: "/", headers: {}, body });
+}
 
 const NAMES = ["id", "type", "x"];
 const MEMBER_NAMES = NAMES.map(memberName);
@@ -124,8 +131,8 @@ describe("reading members of a JSON text", () => {
       const depth = 200_000;
       const inner = `${open.repeat(depth)}1${close.repeat(depth)}`;
       const body = Buffer.from(`{"id":"e","x":${inner},"type":"t"}`);
-      expect(identify(body)).toEqual({ id: "e", type: "t" });
-      expect(identify(body.subarray(0, -2))).toBeNull();
+      expect(identify(body)).toMatchObject({ id: "e", type: "t" });
+      expect(identify(body.subarray(0, -2)).id).toBeNull();
     }
   });
 
