@@ -13,7 +13,7 @@ export function signaturesValidated(deps: DoctorDeps): Promise<CheckResult> {
     );
     const lines = (listed: typeof sources, text: string): string[] =>
       listed.map(
-        ({ name, scheme }) => `source ${name}, scheme ${scheme}: ${text}`,
+        ({ name, scheme }) => `source ${name}, scheme ${scheme.name}: ${text}`,
       );
     return broken.length === 0
       ? {
