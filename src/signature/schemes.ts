@@ -11,6 +11,31 @@ const BODY_ID_AND_TYPE = {
 /** The minimum for secrets that Hexhook's own users choose. */
 const CHOSEN = { format: "text", minBytes: 24 } as const;
 
+/** A secret that the sender issues, or whose length the sender does not limit. */
+const ISSUED = { format: "text", minBytes: 1 } as const;
+
+/** What most senders have in common that sign the body and nothing else. */
+const BODY_WITH_SHA256 = {
+  algorithm: "hmac-sha256",
+  secret: ISSUED,
+  signed: "{body}",
+  timestamp: null,
+  media: ["json"],
+  onReplay: "acknowledge",
+} as const;
+
+/** The whole value of a header is the signature. */
+const HEX = { syntax: { kind: "raw" }, encoding: "hex" } as const;
+const BASE64 = { syntax: { kind: "raw" }, encoding: "base64" } as const;
+/** GitHub's form, which other senders adopted. */
+const SHA256_HEX = {
+  syntax: { kind: "raw", prefix: "sha256=" },
+  encoding: "hex",
+} as const;
+
+/** The sender has no id, or one for each item of a batch. */
+const NO_ID = { from: null, isSigned: true } as const;
+
 /**
  * Every signature scheme. To add a sender, add an entry here, a row for its page in docs/sources, and a vector or a signer
  * to its test.
@@ -106,6 +131,221 @@ const TABLE = [
     type: { from: [{ header: "x-github-event" }] },
     media: ["json", "form"],
     onReplay: "acknowledge",
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "pagerduty",
+    signature: {
+      from: { header: "x-pagerduty-signature" },
+      syntax: { kind: "pairs", separator: ",", key: "v1" },
+      encoding: "hex",
+    },
+    id: { from: { pointer: "/event/id" }, isSigned: true },
+    type: { from: [{ pointer: "/event/event_type" }] },
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "intercom",
+    algorithm: "hmac-sha1",
+    signature: {
+      from: { header: "x-hub-signature" },
+      syntax: { kind: "raw", prefix: "sha1=" },
+      encoding: "hex",
+    },
+    id: { from: { pointer: "/id" }, isSigned: true },
+    type: { from: [{ pointer: "/topic" }] },
+    handshake: "intercom",
+  },
+  {
+    name: "twitch",
+    algorithm: "hmac-sha256",
+    secret: { format: "text", minBytes: 10, maxBytes: 100 },
+    signature: {
+      from: { header: "twitch-eventsub-message-signature" },
+      ...SHA256_HEX,
+    },
+    signed: "{id}{timestamp}{body}",
+    timestamp: {
+      from: { header: "twitch-eventsub-message-timestamp" },
+      unit: "rfc3339",
+      windowSeconds: 600,
+    },
+    id: { from: { header: "twitch-eventsub-message-id" }, isSigned: true },
+    type: { from: [{ header: "twitch-eventsub-message-type" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+    handshake: "twitch",
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "typeform",
+    signature: {
+      from: { header: "typeform-signature" },
+      syntax: { kind: "raw", prefix: "sha256=" },
+      encoding: "base64",
+    },
+    id: { from: { pointer: "/event_id" }, isSigned: true },
+    type: { from: [{ pointer: "/event_type" }] },
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "line",
+    signature: { from: { header: "x-line-signature" }, ...BASE64 },
+    id: NO_ID,
+    // A body is a list of events of any types, or an empty list.
+    type: { from: [] },
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "vercel",
+    algorithm: "hmac-sha1",
+    signature: { from: { header: "x-vercel-signature" }, ...HEX },
+    id: { from: { pointer: "/id" }, isSigned: true },
+    type: { from: [{ pointer: "/type" }] },
+  },
+  {
+    name: "webflow",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: { from: { header: "x-webflow-signature" }, ...HEX },
+    signed: "{timestamp}:{body}",
+    timestamp: {
+      from: { header: "x-webflow-timestamp" },
+      unit: "ms",
+      windowSeconds: 300,
+    },
+    id: NO_ID,
+    type: { from: [{ pointer: "/triggerType" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "woocommerce",
+    signature: { from: { header: "x-wc-webhook-signature" }, ...BASE64 },
+    // Two deliveries within one second can have the same id.
+    id: {
+      from: { header: "x-wc-webhook-delivery-id" },
+      isSigned: false,
+      withDigest: true,
+    },
+    type: { from: [{ header: "x-wc-webhook-topic" }] },
+    handshake: "woocommerce",
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "meta",
+    signature: { from: { header: "x-hub-signature-256" }, ...SHA256_HEX },
+    id: NO_ID,
+    type: { from: [{ pointer: "/entry/0/changes/0/field" }] },
+    handshake: "meta",
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "jira",
+    signature: { from: { header: "x-hub-signature" }, ...SHA256_HEX },
+    // The same for all attempts.
+    id: {
+      from: { header: "x-atlassian-webhook-identifier" },
+      isSigned: false,
+    },
+    type: { from: [{ pointer: "/webhookEvent" }] },
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "notion",
+    signature: { from: { header: "x-notion-signature" }, ...SHA256_HEX },
+    id: { from: { pointer: "/id" }, isSigned: true },
+    type: { from: [{ pointer: "/type" }] },
+    handshake: "notion",
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "sentry",
+    signature: { from: { header: "sentry-hook-signature" }, ...HEX },
+    id: { from: { header: "request-id" }, isSigned: false },
+    type: { from: [{ header: "sentry-hook-resource" }] },
+  },
+  {
+    name: "calendly",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { header: "calendly-webhook-signature" },
+      syntax: { kind: "pairs", separator: ",", key: "v1" },
+      encoding: "hex",
+    },
+    signed: "{timestamp}.{body}",
+    timestamp: { from: { pair: "t" }, unit: "s", windowSeconds: 300 },
+    id: NO_ID,
+    type: { from: [{ pointer: "/event" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "razorpay",
+    signature: { from: { header: "x-razorpay-signature" }, ...HEX },
+    id: { from: { header: "x-razorpay-event-id" }, isSigned: false },
+    type: { from: [{ pointer: "/event" }] },
+  },
+  {
+    name: "workos",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { header: "workos-signature" },
+      syntax: { kind: "pairs", separator: ",", key: "v1" },
+      encoding: "hex",
+    },
+    signed: "{timestamp}.{body}",
+    timestamp: { from: { pair: "t" }, unit: "ms", windowSeconds: 300 },
+    id: { from: { pointer: "/id" }, isSigned: true },
+    type: { from: [{ pointer: "/event" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "xero",
+    signature: { from: { header: "x-xero-signature" }, ...BASE64 },
+    id: NO_ID,
+    // A body is a list of events of any types, or an empty list.
+    type: { from: [] },
+  },
+  {
+    name: "sendgrid",
+    algorithm: "ecdsa-p256",
+    secret: { format: "spki", minBytes: 1 },
+    signature: {
+      from: { header: "x-twilio-email-event-webhook-signature" },
+      ...BASE64,
+    },
+    signed: "{timestamp}{body}",
+    timestamp: {
+      from: { header: "x-twilio-email-event-webhook-timestamp" },
+      unit: "s",
+      windowSeconds: 300,
+    },
+    id: NO_ID,
+    type: { from: [{ pointer: "/0/event" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "gocardless",
+    signature: { from: { header: "webhook-signature" }, ...HEX },
+    id: NO_ID,
+    // A body is a list of events of any types.
+    type: { from: [] },
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "coinbase-commerce",
+    signature: { from: { header: "x-cc-webhook-signature" }, ...HEX },
+    id: { from: { pointer: "/event/id" }, isSigned: true },
+    type: { from: [{ pointer: "/event/type" }] },
   },
 ] as const satisfies readonly Scheme[];
 
