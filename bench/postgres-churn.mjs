@@ -54,11 +54,13 @@ function record(n) {
       contentType: "application/json",
       headers: "{}",
       body: Buffer.alloc(100, "x"),
+      idSigned: true,
     },
     deliveries: [{ destination: "target", orderKey: null }],
     claim: {
       signedAt: Math.floor(Date.now() / 1000),
       replayKey: Buffer.from(String(n).padStart(32, "0")),
+      sharedWith: [],
     },
     request: {
       requestId: "r",

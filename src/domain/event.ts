@@ -1,7 +1,7 @@
 /* All times are unix milliseconds, except where a comment says seconds. */
 
-/** One verified message, ready to be stored. `body` is the exact bytes that were signed. */
-export interface NewEvent {
+/** One verified message. `body` is the exact bytes that were signed. */
+interface Message {
   readonly source: string;
   readonly id: string;
   readonly type: string;
@@ -12,19 +12,40 @@ export interface NewEvent {
   readonly body: Buffer;
 }
 
+/** One verified message, ready to be stored. */
+export interface NewEvent extends Message {
+  /**
+   * Whether `id` is the idempotency key. False: the signature does not cover the id, so the SHA-256 of the body is the key.
+   * That also applies to a message without an id whose scheme does not sign ids.
+   */
+  readonly idSigned: boolean;
+}
+
 /** One verified message as it was stored. */
-export interface StoredEvent extends NewEvent {
+export interface StoredEvent extends Message {
   readonly seq: number;
 }
 
 /**
- * What the replay guard stores for a verified request. The replay key must cover the event id, so that two requests with the
- * same key have the same event id.
+ * What the replay guard stores for a verified request. The replay key must cover the idempotency key, so that two requests
+ * with the same replay key have the same idempotency key.
  */
 export interface ReplayClaim {
   /** Unix seconds; null for a scheme that signs no time, whose claims are kept as long as the event. */
   readonly signedAt: number | null;
   readonly replayKey: Buffer;
+  /** The names of the other sources with the same secret. A request that one of them has recorded is a replay. */
+  readonly sharedWith: readonly string[];
+}
+
+/** What a store has decided about a verified message. */
+export interface Recorded {
+  readonly outcome: RecordOutcome;
+  /**
+   * The id of the stored event: the new one, or the earlier one with the same idempotency key. It may differ from the id of the
+   * message if that id is not signed.
+   */
+  readonly id: string;
 }
 
 /** The outcome for a verified message, decided by the unique keys of the store. */

@@ -94,7 +94,7 @@ export function createIntake(
         }),
       };
     }
-    const { keyId, signedAt, id, type, replayKey } = verified;
+    const { keyId, signedAt, id, type, idSigned, replayKey } = verified;
     const userId = sourceUserId(source.name);
 
     const skew = signedAt === null ? undefined : skewSeconds(now, signedAt);
@@ -137,7 +137,7 @@ export function createIntake(
     }
 
     const deliveries = route({ source: source.name, type, body });
-    const outcome = await store.record({
+    const { outcome, id: eventId } = await store.record({
       event: {
         source: source.name,
         id,
@@ -146,9 +146,10 @@ export function createIntake(
         contentType: headerOf(message, "content-type"),
         headers: message.storedHeaders(),
         body,
+        idSigned,
       },
       deliveries,
-      claim: { signedAt, replayKey },
+      claim: { signedAt, replayKey, sharedWith: source.sharesSecretWith },
       request: { ...request, keyId, skewSeconds: skew },
     });
     if (outcome === "accepted" && deliveries.length === 0) {
@@ -165,7 +166,7 @@ export function createIntake(
           outcome,
           status: statusOf(response),
           keyId,
-          eventId: id,
+          eventId,
           eventType: type,
           bodySha256: digest("sha256", body, "hex"),
           bodyBytes: body.length,
@@ -176,7 +177,7 @@ export function createIntake(
     }
     return response.status === "rejected"
       ? { ...response, isCharged: false, isVerified: true, entry: null }
-      : { ...response, eventId: id };
+      : { ...response, eventId };
   };
 }
 

@@ -15,7 +15,10 @@ export interface Identity {
   readonly id: string | null;
   /** Null: the message must be rejected, because its type is missing or unusable. */
   readonly type: string | null;
-  /** Whether the signature covers the id. True for the SHA-256 of the body. */
+  /**
+   * Whether the id is the idempotency key. False for every message of a scheme that does not sign ids, also for one without an
+   * id. Otherwise a captured body could be recorded again by leaving its id out.
+   */
   readonly idSigned: boolean;
 }
 
@@ -81,7 +84,7 @@ function identifyByPlaces(scheme: Scheme, message: SignedMessage): Identity {
   return {
     id: isUsable ? id : digest("sha256", message.body, "hex"),
     type: isName(type, MAX_TYPE) ? type : DEFAULT_TYPE,
-    idSigned: !isUsable || scheme.id.isSigned,
+    idSigned: scheme.id.isSigned || scheme.id.from === null,
   };
 }
 

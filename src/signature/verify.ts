@@ -14,7 +14,7 @@ export interface Verified {
   /** The event id; null if the message must be rejected, because it lacks an id or a type. */
   readonly id: string | null;
   readonly type: string | null;
-  /** Whether the signature covers the id. */
+  /** Whether the id is the idempotency key. False: the SHA-256 of the body is. */
   readonly idSigned: boolean;
   /** What the replay guard stores. Two requests with one key have the same signed bytes and the same secret. */
   readonly replayKey: Buffer;

@@ -4,7 +4,7 @@ import type { AuditDraft } from "../audit/entry.ts";
 import type { Purged } from "../audit/retention-entries.ts";
 import type { ClaimedDelivery, FailedAttempt } from "../domain/delivery.ts";
 import type { EventDetail, EventStatus } from "../domain/event-status.ts";
-import type { RecordOutcome } from "../domain/event.ts";
+import type { Recorded } from "../domain/event.ts";
 import type { StoreError } from "../errors.ts";
 import type {
   EventRecord,
@@ -115,14 +115,17 @@ export interface StoreReader
 /** Stores events, and rejects replays of them. */
 export interface EventStore extends EventReader {
   /**
-   * ATOMIC: writes replay claim, event, deliveries and audit entry. The outcome is the first that applies:
-   * - the claim exists: `replayed`, or `replayed_conflict` if the event with this id has another body;
-   * - the (source, id) exists: `duplicate` if the body is the same, else `conflict`;
-   * - otherwise: `accepted`. Only in this case are an event and its deliveries written.
+   * ATOMIC: writes replay claim, event, deliveries and audit entry. The idempotency key is the id, or the SHA-256 of the body
+   * if the id is not signed. The outcome is the first that applies:
+   * - the claim exists, and the source or one of `sharedWith` has an event with the key: `replayed` if one of these events has
+   *   the same body, else `replayed_conflict`;
+   * - the source has an event with the key: `duplicate` if the body is the same, else `conflict`;
+   * - otherwise: `accepted`. Only in this case are an event and its deliveries written. If another event of the source has an
+   *   id that is not signed, `~` and 12 hex digits of the body's SHA-256 are appended to the id, until no event has it.
    *
    * A replay writes nothing, and the caller must write its audit entry. Every other outcome also writes the claim.
    */
-  record: (record: EventRecord) => Promise<RecordOutcome>;
+  record: (record: EventRecord) => Promise<Recorded>;
   /**
    * One step of the event retention. Deletes some old events with their deliveries and attempts, and writes the audit entry,
    * atomically for every reader. A store may delete whole UTC days only: then the events of a day stay until all of the day

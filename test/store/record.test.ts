@@ -4,7 +4,7 @@ import {
   actionsOf,
   KINDS,
   openStoreOfKind,
-  recordOf,
+  type recordOf,
   type TestStore,
 } from "../support/stores.ts";
 
@@ -20,7 +20,7 @@ describe.each(KINDS)("recording in a $name store", (kind) => {
   });
 
   const recordAll = (records: readonly Parameters<typeof recordOf>[]) =>
-    Promise.all(records.map((args) => test.store().record(recordOf(...args))));
+    Promise.all(records.map((args) => test.record(...args)));
 
   it("decides outcomes by its unique keys in the order of the calls, in one turn and in many", async () => {
     const outcomes = await recordAll([

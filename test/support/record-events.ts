@@ -20,11 +20,13 @@ export async function recordEvents(
           contentType: "application/json",
           headers: "{}",
           body,
+          idSigned: true,
         },
         deliveries: [{ destination, orderKey: null }],
         claim: {
           signedAt: 1,
           replayKey: Buffer.from(String(n).padStart(32, "0")),
+          sharedWith: [],
         },
         request: WEBHOOK_REQUEST,
       }),

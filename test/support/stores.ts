@@ -75,6 +75,8 @@ export interface RecordOptions {
   readonly receivedAt?: number;
   readonly source?: string;
   readonly type?: string;
+  readonly idSigned?: boolean;
+  readonly sharedWith?: readonly string[];
 }
 
 export function recordOf(id: string, options: RecordOptions = {}): EventRecord {
@@ -89,11 +91,13 @@ export function recordOf(id: string, options: RecordOptions = {}): EventRecord {
       contentType: "application/json",
       headers: "{}",
       body: Buffer.from(body),
+      idSigned: options.idSigned ?? true,
     },
     deliveries: destinations.map((destination) => ({ destination, orderKey })),
     claim: {
       signedAt,
       replayKey: createHash("sha256").update(String(mac)).digest(),
+      sharedWith: options.sharedWith ?? [],
     },
     request: WEBHOOK_REQUEST,
   };
@@ -172,8 +176,9 @@ export async function openStoreOfKind(kind: StoreKind) {
       cleanUp(() => reader.close());
       return reader;
     },
-    record: (id: string, options: RecordOptions = {}) =>
-      store.record(recordOf(id, options)),
+    /** Returns the outcome. */
+    record: async (id: string, options: RecordOptions = {}) =>
+      (await store.record(recordOf(id, options))).outcome,
     /** Claims ten deliveries to `d` for a second, unless the request says otherwise. */
     claim: async (further: Partial<ClaimRequest> = {}) => {
       const request: ClaimRequest = {

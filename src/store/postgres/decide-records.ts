@@ -1,4 +1,4 @@
-import type { RecordOutcome } from "../../domain/event.ts";
+import type { Recorded, RecordOutcome } from "../../domain/event.ts";
 import { entryOfRecord } from "../record-entry.ts";
 import {
   bytesArray,
@@ -82,7 +82,7 @@ export async function decideRecords(
   tx: Tx,
   records: readonly NewRecord[],
   clockOffset: number,
-): Promise<RecordOutcome[]> {
+): Promise<Recorded[]> {
   const isClaimed = await writeClaims(tx, records);
   const claimed = records.filter((_, i) => isClaimed[i]);
   const seqs = await identify(tx, claimed);
@@ -98,10 +98,12 @@ export async function decideRecords(
     const outcome = seqs.has(record)
       ? "accepted"
       : outcomeOf(isClaimed[i] === true, digest ?? null, record.bodySha256);
+    const { bodySha256 } = record;
+    const { id } = record.record.event;
     if (outcome !== "replayed" && outcome !== "replayed_conflict") {
-      tx.append(entryOfRecord(record.record, outcome, record.bodySha256));
+      tx.append(entryOfRecord(record.record, outcome, { bodySha256, id }));
     }
-    return outcome;
+    return { outcome, id };
   });
 }
 

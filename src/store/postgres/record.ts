@@ -1,6 +1,6 @@
 import { hash as digest } from "node:crypto";
 import type { AuditDraft } from "../../audit/entry.ts";
-import type { RecordOutcome } from "../../domain/event.ts";
+import type { Recorded } from "../../domain/event.ts";
 import { StoreError } from "../../errors.ts";
 import { entryOfRecord } from "../record-entry.ts";
 import type { EventRecord } from "../records.ts";
@@ -42,7 +42,7 @@ type Input =
   | { readonly kind: "checkpoint" };
 
 /** Null: the job was not a record. */
-type Result = RecordOutcome | null;
+type Result = Recorded | null;
 
 type RecordJob = Job<Input, Result>;
 
@@ -102,7 +102,7 @@ interface AcceptRow {
 
 /** Records events, and writes entries that belong to no other transaction. */
 export interface Recorder {
-  readonly record: (record: EventRecord) => Promise<RecordOutcome>;
+  readonly record: (record: EventRecord) => Promise<Recorded>;
   readonly append: (draft: AuditDraft) => Promise<void>;
   readonly checkpoint: () => Promise<void>;
 }
@@ -169,7 +169,11 @@ export function createRecorder(deps: {
     const head = { from, to: audit.head(), row: session.row() };
     const values = lineValues({ ...head, at, lines });
     attempt.commits(
-      jobs.map(({ input }) => (input.kind === "record" ? "accepted" : null)),
+      jobs.map(({ input }) =>
+        input.kind === "record"
+          ? { outcome: "accepted", id: input.record.record.event.id }
+          : null,
+      ),
     );
     if (records.length === 0) {
       const [row] = await connection.query<AcceptRow>(WRITE_LINES, values);
@@ -226,7 +230,8 @@ export function createRecorder(deps: {
     for (const { input } of jobs) {
       if (input.kind === "record") {
         const { record, bodySha256 } = input.record;
-        audit.append(entryOfRecord(record, "accepted", bodySha256));
+        const { id } = record.event;
+        audit.append(entryOfRecord(record, "accepted", { bodySha256, id }));
         for (const { destination } of record.deliveries) {
           deps.becomesDue(destination);
         }
@@ -257,14 +262,14 @@ export function createRecorder(deps: {
     record: async (record) => {
       const { id, body } = record.event;
       const bodySha256 = digest("sha256", body, "buffer");
-      const outcome = await fast.submit(
+      const recorded = await fast.submit(
         {
           kind: "record",
           record: { record, id: Buffer.from(id), bodySha256 },
         },
         body.length,
       );
-      return outcome as RecordOutcome;
+      return recorded as Recorded;
     },
     append: async (draft) => {
       await fast.submit({ kind: "entry", draft });
@@ -277,7 +282,8 @@ export function createRecorder(deps: {
 
 /** Returns the claim that a job has written. A replay writes none. */
 function writtenClaim(input: Input, result: Result): ClaimKey | null {
-  return input.kind === "record" && result?.startsWith("replayed") === false
+  return input.kind === "record" &&
+    result?.outcome.startsWith("replayed") === false
     ? claimOf(input.record.record)
     : null;
 }

@@ -6,7 +6,7 @@ import type { Sql } from "./sql.ts";
 export const TIMELESS = -1;
 
 /** The replay claim of a record. */
-export type ClaimKey = EventRecord["claim"] & {
+export type ClaimKey = Omit<EventRecord["claim"], "sharedWith"> & {
   readonly source: string;
 };
 

@@ -2,7 +2,7 @@ import { hash as digest } from "node:crypto";
 import { entryOfRecord } from "../record-entry.ts";
 import type { EventRecord } from "../records.ts";
 import type { AuditDraft } from "../../audit/entry.ts";
-import type { RecordOutcome } from "../../domain/event.ts";
+import type { Recorded, RecordOutcome } from "../../domain/event.ts";
 import { type Database, textAsBytes } from "./driver.ts";
 import type { Order } from "./order.ts";
 import type { ReplayClaims } from "./replay-claims.ts";
@@ -25,7 +25,7 @@ export function createRecorder(
     append: (entry: AuditDraft) => void;
     becomesDue: (destination: string) => void;
   },
-): (record: EventRecord) => RecordOutcome {
+): (record: EventRecord) => Recorded {
   const { order, claims } = deps;
   const insertEvent = db.prepare<
     [string, Buffer, Buffer, number, string, string, Buffer, Buffer, Buffer]
@@ -92,9 +92,10 @@ export function createRecorder(
   return (record) => {
     const bodySha256 = digest("sha256", record.event.body, "buffer");
     const outcome = write(record, bodySha256);
+    const { id } = record.event;
     if (outcome !== "replayed" && outcome !== "replayed_conflict") {
-      deps.append(entryOfRecord(record, outcome, bodySha256));
+      deps.append(entryOfRecord(record, outcome, { bodySha256, id }));
     }
-    return outcome;
+    return { outcome, id };
   };
 }

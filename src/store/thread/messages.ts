@@ -1,4 +1,3 @@
-import type { RecordOutcome } from "../../domain/event.ts";
 import type { StoreError } from "../../errors.ts";
 import type { Commit } from "../port.ts";
 import type { PackedRecords } from "./packed-records.ts";
@@ -25,8 +24,8 @@ export interface ThreadRequest {
 
 export interface ThreadResponse {
   readonly commits: readonly Commit[];
-  /** Ids of records, each followed by its outcome. */
-  readonly outcomes: readonly (number | RecordOutcome)[];
+  /** For each record: the id of the call, the outcome, and the id of the event. */
+  readonly recorded: readonly (number | string)[];
   readonly results: readonly { readonly id: number; readonly value: unknown }[];
   readonly failures: readonly {
     readonly id: number;

@@ -12,7 +12,7 @@ export interface PackedRecords {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-type Field = string | number | null | undefined;
+type Field = string | number | boolean | null | undefined;
 
 /** Collects records and packs them into one message. */
 export class RecordPacker {
@@ -35,8 +35,11 @@ export class RecordPacker {
       event.contentType,
       event.headers,
       event.body.length,
+      event.idSigned,
       claim.signedAt,
       claim.replayKey.length,
+      claim.sharedWith.length,
+      ...claim.sharedWith,
       request.requestId,
       request.scheme,
       request.ip,
@@ -93,9 +96,15 @@ export function* unpackRecords({
       contentType: next(),
       headers: next(),
       body: nextBytes(next()),
+      idSigned: next(),
     };
     const signedAt: number | null = next();
-    const claim = { signedAt, replayKey: nextBytes(next()) };
+    const replayKey = nextBytes(next());
+    const sharedWith: string[] = [];
+    for (let count: number = next(); count > 0; count -= 1) {
+      sharedWith.push(next());
+    }
+    const claim = { signedAt, replayKey, sharedWith };
     const request = {
       source,
       requestId: next(),

@@ -1,5 +1,4 @@
 import { parentPort } from "node:worker_threads";
-import type { RecordOutcome } from "../../domain/event.ts";
 import type { Commit, EventStore } from "../port.ts";
 import {
   type CallerDeps,
@@ -21,7 +20,7 @@ type Outgoing = {
   -readonly [Name in keyof ThreadResponse]: ThreadResponse[Name];
 } & {
   commits: Commit[];
-  outcomes: (number | RecordOutcome)[];
+  recorded: (number | string)[];
   results: ThreadResponse["results"][number][];
   failures: ThreadResponse["failures"][number][];
 };
@@ -101,8 +100,8 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
     const { record } = served;
     if (request.records !== null && record !== undefined) {
       for (const { id, record: one } of unpackRecords(request.records)) {
-        respond(id, record(one), (outcome) => {
-          response.outcomes.push(id, outcome);
+        respond(id, record(one), (recorded) => {
+          response.recorded.push(id, recorded.outcome, recorded.id);
         });
       }
     }
@@ -117,7 +116,7 @@ export function serveCalls(open: (caller: CallerDeps) => ThreadMethods): void {
 function emptyResponse(): Outgoing {
   return {
     commits: [],
-    outcomes: [],
+    recorded: [],
     results: [],
     failures: [],
     fatal: null,

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type Transferable, Worker } from "node:worker_threads";
-import type { RecordOutcome } from "../../domain/event.ts";
+import type { Recorded } from "../../domain/event.ts";
 import { asError, StoreError } from "../../errors.ts";
 import type { EventStore } from "../port.ts";
 import {
@@ -177,12 +177,15 @@ export function startThread(
   }
 
   worker.on("message", (response: ThreadResponse) => {
-    const { commits, outcomes, results, failures, fatal } = response;
+    const { commits, recorded, results, failures, fatal } = response;
     for (const commit of commits) {
       deps.onCommit(commit);
     }
-    for (let i = 0; i < outcomes.length; i += 2) {
-      takePending(outcomes[i] as number)?.resolve(outcomes[i + 1] as never);
+    for (let i = 0; i < recorded.length; i += 3) {
+      takePending(recorded[i] as number)?.resolve({
+        outcome: recorded[i + 1],
+        id: recorded[i + 2],
+      } as never);
     }
     for (const { id, value } of results) {
       takePending(id)?.resolve(value as never);
@@ -212,7 +215,7 @@ export function startThread(
         calls.push({ id, method, args });
       }),
     record: (record) =>
-      request<RecordOutcome>((id) => {
+      request<Recorded>((id) => {
         packer.add(id, record);
       }),
     fail,

@@ -54,7 +54,7 @@ describe("a PostgreSQL store", () => {
       outcomes.map((one) =>
         one.status === "rejected"
           ? (one.reason as { code: unknown }).code
-          : one.value,
+          : one.value.outcome,
       ),
     ).toEqual(ids.map((_, n) => (n === 7 || n === 8 ? "22021" : "accepted")));
     const actions = (await readTrail(database.url)).map(({ action }) => action);

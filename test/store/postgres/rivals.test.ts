@@ -32,7 +32,7 @@ describe("two PostgreSQL stores on one database", () => {
       Promise.all([...events].reverse().map(other.record)),
     ]);
     const outcomes = events.map((_, n) =>
-      [first[n], second[events.length - 1 - n]].sort(),
+      [first[n]!.outcome, second[events.length - 1 - n]!.outcome].sort(),
     );
     expect(outcomes).toEqual(events.map(() => ["accepted", "replayed"]));
     expect(await query("SELECT count(*) FROM event")).toEqual([

@@ -149,8 +149,8 @@ describe.each(Object.keys(DRIVERS))(
         });
         await store.record({
           event: { source: "hex", id: "${id}", type: "t", receivedAt: 5, contentType: "text/plain", headers: "{}",
-            body: Buffer.from([0, 255, 10]) },
-          claim: { signedAt: 5, replayKey: Buffer.from("${id}") },
+            body: Buffer.from([0, 255, 10]), idSigned: true },
+          claim: { signedAt: 5, replayKey: Buffer.from("${id}"), sharedWith: [] },
           deliveries: [],
           request: ${JSON.stringify(WEBHOOK_REQUEST)},
         });

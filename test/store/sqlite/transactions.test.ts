@@ -57,7 +57,9 @@ describe.each(SQLITE_KINDS)("a transaction of a $name store", (kind) => {
       { status: "rejected", reason: { code: "SQLITE_BUSY", fatal: false } },
       { status: "rejected", reason: { code: "SQLITE_BUSY", fatal: false } },
     ]);
-    expect(await test.store().record(record)).toBe("accepted");
+    expect(await test.store().record(record)).toMatchObject({
+      outcome: "accepted",
+    });
     expect(await test.trail()).toMatchObject([
       {
         action: "store.failed",

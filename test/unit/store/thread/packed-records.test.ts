@@ -16,11 +16,13 @@ function record(n: number, deliveries: EventRecord["deliveries"]): EventRecord {
       contentType: `content type ${n}`,
       headers: `headers ${n}`,
       body: Buffer.from(`body ${n}`),
+      idSigned: n % 2 === 0,
     },
     deliveries,
     claim: {
       signedAt: n % 2 === 0 ? null : 2000 + n,
       replayKey: Buffer.from(`key of ${n}`),
+      sharedWith: Array.from({ length: n - 1 }, (_, i) => `${n} with ${i}`),
     },
     request: {
       source: `source ${n}`,
