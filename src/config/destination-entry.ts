@@ -7,7 +7,8 @@ import { lineAt } from "./errors.ts";
 import { checked, type ConfigFile } from "./file.ts";
 import {
   distinct,
-  isDestinationName,
+  INVALID_NAME,
+  isValidName,
   isMap,
   mapOf,
   present,
@@ -63,10 +64,8 @@ export function readDestinationEntries(
   const entries = new Map<string, DestinationEntry>();
   for (const [name, value] of file?.destinations ?? []) {
     const path = ["destinations", name];
-    if (!isDestinationName(name)) {
-      const text =
-        "is not a valid name; use 1 to 64 of a-z, 0-9 and -, and do not start with -";
-      errors.push(lineAt(path, text));
+    if (!isValidName(name)) {
+      errors.push(lineAt(path, INVALID_NAME));
     }
     if (name === "forward" && env["FORWARD_URL"]) {
       const text =
@@ -115,14 +114,11 @@ function handlerEntry(): z.ZodType<HandlerEntry> {
         "must be a key of the handlers module: an event type, prefix.* or *",
       ),
       ...commonKeys(),
+      secret: withUrlOnly,
+      headers: withUrlOnly,
+      allowPrivate: withUrlOnly,
     },
-    {
-      forbids: {
-        secret: withUrlOnly,
-        headers: withUrlOnly,
-        allowPrivate: withUrlOnly,
-      },
-    },
+    { unlisted: ["secret", "headers", "allowPrivate"] },
   );
 }
 

@@ -1,10 +1,8 @@
 import type { AttemptSettings, Route } from "../domain/destination.ts";
-import type { Source } from "../domain/source.ts";
-import { outboundKey } from "../delivery/http/standard-webhooks.ts";
 import type { DestinationEntry } from "./destination-entry.ts";
 import { lineAt } from "./errors.ts";
 import type { HeaderEntry } from "./header-entry.ts";
-import type { HexEntry } from "./hex-entry.ts";
+import type { SourceEntry } from "./source-entry.ts";
 
 /** A header that is sent with each attempt. */
 export interface DestinationHeader {
@@ -50,22 +48,22 @@ export interface HandlersConfig {
 const HTTP_CONCURRENCY = 8;
 export const HANDLER_CONCURRENCY = 64;
 const EVERY_EVENT = Object.freeze(["*"]);
-const HEX = Object.freeze(["hex"]);
-const NO_SOURCES: readonly string[] = Object.freeze([]);
 
 /** Returns the destinations of the file, in its order. Each has the sources that list it, or that have no list. */
 export function fileDestinations(
   entries: ReadonlyMap<string, DestinationEntry>,
-  hex: HexEntry,
+  sources: readonly SourceEntry[],
   warnings: string[],
 ): DestinationConfig[] {
   return [...entries].map(([name, entry]) => {
-    const listed = hex.destinations?.includes(name) ?? true;
-    if (!listed) {
+    const listing = sources.filter(
+      ({ settings }) => settings.destinations?.includes(name) ?? true,
+    );
+    if (listing.length === 0) {
       const text = "is not listed by any source, so nothing is delivered to it";
       warnings.push(lineAt(["destinations", name], text));
     }
-    return destinationOf(name, entry, listed ? HEX : NO_SOURCES);
+    return destinationOf(name, entry, namesOf(listing));
   });
 }
 
@@ -116,9 +114,10 @@ function headersOf(
       );
 }
 
-/** Returns the destination `forward` if FORWARD_URL is set. */
+/** Returns the destination `forward` if FORWARD_URL is set. It gets the events of the sources without a destination list. */
 export function forwardDestination(
   values: { FORWARD_URL: string | null; FORWARD_SECRET: string | null },
+  sources: readonly SourceEntry[],
   warnings: string[],
 ): DestinationConfig[] {
   const { FORWARD_URL: url, FORWARD_SECRET: secret } = values;
@@ -133,7 +132,7 @@ export function forwardDestination(
   const forward: HttpDestinationConfig = {
     kind: "http",
     name: "forward",
-    sources: HEX,
+    sources: namesOf(sources.filter(hasNoList)),
     events: EVERY_EVENT,
     orderBy: null,
     url,
@@ -145,49 +144,18 @@ export function forwardDestination(
 }
 
 /** A configured module gets every event. The built-in one gets events only if the source has no destination list. */
-export function handlersOf(file: string | null, hex: HexEntry): HandlersConfig {
-  const all = file !== null || hex.destinations === undefined;
-  return Object.freeze({ file, sources: all ? HEX : NO_SOURCES });
+export function handlersOf(
+  file: string | null,
+  sources: readonly SourceEntry[],
+): HandlersConfig {
+  const served = file === null ? sources.filter(hasNoList) : sources;
+  return Object.freeze({ file, sources: namesOf(served) });
 }
 
-/**
- * Returns an error for each destination whose secret or header contains the signing key of a source. A receiver of its
- * attempts could forge events with the key, and a message signed under one scheme could be valid under the other.
- */
-export function sharedSecrets(
-  destinations: readonly DestinationConfig[],
-  source: Source,
-): string[] {
-  const text = `is also a signing secret of source ${source.name}; use separate secrets`;
-  return destinations.flatMap((destination) => {
-    if (destination.kind !== "http") {
-      return [];
-    }
-    const path = ["destinations", destination.name];
-    const errors = (destination.headers ?? [])
-      .filter(({ value }) => containsKey(value, source))
-      .map(({ name }) => lineAt([...path, "headers", name], text));
-    if (destination.secret !== null && isKey(destination.secret, source)) {
-      errors.push(
-        destination.name === "forward"
-          ? `FORWARD_SECRET: ${text}`
-          : lineAt([...path, "secret"], text),
-      );
-    }
-    return errors;
-  });
+function hasNoList({ settings }: SourceEntry): boolean {
+  return settings.destinations === undefined;
 }
 
-function isKey(secret: string, source: Source): boolean {
-  // The text is compared too: with `whsec_` it differs from the key, but each can be derived from the other.
-  const keys = [outboundKey(secret), Buffer.from(secret, "utf8")];
-  return source.secrets.some((signing) =>
-    keys.some((key) => signing.key.equals(key)),
-  );
-}
-
-/** Whether a header value contains a key, for example after `Bearer `. */
-function containsKey(value: string, source: Source): boolean {
-  const bytes = Buffer.from(value, "utf8");
-  return source.secrets.some(({ key }) => bytes.includes(key));
+function namesOf(sources: readonly SourceEntry[]): readonly string[] {
+  return Object.freeze(sources.map(({ name }) => name));
 }

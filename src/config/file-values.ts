@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { nearestName } from "./nearest-name.ts";
 
 /** Schemas of the values in the configuration file. Their input has YAML types; the input of those in `values.ts` is text. */
 
@@ -13,17 +14,14 @@ export const mapOfNames = z.custom<ReadonlyMap<string, unknown>>(
   "must be a map from names to settings",
 );
 
-/** A map with these keys and no others. Keys in `forbids` have their own error, and are not listed as known keys. */
+/** A map with these keys and no others. `unlisted`: keys that errors do not list as known ones. */
 export function mapOf<S extends Readonly<Record<string, z.ZodType>>>(
   shape: S,
-  options: {
-    unknownKey?: string;
-    forbids?: Readonly<Record<string, z.ZodType<undefined>>>;
-  } = {},
+  options: { unlisted?: readonly (keyof S)[] } = {},
 ) {
-  const { unknownKey, forbids } = options;
-  const keys = Object.keys(shape).join(", ");
-  const all: S = { ...shape, ...forbids };
+  const { unlisted = [] } = options;
+  const known = Object.keys(shape).filter((key) => !unlisted.includes(key));
+  const keys = known.join(", ");
   return z
     .custom<ReadonlyMap<string, unknown>>(
       isMap,
@@ -31,15 +29,30 @@ export function mapOf<S extends Readonly<Record<string, z.ZodType>>>(
     )
     .transform((map): unknown => Object.fromEntries(map))
     .pipe(
-      z.strictObject(
-        all,
-        unknownKey ?? `is not a known key; the known keys are ${keys}`,
-      ),
+      z.strictObject(shape, {
+        // One line for each key, in their order.
+        error: (issue) =>
+          issue.code === "unrecognized_keys"
+            ? issue.keys.map((key) => unknownKeyError(key, known)).join("\n")
+            : undefined,
+      }),
     );
 }
 
-/** Whether a destination may have this name. Names that the program generates contain a colon, so they cannot collide. */
-export function isDestinationName(name: string): boolean {
+function unknownKeyError(key: string, known: readonly string[]): string {
+  const keys = `known keys are ${known.join(", ")}`;
+  const nearest = nearestName(key, known);
+  return nearest === null
+    ? `is not a known key; the ${keys}`
+    : `is not a known key; did you mean ${nearest}? The ${keys}`;
+}
+
+/** The error for a source or destination whose name is not valid. */
+export const INVALID_NAME =
+  "is not a valid name; use 1 to 64 of a-z, 0-9 and -, and do not start with -";
+
+/** Whether a source or destination may have this name. Names that the program generates contain a colon, so they cannot collide. */
+export function isValidName(name: string): boolean {
   return /^[a-z0-9][a-z0-9-]{0,63}$/.test(name);
 }
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import type { z } from "zod";
 import type { Environment } from "./environment.ts";
 import { lineAt } from "./errors.ts";
 import { isMap, mapOf, mapOfNames } from "./file-values.ts";
@@ -10,19 +10,21 @@ const MAX_FILE_BYTES = 1_048_576;
 
 /** The parts of the configuration file, before validation. */
 export interface ConfigFile {
-  /** The value at `sources.hex`; undefined = missing. */
-  readonly hex: unknown;
+  /** The values in `sources`, by name; null = the file has no sources, so source `hex` comes from the environment. */
+  readonly sources: ReadonlyMap<string, unknown> | null;
   /** The values in `destinations`, by name. */
   readonly destinations: ReadonlyMap<string, unknown>;
 }
 
-const NO_FILE: ConfigFile = { hex: undefined, destinations: new Map() };
+const NO_FILE: ConfigFile = { sources: null, destinations: new Map() };
 
 const ROOT = mapOf({
-  sources: mapOf(
-    { hex: z.unknown().optional() },
-    { unknownKey: "is not a known source; the only source is hex" },
-  ).optional(),
+  sources: mapOfNames
+    .refine(
+      (sources) => sources.size > 0,
+      "must not be empty; list a source, or remove sources to use HEX_SECRET",
+    )
+    .optional(),
   destinations: mapOfNames.optional(),
 });
 
@@ -63,7 +65,8 @@ export function openConfigFile(
   const sources = memberOf(value, "sources");
   const destinations = memberOf(value, "destinations");
   return {
-    hex: memberOf(sources, "hex"),
+    sources:
+      sources === undefined ? null : isMap(sources) ? sources : new Map(),
     destinations: isMap(destinations) ? destinations : new Map(),
   };
 }
@@ -93,8 +96,9 @@ export function checked<T>(
   for (const issue of result.error.issues) {
     const place = [...path, ...issue.path];
     if (issue.code === "unrecognized_keys") {
-      const lines = issue.keys.map((key) =>
-        lineAt([...place, key], `${issue.message}${hintFor(key)}`),
+      const messages = issue.message.split("\n");
+      const lines = issue.keys.map((key, index) =>
+        lineAt([...place, key], `${messages[index] ?? ""}${hintFor(key)}`),
       );
       errors.push(...lines);
     } else {

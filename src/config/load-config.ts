@@ -10,7 +10,6 @@ import {
   forwardDestination,
   type HandlersConfig,
   handlersOf,
-  sharedSecrets,
 } from "./destinations.ts";
 import {
   type Environment,
@@ -22,11 +21,13 @@ import {
   VARIABLE_NAMES,
 } from "./environment.ts";
 import { collecting, SIGNING_KEY_REQUIRED } from "./errors.ts";
-import { openConfigFile } from "./file.ts";
+import { type ConfigFile, openConfigFile } from "./file.ts";
 import { HEX_API_VARIABLES, type HexApiConfig, hexApiOf } from "./hex-api.ts";
-import { type HexEntry, readHexEntry } from "./hex-entry.ts";
+import { HEX_VARIABLES, type HexVariable } from "./hex-variables.ts";
 import type { ReferredSecret } from "./secret-reference.ts";
-import { hexSource, SOURCE_VARIABLES, type SourceVariable } from "./sources.ts";
+import { sharedWithDestinations, withSharedSecrets } from "./shared-secrets.ts";
+import { readSourceEntries, type SourceEntry } from "./source-entry.ts";
+import { buildSources } from "./sources.ts";
 import { storeUrlWarnings } from "./store-url.ts";
 import {
   SHUTDOWN_SECONDS_AFTER_DRAIN,
@@ -34,6 +35,7 @@ import {
   type VariableName,
 } from "./variables.ts";
 import type { StoreUrl } from "../store/url.ts";
+import { schemeOf } from "../signature/schemes.ts";
 import { ConfigError } from "../errors.ts";
 
 export {
@@ -96,12 +98,11 @@ export interface Config {
   readonly warnings: readonly string[];
 }
 
-const isSourceVariable = (name: VariableName): name is SourceVariable =>
-  (SOURCE_VARIABLES as readonly string[]).includes(name);
+const isHexVariable = (name: VariableName): name is HexVariable =>
+  (HEX_VARIABLES as readonly string[]).includes(name);
 
 const OTHER_VARIABLES = VARIABLE_NAMES.filter(
-  (name): name is Exclude<VariableName, SourceVariable> =>
-    !isSourceVariable(name),
+  (name): name is Exclude<VariableName, HexVariable> => !isHexVariable(name),
 );
 
 /** Reads and validates the whole configuration of `serve`. Throws one ConfigError that lists every error. */
@@ -110,16 +111,18 @@ export function loadConfig(env: Environment): Config {
   const warnings: string[] = [];
   const values = collecting(errors, () => readVariables(env, OTHER_VARIABLES));
   const file = openConfigFile(env, errors);
-  const hex = readHexEntry(file, env, errors);
+  const { sources, entries: sourceEntries } = readSources(file, env, {
+    errors,
+    warnings,
+  });
   const entries = readDestinationEntries(file, env, errors);
-  const source = hexSource(env, hex, errors, warnings);
   const destinations = [
-    ...fileDestinations(entries, hex, warnings),
-    ...(values === null ? [] : forwardDestination(values, warnings)),
+    ...fileDestinations(entries, sourceEntries, warnings),
+    ...(values === null
+      ? []
+      : forwardDestination(values, sourceEntries, warnings)),
   ];
-  if (source !== null) {
-    errors.push(...sharedSecrets(destinations, source));
-  }
+  errors.push(...sharedWithDestinations(destinations, sources));
   const hexApi =
     values === null ? null : hexApiOf(env, values, errors, warnings);
   if (values?.AUDIT_ANALYTICS === "on" && hexApi?.writeKey === null) {
@@ -133,19 +136,15 @@ export function loadConfig(env: Environment): Config {
   ) {
     errors.push(SIGNING_KEY_REQUIRED);
   }
-  if (
-    values === null ||
-    source === null ||
-    hexApi === null ||
-    errors.length > 0
-  ) {
-    throw new ConfigError(errors);
+  if (values === null || hexApi === null || errors.length > 0) {
+    // Some variables are read twice.
+    throw new ConfigError([...new Set(errors)]);
   }
   warnings.push(
     ...storeUrlWarnings(values.DATABASE_URL),
     ...kubernetesWarnings(env),
   );
-  const referred = referredSecrets(hex, entries);
+  const referred = referredSecrets(sourceEntries, entries);
   warnings.push(
     ...unknownNames(
       env,
@@ -161,12 +160,12 @@ export function loadConfig(env: Environment): Config {
     publicUrl: values.PUBLIC_URL,
     databaseUrl: values.DATABASE_URL,
     databasePool: values.DATABASE_POOL,
-    sources: Object.freeze([source]),
+    sources,
     replayWindowSeconds: values.REPLAY_WINDOW_SECONDS,
     eventRetentionDays: values.EVENT_RETENTION_DAYS,
     maxBodyBytes: values.MAX_BODY_BYTES,
     destinations: Object.freeze(destinations),
-    handlers: handlersOf(values.HANDLERS, hex),
+    handlers: handlersOf(values.HANDLERS, sourceEntries),
     retryScheduleMs: values.RETRY_SCHEDULE,
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT,
     trustProxy: values.TRUST_PROXY,
@@ -200,12 +199,45 @@ export function loadConfig(env: Environment): Config {
 /** Reads only the sources, for the commands that sign and verify. Ignores errors in destinations. Throws ConfigError. */
 export function loadSources(env: Environment): readonly Source[] {
   const errors: string[] = [];
-  const hex = readHexEntry(openConfigFile(env, errors), env, errors);
-  const source = hexSource(env, hex, errors, []);
-  if (source === null || errors.length > 0) {
+  const file = openConfigFile(env, errors);
+  const { sources } = readSources(file, env, { errors, warnings: [] });
+  if (errors.length > 0) {
     throw new ConfigError(errors);
   }
-  return [source];
+  return sources;
+}
+
+/** Reads the sources of the file, or source `hex` of the environment. */
+function readSources(
+  file: ConfigFile | null,
+  env: Environment,
+  reports: { errors: string[]; warnings: string[] },
+): { sources: readonly Source[]; entries: readonly SourceEntry[] } {
+  const { errors } = reports;
+  // Each on its own, so that an error in one of them hides no error in a source.
+  const scheme = collecting(errors, () =>
+    readVariables(env, ["HEX_SIGNATURE_SCHEME"]),
+  );
+  const window = collecting(errors, () =>
+    readVariables(env, ["REPLAY_WINDOW_SECONDS"]),
+  );
+  const limit = collecting(errors, () =>
+    readVariables(env, ["MAX_BODY_BYTES"]),
+  );
+  const base = collecting(errors, () => readVariables(env, ["PUBLIC_URL"]));
+  const hexScheme = schemeOf(scheme?.HEX_SIGNATURE_SCHEME ?? "hex");
+  const entries = readSourceEntries(file, env, hexScheme, errors);
+  const defaults = {
+    hexScheme,
+    replayWindowSeconds: window?.REPLAY_WINDOW_SECONDS ?? 0,
+    maxBodyBytes: limit?.MAX_BODY_BYTES ?? 0,
+    publicBase: base?.PUBLIC_URL ?? null,
+  };
+  const sources = buildSources(env, entries, defaults, reports);
+  return {
+    sources: Object.freeze(withSharedSecrets(sources, errors)),
+    entries,
+  };
 }
 
 /** Whether an environment configures destinations. */
@@ -224,17 +256,17 @@ export function loadDestinations(
     readVariables(env, ["FORWARD_URL", "FORWARD_SECRET", "HANDLERS"]),
   );
   const file = openConfigFile(env, errors);
-  const hex = readHexEntry(file, env, errors);
+  const sources = readSourceEntries(file, env, schemeOf("hex"), errors);
   const entries = readDestinationEntries(file, env, errors);
   if (values === null || errors.length > 0) {
     throw new ConfigError(errors);
   }
   return {
     destinations: [
-      ...fileDestinations(entries, hex, []),
-      ...forwardDestination(values, []),
+      ...fileDestinations(entries, sources, []),
+      ...forwardDestination(values, sources, []),
     ],
-    handlers: handlersOf(values.HANDLERS, hex),
+    handlers: handlersOf(values.HANDLERS, sources),
   };
 }
 
@@ -250,11 +282,14 @@ export function loadHexApi(env: Environment): HexApiConfig {
 }
 
 function referredSecrets(
-  hex: HexEntry,
+  sources: readonly SourceEntry[],
   entries: ReadonlyMap<string, DestinationEntry>,
 ): ReferredSecret[] {
   return [
-    ...(hex.secrets ?? []),
+    ...sources.flatMap(({ settings: { secrets = [], handshake } }) => [
+      ...secrets,
+      ...(handshake?.verifyToken ? [handshake.verifyToken] : []),
+    ]),
     ...[...entries.values()].flatMap((entry) =>
       entry.handler === undefined
         ? [

@@ -2,7 +2,7 @@ import { readTextFile } from "./text-file.ts";
 
 const MIN_SECRET_BYTES = 24;
 const MAX_FILE_BYTES = 65_536;
-const HOW_TO_MAKE_ONE = "make one with `hexhook secrets generate`";
+export const HOW_TO_MAKE_ONE = "make one with `hexhook secrets generate`";
 
 /** Values left over from examples and templates. */
 const PLACEHOLDERS = [
@@ -87,13 +87,15 @@ function lengthError(bytes: number, prefix?: string): string | null {
     : null;
 }
 
-function repetitionError(key: Buffer): string | null {
+/** Returns an error if all bytes of a key are equal, or null. */
+export function repetitionError(key: Buffer): string | null {
   return new Set(key).size === 1
     ? "repeats a single byte; replace it with a random value"
     : null;
 }
 
-function secretError(secret: string): string | null {
+/** Returns why a text cannot be a secret of any kind, or null. */
+export function secretError(secret: string): string | null {
   if (secret.trim() === "") {
     return "contains only white space; replace it with the real value";
   }

@@ -1,188 +1,191 @@
 import type { Scheme } from "../domain/scheme.ts";
 import type { SigningSecret, Source } from "../domain/source.ts";
-import { ConfigError } from "../errors.ts";
 import { keyIdOf } from "../domain/key-id.ts";
-import { readKey } from "../signature/keys.ts";
-import { schemeOf } from "../signature/schemes.ts";
-import { type Environment, readVariables } from "./environment.ts";
+import { type ConfiguredSecret, signingSecrets } from "./configured-secret.ts";
+import type { Environment } from "./environment.ts";
 import { collecting, lineAt } from "./errors.ts";
-import type { HexEntry, SecretEntry } from "./hex-entry.ts";
+import {
+  HEX_SECRET_VARIABLES,
+  HEX_VARIABLES,
+  hexSecrets,
+  ignoredHexVariables,
+} from "./hex-variables.ts";
+import {
+  isFromVariables,
+  type SecretEntry,
+  type SourceEntry,
+} from "./source-entry.ts";
 
-const SECRET_VARIABLES = [
-  "HEX_SECRET",
-  "HEX_SECRET_CREATED_AT",
-  "HEX_SECRET_PREVIOUS",
-  "HEX_SECRET_PREVIOUS_EXPIRES_AT",
-] as const;
-
-/** The variables that configure source `hex`. */
-export const SOURCE_VARIABLES = [
-  ...SECRET_VARIABLES,
-  "HEX_SIGNATURE_SCHEME",
-] as const;
-
-export type SourceVariable = (typeof SOURCE_VARIABLES)[number];
-
-/** A secret from the environment or the file. `at` formats a message about its place. `name` is its short name. */
-interface ConfiguredSecret {
-  readonly value: string;
-  readonly createdAt: number | null;
-  readonly expiresAt: number | null;
-  readonly at: (text: string) => string;
-  readonly name: string;
+/** What the environment sets for all sources. */
+export interface SourceDefaults {
+  /** The scheme of source `hex`. */
+  readonly hexScheme: Scheme;
+  /** The window of scheme `hex`. */
+  readonly replayWindowSeconds: number;
+  readonly maxBodyBytes: number;
+  /** The base of the public address; null = not set. */
+  readonly publicBase: string | null;
 }
 
-/**
- * Builds source `hex` from the file and, for settings that the file leaves out, from the environment. Returns null if the secrets
- * or the scheme cannot be read. Adds errors to `errors`, and valid but suspicious settings to `warnings`.
- */
-export function hexSource(
+interface Reports {
+  readonly errors: string[];
+  readonly warnings: string[];
+}
+
+/** Builds the sources. Leaves out those with wrong secrets. Adds errors, and warnings about valid but suspicious settings. */
+export function buildSources(
   env: Environment,
-  entry: HexEntry,
-  errors: string[],
-  warnings: string[],
+  entries: readonly SourceEntry[],
+  defaults: SourceDefaults,
+  reports: Reports,
+): readonly Source[] {
+  reports.warnings.push(...ignoredVariables(env, entries, defaults.hexScheme));
+  return entries.flatMap((entry) => {
+    const source = buildSource(env, entry, defaults, reports);
+    return source === null ? [] : [source];
+  });
+}
+
+function buildSource(
+  env: Environment,
+  { name, scheme: ownScheme, settings }: SourceEntry,
+  defaults: SourceDefaults,
+  { errors, warnings }: Reports,
 ): Source | null {
+  const scheme = ownScheme ?? defaults.hexScheme;
+  const place = (text: string, ...path: PropertyKey[]): string =>
+    lineAt(["sources", name, ...path], text);
   const secrets = collecting(errors, () =>
-    entry.secrets === undefined
-      ? secretsOfEnvironment(env, warnings)
-      : secretsOfFile(entry.secrets),
+    signingSecrets(
+      scheme,
+      settings.secrets === undefined
+        ? hexSecrets(env, warnings)
+        : secretsOfFile(name, settings.secrets),
+      errors,
+      warnings,
+    ),
   );
-  const values = collecting(errors, () =>
-    readVariables(env, [
-      "HEX_SIGNATURE_SCHEME",
-      "REPLAY_WINDOW_SECONDS",
-      "MAX_BODY_BYTES",
-    ]),
-  );
-  if (secrets === null || values === null) {
-    return null;
-  }
-  errors.push(...duplicateErrors(secrets));
-  if (entry.secrets !== undefined) {
-    warnings.push(...ignoredVariableWarnings(env, entry.secrets));
-  }
-  const fallback = values.HEX_SIGNATURE_SCHEME;
-  const { scheme: schemeName = fallback } = entry;
-  const scheme = schemeOf(schemeName);
-  const { onReplay = scheme.onReplay } = entry;
-  if (env["HEX_SIGNATURE_SCHEME"] && schemeName !== fallback) {
-    warnings.push(
-      "HEX_SIGNATURE_SCHEME: is ignored because HEXHOOK_CONFIG sets another scheme",
+  const publicUrl =
+    settings.publicUrl ??
+    (defaults.publicBase === null
+      ? null
+      : `${defaults.publicBase}/webhooks/${name}`);
+  if (publicUrl === null && signsUrl(scheme)) {
+    errors.push(
+      place(
+        `is missing; set it to the URL that the sender calls, because scheme ${scheme.name} signs it, or set PUBLIC_URL`,
+        "publicUrl",
+      ),
     );
   }
-  for (const { expiresAt, at, name } of secrets.slice(1)) {
-    if (expiresAt === null) {
-      const advice =
-        entry.secrets === undefined
-          ? `set ${name}_EXPIRES_AT`
-          : "set expiresAt";
-      warnings.push(at(`is accepted indefinitely; ${advice}`));
-    }
+  const verifyToken = settings.handshake?.verifyToken ?? null;
+  if (scheme.handshake === "meta" && verifyToken === null) {
+    warnings.push(
+      place(
+        "is not set, so the request with which the sender checks the endpoint is rejected",
+        "handshake",
+        "verifyToken",
+      ),
+    );
+  }
+  if (secrets === null) {
+    return null;
   }
   return Object.freeze({
-    name: "hex",
+    name,
     scheme,
-    secrets: Object.freeze(
-      secrets.map((secret) => signingSecret(scheme, secret)),
-    ),
-    onReplay,
-    replayWindowSeconds: values.REPLAY_WINDOW_SECONDS,
-    publicUrl: null,
-    allowFrom: null,
-    maxBodyBytes: values.MAX_BODY_BYTES,
-    mediaTypes: null,
-    isDisabled: false,
-    verifyToken: null,
+    secrets,
+    onReplay: settings.onReplay ?? scheme.onReplay,
+    replayWindowSeconds: windowOf(scheme, settings.replayWindow, defaults),
+    publicUrl,
+    allowFrom: settings.allowFrom ?? null,
+    maxBodyBytes: settings.maxBodyBytes ?? defaults.maxBodyBytes,
+    mediaTypes: settings.mediaTypes ?? null,
+    isDisabled: settings.disabled ?? false,
+    verifyToken: verifyToken === null ? null : tokenOf(verifyToken.value),
     sharesSecretWith: Object.freeze([]),
   });
 }
 
-function secretsOfEnvironment(
-  env: Environment,
-  warnings: string[],
+function secretsOfFile(
+  source: string,
+  entries: readonly SecretEntry[],
 ): ConfiguredSecret[] {
-  const values = readVariables(env, SECRET_VARIABLES);
-  const previous = values.HEX_SECRET_PREVIOUS;
-  const expiresAt = values.HEX_SECRET_PREVIOUS_EXPIRES_AT;
-  if (previous === null && expiresAt !== null) {
-    warnings.push(
-      "HEX_SECRET_PREVIOUS_EXPIRES_AT: is ignored because HEX_SECRET_PREVIOUS is not set",
-    );
-  }
-  const secretOf = (
-    name: string,
-    value: string,
-    dates: { createdAt: number | null; expiresAt: number | null },
-  ): ConfiguredSecret => ({
-    value,
-    ...dates,
-    at: (text) => `${name}: ${text}`,
-    name,
-  });
-  const createdAt = values.HEX_SECRET_CREATED_AT;
-  return [
-    secretOf("HEX_SECRET", values.HEX_SECRET, { createdAt, expiresAt: null }),
-    ...(previous === null
-      ? []
-      : [
-          secretOf("HEX_SECRET_PREVIOUS", previous, {
-            createdAt: null,
-            expiresAt,
-          }),
-        ]),
-  ];
-}
-
-function secretsOfFile(entries: readonly SecretEntry[]): ConfiguredSecret[] {
   return entries.map(({ value, createdAt, expiresAt }, index) => ({
-    value,
+    text: value,
     createdAt: createdAt ?? null,
     expiresAt: expiresAt ?? null,
-    at: (text) => lineAt(["sources", "hex", "secrets", index], text),
+    at: (text) => lineAt(["sources", source, "secrets", index], text),
     name: `secrets[${index}]`,
+    howToExpire: "set expiresAt",
   }));
 }
 
-function duplicateErrors(secrets: readonly ConfiguredSecret[]): string[] {
-  return secrets.flatMap(({ value, at }, index) => {
-    const first = secrets.findIndex((other) => other.value === value);
-    const other = secrets[first];
-    return other === undefined || first === index
-      ? []
-      : [at(`is the same as ${other.name}; use a new secret`)];
-  });
-}
-
-/** Warns about variables that are set but not used, because the file lists the secrets. */
-function ignoredVariableWarnings(
-  env: Environment,
-  entries: readonly SecretEntry[],
-): string[] {
-  const referred = new Set(entries.map(({ variable }) => variable));
-  return SECRET_VARIABLES.filter((name) => !referred.has(name))
-    .flatMap((name) => (name.endsWith("_AT") ? [name] : [name, `${name}_FILE`]))
-    .filter((name) => env[name])
-    .map(
-      (name) =>
-        `${name}: is ignored because HEXHOOK_CONFIG lists the secrets of hex`,
-    );
-}
-
-function signingSecret(
-  scheme: Scheme,
-  secret: ConfiguredSecret,
-): SigningSecret {
-  const { name, value, createdAt, expiresAt } = secret;
-  const key = readKey(scheme, value);
-  if ("error" in key) {
-    throw new ConfigError([secret.at(key.error)]);
-  }
+function tokenOf(text: string): SigningSecret {
   return Object.freeze({
-    name,
-    keyId: keyIdOf(value),
-    text: value,
-    ...key,
-    createdAt,
-    expiresAt,
+    name: "handshake.verifyToken",
+    keyId: keyIdOf(text),
+    text,
+    algorithm: "token",
+    key: Buffer.from(text, "utf8"),
+    publicKey: null,
+    createdAt: null,
+    expiresAt: null,
   });
+}
+
+function windowOf(
+  { name, timestamp }: Scheme,
+  ownMs: number | undefined,
+  { replayWindowSeconds }: SourceDefaults,
+): number {
+  if (ownMs !== undefined) {
+    return ownMs / 1000;
+  }
+  return name === "hex" || timestamp === null
+    ? replayWindowSeconds
+    : timestamp.windowSeconds;
+}
+
+/** Whether the signature covers the URL that the sender called. */
+function signsUrl({ signed }: Scheme): boolean {
+  return typeof signed !== "string" || signed.includes("{url}");
+}
+
+/** Returns a warning for each variable of source `hex` that is set but not used. */
+function ignoredVariables(
+  env: Environment,
+  entries: readonly SourceEntry[],
+  hexScheme: Scheme,
+): string[] {
+  const hex = entries.find(({ name }) => name === "hex");
+  const referred = new Set(
+    entries.flatMap(({ settings }) =>
+      (settings.secrets ?? []).flatMap(({ variable }) => variable ?? []),
+    ),
+  );
+  if (hex === undefined) {
+    const reason = "does not list source hex";
+    return ignoredHexVariables(env, HEX_VARIABLES, referred, reason);
+  }
+  const { scheme, settings } = hex;
+  const isOther = scheme !== null && scheme !== hexScheme;
+  return [
+    ...(settings.secrets === undefined && isFromVariables("hex", scheme)
+      ? []
+      : ignoredHexVariables(
+          env,
+          HEX_SECRET_VARIABLES,
+          referred,
+          "lists the secrets of hex",
+        )),
+    ...(isOther
+      ? ignoredHexVariables(
+          env,
+          ["HEX_SIGNATURE_SCHEME"],
+          referred,
+          "sets another scheme",
+        )
+      : []),
+  ];
 }

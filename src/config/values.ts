@@ -30,6 +30,9 @@ function parsed<T>(
   });
 }
 
+/** The maximum of MAX_BODY_BYTES and of `maxBodyBytes` in the file. */
+export const MAX_BODY_BYTES = 26_214_400;
+
 /** A decimal integer from `min` to `max`. */
 export function integer(min: number, max: number): z.ZodType<number, string> {
   return parsed((text) => {
@@ -115,6 +118,37 @@ export const baseUrl: z.ZodType<string, string> = parsed((value) => {
   const href = /[?#]/.test(value) ? undefined : parseHttpUrl(value)?.href;
   return href?.replace(/\/+$/, "");
 }, "must be an http:// or https:// URL without a user name, password, query or fragment; /webhooks/NAME is appended to it");
+
+const CALLED_URL =
+  "must be the http:// or https:// URL that the sender calls, without a user name, password, query or fragment";
+
+/** The URL that a sender calls, exactly as the sender writes it: the text is signed. A query is appended from the request. */
+export const calledUrl: z.ZodType<string, string> = parsed(
+  (value) =>
+    /^https?:\/\/[!-~]+$/i.test(value) &&
+    !/[?#\\]/.test(value) &&
+    parseHttpUrl(value) !== undefined
+      ? value
+      : undefined,
+  CALLED_URL,
+);
+
+/** A media type without parameters, or `type/*`. */
+export const mediaType: z.ZodType<string, string> = parsed(
+  (value) =>
+    /^[a-z0-9][a-z0-9!#$&^_.+-]{0,63}\/(?:\*|[a-z0-9][a-z0-9!#$&^_.+-]{0,63})$/.test(
+      value,
+    )
+      ? value
+      : undefined,
+  "must be a media type in lower case without parameters, such as application/json or text/*",
+);
+
+/** An address or a network. */
+export const networkAddress: z.ZodType<string, string> = parsed(
+  (value) => (isNetwork(value) && !value.includes("%") ? value : undefined),
+  "must be an IP address or a network, such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32",
+);
 
 const UNITS: Readonly<Record<string, number>> = {
   ms: 1,

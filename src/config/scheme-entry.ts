@@ -1,0 +1,44 @@
+import type { Scheme } from "../domain/scheme.ts";
+import { SCHEME_NAMES, schemeOf } from "../signature/schemes.ts";
+import { lineAt } from "./errors.ts";
+import { isMap } from "./file-values.ts";
+import { nearestName } from "./nearest-name.ts";
+
+/**
+ * Reads the scheme of a source in the file. Returns `default` if source `hex` leaves it to the environment, and null if it is
+ * not valid. Then it has added an error to `errors`, except if the source is not a map.
+ */
+export function readScheme(
+  source: string,
+  value: unknown,
+  errors: string[],
+): Scheme | "default" | null {
+  if (!isMap(value)) {
+    return null;
+  }
+  const path = ["sources", source, "scheme"];
+  const name = value.get("scheme");
+  if (name === undefined) {
+    if (source === "hex") {
+      return "default";
+    }
+    const nearest = nearestName(source, SCHEME_NAMES);
+    const example = nearest ?? "standard-webhooks";
+    errors.push(lineAt(path, `is missing; add it, such as scheme: ${example}`));
+    return null;
+  }
+  if (typeof name !== "string" || !SCHEME_NAMES.includes(name)) {
+    errors.push(lineAt(path, unknownSchemeError(name)));
+    return null;
+  }
+  return schemeOf(name);
+}
+
+function unknownSchemeError(name: unknown): string {
+  const nearest =
+    typeof name === "string" ? nearestName(name, SCHEME_NAMES) : null;
+  const names = `schemes are ${SCHEME_NAMES.join(", ")}`;
+  return nearest === null
+    ? `is not a known scheme; the ${names}`
+    : `is not a known scheme; did you mean ${nearest}? The ${names}`;
+}
