@@ -47,9 +47,9 @@ const MAX_UNPARSED_BYTES = 25_165_824;
 const STUCK_MS = 30_000;
 
 /** Rejections that one address gets with their own code: 600 at once, then 10 a second. Further ones get 429. */
-const RATE_LIMIT = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
+export const RATE_LIMIT = { burst: 600, perSecond: 10, maxAddresses: 10_000 };
 
-const SERVER_LIMITS = {
+export const SERVER_LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   checkingInterval: 1000,

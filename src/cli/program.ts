@@ -10,6 +10,7 @@ import { addEventsRedeliver } from "./commands/events-redeliver.ts";
 import { addEventsShow } from "./commands/events-show.ts";
 import { addKeysCheck } from "./commands/keys-check.ts";
 import { addKeysRotate } from "./commands/keys-rotate.ts";
+import { addListen } from "./commands/listen.ts";
 import { addMigrate } from "./commands/migrate.ts";
 import { addSecretsCheck } from "./commands/secrets-check.ts";
 import { addSecretsGenerate } from "./commands/secrets-generate.ts";
@@ -60,6 +61,7 @@ export function createProgram(io: Io): Command {
   addSend(program, io);
   addSign(program, io);
   addVerify(program, io);
+  addListen(program, io);
   const audit = program
     .command("audit")
     .description("the audit trail: tail, verify, scopes");
