@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { isJsonPointer } from "../intake/order-key.ts";
+import { isJsonPointer } from "../json/json-pointer.ts";
 import { isEventPattern } from "../intake/routing.ts";
 import type { RateLimit } from "../domain/destination.ts";
 import type { Environment } from "./environment.ts";

@@ -6,7 +6,7 @@
  * - `header`: the lower-case name of a header. A `*` stands for the scheme's header prefix.
  * - `pair`: the key of a pair in the signature header, such as `t` in `t=…,v1=…`.
  * - `pointer`: a JSON pointer (RFC 6901) into the body.
- * - `fields`: names of fields in a form body; the first one that is present counts.
+ * - `fields`: names of fields of a form; the first one that is present counts.
  */
 export type Place =
   | { readonly header: string }
@@ -29,32 +29,37 @@ export type Algorithm =
  * - `text`: the key is the UTF-8 bytes of the secret.
  * - `hex`, `base64`: the key is the decoded secret.
  * - `whsec`: base64, optionally after `whsec_`; after `whpk_` an Ed25519 public key.
- * - `ed25519-hex`: an Ed25519 public key, 64 hex digits.
+ * - `ed25519-hex`, `ed25519-base64`: an Ed25519 public key, 32 bytes.
  * - `spki`: a public key, SPKI in base64 or PEM.
  */
 export interface SecretFormat {
-  readonly format: "text" | "hex" | "base64" | "whsec" | "ed25519-hex" | "spki";
+  readonly format:
+    | "text"
+    | "hex"
+    | "base64"
+    | "whsec"
+    | "ed25519-hex"
+    | "ed25519-base64"
+    | "spki";
   /** Limits of the key in bytes. */
   readonly minBytes: number;
   readonly maxBytes?: number;
 }
 
 /**
- * How signatures are written in their header or member.
+ * How signatures are written in their header or JSON string. With `headers`, each of these headers has one signature.
  *
  * - `raw`: one signature, after `prefix` if there is one.
  * - `pairs`: `key=value` pairs; each value of `key` is a signature, after `prefix` if there is one.
  * - `list`: `version,signature` items separated by spaces. `versions` maps each version to its algorithm.
- * - `single values of several headers` are written as a `{n}` in the header's name, for 1 to `count`.
  */
 export interface SignatureFormat {
-  readonly from: { readonly header: string } | { readonly pointer: string };
+  readonly from:
+    | { readonly header: string }
+    | { readonly headers: readonly string[] }
+    | { readonly pointer: string };
   readonly syntax:
-    | {
-        readonly kind: "raw";
-        readonly prefix?: string;
-        readonly count?: number;
-      }
+    | { readonly kind: "raw"; readonly prefix?: string }
     | {
         readonly kind: "pairs";
         readonly separator: "," | ";";
@@ -114,8 +119,9 @@ export interface Scheme {
   readonly secret: SecretFormat;
   readonly signature: SignatureFormat;
   /**
-   * The signed bytes: literal text, `{id}`, `{timestamp}`, `{body}`, `{method}` and `{url}` (the public URL with the query of
-   * the request). The id and the timestamp are signed as received. `twilio`: built by Twilio's rules.
+   * The signed bytes: literal text, `{id}`, `{timestamp}`, `{body}`, `{method}`, `{url}` (the public URL with the query of the
+   * request) and `{decoded_url}` (the same, with HubSpot's list of characters decoded). The id and the timestamp are signed as
+   * received. `twilio`: built by Twilio's rules. A `token` signs nothing; here `{body}` makes replays recognisable.
    */
   readonly signed: string | { readonly rules: "twilio" };
   /** Null: the scheme signs no time. */

@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import {
   BACKSLASH,
   byteAt,
@@ -50,21 +51,66 @@ export function readMembers(
 }
 
 /**
- * Returns the scalar at a path in a valid JSON body, or undefined if there is none. The path is a list of member names; array
+ * Returns the scalar at a path in a JSON body, or undefined if there is none. The path is a list of member names; array
  * elements are named by their index.
  */
 export function readAt(
   body: Buffer,
   names: readonly string[],
 ): Scalar | undefined {
+  return scalarAt(body, positionAt(body, names));
+}
+
+/** The only form of an integer that has no second form: `1.0` and `1e0` are other texts for 1. */
+const INTEGER = /^-?(?:0|[1-9]\d*)$/;
+
+/**
+ * Returns the text at a path in a JSON body. A safe integer counts as its text. Returns undefined if there is no value or null,
+ * and null for any other value and for a string that is not UTF-8, because two different strings could decode to one text.
+ */
+export function readTextAt(
+  body: Buffer,
+  names: readonly string[],
+): string | null | undefined {
+  const at = positionAt(body, names);
+  const value = scalarAt(body, at);
+  if (at === undefined || value === null) {
+    return undefined;
+  }
+  if (typeof value !== "string" && typeof value !== "number") {
+    return null;
+  }
+  const bytes = body.subarray(at, skipValue(body, at));
+  if (typeof value === "string") {
+    return value.includes("\ufffd") && !isUtf8(bytes) ? null : value;
+  }
+  const text = bytes.toString("latin1");
+  return Number.isSafeInteger(value) && INTEGER.test(text) ? text : null;
+}
+
+/** Returns whether a body is exactly one JSON object or array. */
+export function isJsonContainer(body: Buffer): boolean {
+  const at = rootOf(body);
+  const first = byteAt(body, at);
+  if (first !== OPEN_OBJECT && first !== OPEN_ARRAY) {
+    return false;
+  }
+  const end = skipValue(body, at);
+  return end !== INVALID && skipSpace(body, end) === body.length;
+}
+
+function positionAt(
+  body: Buffer,
+  names: readonly string[],
+): number | undefined {
   let at: number | undefined = rootOf(body);
   for (const name of names) {
     if (at === undefined) {
-      break;
+      return undefined;
     }
     at = childAt(body, at, name);
   }
-  return scalarAt(body, at);
+  return at;
 }
 
 function rootOf(body: Buffer): number {
@@ -79,9 +125,13 @@ function scalarAt(body: Buffer, at: number | undefined): Scalar | undefined {
     return undefined;
   }
   const first = byteAt(body, at);
-  return first === OPEN_OBJECT || first === OPEN_ARRAY
+  if (first === OPEN_OBJECT || first === OPEN_ARRAY) {
+    return undefined;
+  }
+  const end = skipValue(body, at);
+  return end === INVALID
     ? undefined
-    : (JSON.parse(body.toString("utf8", at, skipValue(body, at))) as Scalar);
+    : (JSON.parse(body.toString("utf8", at, end)) as Scalar);
 }
 
 function childAt(body: Buffer, at: number, name: string): number | undefined {

@@ -1,26 +1,27 @@
 import type { Place, Scheme } from "../domain/scheme.ts";
 import { compileIdentify, type Identify } from "./identify.ts";
 import { headerOf, type SignedMessage } from "./message.ts";
-import { compileOffered, type Pairs, type ReadOffered } from "./offered.ts";
-import { compileTemplate, type Template } from "./template.ts";
+import { compilePlace, type ReadPlace } from "./place.ts";
+import {
+  compileReadSignatures,
+  type ReadSignatures,
+} from "./read-signatures.ts";
+import { compileSigned, type Signed } from "./signed-bytes.ts";
 
 /** A scheme with one header prefix. All that does not depend on a request is decided here. */
 export interface CompiledScheme {
+  /** The scheme, with the prefix in the names of all headers. */
   readonly scheme: Scheme;
   /** Lower-case names of the headers with signatures and tokens. They are not stored. */
   readonly signatureHeaders: readonly string[];
   /** Lower-case names of all headers that the scheme reads. A request must not repeat them. */
   readonly headers: readonly string[];
-  /** Returns the text with the signatures; "" if there is none. */
-  readonly signatureText: (message: SignedMessage) => string;
-  readonly readOffered: ReadOffered;
-  /** Returns the text at a place; "" if there is none. */
-  readonly textAt: (
-    place: Place,
-    message: SignedMessage,
-    pairs: Pairs,
-  ) => string;
-  readonly template: Template;
+  readonly readSignatures: ReadSignatures;
+  /** Null: the scheme signs no time. */
+  readonly readTimestamp: ReadPlace | null;
+  /** Null: the sender has no id. */
+  readonly readId: ReadPlace | null;
+  readonly signed: Signed;
   readonly identify: Identify;
 }
 
@@ -50,7 +51,9 @@ export function variantFor(
   }
   return variants.length === 1
     ? first
-    : (variants.find((one) => one.signatureText(message) !== "") ?? first);
+    : (variants.find(({ signatureHeaders }) =>
+        signatureHeaders.some((name) => headerOf(message, name) !== ""),
+      ) ?? first);
 }
 
 /** Returns the headers of all variants, which a request must not repeat. */
@@ -64,44 +67,51 @@ export function signatureHeadersOf(scheme: Scheme): readonly string[] {
 }
 
 function compileVariant(scheme: Scheme, prefix: string): CompiledScheme {
-  const nameOf = (header: string): string => header.replace("*", prefix);
-  const resolve = <P extends Place | null>(place: P): P =>
-    place !== null && "header" in place
-      ? { ...place, header: nameOf(place.header) }
-      : place;
-  const id = { ...scheme.id, from: resolve(scheme.id.from) };
-  const type = { ...scheme.type, from: scheme.type.from.map(resolve) };
-  const timestamp =
-    scheme.timestamp === null
-      ? null
-      : { ...scheme.timestamp, from: resolve(scheme.timestamp.from) };
-  const { from } = scheme.signature;
-  const signatureHeaders = "header" in from ? [nameOf(from.header)] : [];
+  const variant = withPrefix(scheme, prefix);
+  const { id, type, timestamp } = variant;
+  const signatureHeaders = signatureHeadersIn(variant);
   const places = [id.from, timestamp?.from ?? null, ...type.from];
   const otherHeaders = places.flatMap((place) =>
     place !== null && "header" in place ? [place.header] : [],
   );
-  const [signatureHeader = ""] = signatureHeaders;
-  const template = compileTemplate(
-    typeof scheme.signed === "string" ? scheme.signed : "{body}",
-  );
-  if (template === null) {
-    throw new TypeError(`scheme ${scheme.name} has an invalid template`);
-  }
-  const variant = { ...scheme, id, type, timestamp };
   return {
     scheme: variant,
     signatureHeaders,
     headers: [...new Set([...signatureHeaders, ...otherHeaders])],
-    signatureText: (message) => headerOf(message, signatureHeader),
-    readOffered: compileOffered(scheme),
-    textAt: (place, message, pairs) =>
-      "header" in place
-        ? headerOf(message, place.header)
-        : "pair" in place
-          ? (pairs.get(place.pair) ?? "")
-          : "",
-    template,
+    readSignatures: compileReadSignatures(variant, signatureHeaders),
+    readTimestamp: timestamp === null ? null : compilePlace(timestamp.from),
+    readId: id.from === null ? null : compilePlace(id.from),
+    signed: compileSigned(variant),
     identify: compileIdentify(variant),
   };
+}
+
+function withPrefix(scheme: Scheme, prefix: string): Scheme {
+  const resolve = <P extends Place | Scheme["signature"]["from"] | null>(
+    place: P,
+  ): P =>
+    place !== null && "header" in place
+      ? { ...place, header: place.header.replace("*", prefix) }
+      : place;
+  const { id, type, timestamp, signature } = scheme;
+  return {
+    ...scheme,
+    signature: { ...signature, from: resolve(signature.from) },
+    id: { ...id, from: resolve(id.from) },
+    type: { ...type, from: type.from.map(resolve) },
+    timestamp:
+      timestamp === null
+        ? null
+        : { ...timestamp, from: resolve(timestamp.from) },
+  };
+}
+
+function signatureHeadersIn({
+  signature: { from },
+}: Scheme): readonly string[] {
+  return "header" in from
+    ? [from.header]
+    : "headers" in from
+      ? from.headers
+      : [];
 }

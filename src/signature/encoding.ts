@@ -1,3 +1,5 @@
+import type { SignatureFormat } from "../domain/scheme.ts";
+
 const HEX = /^(?:[0-9a-fA-F]{2})*$/;
 const BASE64 =
   /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
@@ -17,4 +19,27 @@ export function decodeBase64(text: string): Buffer | null {
   }
   const bytes = Buffer.from(text, "base64");
   return bytes.toString("base64") === text ? bytes : null;
+}
+
+/** Decodes a signature; null for a text that is not in the encoding's exact form. */
+export function decodeSignature(
+  encoding: SignatureFormat["encoding"],
+  text: string,
+): Buffer | null {
+  switch (encoding) {
+    case "hex":
+      return decodeHex(text);
+    case "base64":
+      return decodeBase64(text);
+    case "text":
+      return Buffer.from(text, "latin1");
+  }
+}
+
+/** Encodes a signature as the sender writes it. */
+export function encodeSignature(
+  encoding: SignatureFormat["encoding"],
+  signature: Buffer,
+): string {
+  return signature.toString(encoding === "text" ? "latin1" : encoding);
 }

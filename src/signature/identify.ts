@@ -2,12 +2,13 @@ import { hash as digest } from "node:crypto";
 import { isUtf8 } from "node:buffer";
 import type { Place, Scheme } from "../domain/scheme.ts";
 import {
+  isJsonContainer,
   type MemberName,
   memberName,
   readMembers,
-  type Scalar,
 } from "../json/read-members.ts";
-import { headerOf, type SignedMessage } from "./message.ts";
+import { isJsonMessage, type SignedMessage } from "./message.ts";
+import { compilePlace, NO_PAIRS } from "./place.ts";
 
 /** The id and type of a message. */
 export interface Identity {
@@ -41,7 +42,7 @@ export function compileIdentify(scheme: Scheme): Identify {
   if (names !== null) {
     return ({ body }) => identifyByMembers(body, names);
   }
-  return (message) => identifyByPlaces(scheme, message);
+  return compileByPlaces(scheme);
 }
 
 /** Returns the two names of a scheme whose id and type are required members of a JSON object. */
@@ -71,21 +72,63 @@ function identifyByMembers(
 
 /* The general way. */
 
-function identifyByPlaces(scheme: Scheme, message: SignedMessage): Identity {
-  const read = (place: Place): Scalar | undefined =>
-    "header" in place
-      ? headerOf(message, place.header) || undefined
-      : "pointer" in place
-        ? readMembers(message.body, [memberName(place.pointer.slice(1))])?.[0]
-        : undefined;
-  const id = scheme.id.from === null ? undefined : read(scheme.id.from);
-  const type = scheme.type.from.map(read).find((one) => one !== undefined);
-  const isUsable = isName(id, MAX_ID);
-  return {
-    id: isUsable ? id : digest("sha256", message.body, "hex"),
-    type: isName(type, MAX_TYPE) ? type : DEFAULT_TYPE,
-    idSigned: scheme.id.isSigned || scheme.id.from === null,
+/** Appended to an id that the sender uses for several messages. */
+const DIGEST_DIGITS = 12;
+
+function compileByPlaces({ id, type }: Scheme): Identify {
+  const readId = id.from === null ? null : compileReader(id.from);
+  const readTypes = type.from.map(compileReader);
+
+  function idIn(source: Readable): string | null | undefined {
+    const text = readId?.(source);
+    if (typeof text !== "string") {
+      return text;
+    }
+    const whole = id.withDigest
+      ? `${text}:${bodyDigest(source.message).slice(0, DIGEST_DIGITS)}`
+      : text;
+    return isName(whole, MAX_ID) ? whole : null;
+  }
+
+  return (message) => {
+    const isContainer = isJsonContainer(message.body);
+    if (!isContainer && isJsonMessage(message)) {
+      return REJECTED;
+    }
+    const source = { message, isContainer };
+    const ownId = idIn(source);
+    if (ownId === null && id.isSigned) {
+      return REJECTED;
+    }
+    const hasOwnId = typeof ownId === "string";
+    const ownType = readTypes
+      .map((read) => read(source))
+      .find((text) => isName(text, MAX_TYPE));
+    return {
+      id: hasOwnId ? ownId : bodyDigest(message),
+      type: ownType ?? DEFAULT_TYPE,
+      idSigned: id.isSigned || id.from === null,
+    };
   };
+}
+
+interface Readable {
+  readonly message: SignedMessage;
+  /** Whether the body is a JSON object or array. Otherwise a pointer finds nothing. */
+  readonly isContainer: boolean;
+}
+
+function compileReader(
+  place: Place,
+): (source: Readable) => string | null | undefined {
+  const read = compilePlace(place);
+  const isPointer = "pointer" in place;
+  return ({ message, isContainer }) =>
+    isPointer && !isContainer ? undefined : read(message, NO_PAIRS);
+}
+
+function bodyDigest({ body }: SignedMessage): string {
+  return digest("sha256", body, "hex");
 }
 
 function isName(value: unknown, maxCharacters: number): value is string {

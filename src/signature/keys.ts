@@ -43,6 +43,11 @@ export function readKey(
         decodeHex(secret),
         "must be an Ed25519 public key: 64 hex digits",
       );
+    case "ed25519-base64":
+      return ed25519(
+        decodeBase64(secret),
+        "must be an Ed25519 public key: the base64 of 32 bytes",
+      );
     case "spki":
       return spki(algorithm, secret);
   }
@@ -70,21 +75,34 @@ function ed25519(
   return { algorithm: "ed25519", key, publicKey };
 }
 
+/** The properties of the public key that an algorithm needs. */
+function isKeyOf(algorithm: Algorithm, key: KeyObject): boolean {
+  return algorithm === "ecdsa-p256"
+    ? key.asymmetricKeyType === "ec" &&
+        key.asymmetricKeyDetails?.namedCurve === "prime256v1"
+    : key.asymmetricKeyType === algorithm;
+}
+
 function spki(
   algorithm: Algorithm,
   secret: string,
 ): SecretKey | { error: string } {
   try {
-    const publicKey = secret.startsWith("-----BEGIN ")
+    const publicKey = secret.startsWith("-----BEGIN PUBLIC KEY-----")
       ? createPublicKey(secret)
       : createPublicKey({
           key: decodeBase64(secret) ?? Buffer.alloc(0),
           format: "der",
           type: "spki",
         });
-    const key = publicKey.export({ format: "der", type: "spki" });
-    return { algorithm, key, publicKey };
+    if (isKeyOf(algorithm, publicKey)) {
+      const key = publicKey.export({ format: "der", type: "spki" });
+      return { algorithm, key, publicKey };
+    }
   } catch {
-    return { error: "must be a public key: SPKI in base64, or PEM" };
+    // Not a public key.
   }
+  return {
+    error: `must be a public key for ${algorithm}: SPKI in base64, or PEM`,
+  };
 }

@@ -33,58 +33,80 @@ export function macOf(
   return hmac.digest();
 }
 
-/** What a secret says about the signatures of a request. */
-export interface Comparison {
-  readonly matches: boolean;
-  /**
-   * Identifies the request for the replay guard. Two requests with one key have the same signed bytes and the same secret.
-   * It is the MAC where there is one: a signature with a public key can have several valid forms.
-   */
-  readonly replayKey: Buffer;
+/** Returns the signed bytes in one buffer, for algorithms that do not take them in parts. */
+export function joined(signed: SignedBytes): Buffer {
+  return Buffer.concat(
+    signed.map((part) =>
+      typeof part === "string" ? Buffer.from(part, "latin1") : part,
+    ),
+  );
 }
 
-/** Compares every offered signature of the secret's algorithm, without early exit. */
+/** The hash that an algorithm with a public key uses; null if it is part of the algorithm. */
+export const PUBLIC_KEY_HASHES = {
+  ed25519: null,
+  "ecdsa-p256": "sha256",
+} as const;
+
+/**
+ * Compares every offered signature of the secret's algorithm with each alternative of the signed bytes, without early exit.
+ * Returns null if none matches. Otherwise returns what identifies the request for the replay guard: two requests with one key
+ * have the same signed bytes and the same secret. It is a MAC also for a public key, because such a signature can have several
+ * valid forms.
+ */
 export function compare(
-  { algorithm, key, publicKey }: SigningSecret,
+  secret: Pick<SigningSecret, "algorithm" | "key" | "publicKey">,
   offered: readonly Offered[],
-  signed: SignedBytes,
-): Comparison {
-  const own = offered.filter((one) => one.algorithm === algorithm);
+  alternatives: readonly SignedBytes[],
+): Buffer | null {
+  const { algorithm, key, publicKey } = secret;
+  const [first] = alternatives;
+  if (first === undefined) {
+    return null;
+  }
   switch (algorithm) {
     case "hmac-sha1":
     case "hmac-sha256":
     case "hmac-sha512": {
-      const mac = macOf(algorithm, key, signed);
-      let matches = false;
-      for (const { signature } of own) {
-        matches = timingSafeEqual(mac, signature) || matches;
+      let isMatch = false;
+      let replayKey: Buffer | null = null;
+      for (const signed of alternatives) {
+        const mac = macOf(algorithm, key, signed);
+        replayKey ??= mac;
+        for (const { algorithm: by, signature } of offered) {
+          isMatch =
+            (by === algorithm && timingSafeEqual(mac, signature)) || isMatch;
+        }
       }
-      return { matches, replayKey: mac };
+      return isMatch ? replayKey : null;
     }
-    case "token": {
-      const expected = digest("sha256", key, "buffer");
-      let matches = false;
-      for (const { signature } of own) {
-        const hashed = digest("sha256", signature, "buffer");
-        matches = timingSafeEqual(expected, hashed) || matches;
-      }
-      return { matches, replayKey: macOf("hmac-sha256", key, signed) };
-    }
+    case "token":
+      return isToken(key, offered) ? macOf("hmac-sha256", key, first) : null;
     case "ed25519":
     case "ecdsa-p256": {
-      const bytes = Buffer.concat(
-        signed.map((part) =>
-          typeof part === "string" ? Buffer.from(part, "latin1") : part,
-        ),
-      );
-      const hash = algorithm === "ed25519" ? null : "sha256";
-      let matches = false;
-      for (const { signature } of own) {
-        matches =
-          (publicKey !== null && verify(hash, bytes, publicKey, signature)) ||
-          matches;
+      const hash = PUBLIC_KEY_HASHES[algorithm];
+      const bytes = joined(first);
+      let isMatch = false;
+      for (const { algorithm: by, signature } of offered) {
+        isMatch =
+          (by === algorithm &&
+            publicKey !== null &&
+            verify(hash, bytes, publicKey, signature)) ||
+          isMatch;
       }
-      return { matches, replayKey: macOf("hmac-sha256", key, signed) };
+      return isMatch ? macOf("hmac-sha256", key, first) : null;
     }
   }
+}
+
+/** Compares hashes, which have one length, so that the time does not reveal the length of the token. */
+function isToken(key: Buffer, offered: readonly Offered[]): boolean {
+  const expected = digest("sha256", key, "buffer");
+  let isMatch = false;
+  for (const { algorithm, signature } of offered) {
+    const hashed = digest("sha256", signature, "buffer");
+    isMatch =
+      (algorithm === "token" && timingSafeEqual(expected, hashed)) || isMatch;
+  }
+  return isMatch;
 }

@@ -1,5 +1,6 @@
 import type { Algorithm, Scheme } from "../domain/scheme.ts";
-import { decodeBase64, decodeHex } from "./encoding.ts";
+import { decodeSignature } from "./encoding.ts";
+import { NO_PAIRS, type Pairs } from "./place.ts";
 
 /** A signature that a request carries. */
 export interface Offered {
@@ -7,18 +8,16 @@ export interface Offered {
   readonly signature: Buffer;
 }
 
-/** The pairs of a signature header, by key. The first one of a key counts; repeated signatures are in `offered`. */
-export type Pairs = ReadonlyMap<string, string>;
-
 export interface OfferedSignatures {
   readonly offered: readonly Offered[];
   readonly pairs: Pairs;
 }
 
+export type SignatureFault =
+  "missing_signature" | "malformed_signature" | "too_many_signatures";
+
 /** Signatures in one request. Each costs a comparison, or an operation with a public key. */
 export const MAX_SIGNATURES = 16;
-
-const NO_PAIRS: Pairs = new Map();
 
 /** Lengths in bytes of the signatures with a fixed length. */
 const SIGNATURE_BYTES: Readonly<Partial<Record<Algorithm, number>>> = {
@@ -28,96 +27,114 @@ const SIGNATURE_BYTES: Readonly<Partial<Record<Algorithm, number>>> = {
   ed25519: 64,
 };
 
-export type ReadOffered = (
-  text: string,
-) => OfferedSignatures | "malformed" | "too_many";
+/** The longest DER form of an ECDSA signature with P-256: two integers of 33 bytes. */
+const MAX_DER_BYTES = 72;
+
+/** Reads the signatures in a header's value or a JSON string that is not empty. */
+export type ReadOffered = (text: string) => OfferedSignatures | SignatureFault;
+
+/** The text of a signature, without its prefix. */
+interface SignatureText {
+  readonly text: string;
+  readonly by: Algorithm;
+}
 
 /**
- * Returns a function that reads the signatures in a header's value. The grammar is checked first, then the decoded length.
- * Spaces around items are ignored. Items of other keys and versions are ignored.
+ * Returns a function that reads signatures. It checks the grammar first, then the decoded length. Spaces around items are
+ * ignored, and so are items of other keys and versions.
  */
-export function compileOffered({ algorithm, signature }: Scheme): ReadOffered {
+export function compileOffered(scheme: Scheme): ReadOffered {
+  const { algorithm, signature } = scheme;
   const { syntax, encoding } = signature;
-  const decode = (text: string, by: Algorithm): Buffer | null => {
-    const bytes =
-      encoding === "text"
-        ? Buffer.from(text, "latin1")
-        : encoding === "hex"
-          ? decodeHex(text)
-          : decodeBase64(text);
-    const length = SIGNATURE_BYTES[by];
-    return bytes === null ||
-      bytes.length === 0 ||
-      (length !== undefined && bytes.length !== length)
-      ? null
-      : bytes;
-  };
+
+  function decode({ text, by }: SignatureText): readonly Offered[] {
+    const bytes = decodeSignature(encoding, text);
+    return bytes !== null && hasValidLength(by, bytes)
+      ? [{ algorithm: by, signature: bytes }]
+      : [];
+  }
+
+  /** A malformed signature beside a well-formed one is ignored, as the senders' own libraries do. */
+  function decodeAll(
+    texts: readonly SignatureText[],
+    pairs: Pairs,
+  ): OfferedSignatures | SignatureFault {
+    if (texts.length > MAX_SIGNATURES) {
+      return "too_many_signatures";
+    }
+    const offered = texts.flatMap(decode);
+    return offered.length === 0 ? "malformed_signature" : { offered, pairs };
+  }
+
   switch (syntax.kind) {
     case "raw": {
       const { prefix = "" } = syntax;
       return (text) => {
-        const bytes = text.startsWith(prefix)
-          ? decode(text.slice(prefix.length), algorithm)
-          : null;
-        return bytes === null
-          ? "malformed"
-          : { offered: [{ algorithm, signature: bytes }], pairs: NO_PAIRS };
+        const offered = text.startsWith(prefix)
+          ? decode({ text: text.slice(prefix.length), by: algorithm })
+          : [];
+        return offered.length === 0
+          ? "malformed_signature"
+          : { offered, pairs: NO_PAIRS };
       };
     }
-    case "pairs":
+    case "pairs": {
+      const { separator, key: signatureKey } = syntax;
+      const { timestamp } = scheme;
+      const timestampKey =
+        timestamp !== null && "pair" in timestamp.from
+          ? timestamp.from.pair
+          : null;
       return (text) => {
         const pairs = new Map<string, string>();
-        const texts: string[] = [];
-        for (const item of text.split(syntax.separator)) {
+        const texts: SignatureText[] = [];
+        for (const item of text.split(separator)) {
           const equals = item.indexOf("=");
           if (equals === -1) {
-            return "malformed";
+            return "malformed_signature";
           }
-          const key = item.slice(0, equals).trim();
-          const value = item.slice(equals + 1).trim();
-          if (key === syntax.key) {
-            texts.push(value);
-          } else if (pairs.has(key)) {
-            return "malformed";
+          const key = trimSpaces(item.slice(0, equals));
+          const value = trimSpaces(item.slice(equals + 1));
+          if (key === signatureKey) {
+            texts.push({ text: value, by: algorithm });
+          } else if (key === timestampKey) {
+            if (pairs.has(key)) {
+              return "malformed_signature";
+            }
+            pairs.set(key, value);
           }
-          pairs.set(key, value);
         }
-        return decodeAll(
-          texts.map((value) => ({ text: value, by: algorithm })),
-          decode,
-          pairs,
-        );
+        return decodeAll(texts, pairs);
       };
-    case "list":
+    }
+    case "list": {
+      const { versions } = syntax;
       return (text) => {
-        const found: { text: string; by: Algorithm }[] = [];
-        for (const item of text.trim().split(/ +/)) {
+        const texts: SignatureText[] = [];
+        for (const item of text.split(" ")) {
           const comma = item.indexOf(",");
           const version = item.slice(0, Math.max(comma, 0));
-          const by = Object.hasOwn(syntax.versions, version)
-            ? syntax.versions[version]
+          const by = Object.hasOwn(versions, version)
+            ? versions[version]
             : undefined;
           if (by !== undefined) {
-            found.push({ text: item.slice(comma + 1), by });
+            texts.push({ text: item.slice(comma + 1), by });
           }
         }
-        return decodeAll(found, decode, NO_PAIRS);
+        return decodeAll(texts, NO_PAIRS);
       };
+    }
   }
 }
 
-/** A malformed signature beside a well-formed one is ignored, as the senders' own libraries do. */
-function decodeAll(
-  texts: readonly { text: string; by: Algorithm }[],
-  decode: (text: string, by: Algorithm) => Buffer | null,
-  pairs: Pairs,
-): OfferedSignatures | "malformed" | "too_many" {
-  if (texts.length > MAX_SIGNATURES) {
-    return "too_many";
-  }
-  const offered = texts.flatMap(({ text, by }) => {
-    const signature = decode(text, by);
-    return signature === null ? [] : [{ algorithm: by, signature }];
-  });
-  return offered.length === 0 ? "malformed" : { offered, pairs };
+function hasValidLength(algorithm: Algorithm, { length }: Buffer): boolean {
+  const exact = SIGNATURE_BYTES[algorithm];
+  return exact === undefined
+    ? length > 0 && (algorithm === "token" || length <= MAX_DER_BYTES)
+    : length === exact;
+}
+
+/** `trim` would also remove characters that are no space in a header. */
+function trimSpaces(text: string): string {
+  return text.replace(/^[ \t]+|[ \t]+$/g, "");
 }

@@ -103,7 +103,7 @@ const TABLE = [
   {
     name: "stripe",
     algorithm: "hmac-sha256",
-    secret: { format: "text", minBytes: 1 },
+    secret: ISSUED,
     signature: {
       from: { header: "stripe-signature" },
       syntax: { kind: "pairs", separator: ",", key: "v1" },
@@ -119,7 +119,7 @@ const TABLE = [
   {
     name: "github",
     algorithm: "hmac-sha256",
-    secret: { format: "text", minBytes: 1 },
+    secret: ISSUED,
     signature: {
       from: { header: "x-hub-signature-256" },
       syntax: { kind: "raw", prefix: "sha256=" },
@@ -130,6 +130,197 @@ const TABLE = [
     id: { from: { header: "x-github-delivery" }, isSigned: false },
     type: { from: [{ header: "x-github-event" }] },
     media: ["json", "form"],
+    onReplay: "acknowledge",
+  },
+  {
+    name: "slack",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { header: "x-slack-signature" },
+      syntax: { kind: "raw", prefix: "v0=" },
+      encoding: "hex",
+    },
+    signed: "v0:{timestamp}:{body}",
+    timestamp: {
+      from: { header: "x-slack-request-timestamp" },
+      unit: "s",
+      windowSeconds: 300,
+    },
+    // A slash command or an interaction is a form, without an id.
+    id: { from: { pointer: "/event_id" }, isSigned: true },
+    type: { from: [{ pointer: "/event/type" }, { pointer: "/type" }] },
+    media: ["json", "form"],
+    onReplay: "acknowledge",
+    handshake: "slack",
+  },
+  {
+    name: "shopify",
+    prefixes: ["x-shopify-", "shopify-"],
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { header: "*hmac-sha256" },
+      syntax: { kind: "raw" },
+      encoding: "base64",
+    },
+    signed: "{body}",
+    timestamp: null,
+    id: { from: { header: "*webhook-id" }, isSigned: false },
+    type: { from: [{ header: "*topic" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    name: "paddle",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { header: "paddle-signature" },
+      syntax: { kind: "pairs", separator: ";", key: "h1" },
+      encoding: "hex",
+    },
+    signed: "{timestamp}:{body}",
+    timestamp: { from: { pair: "ts" }, unit: "s", windowSeconds: 300 },
+    id: { from: { pointer: "/event_id" }, isSigned: true },
+    type: { from: [{ pointer: "/event_type" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    name: "zoom",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { header: "x-zm-signature" },
+      syntax: { kind: "raw", prefix: "v0=" },
+      encoding: "hex",
+    },
+    signed: "v0:{timestamp}:{body}",
+    timestamp: {
+      from: { header: "x-zm-request-timestamp" },
+      unit: "s",
+      windowSeconds: 300,
+    },
+    id: NO_ID,
+    type: { from: [{ pointer: "/event" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+    handshake: "zoom",
+  },
+  {
+    name: "twilio",
+    algorithm: "hmac-sha1",
+    secret: ISSUED,
+    signature: {
+      from: { header: "x-twilio-signature" },
+      syntax: { kind: "raw" },
+      encoding: "base64",
+    },
+    signed: { rules: "twilio" },
+    timestamp: null,
+    // Each change of its status has the same SID.
+    id: {
+      from: { fields: ["MessageSid", "CallSid"] },
+      isSigned: true,
+      withDigest: true,
+    },
+    type: {
+      from: [{ fields: ["MessageStatus", "SmsStatus", "CallStatus"] }],
+    },
+    media: ["form", "json"],
+    onReplay: "acknowledge",
+  },
+  {
+    name: "square",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { header: "x-square-hmacsha256-signature" },
+      syntax: { kind: "raw" },
+      encoding: "base64",
+    },
+    signed: "{url}{body}",
+    timestamp: null,
+    id: { from: { pointer: "/event_id" }, isSigned: true },
+    type: { from: [{ pointer: "/type" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    name: "discord",
+    algorithm: "ed25519",
+    secret: { format: "ed25519-hex", minBytes: 32 },
+    signature: {
+      from: { header: "x-signature-ed25519" },
+      syntax: { kind: "raw" },
+      encoding: "hex",
+    },
+    signed: "{timestamp}{body}",
+    timestamp: {
+      from: { header: "x-signature-timestamp" },
+      unit: "s",
+      windowSeconds: 300,
+    },
+    // A webhook event has no id.
+    id: { from: { pointer: "/id" }, isSigned: true },
+    type: { from: [{ pointer: "/event/type" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+    handshake: "discord",
+  },
+  {
+    name: "linear",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { header: "linear-signature" },
+      syntax: { kind: "raw" },
+      encoding: "hex",
+    },
+    signed: "{body}",
+    // The header with a timestamp is not signed.
+    timestamp: {
+      from: { pointer: "/webhookTimestamp" },
+      unit: "ms",
+      windowSeconds: 60,
+    },
+    id: { from: { header: "linear-delivery" }, isSigned: false },
+    type: { from: [{ pointer: "/type" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    name: "gitea",
+    prefixes: ["x-gitea-", "x-forgejo-"],
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { header: "*signature" },
+      syntax: { kind: "raw" },
+      encoding: "hex",
+    },
+    signed: "{body}",
+    timestamp: null,
+    id: { from: { header: "*delivery" }, isSigned: false },
+    type: { from: [{ header: "*event" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    name: "gitlab",
+    algorithm: "token",
+    secret: ISSUED,
+    signature: {
+      from: { header: "x-gitlab-token" },
+      syntax: { kind: "raw" },
+      encoding: "text",
+    },
+    signed: "{body}",
+    timestamp: null,
+    id: { from: { header: "x-gitlab-event-uuid" }, isSigned: false },
+    type: { from: [{ header: "x-gitlab-event" }] },
+    media: ["json"],
     onReplay: "acknowledge",
   },
   {
@@ -366,13 +557,17 @@ export const SCHEMES: ReadonlyMap<string, Scheme> = new Map(
 /** The schemes that HEX_SIGNATURE_SCHEME may name. */
 export const HEX_SCHEME_NAMES = ["hex", "hex-body"] as const;
 
+/** Schemes that the settings of a source describe. custom-scheme.ts builds them. */
+export const CONFIGURED_SCHEME_NAMES = ["custom", "token"] as const;
+
 /** Names that `scheme` in the configuration may have, including aliases. */
 export const SCHEME_NAMES: readonly string[] = [
   ...SCHEMES.keys(),
   ...Object.keys(ALIASES),
+  ...CONFIGURED_SCHEME_NAMES,
 ];
 
-/** Returns a scheme by its name or alias. Throws TypeError for an unknown name. */
+/** Returns a scheme by its name or alias. Throws TypeError for an unknown name, and for one that needs settings. */
 export function schemeOf(name: string): Scheme {
   const scheme = SCHEMES.get(
     Object.hasOwn(ALIASES, name) ? (ALIASES[name] ?? name) : name,

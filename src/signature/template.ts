@@ -1,13 +1,18 @@
-/** The values of the placeholders in a template, as received. */
+import type { SignedBytes } from "./mac.ts";
+import type { SignedText } from "./place.ts";
+
+/** The values of the placeholders in a template, as received. Text is in latin1, as Node decodes headers. */
 export interface SignedParts {
-  readonly id: string;
-  readonly timestamp: string;
+  readonly id: SignedText;
+  readonly timestamp: SignedText;
   readonly method: string;
   readonly url: string;
+  readonly decoded_url: string;
   readonly body: Buffer;
 }
 
-export const PLACEHOLDERS = [
+/** The placeholders that the configuration of a custom scheme may use. */
+export const CUSTOM_PLACEHOLDERS = [
   "id",
   "timestamp",
   "body",
@@ -15,31 +20,36 @@ export const PLACEHOLDERS = [
   "url",
 ] as const;
 
+const PLACEHOLDERS = [...CUSTOM_PLACEHOLDERS, "decoded_url"] as const;
+
 export type Placeholder = (typeof PLACEHOLDERS)[number];
 
 type Segment = { readonly literal: string } | { readonly name: Placeholder };
 
 export interface Template {
   readonly names: ReadonlySet<Placeholder>;
-  /** Returns the signed bytes, in order, without copying the body. Text is in latin1, as Node decodes headers. */
-  readonly fill: (parts: SignedParts) => readonly (string | Buffer)[];
+  /** Returns the signed bytes, in order, without copying the body. */
+  readonly fill: (parts: SignedParts) => SignedBytes;
 }
 
 const PLACEHOLDER = /\{([^{}]*)\}/;
 
-function isPlaceholder(name: string): name is Placeholder {
-  return (PLACEHOLDERS as readonly string[]).includes(name);
-}
-
-/** Compiles a template such as `{timestamp}.{body}`. Returns null if it contains an unknown placeholder or a stray brace. */
-export function compileTemplate(template: string): Template | null {
+/**
+ * Compiles a template such as `{timestamp}.{body}`. Returns null if it contains a placeholder that is not in `allowed`, or a
+ * stray brace.
+ */
+export function compileTemplate(
+  template: string,
+  allowed: readonly Placeholder[] = PLACEHOLDERS,
+): Template | null {
   const segments: Segment[] = [];
   for (const [n, text] of template.split(PLACEHOLDER).entries()) {
     if (n % 2 === 1) {
-      if (!isPlaceholder(text)) {
+      const name = allowed.find((one) => one === text);
+      if (name === undefined) {
         return null;
       }
-      segments.push({ name: text });
+      segments.push({ name });
     } else if (/[{}]/.test(text)) {
       return null;
     } else if (text !== "") {

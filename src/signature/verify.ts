@@ -1,7 +1,8 @@
 import type { SigningSecret, Source } from "../domain/source.ts";
-import { variantFor } from "./compiled-scheme.ts";
+import { type CompiledScheme, variantFor } from "./compiled-scheme.ts";
 import { compare } from "./mac.ts";
 import type { SignedMessage } from "./message.ts";
+import { type Pairs, signedText, type SignedText } from "./place.ts";
 import { parseTimestamp } from "./timestamps.ts";
 
 /** An authentic message, with everything that later layers need: they do not read the headers of the scheme again. */
@@ -42,70 +43,91 @@ export function verify(
   now: number,
 ): Verification {
   const variant = variantFor(source.scheme, message);
-  const { scheme, template } = variant;
+  const { scheme, signed } = variant;
 
-  const signatureText = variant.signatureText(message);
-  if (signatureText === "") {
-    return { ok: false, reason: "missing_signature" };
-  }
-  const read = variant.readOffered(signatureText);
-  if (read === "malformed") {
-    return { ok: false, reason: "malformed_signature" };
-  }
-  if (read === "too_many") {
-    return { ok: false, reason: "too_many_signatures" };
+  const read = variant.readSignatures(message);
+  if (typeof read === "string") {
+    return { ok: false, reason: read };
   }
   const { offered, pairs } = read;
-
-  let timestamp = "";
-  let signedAt: number | null = null;
-  if (scheme.timestamp !== null) {
-    timestamp = variant.textAt(scheme.timestamp.from, message, pairs);
-    if (timestamp === "") {
-      return { ok: false, reason: "missing_timestamp" };
-    }
-    signedAt = parseTimestamp(timestamp, scheme.timestamp.unit);
-    if (signedAt === null) {
-      return { ok: false, reason: "malformed_timestamp" };
-    }
-  }
-  let id = "";
-  if (template.names.has("id") && scheme.id.from !== null) {
-    id = variant.textAt(scheme.id.from, message, pairs);
-    if (id === "") {
-      return { ok: false, reason: "missing_id" };
-    }
+  if (signed.usesUrl && source.publicUrl === null) {
+    return { ok: false, reason: "missing_public_url" };
   }
 
-  const { method, body } = message;
-  const signed = template.fill({
+  let time: ReadTime = NO_TIME;
+  if (signed.names.has("timestamp")) {
+    time = readTime(variant, message, pairs);
+    if ("reason" in time) {
+      return { ok: false, reason: time.reason };
+    }
+  }
+  let id: SignedText = "";
+  const idPlace = scheme.id.from;
+  if (signed.names.has("id") && idPlace !== null) {
+    const text = variant.readId?.(message, pairs);
+    if (!text) {
+      return {
+        ok: false,
+        reason: text === undefined ? "missing_id" : "malformed_id",
+      };
+    }
+    id = signedText(text, idPlace);
+  }
+
+  const alternatives = signed.alternatives(source, message, {
     id,
-    timestamp,
-    method,
-    url: publicUrlOf(source, message),
-    body,
+    timestamp: time.signed,
   });
   let matching: SigningSecret | undefined;
-  let replayKey: Buffer | undefined;
+  let replayKey: Buffer | null = null;
   for (const secret of source.secrets) {
-    const found = compare(secret, offered, signed);
-    if (found.matches && matching === undefined) {
+    const found = compare(secret, offered, alternatives);
+    if (found !== null && matching === undefined) {
       matching = secret;
-      replayKey = found.replayKey;
+      replayKey = found;
     }
   }
-  if (matching === undefined || replayKey === undefined) {
+  if (matching === undefined || replayKey === null) {
     return { ok: false, reason: "bad_signature" };
   }
   const { keyId, expiresAt } = matching;
   if (expiresAt !== null && now >= expiresAt) {
     return { ok: false, reason: "expired_secret", keyId };
   }
-  return { ok: true, keyId, signedAt, ...variant.identify(message), replayKey };
+  if (scheme.timestamp !== null && time === NO_TIME) {
+    // The timestamp is in the body, which is verified now.
+    time = readTime(variant, message, pairs);
+    if ("reason" in time) {
+      return { ok: false, reason: time.reason, keyId };
+    }
+  }
+  return {
+    ok: true,
+    keyId,
+    signedAt: time.at,
+    ...variant.identify(message),
+    replayKey,
+  };
 }
 
-/** The URL that the sender called. It is never built from headers, which an attacker can set. */
-function publicUrlOf({ publicUrl }: Source, { url }: SignedMessage): string {
-  const query = url.indexOf("?");
-  return `${publicUrl ?? ""}${query === -1 ? "" : url.slice(query)}`;
+type ReadTime =
+  | { readonly signed: SignedText; readonly at: number | null }
+  | { readonly reason: string };
+
+const NO_TIME = { signed: "", at: null } as const;
+
+/** Reads the timestamp of a message. */
+function readTime(
+  { scheme: { timestamp }, readTimestamp }: CompiledScheme,
+  message: SignedMessage,
+  pairs: Pairs,
+): ReadTime {
+  const text = readTimestamp?.(message, pairs);
+  if (timestamp === null || text === undefined) {
+    return { reason: "missing_timestamp" };
+  }
+  const at = text === null ? null : parseTimestamp(text, timestamp.unit);
+  return text === null || at === null
+    ? { reason: "malformed_timestamp" }
+    : { signed: signedText(text, timestamp.from), at };
 }

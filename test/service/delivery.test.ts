@@ -5,7 +5,8 @@ import { Webhook } from "standardwebhooks";
 import { waitAfterAttempt } from "../../src/domain/backoff.ts";
 import { createGlob } from "../../src/domain/glob.ts";
 import { afterLostAttempt } from "../../src/domain/lost-attempt.ts";
-import { createOrderKey, isJsonPointer } from "../../src/intake/order-key.ts";
+import { createOrderKey } from "../../src/intake/order-key.ts";
+import { isJsonPointer } from "../../src/json/json-pointer.ts";
 import { createRouter, isEventPattern } from "../../src/intake/routing.ts";
 import { settle } from "../../src/delivery/settle.ts";
 import {
