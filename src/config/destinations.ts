@@ -129,10 +129,16 @@ export function forwardDestination(
     }
     return [];
   }
+  const sourcesOfForward = namesOf(sources.filter(hasNoList));
+  if (sources.length > 0 && sourcesOfForward.length === 0) {
+    warnings.push(
+      "FORWARD_URL: nothing is delivered to it, because every source has a destinations list",
+    );
+  }
   const forward: HttpDestinationConfig = {
     kind: "http",
     name: "forward",
-    sources: namesOf(sources.filter(hasNoList)),
+    sources: sourcesOfForward,
     events: EVERY_EVENT,
     orderBy: null,
     url,

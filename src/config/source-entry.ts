@@ -98,13 +98,14 @@ export function readSourceEntries(
       path,
       errors,
     );
-    if (settings === null && name === "hex" && !has(value, "secrets")) {
+    if (settings !== null && scheme !== null) {
+      return [{ name, scheme: scheme === "default" ? null : scheme, settings }];
+    }
+    if (isFromVariables(name, usedScheme) && !has(value, "secrets")) {
       // Reported now, because no source is built.
       collecting(errors, () => hexSecrets(env, []));
     }
-    return settings === null || scheme === null
-      ? []
-      : [{ name, scheme: scheme === "default" ? null : scheme, settings }];
+    return [];
   });
 }
 
@@ -207,21 +208,16 @@ const replayWindow = durationWithin("1s", "15m").refine(
 );
 
 function destinationName(destinations: readonly string[]): z.ZodType<string> {
-  return z
-    .unknown()
-    .transform((value, context) => {
-      if (typeof value === "string" && destinations.includes(value)) {
-        return value;
-      }
-      const nearest =
-        typeof value === "string" ? nearestName(value, destinations) : null;
-      context.addIssue({
-        code: "custom",
-        message: `must be the name of a destination in this file${nearest === null ? "" : `; did you mean ${nearest}?`} (${listed(destinations)})`,
-      });
-      return z.NEVER;
-    })
-    .pipe(z.string());
+  const valid = destinations.filter(isValidName);
+  const error = `must be the name of a destination in this file (${listed(valid)})`;
+  return z.string(error).superRefine((name, context) => {
+    if (!destinations.includes(name)) {
+      const nearest = nearestName(name, valid);
+      context.addIssue(
+        nearest === null ? error : `${error}; did you mean ${nearest}?`,
+      );
+    }
+  });
 }
 
 /** Whether the body must be JSON, because the scheme reads something from it that it requires. */
@@ -284,9 +280,8 @@ function rejectCurrentExpiry(
 }
 
 function listed(names: readonly string[]): string {
-  const valid = names.filter(isValidName);
-  const more = valid.length > MAX_LISTED_NAMES ? ", …" : "";
-  return valid.length === 0
+  const more = names.length > MAX_LISTED_NAMES ? ", …" : "";
+  return names.length === 0
     ? "there are none"
-    : `${valid.slice(0, MAX_LISTED_NAMES).join(", ")}${more}`;
+    : `${names.slice(0, MAX_LISTED_NAMES).join(", ")}${more}`;
 }

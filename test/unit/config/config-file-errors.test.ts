@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import path from "node:path";
+import { SCHEME_NAMES } from "../../../src/signature/schemes.ts";
 import { configFiles, errorsOf, WHERE } from "../../support/config-file.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 
@@ -191,8 +192,9 @@ describe("an unusable configuration file", () => {
 });
 
 describe("the configuration file", () => {
-  const KNOWN =
-    "is not a known key; the known keys are url, handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge, secret, headers, allowPrivate";
+  const KEYS =
+    "known keys are url, handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge, secret, headers, allowPrivate";
+  const KNOWN = `is not a known key; the ${KEYS}`;
   const MAP =
     "must be a map (keys: url, handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge, secret, headers, allowPrivate)";
   const NAME =
@@ -217,7 +219,11 @@ describe("the configuration file", () => {
       "{ url: 'http://a/', handler: x }",
       "a.handler: cannot be used together with url; remove one of them",
     ],
-    ["a", "{ url: 'http://a/', sekret: geheim }", `a.sekret: ${KNOWN}`],
+    [
+      "a",
+      "{ url: 'http://a/', sekret: geheim }",
+      `a.sekret: is not a known key; did you mean secret? The ${KEYS}`,
+    ],
     ["a", "{ url: 'http://a/', __proto__: {} }", `a.__proto__: ${KNOWN}`],
     ["a", "{ url: 'http://a/', constructor: {} }", `a.constructor: ${KNOWN}`],
     ...["ftp://a/", "geheim", "http://u:geheim@a/", "//a", ""].map(
@@ -310,40 +316,41 @@ describe("the configuration file", () => {
       "destinations: [ a ]",
       "destinations: must be a map from names to settings",
     ],
-    ["sources: hex", "sources: must be a map (keys: hex)"],
-    ["sources: ~", "sources: must be a map (keys: hex)"],
+    ["sources: hex", "sources: must be a map from names to settings"],
+    ["sources: ~", "sources: must be a map from names to settings"],
     [
       "destination: {}",
-      "destination: is not a known key; the known keys are sources, destinations",
+      "destination: is not a known key; did you mean destinations? The known keys are sources, destinations",
     ],
     [
-      "sources: { github: {} }",
-      "sources.github: is not a known source; the only source is hex",
+      "extra: {}",
+      "extra: is not a known key; the known keys are sources, destinations",
     ],
     [
-      "sources: { constructor: {} }",
-      "sources.constructor: is not a known source; the only source is hex",
-    ],
-    [
-      "sources: { __proto__: {} }",
-      "sources.__proto__: is not a known source; the only source is hex",
+      "sources: {}",
+      "sources: must not be empty; list a source, or remove sources to use HEX_SECRET",
     ],
   ])("reports %s as %s", (content, error) => {
     expect(fileErrors(content)).toEqual([error]);
   });
 
   const LIST = "must be the name of a destination in this file";
+  const SOURCE_KEYS =
+    "scheme, secrets, onReplay, destinations, publicUrl, allowFrom, maxBodyBytes, mediaTypes, disabled, replayWindow";
+  /** While the scheme is unknown. */
+  const ALL_SOURCE_KEYS = `${SOURCE_KEYS}, handshake, custom, token`;
+  const UNKNOWN_SCHEME = `is not a known scheme; the schemes are ${SCHEME_NAMES.join(", ")}`;
 
   it.each([
-    ["5", "hex: must be a map (keys: scheme, secrets, onReplay, destinations)"],
-    ["", "hex: must be a map (keys: scheme, secrets, onReplay, destinations)"],
+    ["5", `hex: must be a map (keys: ${ALL_SOURCE_KEYS})`],
+    ["", `hex: must be a map (keys: ${ALL_SOURCE_KEYS})`],
     [
       "{ secret: { env: A } }",
-      "hex.secret: is not a known key; the known keys are scheme, secrets, onReplay, destinations",
+      `hex.secret: is not a known key; did you mean secrets? The known keys are ${SOURCE_KEYS}`,
     ],
-    ["{ scheme: auto }", "hex.scheme: must be one of hex, hex-body"],
-    ["{ scheme: __proto__ }", "hex.scheme: must be one of hex, hex-body"],
-    ["{ scheme: ~ }", "hex.scheme: must be one of hex, hex-body"],
+    ["{ scheme: 1.5 }", `hex.scheme: ${UNKNOWN_SCHEME}`],
+    ["{ scheme: __proto__ }", `hex.scheme: ${UNKNOWN_SCHEME}`],
+    ["{ scheme: ~ }", `hex.scheme: ${UNKNOWN_SCHEME}`],
     ["{ onReplay: 200 }", "hex.onReplay: must be one of reject, acknowledge"],
     [
       "{ destinations: a }",
@@ -405,10 +412,12 @@ extra: 1
     ).toEqual([
       "PORT: must be a whole number from 0 to 65535",
       "ADMIN_TOKEN: is a placeholder; replace it with the real value",
-      `${WHERE}sources.stripe: is not a known source; the only source is hex`,
       `${WHERE}extra: is not a known key; the known keys are sources, destinations`,
-      `${WHERE}sources.hex.scheme: must be one of hex, hex-body`,
+      `${WHERE}sources.hex.scheme: ${UNKNOWN_SCHEME}`,
       `${WHERE}sources.hex.destinations[0]: ${LIST} (a)`,
+      "HEX_SECRET: is not set; make one with `hexhook secrets generate`, then set it in .env or the environment, or name its file in HEX_SECRET_FILE",
+      `${WHERE}sources.stripe.scheme: is missing; add it, such as scheme: stripe`,
+      `${WHERE}sources.stripe.secrets: is missing; add a list such as [{ env: NAME }]`,
       `${WHERE}destinations.a.url: ${URL_ERROR}`,
       `${WHERE}destinations.a.events[0]: ${PATTERN}`,
       `${WHERE}destinations.a.events[2]: is a duplicate; remove it`,
@@ -417,7 +426,6 @@ extra: 1
       `${WHERE}destinations.B: ${NAME}`,
       `${WHERE}destinations.B.handler: ${HANDLER}`,
       `${WHERE}destinations.B.secret: applies only to a destination with url; remove it`,
-      "HEX_SECRET: is not set; make one with `hexhook secrets generate`, then set it in .env or the environment, or name its file in HEX_SECRET_FILE",
     ]);
   });
 });

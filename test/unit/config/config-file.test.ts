@@ -6,6 +6,7 @@ import {
 } from "../../../src/config/load-config.ts";
 import { keyIdOf } from "../../../src/domain/key-id.ts";
 import { ConfigError } from "../../../src/errors.ts";
+import { schemeOf } from "../../../src/signature/schemes.ts";
 import { configFiles, WHERE } from "../../support/config-file.ts";
 import { OTHER_SECRET, SECRET } from "../../support/fixtures.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -80,7 +81,10 @@ destinations:
       },
     ]);
     expect(handlers).toEqual({ file: null, sources: ["hex"] });
-    expect(sources[0]).toMatchObject({ scheme: "hex", onReplay: "reject" });
+    expect(sources[0]).toMatchObject({
+      scheme: { name: "hex" },
+      onReplay: "reject",
+    });
     expect(warnings).toEqual([]);
     for (const part of [
       destinations,
@@ -94,10 +98,10 @@ destinations:
 
   it.each([
     ["an empty map", "{}"],
-    ["maps without entries", "sources: {}\ndestinations: {}"],
+    ["a map without entries", "destinations: {}"],
     ["a source without keys", "sources: { hex: {} }"],
-    ["a byte order mark and Windows newlines", "\ufeffsources: {}\r\n"],
-    ["a standard tag", "sources: !!map {}"],
+    ["a byte order mark and Windows newlines", "\ufeffdestinations: {}\r\n"],
+    ["a standard tag", "destinations: !!map {}"],
   ])("changes nothing when it is %s", (_what, content) => {
     const { settings } = withFile(content);
     expect({ ...withFile(content), settings }).toEqual({
@@ -122,13 +126,24 @@ sources:
     expect(sources).toEqual([
       {
         name: "hex",
-        scheme: "hex-body",
+        scheme: schemeOf("hex-body"),
         onReplay: "acknowledge",
+        replayWindowSeconds: 300,
+        publicUrl: null,
+        allowFrom: null,
+        maxBodyBytes: 1_048_576,
+        mediaTypes: null,
+        isDisabled: false,
+        verifyToken: null,
+        sharesSecretWith: [],
         secrets: [
           {
             name: "secrets[0]",
             keyId: keyIdOf(THIRD_SECRET),
+            text: THIRD_SECRET,
+            algorithm: "hmac-sha256",
             key: Buffer.from(THIRD_SECRET),
+            publicKey: null,
             createdAt: Date.UTC(2026, 10, 1),
             expiresAt: null,
           },
@@ -136,7 +151,10 @@ sources:
             name: "secrets[1]",
             createdAt: Date.UTC(2026, 9, 1),
             keyId: keyIdOf(OTHER_SECRET),
+            text: OTHER_SECRET,
+            algorithm: "hmac-sha256",
             key: Buffer.from(OTHER_SECRET),
+            publicKey: null,
             expiresAt: Date.UTC(2026, 11, 1, 12),
           },
         ],
@@ -155,7 +173,7 @@ sources:
     );
     expect(sources).toMatchObject([
       {
-        scheme: "hex-body",
+        scheme: { name: "hex-body" },
         onReplay: "acknowledge",
         secrets: [
           { keyId: keyIdOf(SECRET) },
@@ -174,7 +192,7 @@ destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
       loadSources({ HEXHOOK_CONFIG, HEX_NEXT: THIRD_SECRET }),
     ).toMatchObject([
       {
-        scheme: "hex-body",
+        scheme: { name: "hex-body" },
         secrets: [{ keyId: keyIdOf(THIRD_SECRET) }],
       },
     ]);
@@ -215,10 +233,10 @@ destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
         { a: [], b: [], handlers: [] },
       ],
       [
-        "to the listed destinations, and to those of FORWARD_URL and HANDLERS",
+        "to the listed destinations and to HANDLERS, but not to FORWARD_URL",
         `sources: { hex: { destinations: [ a ] } }\n${destinations}`,
         { HANDLERS: "h.mjs", FORWARD_URL: "http://f/" },
-        { a: ["hex"], b: [], forward: ["hex"], handlers: ["hex"] },
+        { a: ["hex"], b: [], forward: [], handlers: ["hex"] },
       ],
     ])("%s", (_what, content, env, expected) => {
       const config = withFile(content, env);
@@ -231,9 +249,10 @@ destinations: { a: { url: "http://a/", secret: { env: NOT_ON_THIS_MACHINE } } }
       expect(config.warnings).toEqual(
         config.destinations
           .filter(({ sources }) => sources.length === 0)
-          .map(
-            ({ name }) =>
-              `${WHERE}destinations.${name}: is not listed by any source, so nothing is delivered to it`,
+          .map(({ name }) =>
+            name === "forward"
+              ? "FORWARD_URL: nothing is delivered to it, because every source has a destinations list"
+              : `${WHERE}destinations.${name}: is not listed by any source, so nothing is delivered to it`,
           ),
       );
     });

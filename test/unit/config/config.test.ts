@@ -65,7 +65,7 @@ describe("the configuration", () => {
     expect(Object.isFrozen(config)).toBe(true);
     expect(config.sources[0]).toMatchObject({
       name: "hex",
-      scheme: "hex",
+      scheme: { name: "hex" },
       onReplay: "reject",
       secrets: [{ keyId: keyIdOf(SECRET), expiresAt: null }],
     });

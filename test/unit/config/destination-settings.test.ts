@@ -111,11 +111,15 @@ describe("a destination of the file", () => {
     }
   });
 
-  const KNOWN =
-    "is not a known key; the known keys are handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge";
+  const KEYS =
+    "known keys are handler, events, concurrency, orderBy, retrySchedule, timeout, rateLimit, maxAge";
+  const KNOWN = `is not a known key; the ${KEYS}`;
 
   it("lists the known keys of its kind when one is unknown", () => {
-    expect(errors("handler: x, event: y")).toEqual([`event: ${KNOWN}`]);
+    expect(errors("handler: x, event: y")).toEqual([
+      `event: is not a known key; did you mean events? The ${KEYS}`,
+    ]);
+    expect(errors("handler: x, other: y")).toEqual([`other: ${KNOWN}`]);
   });
 
   it("explains a schedule without quotes", () => {
