@@ -184,6 +184,18 @@ function placeErrors({
   check("timestamp", timestamp);
   check("id", id);
   check("type", type);
+  for (const [name, place] of Object.entries({ timestamp, id, type })) {
+    if (
+      place !== undefined &&
+      "header" in place &&
+      place.header.toLowerCase() === signature.header.toLowerCase()
+    ) {
+      errors.push({
+        path: [name, "header"],
+        message: "must be another header than that of the signature",
+      });
+    }
+  }
   if (!PRINTABLE_ASCII.test(signature.prefix ?? "")) {
     errors.push({
       path: ["signature", "prefix"],
