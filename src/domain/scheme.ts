@@ -4,12 +4,14 @@
  * Where a value of a request is found.
  *
  * - `header`: the lower-case name of a header. A `*` stands for the scheme's header prefix.
+ * - `headers`: names of headers; the first one that is present counts.
  * - `pair`: the key of a pair in the signature header, such as `t` in `t=…,v1=…`.
  * - `pointer`: a JSON pointer (RFC 6901) into the body.
  * - `fields`: names of fields of a form; the first one that is present counts.
  */
 export type Place =
   | { readonly header: string }
+  | { readonly headers: readonly string[] }
   | { readonly pair: string }
   | { readonly pointer: string }
   | { readonly fields: readonly string[] };

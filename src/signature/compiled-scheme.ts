@@ -1,7 +1,7 @@
 import type { Place, Scheme } from "../domain/scheme.ts";
 import { compileIdentify, type Identify } from "./identify.ts";
 import { headerOf, type SignedMessage } from "./message.ts";
-import { compilePlace, type ReadPlace } from "./place.ts";
+import { compilePlace, headersIn, type ReadPlace } from "./place.ts";
 import {
   compileReadSignatures,
   type ReadSignatures,
@@ -69,10 +69,10 @@ export function signatureHeadersOf(scheme: Scheme): readonly string[] {
 function compileVariant(scheme: Scheme, prefix: string): CompiledScheme {
   const variant = withPrefix(scheme, prefix);
   const { id, type, timestamp } = variant;
-  const signatureHeaders = signatureHeadersIn(variant);
+  const signatureHeaders = headersIn(variant.signature.from);
   const places = [id.from, timestamp?.from ?? null, ...type.from];
   const otherHeaders = places.flatMap((place) =>
-    place !== null && "header" in place ? [place.header] : [],
+    place === null ? [] : headersIn(place),
   );
   return {
     scheme: variant,
@@ -104,14 +104,4 @@ function withPrefix(scheme: Scheme, prefix: string): Scheme {
         ? null
         : { ...timestamp, from: resolve(timestamp.from) },
   };
-}
-
-function signatureHeadersIn({
-  signature: { from },
-}: Scheme): readonly string[] {
-  return "header" in from
-    ? [from.header]
-    : "headers" in from
-      ? from.headers
-      : [];
 }

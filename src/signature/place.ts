@@ -1,4 +1,4 @@
-import type { Place } from "../domain/scheme.ts";
+import type { Place, Scheme } from "../domain/scheme.ts";
 import { namesOf } from "../json/json-pointer.ts";
 import { readTextAt } from "../json/read-members.ts";
 import { formFieldsOf } from "./form.ts";
@@ -23,6 +23,13 @@ export function compilePlace(place: Place): ReadPlace {
     const { header } = place;
     return (message) => headerOf(message, header) || undefined;
   }
+  if ("headers" in place) {
+    const { headers } = place;
+    return (message) => {
+      const present = headers.find((name) => headerOf(message, name) !== "");
+      return present === undefined ? undefined : headerOf(message, present);
+    };
+  }
   if ("pair" in place) {
     const { pair } = place;
     return (_message, pairs) => pairs.get(pair) || undefined;
@@ -45,5 +52,18 @@ export type SignedText = string | Buffer;
 
 /** Returns the signed form of a text from a place. As latin1, different characters of the body would become the same byte. */
 export function signedText(text: string, place: Place): SignedText {
-  return "header" in place || "pair" in place ? text : Buffer.from(text);
+  return headersIn(place).length > 0 || "pair" in place
+    ? text
+    : Buffer.from(text);
+}
+
+/** Returns the names of the headers that a place may be in. */
+export function headersIn(
+  place: Place | Scheme["signature"]["from"],
+): readonly string[] {
+  return "header" in place
+    ? [place.header]
+    : "headers" in place
+      ? place.headers
+      : [];
 }

@@ -4,7 +4,6 @@ import { readTextAt } from "../json/read-members.ts";
 import { headerOf, type SignedMessage } from "./message.ts";
 import {
   compileOffered,
-  MAX_SIGNATURES,
   type Offered,
   type OfferedSignatures,
   type SignatureFault,
@@ -46,9 +45,6 @@ export function compileReadSignatures(
       .filter((text) => text !== "");
     if (texts.length === 0) {
       return "missing_signature";
-    }
-    if (texts.length > MAX_SIGNATURES) {
-      return "too_many_signatures";
     }
     const offered = texts.flatMap((text): readonly Offered[] => {
       const read = readOffered(text);

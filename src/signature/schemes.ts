@@ -444,6 +444,17 @@ const TABLE = [
   },
   {
     ...BODY_WITH_SHA256,
+    name: "bitbucket",
+    signature: { from: { header: "x-hub-signature" }, ...SHA256_HEX },
+    // Of Bitbucket Cloud and of Bitbucket Data Center.
+    id: {
+      from: { headers: ["x-request-uuid", "x-request-id"] },
+      isSigned: false,
+    },
+    type: { from: [{ header: "x-event-key" }] },
+  },
+  {
+    ...BODY_WITH_SHA256,
     name: "notion",
     signature: { from: { header: "x-notion-signature" }, ...SHA256_HEX },
     id: { from: { pointer: "/id" }, isSigned: true },
@@ -470,6 +481,57 @@ const TABLE = [
     timestamp: { from: { pair: "t" }, unit: "s", windowSeconds: 300 },
     id: NO_ID,
     type: { from: [{ pointer: "/event" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    name: "hubspot",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: { from: { header: "x-hubspot-signature-v3" }, ...BASE64 },
+    signed: "{method}{decoded_url}{body}{timestamp}",
+    timestamp: {
+      from: { header: "x-hubspot-request-timestamp" },
+      unit: "ms",
+      windowSeconds: 300,
+    },
+    id: NO_ID,
+    type: { from: [{ pointer: "/0/subscriptionType" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    ...BODY_WITH_SHA256,
+    name: "docusign",
+    // One header for each active key of the account.
+    signature: {
+      from: {
+        headers: Array.from(
+          { length: 100 },
+          (_, index) => `x-docusign-signature-${index + 1}`,
+        ),
+      },
+      ...BASE64,
+    },
+    id: NO_ID,
+    type: { from: [{ pointer: "/event" }] },
+  },
+  {
+    name: "box",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { headers: ["box-signature-primary", "box-signature-secondary"] },
+      ...BASE64,
+    },
+    signed: "{body}{timestamp}",
+    timestamp: {
+      from: { header: "box-delivery-timestamp" },
+      unit: "rfc3339",
+      windowSeconds: 600,
+    },
+    id: { from: { header: "box-delivery-id" }, isSigned: false },
+    type: { from: [{ pointer: "/trigger" }] },
     media: ["json"],
     onReplay: "acknowledge",
   },
@@ -520,6 +582,27 @@ const TABLE = [
     },
     id: NO_ID,
     type: { from: [{ pointer: "/0/event" }] },
+    media: ["json"],
+    onReplay: "acknowledge",
+  },
+  {
+    name: "mailgun",
+    algorithm: "hmac-sha256",
+    secret: ISSUED,
+    signature: {
+      from: { pointer: "/signature/signature" },
+      syntax: { kind: "raw" },
+      encoding: "hex",
+    },
+    // The signature covers only these two members. Whoever captures them can send them with any event, within the window.
+    signed: "{timestamp}{id}",
+    timestamp: {
+      from: { pointer: "/signature/timestamp" },
+      unit: "s",
+      windowSeconds: 300,
+    },
+    id: { from: { pointer: "/signature/token" }, isSigned: true },
+    type: { from: [{ pointer: "/event-data/event" }] },
     media: ["json"],
     onReplay: "acknowledge",
   },

@@ -13,6 +13,7 @@ import { joined, macOf, PUBLIC_KEY_HASHES, type SignedBytes } from "./mac.ts";
 import { isFormMessage, type SignedMessage } from "./message.ts";
 import {
   compilePlace,
+  headersIn,
   NO_PAIRS,
   signedText,
   type SignedText,
@@ -74,8 +75,9 @@ export function signRequest(
 
   /** Puts a text where the scheme has it. A pair is written with the signature. */
   const put = (place: Place, text: string): void => {
-    if ("header" in place) {
-      headers[place.header] = text;
+    const [header] = headersIn(place);
+    if (header !== undefined) {
+      headers[header] = text;
     } else if (compilePlace(place)(message, NO_PAIRS) !== text) {
       message = { ...message, body: bodyWithText(message, place, text) };
     }
@@ -94,7 +96,11 @@ export function signRequest(
       request.id ??
       variant.readId?.(message, NO_PAIRS) ??
       digest("sha256", request.body, "hex").slice(0, GENERATED_ID_DIGITS);
-    if (request.id !== null || "header" in idPlace || signed.names.has("id")) {
+    if (
+      request.id !== null ||
+      headersIn(idPlace).length > 0 ||
+      signed.names.has("id")
+    ) {
       put(idPlace, text);
     }
     id = signedText(text, idPlace);
@@ -118,7 +124,7 @@ export function signRequest(
   );
   const { from } = scheme.signature;
   put(
-    "headers" in from ? { header: from.headers[0] ?? "" } : from,
+    from,
     formatSignature(scheme, secret.algorithm, { signature, timestamp }),
   );
   return { url: message.url, headers, body: message.body };
