@@ -54,7 +54,7 @@ export function testSource(settings: Partial<Source> = {}): Source {
   return {
     name: scheme.name,
     scheme,
-    secrets: [signingSecret(scheme, SECRET)],
+    secrets: settings.secrets ?? [signingSecret(scheme, SECRET)],
     onReplay: scheme.onReplay,
     replayWindowSeconds: scheme.timestamp?.windowSeconds ?? 300,
     publicUrl: null,
