@@ -91,14 +91,21 @@ describe("the package", () => {
         (name) => `dist/${folder}/${name}`,
       );
     });
-    const docs = readdirSync(path.join(ROOT, "docs"));
+    const docs = readdirSync(path.join(ROOT, "docs"), {
+      recursive: true,
+      withFileTypes: true,
+    }).flatMap((entry) =>
+      entry.isFile()
+        ? [path.relative(ROOT, path.join(entry.parentPath, entry.name))]
+        : [],
+    );
     expect(files).toEqual(
       expect.arrayContaining([
         "dist/cli.js",
         "dist/index.js",
         "dist/index.d.ts",
         ...migrations,
-        ...docs.map((name) => `docs/${name}`),
+        ...docs,
         ".env.example",
         "CHANGELOG.md",
         "LICENSE",
