@@ -132,7 +132,7 @@ export function checksOf(scheme, { scheme: name, tokenHeader }) {
   ];
 }
 
-/** Returns what somebody with a captured request can change, and what limits the damage. */
+/** Returns what an attacker with a captured request can change, and what limits the damage. */
 export function notSigned(scheme) {
   const { algorithm, id, type, timestamp, signed } = scheme;
   if (algorithm === "token") {
