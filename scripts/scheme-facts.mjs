@@ -14,7 +14,8 @@ const KEYS = {
   hex: "the secret, decoded from hex",
   base64: "the secret, decoded from base64",
   whsec: "base64 after `whsec_`; after `whpk_` an Ed25519 public key in base64",
-  "ed25519-hex": "a public key of 64 hex digits",
+  "ed25519-hex": "a public key, 64 hex digits",
+  "ed25519-base64": "a public key of 32 bytes in base64",
   spki: "a public key, SPKI in base64 or PEM",
 };
 
@@ -43,8 +44,13 @@ const MEDIA_TYPES = {
 
 /** Says where a value is. Header names are those of the family that the scheme tries first. */
 function placeOf(place, { prefixes: [prefix] = [""] }) {
+  const header = (name) => `\`${name.replace("*", prefix)}\``;
   if ("header" in place) {
-    return `header \`${place.header.replace("*", prefix)}\``;
+    return `header ${header(place.header)}`;
+  }
+  if ("headers" in place) {
+    const [first, ...others] = place.headers.map(header);
+    return `headers ${first} ${others.length > 1 ? "to" : "and"} ${others.at(-1)}`;
   }
   if ("pair" in place) {
     return `\`${place.pair}\` in the signature header`;
@@ -59,7 +65,6 @@ function syntaxOf({ syntax, encoding }) {
   switch (syntax.kind) {
     case "raw":
       return [
-        ...(syntax.count === undefined ? [] : [`n from 1 to ${syntax.count}`]),
         ...(syntax.prefix === undefined ? [] : [`after \`${syntax.prefix}\``]),
         ...(encoding === "text" ? [] : [`in ${encoding}`]),
       ];
@@ -93,6 +98,7 @@ function signedBytesOf({ signed }) {
 /** Returns the rows of the table of what Hexhook checks. */
 export function checksOf(scheme, { scheme: name, tokenHeader }) {
   const { algorithm, secret, signature, timestamp, type } = scheme;
+  const [firstPrefix, ...otherPrefixes] = scheme.prefixes ?? [];
   const place =
     tokenHeader === undefined ? signature.from : { header: tokenHeader };
   return [
@@ -103,6 +109,10 @@ export function checksOf(scheme, { scheme: name, tokenHeader }) {
         : `\`${name}\`, another name of \`${scheme.name}\``,
     ],
     ["signature", [placeOf(place, scheme), ...syntaxOf(signature)].join(", ")],
+    ...otherPrefixes.map((prefix) => [
+      "or",
+      `headers with \`${prefix}\` instead of \`${firstPrefix}\``,
+    ]),
     ["algorithm", ALGORITHMS[algorithm]],
     ...(algorithm === "token"
       ? []
@@ -121,9 +131,12 @@ export function checksOf(scheme, { scheme: name, tokenHeader }) {
     ["event id", idOf(scheme)],
     [
       "event type",
-      [...type.from.map((from) => placeOf(from, scheme)), "else `event`"].join(
-        ", ",
-      ),
+      type.from.length === 0
+        ? "always `event`"
+        : [
+            ...type.from.map((from) => placeOf(from, scheme)),
+            "else `event`",
+          ].join(", "),
     ],
     ["media types", scheme.media.map((media) => MEDIA_TYPES[media]).join(", ")],
     ...(scheme.handshake === undefined
@@ -141,6 +154,7 @@ export function notSigned(scheme) {
     ];
   }
   const covers = (part) => typeof signed !== "string" || signed.includes(part);
+  const isUrlSigned = covers("url}");
   const typeHeaders = type.from.filter((from) => "header" in from);
   return [
     ...(covers("{body}")
@@ -167,7 +181,7 @@ export function notSigned(scheme) {
       : [
           `**The event type** (${typeHeaders.map((from) => placeOf(from, scheme)).join(", ")}). Before a handler relies on it, compare it with the body.`,
         ]),
-    covers("{url}")
+    isUrlSigned
       ? "**All other headers.**"
       : "**The URL and all other headers.**",
   ];

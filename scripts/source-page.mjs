@@ -20,7 +20,7 @@ const variableOf = (name, part) =>
   `${name.toUpperCase().replaceAll("-", "_")}_${part}`;
 
 const isUrlSigned = ({ signed }) =>
-  typeof signed !== "string" || signed.includes("{url}");
+  typeof signed !== "string" || signed.includes("url}");
 
 const isBodySigned = ({ signed }) =>
   typeof signed !== "string" || signed.includes("{body}");
@@ -75,14 +75,14 @@ function trySection({ name, scheme: schemeName }, scheme) {
       code("sh", [...makeKeys, `${send} --private-key test-key.pem`]),
     ];
   }
-  const part =
-    isBodySigned(scheme) && scheme.algorithm !== "token" ? "body" : "signature";
+  const isToken = scheme.algorithm === "token";
+  const part = isBodySigned(scheme) && !isToken ? "body" : "signature";
   return [
     wrap(
-      `Start the service. Send a realistic message with a valid signature, then one with a changed ${part}. The responses are 200 and 401:`,
+      `Start the service. Send a realistic message with a valid signature, then one with a changed ${isToken ? "token" : part}. The responses are 200 and 401:`,
     ),
     code("sh", [send, `${send} --tamper ${part}`]),
-    ...(scheme.algorithm === "token" && schemeName === "token"
+    ...(schemeName === "token"
       ? []
       : [
           wrap(

@@ -9,6 +9,7 @@ import {
 } from "node:fs";
 import path from "node:path";
 import { format } from "prettier";
+import { tokenScheme } from "../dist/signature/custom-scheme.js";
 import { schemeOf } from "../dist/signature/schemes.js";
 import { table } from "./markdown.mjs";
 import { sourcePage } from "./source-page.mjs";
@@ -17,17 +18,22 @@ const FOLDER = "docs/sources";
 const OVERVIEW = "docs/sources.md";
 const GENERATED_PART = /(?<=<!-- senders -->\n).*?(?=<!-- \/senders -->)/s;
 
+const schemeFor = ({ scheme, tokenHeader }) =>
+  tokenHeader === undefined
+    ? schemeOf(scheme)
+    : tokenScheme({ header: tokenHeader });
+
 /** Returns the table of all senders, in the order of their titles. */
 function sendersTable(senders) {
   return table(
     ["sender", "`scheme`", "its event id"],
     [...senders]
       .sort((one, other) => one.title.localeCompare(other.title, "en"))
-      .map(({ name, title, scheme }) => {
-        const { id } = schemeOf(scheme);
+      .map((sender) => {
+        const { id } = schemeFor(sender);
         return [
-          `[${title}](sources/${name}.md)`,
-          `\`${scheme}\``,
+          `[${sender.title}](sources/${sender.name}.md)`,
+          `\`${sender.scheme}\``,
           id.from === null ? "none" : id.isSigned ? "signed" : "not signed",
         ];
       }),
@@ -41,7 +47,7 @@ const { checked, senders, handWritten } = JSON.parse(
 const texts = new Map([
   ...senders.map((sender) => [
     `${FOLDER}/${sender.name}.md`,
-    sourcePage(sender, schemeOf(sender.scheme), checked),
+    sourcePage(sender, schemeFor(sender), checked),
   ]),
   [
     OVERVIEW,
