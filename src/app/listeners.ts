@@ -17,18 +17,12 @@ import { createMemoryPool } from "../http/connection/memory-pool.ts";
 import { createScheduler } from "../http/connection/scheduler.ts";
 import type { PlainExpress } from "../http/express-app.ts";
 import { createAdmission } from "../http/public/admission.ts";
-import { createStoredHeaders } from "../http/public/stored-headers.ts";
 import { createRateLimiter } from "../http/rate-limiter.ts";
 import { createReadiness } from "../http/readiness.ts";
 import { createReject } from "../http/reject.ts";
 import { createRequestValidation } from "../http/request-validation.ts";
 import { listen, type Listener, type ServerLimits } from "../http/server.ts";
-import type { createIntake } from "../intake/intake.ts";
-import {
-  signatureHeadersOf,
-  singleHeadersOf,
-} from "../signature/compiled-scheme.ts";
-import { HEX_SCHEME_NAMES, schemeOf } from "../signature/schemes.ts";
+import type { Intake } from "../intake/intake.ts";
 import type { Store } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import type { Logger } from "pino";
@@ -37,7 +31,7 @@ import type { Shutdown } from "./stop-deadlines.ts";
 
 /** Maximum number of requests that wait for their response. */
 const MAX_WAITING = 4096;
-/** Memory for small bodies, and the same again for large ones, in bytes. Eight times MAX_BODY_BYTES if that is more. */
+/** Memory for small bodies, and the same again for large ones, in bytes. Eight times the largest body if that is more. */
 const MAX_HELD_BYTES = 41_943_040;
 
 /** Memory for unparsed input of all connections, in bytes. */
@@ -59,7 +53,7 @@ export const SERVER_LIMITS = {
 export interface ListenersDeps {
   readonly store: Store;
   readonly live: Readonly<LiveConfigHolder>;
-  readonly intake: ReturnType<typeof createIntake>;
+  readonly intake: Intake;
   readonly auditLimiters: AuditLimiters;
   /** Writes entries without a limit. */
   readonly append: (draft: AuditDraft) => Promise<void>;
@@ -158,6 +152,11 @@ function listenerService(
   };
 }
 
+/** Returns the maximum size of a body of any source, in bytes. */
+function largestBody({ maxBodyBytes, sources }: Config): number {
+  return Math.max(maxBodyBytes, ...sources.map((one) => one.maxBodyBytes));
+}
+
 /** Creates the apps of both listeners, and a function that opens a listener with the shared limits. */
 function createApps(
   config: Config,
@@ -165,8 +164,6 @@ function createApps(
   endOfStreams: AbortSignal,
 ) {
   const { store, live, shutdown, logger, emit, now, monotonic } = deps;
-  // The headers of all schemes are used, because a reload may change the scheme of a source.
-  const schemes = HEX_SCHEME_NAMES.map(schemeOf);
   const boot = deps.randomHex(4);
   let requests = 0;
   const isProxy = createIsProxy(config.trustProxy);
@@ -198,8 +195,8 @@ function createApps(
 
   const publicApp = createPublicApp({
     ...shared,
-    validation: validate(schemes.flatMap(singleHeadersOf)),
-    maxBodyBytes: config.maxBodyBytes,
+    // The headers of a scheme are checked when the source is known.
+    validation: validate([]),
     receive: {
       source: (name) => live.current.sources.get(name),
       intake: deps.intake,
@@ -207,13 +204,12 @@ function createApps(
         { scheduler, now: monotonic },
         {
           maxWaiting: MAX_WAITING,
-          maxBytes: Math.max(MAX_HELD_BYTES, 8 * config.maxBodyBytes),
+          maxBytes: Math.max(MAX_HELD_BYTES, 8 * largestBody(config)),
         },
       ),
       reject,
       isDraining: shutdown.isDraining,
       isClosed: shutdown.isClosed,
-      storedHeaders: createStoredHeaders(schemes.flatMap(signatureHeadersOf)),
     },
   });
   const adminApp = createAdminApp({

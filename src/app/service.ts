@@ -185,7 +185,7 @@ export async function startService(
 
   const intake = createIntake({
     store,
-    replayEntries: trail.limiters.verified,
+    auditLimiters: trail.limiters,
     route: (event) => live.current.route(event),
     now,
     emit,

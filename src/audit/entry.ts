@@ -7,6 +7,7 @@ export const AUDIT_ACTIONS = [
   "webhook.replayed",
   "webhook.conflict",
   "webhook.rejected",
+  "webhook.handshake",
   "http.rejected",
   "delivery.succeeded",
   "delivery.failed",

@@ -81,20 +81,43 @@ export function rejectedEntry(
   return webhookEntry(request, { ...facts, action: "webhook.rejected" });
 }
 
+/** Returns the audit entry for a handshake. `keyId`: the secret or token that the provider proved; undefined = none. */
+export function handshakeEntry(
+  request: WebhookRequest,
+  at: number,
+  metadata: {
+    keyId: string | undefined;
+    status: number;
+    skewSeconds: number | undefined;
+  },
+): AuditDraft {
+  const isVerified = metadata.keyId !== undefined;
+  return webhookEntry(request, {
+    at,
+    action: "webhook.handshake",
+    userId: isVerified ? sourceUserId(request.source) : "anonymous",
+    metadata,
+  });
+}
+
+const SUCCESSES: readonly AuditAction[] = [
+  "webhook.accepted",
+  "webhook.duplicate",
+  "webhook.handshake",
+];
+
 function webhookEntry(
   request: WebhookRequest,
   facts: Pick<AuditDraft, "at" | "action" | "userId" | "metadata">,
 ): AuditDraft {
   const { requestId, source, scheme, ip, resource } = request;
   const { at, action, userId, metadata } = facts;
-  const isSuccess =
-    action === "webhook.accepted" || action === "webhook.duplicate";
   return {
     at,
     action,
     userId,
     resource,
-    result: isSuccess ? "success" : "failure",
+    result: SUCCESSES.includes(action) ? "success" : "failure",
     metadata: { requestId, source, scheme, ip, ...metadata },
   };
 }

@@ -21,12 +21,12 @@ export interface AppDeps {
 
 /** Creates the app of the public listener: the endpoints, `/livez` and `/readyz`, and nothing else. */
 export function createPublicApp(
-  deps: AppDeps & { receive: ReceiveDeps; maxBodyBytes: number },
+  deps: AppDeps & { receive: ReceiveDeps },
 ): PlainExpress {
   const plain = createExpressApp();
   const { app } = plain;
   addFirstHandlers(plain, deps);
-  app.use(createReceive(deps.receive, deps));
+  app.use(createReceive(deps.receive));
   addLastHandlers(plain, deps);
   return plain;
 }

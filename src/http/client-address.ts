@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
-import { BlockList, isIPv4 } from "node:net";
 import { readAddress } from "../domain/ip-address.ts";
+import { createNetworks } from "../domain/networks.ts";
 import { connectionOf } from "./connection/connection.ts";
 
 /** Which proxies are trusted to set `X-Forwarded-For`: a number of hops, or their addresses and networks. */
@@ -13,20 +13,7 @@ export function createIsProxy(trust: TrustProxy): IsProxy {
   if (typeof trust === "number") {
     return (_address, hop) => hop < trust;
   }
-  const networks = new BlockList();
-  for (const item of trust) {
-    const [address = "", bits] = item.split("/");
-    if (bits === undefined) {
-      networks.addAddress(address, familyOf(address));
-    } else {
-      networks.addSubnet(address, Number(bits), familyOf(address));
-    }
-  }
-  return (address) => networks.check(address, familyOf(address));
-}
-
-function familyOf(address: string): "ipv4" | "ipv6" {
-  return isIPv4(address) ? "ipv4" : "ipv6";
+  return createNetworks(trust);
 }
 
 /**

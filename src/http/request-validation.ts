@@ -22,7 +22,7 @@ const MAX_SINGLE_HEADERS = 32;
 export interface RequestValidationOptions {
   readonly clientAddress: (req: Request) => string;
   readonly nextRequestId: () => string;
-  /** Lower-case names of the headers that the signature schemes read. */
+  /** Lower-case names of further headers that must not be repeated. */
   readonly singleHeaders: readonly string[];
   readonly isDraining: () => boolean;
 }

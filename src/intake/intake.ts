@@ -1,9 +1,10 @@
 import type { RecordOutcome } from "../domain/event.ts";
 import type { Source } from "../domain/source.ts";
 import { hash as digest } from "node:crypto";
-import type { AuditLimiter } from "../audit/audit-limiter.ts";
+import type { AuditLimiters } from "../audit/audit-limiter.ts";
 import type { AuditDraft, AuditMetadata } from "../audit/entry.ts";
 import {
+  handshakeEntry,
   recordedEntry,
   rejectedEntry,
   sourceUserId,
@@ -11,6 +12,11 @@ import {
 } from "../audit/webhook-entries.ts";
 import { judgeWindow, skewSeconds } from "../domain/replay-window.ts";
 import { PROBLEMS, type ProblemCode } from "../errors.ts";
+import {
+  type HandshakeResponse,
+  unsignedHandshake,
+  verifiedHandshake,
+} from "../signature/handshakes.ts";
 import { headerOf, type SignedMessage } from "../signature/message.ts";
 import { verify } from "../signature/verify.ts";
 import type { EventStore } from "../store/port.ts";
@@ -50,10 +56,20 @@ export interface IntakeRejection {
   readonly entry: ((status: number) => AuditDraft) | null;
 }
 
+/** The response to a handshake of the provider. Nothing is stored; the audit entry is written. */
+export interface HandshakeReply {
+  readonly status: "handshake";
+  readonly response: HandshakeResponse;
+}
+
+export type Intake = (
+  message: UnverifiedMessage,
+) => Promise<Receipt | IntakeRejection | HandshakeReply>;
+
 export interface IntakeDeps {
   readonly store: Pick<EventStore, "record">;
-  /** Writes the audit entries of replays. */
-  readonly replayEntries: Pick<AuditLimiter, "append">;
+  /** Write the audit entries of replays and handshakes. */
+  readonly auditLimiters: AuditLimiters;
   readonly route: ReturnType<typeof createRouter>;
   /** Unix milliseconds. */
   readonly now: () => number;
@@ -62,12 +78,32 @@ export interface IntakeDeps {
 
 /**
  * Creates the intake. It verifies the signature, checks the replay window, reads id and type, routes the event and stores it
- * in one record. A receipt means that the event is durable. Rejects with `StoreError` if the event could not be stored.
+ * in one record. A receipt means that the event is durable. It also responds to handshakes. Rejects with `StoreError` if the
+ * event, or the audit entry, could not be stored.
  */
-export function createIntake(
-  deps: IntakeDeps,
-): (message: UnverifiedMessage) => Promise<Receipt | IntakeRejection> {
-  const { store, replayEntries, route } = deps;
+export function createIntake(deps: IntakeDeps): Intake {
+  const { store, auditLimiters, route } = deps;
+
+  async function replyToHandshake(
+    request: WebhookRequest,
+    at: number,
+    {
+      response,
+      keyId,
+      skewSeconds,
+    }: {
+      response: HandshakeResponse;
+      keyId?: string;
+      skewSeconds?: number | undefined;
+    },
+  ): Promise<HandshakeReply> {
+    const { status } = response;
+    const { unverified, verified } = auditLimiters;
+    await (keyId === undefined ? unverified : verified).append(
+      handshakeEntry(request, at, { keyId, status, skewSeconds }),
+    );
+    return { status: "handshake", response };
+  }
 
   return async (message) => {
     const now = deps.now();
@@ -79,61 +115,70 @@ export function createIntake(
       ip: message.ip,
       resource: message.resource,
     };
+    const unverified = (
+      code: ProblemCode,
+      metadata: { reason: string } & AuditMetadata,
+    ): IntakeRejection => ({
+      status: "rejected",
+      code,
+      isCharged: true,
+      isVerified: false,
+      entry: entryOf(request, message, now, { userId: "anonymous", metadata }),
+    });
 
-    const verified = verify(source, message, now);
-    if (!verified.ok) {
-      const { reason, keyId } = verified;
-      return {
-        status: "rejected",
-        code: "unauthorized",
-        isCharged: true,
-        isVerified: false,
-        entry: entryOf(request, message, now, {
-          userId: "anonymous",
-          metadata: { reason, keyId },
-        }),
-      };
+    const handshake = unsignedHandshake(source, message);
+    if (handshake !== null) {
+      return "response" in handshake
+        ? replyToHandshake(request, now, handshake)
+        : unverified("unauthorized", handshake);
     }
-    const { keyId, signedAt, id, type, idSigned, replayKey } = verified;
-    const userId = sourceUserId(source.name);
 
+    const verification = verify(source, message, now);
+    if (!verification.ok) {
+      const { reason, keyId } = verification;
+      return unverified(
+        reason === "too_many_signatures" ? "bad_request" : "unauthorized",
+        { reason, keyId },
+      );
+    }
+    const { keyId, signedAt, id, type, idSigned, replayKey } = verification;
+    const userId = sourceUserId(source.name);
     const skew = signedAt === null ? undefined : skewSeconds(now, signedAt);
+    const verified = (
+      code: ProblemCode,
+      metadata: { reason: string } & AuditMetadata,
+    ): IntakeRejection => ({
+      status: "rejected",
+      code,
+      // An authentic message that is stale is charged like a forgery. Otherwise the 429s of a flood would show which messages
+      // are authentic.
+      isCharged: code === "unauthorized",
+      isVerified: true,
+      entry: entryOf(request, message, now, {
+        userId,
+        metadata: { keyId, skewSeconds: skew, ...metadata },
+      }),
+    });
+
     if (skew !== undefined) {
       const reason = judgeWindow(skew, source.replayWindowSeconds);
       if (reason !== "inside") {
-        return {
-          status: "rejected",
-          code: "unauthorized",
-          // Charged like a forgery. Otherwise the 429s of a flood would show which messages are authentic.
-          isCharged: true,
-          isVerified: true,
-          // The entry has the event id, so that an operator who searches for the event finds this attempt.
-          entry: entryOf(request, message, now, {
-            userId,
-            metadata: {
-              reason,
-              keyId,
-              eventId: id ?? undefined,
-              eventType: type ?? undefined,
-              skewSeconds: skew,
-            },
-          }),
-        };
+        // The entry has the event id, so that an operator who searches for the event finds this attempt.
+        return verified("unauthorized", {
+          reason,
+          eventId: id ?? undefined,
+          eventType: type ?? undefined,
+        });
       }
     }
-
     if (id === null || type === null) {
-      const code = "malformed_payload";
-      return {
-        status: "rejected",
-        code,
-        isCharged: false,
-        isVerified: true,
-        entry: entryOf(request, message, now, {
-          userId,
-          metadata: { reason: code, keyId, skewSeconds: skew },
-        }),
-      };
+      return verified("malformed_payload", { reason: "malformed_payload" });
+    }
+    const check = verifiedHandshake(source, message, keyId);
+    if (check !== null) {
+      return "response" in check
+        ? replyToHandshake(request, now, { ...check, keyId, skewSeconds: skew })
+        : verified("malformed_payload", check);
     }
 
     const deliveries = route({ source: source.name, type, body });
@@ -161,7 +206,7 @@ export function createIntake(
     }
     const response = respondTo(outcome, source);
     if (outcome === "replayed" || outcome === "replayed_conflict") {
-      await replayEntries.append(
+      await auditLimiters.verified.append(
         recordedEntry(request, now, {
           outcome,
           status: statusOf(response),

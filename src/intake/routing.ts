@@ -25,7 +25,6 @@ function compileEventPattern(pattern: string): (type: string) => boolean {
 export interface Routable {
   readonly source: string;
   readonly type: string;
-  /** Valid JSON text. */
   readonly body: Buffer;
 }
 

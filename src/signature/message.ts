@@ -1,3 +1,5 @@
+import { type ContentType, parseContentType } from "../domain/media-type.ts";
+
 /** A request as received, with its exact body. It is not verified yet. */
 export interface SignedMessage {
   readonly method: string;
@@ -17,24 +19,16 @@ export function headerOf(
   return typeof value === "string" ? value : "";
 }
 
-const FORM = "application/x-www-form-urlencoded";
-const JSON_TYPE = /^application\/(?:json|[a-z0-9!#$&^_.-]+\+json)$/;
-
 /** Returns whether the Content-Type of a message says that its body is JSON. */
 export function isJsonMessage(message: SignedMessage): boolean {
-  return JSON_TYPE.test(mediaTypeOf(message));
+  return kindOf(message) === "json";
 }
 
 /** Returns whether the Content-Type of a message says that its body is a form. */
 export function isFormMessage(message: SignedMessage): boolean {
-  return mediaTypeOf(message) === FORM;
+  return kindOf(message) === "form";
 }
 
-/** Returns the lower-case media type, without parameters. */
-function mediaTypeOf(message: SignedMessage): string {
-  const contentType = headerOf(message, "content-type");
-  const semicolon = contentType.indexOf(";");
-  return (semicolon === -1 ? contentType : contentType.slice(0, semicolon))
-    .trim()
-    .toLowerCase();
+function kindOf(message: SignedMessage): ContentType["kind"] {
+  return parseContentType(headerOf(message, "content-type")).kind;
 }

@@ -13,7 +13,7 @@ import { createScheduler } from "../../src/http/connection/scheduler.ts";
 import {
   isIdentityEncoding,
   isJsonMediaType,
-} from "../../src/http/media-type.ts";
+} from "../../src/domain/media-type.ts";
 import { eventBody, signed } from "../support/fixtures.ts";
 import { eventually } from "../support/eventually.ts";
 import { exchangeRaw } from "../support/exchange-raw.ts";

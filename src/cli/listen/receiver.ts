@@ -12,16 +12,11 @@ import { createMemoryPool } from "../../http/connection/memory-pool.ts";
 import { createScheduler } from "../../http/connection/scheduler.ts";
 import { createAdmission } from "../../http/public/admission.ts";
 import type { ReceiveDeps } from "../../http/public/receive.ts";
-import { createStoredHeaders } from "../../http/public/stored-headers.ts";
 import { createRateLimiter } from "../../http/rate-limiter.ts";
 import { createReject } from "../../http/reject.ts";
 import { createRequestValidation } from "../../http/request-validation.ts";
 import { listen, type Listener } from "../../http/server.ts";
 import { createIntake, type UnverifiedMessage } from "../../intake/intake.ts";
-import {
-  signatureHeadersOf,
-  singleHeadersOf,
-} from "../../signature/compiled-scheme.ts";
 import { explain } from "../../signature/explain.ts";
 import type { Emit } from "../../telemetry/happening.ts";
 import { createLogger } from "../../telemetry/logger.ts";
@@ -63,7 +58,6 @@ export async function startReceiver(
   deps: ReceiverDeps,
 ): Promise<Listener> {
   const { now, monotonic } = SYSTEM;
-  const schemes = deps.sources().map(({ scheme }) => scheme);
   let requests = 0;
   const isProxy = createIsProxy([]);
   const append = async (draft: AuditDraft): Promise<void> => {
@@ -85,21 +79,17 @@ export async function startReceiver(
     }
   };
   const scheduler = createScheduler(monotonic);
-  const maxBodyBytes = Math.max(
-    ...deps.sources().map((source) => source.maxBodyBytes),
-  );
   const app = createPublicApp({
     validation: createRequestValidation({
       clientAddress: createClientAddress(isProxy),
       nextRequestId: () => String((requests += 1)),
       isDraining: () => false,
-      singleHeaders: schemes.flatMap(singleHeadersOf),
+      singleHeaders: [],
     }),
     reject,
     ready: async () => undefined,
     logger: createLogger("error", deps.stderr),
     emit,
-    maxBodyBytes,
     receive: {
       source: (name) => deps.sources().find((one) => one.name === name),
       intake: createDisplayedIntake(deps, emit),
@@ -110,7 +100,6 @@ export async function startReceiver(
       reject,
       isDraining: () => false,
       isClosed: () => false,
-      storedHeaders: createStoredHeaders(schemes.flatMap(signatureHeadersOf)),
     },
   });
   return listen(
@@ -138,6 +127,9 @@ export async function startReceiver(
   );
 }
 
+const NO_ENTRY = { append: async () => undefined, admits: () => true };
+const NO_ENTRIES = { verified: NO_ENTRY, unverified: NO_ENTRY };
+
 /** Creates an intake that keeps the latest events in memory, and calls `onReceived` for each message. */
 function createDisplayedIntake(
   { onReceived }: ReceiverDeps,
@@ -158,7 +150,7 @@ function createDisplayedIntake(
           return recorded;
         },
       },
-      replayEntries: { append: async () => undefined },
+      auditLimiters: NO_ENTRIES,
       route: () => [],
       now: SYSTEM.now,
       emit,

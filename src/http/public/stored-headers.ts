@@ -1,4 +1,6 @@
 import type { IncomingMessage } from "node:http";
+import { signatureHeadersOf } from "../../signature/compiled-scheme.ts";
+import { SCHEMES } from "../../signature/schemes.ts";
 
 /** Credentials, and headers that describe the connection instead of the message. */
 const DROPPED = [
@@ -15,13 +17,30 @@ const DROPPED = [
 ];
 
 /**
+ * Signatures that senders add for older receivers, beside that of their scheme. The signatures of all schemes are dropped
+ * from all sources too, because senders also copy each other's headers.
+ */
+const OTHER_SIGNATURES = [
+  "x-gogs-signature",
+  "x-hub-signature",
+  "x-hubspot-signature",
+  "x-square-signature",
+];
+
+const ALWAYS_DROPPED: ReadonlySet<string> = new Set([
+  ...DROPPED,
+  ...OTHER_SIGNATURES,
+  ...[...SCHEMES.values()].flatMap(signatureHeadersOf),
+]);
+
+/**
  * Creates a function that returns the headers to store with an event: a JSON object by lower-case name, without credentials
- * and signatures.
+ * and signatures. `signatureHeaders`: the headers with signatures and tokens of the source's scheme.
  */
 export function createStoredHeaders(
   signatureHeaders: readonly string[],
 ): (req: IncomingMessage) => string {
-  const dropped = new Set([...DROPPED, ...signatureHeaders]);
+  const dropped = new Set([...ALWAYS_DROPPED, ...signatureHeaders]);
   return (req) => {
     const kept: Record<string, string> = {};
     for (const [name, value] of Object.entries(req.headers)) {

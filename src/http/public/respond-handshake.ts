@@ -1,0 +1,21 @@
+import type { ServerResponse } from "node:http";
+import type { HandshakeResponse } from "../../signature/handshakes.ts";
+import { responseHeaders, writeHead } from "../response-head.ts";
+
+/** Responds to a handshake of a provider. */
+export function respondHandshake(
+  res: ServerResponse,
+  { status, contentType, body }: HandshakeResponse,
+): void {
+  writeHead(
+    res,
+    status,
+    responseHeaders({
+      ...(contentType === null ? {} : { "content-type": contentType }),
+      ...(status === 204
+        ? {}
+        : { "content-length": String(Buffer.byteLength(body)) }),
+    }),
+  );
+  res.end(body);
+}
