@@ -3,6 +3,8 @@ import type { Scheme } from "../domain/scheme.ts";
 import type { SigningSecret, Source } from "../domain/source.ts";
 import { ConfigError, UsageError } from "../errors.ts";
 import { readSecretVariable } from "../config/environment.ts";
+import { nearestName } from "../config/nearest-name.ts";
+import { signingSecretError } from "../config/signing-secret.ts";
 import { type Environment, readVariables } from "../config/load-config.ts";
 import { readKey } from "../signature/keys.ts";
 import { SCHEME_NAMES, schemeOf } from "../signature/schemes.ts";
@@ -30,21 +32,23 @@ export function secretVariableOf(scheme: string): string {
  */
 export function sourceOfScheme(env: Environment, name: string): Source {
   if (!SCHEME_OPTION_NAMES.includes(name)) {
-    throw new UsageError(
-      CONFIGURED_SCHEMES.includes(name)
-        ? `--scheme: ${name} has no fixed format; describe it in HEXHOOK_CONFIG, and use --source`
-        : `--scheme: there is no scheme ${JSON.stringify(name)}; the schemes are ${SCHEME_OPTION_NAMES.join(", ")}`,
-    );
+    throw new UsageError(`--scheme: ${unknownSchemeError(name)}`);
   }
   const scheme = schemeOf(name);
   const { MAX_BODY_BYTES: maxBodyBytes } = readVariables(env, [
     "MAX_BODY_BYTES",
   ]);
-  const secret = secretIn(env, secretVariableOf(name), scheme);
+  const variable = secretVariableOf(name);
+  const secret = textIn(env, variable);
+  const token =
+    scheme.handshake === "meta"
+      ? textIn(env, variableOf(name, "VERIFY_TOKEN"))
+      : null;
   return {
     name,
     scheme,
-    secrets: secret === null ? [] : [secret],
+    secrets:
+      secret === null ? [] : [secretOfText(scheme, secret.from, secret.text)],
     onReplay: scheme.onReplay,
     replayWindowSeconds: scheme.timestamp?.windowSeconds ?? 300,
     publicUrl: null,
@@ -52,45 +56,62 @@ export function sourceOfScheme(env: Environment, name: string): Source {
     maxBodyBytes,
     mediaTypes: null,
     isDisabled: false,
-    verifyToken:
-      scheme.handshake === "meta"
-        ? secretIn(env, variableOf(name, "VERIFY_TOKEN"))
-        : null,
+    verifyToken: token === null ? null : tokenOf(token.from, token.text),
     sharesSecretWith: [],
   };
 }
 
-/** Returns the secret of a source from a text. Throws ConfigError if it is not a secret of the scheme. */
+/** Returns the secret of a source from a text. Throws ConfigError if the scheme cannot use it. */
 export function secretOfText(
+  scheme: Scheme,
   name: string,
   text: string,
-  scheme?: Scheme,
 ): SigningSecret {
-  const key =
-    scheme === undefined
-      ? {
-          algorithm: "token" as const,
-          key: Buffer.from(text),
-          publicKey: null,
-        }
-      : readKey(scheme, text);
-  if ("error" in key) {
-    throw new ConfigError([`${name}: ${key.error}`]);
+  const key = readKey(scheme, text);
+  const error =
+    signingSecretError(scheme, text) ?? ("error" in key ? key.error : null);
+  if (error !== null || "error" in key) {
+    throw new ConfigError([`${name}: ${error ?? "is not valid"}`]);
   }
   const keyId = keyIdOf(text);
   return { name, keyId, text, ...key, createdAt: null, expiresAt: null };
 }
 
-function secretIn(
+function tokenOf(name: string, text: string): SigningSecret {
+  return {
+    name,
+    keyId: keyIdOf(text),
+    text,
+    algorithm: "token",
+    key: Buffer.from(text),
+    publicKey: null,
+    createdAt: null,
+    expiresAt: null,
+  };
+}
+
+function unknownSchemeError(name: string): string {
+  if (CONFIGURED_SCHEMES.includes(name)) {
+    return `${name} has no fixed format; describe it in HEXHOOK_CONFIG, and leave out --scheme`;
+  }
+  const nearest = nearestName(name, SCHEME_OPTION_NAMES);
+  const known =
+    nearest === null
+      ? `the schemes are ${SCHEME_OPTION_NAMES.join(", ")}`
+      : `did you mean ${nearest}?`;
+  return `there is no scheme ${JSON.stringify(name)}; ${known}`;
+}
+
+/** Reads a variable or the file that it names with `_FILE`. Null: neither is set. */
+function textIn(
   env: Environment,
   name: string,
-  scheme?: Scheme,
-): SigningSecret | null {
+): { from: string; text: string } | null {
   const read = readSecretVariable(env, name);
   if ("error" in read) {
     throw new ConfigError([`${read.from}: ${read.error}`]);
   }
-  return read.text ? secretOfText(read.from, read.text, scheme) : null;
+  return read.text ? { from: read.from, text: read.text } : null;
 }
 
 function variableOf(scheme: string, what: string): string {
