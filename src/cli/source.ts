@@ -15,12 +15,3 @@ export function requireSource(
   }
   return source;
 }
-
-/** Returns the key that a sender signs with at present. */
-export function currentKey(source: Source): Buffer {
-  const [current] = source.secrets;
-  if (current === undefined) {
-    throw new TypeError(`source ${source.name} has no secret`);
-  }
-  return current.key;
-}

@@ -25,9 +25,9 @@ import {
   type DeliveryResponse,
   send,
   signDelivery,
-  tamper,
   verdictOf,
-} from "../sender.ts";
+} from "../send/sender.ts";
+import { tamper } from "../send/tamper.ts";
 import { logStyle } from "../log-style.ts";
 import { onSignal } from "../on-signal.ts";
 import { SYSTEM } from "../system.ts";
@@ -36,7 +36,7 @@ import { until } from "../until.ts";
 import { type Io, writeLine } from "../io.ts";
 import { note } from "../ui/print.ts";
 
-const STALE_SECONDS = 3600;
+const STALE_MS = 3_600_000;
 
 export function addDemo(program: Command, io: Io): void {
   program
@@ -184,15 +184,23 @@ async function sendDeliveries(
       data: { name: "first resource" },
     }),
   );
-  const now = Math.floor(Date.now() / 1000);
-  const valid = signDelivery(source, body, now);
+  const message = {
+    body,
+    contentType: "application/json",
+    id: null,
+    type: null,
+  };
+  const now = Date.now();
+  const signAt = (at: number, by = source) =>
+    signDelivery(by, message, { at, url });
+  const valid = signAt(now);
   const expect = async (
     step: string,
     delivery: typeof valid,
     status: number,
     verdict: string,
   ): Promise<void> => {
-    const response: DeliveryResponse = await send(url, delivery);
+    const response: DeliveryResponse = await send(delivery);
     const found = `${response.status} ${verdictOf(response)}`;
     check(step, found === `${status} ${verdict}`, found);
   };
@@ -200,29 +208,25 @@ async function sendDeliveries(
   writeLine(io.stdout, "Deliveries sent over HTTP, and their responses:");
   await expect(
     "forged: the body changed after signing",
-    tamper(source, valid, "body"),
+    tamper(source.scheme, valid, "body"),
     401,
     "unauthorized",
   );
   await expect(
     "forged: signed with another secret",
-    signDelivery(
-      {
-        ...source,
-        secrets: source.secrets.map((configured) => ({
-          ...configured,
-          key: randomBytes(32),
-        })),
-      },
-      body,
-      now,
-    ),
+    signAt(now, {
+      ...source,
+      secrets: source.secrets.map((configured) => ({
+        ...configured,
+        key: randomBytes(32),
+      })),
+    }),
     401,
     "unauthorized",
   );
   await expect(
     "stale: signed correctly, but an hour ago",
-    signDelivery(source, body, now - STALE_SECONDS),
+    signAt(now - STALE_MS),
     401,
     "unauthorized",
   );
@@ -230,7 +234,7 @@ async function sendDeliveries(
   await expect("replayed: the same request again", valid, 409, "replayed");
   await expect(
     "re-signed: the sender retries",
-    signDelivery(source, body, now + 1),
+    signAt(now + 1000),
     200,
     "duplicate",
   );

@@ -1,5 +1,4 @@
 import type { Source } from "../../domain/source.ts";
-import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { type Command, Option } from "commander";
 import {
@@ -10,15 +9,16 @@ import {
 import { asError, EXIT, UsageError } from "../../errors.ts";
 import { parseCount, parseTimestampOption } from "../options/parse.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";
+import { readPrivateKey } from "../send/private-key.ts";
 import {
+  confirmedIdOf,
   type DeliveryResponse,
   send,
   signDelivery,
-  tamper,
-  type Tampering,
-  TAMPERINGS,
   verdictOf,
-} from "../sender.ts";
+} from "../send/sender.ts";
+import { tamper, type Tampering, TAMPERINGS } from "../send/tamper.ts";
+import { type MessageOptions, testMessage } from "../send/test-message.ts";
 import { requireSource } from "../source.ts";
 import { type Io, writeLine } from "../io.ts";
 
@@ -29,6 +29,9 @@ interface Options {
   id?: string;
   data?: string;
   file?: string;
+  sample?: true;
+  contentType?: string;
+  privateKey?: string;
   timestamp?: number;
   count: number;
   concurrency: number;
@@ -36,8 +39,6 @@ interface Options {
   repeat?: true;
   json?: true;
 }
-
-const DEFAULT_TYPE = "hexhook.test";
 
 /** On a terminal, a run of more deliveries than this shows a progress bar and a summary instead of a line for each. */
 const LONG_RUN = 20;
@@ -54,13 +55,28 @@ export function addSend(program: Command, io: Io): void {
       "the endpoint, or its base URL (default: http://127.0.0.1:PORT)",
     )
     .option("--source <name>", "the source to send as", "hex")
-    .option("--type <type>", `the event type (default: ${DEFAULT_TYPE})`)
+    .option(
+      "--type <type>",
+      "the event type (default: hexhook.test, or that of the sample)",
+    )
     .option("--id <id>", "the event id (default: a new one for each delivery)")
     .option(
+      "--sample",
+      "send a realistic message of the sender; the default, except for the schemes hex and hex-body",
+    )
+    .option(
       "--data <json>",
-      "the event data; an object with id and type is sent as the whole body",
+      "the event data; an object with id and type is sent as the whole body, as is any data of a scheme other than hex and hex-body",
     )
     .option("--file <file>", "send the exact bytes of this file as the body")
+    .option(
+      "--content-type <type>",
+      "the media type (default: that of the scheme's messages)",
+    )
+    .option(
+      "--private-key <file>",
+      "the key to sign with, in PEM, for schemes whose secret is a public key",
+    )
     .option(
       "--timestamp <seconds>",
       "sign with this time, in unix seconds",
@@ -89,10 +105,11 @@ The expected status is 2xx, or 401 with --tamper. With --repeat, the second
 response may also be 409.`,
     )
     .action(async (options: Options) => {
-      const { file, data, id, type } = options;
-      if (file !== undefined && (data ?? id ?? type) !== undefined) {
+      const { file, data, sample } = options;
+      const bodies = [file, data, sample].filter((one) => one !== undefined);
+      if (bodies.length > 1) {
         throw new UsageError(
-          "--file is the whole body: leave out --data, --id and --type",
+          "--file, --data and --sample are different bodies: leave out all but one",
         );
       }
       const env = readEnvironment(io.env);
@@ -125,6 +142,10 @@ async function sendAll(
   options: Options,
 ): Promise<boolean> {
   const { count, concurrency, json } = options;
+  const privateKey =
+    options.privateKey === undefined
+      ? undefined
+      : readPrivateKey(options.privateKey);
   const quiet = !json && count > LONG_RUN && io.stdout.isTTY;
   const bar = count > LONG_RUN ? createProgressBar(io, count) : null;
   const tally = new Map<string, number>();
@@ -132,19 +153,24 @@ async function sendAll(
   let allExpected = true;
 
   async function sendDelivery(n: number): Promise<void> {
-    const { id, body } = bodyOf(options, n);
-    const timestamp = options.timestamp ?? Math.floor(Date.now() / 1000);
-    const signed = signDelivery(source, body, timestamp);
+    const at =
+      options.timestamp === undefined ? Date.now() : options.timestamp * 1000;
+    const message = testMessage(
+      source.scheme,
+      messageOptions(options, n),
+      new Date(at),
+    );
+    const signed = signDelivery(source, message, { at, url, privateKey });
     const delivery =
       options.tamper === undefined
         ? signed
-        : tamper(source, signed, options.tamper);
+        : tamper(source.scheme, signed, options.tamper);
     for (const isRepeat of options.repeat ? [false, true] : [false]) {
-      const response = await send(url, delivery);
+      const response = await send(delivery);
       allExpected =
         isExpected(response, options.tamper !== undefined, isRepeat) &&
         allExpected;
-      report(n, id, response);
+      report(n, confirmedIdOf(response) ?? message.id, response);
     }
     bar?.advance();
   }
@@ -211,26 +237,17 @@ function isExpected(
   return accepted || (isRepeat && status === 409);
 }
 
-/** Returns the body of the nth delivery, and its event id; null for a body from a file. */
-function bodyOf(
-  options: Options,
-  n: number,
-): { id: string | null; body: Buffer } {
-  if (options.file !== undefined) {
-    return { id: null, body: readBody(options.file) };
-  }
-  const data = parseData(options.data);
-  if (isWholeBody(data) && options.data !== undefined) {
-    return { id: data.id, body: Buffer.from(options.data) };
-  }
-  const id =
-    options.id === undefined
-      ? `evt_${randomUUID()}`
-      : options.count === 1
-        ? options.id
-        : `${options.id}-${n}`;
-  const event = { id, type: options.type ?? DEFAULT_TYPE, data };
-  return { id, body: Buffer.from(JSON.stringify(event)) };
+/** Returns the options of the nth message. */
+function messageOptions(options: Options, n: number): MessageOptions {
+  const { id, file, count, type, data, contentType, sample } = options;
+  return {
+    ...(id === undefined ? {} : { id: count === 1 ? id : `${id}-${n}` }),
+    ...(file === undefined ? {} : { body: readBody(file) }),
+    ...(type === undefined ? {} : { type }),
+    ...(data === undefined ? {} : { data }),
+    ...(contentType === undefined ? {} : { contentType }),
+    ...(sample === undefined ? {} : { sample }),
+  };
 }
 
 function readBody(file: string): Buffer {
@@ -239,23 +256,4 @@ function readBody(file: string): Buffer {
   } catch (thrown) {
     throw new UsageError(`--file: ${asError(thrown).message}`);
   }
-}
-
-function parseData(text: string | undefined): unknown {
-  try {
-    return text === undefined ? {} : JSON.parse(text);
-  } catch {
-    throw new UsageError(`--data must be JSON, such as '{"name":"first"}'`);
-  }
-}
-
-function isWholeBody(data: unknown): data is { id: string } {
-  return (
-    typeof data === "object" &&
-    data !== null &&
-    "id" in data &&
-    "type" in data &&
-    typeof data.id === "string" &&
-    typeof data.type === "string"
-  );
 }
