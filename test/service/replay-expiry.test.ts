@@ -29,7 +29,7 @@ it("a service deletes replay claims once their replay window has certainly passe
   const ages = [KEPT_SECONDS + 2, KEPT_SECONDS + 1, KEPT_SECONDS, 300, -300];
   const db = openFile(file);
   const insert = db.prepare<[number, Buffer]>(
-    "INSERT INTO replay_claim (signed_at, mac, source, claimed_at) VALUES (?, ?, 'hex', 0)",
+    "INSERT INTO replay_claim (signed_at, mac, claimed_at) VALUES (?, ?, 0)",
   );
   db.exec("BEGIN");
   for (const [n, age] of ages.entries()) {

@@ -107,7 +107,7 @@ describe.each(KINDS)("recording in a $name store", (kind) => {
     );
   });
 
-  it("compares a replay key together with its signed time and its source", async () => {
+  it("compares a replay key together with its signed time, within the sources with one secret", async () => {
     expect(
       await recordAll([
         ["a", { mac: 1, signedAt: 1000 }],

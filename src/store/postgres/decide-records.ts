@@ -1,24 +1,19 @@
-import type { Recorded, RecordOutcome } from "../../domain/event.ts";
+import type { Recorded } from "../../domain/event.ts";
 import { entryOfRecord } from "../record-entry.ts";
-import {
-  bytesArray,
-  int4Array,
-  int8Array,
-  textArray,
-} from "./binary-arrays.ts";
-import { type ClaimKey, claimOf, TIMELESS } from "./replay-claims.ts";
 import type { Tx } from "./audited-transaction.ts";
-import { dayOf } from "./days.ts";
+import { booleanArray, bytesArray, int8Array } from "./binary-arrays.ts";
+import { identifyEvents, type IdentifiedEvent } from "./identify-events.ts";
+import { findKnown, type KnownEvent } from "./known-events.ts";
 import {
   claimKey,
   deliveryValues,
-  eventKey,
   INSERT_EVENTS,
   insertDeliveries,
   type NewRecord,
   newRows,
   recordValues,
 } from "./record-values.ts";
+import { TIMELESS } from "./replay-claims.ts";
 import { storeError } from "./store-error.ts";
 
 const insertClaims = (
@@ -30,175 +25,164 @@ const insertClaims = (
   text: `
 INSERT INTO ${table} (${columns}, claimed_at)
 SELECT ${columns}, claimed_at
-FROM unnest($1::bigint[], $2::bytea[], $3::text[], $4::bigint[]) AS c (signed_at, mac, source, claimed_at)
-WHERE ${condition} ORDER BY ${columns} COLLATE "C"
+FROM unnest($1::bigint[], $2::bytea[], $3::bigint[]) AS c (signed_at, mac, claimed_at)
+WHERE ${condition} ORDER BY ${columns}
 ON CONFLICT DO NOTHING RETURNING ${columns}`,
 });
 
-const CLAIM = insertClaims(
-  "replay_claim",
-  "signed_at, mac, source",
-  "signed_at >= 0",
-);
-const CLAIM_TIMELESS = insertClaims(
-  "timeless_claim",
-  "mac, source",
-  "signed_at < 0",
-);
-
-const IDENTIFY = {
-  name: "identify-events",
-  text: `
-WITH new AS MATERIALIZED (
-  SELECT e.*, nextval('event_seq') AS seq FROM unnest($1::text[], $2::bytea[], $3::int[], $4::bytea[])
-    AS e (source, id, day, body_sha256)
-)
-INSERT INTO event_id (source, id, day, seq, body_sha256)
-SELECT source, id, day, seq, body_sha256 FROM new ORDER BY source COLLATE "C", id, seq
-ON CONFLICT DO NOTHING RETURNING source, id, seq`,
-};
-
-const SELECT_DIGESTS = {
-  name: "digests-of-events",
-  text: `
-SELECT e.source, e.id, (SELECT body_sha256 FROM event_id WHERE source = e.source AND id = e.id) AS body_sha256
-FROM unnest($1::text[], $2::bytea[]) AS e (source, id)`,
-};
+const CLAIM = insertClaims("replay_claim", "signed_at, mac", "signed_at >= 0");
+const CLAIM_TIMELESS = insertClaims("timeless_claim", "mac", "signed_at < 0");
 
 const STORE = {
   name: "store-events",
   text: `
-WITH ${newRows(1, "($11::bigint[])[i]")}, stored AS (
+WITH ${newRows(1, { seq: "($11::bigint[])[i]", idSigned: "($12::boolean[])[i]" })}, stored AS (
   ${INSERT_EVENTS}
 )
-${insertDeliveries(12)}`,
+${insertDeliveries(13)}`,
 };
 
 /**
- * Decides about records of which some are not new, and stores the new ones. Unlike the statement for new events it needs
- * several round trips. A record may have the key of an earlier one in the list. Returns the outcomes.
+ * Decides about records of which some are not new or have unsigned ids, and stores the new ones. Unlike the statement for new
+ * events it needs several round trips. A record may have the key of an earlier one in the list. Returns the outcomes.
  */
 export async function decideRecords(
   tx: Tx,
   records: readonly NewRecord[],
   clockOffset: number,
 ): Promise<Recorded[]> {
-  const isClaimed = await writeClaims(tx, records);
-  const claimed = records.filter((_, i) => isClaimed[i]);
-  const seqs = await identify(tx, claimed);
-  const accepted = claimed.filter((record) => seqs.has(record));
-  await storeEvents(tx, accepted, seqs, clockOffset);
-  const digests = await selectDigests(
-    tx,
-    records.filter((record) => !seqs.has(record)),
-  );
-  return records.map((record, i) => {
-    const key = eventKey(record.record.event.source, record.id);
-    const digest = digests.get(key);
-    const outcome = seqs.has(record)
-      ? "accepted"
-      : outcomeOf(isClaimed[i] === true, digest ?? null, record.bodySha256);
-    const { bodySha256 } = record;
-    const { id } = record.record.event;
+  const claims = await writeClaims(tx, records);
+  const decided = await decide(tx, records, { claims, clockOffset });
+  return records.map((one) => {
+    const { outcome, id } = decided.get(one) as Recorded;
     if (outcome !== "replayed" && outcome !== "replayed_conflict") {
-      tx.append(entryOfRecord(record.record, outcome, { bodySha256, id }));
+      const { bodySha256 } = one;
+      tx.append(entryOfRecord(one.record, outcome, { bodySha256, id }));
     }
     return { outcome, id };
   });
 }
 
-/** `stored`: the digest of the stored event with this id; null = it is not stored. */
+/** `claims`: the records whose claims are new. */
+async function decide(
+  tx: Tx,
+  records: readonly NewRecord[],
+  how: {
+    readonly claims: ReadonlySet<NewRecord>;
+    readonly clockOffset: number;
+  },
+): Promise<Map<NewRecord, Recorded>> {
+  const { claims } = how;
+  const decided = new Map<NewRecord, Recorded>();
+  const accepted = await identifyEvents(
+    tx,
+    records.filter((one) => claims.has(one)),
+  );
+  await storeEvents(tx, [...accepted.values()], how.clockOffset);
+  for (const [one, { record }] of accepted) {
+    decided.set(one, { outcome: "accepted", id: record.id.toString() });
+  }
+
+  const rest = records.filter((one) => !accepted.has(one));
+  const known = await findKnown(tx, rest);
+  const unknown: NewRecord[] = [];
+  for (const [i, one] of rest.entries()) {
+    const outcome = outcomeOf(one, known[i] ?? [], claims.has(one));
+    if (outcome === null) {
+      unknown.push(one);
+    } else {
+      decided.set(one, outcome);
+    }
+  }
+  if (unknown.length > 0) {
+    // Only a source that is not known to have the same secret has seen these requests. They count as new.
+    const again = { ...how, claims: firstOfEachClaim(unknown) };
+    for (const [one, outcome] of await decide(tx, unknown, again)) {
+      decided.set(one, outcome);
+    }
+  }
+  return decided;
+}
+
+/** Returns the outcome for a record that is not accepted; null = its claim is known, but not its key. */
 function outcomeOf(
+  { record: { event }, bodySha256 }: NewRecord,
+  known: readonly KnownEvent[],
   isClaimed: boolean,
-  stored: Buffer | null,
-  bodySha256: Buffer,
-): RecordOutcome {
-  const isSame = stored?.equals(bodySha256) === true;
-  if (!isClaimed) {
-    return isSame ? "replayed" : "replayed_conflict";
+): Recorded | null {
+  const [first] = known;
+  const same = known.find((one) => one.bodySha256.equals(bodySha256));
+  if (isClaimed) {
+    if (first?.source !== event.source) {
+      // Its event was deleted just now. The transaction runs again.
+      throw storeError("40001", "an event was deleted during a transaction");
+    }
+    const outcome = same === first ? "duplicate" : "conflict";
+    return { outcome, id: first.id.toString() };
   }
-  if (stored === null) {
-    // Its event was deleted just now. The transaction runs again.
-    throw storeError("40001", "an event was deleted during a transaction");
+  if (first === undefined) {
+    return null;
   }
-  return isSame ? "duplicate" : "conflict";
+  return same === undefined
+    ? { outcome: "replayed_conflict", id: first.id.toString() }
+    : { outcome: "replayed", id: same.id.toString() };
 }
 
 interface ClaimRow {
   readonly mac: Buffer;
-  readonly source: string;
   /** Undefined: the claim is timeless. */
   readonly signed_at?: number;
 }
 
-/** Writes the claims. Returns for each record whether its claim is new. Of several with one claim, the first one has it. */
+/** Writes the claims. Returns the records whose claims are new. Of several with one claim, the first one has it. */
 async function writeClaims(
   tx: Tx,
   records: readonly NewRecord[],
-): Promise<boolean[]> {
-  const claims = records.map(({ record }) => claimOf(record));
+): Promise<ReadonlySet<NewRecord>> {
+  const claims = records.map(({ record }) => record.claim);
   const values = [
     int8Array(claims.map(({ signedAt }) => signedAt ?? TIMELESS)),
     bytesArray(claims.map(({ replayKey }) => replayKey)),
-    textArray(claims.map(({ source }) => source)),
     int8Array(records.map(({ record }) => record.event.receivedAt)),
   ];
   const written = new Set<string>();
   for (const statement of [CLAIM, CLAIM_TIMELESS]) {
     for (const row of await tx.query<ClaimRow>(statement, values)) {
-      const claim: ClaimKey = {
-        signedAt: row.signed_at ?? null,
-        replayKey: row.mac,
-        source: row.source,
-      };
-      written.add(claimKey(claim));
+      written.add(
+        claimKey({ signedAt: row.signed_at ?? null, replayKey: row.mac }),
+      );
     }
   }
-  return claims.map((claim) => written.delete(claimKey(claim)));
+  return firstOfEachClaim(
+    records.filter(({ record }) => written.has(claimKey(record.claim))),
+  );
 }
 
-/** Writes the ids. Returns the numbers of the events that are new. Of several with one id, the first one is new. */
-async function identify(
-  tx: Tx,
+function firstOfEachClaim(
   records: readonly NewRecord[],
-): Promise<Map<NewRecord, number>> {
-  const events = records.map(({ record }) => record.event);
-  const rows = await tx.query<{ source: string; id: Buffer; seq: number }>(
-    IDENTIFY,
-    [
-      textArray(events.map(({ source }) => source)),
-      bytesArray(records.map(({ id }) => id)),
-      int4Array(events.map(({ receivedAt }) => dayOf(receivedAt))),
-      bytesArray(records.map(({ bodySha256 }) => bodySha256)),
-    ],
+): ReadonlySet<NewRecord> {
+  const seen = new Set<string>();
+  return new Set(
+    records.filter(({ record }) => {
+      const key = claimKey(record.claim);
+      return !seen.has(key) && seen.add(key);
+    }),
   );
-  const seqs = new Map(
-    rows.map(({ source, id, seq }) => [eventKey(source, id), seq]),
-  );
-  const found = new Map<NewRecord, number>();
-  for (const record of records) {
-    const key = eventKey(record.record.event.source, record.id);
-    const seq = seqs.get(key);
-    if (seq !== undefined) {
-      found.set(record, seq);
-      seqs.delete(key);
-    }
-  }
-  return found;
 }
 
 async function storeEvents(
   tx: Tx,
-  records: readonly NewRecord[],
-  seqs: ReadonlyMap<NewRecord, number>,
+  events: readonly IdentifiedEvent[],
   clockOffset: number,
 ): Promise<void> {
-  if (records.length === 0) {
+  if (events.length === 0) {
     return;
   }
+  const records = events.map(({ record }) => record);
   await tx.execute(STORE, [
     ...recordValues(records),
-    int8Array(records.map((record) => seqs.get(record) ?? 0)),
+    int8Array(events.map(({ seq }) => seq)),
+    booleanArray(records.map(({ record }) => record.event.idSigned)),
     ...deliveryValues(records, clockOffset),
   ]);
   for (const { record } of records) {
@@ -206,29 +190,4 @@ async function storeEvents(
       tx.becomesDue(destination);
     }
   }
-}
-
-/** Returns the digests of the stored events with the ids of these records. */
-async function selectDigests(
-  tx: Tx,
-  records: readonly NewRecord[],
-): Promise<Map<string, Buffer | null>> {
-  if (records.length === 0) {
-    return new Map();
-  }
-  const events = records.map(({ record }) => record.event);
-  const rows = await tx.query<{
-    source: string;
-    id: Buffer;
-    body_sha256: Buffer | null;
-  }>(SELECT_DIGESTS, [
-    textArray(events.map(({ source }) => source)),
-    bytesArray(records.map(({ id }) => id)),
-  ]);
-  return new Map(
-    rows.map(({ source, id, body_sha256 }) => [
-      eventKey(source, id),
-      body_sha256,
-    ]),
-  );
 }

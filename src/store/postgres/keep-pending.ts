@@ -87,7 +87,7 @@ UPDATE attempt SET day = ${KEPT_DAY} WHERE day = ${day} AND delivery_id IN (
 
 const COLUMNS = {
   event:
-    "seq, source, id, type, received_at, content_type, headers, body_sha256, body",
+    "seq, source, id, type, received_at, content_type, headers, body_sha256, body, id_signed",
   ended_delivery:
     "id, event_seq, destination, state, attempt, uncounted, crashes, claimed_at, order_key",
   attempt:
@@ -137,6 +137,13 @@ export async function keepLate(sql: Sql, day: number): Promise<void> {
     unprepared(`
 INSERT INTO event_id (source, id, day, seq, body_sha256)
 SELECT source, id, ${KEPT_DAY}, seq, body_sha256 FROM event WHERE day = ${KEPT_DAY} AND seq = ANY ($1)
+ON CONFLICT DO NOTHING`),
+    seqs,
+  );
+  await sql.execute(
+    unprepared(`
+INSERT INTO unsigned_event (source, body_sha256, id, seq)
+SELECT source, body_sha256, id, seq FROM event WHERE day = ${KEPT_DAY} AND seq = ANY ($1) AND NOT id_signed
 ON CONFLICT DO NOTHING`),
     seqs,
   );

@@ -68,10 +68,13 @@ FROM counted WHERE day = ${day} AND after = ${after} AND counted.last IS NOT NUL
 const deleteIds = ({ day, after }: ExpiredDay): Statement =>
   unprepared(`
 WITH batch AS MATERIALIZED (
-  SELECT seq, source, id FROM event WHERE day = ${day} AND seq > ${after} ORDER BY seq LIMIT ${DELETE_STEP}
+  SELECT seq, source, id, body_sha256, id_signed FROM event WHERE day = ${day} AND seq > ${after} ORDER BY seq LIMIT ${DELETE_STEP}
 ), deleted AS (
   DELETE FROM event_id USING batch
   WHERE event_id.source = batch.source AND event_id.id = batch.id AND event_id.day = ${day} AND event_id.seq = batch.seq
+), deleted_unsigned AS (
+  DELETE FROM unsigned_event u USING batch
+  WHERE NOT batch.id_signed AND u.source = batch.source AND u.body_sha256 = batch.body_sha256 AND u.seq = batch.seq
 )
 UPDATE expired_day SET after = (SELECT max(seq) FROM batch)
 WHERE day = ${day} AND after = ${after} AND EXISTS (SELECT FROM batch)`);

@@ -32,6 +32,11 @@ DELETE FROM event_id USING event
 WHERE event.day = ${KEPT_DAY} AND event.seq = ANY ($1)
   AND event_id.source = event.source AND event_id.id = event.id AND event_id.seq = event.seq`);
 
+const DELETE_UNSIGNED = unprepared(`
+DELETE FROM unsigned_event u USING event
+WHERE event.day = ${KEPT_DAY} AND event.seq = ANY ($1) AND NOT event.id_signed
+  AND u.source = event.source AND u.body_sha256 = event.body_sha256 AND u.seq = event.seq`);
+
 const DELETE_EVENTS = unprepared(
   `DELETE FROM event WHERE day = ${KEPT_DAY} AND seq = ANY ($1)`,
 );
@@ -61,6 +66,7 @@ export async function purgeKept(
     result.attempts = await tx.execute(DELETE_ATTEMPTS, seqs);
     result.deliveries = await tx.execute(DELETE_DELIVERIES, seqs);
     await tx.execute(DELETE_IDS, seqs);
+    await tx.execute(DELETE_UNSIGNED, seqs);
     result.events = await tx.execute(DELETE_EVENTS, seqs);
     if (result.events > 0) {
       tx.append(eventsPurged(result, { at, receivedBefore }));

@@ -21,9 +21,8 @@ const KEPT_DONE = Number.MAX_SAFE_INTEGER;
 const FORGET_TIMELESS = {
   name: "forget-timeless-claims",
   text: `
-DELETE FROM timeless_claim USING (
-  SELECT mac, source FROM timeless_claim WHERE claimed_at < $1 LIMIT ${MAX_CLAIMS}) AS old
-WHERE timeless_claim.mac = old.mac AND timeless_claim.source = old.source`,
+DELETE FROM timeless_claim USING (SELECT mac FROM timeless_claim WHERE claimed_at < $1 LIMIT ${MAX_CLAIMS}) AS old
+WHERE timeless_claim.mac = old.mac`,
 };
 
 /**

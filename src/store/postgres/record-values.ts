@@ -10,7 +10,7 @@ import {
 import { type ClaimKey, TIMELESS } from "./replay-claims.ts";
 import { DAY_MS } from "./days.ts";
 
-/** A record with the id of its event in UTF-8, and the digest of its body. */
+/** A record with the id that its event gets, in UTF-8, and the digest of its body. */
 export interface NewRecord {
   readonly record: EventRecord;
   readonly id: Buffer;
@@ -19,13 +19,16 @@ export interface NewRecord {
 
 /**
  * A part of a statement: the rows `new`, one for each record, numbered by `i` from 1. `first`: the number of the first of
- * their ten parameters. `seq`: an expression for the numbers of the events.
+ * their ten parameters. `seq` and `idSigned`: expressions for the numbers of the events, and whether their ids are signed.
  */
-export const newRows = (first: number, seq: string): string => {
+export const newRows = (
+  first: number,
+  { seq, idSigned }: { seq: string; idSigned: string },
+): string => {
   const at = (offset: number): string => `$${first + offset}`;
   return `
 new AS MATERIALIZED (
-  SELECT n.*, (received_at / ${DAY_MS})::int AS day, ${seq} AS seq
+  SELECT n.*, (received_at / ${DAY_MS})::int AS day, ${seq} AS seq, ${idSigned} AS id_signed
   FROM unnest(${at(0)}::text[], ${at(1)}::bytea[], ${at(2)}::bytea[], ${at(3)}::bigint[], ${at(4)}::text[],
     ${at(5)}::text[], ${at(6)}::bytea[], ${at(7)}::bytea[], ${at(8)}::bigint[], ${at(9)}::bytea[])
     WITH ORDINALITY
@@ -51,8 +54,8 @@ export function recordValues(records: readonly NewRecord[]): Buffer[] {
 }
 
 export const INSERT_EVENTS = `
-INSERT INTO event (day, seq, source, id, type, received_at, content_type, headers, body_sha256, body)
-SELECT day, seq, source, id, type, received_at, content_type, headers, body_sha256, body FROM new`;
+INSERT INTO event (day, seq, source, id, type, received_at, content_type, headers, body_sha256, body, id_signed)
+SELECT day, seq, source, id, type, received_at, content_type, headers, body_sha256, body, id_signed FROM new`;
 
 /**
  * Inserts the deliveries of the rows `new`. A delivery waits if an earlier one of its order key is pending. `first`: the
@@ -112,5 +115,5 @@ export const eventKey = (source: string, id: Buffer): string =>
   `${source}\0${id.toString("latin1")}`;
 
 /** Identifies a replay claim. */
-export const claimKey = ({ signedAt, replayKey, source }: ClaimKey): string =>
-  `${signedAt ?? TIMELESS}\0${replayKey.toString("latin1")}\0${source}`;
+export const claimKey = ({ signedAt, replayKey }: ClaimKey): string =>
+  `${signedAt ?? TIMELESS}\0${replayKey.toString("latin1")}`;

@@ -12,7 +12,7 @@ import {
   WRITE_LINES,
   writeLines,
 } from "./audit-writer.ts";
-import { type ClaimKey, claimOf } from "./replay-claims.ts";
+import type { ClaimKey } from "./replay-claims.ts";
 import type { Job } from "./job-queue.ts";
 import type { AuditedTransaction } from "./audited-transaction.ts";
 import type { Lane } from "./lane.ts";
@@ -47,7 +47,7 @@ type Result = Recorded | null;
 type RecordJob = Job<Input, Result>;
 
 /**
- * One round trip and one transaction for all new events of a batch: replay claims, event ids, events, deliveries, audit
+ * One round trip and one transaction for all new events with signed ids of a batch: replay claims, event ids, events, deliveries, audit
  * entries. It assumes that all are new. If the database knows a key already, the statement writes nothing and returns the
  * numbers of these records. If another process writes one of the keys at the same time, it fails with HX001.
  *
@@ -56,23 +56,22 @@ type RecordJob = Job<Input, Result>;
 const ACCEPT = {
   name: "accept",
   text: `
-WITH ${newRows(9, "nextval('event_seq')")}, known AS MATERIALIZED (
+WITH ${newRows(9, { seq: "nextval('event_seq')", idSigned: "true" })}, known AS MATERIALIZED (
   SELECT i FROM new WHERE
     (SELECT true FROM event_id e WHERE e.source = new.source AND e.id = new.id)
-    OR (SELECT true FROM replay_claim c WHERE c.signed_at = new.signed_at AND c.mac = new.mac AND c.source = new.source
+    OR (SELECT true FROM replay_claim c WHERE c.signed_at = new.signed_at AND c.mac = new.mac
       AND c.signed_at BETWEEN $24::bigint AND $25::bigint)
-    OR (new.signed_at < 0
-      AND (SELECT true FROM timeless_claim c WHERE c.mac = new.mac AND c.source = new.source))
+    OR (new.signed_at < 0 AND (SELECT true FROM timeless_claim c WHERE c.mac = new.mac))
 ), claimed AS (
-  INSERT INTO replay_claim (signed_at, mac, source, claimed_at)
-  SELECT signed_at, mac, source, received_at FROM new WHERE signed_at >= 0 AND NOT EXISTS (SELECT FROM known)
-  ORDER BY signed_at, mac, source COLLATE "C"
+  INSERT INTO replay_claim (signed_at, mac, claimed_at)
+  SELECT signed_at, mac, received_at FROM new WHERE signed_at >= 0 AND NOT EXISTS (SELECT FROM known)
+  ORDER BY signed_at, mac
   ON CONFLICT DO NOTHING RETURNING 1
 ), claimed_timeless AS (
-  INSERT INTO timeless_claim (mac, source, claimed_at)
-  SELECT mac, source, received_at FROM new
+  INSERT INTO timeless_claim (mac, claimed_at)
+  SELECT mac, received_at FROM new
   WHERE signed_at < 0 AND NOT EXISTS (SELECT FROM known) AND (SELECT count(*) FROM claimed) >= 0
-  ORDER BY mac, source COLLATE "C"
+  ORDER BY mac
   ON CONFLICT DO NOTHING RETURNING 1
 ), identified AS (
   INSERT INTO event_id (source, id, day, seq, body_sha256)
@@ -125,7 +124,7 @@ export function createRecorder(deps: {
     ...options,
     select: oneOfEachKey,
   });
-  // Decides about the other records, in the order of their calls.
+  // Decides about the other records, in the order of their calls. It also takes all records with unsigned ids.
   const slow = lane.queue<Input, Result>(async (attempt, jobs) => {
     const records = jobs.flatMap(({ input }) =>
       input.kind === "record" ? [input.record] : [],
@@ -143,7 +142,7 @@ export function createRecorder(deps: {
       if (job.input.kind === "record") {
         const { record, id } = job.input.record;
         const event = `event ${eventKey(record.event.source, id)}`;
-        const claim = claimKey(claimOf(record));
+        const claim = claimKey(record.claim);
         if (keys.has(event) || keys.has(claim)) {
           slow.pass(job);
           return false;
@@ -260,9 +259,10 @@ export function createRecorder(deps: {
 
   return {
     record: async (record) => {
-      const { id, body } = record.event;
+      const { id, body, idSigned } = record.event;
       const bodySha256 = digest("sha256", body, "buffer");
-      const recorded = await fast.submit(
+      const queue = idSigned ? fast : slow;
+      const recorded = await queue.submit(
         {
           kind: "record",
           record: { record, id: Buffer.from(id), bodySha256 },
@@ -284,7 +284,7 @@ export function createRecorder(deps: {
 function writtenClaim(input: Input, result: Result): ClaimKey | null {
   return input.kind === "record" &&
     result?.outcome.startsWith("replayed") === false
-    ? claimOf(input.record.record)
+    ? input.record.record.claim
     : null;
 }
 

@@ -9,12 +9,10 @@ const TIMELESS = -1;
  * of an event is in the event's row.
  */
 export interface ReplayClaims {
+  /** Whether a request has written this claim. */
+  readonly has: (claim: ReplayClaim) => boolean;
   /** Writes a claim. Returns false if the same request has already written it. */
-  readonly claim: (
-    claim: ReplayClaim,
-    source: string,
-    claimedAt: number,
-  ) => boolean;
+  readonly claim: (claim: ReplayClaim, claimedAt: number) => boolean;
   /** Deletes up to `limit` claims that were signed before `signedBefore` (unix seconds). Returns how many. */
   readonly forget: (signedBefore: number, limit: number) => number;
   /** Deletes up to `limit` claims without a signed time that were written before `claimedBefore` (unix milliseconds). */
@@ -22,21 +20,25 @@ export interface ReplayClaims {
 }
 
 export function createReplayClaims(db: Database): ReplayClaims {
-  const insert = db.prepare<[number, Buffer, string, number]>(
-    "INSERT OR IGNORE INTO replay_claim (signed_at, mac, source, claimed_at) VALUES (?, ?, ?, ?)",
+  const select = db.prepare<[number, Buffer]>(
+    "SELECT 1 FROM replay_claim WHERE signed_at = ? AND mac = ?",
+  );
+  const insert = db.prepare<[number, Buffer, number]>(
+    "INSERT OR IGNORE INTO replay_claim (signed_at, mac, claimed_at) VALUES (?, ?, ?)",
   );
   const forget = db.prepare<[number, number]>(
-    `DELETE FROM replay_claim WHERE (signed_at, mac, source) IN (
-       SELECT signed_at, mac, source FROM replay_claim WHERE signed_at BETWEEN 0 AND ? LIMIT ?)`,
+    `DELETE FROM replay_claim WHERE (signed_at, mac) IN (
+       SELECT signed_at, mac FROM replay_claim WHERE signed_at BETWEEN 0 AND ? LIMIT ?)`,
   );
   const forgetTimeless = db.prepare<[number, number]>(
-    `DELETE FROM replay_claim WHERE (signed_at, mac, source) IN (
-       SELECT signed_at, mac, source FROM replay_claim WHERE signed_at = ${TIMELESS} AND claimed_at < ? LIMIT ?)`,
+    `DELETE FROM replay_claim WHERE (signed_at, mac) IN (
+       SELECT signed_at, mac FROM replay_claim WHERE signed_at = ${TIMELESS} AND claimed_at < ? LIMIT ?)`,
   );
   return {
-    claim: ({ signedAt, replayKey }, source, claimedAt) =>
-      insert.run(signedAt ?? TIMELESS, replayKey, source, claimedAt).changes ===
-      1,
+    has: ({ signedAt, replayKey }) =>
+      select.get(signedAt ?? TIMELESS, replayKey) !== undefined,
+    claim: ({ signedAt, replayKey }, claimedAt) =>
+      insert.run(signedAt ?? TIMELESS, replayKey, claimedAt).changes === 1,
     forget: (signedBefore, limit) =>
       forget.run(signedBefore - 1, limit).changes,
     forgetTimeless(claimedBefore, limit) {
