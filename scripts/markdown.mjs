@@ -2,8 +2,8 @@
 
 const LINE_LENGTH = 120;
 
-/** Code, links and addresses stay on one line. */
-const WORD = /(?:`[^`]*`|\[[^\]]*\]\([^)]*\)|[^\s`[]|[`[])+/g;
+/** Code and links stay on one line. A number with a full stop must not begin a line, because it would begin a list. */
+const WORD = /(?:`[^`]*`|\[[^\]]*\]\([^)]*\)|[^\s`[]|[`[])+(?: \d+\.(?!\S))?/g;
 
 /** Breaks a paragraph or a list item into lines. `indent` begins all lines but the first. */
 export function wrap(text, indent = "") {
@@ -39,7 +39,16 @@ export const steps = (items) =>
 export const code = (language, lines) =>
   `\`\`\`${language}\n${lines.join("\n")}\n\`\`\``;
 
-export const table = (head, rows) =>
-  [head, head.map(() => "---"), ...rows]
-    .map((cells) => `| ${cells.join(" | ")} |`)
-    .join("\n");
+/** A table whose columns are aligned, as prettier writes it. */
+export function table(head, rows) {
+  const widths = head.map((_, column) =>
+    Math.max(3, ...[head, ...rows].map((cells) => cells[column].length)),
+  );
+  const line = (cells) =>
+    `| ${cells.map((cell, column) => cell.padEnd(widths[column])).join(" | ")} |`;
+  return [
+    line(head),
+    line(widths.map((width) => "-".repeat(width))),
+    ...rows.map(line),
+  ].join("\n");
+}

@@ -43,14 +43,14 @@ const MEDIA_TYPES = {
 };
 
 /** Says where a value is. Header names are those of the family that the scheme tries first. */
-function placeOf(place, { prefixes: [prefix] = [""] }) {
+function placeOf(place, { prefixes: [prefix] = [""] }, word = "or") {
   const header = (name) => `\`${name.replace("*", prefix)}\``;
   if ("header" in place) {
     return `header ${header(place.header)}`;
   }
   if ("headers" in place) {
     const [first, ...others] = place.headers.map(header);
-    return `headers ${first} ${others.length > 1 ? "to" : "and"} ${others.at(-1)}`;
+    return `header ${first} ${others.length > 1 ? "to" : word} ${others.at(-1)}`;
   }
   if ("pair" in place) {
     return `\`${place.pair}\` in the signature header`;
@@ -108,7 +108,10 @@ export function checksOf(scheme, { scheme: name, tokenHeader }) {
         ? `\`${name}\``
         : `\`${name}\`, another name of \`${scheme.name}\``,
     ],
-    ["signature", [placeOf(place, scheme), ...syntaxOf(signature)].join(", ")],
+    [
+      "signature",
+      [placeOf(place, scheme, "and"), ...syntaxOf(signature)].join(", "),
+    ],
     ...otherPrefixes.map((prefix) => [
       "or",
       `headers with \`${prefix}\` instead of \`${firstPrefix}\``,

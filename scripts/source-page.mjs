@@ -26,16 +26,12 @@ const isBodySigned = ({ signed }) =>
   typeof signed !== "string" || signed.includes("{body}");
 
 /** The entry of the sender in the configuration file. */
-function entryOf(
-  { name, scheme: schemeName, tokenHeader, secrets = [] },
-  scheme,
-) {
-  const variables = [variableOf(name, "SECRET"), ...secrets];
+function entryOf({ name, scheme: schemeName, tokenHeader }, scheme) {
   return [
     "sources:",
     `  ${name}:`,
     `    scheme: ${schemeName}`,
-    `    secrets: [${variables.map((variable) => `{ env: ${variable} }`).join(", ")}]`,
+    `    secrets: [{ env: ${variableOf(name, "SECRET")} }]`,
     ...(tokenHeader === undefined
       ? []
       : [`    token: { header: ${tokenHeader} }`]),
@@ -48,18 +44,28 @@ function entryOf(
   ];
 }
 
-function receiveSection(sender, scheme) {
-  const { name, secret, register } = sender;
+/** Makes a sentence the continuation of another one. */
+const continued = (sentence) =>
+  sentence.replace(/^(?:Add|As|For|In|On|Open|The|Under|With)\b/, (word) =>
+    word.toLowerCase(),
+  );
+
+function receiveSection({ name, secret, register, ...sender }, scheme) {
   const key = scheme.algorithm in MAKE_KEYS ? "public key" : "secret";
+  const [, chosen] = /^You choose it: (.*)/.exec(secret) ?? [];
   return steps([
-    [`Find the ${key}. ${secret}`],
+    [
+      chosen === undefined
+        ? `Find the ${key}: ${continued(secret)}`
+        : `Choose a random secret (\`hexhook secrets generate\`), and enter it at the sender: ${continued(chosen)}`,
+    ],
     [
       `Put it into the variable \`${variableOf(name, "SECRET")}\`, and add the source to the [configuration file](../configuration-file.md#sources):`,
-      code("yaml", entryOf(sender, scheme)),
+      code("yaml", entryOf({ name, ...sender }, scheme)),
     ],
     ["Reload the service with SIGHUP, or restart it."],
     [
-      `Register the URL \`${HOST}/webhooks/${name}\`, with your own host. ${register}`,
+      `Register the URL \`${HOST}/webhooks/${name}\` with your own host: ${continued(register)}`,
     ],
   ]);
 }
@@ -89,7 +95,10 @@ function trySection({ name, scheme: schemeName }, scheme) {
             "To see the requests of the sender before you configure a source, start this command and register its URL. It stores nothing:",
           ),
           code("sh", [
-            `${variableOf(name, "SECRET")}=… hexhook listen --scheme ${schemeName}`,
+            // The first request of Notion brings the secret.
+            scheme.handshake === "notion"
+              ? `hexhook listen --scheme ${schemeName}`
+              : `${variableOf(name, "SECRET")}=… hexhook listen --scheme ${schemeName}`,
           ]),
         ]),
   ];
@@ -112,7 +121,7 @@ function confirmationSection({ sources, notRead }, checked) {
   ];
 }
 
-/** Returns the page, not yet formatted. `checked` is the date of its facts. */
+/** Returns the page. `checked` is the date of its facts. */
 export function sourcePage(sender, scheme, checked) {
   const { title, answer, retries, notes } = sender;
   return [
@@ -138,5 +147,7 @@ export function sourcePage(sender, scheme, checked) {
     wrap(
       "If a signature is rejected, see [verify --explain](../verify-explain.md). All senders are in [sources.md](../sources.md).",
     ),
-  ].join("\n\n");
+  ]
+    .join("\n\n")
+    .concat("\n");
 }
