@@ -1,166 +1,244 @@
-import { readFileSync } from "node:fs";
-import type { Command } from "commander";
-import {
-  loadSources,
-  readEnvironment,
-  readVariables,
-} from "../../config/load-config.ts";
+import { readFileSync, statSync } from "node:fs";
+import { type Command, Option } from "commander";
+import { loadSources, readEnvironment } from "../../config/load-config.ts";
 import { judgeWindow, skewSeconds } from "../../domain/replay-window.ts";
-import { asError, EXIT, UsageError } from "../../errors.ts";
-import { explain } from "../../signature/explain.ts";
+import type { Source } from "../../domain/source.ts";
+import { asError, ConfigError, EXIT, UsageError } from "../../errors.ts";
+import { singleHeadersOf } from "../../signature/compiled-scheme.ts";
+import { explain } from "../../signature/explain/explain.ts";
+import type { Failure } from "../../signature/explain/explain-verified.ts";
+import type { Finding } from "../../signature/explain/finding.ts";
+import { splitQuery } from "../../signature/explain/url-changes.ts";
 import { verify } from "../../signature/verify.ts";
-import { collect, parseTimestampOption } from "../options/parse.ts";
+import { visible } from "../../terminal/terminal-text.ts";
+import {
+  type CapturedRequest,
+  parseHead,
+  parseRequest,
+} from "../input/captured-request.ts";
 import { readAll } from "../input/read-all.ts";
+import { type Io, writeLine } from "../io.ts";
+import { collect, parseTimestampOption } from "../options/parse.ts";
+import { secretVariableOf, sourceOfScheme } from "../scheme-source.ts";
 import { requireSource } from "../source.ts";
-import { type Input, type Io, writeLine } from "../io.ts";
 
 interface Options {
-  source: string;
+  source?: string;
+  scheme?: string;
   header?: string[];
+  request?: string;
   body?: string;
+  url?: string;
   now?: number;
   explain?: true;
   json?: true;
 }
 
+/** The largest body that the service can be configured to accept, and as much as it accepts of headers. */
+const MAX_INPUT_BYTES = 26_214_400 + 65_536;
+
 export function addVerify(program: Command, io: Io): void {
   program
     .command("verify")
     .description("check headers and a body offline, and say why they fail")
-    .option("--source <name>", "the source to check against", "hex")
+    .option("--source <name>", "the source to check against (default: hex)")
+    .addOption(
+      new Option(
+        "--scheme <name>",
+        "check against a scheme, with the secret in NAME_SECRET",
+      ).conflicts("source"),
+    )
+    .addOption(
+      new Option(
+        "-H, --header <line>",
+        "a header, `name: value`; may be repeated",
+      )
+        .argParser(collect)
+        .conflicts("request"),
+    )
     .option(
-      "-H, --header <line>",
-      "a header, `name: value`; may be repeated",
-      collect,
+      "--request <file>",
+      "a raw HTTP request or a log of `curl -v` (default: standard input)",
     )
     .option(
       "--body <file>",
       "a file with the exact body (default: standard input)",
     )
+    .option("--url <url>", "the URL that the sender calls, with its query")
     .option(
       "--now <seconds>",
       "check as of this time, in unix seconds",
       parseTimestampOption,
     )
-    .option("--explain", "also say what may have changed on the way")
+    .option("--explain", "also say what is wrong, and how to fix it")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       `
-Without -H, standard input has the headers, an empty line and the body:
+Without -H, the input is a raw HTTP request; or headers, an empty line and the
+body; or a log of \`curl -v\`, which has no body and needs --body:
   $ (hexhook sign < body.json; echo; cat body.json) | hexhook verify
+  $ curl -v --data-binary @body.json … 2>&1 | hexhook verify --explain --body body.json
 Exit status: 0 verified, 1 not verified.`,
     )
     .action(async (options: Options) => {
-      const env = readEnvironment(io.env);
-      const source = requireSource(loadSources(env), options.source);
-      const { REPLAY_WINDOW_SECONDS: window } = readVariables(env, [
-        "REPLAY_WINDOW_SECONDS",
-      ]);
-      const { headers, body } = await readMessage(io.stdin, options);
-      // The schemes read no method and no URL.
-      const message = {
-        method: "POST",
-        url: `/webhooks/${source.name}`,
-        headers: Object.fromEntries(headers),
-        body,
-      };
+      const request = await readRequest(io, options);
+      const { source, sources } = sourcesFor(io, options);
       const now = options.now === undefined ? Date.now() : options.now * 1000;
-
-      const verified = verify(source, message, now);
-      let reason = verified.ok ? null : verified.reason;
-      if (verified.ok && verified.signedAt !== null) {
-        const verdict = judgeWindow(
-          skewSeconds(now, verified.signedAt),
-          window,
-        );
-        reason = verdict === "inside" ? null : verdict;
-      }
-      const hints =
+      const trial = trialOf(source, request, options.url ?? null);
+      const result = check(trial, request, now);
+      const { reason } = result;
+      const findings =
         options.explain && reason !== null
-          ? explain(source, message, { now, reason, window })
+          ? explain(
+              trial,
+              { reason, signedAt: result.signedAt },
+              { sources, url: options.url ?? null, now },
+            )
           : [];
       io.setExitCode(reason === null ? EXIT.good : EXIT.checkFailed);
       if (options.json) {
-        const { keyId } = verified;
-        writeLine(
-          io.stdout,
-          JSON.stringify({ ok: reason === null, reason, keyId, hints }),
-        );
+        const { keyId } = result;
+        const ok = reason === null;
+        writeLine(io.stdout, JSON.stringify({ ok, reason, keyId, findings }));
       } else {
-        writeLine(
-          io.stdout,
-          reason === null
-            ? `verified (key ${verified.keyId ?? ""})`
-            : `not verified: ${reason}`,
-        );
-        for (const hint of hints) {
-          writeLine(io.stdout, `  ${hint}`);
-        }
+        printResult(io, result, findings);
       }
     });
 }
 
-async function readMessage(
-  stdin: Input,
+function sourcesFor(
+  io: Io,
   options: Options,
-): Promise<{ headers: Map<string, string>; body: Buffer }> {
-  if (options.header !== undefined) {
-    const headers = parseHeaders(options.header);
-    return {
-      headers,
-      body:
-        options.body === undefined
-          ? await readAll(stdin)
-          : readBodyFile(options.body),
-    };
+): { source: Source; sources: readonly Source[] } {
+  const env = readEnvironment(io.env);
+  if (options.scheme === undefined) {
+    const sources = loadSources(env);
+    return { source: requireSource(sources, options.source ?? "hex"), sources };
   }
-  const input = await readAll(stdin);
-  if (options.body !== undefined) {
-    return {
-      headers: parseHeaders(input.toString("latin1").split(/\r?\n/)),
-      body: readBodyFile(options.body),
-    };
+  const source = sourceOfScheme(env, options.scheme);
+  if (source.secrets.length === 0) {
+    throw new ConfigError([
+      `${secretVariableOf(options.scheme)}: is not set; set it to the secret of the sender`,
+    ]);
   }
-  const gap = /\r?\n\r?\n/.exec(input.toString("latin1"));
-  if (gap === null) {
-    throw new UsageError(
-      "give the headers with -H, or on standard input: headers, an empty line, the body",
-    );
+  return { source, sources: [source] };
+}
+
+interface Checked extends Failure {
+  readonly keyId: string | undefined;
+}
+
+type Result = {
+  [K in keyof Checked]: K extends "reason" ? string | null : Checked[K];
+};
+
+/** Checks a request as the service does. `reason` is null if it is verified. */
+function check(
+  { source, message }: ReturnType<typeof trialOf>,
+  { repeated }: CapturedRequest,
+  now: number,
+): Result {
+  const singles = singleHeadersOf(source.scheme);
+  if (repeated.some((name) => singles.includes(name))) {
+    return { reason: "duplicate_header", signedAt: null, keyId: undefined };
   }
+  const verified = verify(source, message, now);
+  if (!verified.ok) {
+    const { reason, keyId } = verified;
+    return { reason, signedAt: null, keyId };
+  }
+  const { signedAt, keyId, id, type } = verified;
+  if (signedAt !== null) {
+    const skew = skewSeconds(now, signedAt);
+    const verdict = judgeWindow(skew, source.replayWindowSeconds);
+    if (verdict !== "inside") {
+      return { reason: verdict, signedAt, keyId };
+    }
+  }
+  const isUsable = id !== null && type !== null;
+  return { reason: isUsable ? null : "malformed_payload", signedAt, keyId };
+}
+
+/** Returns the message to verify. `url` completes a source that has no public URL. */
+function trialOf(source: Source, request: CapturedRequest, url: string | null) {
+  const { method, target, headers, body } = request;
+  if (url !== null && !/^https?:\/\/[^/?#]/i.test(url)) {
+    throw new UsageError("--url must start with http:// or https://");
+  }
+  const { base, query } = splitQuery(url ?? "");
+  const path = /^https?:\/\/[^/]*(.*)$/i.exec(base)?.[1] ?? "";
   return {
-    headers: parseHeaders(
-      input.subarray(0, gap.index).toString("latin1").split(/\r?\n/),
-    ),
-    body: input.subarray(gap.index + gap[0].length),
+    source: {
+      ...source,
+      publicUrl: source.publicUrl ?? (url === null ? null : base),
+    },
+    message: {
+      method: method ?? "POST",
+      url: target ?? (url === null ? `/webhooks/${source.name}` : path + query),
+      headers,
+      body: body ?? Buffer.alloc(0),
+    },
   };
 }
 
-function readBodyFile(file: string): Buffer {
-  try {
-    return readFileSync(file);
-  } catch (thrown) {
-    throw new UsageError(`--body: ${asError(thrown).message}`);
+function printResult(
+  { stdout }: Io,
+  { reason, keyId }: Result,
+  findings: readonly Finding[],
+): void {
+  writeLine(
+    stdout,
+    reason === null
+      ? `verified (key ${keyId ?? ""})`
+      : `not verified: ${reason}`,
+  );
+  for (const { isProven, says, fix } of findings) {
+    // A finding quotes the message, which may have control characters.
+    writeLine(stdout, `  ${isProven ? "found" : "likely"}: ${visible(says)}`);
+    writeLine(stdout, `  fix: ${visible(fix)}`);
   }
 }
 
-function parseHeaders(lines: readonly string[]): Map<string, string> {
-  const headers = new Map<string, string>();
-  for (const line of lines) {
-    if (line.trim() === "" || /^[A-Z]+ \S+ HTTP\//.test(line)) {
-      continue;
-    }
-    const colon = line.indexOf(":");
-    if (colon < 1) {
-      throw new UsageError("a header must have the form `name: value`");
-    }
-    const name = line.slice(0, colon).trim().toLowerCase();
-    if (headers.has(name)) {
+async function readRequest(io: Io, options: Options): Promise<CapturedRequest> {
+  const { header, request: file, body: bodyFile } = options;
+  const body =
+    bodyFile === undefined ? null : readInputFile("--body", bodyFile);
+  if (header !== undefined) {
+    return {
+      ...parseHead(header),
+      body: body ?? (await readAll(io.stdin, MAX_INPUT_BYTES)),
+    };
+  }
+  const input =
+    file === undefined
+      ? await readAll(io.stdin, MAX_INPUT_BYTES)
+      : readInputFile("--request", file);
+  const request = parseRequest(input);
+  if (body !== null) {
+    if (request.body !== null && request.body.length > 0) {
       throw new UsageError(
-        `the header ${name} is a duplicate; give each header once`,
+        "the input has a body after the headers; leave it out, or leave out --body",
       );
     }
-    headers.set(name, line.slice(colon + 1).trim());
+    return { ...request, body };
   }
-  return headers;
+  const { method } = request;
+  if (request.body === null && method !== "GET" && method !== "HEAD") {
+    throw new UsageError(
+      "the input has no body; give its file with --body, or put an empty line and the body after the headers",
+    );
+  }
+  return request;
+}
+
+function readInputFile(option: string, file: string): Buffer {
+  try {
+    if (statSync(file).size > MAX_INPUT_BYTES) {
+      throw new UsageError(`the file is longer than ${MAX_INPUT_BYTES} bytes`);
+    }
+    return readFileSync(file);
+  } catch (thrown) {
+    throw new UsageError(`${option}: ${asError(thrown).message}`);
+  }
 }

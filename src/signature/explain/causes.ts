@@ -1,0 +1,72 @@
+/** Every cause that `verify --explain` names. docs/verify-explain.md has a row for each; a test compares them. */
+export const CAUSES = [
+  // The body.
+  "newline-added",
+  "newline-removed",
+  "crlf",
+  "lf",
+  "bom-added",
+  "bom-removed",
+  "space-trimmed",
+  "space-added",
+  "reserialised",
+  "charset",
+  "compressed",
+  "decompressed",
+  "truncated",
+  "bytes-added",
+  "body-empty",
+  "empty-signed",
+  "body-encoded",
+  "form-reencoded",
+  "characters-replaced",
+  "body-object",
+  // The secret.
+  "secret-newline",
+  "secret-space",
+  "secret-quotes",
+  "secret-prefix",
+  "secret-base64",
+  "secret-hex",
+  "secret-text",
+  "secret-case",
+  "secret-expired",
+  "secret-missing",
+  "other-source-secret",
+  "other-source",
+  // The URL and the method.
+  "url-missing",
+  "url-scheme",
+  "url-host",
+  "url-port",
+  "url-path",
+  "url-query",
+  "method",
+  // The headers.
+  "signature-missing",
+  "signature-malformed",
+  "signature-quotes",
+  "signature-prefix",
+  "signature-encoding",
+  "signatures-too-many",
+  "timestamp-missing",
+  "timestamp-malformed",
+  "timestamp-unit",
+  "id-missing",
+  "header-renamed",
+  "header-duplicate",
+  // The scheme.
+  "other-scheme",
+  "other-algorithm",
+  "other-signed-bytes",
+  // The time.
+  "stale",
+  "future",
+  "time-zone",
+  // A valid signature.
+  "payload",
+  // None of these.
+  "unknown",
+] as const;
+
+export type Cause = (typeof CAUSES)[number];

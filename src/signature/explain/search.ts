@@ -1,0 +1,97 @@
+import { verify } from "../verify.ts";
+import {
+  proven,
+  type Candidate,
+  type Change,
+  type Context,
+  type Finding,
+  type Trial,
+} from "./finding.ts";
+
+/** What one attempt costs besides the bytes that it hashes, in bytes. A signature with a public key costs more. */
+const ATTEMPT_COST = 4096;
+const PUBLIC_KEY_COST = 4 * ATTEMPT_COST;
+
+/** How much more a changed body costs than one that is only hashed. */
+const CHANGED_BODY_FACTOR = 4;
+
+/** The limit of a search in bytes: a few seconds at most. */
+const BUDGET = 512 * 1024 * 1024;
+
+export interface SearchResult {
+  /** One finding, or two changes that were made together. Empty if nothing was found. */
+  readonly findings: readonly Finding[];
+  /** False if the search ended at its limit. */
+  readonly isComplete: boolean;
+}
+
+/** Whether the signature of a trial is valid. One of an expired secret is, too. */
+export function isAuthentic({ source, message }: Trial, now: number): boolean {
+  const result = verify(source, message, now);
+  return result.ok || result.reason === "expired_secret";
+}
+
+/** Undoes each known change, and then each pair of changes, until the signature is valid. */
+export function search(
+  trial: Trial,
+  context: Context,
+  changes: readonly Change[],
+): SearchResult {
+  let left = BUDGET;
+  const succeeds = (candidate: Candidate): boolean => {
+    const isChanged = candidate.message.body !== trial.message.body;
+    left -= costOf(candidate) * (isChanged ? CHANGED_BODY_FACTOR : 1);
+    return isAuthentic(candidate, context.now);
+  };
+  const firsts = function* (from: Trial, kinds: readonly Change[]) {
+    left -= costOf(from);
+    const isCompared = wasCompared(from, context.now);
+    for (const [n, change] of kinds.entries()) {
+      if (change.kind === "form" || isCompared) {
+        for (const candidate of change.candidates(from, context)) {
+          if (left <= 0) {
+            return;
+          }
+          yield { candidate, later: kinds.slice(n + 1) };
+        }
+      }
+    }
+  };
+
+  for (const { candidate } of firsts(trial, changes)) {
+    if (succeeds(candidate)) {
+      return found(candidate);
+    }
+  }
+  for (const { candidate: first, later } of firsts(trial, changes)) {
+    for (const { candidate: second } of firsts(first, later)) {
+      if (succeeds(second)) {
+        return found(first, second);
+      }
+    }
+  }
+  return { findings: [], isComplete: left > 0 };
+}
+
+function found(...candidates: readonly Candidate[]): SearchResult {
+  return {
+    findings: candidates.map(({ finding }) => proven(finding)),
+    isComplete: true,
+  };
+}
+
+/** Whether the signature could be read and was compared, but is of other bytes or another key. */
+function wasCompared({ source, message }: Trial, now: number): boolean {
+  const result = verify(source, message, now);
+  return !result.ok && result.reason === "bad_signature";
+}
+
+function costOf({ source, message }: Trial): number {
+  return source.secrets.reduce(
+    (sum, { publicKey }) =>
+      sum +
+      message.body.length +
+      (publicKey === null ? ATTEMPT_COST : PUBLIC_KEY_COST),
+    0,
+  );
+}
