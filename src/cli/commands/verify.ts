@@ -6,7 +6,6 @@ import type { Source } from "../../domain/source.ts";
 import { asError, ConfigError, EXIT, UsageError } from "../../errors.ts";
 import { singleHeadersOf } from "../../signature/compiled-scheme.ts";
 import { explain } from "../../signature/explain/explain.ts";
-import type { Failure } from "../../signature/explain/explain-verified.ts";
 import type { Finding } from "../../signature/explain/finding.ts";
 import { splitQuery } from "../../signature/explain/url-changes.ts";
 import { verify } from "../../signature/verify.ts";
@@ -90,11 +89,7 @@ Exit status: 0 verified, 1 not verified.`,
       const { reason } = result;
       const findings =
         options.explain && reason !== null
-          ? explain(
-              trial,
-              { reason, signedAt: result.signedAt },
-              { sources, url: options.url ?? null, now },
-            )
+          ? explain(trial, reason, { sources, url: options.url ?? null, now })
           : [];
       io.setExitCode(reason === null ? EXIT.good : EXIT.checkFailed);
       if (options.json) {
@@ -125,15 +120,13 @@ function sourcesFor(
   return { source, sources: [source] };
 }
 
-interface Checked extends Failure {
+interface Result {
+  /** The reason as in the audit trail; null = verified. */
+  readonly reason: string | null;
   readonly keyId: string | undefined;
 }
 
-type Result = {
-  [K in keyof Checked]: K extends "reason" ? string | null : Checked[K];
-};
-
-/** Checks a request as the service does. `reason` is null if it is verified. */
+/** Checks a request as the service does. */
 function check(
   { source, message }: ReturnType<typeof trialOf>,
   { repeated }: CapturedRequest,
@@ -141,23 +134,23 @@ function check(
 ): Result {
   const singles = singleHeadersOf(source.scheme);
   if (repeated.some((name) => singles.includes(name))) {
-    return { reason: "duplicate_header", signedAt: null, keyId: undefined };
+    return { reason: "duplicate_header", keyId: undefined };
   }
   const verified = verify(source, message, now);
   if (!verified.ok) {
     const { reason, keyId } = verified;
-    return { reason, signedAt: null, keyId };
+    return { reason, keyId };
   }
   const { signedAt, keyId, id, type } = verified;
   if (signedAt !== null) {
     const skew = skewSeconds(now, signedAt);
     const verdict = judgeWindow(skew, source.replayWindowSeconds);
     if (verdict !== "inside") {
-      return { reason: verdict, signedAt, keyId };
+      return { reason: verdict, keyId };
     }
   }
   const isUsable = id !== null && type !== null;
-  return { reason: isUsable ? null : "malformed_payload", signedAt, keyId };
+  return { reason: isUsable ? null : "malformed_payload", keyId };
 }
 
 /** Returns the message to verify. `url` completes a source that has no public URL. */

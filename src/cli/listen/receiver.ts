@@ -17,7 +17,7 @@ import { createReject } from "../../http/reject.ts";
 import { createRequestValidation } from "../../http/request-validation.ts";
 import { listen, type Listener } from "../../http/server.ts";
 import { createIntake, type UnverifiedMessage } from "../../intake/intake.ts";
-import { explain } from "../../signature/explain.ts";
+import { explain } from "../../signature/explain/explain.ts";
 import type { Emit } from "../../telemetry/happening.ts";
 import { createLogger } from "../../telemetry/logger.ts";
 import type { EventRecord } from "../../store/records.ts";
@@ -132,7 +132,7 @@ const NO_ENTRIES = { verified: NO_ENTRY, unverified: NO_ENTRY };
 
 /** Creates an intake that keeps the latest events in memory, and calls `onReceived` for each message. */
 function createDisplayedIntake(
-  { onReceived }: ReceiverDeps,
+  { onReceived, sources }: ReceiverDeps,
   emit: Emit,
 ): ReceiveDeps["intake"] {
   const recent = createRecentEvents(MAX_EVENTS);
@@ -186,7 +186,7 @@ function createDisplayedIntake(
               },
         hints:
           result.status === "rejected" && record === undefined
-            ? hintsFor(message, verdict)
+            ? hintsFor(message, sources(), verdict)
             : [],
       },
       verdict === "accepted" ? event : null,
@@ -215,12 +215,12 @@ function describeMessage(
 
 function hintsFor(
   message: UnverifiedMessage,
+  sources: readonly Source[],
   reason: string,
 ): readonly string[] {
   const { source } = message;
-  return explain(source, message, {
-    now: SYSTEM.now(),
-    reason,
-    window: source.replayWindowSeconds,
-  });
+  const context = { sources, url: null, now: SYSTEM.now() };
+  return explain({ source, message }, reason, context).flatMap(
+    ({ says, fix }) => [says, fix],
+  );
 }

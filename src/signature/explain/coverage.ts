@@ -1,5 +1,5 @@
 import type { Scheme } from "../../domain/scheme.ts";
-import { compileTemplate } from "../template.ts";
+import { compileSigned } from "../signed-bytes.ts";
 
 /** The parts of a request that a signature covers. */
 export interface Coverage {
@@ -8,19 +8,15 @@ export interface Coverage {
   readonly method: boolean;
 }
 
-/** Returns what the signatures of a scheme cover. */
-export function coverageOf({ signed, algorithm }: Scheme): Coverage {
-  if (algorithm === "token") {
+/** Returns what the signatures of a scheme cover. A token covers nothing. */
+export function coverageOf(scheme: Scheme): Coverage {
+  if (scheme.algorithm === "token") {
     return { body: false, url: false, method: false };
   }
-  if (typeof signed !== "string") {
-    return { body: true, url: true, method: false };
-  }
-  const names: ReadonlySet<string> =
-    compileTemplate(signed)?.names ?? new Set();
+  const { names, usesUrl } = compileSigned(scheme);
   return {
     body: names.has("body"),
-    url: names.has("url") || names.has("decoded_url"),
+    url: usesUrl,
     method: names.has("method"),
   };
 }

@@ -1,6 +1,7 @@
 import { hash as digest } from "node:crypto";
 import type { Scheme } from "../../domain/scheme.ts";
 import { variantFor } from "../compiled-scheme.ts";
+import { MAX_SIGNATURES } from "../offered.ts";
 import { parseTimestamp } from "../timestamps.ts";
 import { evidenceOf } from "./evidence.ts";
 import {
@@ -57,7 +58,7 @@ export function explainForm(
       return [
         likely({
           cause: "signatures-too-many",
-          says: `${place} has too many signatures`,
+          says: `${place} has more than ${MAX_SIGNATURES} signatures`,
           fix: "end old rotations of the secret at the sender",
         }),
       ];
@@ -67,13 +68,16 @@ export function explainForm(
         ? []
         : [likely(timestampFinding(scheme.timestamp, trial, reason))];
     case "missing_id":
-      return [
-        likely({
-          cause: "id-missing",
-          says: `the id, which the signature covers, is missing: ${scheme.id.from === null ? "" : placeName(scheme.id.from, scheme)}`,
-          fix: SIGN_AND_PASS,
-        }),
-      ];
+    case "malformed_id":
+      return scheme.id.from === null
+        ? []
+        : [
+            likely({
+              cause: "id-missing",
+              says: `${placeName(scheme.id.from, scheme)}, the id that the signature covers, is missing or not a text`,
+              fix: SIGN_AND_PASS,
+            }),
+          ];
     case "duplicate_header":
       return [
         likely({

@@ -1,26 +1,22 @@
 import { skewSeconds } from "../../domain/replay-window.ts";
 import { variantFor } from "../compiled-scheme.ts";
+import { verify } from "../verify.ts";
 import { proven, type Context, type Finding, type Trial } from "./finding.ts";
 import { UNIT_NAMES } from "./unit-names.ts";
-
-/** Why a message is not accepted. */
-export interface Failure {
-  /** The reason as in the audit trail. */
-  readonly reason: string;
-  /** Unix seconds; null if the signature is not valid, or the scheme signs no time. */
-  readonly signedAt: number | null;
-}
 
 /** Returns what is wrong with a message whose signature is valid; null if it is not valid. */
 export function explainVerified(
   { source, message }: Trial,
-  { reason, signedAt }: Failure,
+  reason: string,
   { now }: Context,
 ): Finding | null {
   switch (reason) {
     case "stale_timestamp":
-    case "future_timestamp":
+    case "future_timestamp": {
+      const result = verify(source, message, now);
+      const signedAt = result.ok ? result.signedAt : null;
       return proven(timeFinding(source, now, signedAt ?? 0));
+    }
     case "expired_secret":
       return proven({
         cause: "secret-expired",

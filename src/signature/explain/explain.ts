@@ -1,6 +1,6 @@
 import { BODY_CHANGES } from "./body-changes.ts";
 import { explainForm } from "./explain-form.ts";
-import { explainVerified, type Failure } from "./explain-verified.ts";
+import { explainVerified } from "./explain-verified.ts";
 import {
   likely,
   type Change,
@@ -41,14 +41,14 @@ const CHANGES: readonly Change[] = [
 /**
  * Returns what is wrong with a message that a source does not accept. It undoes the known mistakes one by one and in pairs until the
  * signature is valid; then the cause is proven. All schemes are treated alike, by their descriptions. Tries only the secrets of
- * configured sources, and a limited number of combinations.
+ * configured sources, and a limited number of combinations. `reason` is that of the audit trail.
  */
 export function explain(
   trial: Trial,
-  failure: Failure,
+  reason: string,
   context: Context,
 ): readonly Finding[] {
-  const known = explainVerified(trial, failure, context);
+  const known = explainVerified(trial, reason, context);
   if (known !== null) {
     return [known];
   }
@@ -64,5 +64,5 @@ export function explain(
   const { findings, isComplete } = search(trial, context, CHANGES);
   return findings.length > 0
     ? findings
-    : explainForm(trial, failure.reason, isComplete);
+    : explainForm(trial, reason, isComplete);
 }

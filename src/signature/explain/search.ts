@@ -45,9 +45,9 @@ export function search(
   };
   const firsts = function* (from: Trial, kinds: readonly Change[]) {
     left -= costOf(from);
-    const isCompared = wasCompared(from, context.now);
+    const canBeRead = isReadable(from, context.now);
     for (const [n, change] of kinds.entries()) {
-      if (change.kind === "form" || isCompared) {
+      if (change.kind === "form" || canBeRead) {
         for (const candidate of change.candidates(from, context)) {
           if (left <= 0) {
             return;
@@ -80,10 +80,12 @@ function found(...candidates: readonly Candidate[]): SearchResult {
   };
 }
 
-/** Whether the signature could be read and was compared, but is of other bytes or another key. */
-function wasCompared({ source, message }: Trial, now: number): boolean {
+/** Reasons of a message whose signature could be read, but is of other bytes or another key. */
+const READABLE = ["bad_signature", "missing_public_url"];
+
+function isReadable({ source, message }: Trial, now: number): boolean {
   const result = verify(source, message, now);
-  return !result.ok && result.reason === "bad_signature";
+  return !result.ok && READABLE.includes(result.reason);
 }
 
 function costOf({ source, message }: Trial): number {
