@@ -1,7 +1,11 @@
 import type { Algorithm, Scheme } from "../../domain/scheme.ts";
-import { readAt } from "../../json/read-members.ts";
 import { headerOf, type SignedMessage } from "../message.ts";
-import { signatureHeadersOf, variantsOf } from "../compiled-scheme.ts";
+import {
+  signatureHeadersOf,
+  variantFor,
+  variantsOf,
+} from "../compiled-scheme.ts";
+import { NO_PAIRS } from "../place.ts";
 import { SCHEMES } from "../schemes.ts";
 import { withoutPrefix } from "./signature-text.ts";
 
@@ -75,22 +79,10 @@ export function receivedTimestamp(
   scheme: Scheme,
   message: SignedMessage,
 ): string {
-  const place = scheme.timestamp?.from;
-  if (place === undefined || "fields" in place) {
-    return "";
-  }
-  if ("header" in place) {
-    return headerOf(message, place.header);
-  }
-  if ("pointer" in place) {
-    const names = place.pointer.slice(1).split("/");
-    return String(readAt(message.body, names) ?? "");
-  }
-  const [header = ""] = signatureHeadersOf(scheme);
-  const pairs = headerOf(message, header).split(/[,;]/);
-  const beginning = `${place.pair}=`;
-  const pair = pairs.find((one) => one.trim().startsWith(beginning));
-  return pair?.trim().slice(beginning.length) ?? "";
+  const { readSignatures, readTimestamp } = variantFor(scheme, message);
+  const read = readSignatures(message);
+  const pairs = typeof read === "string" ? NO_PAIRS : read.pairs;
+  return readTimestamp?.(message, pairs) ?? "";
 }
 
 /** Returns where a scheme has its timestamp or its signed id, in the variant that the message uses. */
@@ -100,6 +92,9 @@ export function placeName(
 ): string {
   if ("header" in place) {
     return `the header ${place.header}`;
+  }
+  if ("headers" in place) {
+    return `the header ${place.headers.join(" or ")}`;
   }
   if ("pair" in place) {
     return `${place.pair}= in ${signaturePlace(scheme)}`;

@@ -108,7 +108,7 @@ function timestampFinding(
       fix: SIGN_AND_PASS,
     };
   }
-  const text = receivedTimestamp(scheme, message);
+  const text = receivedTimestamp(source.scheme, message);
   const other = (["s", "ms", "rfc3339"] as const).find(
     (one) => parseTimestamp(text, one) !== null,
   );
