@@ -3,7 +3,7 @@ export const PROBLEMS = {
   bad_request: { status: 400, title: "The request is malformed" },
   malformed_payload: {
     status: 400,
-    title: "The body must be a JSON object with a string id and type",
+    title: "The body is not a message of this source",
   },
   unauthorized: { status: 401, title: "The request could not be verified" },
   not_found: { status: 404, title: "Not found" },
@@ -25,7 +25,8 @@ export const PROBLEMS = {
   payload_too_large: { status: 413, title: "The body is too large" },
   unsupported_media_type: {
     status: 415,
-    title: "The body must be JSON in UTF-8, without a content encoding",
+    title:
+      "The source does not accept this media type, charset or content encoding",
   },
   too_many_requests: { status: 429, title: "Too many rejected requests" },
   headers_too_large: { status: 431, title: "The header block is too large" },

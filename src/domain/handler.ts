@@ -58,12 +58,16 @@ export interface HandlerLogger {
   child(fields: object): HandlerLogger;
 }
 
-/** The payload of an event if its type is not declared: a JSON object. A handler must check its values before use. */
+/**
+ * The payload of an event if its type is not declared: a JSON object, an array for some sources, or the fields of a form. A
+ * handler must check its values before use.
+ */
 export type UnknownPayload = Readonly<Record<string, unknown>>;
 
 /**
- * An event. `rawBody` is the exact bytes received, and `payload` is parsed from them. Hexhook checks only that `payload` is
- * a JSON object with the strings `id` and `type`: another declared `Payload` type is not checked.
+ * An event. `rawBody` is the exact bytes received, and `payload` is parsed from them when it is read. Hexhook checks only that
+ * the signature scheme of the source accepts the body: another declared `Payload` type is not checked. In the payload of a
+ * form, a field that occurs more than once is an array. Reading `payload` throws if the body is neither JSON nor a form.
  */
 export interface HandlerEvent<Payload = UnknownPayload> {
   readonly id: string;

@@ -137,4 +137,6 @@ export interface Scheme {
    */
   readonly onReplay: "reject" | "acknowledge";
   readonly handshake?: HandshakeName;
+  /** Whether the sender accepts only responses without a body. */
+  readonly wantsEmptyResponses?: boolean;
 }

@@ -29,27 +29,35 @@ function prepare(
   detail?: string,
 ): PreparedResponse {
   const body = JSON.stringify({ title, status, code, detail });
-  const retryAfter = RETRY_AFTER[code];
   return {
     status,
     body,
     headers: responseHeaders({
       "content-type": "application/problem+json",
       "content-length": String(Buffer.byteLength(body)),
-      ...(retryAfter === undefined ? {} : { "retry-after": retryAfter }),
+      ...retryAfterOf(code),
     }),
   };
 }
 
+function retryAfterOf(code: ProblemCode): Readonly<Record<string, string>> {
+  const retryAfter = RETRY_AFTER[code];
+  return retryAfter === undefined ? {} : { "retry-after": retryAfter };
+}
+
 /**
- * Responds with the problem details of `code` (RFC 9457). Closes the connection after `payload_too_large`, and if too much
+ * Responds with the problem details of `code` (RFC 9457), or with its status alone if the sender accepts no body. Closes the connection after `payload_too_large`, and if too much
  * of the body is unread. Does nothing if a response was already started.
  *
  * Writes no audit entry and charges no rate limiter. Rejections are sent through reject.ts, which does both. Failures of the
  * service are sent directly, because they have their own audit entries.
  */
 export function respondProblem(
-  { req, res }: Pick<RequestContext, "req" | "res">,
+  {
+    req,
+    res,
+    wantsEmptyResponse,
+  }: Pick<RequestContext, "req" | "res" | "wantsEmptyResponse">,
   code: ProblemCode,
   extras: ProblemExtras = {},
 ): void {
@@ -59,7 +67,11 @@ export function respondProblem(
   const ending = lingeringClose(req, res, {
     close: code === "payload_too_large",
   });
-  writeProblem(res, code, extras);
+  if (wantsEmptyResponse) {
+    writeEmptyProblem(res, code);
+  } else {
+    writeProblem(res, code, extras);
+  }
   ending.finish();
 }
 
@@ -74,6 +86,14 @@ function writeProblem(
       : prepare(code, PROBLEMS[code], detail);
   writeHead(res, status, [...headers, ...flatHeaders(further)]);
   res.write(body);
+}
+
+function writeEmptyProblem(res: ServerResponse, code: ProblemCode): void {
+  const headers = responseHeaders({
+    "content-length": "0",
+    ...retryAfterOf(code),
+  });
+  writeHead(res, PROBLEMS[code].status, headers);
 }
 
 /** Returns the response of `code` as text, with `Connection: close`. For connections without a response object. */

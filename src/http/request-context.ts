@@ -15,6 +15,8 @@ export interface RequestContext {
   abortBody: ((error: AppError) => void) | null;
   /** The name of the source, once the path has matched one. */
   source: string | null;
+  /** Whether the sender accepts only responses without a body. */
+  wantsEmptyResponse: boolean;
   /** Whether the request has the admin token. Such requests are not rate limited. */
   operator: boolean;
 }

@@ -47,6 +47,7 @@ export function createRequestValidation(
       res,
       abortBody: null,
       source: null,
+      wantsEmptyResponse: false,
       operator: false,
     });
     if (isDraining()) {

@@ -385,6 +385,7 @@ const TABLE = [
     id: NO_ID,
     // A body is a list of events of any types, or an empty list.
     type: { from: [] },
+    wantsEmptyResponses: true,
   },
   {
     ...BODY_WITH_SHA256,
@@ -565,6 +566,7 @@ const TABLE = [
     id: NO_ID,
     // A body is a list of events of any types, or an empty list.
     type: { from: [] },
+    wantsEmptyResponses: true,
   },
   {
     name: "sendgrid",

@@ -6,9 +6,9 @@ import type {
 } from "../../domain/destination.ts";
 import { type AttemptResult, attemptFacts } from "../../domain/delivery.ts";
 import type { StoredEvent } from "../../domain/event.ts";
-import { decodeJson } from "../../json/decode.ts";
 import type { Emit } from "../../telemetry/happening.ts";
 import { describeError } from "../../telemetry/loggable.ts";
+import { payloadOf } from "./payload.ts";
 import type { HandlerCalls, LateError } from "./handler-calls.ts";
 import { createHandlerLogger, type LogWriter } from "./handler-logger.ts";
 
@@ -83,7 +83,7 @@ export function createHandlerDestination(
 
 function handlerEvent(event: StoredEvent): HandlerEvent {
   const { id, type, source, receivedAt, headers, body } = event;
-  let payload: Record<string, unknown> | undefined;
+  let payload: HandlerEvent["payload"] | undefined;
   return {
     id,
     type,
@@ -93,7 +93,7 @@ function handlerEvent(event: StoredEvent): HandlerEvent {
     rawBody: body,
     // Parsed on first use only, because a parsed body may take 40 times its size.
     get payload() {
-      payload ??= JSON.parse(decodeJson(body)) as Record<string, unknown>;
+      payload ??= payloadOf(event);
       return payload;
     },
   };

@@ -1,7 +1,10 @@
 import type { Response } from "express";
 import type { z } from "zod";
 import { AppError } from "../../errors.ts";
-import { isIdentityEncoding, isJsonMediaType } from "../../domain/media-type.ts";
+import {
+  isIdentityEncoding,
+  isJsonMediaType,
+} from "../../domain/media-type.ts";
 import type { Holding } from "../connection/memory-pool.ts";
 import { contextOf } from "../request-context.ts";
 import { declaredLength, readBody } from "../read-body.ts";

@@ -9,7 +9,7 @@ import { contextOf, type RequestContext } from "../request-context.ts";
 import { respondJson } from "../json-response.ts";
 import type { Admission } from "./admission.ts";
 import { type Endpoint, endpointOf } from "./endpoint.ts";
-import { respondHandshake } from "./respond-handshake.ts";
+import { respondEmpty, respondHandshake } from "./respond-handshake.ts";
 
 /** Matched against the path as sent, without decoding, so that each source has exactly one path. */
 const ENDPOINT = /^\/webhooks\/([a-z0-9][a-z0-9-]{0,63})$/;
@@ -70,6 +70,7 @@ export function createReceive(deps: ReceiveDeps): RequestHandler {
       throw new AppError("not_found", "unknown_source");
     }
     context.source = source.name;
+    context.wantsEmptyResponse = source.scheme.wantsEmptyResponses ?? false;
     const endpoint = endpointOf(source);
     requireAcceptedHead(context, endpoint);
     if (deps.isClosed()) {
@@ -84,6 +85,8 @@ export function createReceive(deps: ReceiveDeps): RequestHandler {
       await deps.reject(context, result);
     } else if (result.status === "handshake") {
       respondHandshake(res, result.response);
+    } else if (context.wantsEmptyResponse) {
+      respondEmpty(res);
     } else {
       const { status, eventId: id } = result;
       respondJson(res, 200, { received: true, status, id });
