@@ -17,7 +17,11 @@ import type { Received } from "../listen/received.ts";
 import { receivedFields, receivedText } from "../listen/received-text.ts";
 import { onSignal } from "../on-signal.ts";
 import { parsePort } from "../options/parse.ts";
-import { secretVariableOf, sourceOfScheme } from "../scheme-source.ts";
+import {
+  secretOfText,
+  secretVariableOf,
+  sourceOfScheme,
+} from "../scheme-source.ts";
 import { type Io, writeLine } from "../io.ts";
 import { note, print } from "../ui/print.ts";
 
@@ -69,7 +73,7 @@ async function listenFor(io: Io, options: Options): Promise<void> {
   const { PORT } = readVariables(env, ["PORT"]);
   const port = options.port ?? PORT;
   const base = `http://${options.host}:${port}`;
-  const sources = sourcesFor(env, options, base);
+  let sources = sourcesFor(env, options, base);
   const forwarder = forwarderFor(env, options);
   const ended = endOf(io);
 
@@ -92,6 +96,7 @@ async function listenFor(io: Io, options: Options): Promise<void> {
       onRejected: (draft) => showRejected(io, options, draft),
       async onReceived(received, event) {
         count += 1;
+        sources = withIssuedSecret(sources, received);
         await showReceived(io, options, received);
         if (event !== null && forwarder !== null) {
           const forward = forwardOne(io, options, {
@@ -147,13 +152,44 @@ function sourcesFor(
     return loadSources(env);
   }
   const source = sourceOfScheme(env, scheme);
-  if (source.secrets.length === 0) {
+  if (source.secrets.length === 0 && !issuesSecret(source)) {
     const variable = secretVariableOf(scheme);
     throw new ConfigError([
       `${variable}: is not set; set it to the secret that the sender shows for its webhook, or name its file in ${variable}_FILE`,
     ]);
   }
   return [{ ...source, publicUrl: endpointUrl(url ?? base, source.name) }];
+}
+
+/** Whether the sender sends the secret itself, after its endpoint was registered. */
+function issuesSecret({ scheme }: Source): boolean {
+  return scheme.handshake === "notion";
+}
+
+/** Takes the secret that a sender has just issued, if it has none yet. */
+function withIssuedSecret(
+  sources: readonly Source[],
+  { source: name, verificationToken: token }: Received,
+): readonly Source[] {
+  return sources.map((source) =>
+    source.name === name && token !== null && source.secrets.length === 0
+      ? { ...source, secrets: issuedSecrets(source, token) }
+      : source,
+  );
+}
+
+function issuedSecrets(
+  { scheme, secrets }: Source,
+  token: string,
+): Source["secrets"] {
+  try {
+    return [secretOfText(scheme, "verification_token", token)];
+  } catch (thrown) {
+    if (thrown instanceof ConfigError) {
+      return secrets;
+    }
+    throw thrown;
+  }
 }
 
 /** Returns the URL of an endpoint, from itself or from the base before `/webhooks/`. */

@@ -22,7 +22,7 @@ export function receivedText(
   received: Received,
   { colours, width }: { colours: boolean; width: number },
 ): string {
-  const { n, at, isGood, event, hints, headers, contentType } = received;
+  const { n, at, isGood, event, headers, contentType } = received;
   const result = isGood ? "ok  " : "FAIL";
   const facts = [
     `${received.method} ${received.path} from ${received.ip}`,
@@ -41,7 +41,7 @@ export function receivedText(
     ].join(" "),
     ...indented(wrapText(shown(facts.join(", ")), width - INDENT.length)),
     ...indented(
-      hints.flatMap((hint) =>
+      adviceOf(received).flatMap((hint) =>
         wrapText(`! ${visible(hint)}`, width - INDENT.length),
       ),
     ),
@@ -59,6 +59,20 @@ export function receivedFields(received: Received): Record<string, unknown> {
     ...event,
     body: body.toString("base64"),
   };
+}
+
+function adviceOf({
+  source,
+  verificationToken: token,
+  hints,
+}: Received): readonly string[] {
+  return token === null
+    ? hints
+    : [
+        `the verification token of ${source} is: ${token}`,
+        `paste it where ${source} asks for it, and set it as the signing secret`,
+        ...hints,
+      ];
 }
 
 function sizeOf({ body, contentType }: Received): string {

@@ -23,6 +23,8 @@ export interface Received {
     readonly keyId: string;
     readonly skewSeconds: number | undefined;
   } | null;
+  /** The signing secret that the sender has just issued; null: it has issued none. Shown, but never logged. */
+  readonly verificationToken: string | null;
   /** What may have gone wrong and how to fix it. One sentence each. */
   readonly hints: readonly string[];
 }
