@@ -60,6 +60,7 @@ function record(n) {
     claim: {
       signedAt: Math.floor(Date.now() / 1000),
       replayKey: Buffer.from(String(n).padStart(32, "0")),
+      coversKey: true,
       sharedWith: [],
     },
     request: {

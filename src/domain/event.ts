@@ -26,14 +26,16 @@ export interface StoredEvent extends Message {
   readonly seq: number;
 }
 
-/**
- * What the replay guard stores for a verified request. The replay key must cover the idempotency key, so that two requests
- * with the same replay key have the same idempotency key.
- */
+/** What the replay guard stores for a verified request. */
 export interface ReplayClaim {
   /** Unix seconds; null for a scheme that signs no time, whose claims are kept as long as the event. */
   readonly signedAt: number | null;
   readonly replayKey: Buffer;
+  /**
+   * Whether two requests with this replay key have the same idempotency key. False for a signature that does not cover the
+   * exact body: an attacker can change the body of a captured request within what the signature allows.
+   */
+  readonly coversKey: boolean;
   /** The names of the other sources with the same secret. A request that one of them has recorded is a replay. */
   readonly sharedWith: readonly string[];
 }

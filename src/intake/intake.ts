@@ -141,7 +141,7 @@ export function createIntake(deps: IntakeDeps): Intake {
         { reason, keyId },
       );
     }
-    const { keyId, signedAt, id, type, idSigned, replayKey } = verification;
+    const { keyId, signedAt, id, type } = verification;
     const userId = sourceUserId(source.name);
     const skew = signedAt === null ? undefined : skewSeconds(now, signedAt);
     const verified = (
@@ -191,10 +191,15 @@ export function createIntake(deps: IntakeDeps): Intake {
         contentType: headerOf(message, "content-type"),
         headers: message.storedHeaders(),
         body,
-        idSigned,
+        idSigned: verification.idSigned,
       },
       deliveries,
-      claim: { signedAt, replayKey, sharedWith: source.sharesSecretWith },
+      claim: {
+        signedAt,
+        replayKey: verification.replayKey,
+        coversKey: verification.coversKey,
+        sharedWith: source.sharesSecretWith,
+      },
       request: { ...request, keyId, skewSeconds: skew },
     });
     if (outcome === "accepted" && deliveries.length === 0) {

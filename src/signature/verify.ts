@@ -19,6 +19,8 @@ export interface Verified {
   readonly idSigned: boolean;
   /** What the replay guard stores. Two requests with one key have the same signed bytes and the same secret. */
   readonly replayKey: Buffer;
+  /** Whether two requests with one replay key have the same idempotency key. */
+  readonly coversKey: boolean;
 }
 
 /** A message that is not authentic, and the reason. `keyId` is set if it was signed with an expired secret. */
@@ -107,6 +109,8 @@ export function verify(
     signedAt: time.at,
     ...variant.identify(message),
     replayKey,
+    // The order of Twilio's form fields is not signed, nor where a name ends and its value begins.
+    coversKey: typeof scheme.signed === "string",
   };
 }
 

@@ -118,7 +118,7 @@ export interface EventStore extends EventReader {
    * ATOMIC: writes replay claim, event, deliveries and audit entry. The idempotency key is the id, or the SHA-256 of the body
    * if the id is not signed. The outcome is the first that applies:
    * - the claim exists, and the source or one of `sharedWith` has an event with the key: `replayed` if one of these events has
-   *   the same body, else `replayed_conflict`;
+   *   the same body, else `replayed_conflict`. If the claim does not cover the key, its existence is enough;
    * - the source has an event with the key: `duplicate` if the body is the same, else `conflict`;
    * - otherwise: `accepted`. Only in this case are an event and its deliveries written. If another event of the source has an
    *   id that is not signed, `~` and 12 hex digits of the body's SHA-256 are appended to the id, until no event has it.

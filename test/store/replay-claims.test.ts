@@ -99,6 +99,34 @@ describe.each(KINDS)("the replay guard of a $name store", (kind) => {
     }
   });
 
+  it("recognizes a captured request whose body and id were changed within what is signed", async () => {
+    const captured = { coversKey: false, signedAt: null, mac: 1 } as const;
+    expect(await test.record("a", { ...captured, body: "a=1&b=2" })).toBe(
+      "accepted",
+    );
+    const changed = { ...captured, body: "b=2&a=1" } as const;
+    expect(await test.record("b", changed)).toBe("replayed_conflict");
+    expect(
+      await test.store().record(recordOf("c", { ...changed, idSigned: false })),
+    ).toEqual({ outcome: "replayed_conflict", id: "c" });
+    expect(await test.record("a", { ...captured, body: "a=1&b=2" })).toBe(
+      "replayed",
+    );
+    expect(await test.record("b", { ...changed, mac: 2 })).toBe("accepted");
+    expect(
+      await test.record("b", {
+        ...changed,
+        body: "b",
+        mac: 4,
+        idSigned: false,
+      }),
+    ).toBe("accepted");
+    const again = { ...changed, mac: 3, body: "b=3" };
+    expect(
+      await Promise.all([test.record("d", again), test.record("e", again)]),
+    ).toEqual(["accepted", "replayed_conflict"]);
+  });
+
   it("is effective across a restart", async () => {
     await test.record("a", { mac: 1 });
     await test.record("a", { mac: 2 });

@@ -26,6 +26,7 @@ export async function recordEvents(
         claim: {
           signedAt: 1,
           replayKey: Buffer.from(String(n).padStart(32, "0")),
+          coversKey: true,
           sharedWith: [],
         },
         request: WEBHOOK_REQUEST,

@@ -77,6 +77,7 @@ export interface RecordOptions {
   readonly type?: string;
   readonly idSigned?: boolean;
   readonly sharedWith?: readonly string[];
+  readonly coversKey?: boolean;
 }
 
 export function recordOf(id: string, options: RecordOptions = {}): EventRecord {
@@ -97,6 +98,7 @@ export function recordOf(id: string, options: RecordOptions = {}): EventRecord {
     claim: {
       signedAt,
       replayKey: createHash("sha256").update(String(mac)).digest(),
+      coversKey: options.coversKey ?? true,
       sharedWith: options.sharedWith ?? [],
     },
     request: WEBHOOK_REQUEST,

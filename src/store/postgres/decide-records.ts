@@ -104,9 +104,9 @@ async function decide(
   return decided;
 }
 
-/** Returns the outcome for a record that is not accepted; null = its claim is known, but not its key. */
+/** Returns the outcome for a record that is not accepted; null = its claim is known, but its key is not, which decides. */
 function outcomeOf(
-  { record: { event }, bodySha256 }: NewRecord,
+  { record: { event, claim }, bodySha256 }: NewRecord,
   known: readonly KnownEvent[],
   isClaimed: boolean,
 ): Recorded | null {
@@ -121,7 +121,9 @@ function outcomeOf(
     return { outcome, id: first.id.toString() };
   }
   if (first === undefined) {
-    return null;
+    return claim.coversKey
+      ? null
+      : { outcome: "replayed_conflict", id: event.id };
   }
   return same === undefined
     ? { outcome: "replayed_conflict", id: first.id.toString() }

@@ -94,7 +94,9 @@ export function createRecorder(
       return as(same === undefined ? "replayed_conflict" : "replayed", same);
     }
     if (own === undefined) {
-      return null;
+      return claim.coversKey || claims.claim(claim, event.receivedAt)
+        ? null
+        : as("replayed_conflict");
     }
     return as(same === own ? "duplicate" : "conflict", own);
   }
@@ -140,7 +142,8 @@ export function createRecorder(
     const { event, claim } = record;
     let { id } = event;
     // Normally the insert alone shows that the event is new.
-    let mayBeKnown = !event.idSigned || claim.sharedWith.length > 0;
+    let mayBeKnown =
+      !event.idSigned || !claim.coversKey || claim.sharedWith.length > 0;
     for (;;) {
       const known = mayBeKnown ? decideKnown(record, bodySha256) : null;
       if (known !== null) {
@@ -151,9 +154,9 @@ export function createRecorder(
         addDeliveries(record, seq);
         return { outcome: "accepted", id };
       }
-      if (event.idSigned) {
-        mayBeKnown = true;
-      } else {
+      // A signed id is known, as the insert has shown. Otherwise the event is new under another id.
+      mayBeKnown = event.idSigned;
+      if (!event.idSigned) {
         id = nextId(id, bodySha256);
       }
     }

@@ -38,6 +38,7 @@ export class RecordPacker {
       event.idSigned,
       claim.signedAt,
       claim.replayKey.length,
+      claim.coversKey,
       claim.sharedWith.length,
       ...claim.sharedWith,
       request.requestId,
@@ -100,11 +101,12 @@ export function* unpackRecords({
     };
     const signedAt: number | null = next();
     const replayKey = nextBytes(next());
+    const coversKey: boolean = next();
     const sharedWith: string[] = [];
     for (let count: number = next(); count > 0; count -= 1) {
       sharedWith.push(next());
     }
-    const claim = { signedAt, replayKey, sharedWith };
+    const claim = { signedAt, replayKey, coversKey, sharedWith };
     const request = {
       source,
       requestId: next(),

@@ -150,7 +150,7 @@ describe.each(Object.keys(DRIVERS))(
         await store.record({
           event: { source: "hex", id: "${id}", type: "t", receivedAt: 5, contentType: "text/plain", headers: "{}",
             body: Buffer.from([0, 255, 10]), idSigned: true },
-          claim: { signedAt: 5, replayKey: Buffer.from("${id}"), sharedWith: [] },
+          claim: { signedAt: 5, replayKey: Buffer.from("${id}"), coversKey: true, sharedWith: [] },
           deliveries: [],
           request: ${JSON.stringify(WEBHOOK_REQUEST)},
         });

@@ -22,6 +22,7 @@ function record(n: number, deliveries: EventRecord["deliveries"]): EventRecord {
     claim: {
       signedAt: n % 2 === 0 ? null : 2000 + n,
       replayKey: Buffer.from(`key of ${n}`),
+      coversKey: n % 2 === 1,
       sharedWith: Array.from({ length: n - 1 }, (_, i) => `${n} with ${i}`),
     },
     request: {
