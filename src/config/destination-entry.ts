@@ -10,14 +10,15 @@ import {
   INVALID_NAME,
   isValidName,
   isMap,
+  forbidden,
   mapOf,
   present,
-  forbidden,
   textThat,
   trueOrFalse,
   wholeNumber,
 } from "./file-values.ts";
 import { type HeaderEntry, headerEntries } from "./header-entry.ts";
+import { type JsonSchema, jsonSchemaOf, withJson } from "./json-schema.ts";
 import { type ReferredSecret, secretReference } from "./secret-reference.ts";
 import {
   durations,
@@ -80,6 +81,11 @@ export function readDestinationEntries(
   return entries;
 }
 
+/** Returns the JSON Schema of a destination. */
+export function destinationJson(): JsonSchema {
+  return { anyOf: [jsonSchemaOf(httpEntry({})), jsonSchemaOf(handlerEntry())] };
+}
+
 /** Chooses the schema by the key that is present, so that errors refer to the intended kind. */
 function entryFor(
   value: unknown,
@@ -92,9 +98,7 @@ function entryFor(
 
 function httpEntry(env: Environment): z.ZodType<HttpEntry> {
   return mapOf({
-    url: present("is missing; a destination needs url or handler").pipe(
-      httpUrl,
-    ),
+    url: present(httpUrl, "is missing; a destination needs url or handler"),
     handler: forbidden("cannot be used together with url; remove one of them"),
     ...commonKeys(),
     secret: secretReference(env, outboundSecret).optional(),
@@ -125,14 +129,27 @@ function handlerEntry(): z.ZodType<HandlerEntry> {
 const MAX_WAITS = 100;
 
 /** A string in the form of RETRY_SCHEDULE, or a list of times. */
-const retrySchedule: z.ZodType<readonly number[]> = z
-  .unknown()
-  .transform((value) => (isListOfText(value) ? value.join(",") : value))
-  .pipe(durations)
-  .refine(
-    (waits) => waits.length <= MAX_WAITS,
-    `must have at most ${MAX_WAITS} entries`,
-  );
+const retrySchedule: z.ZodType<readonly number[]> = withJson(
+  z
+    .unknown()
+    .transform((value) => (isListOfText(value) ? value.join(",") : value))
+    .pipe(durations)
+    .refine(
+      (waits) => waits.length <= MAX_WAITS,
+      `must have at most ${MAX_WAITS} entries`,
+    ),
+  () => ({
+    anyOf: [
+      jsonSchemaOf(durations),
+      {
+        type: "array",
+        items: jsonSchemaOf(durations),
+        minItems: 1,
+        maxItems: MAX_WAITS,
+      },
+    ],
+  }),
+);
 
 function isListOfText(value: unknown): value is string[] {
   return (
@@ -145,9 +162,8 @@ function commonKeys() {
     events: distinct(
       textThat(isEventPattern, "must be an event type, prefix.* or *"),
       "event types",
-    )
-      .refine((list) => list.length > 0, "must not be empty")
-      .optional(),
+      { minItems: 1 },
+    ).optional(),
     concurrency: wholeNumber(1, 1000).optional(),
     orderBy: textThat(
       isJsonPointer,

@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Environment } from "./environment.ts";
 import { isMap } from "./file-values.ts";
-import { headerValueError } from "./secret.ts";
+import { jsonSchemaOf, withJson } from "./json-schema.ts";
+import { headerValueError, MAX_HEADER_VALUE } from "./secret.ts";
 import { type ReferredSecret, secretReference } from "./secret-reference.ts";
 import { headerValueSecret } from "./values.ts";
 
@@ -34,7 +35,7 @@ export function headerEntries(
   env: Environment,
 ): z.ZodType<readonly HeaderEntry[]> {
   const reference = secretReference(env, headerValueSecret);
-  return z
+  const schema = z
     .custom<ReadonlyMap<string, unknown>>(
       isMap,
       "must be a map from header names to strings or references",
@@ -78,6 +79,17 @@ export function headerEntries(
       }
       return entries;
     });
+  return withJson(schema, () => ({
+    type: "object",
+    propertyNames: { pattern: NAME.source },
+    additionalProperties: {
+      anyOf: [
+        { type: "string", minLength: 1, maxLength: MAX_HEADER_VALUE },
+        jsonSchemaOf(reference),
+      ],
+    },
+    maxProperties: MAX_HEADERS,
+  }));
 }
 
 function literalError(name: string, value: unknown): string | null {

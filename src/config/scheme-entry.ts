@@ -1,5 +1,6 @@
 import type { Scheme } from "../domain/scheme.ts";
 import { SCHEME_NAMES, schemeOf } from "../signature/schemes.ts";
+import { readCustomScheme, readTokenScheme } from "./custom-entry.ts";
 import { lineAt } from "./errors.ts";
 import { isMap } from "./file-values.ts";
 import { nearestName } from "./nearest-name.ts";
@@ -31,7 +32,20 @@ export function readScheme(
     errors.push(lineAt(path, unknownSchemeError(name)));
     return null;
   }
-  return schemeOf(name);
+  if (name !== "custom" && name !== "token") {
+    return schemeOf(name);
+  }
+  const settings = value.get(name);
+  const at = ["sources", source, name];
+  if (settings === undefined) {
+    errors.push(
+      lineAt(at, `is missing; it describes the requests of the sender`),
+    );
+    return null;
+  }
+  return name === "custom"
+    ? readCustomScheme(settings, at, errors)
+    : readTokenScheme(settings, at, errors);
 }
 
 function unknownSchemeError(name: unknown): string {

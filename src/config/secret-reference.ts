@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { type Environment, readSecretVariable } from "./environment.ts";
 import { isMap } from "./file-values.ts";
+import { type JsonSchema, withJson } from "./json-schema.ts";
 import { readSecretFile } from "./secret.ts";
 
 /** A secret that was read through a reference in the configuration file. */
@@ -41,7 +42,7 @@ export function secretReference(
   kind: z.ZodType<string, string>,
   otherKeys: readonly string[] = [],
 ): z.ZodType<ReferredSecret> {
-  return z.unknown().transform((value, context) => {
+  const schema = z.unknown().transform((value, context) => {
     const read = readReference(env, value, otherKeys);
     if ("message" in read) {
       const { message, path } = read;
@@ -61,6 +62,33 @@ export function secretReference(
     }
     return { value: result.data, variable, file };
   });
+  return withJson(schema, () => referenceJson({}));
+}
+
+/** Returns the JSON Schema of a reference with more keys. */
+export function referenceJson(
+  otherKeys: Readonly<Record<string, JsonSchema | null>>,
+): JsonSchema {
+  return {
+    type: "object",
+    properties: {
+      env: {
+        type: "string",
+        pattern: NAME.source,
+        not: { pattern: "_FILE$" },
+        description:
+          "The variable with the secret, or without _FILE the one with its file",
+      },
+      file: {
+        type: "string",
+        minLength: 1,
+        description: "The path of a file with the secret",
+      },
+      ...otherKeys,
+    },
+    oneOf: [{ required: ["env"] }, { required: ["file"] }],
+    additionalProperties: false,
+  };
 }
 
 function readReference(

@@ -64,7 +64,7 @@ export function headerValueSecretError(value: string): string | null {
   return secretError(value) ?? headerValueError(value);
 }
 
-const MAX_HEADER_VALUE = 4096;
+export const MAX_HEADER_VALUE = 4096;
 
 /** Returns why a header value is not valid, or null. */
 export function headerValueError(value: string): string | null {

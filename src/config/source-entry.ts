@@ -1,7 +1,8 @@
 import { z } from "zod";
 import type { Scheme } from "../domain/scheme.ts";
-import { HEX_SCHEME_NAMES } from "../signature/schemes.ts";
+import { HEX_SCHEME_NAMES, SCHEME_NAMES } from "../signature/schemes.ts";
 import type { Environment } from "./environment.ts";
+import { customSettings, tokenSettings } from "./custom-entry.ts";
 import { collecting, lineAt } from "./errors.ts";
 import { checked, type ConfigFile } from "./file.ts";
 import {
@@ -11,29 +12,27 @@ import {
   isMap,
   isValidName,
   mapOf,
+  NAME,
+  present,
+  textThat,
   trueOrFalse,
   wholeNumber,
 } from "./file-values.ts";
 import { hexSecrets } from "./hex-variables.ts";
+import { jsonSchemaOf, withJson } from "./json-schema.ts";
 import { nearestName } from "./nearest-name.ts";
 import { readScheme } from "./scheme-entry.ts";
+import { type SecretEntry, secretEntries } from "./secret-entries.ts";
 import { type ReferredSecret, secretReference } from "./secret-reference.ts";
-import { handshakeToken, signingSecretOf } from "./signing-secret.ts";
+import { handshakeToken } from "./signing-secret.ts";
 import {
   calledUrl,
-  durationWithin,
-  isoDate,
   MAX_BODY_BYTES,
   mediaType,
   networkAddress,
   oneOf,
+  wholeSeconds,
 } from "./values.ts";
-
-/** A signing secret in the file. Times are Unix milliseconds. */
-export interface SecretEntry extends ReferredSecret {
-  readonly createdAt?: number | undefined;
-  readonly expiresAt?: number | undefined;
-}
 
 /** The settings of one source in the file. Missing ones get a default. */
 export interface SourceSettings {
@@ -60,9 +59,6 @@ export interface SourceEntry {
   readonly scheme: Scheme | null;
   readonly settings: SourceSettings;
 }
-
-const NO_LITERALS =
-  "must be a list of { env: NAME } or { file: PATH }; this file must not contain secrets";
 
 const MAX_LISTED_NAMES = 10;
 
@@ -114,40 +110,29 @@ function has(value: unknown, key: string): boolean {
 }
 
 /** `scheme`: null = it is not valid, so what depends on it is not checked. */
-function sourceSettings(
+export function sourceSettings(
   env: Environment,
   name: string,
   scheme: Scheme | null,
   destinations: readonly string[],
 ): z.ZodType<SourceSettings> {
-  const secrets = z
-    .array(secretEntry(env, scheme), NO_LITERALS)
-    .min(1, "must not be empty")
-    .superRefine(rejectCurrentExpiry, {
-      when: ({ value }) => Array.isArray(value),
-    });
-  const anySecrets = isFromVariables(name, scheme)
-    ? secrets.optional()
-    : z
-        .custom<unknown>(
-          (value) => value !== undefined,
-          "is missing; add a list such as [{ env: NAME }]",
-        )
-        .pipe(secrets);
+  const secrets = secretEntries(env, scheme);
   const { keys, unlisted } = keysOfScheme(env, scheme);
   return mapOf(
     {
-      scheme: z.unknown().optional(),
-      secrets: anySecrets,
+      scheme: name === "hex" ? schemeName.optional() : schemeName,
+      secrets: isFromVariables(name, scheme)
+        ? secrets.optional()
+        : present(secrets, "is missing; add a list such as [{ env: NAME }]"),
       onReplay: oneOf(["reject", "acknowledge"]).optional(),
       destinations: distinct(
         destinationName(destinations),
         "destination names",
       ).optional(),
       publicUrl: calledUrl.optional(),
-      allowFrom: distinct(networkAddress, "addresses and networks")
-        .refine((list) => list.length > 0, NOT_EMPTY)
-        .optional(),
+      allowFrom: distinct(networkAddress, "addresses and networks", {
+        minItems: 1,
+      }).optional(),
       maxBodyBytes: wholeNumber(1, MAX_BODY_BYTES).optional(),
       mediaTypes: mediaTypes(scheme).optional(),
       disabled: trueOrFalse.optional(),
@@ -157,7 +142,8 @@ function sourceSettings(
   );
 }
 
-const NOT_EMPTY = "must not be empty; remove it for the default";
+/** `readScheme` checks the value. */
+const schemeName = withJson(z.unknown(), () => ({ enum: SCHEME_NAMES }));
 
 /** Whether the secrets of a source may come from HEX_SECRET and HEX_SECRET_PREVIOUS. */
 export function isFromVariables(name: string, scheme: Scheme | null): boolean {
@@ -179,7 +165,7 @@ function keysOfScheme(env: Environment, scheme: Scheme | null) {
   };
   const keys = {
     replayWindow: hasWindow
-      ? replayWindow.optional()
+      ? wholeSeconds.optional()
       : forbidden(
           `does not apply to scheme ${name}, which signs no time; remove it`,
         ),
@@ -190,27 +176,27 @@ function keysOfScheme(env: Environment, scheme: Scheme | null) {
       : forbidden(
           `does not apply to scheme ${name}, whose handshake needs no token; remove it`,
         ),
-    // `readScheme` checks their values.
-    custom: applies.custom
-      ? z.unknown().optional()
-      : forbidden(`applies only to scheme custom; remove it`),
-    token: applies.token
-      ? z.unknown().optional()
-      : forbidden(`applies only to scheme token; remove it`),
+    custom: isFor("custom")
+      ? settingsOf(customSettings, name)
+      : forbidden("applies only to scheme custom; remove it"),
+    token: isFor("token")
+      ? settingsOf(tokenSettings, name)
+      : forbidden("applies only to scheme token; remove it"),
   };
   const names = ["replayWindow", "handshake", "custom", "token"] as const;
   return { keys, unlisted: names.filter((key) => !applies[key]) };
 }
 
-const replayWindow = durationWithin("1s", "15m").refine(
-  (ms) => ms % 1000 === 0,
-  "must be a whole number of seconds",
-);
+/** The settings that describe the scheme of a source. `readScheme` checks them. `scheme`: its name, or "" if it is unknown. */
+function settingsOf(settings: z.ZodType, scheme: string): z.ZodType {
+  const anything = withJson(z.unknown(), () => jsonSchemaOf(settings));
+  return scheme === "" ? anything.optional() : anything;
+}
 
 function destinationName(destinations: readonly string[]): z.ZodType<string> {
   const valid = destinations.filter(isValidName);
   const error = `must be the name of a destination in this file (${listed(valid)})`;
-  return z.string(error).superRefine((name, context) => {
+  const schema = z.string(error).superRefine((name, context) => {
     if (!destinations.includes(name)) {
       const nearest = nearestName(name, valid);
       context.addIssue(
@@ -218,6 +204,7 @@ function destinationName(destinations: readonly string[]): z.ZodType<string> {
       );
     }
   });
+  return withJson(schema, () => ({ type: "string", pattern: NAME.source }));
 }
 
 /** Whether the body must be JSON, because the scheme reads something from it that it requires. */
@@ -231,52 +218,18 @@ function needsJson(scheme: Scheme): boolean {
   );
 }
 
+const JSON_TYPE = /^application\/(?:[^/*]+\+)?json$/;
+
 function mediaTypes(scheme: Scheme | null): z.ZodType<readonly string[]> {
   const item =
     scheme !== null && needsJson(scheme)
-      ? mediaType.refine(
-          (type) => /^application\/(?:[^/*]+\+)?json$/.test(type),
+      ? textThat(
+          (type) => JSON_TYPE.test(type) && mediaType.safeParse(type).success,
           `must be application/json or end with +json, because scheme ${scheme.name} reads the body`,
+          JSON_TYPE,
         )
       : mediaType;
-  return distinct(item, "media types").refine(
-    (list) => list.length > 0,
-    NOT_EMPTY,
-  );
-}
-
-function secretEntry(
-  env: Environment,
-  scheme: Scheme | null,
-): z.ZodType<SecretEntry> {
-  const dates = z
-    .object({ createdAt: isoDate.optional(), expiresAt: isoDate.optional() })
-    .refine(
-      ({ createdAt = -Infinity, expiresAt = Infinity }) =>
-        createdAt < expiresAt,
-      { path: ["expiresAt"], message: "must be later than createdAt" },
-    );
-  return z.intersection(
-    secretReference(env, signingSecretOf(scheme), ["createdAt", "expiresAt"]),
-    z
-      .unknown()
-      .transform((value): unknown =>
-        isMap(value) ? Object.fromEntries(value) : {},
-      )
-      .pipe(dates),
-  );
-}
-
-/** Rejects an expiry date of the current secret: from that time on, requests signed with it would be rejected. */
-function rejectCurrentExpiry(
-  [current]: readonly SecretEntry[],
-  context: z.RefinementCtx,
-): void {
-  if (current?.expiresAt !== undefined) {
-    const message =
-      "is not allowed on the first secret, which is the current one; put the new secret before it";
-    context.addIssue({ code: "custom", message, path: [0, "expiresAt"] });
-  }
+  return distinct(item, "media types", { minItems: 1 });
 }
 
 function listed(names: readonly string[]): string {

@@ -10,11 +10,8 @@ import {
   hexSecrets,
   ignoredHexVariables,
 } from "./hex-variables.ts";
-import {
-  isFromVariables,
-  type SecretEntry,
-  type SourceEntry,
-} from "./source-entry.ts";
+import type { SecretEntry } from "./secret-entries.ts";
+import { isFromVariables, type SourceEntry } from "./source-entry.ts";
 
 /** What the environment sets for all sources. */
 export interface SourceDefaults {

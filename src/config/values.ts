@@ -12,15 +12,18 @@ import {
   outboundSecretError,
   signingSecretError,
 } from "./secret.ts";
+import { withJson } from "./json-schema.ts";
 import { parseStoreUrl } from "./store-url.ts";
 
 /** Schemas of the values of variables. Each parses text. */
 
+/** `pattern`: what the text looks like, for the values that the configuration file has too. */
 function parsed<T>(
   parse: (text: string) => T | undefined,
   error: string,
+  pattern?: RegExp,
 ): z.ZodType<T, string> {
-  return z.string(error).transform((text, context) => {
+  const schema = z.string(error).transform((text, context) => {
     const value = parse(text);
     if (value === undefined) {
       context.addIssue(error);
@@ -28,6 +31,9 @@ function parsed<T>(
     }
     return value;
   });
+  return pattern === undefined
+    ? schema
+    : withJson(schema, () => ({ type: "string", pattern: pattern.source }));
 }
 
 /** The maximum of MAX_BODY_BYTES and of `maxBodyBytes` in the file. */
@@ -44,10 +50,11 @@ export function integer(min: number, max: number): z.ZodType<number, string> {
 export function oneOf<const T extends readonly string[]>(
   choices: T,
 ): z.ZodType<T[number], string> {
-  return parsed<T[number]>(
+  const schema = parsed<T[number]>(
     (text) => choices.find((choice) => choice === text),
     `must be one of ${choices.join(", ")}`,
   );
+  return withJson(schema, () => ({ enum: choices }));
 }
 
 export const text: z.ZodType<string, string> = z.string();
@@ -91,11 +98,17 @@ export const auditSigningKey: z.ZodType<KeyObject, string> = parsed(
 );
 
 /** An ISO date (the start of the day in UTC) or an ISO date and time, parsed to Unix milliseconds. */
-export const isoDate: z.ZodType<number, string> = z
-  .union([z.iso.date(), z.iso.datetime({ offset: true })], {
-    error: "must be an ISO date such as 2026-11-30 or 2026-11-30T18:00:00Z",
-  })
-  .transform((value) => Date.parse(value));
+export const isoDate: z.ZodType<number, string> = withJson(
+  z
+    .union([z.iso.date(), z.iso.datetime({ offset: true })], {
+      error: "must be an ISO date such as 2026-11-30 or 2026-11-30T18:00:00Z",
+    })
+    .transform((value) => Date.parse(value)),
+  () => ({ type: "string", pattern: DATE.source }),
+);
+
+const DATE =
+  /^\d{4}-\d\d-\d\d(?:T\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d))?$/;
 
 /** Parses an http or https URL without a user name or password; undefined for anything else. */
 function parseHttpUrl(value: string): URL | undefined {
@@ -110,6 +123,7 @@ function parseHttpUrl(value: string): URL | undefined {
 export const httpUrl: z.ZodType<string, string> = parsed(
   (value) => parseHttpUrl(value)?.href,
   "must be an http:// or https:// URL without a user name or password",
+  /^[hH][tT][tT][pP][sS]?:/,
 );
 
 /** An http or https URL that a path is appended to, without a query, a fragment or a final slash. */
@@ -131,23 +145,24 @@ export const calledUrl: z.ZodType<string, string> = parsed(
       ? value
       : undefined,
   CALLED_URL,
+  /^[hH][tT][tT][pP][sS]?:\/\/[^?#\\]+$/,
 );
+
+const MEDIA_TYPE =
+  /^[a-z0-9][a-z0-9!#$&^_.+-]{0,63}\/(?:\*|[a-z0-9][a-z0-9!#$&^_.+-]{0,63})$/;
 
 /** A media type without parameters, or `type/*`. */
 export const mediaType: z.ZodType<string, string> = parsed(
-  (value) =>
-    /^[a-z0-9][a-z0-9!#$&^_.+-]{0,63}\/(?:\*|[a-z0-9][a-z0-9!#$&^_.+-]{0,63})$/.test(
-      value,
-    )
-      ? value
-      : undefined,
+  (value) => (MEDIA_TYPE.test(value) ? value : undefined),
   "must be a media type in lower case without parameters, such as application/json or text/*",
+  MEDIA_TYPE,
 );
 
 /** An address or a network. */
 export const networkAddress: z.ZodType<string, string> = parsed(
   (value) => (isNetwork(value) && !value.includes("%") ? value : undefined),
   "must be an IP address or a network, such as 192.0.2.1, 10.0.0.0/8 or 2001:db8::/32",
+  /^[\da-fA-F.:]+(?:\/\d{1,3})?$/,
 );
 
 const UNITS: Readonly<Record<string, number>> = {
@@ -157,8 +172,13 @@ const UNITS: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
+const MAX_REPLAY_WINDOW_MS = 900_000;
+
 /** The longest delay of a timer in Node. */
 const MAX_DURATION_MS = 2 ** 31 - 1;
+
+/** A time, or one in white space. */
+const DURATION = /^\s*\d{1,10}(?:ms|s|m|h)\s*$/;
 
 function parseDuration(value: string): number | undefined {
   return parseDurationWithin(value, 1, MAX_DURATION_MS);
@@ -191,8 +211,19 @@ export function durationWithin(
   return parsed(
     (text) => parseDurationWithin(text, bound(min), bound(max)),
     `must be a time from ${min} to ${max}, in ms, s, m or h, such as ${max}`,
+    DURATION,
   );
 }
+
+/** A replay window, parsed to milliseconds. */
+export const wholeSeconds: z.ZodType<number, string> = parsed(
+  (text) => {
+    const ms = parseDurationWithin(text, 1000, MAX_REPLAY_WINDOW_MS);
+    return ms !== undefined && ms % 1000 === 0 ? ms : undefined;
+  },
+  "must be a time from 1s to 15m in whole seconds, such as 90s or 10m",
+  DURATION,
+);
 
 /** A list of times, parsed to milliseconds. */
 export const durations: z.ZodType<readonly number[], string> = parsed(
@@ -203,19 +234,24 @@ export const durations: z.ZodType<readonly number[], string> = parsed(
       : undefined;
   },
   "must be a list of times greater than 0, such as 5s,30s,2m,1h",
+  /^\s*\d{1,10}(?:ms|s|m|h)\s*(?:,\s*\d{1,10}(?:ms|s|m|h)\s*)*$/,
 );
 
 const MAX_RATE = 10_000;
 
 /** A number of attempts per second, minute or hour, such as `20/s`. */
-export const rateLimit: z.ZodType<RateLimit, string> = parsed((value) => {
-  const match = /^(\d{1,5})\/(s|m|h)$/.exec(value.trim());
-  const attempts = Number(match?.[1]);
-  const perMs = UNITS[match?.[2] ?? ""] ?? Number.NaN;
-  return attempts >= 1 && attempts <= MAX_RATE
-    ? Object.freeze({ attempts, perMs })
-    : undefined;
-}, `must be a rate such as 20/s, 100/m or 500/h: 1 to ${MAX_RATE} in a second, minute or hour`);
+export const rateLimit: z.ZodType<RateLimit, string> = parsed(
+  (value) => {
+    const match = /^(\d{1,5})\/(s|m|h)$/.exec(value.trim());
+    const attempts = Number(match?.[1]);
+    const perMs = UNITS[match?.[2] ?? ""] ?? Number.NaN;
+    return attempts >= 1 && attempts <= MAX_RATE
+      ? Object.freeze({ attempts, perMs })
+      : undefined;
+  },
+  `must be a rate such as 20/s, 100/m or 500/h: 1 to ${MAX_RATE} in a second, minute or hour`,
+  /^\s*\d{1,5}\/[smh]\s*$/,
+);
 
 const MAX_HOPS = 32;
 
