@@ -27,9 +27,23 @@ export function described<S extends z.ZodType>(text: string, schema: S): S {
   return schema;
 }
 
-/** Whether the schema is of a required key. */
+/** Schemas of keys that are required although their own schema accepts a missing value, because other code reports it. */
+const REQUIRED = new WeakSet<z.ZodType>();
+
+/** A key whose value other code checks. */
+export function checkedElsewhere(
+  json: () => Written,
+  options: { readonly isRequired: boolean },
+): z.ZodType {
+  const schema = withJson(z.unknown().optional(), json);
+  if (options.isRequired) {
+    REQUIRED.add(schema);
+  }
+  return schema;
+}
+
 function isRequired(schema: z.ZodType): boolean {
-  return !(schema instanceof z.ZodOptional);
+  return REQUIRED.has(schema) || !(schema instanceof z.ZodOptional);
 }
 
 /** Returns the JSON Schema of a schema; null if no value is allowed. Throws TypeError if it has none. */

@@ -51,8 +51,7 @@ export function readScheme(
 function unknownSchemeError(name: unknown): string {
   const nearest =
     typeof name === "string" ? nearestName(name, SCHEME_NAMES) : null;
-  const names = `schemes are ${SCHEME_NAMES.join(", ")}`;
   return nearest === null
-    ? `is not a known scheme; the ${names}`
-    : `is not a known scheme; did you mean ${nearest}? The ${names}`;
+    ? `is not a known scheme; the schemes are ${SCHEME_NAMES.join(", ")}`
+    : `is not a known scheme; did you mean ${nearest}?`;
 }

@@ -19,7 +19,7 @@ import {
   wholeNumber,
 } from "./file-values.ts";
 import { hexSecrets } from "./hex-variables.ts";
-import { jsonSchemaOf, withJson } from "./json-schema.ts";
+import { checkedElsewhere, jsonSchemaOf, withJson } from "./json-schema.ts";
 import { nearestName } from "./nearest-name.ts";
 import { readScheme } from "./scheme-entry.ts";
 import { type SecretEntry, secretEntries } from "./secret-entries.ts";
@@ -120,7 +120,10 @@ export function sourceSettings(
   const { keys, unlisted } = keysOfScheme(env, scheme);
   return mapOf(
     {
-      scheme: name === "hex" ? schemeName.optional() : schemeName,
+      // `readScheme` checks it.
+      scheme: checkedElsewhere(() => ({ enum: SCHEME_NAMES }), {
+        isRequired: name !== "hex",
+      }),
       secrets: isFromVariables(name, scheme)
         ? secrets.optional()
         : present(secrets, "is missing; add a list such as [{ env: NAME }]"),
@@ -141,9 +144,6 @@ export function sourceSettings(
     { unlisted },
   );
 }
-
-/** `readScheme` checks the value. */
-const schemeName = withJson(z.unknown(), () => ({ enum: SCHEME_NAMES }));
 
 /** Whether the secrets of a source may come from HEX_SECRET and HEX_SECRET_PREVIOUS. */
 export function isFromVariables(name: string, scheme: Scheme | null): boolean {
@@ -189,8 +189,9 @@ function keysOfScheme(env: Environment, scheme: Scheme | null) {
 
 /** The settings that describe the scheme of a source. `readScheme` checks them. `scheme`: its name, or "" if it is unknown. */
 function settingsOf(settings: z.ZodType, scheme: string): z.ZodType {
-  const anything = withJson(z.unknown(), () => jsonSchemaOf(settings));
-  return scheme === "" ? anything.optional() : anything;
+  return checkedElsewhere(() => jsonSchemaOf(settings), {
+    isRequired: scheme !== "",
+  });
 }
 
 function destinationName(destinations: readonly string[]): z.ZodType<string> {
