@@ -51,8 +51,8 @@ function createEndpoint(source: Source): Endpoint {
 }
 
 /**
- * Returns a function that returns whether a Content-Type is accepted. `mediaTypes`: exact types or `type/*`, instead of the
- * scheme's. JSON and forms must be in UTF-8.
+ * Returns a function that returns whether a Content-Type is accepted. `mediaTypes`: exact types or `type/*` in lower case, instead of
+ * the scheme's. JSON and forms must be in UTF-8.
  */
 function contentTypeFilter(
   media: readonly MediaType[],
@@ -64,7 +64,7 @@ function contentTypeFilter(
       return (media as readonly string[]).includes(kind);
     };
   }
-  const accepted = new Set(mediaTypes.map((one) => one.toLowerCase()));
+  const accepted = new Set(mediaTypes);
   return (contentType) => {
     const { name, kind } = parseContentType(contentType);
     const range = `${name.slice(0, name.indexOf("/"))}/*`;
