@@ -70,6 +70,21 @@ function receiveSection({ name, secret, register, ...sender }, scheme) {
   ]);
 }
 
+function listenCommand(name, schemeName, scheme) {
+  // The first request of Notion brings the secret.
+  const parts =
+    scheme.handshake === "notion"
+      ? []
+      : scheme.handshake === "meta"
+        ? ["SECRET", "VERIFY_TOKEN"]
+        : ["SECRET"];
+  return [
+    ...parts.map((part) => `${variableOf(name, part)}=…`),
+    `hexhook listen --scheme ${schemeName}`,
+    ...(isUrlSigned(scheme) ? [`--url ${HOST}/webhooks/${name}`] : []),
+  ].join(" ");
+}
+
 function trySection({ name, scheme: schemeName }, scheme) {
   const send = `hexhook send --source ${name} --sample`;
   const { [scheme.algorithm]: makeKeys } = MAKE_KEYS;
@@ -92,14 +107,9 @@ function trySection({ name, scheme: schemeName }, scheme) {
       ? []
       : [
           wrap(
-            "To see the requests of the sender before you configure a source, start this command and register its URL. It stores nothing:",
+            "To see the requests of the sender before you configure a source, start this command behind the registered URL. It stores nothing:",
           ),
-          code("sh", [
-            // The first request of Notion brings the secret.
-            scheme.handshake === "notion"
-              ? `hexhook listen --scheme ${schemeName}`
-              : `${variableOf(name, "SECRET")}=… hexhook listen --scheme ${schemeName}`,
-          ]),
+          code("sh", [listenCommand(name, schemeName, scheme)]),
         ]),
   ];
 }

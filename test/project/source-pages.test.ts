@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { spawnSync } from "node:child_process";
-import { generateKeyPairSync } from "node:crypto";
-import { readdirSync, readFileSync } from "node:fs";
+import { generateKeyPairSync, type KeyObject } from "node:crypto";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
 import type { Scheme } from "../../src/domain/scheme.ts";
 import {
   CONFIGURED_SCHEME_NAMES,
@@ -9,7 +10,9 @@ import {
   SCHEME_NAMES,
 } from "../../src/signature/schemes.ts";
 import { configFiles } from "../support/config-file.ts";
+import { hexhook } from "../support/hexhook.ts";
 import { codeBlocks } from "../support/markdown.ts";
+import { serve } from "../support/processes.ts";
 import { inProject, ROOT } from "../support/project.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -40,38 +43,57 @@ const { senders, handWritten } = JSON.parse(
 const pageOf = (name: string): string =>
   readFileSync(inProject("docs", "sources", `${name}.md`), "utf8");
 
-/** Returns a secret that a scheme accepts, different for each `seed`. Null: a scheme that only settings describe. */
-function secretFor(scheme: Scheme | null, seed: number): string {
-  const { algorithm, secret } = scheme ?? {
-    algorithm: "token",
-    secret: { format: "text" },
-  };
-  const text = `a-secret-for-this-test-${1000 + seed}`;
-  switch (secret.format) {
+/** A secret that a scheme accepts, and the private key to a public key. */
+interface TestSecret {
+  readonly secret: string;
+  readonly privateKey: KeyObject | null;
+}
+
+function ed25519Secret(encoding: "hex" | "base64"): TestSecret {
+  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
+  const bytes = publicKey.export({ format: "der", type: "spki" }).subarray(-32);
+  return { secret: bytes.toString(encoding), privateKey };
+}
+
+/** Returns a secret, different for each `seed`. */
+function secretFor(
+  format: Scheme["secret"]["format"],
+  seed: number,
+): TestSecret {
+  const text = Buffer.from(`a-secret-for-this-test-${1000 + seed}`);
+  switch (format) {
     case "text":
-      return text;
+      return { secret: text.toString(), privateKey: null };
     case "hex":
-      return Buffer.from(text).toString("hex");
     case "base64":
-      return Buffer.from(text).toString("base64");
+      return { secret: text.toString(format), privateKey: null };
     case "whsec":
-      return `whsec_${Buffer.from(text).toString("base64")}`;
+      return {
+        secret: `whsec_${text.toString("base64")}`,
+        privateKey: null,
+      };
     case "ed25519-hex":
+      return ed25519Secret("hex");
     case "ed25519-base64":
-      return generateKeyPairSync("ed25519")
-        .publicKey.export({ format: "der", type: "spki" })
-        .subarray(-32)
-        .toString(secret.format === "ed25519-hex" ? "hex" : "base64");
-    case "spki":
-      return (
-        algorithm === "ecdsa-p256"
-          ? generateKeyPairSync("ec", { namedCurve: "P-256" })
-          : generateKeyPairSync("ed25519")
-      ).publicKey
-        .export({ format: "der", type: "spki" })
-        .toString("base64");
+      return ed25519Secret("base64");
+    case "spki": {
+      const { publicKey, privateKey } = generateKeyPairSync("ec", {
+        namedCurve: "P-256",
+      });
+      const der = publicKey.export({ format: "der", type: "spki" });
+      return { secret: der.toString("base64"), privateKey };
+    }
   }
 }
+
+const entryOf = (name: string): string =>
+  codeBlocks(pageOf(name).replaceAll(/^ {3}/gm, ""), "yaml")[0] ?? "";
+
+/** Returns the arguments of each `hexhook send` on a page. */
+const sendCommands = (name: string): string[][] =>
+  [...pageOf(name).matchAll(/^hexhook (send .*)$/gm)].map(([, args]) =>
+    args!.split(" "),
+  );
 
 describe("the pages of senders", () => {
   let folder: ReturnType<typeof temporaryFolder>;
@@ -119,29 +141,78 @@ describe("the pages of senders", () => {
     }
   });
 
-  it("give a valid configuration, without a warning", () => {
-    for (const { name, scheme } of senders) {
-      const [entry = ""] = codeBlocks(
-        pageOf(name).replaceAll(/^ {3}/gm, ""),
-        "yaml",
+  it("give a valid configuration, and commands with the results that they promise", async () => {
+    const env: Record<string, string> = {
+      META_VERIFY_TOKEN: "a-verify-token-for-this-test",
+    };
+    const keyFiles = new Map<string, string>();
+    for (const [seed, { name, scheme }] of senders.entries()) {
+      const [, variable = ""] = /env: (\w+_SECRET)/.exec(entryOf(name)) ?? [];
+      const { secret, privateKey } = secretFor(
+        CONFIGURED.includes(scheme) ? "text" : schemeOf(scheme).secret.format,
+        seed,
       );
-      const variables = [...entry.matchAll(/env: (\w+)/g)].map(
-        ([, variable]) => variable!,
-      );
-      const env = Object.fromEntries(
-        variables.map((variable, seed) => [
-          variable,
-          variable.endsWith("_SECRET")
-            ? secretFor(
-                CONFIGURED.includes(scheme) ? null : schemeOf(scheme),
-                seed,
-              )
-            : "a-verify-token-for-this-test",
-        ]),
-      );
-      const config = withFile(entry, { ...env, HEX_SECRET: undefined });
-      expect(config.sources.map((source) => source.name)).toEqual([name]);
-      expect([name, config.warnings]).toEqual([name, []]);
+      env[variable] = secret;
+      if (privateKey !== null) {
+        const file = path.join(folder.path, `${name}.pem`);
+        writeFileSync(
+          file,
+          privateKey.export({ format: "pem", type: "pkcs8" }),
+        );
+        keyFiles.set(name, file);
+      }
     }
+    const entries = senders.map(({ name }) =>
+      entryOf(name).replace("sources:\n", ""),
+    );
+    const file = `sources:\n${entries.join("")}`;
+    const { sources, warnings } = withFile(file, env);
+    expect(sources.map(({ name }) => name)).toEqual(
+      senders.map(({ name }) => name),
+    );
+    expect(warnings).toEqual([
+      expect.stringMatching(/^HEX_SECRET: is ignored/),
+    ]);
+
+    const { port } = await serve(folder.path, {
+      ...env,
+      HEXHOOK_CONFIG: "hexhook.yaml",
+    });
+    const tamperings = new Set<string>();
+    for (const { name } of senders) {
+      const [genuine = [], tampered = []] = sendCommands(name);
+      expect([name, genuine]).toEqual([
+        name,
+        expect.arrayContaining(["send", "--source", name, "--sample"]),
+      ]);
+      const tampering = tampered.slice(genuine.length).join(" ");
+      // One sender for each part that is changed.
+      const isNew = tampering !== "" && !tamperings.has(tampering);
+      tamperings.add(tampering);
+      writeFileSync(path.join(folder.path, "one.yaml"), entryOf(name));
+      for (const [args, status] of [
+        [genuine, 200],
+        ...(isNew ? ([[tampered, 401]] as const) : []),
+      ] as const) {
+        const { stdout } = await hexhook(
+          args.map((arg) =>
+            arg === "test-key.pem" ? keyFiles.get(name)! : arg,
+          ),
+          {
+            cwd: folder.path,
+            env: { ...env, HEXHOOK_CONFIG: "one.yaml", PORT: String(port) },
+          },
+        );
+        expect([name, stdout]).toEqual([
+          name,
+          expect.stringContaining(` ${status} `),
+        ]);
+      }
+    }
+    expect([...tamperings].sort()).toEqual([
+      "",
+      "--tamper body",
+      "--tamper signature",
+    ]);
   });
 });
