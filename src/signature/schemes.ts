@@ -385,7 +385,6 @@ const TABLE = [
     id: NO_ID,
     // A body is a list of events of any types, or an empty list.
     type: { from: [] },
-    wantsEmptyResponses: true,
   },
   {
     ...BODY_WITH_SHA256,

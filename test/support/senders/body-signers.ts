@@ -21,6 +21,7 @@ interface BodySigner {
   /** Absent if a message has no id. */
   readonly id?: (n: number, body: Buffer) => string;
   readonly type: string;
+  readonly wantsEmptyResponses?: true;
 }
 
 function bodySigner(signer: BodySigner): Sender {
@@ -45,6 +46,7 @@ function bodySigner(signer: BodySigner): Sender {
       };
     },
     signature: [header],
+    ...(signer.wantsEmptyResponses ? { wantsEmptyResponses: true } : {}),
   };
 }
 
@@ -262,6 +264,7 @@ const TABLE: readonly BodySigner[] = [
     body: (n) =>
       json({ events: [], firstEventSequence: n, lastEventSequence: n }),
     type: "event",
+    wantsEmptyResponses: true,
   },
   {
     name: "docusign",

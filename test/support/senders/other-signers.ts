@@ -107,7 +107,7 @@ export const OTHER_SIGNERS: readonly Sender[] = [
       const time = new Date(at).toISOString().replace("Z", "123456Z");
       const body = json({
         subscription: { type: "channel.follow" },
-        event: {},
+        event: { n },
       });
       const mac = hmac("sha256", credential, id, time, body).toString("hex");
       return {
@@ -274,53 +274,5 @@ export const OTHER_SIGNERS: readonly Sender[] = [
       type: "Push Hook",
     }),
     signature: ["x-gitlab-token"],
-  },
-  {
-    name: "telegram",
-    scheme: "token",
-    settings: "token: { header: X-Telegram-Bot-Api-Secret-Token }",
-    credential: textCredential,
-    isBodyUnsigned: true,
-    deliver: ({ credential, n }) => ({
-      headers: {
-        ...JSON_TYPE,
-        "x-telegram-bot-api-secret-token": credential.text,
-      },
-      body: json({ update_id: n, message: { text: "hello" } }),
-      id: null,
-      type: "event",
-    }),
-    signature: ["x-telegram-bot-api-secret-token"],
-  },
-  {
-    name: "legacy",
-    scheme: "custom",
-    settings:
-      'custom: { signature: { header: X-Sig, prefix: "sha512=", encoding: base64 }, algorithm: sha512, signed: "{method} {url} {id} {timestamp} {body}", timestamp: { header: X-Time, unit: rfc3339 }, id: { header: X-Id }, type: { pointer: /kind } }',
-    credential: textCredential,
-    windowSeconds: 300,
-    isUrlSigned: true,
-    deliver({ credential, at, n, url }) {
-      const id = `legacy-${n}`;
-      const time = new Date(at).toISOString();
-      const body = json({ kind: "order.placed", n });
-      const signed = `POST ${url}?a=b ${id} ${time} `;
-      const mac = hmac("sha512", credential, signed, body).toString("base64");
-      return {
-        headers: {
-          ...JSON_TYPE,
-          "x-id": id,
-          "x-time": time,
-          "x-sig": `sha512=${mac}`,
-        },
-        query: "?a=b",
-        body,
-        id,
-        type: "order.placed",
-      };
-    },
-    signature: ["x-sig"],
-    time: "x-time",
-    signedId: "x-id",
   },
 ];

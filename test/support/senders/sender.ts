@@ -54,6 +54,8 @@ export interface Sender {
   readonly windowSeconds?: number;
   /** The header with an id that the signature covers. */
   readonly signedId?: string;
+  /** The sender accepts only responses without a body. */
+  readonly wantsEmptyResponses?: true;
   readonly isUrlSigned?: true;
   /** The signature does not cover the body, or not all of it. */
   readonly isBodyUnsigned?: true;
