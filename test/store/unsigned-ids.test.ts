@@ -188,16 +188,19 @@ describe.each(KINDS)("ids that are not signed, in a $name store", (kind) => {
     const day = 86_400_000;
     await record("kept", "1", { receivedAt: day, destinations: ["d"] });
     await record("purged", "2", { receivedAt: day, destinations: [] });
-    await record("last", "3", { receivedAt: 99 * day, destinations: [] });
+    await record("last", "3", { receivedAt: 99 * day, destinations: ["x"] });
     test.setClock(99 * day);
-    let next: number | null = null;
-    do {
-      ({ next } = await test.store().purge({
-        now: 99 * day,
-        receivedBefore: 10 * day,
-        from: next,
-      }));
-    } while (next !== null);
+    const purge = async () => {
+      let next: number | null = null;
+      do {
+        ({ next } = await test.store().purge({
+          now: 99 * day,
+          receivedBefore: 10 * day,
+          from: next,
+        }));
+      } while (next !== null);
+    };
+    await purge();
     const later = { receivedAt: 99 * day, destinations: [] };
     expect(await record("again", "1", { ...later, mac: 1 })).toEqual([
       "duplicate",
@@ -206,6 +209,13 @@ describe.each(KINDS)("ids that are not signed, in a $name store", (kind) => {
     expect(await record("purged", "2", { ...later, mac: 2 })).toEqual([
       "accepted",
       "purged",
+    ]);
+    const [delivery] = await test.claim();
+    await test.settle(delivery!);
+    await purge();
+    expect(await record("again", "1", { ...later, mac: 3 })).toEqual([
+      "accepted",
+      "again",
     ]);
   });
 });

@@ -5,16 +5,20 @@ import {
 } from "../../../src/store/postgres/migrate.ts";
 import { connect } from "../../../src/store/postgres/connection.ts";
 import {
+  CREATE_VERSION_TABLE,
   LATEST,
+  MIGRATIONS,
   requireCurrentSchema,
 } from "../../../src/store/postgres/schema-version.ts";
 import { cleanUp } from "../../support/cleanup.ts";
+import { SIGNING_KEY } from "../../support/fixtures.ts";
 import {
   createDatabase,
   openConnection,
   postgresUrl,
   runSql,
 } from "../../support/postgres.ts";
+import { POSTGRES, recordOf } from "../../support/stores.ts";
 
 /** Checks the schema as the commands that only read do. */
 async function check(url: string): Promise<void> {
@@ -22,6 +26,13 @@ async function check(url: string): Promise<void> {
   cleanUp(() => connection.close());
   await requireCurrentSchema(connection);
 }
+
+/** The statements with which a process of version 2 stores an event. */
+const oldRecord = (id: string): string => `
+  INSERT INTO event (day, seq, source, id, type, received_at, content_type, headers, body_sha256, body)
+    VALUES (0, nextval('event_seq'), 'hex', '${id}', 't', 5000, 'application/json', '{}', sha256('{}'), '{}');
+  INSERT INTO event_id (source, id, day, seq, body_sha256)
+    VALUES ('hex', '${id}', 0, currval('event_seq'), sha256('{}'))`;
 
 describe("the schema in PostgreSQL", () => {
   it("is created once by ten processes that start at once", async () => {
@@ -95,6 +106,77 @@ describe("the schema in PostgreSQL", () => {
     }
     await setVersion(-1);
     await expect(check(url)).rejects.toMatchObject({ code: "SCHEMA_TOO_OLD" });
+  });
+
+  it("keeps the data of version 2, and lets processes of that version go on", async () => {
+    const url = await createDatabase();
+    const connection = await openConnection(url);
+    await connection.query(
+      [
+        CREATE_VERSION_TABLE,
+        ...MIGRATIONS.slice(0, 2).map(({ read }) => read()),
+        "INSERT INTO schema_version (application, version) VALUES ('hexhook', 1), ('hexhook', 2)",
+        ...[
+          ["event", "d0", 1],
+          ["replay_claim", "h0", 3600],
+        ].flatMap(([table, name, to]) => [
+          `CREATE TABLE ${table}_${name} (LIKE ${table} INCLUDING ALL)`,
+          `ALTER TABLE ${table} ATTACH PARTITION ${table}_${name} FOR VALUES FROM (0) TO (${to})`,
+        ]),
+        // Its deletion was interrupted.
+        "CREATE TABLE event_x9 (LIKE event INCLUDING ALL)",
+        ...["known", "timeless"].map(oldRecord),
+        "INSERT INTO replay_claim VALUES (1000, sha256('known'), 'hex', 5000)",
+        "INSERT INTO timeless_claim VALUES (sha256('timeless'), 'hex', 5000)",
+      ].join(";"),
+    );
+    expect(await migratePostgres(postgresUrl(url))).toEqual({
+      from: 2,
+      to: LATEST,
+    });
+    const store = await POSTGRES.open(postgresUrl(url), {
+      signingKey: SIGNING_KEY,
+      writer: "w",
+      now: () => 5000,
+      onFatal: (error) => {
+        throw error;
+      },
+      delivers: false,
+      poolSize: 4,
+    });
+    cleanUp(() => store.close());
+    const record = async (...how: Parameters<typeof recordOf>) =>
+      (await store.record(recordOf(...how))).outcome;
+
+    expect(await record("known")).toBe("replayed");
+    expect(await record("timeless", { signedAt: null })).toBe("replayed");
+    expect(await record("known", { mac: 1 })).toBe("duplicate");
+    expect(await record("new", { idSigned: false })).toBe("accepted");
+    expect(
+      await runSql(url, "SELECT id_signed FROM event ORDER BY seq"),
+    ).toEqual([true, true, false].map((id_signed) => ({ id_signed })));
+    await runSql(url, "SELECT id_signed FROM event_x9");
+
+    const oldClaims = (name: string) => [
+      `INSERT INTO replay_claim (signed_at, mac, source, claimed_at)
+       VALUES (1000, sha256('${name}'), 'hex', 5000) ON CONFLICT DO NOTHING RETURNING 1`,
+      `INSERT INTO timeless_claim (mac, source, claimed_at)
+       VALUES (sha256('${name}'), 'hex', 5000) ON CONFLICT DO NOTHING RETURNING 1`,
+    ];
+    await record("also timeless", { signedAt: null, mac: 1 });
+    const numberOne = oldClaims("1");
+    const later = oldClaims("later");
+    for (const [statement, rows] of [
+      [numberOne[0], 0],
+      [numberOne[1], 0],
+      [later[0], 1],
+      [later[1], 1],
+    ] as const) {
+      expect(await runSql(url, statement!)).toHaveLength(rows);
+    }
+    await connection.query(oldRecord("later"));
+    expect(await record("later")).toBe("replayed");
+    expect(await record("later", { signedAt: null })).toBe("replayed");
   });
 
   it.each([

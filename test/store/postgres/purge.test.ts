@@ -24,6 +24,7 @@ describe("the purge of events on PostgreSQL", () => {
     const tables = await createTables();
     const { url, target, pool } = tables;
 
+    /** Adds an event without a signed id: it has rows in all tables. */
     async function add(
       seq: number,
       day: number,
@@ -35,13 +36,18 @@ describe("the purge of events on PostgreSQL", () => {
       const id = Buffer.from(`e${seq}`);
       await runSql(
         url,
-        `INSERT INTO event VALUES ($1, $2, 'hex', $3, 't', $4, 'application/json', '{}', sha256('{}'), '{}')`,
+        `INSERT INTO event VALUES ($1, $2, 'hex', $3, 't', $4, 'application/json', '{}', sha256($3), $3, false)`,
         [day, seq, id, day * DAY_MS + 5],
       );
       await runSql(
         url,
-        "INSERT INTO event_id VALUES ('hex', $1, $2, $3, sha256('{}'))",
+        "INSERT INTO event_id VALUES ('hex', $1, $2, $3, sha256($1))",
         [id, day, seq],
+      );
+      await runSql(
+        url,
+        "INSERT INTO unsigned_event VALUES ('hex', sha256($1), $1, $2)",
+        [id, seq],
       );
       for (const [n, state] of states.entries()) {
         const delivery = seq * 10 + n;
@@ -109,6 +115,7 @@ describe("the purge of events on PostgreSQL", () => {
         return {
           events: await column("SELECT seq FROM event ORDER BY seq"),
           ids: await column("SELECT seq FROM event_id ORDER BY seq"),
+          bodies: await column("SELECT seq FROM unsigned_event ORDER BY seq"),
           deliveries: await column("SELECT id FROM delivery ORDER BY id"),
           attempts: await column(
             "SELECT delivery_id FROM attempt ORDER BY delivery_id",
@@ -134,6 +141,7 @@ describe("the purge of events on PostgreSQL", () => {
   const AFTER_PURGE = {
     events: [2, 3],
     ids: [2, 3],
+    bodies: [2, 3],
     deliveries: [20, 21, 30],
     attempts: [20, 21, 30],
     tables: [],
@@ -303,6 +311,7 @@ describe("the purge of events on PostgreSQL", () => {
       ...AFTER_PURGE,
       events: [1, 2, 3],
       ids: [1, 2, 3],
+      bodies: [1, 2, 3],
       deliveries: [10, 11, 20, 21, 30],
       attempts: [10, 11, 20, 21, 30],
     });
