@@ -54,7 +54,7 @@ const UNLOGGED = {
   name: "",
   text: `SELECT relname AS name FROM pg_class
     WHERE relpersistence = 'u' AND relkind = 'r' AND relnamespace = to_regnamespace(current_schema()::text)
-      AND relname ~ ('^(event|event_id|replay_claim|timeless_claim|pending_delivery|ended_delivery|attempt|expired_day|'
+      AND relname ~ ('^(event|event_id|unsigned_event|replay_claim|timeless_claim|pending_delivery|ended_delivery|attempt|expired_day|'
         || 'audit_entry|audit_writer|audit_sink|paused_destination|process_status|lease|claim_lock|attempt_start)(_kept|_[dh]?\\d+)?$')
     LIMIT 1`,
 };
