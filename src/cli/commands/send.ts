@@ -182,7 +182,7 @@ async function sendAll(
   ): void {
     const { status, durationMs } = response;
     const verdict = verdictOf(response);
-    const key = `${status} ${verdict}`;
+    const key = verdict === "" ? String(status) : `${status} ${verdict}`;
     tally.set(key, (tally.get(key) ?? 0) + 1);
     if (json) {
       writeLine(
