@@ -149,7 +149,7 @@ export function sourcePage(sender, scheme, checked) {
     list([
       `**The sender expects:** ${answer}`,
       `**Retries:** ${retries ?? "Not confirmed for this page."}`,
-      "Hexhook responds with 200 when the event is stored, also to a retry, and with 503 if it cannot store the event.",
+      `Hexhook responds with 200${scheme.wantsEmptyResponses ? ", without a body," : ""} when the event is stored, also to a retry, and with 503 if it cannot store the event.`,
     ]),
     ...(notes.length === 0 ? [] : ["## Notes", list(notes)]),
     "## Where this was confirmed",
