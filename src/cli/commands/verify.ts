@@ -1,14 +1,11 @@
 import { readFileSync, statSync } from "node:fs";
 import { type Command, Option } from "commander";
 import { loadSources, readEnvironment } from "../../config/load-config.ts";
-import { judgeWindow, skewSeconds } from "../../domain/replay-window.ts";
 import type { Source } from "../../domain/source.ts";
 import { asError, ConfigError, EXIT, UsageError } from "../../errors.ts";
-import { singleHeadersOf } from "../../signature/compiled-scheme.ts";
 import { explain } from "../../signature/explain/explain.ts";
-import type { Finding } from "../../signature/explain/finding.ts";
+import type { Finding, Trial } from "../../signature/explain/finding.ts";
 import { splitQuery } from "../../signature/explain/url-changes.ts";
-import { verify } from "../../signature/verify.ts";
 import { visible } from "../../terminal/terminal-text.ts";
 import {
   type CapturedRequest,
@@ -16,6 +13,7 @@ import {
   parseRequest,
 } from "../input/captured-request.ts";
 import { readAll } from "../input/read-all.ts";
+import { type Checked, checkRequest } from "../check-request.ts";
 import { type Io, writeLine } from "../io.ts";
 import { collect, parseTimestampOption } from "../options/parse.ts";
 import { secretVariableOf, sourceOfScheme } from "../scheme-source.ts";
@@ -85,7 +83,7 @@ Exit status: 0 verified, 1 not verified.`,
       const { source, sources } = sourcesFor(io, options);
       const now = options.now === undefined ? Date.now() : options.now * 1000;
       const trial = trialOf(source, request, options.url ?? null);
-      const result = check(trial, request, now);
+      const result = checkRequest(trial, request.repeated, now);
       const { reason } = result;
       const findings =
         options.explain && reason !== null
@@ -120,41 +118,12 @@ function sourcesFor(
   return { source, sources: [source] };
 }
 
-interface Result {
-  /** The reason as in the audit trail; null = verified. */
-  readonly reason: string | null;
-  readonly keyId: string | undefined;
-}
-
-/** Checks a request as the service does. */
-function check(
-  { source, message }: ReturnType<typeof trialOf>,
-  { repeated }: CapturedRequest,
-  now: number,
-): Result {
-  const singles = singleHeadersOf(source.scheme);
-  if (repeated.some((name) => singles.includes(name))) {
-    return { reason: "duplicate_header", keyId: undefined };
-  }
-  const verified = verify(source, message, now);
-  if (!verified.ok) {
-    const { reason, keyId } = verified;
-    return { reason, keyId };
-  }
-  const { signedAt, keyId, id, type } = verified;
-  if (signedAt !== null) {
-    const skew = skewSeconds(now, signedAt);
-    const verdict = judgeWindow(skew, source.replayWindowSeconds);
-    if (verdict !== "inside") {
-      return { reason: verdict, keyId };
-    }
-  }
-  const isUsable = id !== null && type !== null;
-  return { reason: isUsable ? null : "malformed_payload", keyId };
-}
-
 /** Returns the message to verify. `url` completes a source that has no public URL. */
-function trialOf(source: Source, request: CapturedRequest, url: string | null) {
+function trialOf(
+  source: Source,
+  request: CapturedRequest,
+  url: string | null,
+): Trial {
   const { method, target, headers, body } = request;
   if (url !== null && !/^https?:\/\/[^/?#]/i.test(url)) {
     throw new UsageError("--url must start with http:// or https://");
@@ -177,13 +146,15 @@ function trialOf(source: Source, request: CapturedRequest, url: string | null) {
 
 function printResult(
   { stdout }: Io,
-  { reason, keyId }: Result,
+  { reason, keyId }: Checked,
   findings: readonly Finding[],
 ): void {
   writeLine(
     stdout,
     reason === null
-      ? `verified (key ${keyId ?? ""})`
+      ? keyId === undefined
+        ? "handshake: answered without a signature"
+        : `verified (key ${keyId})`
       : `not verified: ${reason}`,
   );
   for (const { isProven, says, fix } of findings) {

@@ -8,7 +8,7 @@ import { unpacked } from "./packed-bodies.ts";
 import { formsOf } from "./form-encodings.ts";
 
 const RAW_BYTES =
-  "verify and forward the raw bytes of the body, before any parser or editor changes them";
+  "take the raw bytes of the body, before a parser or an editor changes them";
 
 /** Changes that proxies, frameworks and editors make to a body. Simple ones come first, because they often explain more. */
 export const BODY_CHANGES: Change = {
@@ -146,7 +146,7 @@ function* serialisedAgain(body: Buffer): Generator<EarlierBody> {
     yield {
       cause: "reserialised",
       body: Buffer.from(text),
-      says: `the body was parsed and serialised again: the sender signed it ${name}`,
+      says: `the body was parsed and serialised again: the sender signed ${name}`,
       fix: RAW_BYTES,
     };
   }

@@ -54,7 +54,7 @@ export const CAUSES = [
   "timestamp-unit",
   "id-missing",
   "header-renamed",
-  "header-duplicate",
+  "header-repeated",
   // The scheme.
   "other-scheme",
   "other-algorithm",
@@ -63,7 +63,9 @@ export const CAUSES = [
   "stale",
   "future",
   "time-zone",
-  // A valid signature.
+  // A valid signature, or none.
+  "handshake",
+  "interaction",
   "payload",
   // None of these.
   "unknown",

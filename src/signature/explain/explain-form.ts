@@ -78,14 +78,6 @@ export function explainForm(
               fix: SIGN_AND_PASS,
             }),
           ];
-    case "duplicate_header":
-      return [
-        likely({
-          cause: "header-duplicate",
-          says: "a header that the scheme reads was sent twice",
-          fix: "check that only one proxy or sender sets it",
-        }),
-      ];
     default: {
       const evidence = evidenceOf(trial);
       return evidence.length > 0 ? evidence : [unknown(trial, isComplete)];

@@ -1,6 +1,6 @@
 import { BODY_CHANGES } from "./body-changes.ts";
 import { explainForm } from "./explain-form.ts";
-import { explainVerified } from "./explain-verified.ts";
+import { explainReason } from "./explain-reason.ts";
 import {
   likely,
   type Change,
@@ -48,7 +48,7 @@ export function explain(
   reason: string,
   context: Context,
 ): readonly Finding[] {
-  const known = explainVerified(trial, reason, context);
+  const known = explainReason(trial, reason, context);
   if (known !== null) {
     return [known];
   }

@@ -1,6 +1,6 @@
 /** A way in which a serialiser writes JSON. */
 export interface JsonStyle {
-  /** Completes the sentence "the sender signed it …". */
+  /** Completes the sentence "the sender signed …". */
   readonly name: string;
   readonly colon: string;
   readonly comma: string;
@@ -9,16 +9,21 @@ export interface JsonStyle {
 }
 
 export const JSON_STYLES: readonly JsonStyle[] = [
-  { name: "without spaces", colon: ":", comma: ",", indent: null },
+  { name: "compact JSON", colon: ":", comma: ",", indent: null },
   {
-    name: "with a space after each colon and comma",
+    name: "JSON with spaces after : and ,",
     colon: ": ",
     comma: ", ",
     indent: null,
   },
-  { name: "indented by 2 spaces", colon: ": ", comma: ",", indent: "  " },
-  { name: "indented by 4 spaces", colon: ": ", comma: ",", indent: "    " },
-  { name: "indented by tabs", colon: ": ", comma: ",", indent: "\t" },
+  { name: "JSON indented by 2 spaces", colon: ": ", comma: ",", indent: "  " },
+  {
+    name: "JSON indented by 4 spaces",
+    colon: ": ",
+    comma: ",",
+    indent: "    ",
+  },
+  { name: "JSON indented by tabs", colon: ": ", comma: ",", indent: "\t" },
 ];
 
 /** A way in which a serialiser escapes characters of strings. */
@@ -37,11 +42,11 @@ const escaped = (char: string): string =>
 const ESCAPES: readonly Escapes[] = [
   { name: "", rewrite: (string) => string },
   {
-    name: "with non-ASCII characters escaped",
+    name: "with escaped non-ASCII",
     rewrite: (string) => string.replace(NOT_ASCII, escaped),
   },
   {
-    name: "with non-ASCII characters as they are",
+    name: "with literal non-ASCII",
     rewrite: (string) =>
       string.replace(
         ESCAPED_NOT_ASCII,
@@ -50,24 +55,24 @@ const ESCAPES: readonly Escapes[] = [
       ),
   },
   {
-    name: "with slashes escaped",
+    name: "with escaped slashes",
     rewrite: (string) => string.replace(/(?<!\\)\//g, "\\/"),
   },
   {
-    name: "with slashes and non-ASCII characters escaped",
+    name: "with escaped slashes and non-ASCII",
     rewrite: (string) =>
       string.replace(/(?<!\\)\//g, "\\/").replace(NOT_ASCII, escaped),
   },
   {
-    name: "with slashes as they are",
+    name: "with literal slashes",
     rewrite: (string) => string.replaceAll("\\/", "/"),
   },
   {
-    name: "with <, > and & escaped",
+    name: "with escaped <, > and &",
     rewrite: (string) => string.replace(HTML, escaped),
   },
   {
-    name: "with <, > and & as they are",
+    name: "with literal <, > and &",
     rewrite: (string) =>
       string.replace(/\\u(?:003[ceCE]|0026|202[89])/g, (escape) =>
         String.fromCharCode(parseInt(escape.slice(2), 16)),
@@ -85,7 +90,7 @@ const MAX_DEPTH = 100;
 const TOKEN = /"(?:[^"\\]|\\.)*"|[[\]{}:,]|[^\s"[\]{}:,]+/gs;
 
 /**
- * Yields the other texts that serialisers write for a JSON value, each with the end of the sentence "the sender signed it …".
+ * Yields the other texts that serialisers write for a JSON value, each with the end of the sentence "the sender signed …".
  * Numbers and the order of members stay as they are. Yields nothing for a text that is not JSON.
  */
 export function* serialisations(
@@ -106,7 +111,7 @@ export function* serialisations(
       token.startsWith('"') ? escapes.rewrite(token) : token,
     );
     for (const style of styles) {
-      const name = [style.name, escapes.name].filter(Boolean).join(", ");
+      const name = [style.name, escapes.name].filter(Boolean).join(" ");
       const line = laidOut(rewritten, style);
       for (const candidate of [line, `${line}\n`]) {
         if (!seen.has(candidate)) {
@@ -117,8 +122,8 @@ export function* serialisations(
     }
   }
   for (const [name, written] of [
-    ["as JSON.stringify of JavaScript writes it", stringified(value)],
-    ["with its keys sorted", stringified(sorted(value))],
+    ["JSON as JSON.stringify writes it", stringified(value)],
+    ["JSON with sorted keys", stringified(sorted(value))],
   ] as const) {
     if (written !== null && !seen.has(written)) {
       seen.add(written);

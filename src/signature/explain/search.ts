@@ -43,11 +43,16 @@ export function search(
     left -= costOf(candidate) * (isChanged ? CHANGED_BODY_FACTOR : 1);
     return isAuthentic(candidate, context.now);
   };
-  const firsts = function* (from: Trial, kinds: readonly Change[]) {
+  const candidates = function* (from: Trial, kinds: readonly Change[]) {
     left -= costOf(from);
-    const canBeRead = isReadable(from, context.now);
+    const reason = reasonOf(from, context.now);
+    // A signature that a first change does not find is not found by a second one.
+    if (from !== trial && reason === "missing_signature") {
+      return;
+    }
+    const isReadable = READABLE.includes(reason);
     for (const [n, change] of kinds.entries()) {
-      if (change.kind === "form" || canBeRead) {
+      if (change.kind === "form" || isReadable) {
         for (const candidate of change.candidates(from, context)) {
           if (left <= 0) {
             return;
@@ -58,13 +63,13 @@ export function search(
     }
   };
 
-  for (const { candidate } of firsts(trial, changes)) {
+  for (const { candidate } of candidates(trial, changes)) {
     if (succeeds(candidate)) {
       return found(candidate);
     }
   }
-  for (const { candidate: first, later } of firsts(trial, changes)) {
-    for (const { candidate: second } of firsts(first, later)) {
+  for (const { candidate: first, later } of candidates(trial, changes)) {
+    for (const { candidate: second } of candidates(first, later)) {
       if (succeeds(second)) {
         return found(first, second);
       }
@@ -83,9 +88,9 @@ function found(...candidates: readonly Candidate[]): SearchResult {
 /** Reasons of a message whose signature could be read, but is of other bytes or another key. */
 const READABLE = ["bad_signature", "missing_public_url"];
 
-function isReadable({ source, message }: Trial, now: number): boolean {
+function reasonOf({ source, message }: Trial, now: number): string {
   const result = verify(source, message, now);
-  return !result.ok && READABLE.includes(result.reason);
+  return result.ok ? "" : result.reason;
 }
 
 function costOf({ source, message }: Trial): number {

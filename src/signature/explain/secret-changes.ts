@@ -62,6 +62,12 @@ export const OTHER_SECRETS: Change = {
 };
 
 function* otherKeys({ text, key }: SigningSecret): Generator<OtherKey> {
+  yield {
+    cause: "secret-text",
+    key: Buffer.from(text),
+    says: "the sender uses the secret as text, but the scheme decodes it",
+    fix: "have the sender decode the secret, or set `keyDecoding: verbatim` in a custom scheme",
+  };
   for (const end of ["\n", "\r\n"]) {
     yield {
       cause: "secret-newline",
@@ -88,12 +94,6 @@ function* otherKeys({ text, key }: SigningSecret): Generator<OtherKey> {
     };
   }
   yield* prefixes(text);
-  yield {
-    cause: "secret-text",
-    key: Buffer.from(text),
-    says: "the sender uses the secret as text, but the scheme decodes it",
-    fix: "have the sender decode the secret, or set `keyDecoding: verbatim` in a custom scheme",
-  };
   yield* decodings(text, key);
   for (const other of [text.toLowerCase(), text.toUpperCase()]) {
     yield {

@@ -1,15 +1,27 @@
+import { isJsonContainer } from "../../json/read-members.ts";
 import { skewSeconds } from "../../domain/replay-window.ts";
 import { variantFor } from "../compiled-scheme.ts";
 import { verify } from "../verify.ts";
 import { proven, type Context, type Finding, type Trial } from "./finding.ts";
 import { UNIT_NAMES } from "./unit-names.ts";
 
-/** Returns what is wrong with a message whose signature is valid; null if it is not valid. */
-export function explainVerified(
+/** The reason for a header that must be single. */
+const REPEATED_HEADER = /^repeated_header_(.+)$/;
+
+/** Returns what is wrong if the reason alone says it; null if the signature must be examined. */
+export function explainReason(
   { source, message }: Trial,
   reason: string,
   { now }: Context,
 ): Finding | null {
+  const repeated = REPEATED_HEADER.exec(reason)?.[1];
+  if (repeated !== undefined) {
+    return proven({
+      cause: "header-repeated",
+      says: `the header ${repeated} was sent twice`,
+      fix: "check that only the sender sets it, and that no proxy adds it again",
+    });
+  }
   switch (reason) {
     case "stale_timestamp":
     case "future_timestamp": {
@@ -23,20 +35,47 @@ export function explainVerified(
         says: "the message was signed with a previous secret, which has expired",
         fix: "sign with the current secret",
       });
-    case "malformed_payload": {
-      const { id, type } = variantFor(source.scheme, message).scheme;
-      const places = [id.from, ...type.from].flatMap((place) =>
-        place !== null && "pointer" in place ? [place.pointer] : [],
-      );
+    case "malformed_payload":
       return proven({
         cause: "payload",
-        says: `the signature is valid, but the body is not JSON with a usable id and type at ${places.join(" and ")}`,
-        fix: "fix the body at the sender",
+        says: `the signature is valid, but ${payloadFault(source, message)}`,
+        fix: "have the sender send JSON with these members",
       });
-    }
+    case "interaction":
+      return proven({
+        cause: "interaction",
+        says: "the signature is valid, but the message is an interaction, which needs a response of an application",
+        fix: "register the URL for webhook events only",
+      });
+    case "no_verify_token":
+    case "bad_verify_token":
+    case "malformed_handshake":
+      return proven({
+        cause: "handshake",
+        says:
+          reason === "no_verify_token"
+            ? "the request is a handshake, but the source has no handshake.verifyToken"
+            : reason === "bad_verify_token"
+              ? "the request is a handshake with another token than handshake.verifyToken of the source"
+              : "the request is a handshake without a usable challenge",
+        fix: "set handshake.verifyToken of the source to the token that is registered at the sender",
+      });
     default:
       return null;
   }
+}
+
+function payloadFault(
+  { scheme }: Trial["source"],
+  message: Trial["message"],
+): string {
+  const { id, type } = variantFor(scheme, message).scheme;
+  const places = [id.from, ...type.from].flatMap((place) =>
+    place !== null && "pointer" in place ? [place.pointer] : [],
+  );
+  return places.length === 0 || !isJsonContainer(message.body)
+    ? "the body is not a JSON object or array"
+    : `the body has no usable id and type at ${places.join(" and ")}`;
 }
 
 const TIME_ZONE_STEP = 1800;
