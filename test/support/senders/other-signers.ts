@@ -1,4 +1,4 @@
-import { createHash, sign } from "node:crypto";
+import { sign } from "node:crypto";
 import {
   type Credential,
   ed25519Credential,
@@ -240,39 +240,34 @@ export const OTHER_SIGNERS: readonly Sender[] = [
     signature: ["linear-signature"],
   },
   {
-    name: "mailgun",
-    scheme: "mailgun",
+    name: "legacy",
+    scheme: "custom",
+    settings:
+      'custom: { signature: { header: X-Sig, prefix: "sha512=", encoding: base64 }, algorithm: sha512, signed: "{method} {url} {id} {timestamp} {body}", timestamp: { header: X-Time, unit: rfc3339 }, id: { header: X-Id }, type: { pointer: /kind } }',
     credential: textCredential,
     windowSeconds: 300,
-    isBodyUnsigned: true,
-    deliver({ credential, at, n }) {
-      const timestamp = seconds(at);
-      const token = createHash("sha256").update(`token ${n}`).digest("hex");
-      const signature = hmac("sha256", credential, timestamp, token);
-      const body = json({
-        signature: { timestamp, token, signature: signature.toString("hex") },
-        "event-data": { event: "delivered", id: `mailgun-${n}` },
-      });
-      return { headers: JSON_TYPE, body, id: token, type: "delivered" };
+    isUrlSigned: true,
+    deliver({ credential, at, n, url }) {
+      const id = `legacy-${n}`;
+      const time = new Date(at).toISOString();
+      const body = json({ kind: "order.placed", n });
+      const signed = `POST ${url}?a=b ${id} ${time} `;
+      const mac = hmac("sha512", credential, signed, body).toString("base64");
+      return {
+        headers: {
+          ...JSON_TYPE,
+          "x-id": id,
+          "x-time": time,
+          "x-sig": `sha512=${mac}`,
+        },
+        query: "?a=b",
+        body,
+        id,
+        type: "order.placed",
+      };
     },
-    signature: [],
-  },
-  {
-    name: "gitlab",
-    scheme: "gitlab",
-    credential: textCredential,
-    isBodyUnsigned: true,
-    deliver: ({ credential, n }) => ({
-      headers: {
-        ...JSON_TYPE,
-        "x-gitlab-token": credential.text,
-        "x-gitlab-event": "Push Hook",
-        "x-gitlab-event-uuid": `gitlab-${n}`,
-      },
-      body: json({ object_kind: "push", n }),
-      id: `gitlab-${n}`,
-      type: "Push Hook",
-    }),
-    signature: ["x-gitlab-token"],
+    signature: ["x-sig"],
+    time: "x-time",
+    signedId: "x-id",
   },
 ];

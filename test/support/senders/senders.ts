@@ -3,6 +3,7 @@ import { SENDERS_BY_PACKAGE } from "./by-package.ts";
 import { OTHER_SIGNERS } from "./other-signers.ts";
 import type { Sender } from "./sender.ts";
 import { TIMED_SIGNERS } from "./timed-signers.ts";
+import { TOKEN_SENDERS } from "./token-senders.ts";
 
 /** Senders of every scheme. Some schemes have several, where the sender has several forms. */
 export const SENDERS: readonly Sender[] = [
@@ -10,4 +11,5 @@ export const SENDERS: readonly Sender[] = [
   ...BODY_SIGNERS,
   ...TIMED_SIGNERS,
   ...OTHER_SIGNERS,
+  ...TOKEN_SENDERS,
 ];
