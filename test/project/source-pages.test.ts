@@ -1,19 +1,16 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { spawnSync } from "node:child_process";
-import { generateKeyPairSync, type KeyObject } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import path from "node:path";
-import type { Scheme } from "../../src/domain/scheme.ts";
+import { readdirSync, readFileSync } from "node:fs";
 import {
   CONFIGURED_SCHEME_NAMES,
   schemeOf,
   SCHEME_NAMES,
 } from "../../src/signature/schemes.ts";
 import { configFiles } from "../support/config-file.ts";
-import { hexhook } from "../support/hexhook.ts";
+import { SECRET } from "../support/fixtures.ts";
 import { codeBlocks } from "../support/markdown.ts";
-import { serve } from "../support/processes.ts";
 import { inProject, ROOT } from "../support/project.ts";
+import { secretFor } from "../support/scheme-secrets.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
 interface Sender {
@@ -43,57 +40,8 @@ const { senders, handWritten } = JSON.parse(
 const pageOf = (name: string): string =>
   readFileSync(inProject("docs", "sources", `${name}.md`), "utf8");
 
-/** A secret that a scheme accepts, and the private key to a public key. */
-interface TestSecret {
-  readonly secret: string;
-  readonly privateKey: KeyObject | null;
-}
-
-function ed25519Secret(encoding: "hex" | "base64"): TestSecret {
-  const { publicKey, privateKey } = generateKeyPairSync("ed25519");
-  const bytes = publicKey.export({ format: "der", type: "spki" }).subarray(-32);
-  return { secret: bytes.toString(encoding), privateKey };
-}
-
-/** Returns a secret, different for each `seed`. */
-function secretFor(
-  format: Scheme["secret"]["format"],
-  seed: number,
-): TestSecret {
-  const text = Buffer.from(`a-secret-for-this-test-${1000 + seed}`);
-  switch (format) {
-    case "text":
-      return { secret: text.toString(), privateKey: null };
-    case "hex":
-    case "base64":
-      return { secret: text.toString(format), privateKey: null };
-    case "whsec":
-      return {
-        secret: `whsec_${text.toString("base64")}`,
-        privateKey: null,
-      };
-    case "ed25519-hex":
-      return ed25519Secret("hex");
-    case "ed25519-base64":
-      return ed25519Secret("base64");
-    case "spki": {
-      const { publicKey, privateKey } = generateKeyPairSync("ec", {
-        namedCurve: "P-256",
-      });
-      const der = publicKey.export({ format: "der", type: "spki" });
-      return { secret: der.toString("base64"), privateKey };
-    }
-  }
-}
-
 const entryOf = (name: string): string =>
   codeBlocks(pageOf(name).replaceAll(/^ {3}/gm, ""), "yaml")[0] ?? "";
-
-/** Returns the arguments of each `hexhook send` on a page. */
-const sendCommands = (name: string): string[][] =>
-  [...pageOf(name).matchAll(/^hexhook (send .*)$/gm)].map(([, args]) =>
-    args!.split(" "),
-  );
 
 describe("the pages of senders", () => {
   let folder: ReturnType<typeof temporaryFolder>;
@@ -141,78 +89,53 @@ describe("the pages of senders", () => {
     }
   });
 
-  it("give a valid configuration, and commands with the results that they promise", async () => {
-    const env: Record<string, string> = {
-      META_VERIFY_TOKEN: "a-verify-token-for-this-test",
-    };
-    const keyFiles = new Map<string, string>();
-    for (const [seed, { name, scheme }] of senders.entries()) {
-      const [, variable = ""] = /env: (\w+_SECRET)/.exec(entryOf(name)) ?? [];
-      const { secret, privateKey } = secretFor(
-        CONFIGURED.includes(scheme) ? "text" : schemeOf(scheme).secret.format,
-        seed,
-      );
-      env[variable] = secret;
-      if (privateKey !== null) {
-        const file = path.join(folder.path, `${name}.pem`);
-        writeFileSync(
-          file,
-          privateKey.export({ format: "pem", type: "pkcs8" }),
-        );
-        keyFiles.set(name, file);
-      }
-    }
-    const entries = senders.map(({ name }) =>
-      entryOf(name).replace("sources:\n", ""),
-    );
-    const file = `sources:\n${entries.join("")}`;
-    const { sources, warnings } = withFile(file, env);
-    expect(sources.map(({ name }) => name)).toEqual(
-      senders.map(({ name }) => name),
-    );
-    expect(warnings).toEqual([
-      expect.stringMatching(/^HEX_SECRET: is ignored/),
-    ]);
-
-    const { port } = await serve(folder.path, {
-      ...env,
-      HEXHOOK_CONFIG: "hexhook.yaml",
-    });
-    const tamperings = new Set<string>();
+  it("give a valid configuration, alone and together", () => {
+    // Each sender has a different secret, also if it has the scheme of another one.
+    const env = Object.fromEntries(
+      senders.flatMap(({ name, scheme }) => {
+        const [variable = "", token] = [
+          ...entryOf(name).matchAll(/env: (\w+)/g),
+        ].map(([, found]) => found!);
+        const secret = CONFIGURED.includes(scheme)
+          ? `token-of-${name}-${SECRET}`
+          : secretFor({ ...schemeOf(scheme), name }).text;
+        return [
+          [variable, secret],
+          ...(token === undefined ? [] : [[token, `verify-${SECRET}`]]),
+        ];
+      }),
+    ) as Record<string, string>;
     for (const { name } of senders) {
-      const [genuine = [], tampered = []] = sendCommands(name);
-      expect([name, genuine]).toEqual([
+      const { sources, warnings } = withFile(entryOf(name), {
+        ...env,
+        HEX_SECRET: undefined,
+      });
+      expect([name, sources.map((source) => source.name), warnings]).toEqual([
         name,
-        expect.arrayContaining(["send", "--source", name, "--sample"]),
+        [name],
+        [],
       ]);
-      const tampering = tampered.slice(genuine.length).join(" ");
-      // One sender for each part that is changed.
-      const isNew = tampering !== "" && !tamperings.has(tampering);
-      tamperings.add(tampering);
-      writeFileSync(path.join(folder.path, "one.yaml"), entryOf(name));
-      for (const [args, status] of [
-        [genuine, 200],
-        ...(isNew ? ([[tampered, 401]] as const) : []),
-      ] as const) {
-        const { stdout } = await hexhook(
-          args.map((arg) =>
-            arg === "test-key.pem" ? keyFiles.get(name)! : arg,
-          ),
-          {
-            cwd: folder.path,
-            env: { ...env, HEXHOOK_CONFIG: "one.yaml", PORT: String(port) },
-          },
-        );
-        expect([name, stdout]).toEqual([
-          name,
-          expect.stringContaining(` ${status} `),
-        ]);
-      }
     }
-    expect([...tamperings].sort()).toEqual([
-      "",
-      "--tamper body",
-      "--tamper signature",
-    ]);
+    const all = senders.map(({ name }) => entryOf(name).replace(/^.*\n/, ""));
+    const { sources } = withFile(`sources:\n${all.join("")}`, env);
+    expect(sources).toHaveLength(senders.length);
+  });
+
+  it("try the sender with the commands send and listen", () => {
+    for (const { name, scheme } of senders) {
+      const commands = codeBlocks(pageOf(name), "sh")
+        .join("")
+        .split("\n")
+        .flatMap((line) => /hexhook .*/.exec(line) ?? []);
+      const send = `hexhook send --source ${name} --sample`;
+      const known = new RegExp(
+        `^(?:${send}(?: --tamper (?:body|signature)| --private-key test-key.pem)?|hexhook listen --scheme ${scheme}(?: --url https://hooks.example.com/webhooks/${name})?)$`,
+      );
+      expect([name, commands.filter((line) => !known.test(line))]).toEqual([
+        name,
+        [],
+      ]);
+      expect(commands[0]?.startsWith(send)).toBe(true);
+    }
   });
 });
