@@ -1,4 +1,4 @@
-// Compiles src to dist, copies the SQL files, and deletes the declarations that the package does not export.
+// Compiles src to dist, copies the SQL files, writes the JSON Schema of the configuration file, and deletes the declarations that the package does not export.
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
@@ -29,6 +29,11 @@ for (const store of ["sqlite", "postgres"]) {
   cpSync(`src/${migrations}`, `dist/${migrations}`, { recursive: true });
 }
 chmodSync("dist/cli.js", 0o755);
+const { configJsonSchema } = await import("../dist/config/config-schema.js");
+writeFileSync(
+  "dist/config.schema.json",
+  `${JSON.stringify(configJsonSchema(), null, 2)}\n`,
+);
 keepExportedDeclarations("dist/index.d.ts");
 
 /**

@@ -10,6 +10,7 @@ import {
 } from "../audit/entry.ts";
 import { publicKeyOf } from "../audit/checkpoint.ts";
 import { keyIdOf } from "../domain/key-id.ts";
+import type { Source } from "../domain/source.ts";
 
 /** The configuration at startup, the one before the reload, and the one after it. */
 interface Configs {
@@ -31,6 +32,8 @@ const MIN_IDENTIFIED_LENGTH = 24;
 interface NamedSecret {
   readonly resource: string;
   readonly facts: AuditMetadata;
+  /** The facts if it was removed. */
+  readonly removed: AuditMetadata;
   /** Only compared, never written. */
   readonly values: unknown;
 }
@@ -57,7 +60,7 @@ export function reloadedEntries(
     .filter(({ resource }) => secrets.every((one) => one.resource !== resource))
     .map((one) => ({
       ...one,
-      facts: { ...one.facts, keyId: null },
+      facts: one.removed,
       changed: true,
     }));
   const reloaded = secrets
@@ -133,20 +136,11 @@ function entryMaker(at: number, result: AuditDraft["result"]) {
 function secretsOf(config: Config): NamedSecret[] {
   const { adminToken } = config;
   return [
-    ...config.sources.map(({ name, secrets }) => ({
-      resource: `/webhooks/${name}`,
-      facts: {
-        source: name,
-        keyIds: secrets.map(({ keyId }) => keyId),
-        expiresAt: secrets.map(({ expiresAt }) =>
-          expiresAt === null ? null : new Date(expiresAt).toISOString(),
-        ),
-      },
-      values: secrets,
-    })),
+    ...config.sources.flatMap(secretsOfSource),
     ...config.hexApi.keys.map(({ variable, keyId, value }) => ({
       resource: variable,
       facts: { variable, keyId },
+      removed: { variable, keyId: null },
       values: value,
     })),
     ...(adminToken === null
@@ -155,10 +149,43 @@ function secretsOf(config: Config): NamedSecret[] {
           {
             resource: "ADMIN_TOKEN",
             facts: { variable: "ADMIN_TOKEN", keyId: idOf(adminToken) },
+            removed: { variable: "ADMIN_TOKEN", keyId: null },
             values: adminToken,
           },
         ]),
     ...config.destinations.flatMap(secretsOfDestination),
+  ];
+}
+
+function secretsOfSource({
+  name: source,
+  secrets,
+  verifyToken,
+}: Source): NamedSecret[] {
+  const resource = `/webhooks/${source}`;
+  return [
+    {
+      resource,
+      facts: {
+        source,
+        keyIds: secrets.map(({ keyId }) => keyId),
+        expiresAt: secrets.map(({ expiresAt }) =>
+          expiresAt === null ? null : new Date(expiresAt).toISOString(),
+        ),
+      },
+      removed: { source, keyIds: [], expiresAt: [] },
+      values: secrets,
+    },
+    ...(verifyToken === null
+      ? []
+      : [
+          {
+            resource: `${resource}/handshake`,
+            facts: { source, keyId: idOf(verifyToken.text) },
+            removed: { source, keyId: null },
+            values: verifyToken.text,
+          },
+        ]),
   ];
 }
 
@@ -175,6 +202,7 @@ function secretsOfDestination(one: DestinationConfig): NamedSecret[] {
           {
             resource,
             facts: { destination, keyId: idOf(one.secret) },
+            removed: { destination, keyId: null },
             values: one.secret,
           },
         ]),
@@ -183,6 +211,7 @@ function secretsOfDestination(one: DestinationConfig): NamedSecret[] {
       .map(({ name: header, value }) => ({
         resource: `${resource}/headers/${header}`,
         facts: { destination, header, keyId: idOf(value) },
+        removed: { destination, header, keyId: null },
         values: value,
       })),
   ];
@@ -197,19 +226,12 @@ function settingsChanged({ started, before, after }: Configs): {
   changed: string[];
   pending: string[];
 } {
-  const sources = after.sources.filter(({ name, scheme, onReplay }) =>
-    before.sources.some(
-      (old) =>
-        old.name === name &&
-        (!isDeepStrictEqual(old.scheme, scheme) || old.onReplay !== onReplay),
-    ),
-  );
   return {
     changed: [
       ...differentSettings(before, after).filter((name) =>
         RELOADED_VARIABLES.has(name),
       ),
-      ...sources.map(({ name }) => `sources.${name}`),
+      ...changedSources(before.sources, after.sources),
     ],
     pending: [
       ...new Set([
@@ -232,6 +254,24 @@ function settingsChanged({ started, before, after }: Configs): {
   };
 }
 
+/** Returns the sources that were added or removed, or have other settings, apart from their secrets. */
+function changedSources(
+  before: readonly Source[],
+  after: readonly Source[],
+): string[] {
+  const settingsOf = (sources: readonly Source[], name: string): unknown => {
+    const source = sources.find((one) => one.name === name);
+    return source && { ...source, secrets: null, verifyToken: null };
+  };
+  const names = new Set([...before, ...after].map(({ name }) => name));
+  return [...names]
+    .filter(
+      (name) =>
+        !isDeepStrictEqual(settingsOf(before, name), settingsOf(after, name)),
+    )
+    .map((name) => `sources.${name}`);
+}
+
 function differentSettings(one: Config, other: Config): string[] {
   const names = new Set([
     ...Object.keys(one.settings),
@@ -248,7 +288,7 @@ function publicIdOf({ auditSigningKey: key }: Config): string | null {
 
 /** Whether an error is about a secret. The error starts with the name of a variable, or with a place in the file. */
 function isOfSecret(error: string): boolean {
-  return /^(?:HEXHOOK_CONFIG: \S*\.(?:secrets?|headers)\b|[A-Z_]*(?:SECRET|KEY|TOKEN)(?:_\w+)?:)/.test(
+  return /^(?:HEXHOOK_CONFIG: \S*\.(?:secrets?|headers|verifyToken)\b|[A-Z_]*(?:SECRET|KEY|TOKEN)(?:_\w+)?:)/.test(
     error,
   );
 }

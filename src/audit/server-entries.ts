@@ -11,6 +11,9 @@ import type { ChainHead } from "./chain.ts";
 /** The maximum size of an entry's metadata in bytes. */
 const MAX_METADATA = MAX_LINE_BYTES - 600;
 
+/** The maximum size of the list of sources in a `server.started` entry, in bytes. */
+const MAX_SOURCES_BYTES = 3000;
+
 /** The maximum number of destinations that a `server.started` entry lists. */
 const MAX_DESTINATIONS = 30;
 
@@ -30,7 +33,15 @@ export function serverStarted(facts: {
   /** Newest first. */
   heads: readonly ChainHead[];
 }): AuditDraft {
-  const { at, version, nodeVersion, sources, destinations } = facts;
+  const { at, version, nodeVersion, destinations } = facts;
+  const sources = withinBytes(
+    facts.sources.map(({ name, scheme, secrets }) => ({
+      name,
+      scheme: scheme.name,
+      keyIds: secrets.map(({ keyId }) => keyId),
+    })),
+    MAX_SOURCES_BYTES,
+  );
   return {
     at,
     action: "server.started",
@@ -41,11 +52,8 @@ export function serverStarted(facts: {
       version,
       node: nodeVersion,
       environment: facts.environment,
-      sources: sources.map(({ name, scheme, secrets }) => ({
-        name,
-        scheme: scheme.name,
-        keyIds: secrets.map(({ keyId }) => keyId),
-      })),
+      sources,
+      sourcesOmitted: omitted(facts.sources.length - sources.length),
       hexKeys: facts.hexKeys.map(({ variable, keyId }) => ({
         variable,
         keyId,
@@ -102,17 +110,25 @@ function withHeads(
   heads: readonly ChainHead[],
   facts: AuditMetadata,
 ): AuditMetadata {
-  let room = MAX_METADATA - asciiJson(facts).length;
-  const first = heads.findIndex((head) => {
-    room -= asciiJson(head).length + 1;
-    return room < 0;
-  });
-  const named = first === -1 ? heads : heads.slice(0, first);
+  const named = withinBytes(heads, MAX_METADATA - asciiJson(facts).length);
   return {
     ...facts,
     heads: named,
     headsOmitted: omitted(heads.length - named.length),
   };
+}
+
+/** Returns the first items, as many as fit into `bytes` as JSON. */
+function withinBytes<T extends object>(
+  items: readonly T[],
+  bytes: number,
+): readonly T[] {
+  let room = bytes;
+  const first = items.findIndex((item) => {
+    room -= asciiJson(item).length + 1;
+    return room < 0;
+  });
+  return first === -1 ? items : items.slice(0, first);
 }
 
 function omitted(count: number): number | undefined {

@@ -32,8 +32,10 @@ function secretsInUse(env: Environment): string[] {
   try {
     const { sources, destinations } = loadConfig(env);
     return [
-      ...sources.flatMap(({ secrets }) =>
-        secrets.map(({ key }) => String(key)),
+      ...sources.flatMap(({ secrets, verifyToken }) =>
+        [...secrets, ...(verifyToken === null ? [] : [verifyToken])]
+          .filter(({ publicKey }) => publicKey === null)
+          .map(({ text }) => text),
       ),
       ...destinations.flatMap((destination) =>
         destination.kind === "http"

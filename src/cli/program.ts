@@ -2,6 +2,8 @@ import { Command } from "commander";
 import { addAuditScopes } from "./commands/audit-scopes.ts";
 import { addAuditTail } from "./commands/audit-tail.ts";
 import { addAuditVerify } from "./commands/audit-verify.ts";
+import { addConfigCheck } from "./commands/config-check.ts";
+import { addConfigSchema } from "./commands/config-schema.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEventsDiscard } from "./commands/events-discard.ts";
@@ -75,6 +77,11 @@ export function createProgram(io: Io): Command {
   addEventsShow(events, io);
   addEventsRedeliver(events, io);
   addEventsDiscard(events, io);
+  const config = program
+    .command("config")
+    .description("the configuration: check it, or print its JSON Schema");
+  addConfigCheck(config, io);
+  addConfigSchema(config, io);
   const secrets = program
     .command("secrets")
     .description("signing secrets: generate, check");

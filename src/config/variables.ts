@@ -30,7 +30,7 @@ export const VARIABLES = {
   ADMIN_HOST: { kind: text, default: "127.0.0.1" },
   ADMIN_PORT: { kind: integer(0, 65_535), default: "3001" },
   ADMIN_TOKEN: { kind: adminToken, secret: true, reload: true },
-  PUBLIC_URL: { kind: baseUrl },
+  PUBLIC_URL: { kind: baseUrl, reload: true },
   /** A secret, because it may contain a password. */
   DATABASE_URL: {
     kind: storeUrl,
@@ -59,10 +59,18 @@ export const VARIABLES = {
   HEXHOOK_ENV: { kind: oneOf(ENVIRONMENTS), reload: true },
   HEX_SCOPES: { kind: scopes, reload: true },
   HEX_REQUIRED_SCOPES: { kind: scopes, reload: true },
-  REPLAY_WINDOW_SECONDS: { kind: integer(1, 900), default: "300" },
+  REPLAY_WINDOW_SECONDS: {
+    kind: integer(1, 900),
+    default: "300",
+    reload: true,
+  },
   EVENT_RETENTION_DAYS: { kind: integer(1, 36_500), default: "30" },
   AUDIT_RETENTION_DAYS: { kind: integer(1, 36_500), default: "400" },
-  MAX_BODY_BYTES: { kind: integer(1, MAX_BODY_BYTES), default: "1048576" },
+  MAX_BODY_BYTES: {
+    kind: integer(1, MAX_BODY_BYTES),
+    default: "1048576",
+    reload: true,
+  },
   FORWARD_URL: { kind: httpUrl, reload: true },
   FORWARD_SECRET: { kind: outboundSecret, secret: true, reload: true },
   HANDLERS: { kind: text },

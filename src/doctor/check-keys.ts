@@ -57,10 +57,13 @@ const AGES = ["unknown", "overdue", "due", "fresh"] as const;
 export function keyAge({ sources, now }: DoctorDeps): Promise<CheckResult> {
   const check = "key_age";
   return guarded(check, () => {
-    const ages = sources().map(({ name, secrets: [current] }) => ({
-      secret: current?.name ?? name,
-      ...judgeKeyAge(current?.createdAt ?? null, now()),
-    }));
+    // A public key is not a secret, so it has no age limit.
+    const ages = sources()
+      .filter(({ secrets: [current] }) => current?.publicKey === null)
+      .map(({ name, secrets: [current] }) => ({
+        secret: nameOf(name, current?.name ?? ""),
+        ...judgeKeyAge(current?.createdAt ?? null, now()),
+      }));
     const worst = AGES.find((age) => ages.some((one) => one.verdict === age));
     const details = ages
       .filter(({ verdict }) => verdict === worst)
@@ -84,8 +87,15 @@ export function keyAge({ sources, now }: DoctorDeps): Promise<CheckResult> {
   });
 }
 
+/** Names in the file are unique only in their source. */
+function nameOf(source: string, secret: string): string {
+  return secret.startsWith("secrets[")
+    ? `${secret} of source ${source}`
+    : secret;
+}
+
 const ROTATE =
-  "make a new secret with `hexhook secrets generate` and set HEX_SECRET_CREATED_AT. Keep the old one in HEX_SECRET_PREVIOUS until all senders use the new one";
+  "make a new secret with `hexhook secrets generate` and set HEX_SECRET_CREATED_AT. Keep the old one in HEX_SECRET_PREVIOUS until all senders use the new one. In the configuration file, put the new one first in secrets";
 
 function ageText(
   secret: string,

@@ -32,7 +32,7 @@ export interface DoctorDeps extends GitPlace {
   /** Validates the whole configuration of `serve`. */
   readonly wholeConfig: () => void;
   /** Whether a signed message is accepted and a forged one rejected. */
-  readonly verifies: (source: Source, body: Buffer) => boolean;
+  readonly verifies: (source: Source) => boolean;
   /** Returns the names of the audit sinks. */
   readonly auditSinks: () => readonly string[];
   /** Checks the database server; null = the store has none. Rejects with StoreError if the server cannot be used. */

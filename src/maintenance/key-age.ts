@@ -31,7 +31,8 @@ export function createKeyAgeChecks(
     const at = now();
     for (const source of sources()) {
       const [current] = source.secrets;
-      if (current === undefined) {
+      // A public key is not a secret, so it has no age limit.
+      if (current === undefined || current.publicKey !== null) {
         continue;
       }
       const age = judgeKeyAge(current.createdAt, at);

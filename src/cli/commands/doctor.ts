@@ -1,4 +1,3 @@
-import type { Source } from "../../domain/source.ts";
 import { asciiJson } from "../../json/ascii.ts";
 import path from "node:path";
 import type { Command } from "commander";
@@ -23,13 +22,12 @@ import type {
   TrailVerdict,
 } from "../../doctor/doctor-deps.ts";
 import { EXIT, StoreError } from "../../errors.ts";
-import { signHeaders } from "../../signature/sign.ts";
-import { verify } from "../../signature/verify.ts";
 import { checkServer, signingKeyFile, storeExists } from "../../store/open.ts";
 import { describeStore, protectionOf } from "../../store/url.ts";
 import { print } from "../ui/print.ts";
 import { createProgressBar } from "../ui/progress-bar.ts";
 import { configuredStore } from "../store/reader.ts";
+import { verifiesOwnMessages } from "../check-source.ts";
 import { configuredSecrets } from "../configured-secrets.ts";
 import { faultLine, judge } from "../ui/verify-report.ts";
 import { configuredKey, verifyStore } from "../store/verify-store.ts";
@@ -94,7 +92,7 @@ async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
     wholeConfig: () => {
       loadConfig(env);
     },
-    verifies,
+    verifies: verifiesOwnMessages,
     database: () => databaseVerdict(io),
     auditSinks: () => sinksOf(env),
     trail: () => trailVerdict(io),
@@ -118,30 +116,6 @@ async function examine(io: Io, allowListFile: string): Promise<CheckResult[]> {
   });
   bar.done();
   return results;
-}
-
-/** Returns whether each current secret verifies its own message, but no changed message, and no other key is accepted. */
-function verifies(source: Source, body: Buffer): boolean {
-  const now = Date.now();
-  const { scheme } = source;
-  const outcomeOf = (key: Buffer, signedBody: Buffer): boolean => {
-    const headers = signHeaders(
-      scheme,
-      key,
-      signedBody,
-      Math.floor(now / 1000),
-    );
-    const message = { method: "POST", url: "/", headers, body };
-    return verify(source, message, now).ok;
-  };
-  const current = source.secrets.filter(
-    ({ expiresAt }) => expiresAt === null || now < expiresAt,
-  );
-  return (
-    current.every(({ key }) => outcomeOf(key, body)) &&
-    current.every(({ key }) => !outcomeOf(key, Buffer.concat([body, body]))) &&
-    !outcomeOf(body, body)
-  );
 }
 
 function sinksOf(env: Environment): string[] {

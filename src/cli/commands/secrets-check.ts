@@ -106,7 +106,7 @@ function statusOf(
   source: string,
   { isCurrent, now }: { isCurrent: boolean; now: number },
 ): SecretStatus {
-  const { name, keyId, createdAt, expiresAt } = secret;
+  const { name, keyId, publicKey, createdAt, expiresAt } = secret;
   const age = judgeKeyAge(createdAt, now);
   return {
     name,
@@ -115,8 +115,8 @@ function statusOf(
     role: isCurrent ? "current" : "previous",
     createdAt: isoOf(createdAt),
     ageDays: age.days,
-    // A previous secret has no age limit: it expires.
-    age: isCurrent ? age.verdict : null,
+    // A previous secret has no age limit: it expires. A public key is not a secret.
+    age: isCurrent && publicKey === null ? age.verdict : null,
     expiresAt: isoOf(expiresAt),
     expired: expiresAt !== null && now >= expiresAt,
     lastUsedAt: null,
