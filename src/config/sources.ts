@@ -146,7 +146,7 @@ function windowOf(
 
 /** Whether the signature covers the URL that the sender called. */
 function signsUrl({ signed }: Scheme): boolean {
-  return typeof signed !== "string" || signed.includes("{url}");
+  return typeof signed !== "string" || /\{(?:decoded_)?url\}/.test(signed);
 }
 
 /** Returns a warning for each variable of source `hex` that is set but not used. */
