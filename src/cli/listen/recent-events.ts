@@ -32,26 +32,32 @@ export function createRecentEvents(limit: number): Pick<EventStore, "record"> {
   }
 
   function decide({ event, claim }: EventRecord): Recorded {
-    const bodySha256 = digest("sha256", event.body, "hex");
-    const key = keyOf(event.source, event.idSigned ? event.id : bodySha256);
-    const known = events.get(key);
-    const isSame = known?.bodySha256 === bodySha256;
+    const { source, body } = event;
+    const bodySha256 = digest("sha256", body, "hex");
+    const key = event.idSigned ? event.id : bodySha256;
     const claimKey = `${claim.signedAt ?? ""}/${claim.replayKey.toString("hex")}`;
-    const isReplay = claims.get(claimKey) !== undefined;
+    const isClaimed = claims.get(claimKey) !== undefined;
     claims.set(claimKey, true);
-    if (isReplay) {
-      return {
-        outcome:
-          known === undefined || isSame ? "replayed" : "replayed_conflict",
-        id: known?.id ?? event.id,
-      };
+    if (isClaimed) {
+      const earlier = [source, ...claim.sharedWith].flatMap(
+        (name) => events.get(keyOf(name, key)) ?? [],
+      );
+      const same = earlier.find((one) => one.bodySha256 === bodySha256);
+      if (same !== undefined || !claim.coversKey) {
+        return { outcome: "replayed", id: same?.id ?? event.id };
+      }
+      if (earlier.length > 0) {
+        return { outcome: "replayed_conflict", id: event.id };
+      }
     }
+    const known = events.get(keyOf(source, key));
     if (known !== undefined) {
+      const isSame = known.bodySha256 === bodySha256;
       return { outcome: isSame ? "duplicate" : "conflict", id: known.id };
     }
     const id = idFor(event, bodySha256);
-    events.set(key, { id, bodySha256 });
-    ids.set(keyOf(event.source, id), true);
+    events.set(keyOf(source, key), { id, bodySha256 });
+    ids.set(keyOf(source, id), true);
     return { outcome: "accepted", id };
   }
 

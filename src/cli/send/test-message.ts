@@ -105,7 +105,10 @@ function sampleMessage(
   };
 }
 
-/** A JSON object with the id and the type where the scheme has them, and the data. */
+/**
+ * A JSON object with the id and the type where the scheme has them, and the data. If the id has no place in the body it is at
+ * `/id`, so that two bodies differ.
+ */
 function plainMessage(
   { id: { from: idPlace }, type: { from: typePlaces } }: Scheme,
   options: MessageOptions,
@@ -114,7 +117,7 @@ function plainMessage(
   const { id = `evt_${randomUUID()}`, type = DEFAULT_TYPE } = options;
   const [typePlace = null] = typePlaces;
   const event = {};
-  setAt(event, idPlace, id);
+  setAt(event, isInBody(idPlace) ? idPlace : { pointer: "/id" }, id);
   setAt(event, typePlace, type);
   return {
     body: Buffer.from(JSON.stringify({ ...event, data })),
@@ -166,6 +169,10 @@ function requirePlaces(
       );
     }
   }
+}
+
+function isInBody(place: Place | null): boolean {
+  return place !== null && "pointer" in place;
 }
 
 function isInHeader(place: Place | null): boolean {

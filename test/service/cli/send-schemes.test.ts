@@ -38,6 +38,16 @@ const LEGACY = `  legacy:
       type: { header: x-event }
 `;
 
+/** Standard Webhooks with a key pair. */
+const PAIR = `  pair:
+    scheme: standard-webhooks
+    secrets: [{ env: PAIR_SECRET, createdAt: 2026-11-01 }]
+`;
+const PAIR_KEYS = generateKeyPairSync("ed25519");
+
+/** Returns the raw bytes at the end of a key, which are the public key or the seed, in base64. */
+const rawKey = (der: Buffer): string => der.subarray(-32).toString("base64");
+
 /** The entry of each source in the configuration file. */
 const ENTRIES = new Map([
   ...ALL.map(({ name }): [string, string] => [
@@ -50,6 +60,7 @@ const ENTRIES = new Map([
   ]),
   ["fixed", FIXED],
   ["legacy", LEGACY],
+  ["pair", PAIR],
 ]);
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -71,10 +82,13 @@ beforeAll(async () => {
     });
     writeFileSync(inFolder(`${scheme.name}.pem`), pem);
   }
+  const seed = PAIR_KEYS.privateKey.export({ format: "der", type: "pkcs8" });
+  writeFileSync(inFolder("pair.pem"), `whsk_${rawKey(seed)}\n`);
   const configured: Environment = {
     ...Object.fromEntries(
       ALL.map((scheme) => [variableOf(scheme.name), secretFor(scheme).text]),
     ),
+    PAIR_SECRET: `whpk_${rawKey(PAIR_KEYS.publicKey.export({ format: "der", type: "spki" }))}`,
     FIXED_SECRET: `fixed-${SECRET}`,
     LEGACY_SECRET: `legacy-${SECRET}`,
     HEXHOOK_CONFIG: inFolder("hexhook.yaml"),
@@ -95,7 +109,7 @@ const run = (args: readonly string[], input: string | Buffer = "") =>
   });
 
 const keyOptions = (name: string): readonly string[] =>
-  KEY_SCHEMES.some((scheme) => scheme.name === name)
+  name === "pair" || KEY_SCHEMES.some((scheme) => scheme.name === name)
     ? ["--private-key", `${name}.pem`]
     : [];
 
@@ -154,11 +168,13 @@ describe("hexhook send", () => {
     expect(readColumn(file, sql, "72d3")).toEqual(["push"]);
   });
 
-  it("sends several different samples", async () => {
-    const args = ["send", "--source", "zoom", "--count", "3"];
-    const { stdout } = await run(args);
-    expect(stdout.match(/200 accepted/g)).toHaveLength(3);
-  });
+  it.each(["zoom", "fixed"])(
+    "sends several different samples: %s",
+    async (name) => {
+      const { stdout } = await run(["send", "--source", name, "--count", "3"]);
+      expect(stdout.match(/200 accepted/g)).toHaveLength(3);
+    },
+  );
 
   it.each([
     [
