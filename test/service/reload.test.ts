@@ -279,16 +279,18 @@ describe("SIGHUP", () => {
   it("lists the applied variables and those that need a restart", async () => {
     const { given } = await start({ HEX_SECRET: SECRET });
     given["HEX_SCOPES"] = "read:health";
-    given["REPLAY_WINDOW_SECONDS"] = "60";
+    given["KEEP_ALIVE_SECONDS"] = "60";
+    given["MAX_BODY_BYTES"] = "10";
     await service!.reload();
     expect(await reloads("config.reloaded")).toMatchObject([
       {
         metadata: {
-          changed: ["HEX_SCOPES"],
-          pending: ["REPLAY_WINDOW_SECONDS"],
+          changed: ["HEX_SCOPES", "MAX_BODY_BYTES"],
+          pending: ["KEEP_ALIVE_SECONDS"],
         },
       },
     ]);
+    expect((await service!.post(eventBody("evt_large"))).status).toBe(413);
   });
 
   it("applies Hex API keys and the admin token, and records their key ids", async () => {
