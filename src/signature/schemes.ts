@@ -37,8 +37,8 @@ const SHA256_HEX = {
 const NO_ID = { from: null, isSigned: true } as const;
 
 /**
- * Every signature scheme. To add a sender, add an entry here, a row for its page in docs/sources, and a vector or a signer
- * to its test.
+ * Every signature scheme. To add a sender, add an entry here, an entry for its page in docs/sources, and a signer in
+ * test/support/senders.
  */
 const TABLE = [
   {
