@@ -595,7 +595,7 @@ const TABLE = [
       syntax: { kind: "raw" },
       encoding: "hex",
     },
-    // The signature covers only these two members. Whoever captures them can send them with any event, within the window.
+    // The signature covers only these two members. A client that captures them can send them with any event, within the window.
     signed: "{timestamp}{id}",
     timestamp: {
       from: { pointer: "/signature/timestamp" },

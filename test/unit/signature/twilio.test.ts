@@ -106,7 +106,7 @@ describe("Twilio's signatures", () => {
   });
 
   it("of a form do not verify as that of a URL with a hash", () => {
-    // The text of a message is the choice of whoever sends it to the number.
+    // The text of a message is chosen by the person who sends it to the number.
     const evil = digest("sha256", '{"evil":1}', "hex");
     const form = new URLSearchParams({
       Body: `&bodySHA256=${evil}&`,
