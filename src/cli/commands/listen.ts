@@ -70,7 +70,10 @@ Exit status: 0 ended by a signal, 78 wrong configuration.`,
 
 async function listenFor(io: Io, options: Options): Promise<void> {
   const env = readEnvironment(io.env);
-  const { PORT } = readVariables(env, ["PORT"]);
+  const { PORT, TRUST_PROXY: trustProxy } = readVariables(env, [
+    "PORT",
+    "TRUST_PROXY",
+  ]);
   const port = options.port ?? PORT;
   const base = `http://${options.host}:${port}`;
   let sources = sourcesFor(env, options, base);
@@ -89,6 +92,7 @@ async function listenFor(io: Io, options: Options): Promise<void> {
     },
     {
       sources: () => sources,
+      trustProxy,
       stderr: io.stderr,
       onError: (error) => {
         note(io, `a request failed: ${String(error)}`);

@@ -5,6 +5,7 @@ import { createPublicApp } from "../../http/app.ts";
 import {
   createClientAddress,
   createIsProxy,
+  type TrustProxy,
 } from "../../http/client-address.ts";
 import { createClientErrorHandler } from "../../http/connection/client-error.ts";
 import { createMemoryPool } from "../../http/connection/memory-pool.ts";
@@ -30,6 +31,8 @@ const STUCK_MS = 30_000;
 export interface ReceiverDeps {
   /** The configured sources. */
   readonly sources: () => readonly Source[];
+  /** Whose `X-Forwarded-For` is believed. */
+  readonly trustProxy: TrustProxy;
   readonly onReceived: OnReceived;
   /** Called for a request that no source got. */
   readonly onRejected: (draft: AuditDraft) => Promise<void>;
@@ -48,7 +51,7 @@ export async function startReceiver(
 ): Promise<Listener> {
   const { now, monotonic } = SYSTEM;
   let requests = 0;
-  const isProxy = createIsProxy([]);
+  const isProxy = createIsProxy(deps.trustProxy);
   const append = async (draft: AuditDraft): Promise<void> => {
     if (draft.action === "http.rejected") {
       await deps.onRejected(draft);
