@@ -1,22 +1,13 @@
 import { type Pool, createPool } from "../../src/store/postgres/pool.ts";
 import type { PostgresUrl } from "../../src/store/url.ts";
-import { readdirSync, readFileSync } from "node:fs";
 import { cleanUp } from "./cleanup.ts";
-import { createDatabase, postgresUrl, runSql } from "./postgres.ts";
-
-const MIGRATIONS = new URL(
-  "../../src/store/postgres/migrations/",
-  import.meta.url,
-);
+import { createStoreDatabase, postgresUrl, runSql } from "./postgres.ts";
 
 /** Creates a database with this program's tables, and a pool of connections to it. They are closed when the test ends. */
 export async function createTables(
   poolSize = 4,
 ): Promise<{ url: string; target: PostgresUrl; pool: Pool }> {
-  const url = await createDatabase();
-  for (const file of readdirSync(MIGRATIONS).sort()) {
-    await runSql(url, readFileSync(new URL(file, MIGRATIONS), "utf8"));
-  }
+  const url = await createStoreDatabase();
   const target = postgresUrl(url);
   const pool = createPool(target, poolSize);
   cleanUp(() => pool.close());

@@ -3,6 +3,8 @@ import path from "node:path";
 import pg from "pg";
 import type { PostgresUrl } from "../../src/store/url.ts";
 import { migratePostgres } from "../../src/store/postgres/migrate.ts";
+import { createPartitions } from "../../src/store/postgres/partitions.ts";
+import { createPool } from "../../src/store/postgres/pool.ts";
 import { cleanUp } from "./cleanup.ts";
 import { eventually } from "./eventually.ts";
 import { type ServerProcess, startServer } from "./postgres-process.ts";
@@ -79,36 +81,52 @@ async function createDatabaseAt(
   const name = `test_${Date.now()}_${databases}`;
   await runSql(
     urlOf(port, "postgres"),
-    `CREATE DATABASE ${name} TEMPLATE ${template}`,
+    `CREATE DATABASE ${name} TEMPLATE ${template} STRATEGY FILE_COPY`,
   );
   return name;
 }
 
-/** A database with the tables of a store, which is copied for each test that needs one. */
-const STORE_TEMPLATE = "store_template";
+/** The databases that are copied for the tests, by their names. */
+const templates = new Map<string, Promise<void>>();
 
-let template: Promise<void> | undefined;
-
-async function createTemplate(port: number): Promise<void> {
+/** Creates a database with the tables of a store, unless an earlier test file of this process has. */
+async function createTemplate(
+  port: number,
+  template: string,
+  at: number | null,
+): Promise<void> {
   const admin = urlOf(port, "postgres");
   const [found] = await runSql(
     admin,
     "SELECT 1 FROM pg_database WHERE datname = $1",
-    [STORE_TEMPLATE],
+    [template],
   );
   if (found === undefined) {
     const name = await createDatabaseAt(port);
-    await migratePostgres(postgresUrl(urlOf(port, name)));
-    await runSql(admin, `ALTER DATABASE ${name} RENAME TO ${STORE_TEMPLATE}`);
+    const url = postgresUrl(urlOf(port, name));
+    await migratePostgres(url);
+    if (at !== null) {
+      const pool = createPool(url, 1);
+      await createPartitions(url, pool).ahead(at);
+      await pool.close();
+    }
+    await runSql(admin, `ALTER DATABASE ${name} RENAME TO ${template}`);
   }
 }
 
-/** Like `createDatabase`, with the empty tables of a store. A copy takes less time than the migrations. */
-export async function createStoreDatabase(): Promise<string> {
+/**
+ * Like `createDatabase`, with the empty tables of a store. A copy takes less time than the migrations. `at`: the time of a
+ * store's clock (unix milliseconds) for which the database already has the partitions; null = it has none.
+ */
+export async function createStoreDatabase(
+  at: number | null = null,
+): Promise<string> {
   const port = await sharedPort();
-  template ??= createTemplate(port);
+  const name = `store_template_${at ?? "without_partitions"}`;
+  const template = templates.get(name) ?? createTemplate(port, name, at);
+  templates.set(name, template);
   await template;
-  return dropAfterTest(port, await createDatabaseAt(port, STORE_TEMPLATE));
+  return dropAfterTest(port, await createDatabaseAt(port, name));
 }
 
 /** Creates an empty database. Returns its URL. It is deleted when the test ends, with all its connections. */

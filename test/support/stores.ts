@@ -15,6 +15,7 @@ import { SIGNING_KEY, WEBHOOK_REQUEST } from "./fixtures.ts";
 import { readTrail } from "./read-trail.ts";
 import {
   postgresDatabase,
+  START,
   sqliteDatabase,
   type StoreKind,
 } from "./test-database.ts";
@@ -123,7 +124,7 @@ export async function openStoreOfKind(kind: StoreKind) {
   const database = await kind.createDatabase();
   /** The attempts that this process has claimed and not ended. */
   const claims = new Map<number, { attempt: number; leaseUntil: number }>();
-  let clock = 5000;
+  let clock = START;
   let runs = 0;
 
   async function openAgain(options: Partial<StoreDeps> = {}): Promise<Store> {

@@ -79,9 +79,12 @@ export function sqliteDatabase(
   };
 }
 
-/** Returns a new database on a real PostgreSQL server, with the empty tables of a store. */
+/** The time that the clocks of most stores show at the beginning of a test. */
+export const START = 5000;
+
+/** Returns a new database on a real PostgreSQL server, with the empty tables of a store and the partitions of START. */
 export async function postgresDatabase(): Promise<TestDatabase> {
-  const address = await createStoreDatabase();
+  const address = await createStoreDatabase(START);
   const execute = async (sql: string): Promise<void> => {
     await runSql(address, sql);
   };

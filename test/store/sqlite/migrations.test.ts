@@ -227,55 +227,63 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
     });
     expect(verified).toMatchObject({ code: 0 });
   });
-
-  it("is rejected by commands that only read, and stays unchanged", async () => {
-    createOldStore(file, version);
-    const before = [dump(file), schemaOf(file)];
-    const found = await hexhookProcess(["events", "list"], {
-      cwd: folder,
-      env: { DATABASE_URL: "sqlite:hexhook.db" },
-    });
-    expect(found).toMatchObject({ code: 70, stdout: "" });
-    expect(found.stderr).toMatch(
-      new RegExp(`version ${version}, .*needs ${LATEST}.*hexhook migrate`),
-    );
-    expect([dump(file), schemaOf(file)]).toEqual(before);
-  });
-
-  it("is migrated correctly when two services start at the same time", async () => {
-    const old = createOldStore(file, version);
-    const before = dump(file);
-    const destination = await startDestination(reply(200));
-    const env = { HANDLERS: "none.mjs", FORWARD_URL: destination.url };
-    // Both processes have opened the store, and neither can start the migration.
-    const db = openFile(file);
-    db.exec("BEGIN IMMEDIATE");
-    const both = Promise.all([serve(folder, env), serve(folder, env)]);
-    await eventually(() => holdersOf(`${file}-wal`) >= 3);
-    db.exec("COMMIT");
-    db.close();
-    const services = await both;
-
-    expect(schemaOf(file)).toEqual(await newSchema());
-    await eventually(
-      () =>
-        Object.keys(receivedBy(destination)).length >=
-        Object.keys(old.pending).length,
-    );
-    for (const [n, { post }] of services.entries()) {
-      const body = eventBody(`evt_${n}`);
-      expect((await post(body, signed(body))).status).toBe(200);
-    }
-    for (const { stop } of services) {
-      expect(await stop()).toEqual({ code: 0, signal: null });
-    }
-    const events = dump(file, { event: before["event"]! })["event"]!.rows;
-    expect(events).toHaveLength(old.events.length + 2);
-    expect(events).toEqual(expect.arrayContaining([...before["event"]!.rows]));
-    expect(faultsOf(file)).toEqual([]);
-    await readTrail(file);
-  });
 });
+
+// The first version needs all migrations, the last one only the newest.
+describe.each([OLDER_VERSIONS[0]!, OLDER_VERSIONS.at(-1)!])(
+  "a store of schema version %d, with several processes",
+  (version) => {
+    it("is rejected by commands that only read, and stays unchanged", async () => {
+      createOldStore(file, version);
+      const before = [dump(file), schemaOf(file)];
+      const found = await hexhookProcess(["events", "list"], {
+        cwd: folder,
+        env: { DATABASE_URL: "sqlite:hexhook.db" },
+      });
+      expect(found).toMatchObject({ code: 70, stdout: "" });
+      expect(found.stderr).toMatch(
+        new RegExp(`version ${version}, .*needs ${LATEST}.*hexhook migrate`),
+      );
+      expect([dump(file), schemaOf(file)]).toEqual(before);
+    });
+
+    it("is migrated correctly when two services start at the same time", async () => {
+      const old = createOldStore(file, version);
+      const before = dump(file);
+      const destination = await startDestination(reply(200));
+      const env = { HANDLERS: "none.mjs", FORWARD_URL: destination.url };
+      // Both processes have opened the store, and neither can start the migration.
+      const db = openFile(file);
+      db.exec("BEGIN IMMEDIATE");
+      const both = Promise.all([serve(folder, env), serve(folder, env)]);
+      await eventually(() => holdersOf(`${file}-wal`) >= 3);
+      db.exec("COMMIT");
+      db.close();
+      const services = await both;
+
+      expect(schemaOf(file)).toEqual(await newSchema());
+      await eventually(
+        () =>
+          Object.keys(receivedBy(destination)).length >=
+          Object.keys(old.pending).length,
+      );
+      for (const [n, { post }] of services.entries()) {
+        const body = eventBody(`evt_${n}`);
+        expect((await post(body, signed(body))).status).toBe(200);
+      }
+      for (const { stop } of services) {
+        expect(await stop()).toEqual({ code: 0, signal: null });
+      }
+      const events = dump(file, { event: before["event"]! })["event"]!.rows;
+      expect(events).toHaveLength(old.events.length + 2);
+      expect(events).toEqual(
+        expect.arrayContaining([...before["event"]!.rows]),
+      );
+      expect(faultsOf(file)).toEqual([]);
+      await readTrail(file);
+    });
+  },
+);
 
 /** Returns how often a process has waited. SQLite sleeps for at most 100 ms between two tries to get a lock. */
 function sleepsOf(pid: number): number {
