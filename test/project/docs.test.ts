@@ -228,7 +228,7 @@ describe("the documents", () => {
           .map(async (name) => {
             const below =
               parents.length === 0 &&
-              ["audit", "events", "secrets", "keys"].includes(name)
+              ["audit", "config", "events", "secrets", "keys"].includes(name)
                 ? await commandsOf(...parents, name)
                 : [];
             return below.length > 0
@@ -373,13 +373,15 @@ describe("the documents on the configuration file", () => {
     const example = /```yaml\n(sources:\n.*?)```/s.exec(
       read("docs/configuration-file.md"),
     )?.[1];
-    const { destinations, warnings } = withFile(
+    const { sources, destinations, warnings } = withFile(
       (example ?? "").replace("/run/secrets/hex-old", old),
       {
+        TWILIO_TOKEN: "twilio-token-0123456789abcdef",
         BILLING_SECRET: "outbound-0123456789abcdef",
         BILLING_AUTHORIZATION: "Bearer 3f9c",
       },
     );
+    expect(sources.map(({ name }) => name)).toEqual(["hex", "twilio"]);
     expect(destinations.map(({ name }) => name)).toEqual(["billing", "ci"]);
     expect(warnings).toEqual([]);
   });
@@ -411,7 +413,11 @@ describe("the documents on the configuration file", () => {
       [...section.matchAll(/^\| `(\w+)`/gm)].map(([, key]) => key!).sort();
     const known = (content: string): string[] =>
       fileErrors(content)[0]!.split("known keys are ")[1]!.split(", ").sort();
-    expect(keysOf(sources)).toEqual(known("sources: { hex: { x: 1 } }"));
+    // Without a scheme, the keys of all schemes are known.
+    const [, everyKey = ""] = /\(keys: (.*)\)/.exec(
+      fileErrors("sources: { s: 1 }")[0]!,
+    )!;
+    expect(keysOf(sources)).toEqual(everyKey.split(", ").sort());
     expect(keysOf(destinations.split("\n## ", 1)[0]!)).toEqual(
       known("destinations: { a: { url: 'http://a/', x: 1 } }"),
     );

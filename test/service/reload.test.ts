@@ -285,7 +285,7 @@ describe("SIGHUP", () => {
     expect(await reloads("config.reloaded")).toMatchObject([
       {
         metadata: {
-          changed: ["HEX_SCOPES", "MAX_BODY_BYTES"],
+          changed: ["HEX_SCOPES", "MAX_BODY_BYTES", "sources.hex"],
           pending: ["KEEP_ALIVE_SECONDS"],
         },
       },
