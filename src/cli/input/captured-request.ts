@@ -99,22 +99,24 @@ function originForm(target: string): string {
   return path === undefined ? target : path === "" ? "/" : path;
 }
 
-/** Returns the head of the last request in a log of `curl -v`, in which the lines that were sent start with `> `. */
-function linesSentByCurl(log: string): string[] {
-  let lines: string[] = [];
-  let isHead = false;
+/**
+ * Returns the head of the last request in a log of `curl -v`, in which the lines that were sent start with `> `. An empty one ends
+ * a head; without it the lines are a part of a response.
+ */
+function linesSentByCurl(log: string): readonly string[] {
+  let complete: readonly string[] = [];
+  let lines: string[] | null = null;
   for (const line of log.split(/\r?\n/)) {
     if (CURL_REQUEST_LINE.test(line)) {
-      lines = [];
-      isHead = true;
+      lines = [line.slice(2)];
     } else if (/^>\s*$/.test(line)) {
-      isHead = false;
-    }
-    if (isHead && line.startsWith("> ")) {
-      lines.push(line.slice(2));
+      complete = lines ?? complete;
+      lines = null;
+    } else if (line.startsWith("> ")) {
+      lines?.push(line.slice(2));
     }
   }
-  return lines;
+  return complete;
 }
 
 /** Returns the body of a raw request by its framing. The newline that an editor adds at the end of a file is not part of it. */
