@@ -1,4 +1,4 @@
-import { headerOf } from "../message.ts";
+import { headerOf, type SignedMessage } from "../message.ts";
 import { charsetsOf } from "./charsets.ts";
 import { coverageOf } from "./coverage.ts";
 import type { EarlierBody } from "./earlier-body.ts";
@@ -17,11 +17,7 @@ export const BODY_CHANGES: Change = {
     if (!coverageOf(source.scheme).body) {
       return;
     }
-    const length = headerOf(message, "content-length");
-    for (const { cause, body, says, fix } of earlierBodies(
-      message.body,
-      length,
-    )) {
+    for (const { cause, body, says, fix } of earlierBodiesOf(message)) {
       if (!body.equals(message.body)) {
         yield {
           source,
@@ -32,6 +28,22 @@ export const BODY_CHANGES: Change = {
     }
   },
 };
+
+/** Larger bodies are changed anew for each attempt, to limit the memory. */
+const MAX_KEPT_BYTES = 65_536;
+
+const kept = new WeakMap<Buffer, readonly EarlierBody[]>();
+
+function earlierBodiesOf(message: SignedMessage): Iterable<EarlierBody> {
+  const { body } = message;
+  const length = headerOf(message, "content-length");
+  if (body.length > MAX_KEPT_BYTES) {
+    return earlierBodies(body, length);
+  }
+  const bodies = kept.get(body) ?? [...earlierBodies(body, length)];
+  kept.set(body, bodies);
+  return bodies;
+}
 
 function* earlierBodies(
   body: Buffer,
@@ -121,13 +133,13 @@ function* spaceChanges(
   }
   yield {
     cause: "bytes-added",
-    body: replaced(body, /\0+$/, ""),
+    body: withoutNulsAtEnd(body),
     says: "NUL bytes were added after the body",
     fix: "use only the bytes that were read, not the whole buffer",
   };
   yield {
     cause: "space-added",
-    body: replaced(body, /^\s+|\s+$/g, ""),
+    body: Buffer.from(body.toString("latin1").trim(), "latin1"),
     says: "spaces or newlines were added around the body",
     fix: RAW_BYTES,
   };
@@ -154,6 +166,14 @@ function* serialisedAgain(body: Buffer): Generator<EarlierBody> {
 
 function endsWith(body: Buffer, end: string): boolean {
   return body.subarray(-end.length).equals(Buffer.from(end));
+}
+
+function withoutNulsAtEnd(body: Buffer): Buffer {
+  let end = body.length;
+  while (end > 0 && body[end - 1] === 0) {
+    end -= 1;
+  }
+  return body.subarray(0, end);
 }
 
 /** Replaces text in a body. Decodes the body as latin1, which preserves every byte. */

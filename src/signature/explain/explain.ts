@@ -23,7 +23,7 @@ import { search } from "./search.ts";
 import { OTHER_SECRETS, SECRET_CHANGES } from "./secret-changes.ts";
 import { URL_CHANGES } from "./url-changes.ts";
 
-/** All changes that can be undone, the most specific first. */
+/** All changes that can be undone. Those of the body take longest, so they come last. */
 const CHANGES: readonly Change[] = [
   OTHER_SOURCES,
   RENAMED_HEADERS,
@@ -32,10 +32,10 @@ const CHANGES: readonly Change[] = [
   TIMESTAMP_UNITS,
   OTHER_SCHEMES,
   SCHEME_VARIANTS,
-  BODY_CHANGES,
   URL_CHANGES,
   SECRET_CHANGES,
   OTHER_SECRETS,
+  BODY_CHANGES,
 ];
 
 /**

@@ -83,6 +83,9 @@ const ESCAPES: readonly Escapes[] = [
 /** Longer texts are not rewritten: the tokens of a text take many times its length in memory. */
 const MAX_LENGTH = 1024 * 1024;
 
+/** Texts with more tokens are only laid out again: each further way takes as long again. */
+const MAX_TOKENS = 20_000;
+
 /** Deeper values are not indented: the text would grow with the square of the depth. */
 const MAX_DEPTH = 100;
 
@@ -105,8 +108,9 @@ export function* serialisations(
     depthOf(tokens) > MAX_DEPTH
       ? JSON_STYLES.filter(({ indent }) => indent === null)
       : JSON_STYLES;
+  const isLong = tokens.length > MAX_TOKENS;
   const seen = new Set([text]);
-  for (const escapes of ESCAPES) {
+  for (const escapes of isLong ? ESCAPES.slice(0, 1) : ESCAPES) {
     const rewritten = tokens.map((token) =>
       token.startsWith('"') ? escapes.rewrite(token) : token,
     );
@@ -120,6 +124,9 @@ export function* serialisations(
         }
       }
     }
+  }
+  if (isLong) {
+    return;
   }
   for (const [name, written] of [
     ["JSON as JSON.stringify writes it", stringified(value)],

@@ -5,6 +5,9 @@ import type { EarlierBody } from "./earlier-body.ts";
 /** A compressed body of a few kilobytes can decompress to gigabytes. */
 const MAX_DECOMPRESSED = 26_214_400;
 
+/** The objects of a larger text could fill the memory. */
+const MAX_PARSED = 1_048_576;
+
 const DECOMPRESS = [
   ["gzip", gunzipSync],
   ["deflate", inflateSync],
@@ -49,6 +52,9 @@ export function* unpacked(body: Buffer): Generator<EarlierBody> {
 }
 
 function* insideJson(body: Buffer): Generator<EarlierBody> {
+  if (body.length > MAX_PARSED) {
+    return;
+  }
   const value = attempt(() => JSON.parse(body.toString("utf8")) as unknown);
   if (typeof value === "string") {
     yield {

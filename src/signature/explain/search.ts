@@ -12,8 +12,10 @@ import {
 const ATTEMPT_COST = 4096;
 const PUBLIC_KEY_COST = 4 * ATTEMPT_COST;
 
-/** How much more a changed body costs than one that is only hashed. */
+/** How much more a changed body costs than one that is only hashed. Large ones are changed anew each time. */
 const CHANGED_BODY_FACTOR = 4;
+const LARGE_BODY_FACTOR = 16;
+const LARGE_BODY_BYTES = 65_536;
 
 /** The limit of a search in bytes: a few seconds at most. */
 const BUDGET = 512 * 1024 * 1024;
@@ -38,9 +40,13 @@ export function search(
   changes: readonly Change[],
 ): SearchResult {
   let left = BUDGET;
+  const factor =
+    trial.message.body.length > LARGE_BODY_BYTES
+      ? LARGE_BODY_FACTOR
+      : CHANGED_BODY_FACTOR;
   const succeeds = (candidate: Candidate): boolean => {
     const isChanged = candidate.message.body !== trial.message.body;
-    left -= costOf(candidate) * (isChanged ? CHANGED_BODY_FACTOR : 1);
+    left -= costOf(candidate) * (isChanged ? factor : 1);
     return isAuthentic(candidate, context.now);
   };
   const candidates = function* (from: Trial, kinds: readonly Change[]) {

@@ -662,7 +662,7 @@ const SCHEMES: readonly Break[] = [
   },
   {
     broken: "two changes: a newline after the body, and one in the secret",
-    causes: ["newline-added", "secret-newline"],
+    causes: ["secret-newline", "newline-added"],
     make: () =>
       withBody(
         deliver("github", EVENT, { key: key("github", (one) => `${one}\n`) }),
