@@ -5,7 +5,7 @@ import type { SigningSecret, Source } from "../../src/domain/source.ts";
 import { keyIdOf } from "../../src/domain/key-id.ts";
 import { readKey } from "../../src/signature/keys.ts";
 import { schemeOf } from "../../src/signature/schemes.ts";
-import { signHeaders } from "../../src/signature/sign.ts";
+import { signRequest } from "../../src/signature/sign.ts";
 import type { SqliteUrl } from "../../src/store/url.ts";
 
 export const SECRET = "test-signing-secret-0123456789abcdef";
@@ -35,17 +35,22 @@ export function eventBody(id: string, type = "resource.created"): Buffer {
 export function signed(
   body: Buffer,
   options: { secret?: string; at?: number; scheme?: string } = {},
-): Record<string, string> {
-  const { secret = SECRET, at = Date.now(), scheme = "hex" } = options;
-  return {
-    "content-type": "application/json",
-    ...signHeaders(
-      schemeOf(scheme),
-      Buffer.from(secret),
+): Readonly<Record<string, string>> {
+  const { secret = SECRET, at = Date.now(), scheme: name = "hex" } = options;
+  const scheme = schemeOf(name);
+  const secrets = [signingSecret(scheme, secret)];
+  const { headers } = signRequest(
+    { scheme, secrets, publicUrl: null },
+    {
       body,
-      Math.floor(at / 1000),
-    ),
-  };
+      contentType: "application/json",
+      id: null,
+      type: null,
+      at,
+      url: "",
+    },
+  );
+  return headers;
 }
 
 /** Returns a source as the configuration creates it. */
