@@ -130,39 +130,6 @@ export function signRequest(
   return { url: message.url, headers, body: message.body };
 }
 
-/** Signs a body and returns the headers to send with it. `timestamp` is in unix seconds. */
-export function signHeaders(
-  scheme: Scheme,
-  key: Buffer,
-  body: Buffer,
-  timestamp: number,
-): Record<string, string> {
-  const secret: SigningSecret = {
-    name: "",
-    keyId: "",
-    text: "",
-    algorithm: scheme.algorithm,
-    key,
-    publicKey: null,
-    createdAt: null,
-    expiresAt: null,
-  };
-  const { headers } = signRequest(
-    { scheme, secrets: [secret], publicUrl: null },
-    {
-      body,
-      contentType: "application/json",
-      id: null,
-      type: null,
-      at: timestamp * 1000,
-      url: "",
-    },
-  );
-  return Object.fromEntries(
-    Object.entries(headers).filter(([name]) => name !== "content-type"),
-  );
-}
-
 const GENERATED_ID_DIGITS = 32;
 
 function withoutQuery(url: string): string {
