@@ -79,17 +79,15 @@ export function createRecorder(
       id: found === undefined ? event.id : asText(found.id),
     });
 
-    const first = known.find(({ mac }) => claim.replayKey.equals(mac));
-    if (first !== undefined) {
-      return as("replayed", first);
-    }
     const same = known.find(({ body_sha256 }) =>
       bodySha256.equals(body_sha256),
     );
+    const isFirst = known.some(({ mac }) => claim.replayKey.equals(mac));
     const isClaimed =
-      own === undefined
+      isFirst ||
+      (own === undefined
         ? known.length > 0 && claims.has(claim)
-        : !claims.claim(claim, event.receivedAt);
+        : !claims.claim(claim, event.receivedAt));
     if (isClaimed) {
       return as(same === undefined ? "replayed_conflict" : "replayed", same);
     }
