@@ -102,6 +102,7 @@ describe("the package", () => {
     expect(files).toEqual(
       expect.arrayContaining([
         "dist/cli.js",
+        "dist/config.schema.json",
         "dist/index.js",
         "dist/index.d.ts",
         ...migrations,
@@ -116,7 +117,9 @@ describe("the package", () => {
     );
     const others = files.filter(
       (file) =>
-        !/^(?:dist\/.*\.(?:js|d\.ts|sql)|docs\/.*|[^/]*)$/.test(file) ||
+        !/^(?:dist\/.*\.(?:js|d\.ts|sql)|dist\/config\.schema\.json|docs\/.*|[^/]*)$/.test(
+          file,
+        ) ||
         // The script that docs/backup-and-recovery.md has operators run is the one program outside of dist.
         (!file.startsWith("dist/") &&
           file !== "docs/recover-store.mjs" &&

@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { createHash, generateKeyPairSync } from "node:crypto";
+import { readFileSync } from "node:fs";
+import path from "node:path";
 import Ajv from "ajv";
 import { parse } from "yaml";
 import { configJsonSchema } from "../../../src/config/config-schema.ts";
@@ -644,6 +646,13 @@ sources:
       "sources.c.secrets[0]: NOT_SET is not set; set it, or set NOT_SET_FILE to the path of a file",
     ]);
   });
+});
+
+it("has its JSON Schema in the package", () => {
+  const shipped = path.join(import.meta.dirname, "../../../dist");
+  expect(
+    JSON.parse(readFileSync(path.join(shipped, "config.schema.json"), "utf8")),
+  ).toEqual(JSON.parse(JSON.stringify(configJsonSchema())));
 });
 
 it("uses HEX_SECRET only for source hex", () => {
