@@ -13,7 +13,8 @@ let hex: Listening;
 
 beforeAll(async () => {
   folder = temporaryFolder();
-  hex = await startListen(folder.path, [], { HEX_SECRET: SECRET });
+  const env = { HEX_SECRET: SECRET, TRUST_PROXY: "1" };
+  hex = await startListen(folder.path, [], env);
 });
 
 const run = (args: readonly string[], env: Environment = {}) =>
@@ -92,6 +93,13 @@ describe("hexhook listen", () => {
     expect(hex.stdout().replaceAll("\n", "")).toMatch(
       /^[^\p{Cc}\p{Cf}\u2028]*$/u,
     );
+  });
+
+  it("shows the address of the sender behind a tunnel", async () => {
+    const headers = { "x-forwarded-for": "203.0.113.9" };
+    await post(`${hex.url}/webhooks/hex`, "{}", headers);
+    await eventually(() => hex.stdout().includes("from 203.0.113.9"));
+    expect(hex.stdout()).toContain("from 203.0.113.9");
   });
 
   it("recognises a retry, and an event id with another body", async () => {
