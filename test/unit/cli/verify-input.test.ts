@@ -214,11 +214,17 @@ describe("hexhook verify --explain", () => {
     expect((await run(["--source", "three"], input, env)).code).toBe(64);
   });
 
-  it("ends for a large body that no known change explains, and says so", async () => {
-    const large = "a".repeat(8_000_000);
-    const { stdout } = await run(GITHUB, `${SIGNATURE}\n\n${large}`);
-    expect(stdout).toContain("too large to try all known changes");
-  });
+  it.each([
+    ["one letter", "a".repeat(8_000_000)],
+    ["spaces inside", `a${" ".repeat(1_000_000)}b`],
+    ["NUL bytes inside", `a${"\0".repeat(1_000_000)}b`],
+  ])(
+    "ends for a large body that no known change explains: %s",
+    async (_what, large) => {
+      const { stdout } = await run(GITHUB, `${SIGNATURE}\n\n${large}`);
+      expect(stdout).toContain("too large to try all known changes");
+    },
+  );
 });
 
 describe("hexhook verify rejects", () => {
