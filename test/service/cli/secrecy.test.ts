@@ -58,6 +58,8 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   send: ["--url"],
   sign: [],
   verify: ["--explain", "-H", "x-hex-signature: 00"],
+  // A wrong option ends it.
+  listen: ["--forward", "x"],
   "audit tail": ["--json"],
   "audit verify": [],
   "audit scopes": [],
@@ -69,6 +71,8 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "secrets check": [],
   "keys check": [],
   "keys rotate": ["--offline", "--from", "-"],
+  "config check": [],
+  "config schema": [],
   migrate: [],
   doctor: [],
   demo: [],
