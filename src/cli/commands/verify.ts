@@ -93,7 +93,11 @@ Exit status: 0 verified, 1 not verified.`,
       if (options.json) {
         const { keyId } = result;
         const ok = reason === null;
-        writeLine(io.stdout, JSON.stringify({ ok, reason, keyId, findings }));
+        const hints = findings.map(({ says, fix }) => `${says}; ${fix}`);
+        writeLine(
+          io.stdout,
+          JSON.stringify({ ok, reason, keyId, hints, findings }),
+        );
       } else {
         printResult(io, result, findings);
       }

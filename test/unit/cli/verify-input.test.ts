@@ -153,6 +153,11 @@ describe("hexhook verify --explain", () => {
     expect(JSON.parse(stdout)).toEqual({
       ok: false,
       reason: "bad_signature",
+      hints: [
+        expect.stringMatching(
+          /^a newline was added after the body; .*raw bytes/,
+        ),
+      ],
       findings: [
         {
           cause: "newline-added",
