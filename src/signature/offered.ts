@@ -134,7 +134,22 @@ function hasValidLength(algorithm: Algorithm, { length }: Buffer): boolean {
     : length === exact;
 }
 
-/** `trim` would also remove characters that are no space in a header. */
+/**
+ * Removes spaces and tabs at both ends. `trim` would also remove characters that are no space in a header. A regular expression
+ * would take quadratic time for a long run of spaces within the text.
+ */
 function trimSpaces(text: string): string {
-  return text.replace(/^[ \t]+|[ \t]+$/g, "");
+  let from = 0;
+  let to = text.length;
+  while (from < to && isSpace(text[from])) {
+    from += 1;
+  }
+  while (to > from && isSpace(text[to - 1])) {
+    to -= 1;
+  }
+  return text.slice(from, to);
+}
+
+function isSpace(character: string | undefined): boolean {
+  return character === " " || character === "\t";
 }

@@ -171,6 +171,25 @@ describe("the parsers of signatures", () => {
     },
   );
 
+  it("read a long run of spaces in linear time", () => {
+    // In quadratic time this would take several minutes.
+    const spaces = " ".repeat(400_000);
+    const signature = "0".repeat(64);
+    const text = `t=1${spaces}2,v1=${spaces}${signature}${spaces}`;
+
+    const read = compileOffered(schemeOf("stripe"))(text);
+
+    expect(read).toMatchObject({
+      offered: [{ signature: Buffer.alloc(32) }],
+    });
+  });
+
+  it("decode base64 of any length", () => {
+    const bytes = Buffer.alloc(26_214_400);
+
+    expect(decodeBase64(bytes.toString("base64"))?.equals(bytes)).toBe(true);
+  });
+
   it("decode only the one text that encodes the bytes", () => {
     fc.assert(
       fc.property(
