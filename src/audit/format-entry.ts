@@ -61,6 +61,7 @@ function factsOf(entry: ParsedEntry): string[] {
     ...(metadata["reason"] === "status" ? fact("status") : []),
     ...fact("code"),
     ...fact("detail"),
+    ...(action.startsWith("webhook.") ? fact("source") : []),
     ...place,
     ...fact("trigger"),
     ...fact("changed", (value) =>

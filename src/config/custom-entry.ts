@@ -37,8 +37,7 @@ const timestamp = place({
   window: wholeSeconds.optional(),
 });
 
-/** The settings of scheme `custom`. */
-export const customSettings = mapOf({
+const customShape = {
   signature: mapOf({
     header,
     prefix: text.optional(),
@@ -53,7 +52,12 @@ export const customSettings = mapOf({
   timestamp: timestamp.optional(),
   id: id.optional(),
   type: id.optional(),
-});
+};
+
+/** The settings of scheme `custom`. */
+export const customSettings = mapOf(customShape);
+
+export const CUSTOM_KEYS = Object.keys(customShape);
 
 /** The settings of scheme `token`. */
 export const tokenSettings: z.ZodType<TokenSettings> = mapOf({ header });

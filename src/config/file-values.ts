@@ -15,12 +15,18 @@ export const mapOfNames = z.custom<ReadonlyMap<string, unknown>>(
   "must be a map from names to settings",
 );
 
-/** A map with these keys and no others. `unlisted`: keys that errors do not list as known ones. */
+/**
+ * A map with these keys and no others. `unlisted`: keys that errors do not list as known ones. `nested`: the right place of
+ * keys that belong into a value of this map.
+ */
 export function mapOf<S extends Readonly<Record<string, z.ZodType>>>(
   shape: S,
-  options: { unlisted?: readonly (keyof S)[] } = {},
+  options: {
+    unlisted?: readonly (keyof S)[];
+    nested?: ReadonlyMap<string, string> | undefined;
+  } = {},
 ) {
-  const { unlisted = [] } = options;
+  const { unlisted = [], nested } = options;
   const known = Object.keys(shape).filter((key) => !unlisted.includes(key));
   const keys = known.join(", ");
   const schema = z
@@ -34,16 +40,22 @@ export function mapOf<S extends Readonly<Record<string, z.ZodType>>>(
         // One line for each key, in their order.
         error: (issue) =>
           issue.code === "unrecognized_keys"
-            ? issue.keys.map((key) => unknownKeyError(key, known)).join("\n")
+            ? issue.keys
+                .map((key) => unknownKeyError(key, known, nested))
+                .join("\n")
             : undefined,
       }),
     );
   return withJson(schema, () => jsonOfKeys(shape));
 }
 
-function unknownKeyError(key: string, known: readonly string[]): string {
+function unknownKeyError(
+  key: string,
+  known: readonly string[],
+  nested: ReadonlyMap<string, string> | undefined,
+): string {
   const keys = `known keys are ${known.join(", ")}`;
-  const nearest = nearestName(key, known);
+  const nearest = nested?.get(key) ?? nearestName(key, known);
   return nearest === null
     ? `is not a known key; the ${keys}`
     : `is not a known key; did you mean ${nearest}? The ${keys}`;

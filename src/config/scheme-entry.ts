@@ -5,6 +5,13 @@ import { lineAt } from "./errors.ts";
 import { isMap } from "./file-values.ts";
 import { nearestName } from "./nearest-name.ts";
 
+/** What to do about missing settings of a scheme that the file describes. */
+const MISSING_SETTINGS = {
+  custom:
+    "describe the requests of the sender with signature, algorithm and signed",
+  token: "name the header of the sender's token, such as { header: X-Token }",
+} as const;
+
 /**
  * Reads the scheme of a source in the file. Returns `default` if source `hex` leaves it to the environment, and null if it is
  * not valid. Then it has added an error to `errors`, except if the source is not a map.
@@ -38,9 +45,7 @@ export function readScheme(
   const settings = value.get(name);
   const at = ["sources", source, name];
   if (settings === undefined) {
-    errors.push(
-      lineAt(at, `is missing; it describes the requests of the sender`),
-    );
+    errors.push(lineAt(at, `is missing; ${MISSING_SETTINGS[name]}`));
     return null;
   }
   return name === "custom"

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Scheme } from "../domain/scheme.ts";
 import { HEX_SCHEME_NAMES, SCHEME_NAMES } from "../signature/schemes.ts";
 import type { Environment } from "./environment.ts";
-import { customSettings, tokenSettings } from "./custom-entry.ts";
+import { CUSTOM_KEYS, customSettings, tokenSettings } from "./custom-entry.ts";
 import { collecting, lineAt } from "./errors.ts";
 import { checked, type ConfigFile } from "./file.ts";
 import {
@@ -61,6 +61,9 @@ export interface SourceEntry {
 }
 
 const MAX_LISTED_NAMES = 10;
+
+/** Where the keys of `custom` belong if they are keys of the source by mistake. */
+const OF_CUSTOM = new Map(CUSTOM_KEYS.map((key) => [key, `custom.${key}`]));
 
 /**
  * Reads the sources of the file. Returns the valid ones in its order, and adds the errors of the others to `errors`. Returns
@@ -141,7 +144,7 @@ export function sourceSettings(
       disabled: trueOrFalse.optional(),
       ...keys,
     },
-    { unlisted },
+    { unlisted, nested: scheme?.name === "custom" ? OF_CUSTOM : undefined },
   );
 }
 

@@ -174,7 +174,7 @@ function ignoredVariables(
           env,
           HEX_SECRET_VARIABLES,
           referred,
-          "lists the secrets of hex",
+          "lists the secrets of hex and their dates",
         )),
     ...(isOther
       ? ignoredHexVariables(

@@ -1,4 +1,4 @@
-import { judgeKeyAge } from "../domain/key-age.ts";
+import { howToDate, judgeKeyAge } from "../domain/key-age.ts";
 import { scopeErrors } from "../hex-api/scopes.ts";
 import type { CheckResult } from "./check-result.ts";
 import type { DoctorDeps } from "./doctor-deps.ts";
@@ -62,19 +62,21 @@ export function keyAge({ sources, now }: DoctorDeps): Promise<CheckResult> {
       .filter(({ secrets: [current] }) => current?.publicKey === null)
       .map(({ name, secrets: [current] }) => ({
         secret: nameOf(name, current?.name ?? ""),
+        howToDate: howToDate(current?.name ?? ""),
         ...judgeKeyAge(current?.createdAt ?? null, now()),
       }));
     const worst = AGES.find((age) => ages.some((one) => one.verdict === age));
-    const details = ages
-      .filter(({ verdict }) => verdict === worst)
-      .map(({ secret, days, verdict }) => ageText(secret, days ?? 0, verdict));
+    const worstAges = ages.filter(({ verdict }) => verdict === worst);
+    const details = worstAges.map(({ secret, days, verdict }) =>
+      ageText(secret, days ?? 0, verdict),
+    );
     switch (worst) {
       case "unknown":
         return {
           check,
           status: "fail",
           details,
-          hint: "set HEX_SECRET_CREATED_AT, or createdAt in the configuration file",
+          hint: [...new Set(worstAges.map((age) => age.howToDate))].join("; "),
         };
       case "overdue":
         return { check, status: "fail", details, hint: ROTATE };

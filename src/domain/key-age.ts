@@ -13,6 +13,13 @@ export interface KeyAge {
   readonly verdict: "fresh" | "due" | "overdue" | "unknown";
 }
 
+/** Returns what to do about a missing creation date. `name`: the short name of the secret, unique in its source. */
+export function howToDate(name: string): string {
+  return name === "HEX_SECRET"
+    ? "set HEX_SECRET_CREATED_AT"
+    : "set createdAt of the secret in the configuration file";
+}
+
 /** Judges the age of a secret: due for rotation from 75 days, overdue from 90. Times are unix milliseconds. */
 export function judgeKeyAge(createdAt: number | null, now: number): KeyAge {
   if (createdAt === null || createdAt > now + MAX_AHEAD_MS) {

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { AttemptFacts, FailedAttempt } from "../domain/delivery.ts";
+import { howToDate } from "../domain/key-age.ts";
 import type { Happening } from "./happening.ts";
 import { createLogLimiter } from "./log-limiter.ts";
 import { describeError } from "./loggable.ts";
@@ -136,9 +137,7 @@ function lineOf(
         keyId,
         days,
         secret,
-        ...(verdict === "unknown" && {
-          hint: "set HEX_SECRET_CREATED_AT, or createdAt in the file",
-        }),
+        ...(verdict === "unknown" && { hint: howToDate(secret) }),
       });
     }
     case "store.unreachable":

@@ -5,7 +5,7 @@ import {
   loadSources,
   readEnvironment,
 } from "../../config/load-config.ts";
-import { type KeyAge, judgeKeyAge } from "../../domain/key-age.ts";
+import { howToDate, type KeyAge, judgeKeyAge } from "../../domain/key-age.ts";
 import { lastUseOf } from "../../audit/search/key-use.ts";
 import type { AuditReader } from "../../store/port.ts";
 import { EXIT } from "../../errors.ts";
@@ -126,12 +126,10 @@ function statusOf(
 const isoOf = (at: number | null): string | null =>
   at === null ? null : new Date(at).toISOString();
 
-const AGES: Readonly<Record<KeyAge["verdict"], string>> = {
+const AGES: Readonly<Record<Exclude<KeyAge["verdict"], "unknown">, string>> = {
   fresh: "ok",
   due: "due for rotation; overdue from 90 days",
   overdue: "OVERDUE: generate a new one (hexhook secrets generate)",
-  unknown:
-    "AGE UNKNOWN: set HEX_SECRET_CREATED_AT, or createdAt in the file, to the day it was created",
 };
 
 function textOf(status: SecretStatus): string {
@@ -140,8 +138,11 @@ function textOf(status: SecretStatus): string {
     `${name} ${keyId}${source === null ? "" : ` of source ${source}`}`,
   ];
   if (age !== null) {
-    const days = ageDays === null ? "" : `${ageDays} days old: `;
-    lines.push(`${days}${AGES[age]}`);
+    lines.push(
+      age === "unknown"
+        ? `AGE UNKNOWN: ${howToDate(name)} to the day it was created`
+        : `${ageDays ?? 0} days old: ${AGES[age]}`,
+    );
   }
   if (role === "previous") {
     lines.push(endOf(status));

@@ -46,7 +46,7 @@ export function addSecretsGenerate(secrets: Command, io: Io): void {
       if (!options.json) {
         note(
           io,
-          `key id ${keyId}; set ${file === undefined ? "HEX_SECRET" : `HEX_SECRET_FILE=${file}`} and HEX_SECRET_CREATED_AT=${createdAt}`,
+          `key id ${keyId}; set ${file === undefined ? "HEX_SECRET" : `HEX_SECRET_FILE=${file}`} and HEX_SECRET_CREATED_AT=${createdAt}, or for a source of the configuration file its own variable and createdAt: ${createdAt}`,
         );
       }
     });

@@ -25,6 +25,8 @@ export function signaturePlace(scheme: Scheme): string {
     : `the header ${signatureHeadersOf(scheme).slice(0, 2).join(" or ")}`;
 }
 
+const SEPARATORS = { ",": "commas", ";": "semicolons" } as const;
+
 /** Returns the form of a scheme's signatures, such as `sha256= and 64 hex digits`. */
 export function signatureForm({ signature, algorithm }: Scheme): string {
   const { syntax, encoding } = signature;
@@ -33,7 +35,7 @@ export function signatureForm({ signature, algorithm }: Scheme): string {
     case "raw":
       return syntax.prefix ? `${syntax.prefix} and ${one}` : one;
     case "pairs":
-      return `pairs key=value separated by ${syntax.separator}, with ${syntax.key}= and ${one}`;
+      return `pairs key=value separated by ${SEPARATORS[syntax.separator]}, with ${syntax.key}= and ${one}`;
     case "list":
       return `items separated by spaces, such as ${Object.keys(syntax.versions)[0] ?? ""}, and ${one}`;
   }

@@ -79,7 +79,7 @@ describe("hexhook audit", () => {
       "1",
     ]);
     expect(failed.stdout).toMatch(
-      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ FAIL webhook\.rejected bad_signature 401 127\.0\.0\.1\n {4}request=[\w-]+\n {4}sha256=[0-9a-f]{64}\n$/,
+      /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ FAIL webhook\.rejected bad_signature hex 401 127\.0\.0\.1\n {4}request=[\w-]+\n {4}sha256=[0-9a-f]{64}\n$/,
     );
     const pretty = await run(["audit", "tail"]);
     expect(

@@ -75,7 +75,7 @@ describeWithPython("serve", () => {
       `Listening on http://127.0.0.1:${port}/webhooks/hex\n`,
     );
     expect(terminal).toContain(
-      "Z \u001b[32mok  \u001b[0m webhook.accepted evt_1",
+      "Z \u001b[32mok  \u001b[0m webhook.accepted hex evt_1",
     );
     expect(terminal).toContain("Z \u001b[31mFAIL\u001b[0m webhook.rejected");
     expect(terminal).toContain("Z \u001b[31merror\u001b[0m handler threw");
@@ -112,7 +112,7 @@ describeWithPython("serve", () => {
         "service stopped",
       ]),
     );
-    expect(terminal).toContain("webhook.accepted evt_1");
+    expect(terminal).toContain("webhook.accepted hex evt_1");
     expect(terminal).not.toContain("Listening on ");
   });
 
@@ -130,7 +130,7 @@ describeWithPython("serve", () => {
     ["TERM=dumb", { TERM: "dumb" }],
   ])("has no colours with %s", async (_what, env) => {
     const { terminal } = await runOn("both", { env });
-    expect(terminal).toContain("Z ok   webhook.accepted evt_1");
+    expect(terminal).toContain("Z ok   webhook.accepted hex evt_1");
     expect(terminal).toMatch(VISIBLE);
   });
 

@@ -56,6 +56,14 @@ describe("the readable form", () => {
     ).toContain("stale_timestamp skew=3600s");
   });
 
+  it("names the source of a request", () => {
+    const metadata = { reason: "bad_signature", source: "stripe", status: 401 };
+    const action = "webhook.rejected";
+    expect(plain({ action, result: "failure", metadata })).toBe(
+      "2027-01-15 08:00:00Z FAIL webhook.rejected bad_signature stripe 401",
+    );
+  });
+
   it("says when a pause by Retry-After ends", () => {
     expect(
       plain({

@@ -276,7 +276,7 @@ destinations: { a: { url: "http://a/", secret: { env: HEXHOOK_A_SECRET } } }
       },
     );
     const without =
-      "is ignored because HEXHOOK_CONFIG lists the secrets of hex";
+      "is ignored because HEXHOOK_CONFIG lists the secrets of hex and their dates";
     expect(warnings).toEqual([
       `HEX_SECRET: ${without}`,
       `HEX_SECRET_PREVIOUS_EXPIRES_AT: ${without}`,

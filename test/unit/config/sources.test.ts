@@ -518,12 +518,18 @@ describe("a mistake in a source", () => {
     // Schemes that a source describes.
     [
       "sources: { s: { scheme: custom, secrets: [ { env: TEXT } ] } }",
-      "sources.s.custom: is missing; it describes the requests of the sender",
+      "sources.s.custom: is missing; describe the requests of the sender with signature, algorithm and signed",
       FOUND,
     ],
     [
       "sources: { s: { scheme: token, secrets: [ { env: TEXT } ] } }",
-      "sources.s.token: is missing; it describes the requests of the sender",
+      "sources.s.token: is missing; name the header of the sender's token, such as { header: X-Token }",
+      FOUND,
+    ],
+    [
+      "sources: { s: { scheme: custom, secrets: [ { env: TEXT } ], " +
+        `custom: { ${CUSTOM} }, timestamp: { header: x-ts, unit: s } } }`,
+      "sources.s.timestamp: is not a known key; did you mean custom.timestamp? The known keys are scheme, secrets, onReplay, destinations, publicUrl, allowFrom, maxBodyBytes, mediaTypes, disabled, replayWindow, custom",
       FOUND,
     ],
     [
