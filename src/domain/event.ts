@@ -33,7 +33,7 @@ export interface ReplayClaim {
   readonly replayKey: Buffer;
   /**
    * Whether two requests with this replay key have the same idempotency key. False for a signature that does not cover the
-   * exact body: an attacker can change the body of a captured request within what the signature allows.
+   * exact message: an attacker can change the body or the id of a captured request within what the signature allows.
    */
   readonly coversKey: boolean;
   /** The names of the other sources with the same secret. A request that one of them has recorded is a replay. */

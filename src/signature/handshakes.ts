@@ -8,7 +8,7 @@ import {
   type Scalar,
 } from "../json/read-members.ts";
 import { macOf } from "./mac.ts";
-import { isJsonMessage, type SignedMessage } from "./message.ts";
+import type { SignedMessage } from "./message.ts";
 
 /** The response that a provider's handshake asks for. */
 export interface HandshakeResponse {
@@ -212,14 +212,15 @@ function isDiscordEvent({ body }: SignedMessage): boolean {
   return readAt(body, ["event", "type"]) !== undefined;
 }
 
-/** Returns the scalars of the named members of a JSON object. All are undefined if the body is not a JSON object. */
+/**
+ * Returns the scalars of the named members of a JSON object. All are undefined if the body is not a JSON object. The Content-Type
+ * is not signed, so it does not decide.
+ */
 function membersOf<Name extends string>(
   message: SignedMessage,
   ...names: readonly Name[]
 ): Readonly<Record<Name, Scalar | undefined>> {
-  const values = isJsonMessage(message)
-    ? readMembers(message.body, names.map(memberName))
-    : null;
+  const values = readMembers(message.body, names.map(memberName));
   return Object.fromEntries(
     names.map((name, n) => [name, values?.[n]]),
   ) as Readonly<Record<Name, Scalar | undefined>>;

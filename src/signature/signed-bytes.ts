@@ -15,6 +15,8 @@ export interface Signed {
   readonly names: ReadonlySet<Placeholder>;
   /** Whether the signature covers the public URL, so that a source needs one. */
   readonly usesUrl: boolean;
+  /** Whether the same bytes cannot be those of two messages that differ in what is signed. Bodies are JSON here. */
+  readonly hasOneReading: boolean;
   /**
    * Returns the alternatives for the signed bytes of a message. A signature over any of them is valid. The first one identifies
    * the message for the replay guard. Empty: no signature of this message can be valid.
@@ -37,6 +39,8 @@ export function compileSigned({
     return {
       names: new Set(["url", "body"]),
       usesUrl: true,
+      // The order of the fields is not signed, nor where a name ends and its value begins.
+      hasOneReading: false,
       alternatives: (source, message) =>
         twilioSignedBytes(publicUrlOf(source, message), message),
     };
@@ -45,11 +49,12 @@ export function compileSigned({
   if (template === null) {
     throw new TypeError(`scheme ${name} has an invalid template`);
   }
-  const { names, fill } = template;
+  const { names, isSeparated, fill } = template;
   const usesUrl = names.has("url") || names.has("decoded_url");
   return {
     names,
     usesUrl,
+    hasOneReading: isSeparated,
     alternatives: (source, message, { id, timestamp }) => {
       const { method, body } = message;
       const urls = usesUrl ? urlsOf(source, message) : NO_URL;

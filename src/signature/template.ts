@@ -28,6 +28,11 @@ type Segment = { readonly literal: string } | { readonly name: Placeholder };
 
 export interface Template {
   readonly names: ReadonlySet<Placeholder>;
+  /**
+   * Whether text separates all placeholders. Otherwise the same bytes can be read in several ways: the id `a1` before the time
+   * `2` is the id `a` before the time `12`.
+   */
+  readonly isSeparated: boolean;
   /** Returns the signed bytes, in order, without copying the body. */
   readonly fill: (parts: SignedParts) => SignedBytes;
 }
@@ -60,7 +65,16 @@ export function compileTemplate(
     names: new Set(
       segments.flatMap((one) => ("name" in one ? [one.name] : [])),
     ),
+    isSeparated: segments.every((one, n) => {
+      const before = segments[n - 1];
+      return "literal" in one || before === undefined || isSeparator(before);
+    }),
     fill: (parts) =>
       segments.map((one) => ("name" in one ? parts[one.name] : one.literal)),
   };
+}
+
+/** Digits alone could be part of a time. */
+function isSeparator(segment: Segment): boolean {
+  return "literal" in segment && /\D/.test(segment.literal);
 }

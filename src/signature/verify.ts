@@ -109,8 +109,10 @@ export function verify(
     signedAt: time.at,
     ...variant.identify(message),
     replayKey,
-    // The order of Twilio's form fields is not signed, nor where a name ends and its value begins.
-    coversKey: typeof scheme.signed === "string",
+    // As a text, one body can end where another one goes on with the separator. A JSON value cannot.
+    coversKey:
+      signed.hasOneReading &&
+      (source.mediaTypes === null || signed.names.size === 1),
   };
 }
 

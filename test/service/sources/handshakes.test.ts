@@ -160,6 +160,15 @@ describe("slack", () => {
     await expectHandshake("slack", true);
   });
 
+  it("gets the challenge whatever the Content-Type, which is not signed", async () => {
+    const answer = await post("slack", CHECK, (body) => ({
+      ...SIGN.slack(body),
+      "content-type": "application/x-www-form-urlencoded",
+    }));
+    expect(answer.text).toBe(CHECK.challenge);
+    await expectHandshake("slack", true);
+  });
+
   it.each<[string, (body: string) => Record<string, string>, string]>([
     ["unsigned", () => ({}), "missing_signature"],
     ["forged", (body) => SIGN.slack(`${body} `), "bad_signature"],

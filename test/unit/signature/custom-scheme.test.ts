@@ -1,9 +1,13 @@
 import { describe, expect, it } from "@jest/globals";
+import { createHmac } from "node:crypto";
+import type { Scheme } from "../../../src/domain/scheme.ts";
 import {
   customScheme,
   type CustomSettings,
   tokenScheme,
 } from "../../../src/signature/custom-scheme.ts";
+import { verify } from "../../../src/signature/verify.ts";
+import { SECRET, testSource } from "../../support/fixtures.ts";
 
 const VALID: CustomSettings = {
   signature: { header: "X-Sig", prefix: "sha256=", encoding: "hex" },
@@ -136,6 +140,72 @@ describe("a custom scheme", () => {
         ? scheme.errors.map((error) => [error.path.join("."), error.message])
         : scheme,
     ).toEqual([[path, expect.stringContaining(text)]]);
+  });
+
+  describe("whose signed bytes another message can have too", () => {
+    const body = Buffer.from("{}");
+    const messageWith = (
+      signed: string,
+      headers: Readonly<Record<string, string>>,
+    ) => ({
+      method: "POST",
+      url: "/",
+      headers: {
+        "content-type": "application/json",
+        "x-sig": `sha256=${createHmac("sha256", SECRET).update(signed).digest("hex")}`,
+        ...headers,
+      },
+      body,
+    });
+
+    it("is decided by the replay guard", () => {
+      const scheme = customScheme({
+        ...VALID,
+        signed: "{id}{timestamp}{body}",
+        id: { header: "X-Id" },
+      }) as Scheme;
+      const read = (id: string, time: string) =>
+        verify(
+          testSource({ scheme }),
+          messageWith("a-101700000000{}", { "x-id": id, "x-ts": time }),
+          0,
+        );
+      const first = read("a-10", "1700000000");
+      const second = read("a-1", "01700000000");
+
+      // Both are authentic, with different ids and one key of the guard.
+      expect([first, second]).toMatchObject([
+        { ok: true, id: "a-10", coversKey: false },
+        { ok: true, id: "a-1", coversKey: false },
+      ]);
+      expect(first).toMatchObject({
+        replayKey: second.ok ? second.replayKey : null,
+      });
+    });
+
+    it.each<[string, boolean, string[] | null]>([
+      ["{timestamp}.{body}", true, null],
+      ["{body}", true, ["text/plain"]],
+      ["{timestamp}.{body}", false, ["text/plain"]],
+      ["{timestamp}0{body}", false, null],
+      ["{timestamp}{body}", false, null],
+    ])("covers the key with %s: %s for %s", (signed, coversKey, mediaTypes) => {
+      const scheme = customScheme({
+        ...VALID,
+        signed,
+        id: undefined,
+        timestamp: signed.includes("{timestamp}") ? VALID.timestamp : undefined,
+      }) as Scheme;
+      const text = signed.replace("{timestamp}", "17").replace("{body}", "{}");
+      const message = messageWith(text, { "x-ts": "17" });
+
+      expect(
+        verify(testSource({ scheme, mediaTypes }), message, 0),
+      ).toMatchObject({
+        ok: true,
+        coversKey,
+      });
+    });
   });
 
   it("reports all errors at once", () => {
