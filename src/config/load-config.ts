@@ -56,8 +56,6 @@ export interface Config {
   readonly adminPort: number;
   /** The bearer token of `/api/*`; null = `/api/*` is off. */
   readonly adminToken: string | null;
-  /** Base of the public address, to which `/webhooks/NAME` is appended; null = not set. */
-  readonly publicUrl: string | null;
   readonly databaseUrl: StoreUrl;
   /** The maximum number of connections to a database server. */
   readonly databasePool: number;
@@ -157,7 +155,6 @@ export function loadConfig(env: Environment): Config {
     adminHost: values.ADMIN_HOST,
     adminPort: values.ADMIN_PORT,
     adminToken: values.ADMIN_TOKEN,
-    publicUrl: values.PUBLIC_URL,
     databaseUrl: values.DATABASE_URL,
     databasePool: values.DATABASE_POOL,
     sources,

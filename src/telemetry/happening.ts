@@ -34,7 +34,7 @@ export type Happening =
       readonly type: "service.endpoint";
       readonly source: string;
       readonly endpoint: string;
-      /** Whether PUBLIC_URL is set, so that `endpoint` is the address that senders reach. */
+      /** Whether `endpoint` is the configured address that senders reach. */
       readonly isPublic: boolean;
     }
   | { readonly type: "service.stopping"; readonly signal: string }

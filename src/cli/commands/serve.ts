@@ -148,16 +148,20 @@ type Crash = (
 
 function announce(
   emit: Emit,
-  { host, publicUrl, adminHost, adminToken, sources }: Config,
+  { host, adminHost, adminToken, sources }: Config,
   { port, adminPort }: Service,
 ): void {
   const api = adminPort !== null && adminToken !== null;
   const { pid } = process;
   emit({ type: "service.ready", pid, host, port, adminHost, adminPort, api });
-  const base = publicUrl ?? `http://localhost:${port}`;
-  const isPublic = publicUrl !== null;
-  for (const { name: source } of sources) {
-    const endpoint = `${base}/webhooks/${source}`;
-    emit({ type: "service.endpoint", source, endpoint, isPublic });
+  for (const { name: source, publicUrl, isDisabled } of sources) {
+    if (!isDisabled) {
+      emit({
+        type: "service.endpoint",
+        source,
+        endpoint: publicUrl ?? `http://localhost:${port}/webhooks/${source}`,
+        isPublic: publicUrl !== null,
+      });
+    }
   }
 }

@@ -222,10 +222,9 @@ describe("the configuration", () => {
     ["https://A/", "https://a"],
     ["https://a:8443/base/hooks", "https://a:8443/base/hooks"],
     ["http://a/base//", "http://a/base"],
-  ])("normalises PUBLIC_URL %s to %s", (given, publicUrl) => {
-    expect(
-      loadConfig({ HEX_SECRET: SECRET, PUBLIC_URL: given }).publicUrl,
-    ).toBe(publicUrl);
+  ])("normalises PUBLIC_URL %s to %s", (given, base) => {
+    const { sources } = loadConfig({ HEX_SECRET: SECRET, PUBLIC_URL: given });
+    expect(sources[0]?.publicUrl).toBe(`${base}/webhooks/hex`);
   });
 
   it("warns about FORWARD_SECRET without FORWARD_URL", () => {
