@@ -38,7 +38,7 @@ const NO_ID = { from: null, isSigned: true } as const;
 
 /**
  * Every signature scheme. To add a sender, add an entry here, an entry for its page in docs/sources, and a signer in
- * test/support/senders.
+ * test/support/senders. A sample in src/cli/samples is optional: without one, `send` makes a plain message with id and type.
  */
 const TABLE = [
   {

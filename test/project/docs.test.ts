@@ -388,7 +388,10 @@ describe("the documents on the configuration file", () => {
 
   it("give a valid example in the README", () => {
     const [example = ""] = codeBlocks(read("README.md"), "yaml");
-    const { destinations, warnings } = withFile(example);
+    const { sources, destinations, warnings } = withFile(example, {
+      STRIPE_SECRET: "whsec_0123456789abcdef0123456789",
+    });
+    expect(sources.map(({ name }) => name)).toEqual(["hex", "stripe"]);
     expect(destinations.map(({ name }) => name)).toEqual([
       "billing",
       "archive",

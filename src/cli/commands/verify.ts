@@ -18,6 +18,7 @@ import { type Io, writeLine } from "../io.ts";
 import { collect, parseTimestampOption } from "../options/parse.ts";
 import { secretVariableOf, sourceOfScheme } from "../scheme-source.ts";
 import { requireSource } from "../source.ts";
+import { note } from "../ui/print.ts";
 
 interface Options {
   source?: string;
@@ -75,7 +76,8 @@ export function addVerify(program: Command, io: Io): void {
 Without -H, the input is a raw HTTP request; or headers, an empty line and the
 body; or a log of \`curl -v\`, which has no body and needs --body:
   $ (hexhook sign < body.json; echo; cat body.json) | hexhook verify
-  $ curl -v --data-binary @body.json … 2>&1 | hexhook verify --explain --body body.json
+  $ curl -v --data-binary @body.json … 2> curl.log
+  $ hexhook verify --explain --request curl.log --body body.json
 Exit status: 0 verified, 1 not verified.`,
     )
     .action(async (options: Options) => {
@@ -101,6 +103,13 @@ Exit status: 0 verified, 1 not verified.`,
       } else {
         printResult(io, result, findings);
       }
+      const other = otherEndpoint(source, request.target);
+      if (options.explain && options.scheme === undefined && other !== null) {
+        note(
+          io,
+          `the request was sent to ${visible(other)}, but the source ${source.name} receives at /webhooks/${source.name}`,
+        );
+      }
     });
 }
 
@@ -120,6 +129,14 @@ function sourcesFor(
     ]);
   }
   return { source, sources: [source] };
+}
+
+/** Returns the path of a request to another endpoint than that of the source; null if there is none in the request. */
+function otherEndpoint({ name }: Source, target: string | null): string | null {
+  const [path = ""] = target?.split("?") ?? [];
+  return path.startsWith("/webhooks/") && path !== `/webhooks/${name}`
+    ? path
+    : null;
 }
 
 /** Returns the message to verify. `url` completes a source that has no public URL. */

@@ -8,7 +8,7 @@ export interface JsonStyle {
   readonly indent: string | null;
 }
 
-export const JSON_STYLES: readonly JsonStyle[] = [
+const JSON_STYLES: readonly JsonStyle[] = [
   { name: "compact JSON", colon: ":", comma: ",", indent: null },
   {
     name: "JSON with spaces after : and ,",

@@ -28,7 +28,7 @@ export interface SearchResult {
 }
 
 /** Whether the signature of a trial is valid. One of an expired secret is, too. */
-export function isAuthentic({ source, message }: Trial, now: number): boolean {
+function isAuthentic({ source, message }: Trial, now: number): boolean {
   const result = verify(source, message, now);
   return result.ok || result.reason === "expired_secret";
 }

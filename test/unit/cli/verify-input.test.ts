@@ -219,6 +219,26 @@ describe("hexhook verify --explain", () => {
     expect((await run(["--source", "three"], input, env)).code).toBe(64);
   });
 
+  it("reports a request to another endpoint than that of the source", async () => {
+    const config = write(
+      "hexhook.yaml",
+      "sources: { github: { scheme: github, secrets: [{ env: GITHUB_SECRET }] } }\n",
+    );
+    const sent = (target: string) =>
+      run(
+        ["--source", "github"],
+        [`POST ${target} HTTP/1.1`, SIGNATURE, "", BODY].join("\n"),
+        { HEXHOOK_CONFIG: config },
+      );
+    expect(await sent("/webhooks/githbu?x=1")).toMatchObject({
+      code: 0,
+      stderr:
+        "hexhook: the request was sent to /webhooks/githbu, but the source github receives at /webhooks/github\n",
+    });
+    expect(await sent("/webhooks/github?x=1")).toMatchObject({ stderr: "" });
+    expect(await sent("/behind/a/proxy")).toMatchObject({ stderr: "" });
+  });
+
   it.each([
     ["one letter", "a".repeat(8_000_000)],
     ["spaces inside", `a${" ".repeat(1_000_000)}b`],
