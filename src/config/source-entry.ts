@@ -19,7 +19,12 @@ import {
   wholeNumber,
 } from "./file-values.ts";
 import { hexSecrets } from "./hex-variables.ts";
-import { checkedElsewhere, jsonSchemaOf, withJson } from "./json-schema.ts";
+import {
+  checkedElsewhere,
+  described,
+  jsonSchemaOf,
+  withJson,
+} from "./json-schema.ts";
 import { nearestName } from "./nearest-name.ts";
 import { readScheme } from "./scheme-entry.ts";
 import { type SecretEntry, secretEntries } from "./secret-entries.ts";
@@ -124,24 +129,45 @@ export function sourceSettings(
   return mapOf(
     {
       // `readScheme` checks it.
-      scheme: checkedElsewhere(() => ({ enum: SCHEME_NAMES }), {
-        isRequired: name !== "hex",
-      }),
-      secrets: isFromVariables(name, scheme)
-        ? secrets.optional()
-        : present(secrets, "is missing; add a list such as [{ env: NAME }]"),
-      onReplay: oneOf(["reject", "acknowledge"]).optional(),
-      destinations: distinct(
-        destinationName(destinations),
-        "destination names",
-      ).optional(),
-      publicUrl: calledUrl.optional(),
-      allowFrom: distinct(networkAddress, "addresses and networks", {
-        minItems: 1,
-      }).optional(),
+      scheme: described(
+        "The signature scheme of the sender",
+        checkedElsewhere(() => ({ enum: SCHEME_NAMES }), {
+          isRequired: name !== "hex",
+        }),
+      ),
+      secrets: described(
+        "The signing secrets. All are accepted; the first one is the current one",
+        isFromVariables(name, scheme)
+          ? secrets.optional()
+          : present(secrets, "is missing; add a list such as [{ env: NAME }]"),
+      ),
+      onReplay: described(
+        "The response to a replay: 409, or 200 as to a duplicate",
+        oneOf(["reject", "acknowledge"]).optional(),
+      ),
+      destinations: described(
+        "The destinations that get the events. Without it, all of them",
+        distinct(destinationName(destinations), "destination names").optional(),
+      ),
+      publicUrl: described(
+        "The URL that the sender calls, without a query",
+        calledUrl.optional(),
+      ),
+      allowFrom: described(
+        "The addresses and networks that may send",
+        distinct(networkAddress, "addresses and networks", {
+          minItems: 1,
+        }).optional(),
+      ),
       maxBodyBytes: wholeNumber(1, MAX_BODY_BYTES).optional(),
-      mediaTypes: mediaTypes(scheme).optional(),
-      disabled: trueOrFalse.optional(),
+      mediaTypes: described(
+        "The accepted media types, instead of those of the scheme",
+        mediaTypes(scheme).optional(),
+      ),
+      disabled: described(
+        "Whether the source responds with 404",
+        trueOrFalse.optional(),
+      ),
       ...keys,
     },
     { unlisted, nested: scheme?.name === "custom" ? OF_CUSTOM : undefined },
@@ -168,7 +194,10 @@ function keysOfScheme(env: Environment, scheme: Scheme | null) {
   };
   const keys = {
     replayWindow: hasWindow
-      ? wholeSeconds.optional()
+      ? described(
+          "The largest difference to the signed time: 1s to 15m",
+          wholeSeconds.optional(),
+        )
       : forbidden(
           `does not apply to scheme ${name}, which signs no time; remove it`,
         ),
