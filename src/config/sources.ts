@@ -1,6 +1,7 @@
 import type { Scheme } from "../domain/scheme.ts";
 import type { SigningSecret, Source } from "../domain/source.ts";
 import { keyIdOf } from "../domain/key-id.ts";
+import { signsUrl } from "../signature/signed-bytes.ts";
 import { type ConfiguredSecret, signingSecrets } from "./configured-secret.ts";
 import type { Environment } from "./environment.ts";
 import { collecting, lineAt } from "./errors.ts";
@@ -142,11 +143,6 @@ function windowOf(
   return name === "hex" || timestamp === null
     ? replayWindowSeconds
     : timestamp.windowSeconds;
-}
-
-/** Whether the signature covers the URL that the sender called. */
-function signsUrl({ signed }: Scheme): boolean {
-  return typeof signed !== "string" || /\{(?:decoded_)?url\}/.test(signed);
 }
 
 /** Returns a warning for each variable of source `hex` that is set but not used. */
