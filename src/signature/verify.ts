@@ -109,7 +109,7 @@ export function verify(
     signedAt: time.at,
     ...variant.identify(message),
     replayKey,
-    // As a text, one body can end where another one goes on with the separator. A JSON value cannot.
+    // As a text, one body can end where another one continues with the separator. A JSON value cannot.
     coversKey:
       signed.hasOneReading &&
       (source.mediaTypes === null || signed.names.size === 1),
