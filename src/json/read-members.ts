@@ -64,23 +64,35 @@ export function readAt(
 /** The only form of an integer that has no second form: `1.0` and `1e0` are other texts for 1. */
 const INTEGER = /^-?(?:0|[1-9]\d*)$/;
 
+/** The longest value that counts as a text, as written, in bytes. An id of 256 characters takes 3 KB if all are escaped. */
+const MAX_TEXT_BYTES = 8192;
+
 /**
  * Returns the text at a path in a JSON body. A safe integer counts as its text. Returns undefined if there is no value or null,
- * and null for any other value and for a string that is not UTF-8, because two different strings could decode to one text.
+ * and null for any other value, for a text that is too long, and for a string that is not UTF-8, because two different strings
+ * could decode to one text.
  */
 export function readTextAt(
   body: Buffer,
   names: readonly string[],
 ): string | null | undefined {
   const at = positionAt(body, names);
+  if (at === undefined) {
+    return undefined;
+  }
+  const end = skipValue(body, at);
+  if (end - at > MAX_TEXT_BYTES) {
+    // It is not decoded: this may be before the message is verified.
+    return null;
+  }
   const value = scalarAt(body, at);
-  if (at === undefined || value === null) {
+  if (value === null) {
     return undefined;
   }
   if (typeof value !== "string" && typeof value !== "number") {
     return null;
   }
-  const bytes = body.subarray(at, skipValue(body, at));
+  const bytes = body.subarray(at, end);
   if (typeof value === "string") {
     return value.includes("\ufffd") && !isUtf8(bytes) ? null : value;
   }

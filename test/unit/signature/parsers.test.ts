@@ -330,6 +330,15 @@ describe("the reader of JSON", () => {
     );
   });
 
+  it("does not decode a text of more than 8 KB", () => {
+    const readOf = (text: string) =>
+      readTextAt(Buffer.from(JSON.stringify({ text })), ["text"]);
+    const longest = "a".repeat(8190);
+
+    expect(readOf(longest)).toBe(longest);
+    expect(readOf(`${longest}a`)).toBeNull();
+  });
+
   it("reads the text and the integers at a pointer, and never throws", () => {
     const value = fc.oneof(
       fc.string({ unit: "binary" }),

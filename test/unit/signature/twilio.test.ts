@@ -1,5 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
+import fc from "fast-check";
 import { createHmac, hash as digest } from "node:crypto";
+import { formFieldsOf } from "../../../src/signature/form.ts";
 import type { SignedMessage } from "../../../src/signature/message.ts";
 import { schemeOf } from "../../../src/signature/schemes.ts";
 import { verify } from "../../../src/signature/verify.ts";
@@ -134,6 +136,30 @@ describe("Twilio's signatures", () => {
       isVerified(messageWith(signed, formOf(1000))),
       isVerified(messageWith(signed, formOf(1001))),
     ]).toEqual([true, false]);
+  });
+
+  it("of a form of more than a megabyte are refused before the form is read", () => {
+    const isLong = (length: number): boolean => {
+      const value = "b".repeat(length - 2);
+      return isVerified(messageWith(`${HOST}${PATH}a${value}`, `a=${value}`));
+    };
+    expect([isLong(1_048_576), isLong(1_048_577)]).toEqual([true, false]);
+  });
+
+  it("cover the fields as the URL Standard decodes them", () => {
+    const text = fc.array(
+      fc.constantFrom("+", "%2B", "%20", " ", "%", "%e2", "=", "a", "é", "?"),
+    );
+    fc.assert(
+      fc.property(text, text, (name, value) => {
+        const body = Buffer.from(`${name.join("")}=${value.join("")}&b+=+`);
+        const headers = { "content-type": "application/x-www-form-urlencoded" };
+
+        expect(
+          formFieldsOf({ method: "POST", url: "/", headers, body }),
+        ).toEqual([...new URLSearchParams(body.toString())]);
+      }),
+    );
   });
 });
 
