@@ -69,6 +69,8 @@ const RESERVED_HEADERS = [
   "cookie",
   "set-cookie",
 ];
+/** Headers with credentials. They can carry a signature or a token, but ids and types are shown in logs and the audit trail. */
+const SECRET_HEADERS = ["authorization", "proxy-authorization", "x-api-key"];
 const PRINTABLE_ASCII = /^[\x20-\x7e]*$/;
 
 /** Returns the scheme that custom settings describe, or what is wrong with them. */
@@ -185,11 +187,16 @@ function placeErrors({
   check("id", id);
   check("type", type);
   for (const [name, place] of Object.entries({ timestamp, id, type })) {
-    if (
-      place !== undefined &&
-      "header" in place &&
-      place.header.toLowerCase() === signature.header.toLowerCase()
-    ) {
+    if (place === undefined || !("header" in place)) {
+      continue;
+    }
+    if (SECRET_HEADERS.includes(place.header.toLowerCase())) {
+      errors.push({
+        path: [name, "header"],
+        message: "must not be a header with credentials",
+      });
+    }
+    if (place.header.toLowerCase() === signature.header.toLowerCase()) {
       errors.push({
         path: [name, "header"],
         message: "must be another header than that of the signature",

@@ -109,6 +109,12 @@ describe("a custom scheme", () => {
       "name of a header",
     ],
     [
+      "a header with credentials",
+      { type: { header: "Authorization" } },
+      "type.header",
+      "credentials",
+    ],
+    [
       "a reserved header",
       { type: { header: "Content-Type" } },
       "type.header",
