@@ -97,7 +97,9 @@ export function readSourceEntries(
     const scheme = readScheme(name, value, errors);
     const usedScheme = scheme === "default" ? hexScheme : scheme;
     const settings = checked(
-      sourceSettings(env, name, usedScheme, [...destinations.keys()]),
+      sourceSettings(env, name, usedScheme, [...destinations.keys()], {
+        nested: isCustom(value) ? OF_CUSTOM : undefined,
+      }),
       value,
       path,
       errors,
@@ -113,16 +115,21 @@ export function readSourceEntries(
   });
 }
 
+function isCustom(value: unknown): boolean {
+  return isMap(value) && value.get("scheme") === "custom";
+}
+
 function has(value: unknown, key: string): boolean {
   return isMap(value) && value.has(key);
 }
 
-/** `scheme`: null = it is not valid, so what depends on it is not checked. */
+/** `scheme`: null = it is not valid, so what depends on it is not checked. `nested`: as of `mapOf`. */
 export function sourceSettings(
   env: Environment,
   name: string,
   scheme: Scheme | null,
   destinations: readonly string[],
+  options: { nested?: ReadonlyMap<string, string> | undefined } = {},
 ): z.ZodType<SourceSettings> {
   const secrets = secretEntries(env, scheme);
   const { keys, unlisted } = keysOfScheme(env, scheme);
@@ -170,7 +177,7 @@ export function sourceSettings(
       ),
       ...keys,
     },
-    { unlisted, nested: scheme?.name === "custom" ? OF_CUSTOM : undefined },
+    { unlisted, nested: options.nested },
   );
 }
 

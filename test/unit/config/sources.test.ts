@@ -625,6 +625,19 @@ describe("a mistake in a source", () => {
     expect(matchesSchema(parse(content))).toBe(!isFound);
   });
 
+  it("is reported with the right place, if the keys of custom are those of the source", () => {
+    const [missing, ...misplaced] = fileErrors(
+      `sources: { s: { scheme: custom, secrets: [ { env: TEXT } ], ${CUSTOM} } }`,
+      ENV,
+    );
+    expect(missing).toMatch(/^sources\.s\.custom: is missing; describe/);
+    expect(misplaced).toEqual(
+      ["signature", "algorithm", "signed", "timestamp"].map((key) =>
+        expect.stringMatching(`did you mean custom\\.${key}\\?`),
+      ),
+    );
+  });
+
   it("is reported at the variable if the secret is not in the file", () => {
     const content =
       "sources: { b: { scheme: github, secrets: [ { env: HEX_SECRET } ] }, hex: { scheme: hex } }";
