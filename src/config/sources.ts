@@ -97,7 +97,9 @@ function buildSource(
     replayWindowSeconds: windowOf(scheme, settings.replayWindow, defaults),
     publicUrl,
     allowFrom: settings.allowFrom ?? null,
-    maxBodyBytes: settings.maxBodyBytes ?? defaults.maxBodyBytes,
+    maxBodyBytes:
+      settings.maxBodyBytes ??
+      Math.min(defaults.maxBodyBytes, scheme.maxBodyBytes ?? Infinity),
     mediaTypes: settings.mediaTypes ?? null,
     isDisabled: settings.disabled ?? false,
     verifyToken: verifyToken === null ? null : tokenOf(verifyToken.value),

@@ -137,6 +137,8 @@ export interface Scheme {
    */
   readonly onReplay: "reject" | "acknowledge";
   readonly handshake?: HandshakeName;
+  /** The largest body by default, if MAX_BODY_BYTES is larger. For a scheme whose signature is in the body, which is read first. */
+  readonly maxBodyBytes?: number;
   /** Whether the sender accepts only responses without a body. */
   readonly wantsEmptyResponses?: boolean;
 }

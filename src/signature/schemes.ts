@@ -606,6 +606,7 @@ const TABLE = [
     type: { from: [{ pointer: "/event-data/event" }] },
     media: ["json"],
     onReplay: "acknowledge",
+    maxBodyBytes: 262_144,
   },
   {
     ...BODY_WITH_SHA256,

@@ -191,6 +191,20 @@ destinations:
     expect(windows).toEqual([30, 300, 60, 600]);
   });
 
+  it.each([
+    [undefined, 262_144],
+    ["1000", 1000],
+  ])(
+    "has a small limit of the body if the body is read before it is verified: MAX_BODY_BYTES=%s",
+    (MAX_BODY_BYTES, expected) => {
+      const env = { ...ENV, MAX_BODY_BYTES };
+      const limitOf = (more: string): number =>
+        withFile(oneSource("mailgun", more), env).sources[0]!.maxBodyBytes;
+      expect(limitOf("")).toBe(expected);
+      expect(limitOf(", maxBodyBytes: 2000000")).toBe(2_000_000);
+    },
+  );
+
   it("may share its secret with one of the same scheme, in any form", () => {
     const { sources } = withFile(
       `
