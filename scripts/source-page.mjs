@@ -52,6 +52,10 @@ const continued = (sentence) =>
 
 function receiveSection({ name, secret, register, ...sender }, scheme) {
   const key = scheme.algorithm in MAKE_KEYS ? "public key" : "secret";
+  const age =
+    key === "secret"
+      ? " Write the day on which the secret was created after `env`, such as `createdAt: 2026-11-26`, and Hexhook warns when it is too old:"
+      : "";
   const [, chosen] = /^You choose it: (.*)/.exec(secret) ?? [];
   return steps([
     [
@@ -60,7 +64,7 @@ function receiveSection({ name, secret, register, ...sender }, scheme) {
         : `Choose a random secret (\`hexhook secrets generate\`), and enter it at the sender: ${continued(chosen)}`,
     ],
     [
-      `Put it into the variable \`${variableOf(name, "SECRET")}\`, and add the source to the [configuration file](../configuration-file.md#sources):`,
+      `Put it into the variable \`${variableOf(name, "SECRET")}\`, and add the source to the [configuration file](../configuration-file.md#sources).${age}`,
       code("yaml", entryOf({ name, ...sender }, scheme)),
     ],
     ["Reload the service with SIGHUP, or restart it."],
