@@ -1,10 +1,3 @@
-import { migratePostgres, postgresStoreExists } from "./postgres/migrate.ts";
-import { openPostgresReader } from "./postgres/reader.ts";
-import {
-  requireUsableServer,
-  waitsForStandby,
-} from "./postgres/server-check.ts";
-import { openPostgresStore } from "./postgres/store.ts";
 import type { Store, StoreDeps, StoreReader } from "./port.ts";
 import { storeFileExists } from "./sqlite/open.ts";
 import {
@@ -15,6 +8,9 @@ import {
 import { openThreadedSqliteStore } from "./sqlite/threaded-store.ts";
 import { endThreads } from "./thread/thread.ts";
 import type { SqliteUrl, StoreUrl } from "./url.ts";
+
+/** Loaded only for a PostgreSQL URL: it would take a fifth of each start with SQLite. */
+const postgres = () => import("./postgres/driver.ts");
 
 /*
  * The only module that imports the drivers. `url.driver` names the driver. All promises reject with StoreError if the store
@@ -28,20 +24,20 @@ export async function openStore(
 ): Promise<Store> {
   return url.driver === "sqlite"
     ? openSqliteStore({ ...deps, file: url.file })
-    : openPostgresStore(url, deps);
+    : (await postgres()).openPostgresStore(url, deps);
 }
 
 /**
  * Like `openStore`, but a SQLite store runs on two worker threads, so that it never blocks the caller's event loop. Services
  * use this.
  */
-export function openStoreOnThreads(
+export async function openStoreOnThreads(
   url: StoreUrl,
   deps: StoreDeps,
 ): Promise<Store> {
   return url.driver === "sqlite"
     ? openThreadedSqliteStore({ ...deps, file: url.file })
-    : openPostgresStore(url, deps);
+    : (await postgres()).openPostgresStore(url, deps);
 }
 
 /** Ends the threads of all stores. The caller must await it before `process.exit`. Resolves to false if a thread hangs. */
@@ -57,7 +53,7 @@ export async function openStoreReader(
 ): Promise<StoreReader> {
   return url.driver === "sqlite"
     ? openSqliteReader(url.file, options)
-    : openPostgresReader(url, options);
+    : (await postgres()).openPostgresReader(url, options);
 }
 
 /** Brings the schema of a store up to date; creates a missing store. Returns the schema versions before and after. */
@@ -66,14 +62,14 @@ export async function migrateStore(
 ): Promise<{ from: number; to: number }> {
   return url.driver === "sqlite"
     ? migrateSqlite(url.file)
-    : migratePostgres(url);
+    : (await postgres()).migratePostgres(url);
 }
 
 /** Whether the store exists: its file, or its tables in the database. Rejects with StoreError if the path is not a file. */
 export async function storeExists(url: StoreUrl): Promise<boolean> {
   return url.driver === "sqlite"
     ? storeFileExists(url.file)
-    : postgresStoreExists(url);
+    : (await postgres()).postgresStoreExists(url);
 }
 
 /**
@@ -86,6 +82,7 @@ export async function checkServer(
   if (url.driver === "sqlite") {
     return null;
   }
+  const { requireUsableServer, waitsForStandby } = await postgres();
   await requireUsableServer(url);
   return { waitsForStandby: await waitsForStandby(url) };
 }

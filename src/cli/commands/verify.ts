@@ -3,9 +3,9 @@ import { type Command, Option } from "commander";
 import { loadSources, readEnvironment } from "../../config/load-config.ts";
 import type { Source } from "../../domain/source.ts";
 import { asError, ConfigError, EXIT, UsageError } from "../../errors.ts";
-import { explain } from "../../signature/explain/explain.ts";
+import type { explain } from "../../signature/explain/explain.ts";
 import type { Finding, Trial } from "../../signature/explain/finding.ts";
-import { splitQuery } from "../../signature/explain/url-changes.ts";
+import { splitQuery } from "../../signature/public-url.ts";
 import { visible } from "../../terminal/terminal-text.ts";
 import {
   type CapturedRequest,
@@ -89,7 +89,11 @@ Exit status: 0 verified, 1 not verified.`,
       const { reason } = result;
       const findings =
         options.explain && reason !== null
-          ? explain(trial, reason, { sources, url: options.url ?? null, now })
+          ? await explained(trial, reason, {
+              sources,
+              url: options.url ?? null,
+              now,
+            })
           : [];
       io.setExitCode(reason === null ? EXIT.good : EXIT.checkFailed);
       if (options.json) {
@@ -111,6 +115,14 @@ Exit status: 0 verified, 1 not verified.`,
         );
       }
     });
+}
+
+/** Loads the explanations only here, because every command loads this module. */
+async function explained(
+  ...message: Parameters<typeof explain>
+): Promise<readonly Finding[]> {
+  const { explain } = await import("../../signature/explain/explain.ts");
+  return explain(...message);
 }
 
 function sourcesFor(

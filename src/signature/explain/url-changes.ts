@@ -1,4 +1,5 @@
 import { headerOf, type SignedMessage } from "../message.ts";
+import { splitQuery } from "../public-url.ts";
 import type { Cause } from "./causes.ts";
 import { coverageOf } from "./coverage.ts";
 import type { Change, Context, Trial } from "./finding.ts";
@@ -144,14 +145,6 @@ function partsOf(
   return protocol === undefined || host === undefined
     ? null
     : { protocol, host, port, path };
-}
-
-/** Splits a URL or a request target before its query. */
-export function splitQuery(url: string): { base: string; query: string } {
-  const at = url.indexOf("?");
-  return at === -1
-    ? { base: url, query: "" }
-    : { base: url.slice(0, at), query: url.slice(at) };
 }
 
 function pathOf({ url }: SignedMessage): string {

@@ -32,6 +32,7 @@ import {
   OLDER_VERSIONS,
   schemaOf,
 } from "../../support/old-store.ts";
+import { hexhook } from "../../support/hexhook.ts";
 import {
   CLI,
   environment,
@@ -221,7 +222,7 @@ describe.each(OLDER_VERSIONS)("a store of schema version %d", (version) => {
       lines.slice(from).join("\n"),
     );
     await readTrail(file);
-    const verified = await hexhookProcess(["audit", "verify"], {
+    const verified = await hexhook(["audit", "verify"], {
       cwd: folder,
       env: { HEX_SECRET: SECRET, DATABASE_URL: "sqlite:hexhook.db" },
     });
@@ -236,7 +237,7 @@ describe.each([OLDER_VERSIONS[0]!, OLDER_VERSIONS.at(-1)!])(
     it("is rejected by commands that only read, and stays unchanged", async () => {
       createOldStore(file, version);
       const before = [dump(file), schemaOf(file)];
-      const found = await hexhookProcess(["events", "list"], {
+      const found = await hexhook(["events", "list"], {
         cwd: folder,
         env: { DATABASE_URL: "sqlite:hexhook.db" },
       });
@@ -470,7 +471,8 @@ describe("a store of a newer schema version", () => {
       spawnSync("git", ["init", "-q"], { cwd: folder });
       const before = [dump(file), schemaOf(file)];
 
-      const { code, stderr } = await hexhookProcess(command.split(" "), {
+      const run = command === "serve" ? hexhookProcess : hexhook;
+      const { code, stderr } = await run(command.split(" "), {
         cwd: folder,
         env: {
           HEX_SECRET: SECRET,

@@ -60,12 +60,12 @@ describe.each(SQLITE_KINDS)("a transaction of a $name store", (kind) => {
     expect(await test.store().record(record)).toMatchObject({
       outcome: "accepted",
     });
-    expect(await test.trail()).toMatchObject([
-      {
-        action: "store.failed",
-        metadata: { code: "SQLITE_BUSY", failures: 1 },
-      },
+    const trail = await test.trail();
+    expect(trail).toMatchObject([
+      { action: "store.failed", metadata: { code: "SQLITE_BUSY" } },
       { action: "webhook.accepted" },
     ]);
+    // Each call has its own time limit, so the second one may fail one retry later.
+    expect([1, 2]).toContain(trail[0]!.metadata["failures"]);
   });
 });
