@@ -1,5 +1,0 @@
-import { usePostgres } from "../../support/service-store.ts";
-
-// All tests of the file, with a PostgreSQL store.
-await usePostgres();
-await import("../redelivery.test.ts");

@@ -1,0 +1,5 @@
+import { usePostgres } from "../support/service-store.ts";
+
+// All tests of the file, with a PostgreSQL store.
+await usePostgres();
+await import("../service/delivery.test.ts");
