@@ -45,11 +45,7 @@ const TABLE = [
     name: "hex",
     algorithm: "hmac-sha256",
     secret: CHOSEN,
-    signature: {
-      from: HEX_SIGNATURE,
-      syntax: { kind: "raw" },
-      encoding: "hex",
-    },
+    signature: { from: HEX_SIGNATURE, ...HEX },
     signed: "{timestamp}.{body}",
     timestamp: {
       from: { header: "x-hex-timestamp" },
@@ -65,11 +61,7 @@ const TABLE = [
     name: "hex-body",
     algorithm: "hmac-sha256",
     secret: CHOSEN,
-    signature: {
-      from: HEX_SIGNATURE,
-      syntax: { kind: "raw" },
-      encoding: "hex",
-    },
+    signature: { from: HEX_SIGNATURE, ...HEX },
     signed: "{body}",
     timestamp: null,
     ...BODY_ID_AND_TYPE,
@@ -120,11 +112,7 @@ const TABLE = [
     name: "github",
     algorithm: "hmac-sha256",
     secret: ISSUED,
-    signature: {
-      from: { header: "x-hub-signature-256" },
-      syntax: { kind: "raw", prefix: "sha256=" },
-      encoding: "hex",
-    },
+    signature: { from: { header: "x-hub-signature-256" }, ...SHA256_HEX },
     signed: "{body}",
     timestamp: null,
     id: { from: { header: "x-github-delivery" }, isSigned: false },
@@ -159,11 +147,7 @@ const TABLE = [
     prefixes: ["x-shopify-", "shopify-"],
     algorithm: "hmac-sha256",
     secret: ISSUED,
-    signature: {
-      from: { header: "*hmac-sha256" },
-      syntax: { kind: "raw" },
-      encoding: "base64",
-    },
+    signature: { from: { header: "*hmac-sha256" }, ...BASE64 },
     signed: "{body}",
     timestamp: null,
     id: { from: { header: "*webhook-id" }, isSigned: false },
@@ -212,11 +196,7 @@ const TABLE = [
     name: "twilio",
     algorithm: "hmac-sha1",
     secret: ISSUED,
-    signature: {
-      from: { header: "x-twilio-signature" },
-      syntax: { kind: "raw" },
-      encoding: "base64",
-    },
+    signature: { from: { header: "x-twilio-signature" }, ...BASE64 },
     signed: { rules: "twilio" },
     timestamp: null,
     // Each change of its status has the same SID.
@@ -235,11 +215,7 @@ const TABLE = [
     name: "square",
     algorithm: "hmac-sha256",
     secret: ISSUED,
-    signature: {
-      from: { header: "x-square-hmacsha256-signature" },
-      syntax: { kind: "raw" },
-      encoding: "base64",
-    },
+    signature: { from: { header: "x-square-hmacsha256-signature" }, ...BASE64 },
     signed: "{url}{body}",
     timestamp: null,
     id: { from: { pointer: "/event_id" }, isSigned: true },
@@ -251,11 +227,7 @@ const TABLE = [
     name: "discord",
     algorithm: "ed25519",
     secret: { format: "ed25519-hex", minBytes: 32 },
-    signature: {
-      from: { header: "x-signature-ed25519" },
-      syntax: { kind: "raw" },
-      encoding: "hex",
-    },
+    signature: { from: { header: "x-signature-ed25519" }, ...HEX },
     signed: "{timestamp}{body}",
     timestamp: {
       from: { header: "x-signature-timestamp" },
@@ -273,11 +245,7 @@ const TABLE = [
     name: "linear",
     algorithm: "hmac-sha256",
     secret: ISSUED,
-    signature: {
-      from: { header: "linear-signature" },
-      syntax: { kind: "raw" },
-      encoding: "hex",
-    },
+    signature: { from: { header: "linear-signature" }, ...HEX },
     signed: "{body}",
     // The header with a timestamp is not signed.
     timestamp: {
@@ -295,11 +263,7 @@ const TABLE = [
     prefixes: ["x-gitea-", "x-forgejo-"],
     algorithm: "hmac-sha256",
     secret: ISSUED,
-    signature: {
-      from: { header: "*signature" },
-      syntax: { kind: "raw" },
-      encoding: "hex",
-    },
+    signature: { from: { header: "*signature" }, ...HEX },
     signed: "{body}",
     timestamp: null,
     id: { from: { header: "*delivery" }, isSigned: false },
@@ -590,11 +554,7 @@ const TABLE = [
     name: "mailgun",
     algorithm: "hmac-sha256",
     secret: ISSUED,
-    signature: {
-      from: { pointer: "/signature/signature" },
-      syntax: { kind: "raw" },
-      encoding: "hex",
-    },
+    signature: { from: { pointer: "/signature/signature" }, ...HEX },
     // The signature covers only these two members. A client that captures them can send them with any event, within the window.
     signed: "{timestamp}{id}",
     timestamp: {
