@@ -126,17 +126,18 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
 
   /** Writes one batch, or waits for entries. Returns false when the pump must end. */
   async function feed(): Promise<boolean> {
+    // Read before the entries: those that were committed before `stop` must be found after it.
+    const isEnding = ending.signal.aborted;
     const rows = (await mayFeed()) ? await nextBatch() : [];
     const last = rows.at(-1);
     if (last === undefined) {
       if (isFeeder) {
         await progress.saveIfDue();
       }
-      if (!ending.signal.aborted) {
+      if (!isEnding) {
         await (isFeeder ? sleep.sleep(times.poll) : pause(times.poll));
-        return true;
       }
-      return false;
+      return !isEnding;
     }
     const failure = await write(rows);
     if (ended.signal.aborted) {

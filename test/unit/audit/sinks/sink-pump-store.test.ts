@@ -130,6 +130,27 @@ describe("the pump of a sink", () => {
     expect(batches.every(({ length }) => length <= 3)).toBe(true);
   });
 
+  it("writes entries that were committed while the read before its stop found none", async () => {
+    const { readAudit } = test.store();
+    let stopped: Promise<void> | undefined;
+    await start({
+      store: {
+        readAudit: async (position, limit) => {
+          const rows = await readAudit(position, limit);
+          if (stopped === undefined && position === 2) {
+            await append(1);
+            stopped = pump.stop(60_000);
+          }
+          return rows;
+        },
+      },
+    });
+    await append(2);
+    await eventually(() => stopped !== undefined);
+    await stopped;
+    expect(taken).toEqual([1, 2, 3]);
+  });
+
   it("stops feeding a shared store's sink when it loses the lease, and resumes where the other process has stopped", async () => {
     const lease = { isHeld: true, asked: 0 };
     await start({
