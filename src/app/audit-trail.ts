@@ -14,7 +14,8 @@ import {
 } from "../audit/sinks/analytics-sink.ts";
 import { createAnchorSink } from "../audit/sinks/anchor-sink.ts";
 import { requireAppendable } from "../audit/sinks/append-file.ts";
-import { createFileSink } from "../audit/sinks/file-sink.ts";
+import { aheadOfStore } from "../audit/sinks/ahead-of-store.ts";
+import { createFileSink, readLastLine } from "../audit/sinks/file-sink.ts";
 import {
   createRecentEntries,
   type RecentEntries,
@@ -143,6 +144,13 @@ export function createAuditTrail(
         }
       }
     });
+    const lastLine =
+      config.auditFile === null ? null : await readLastLine(config.auditFile);
+    const heads = await store.heads();
+    const auditFileAhead = await aheadOfStore(lastLine, heads, store);
+    if (auditFileAhead !== null) {
+      emit({ type: "audit_file.ahead", ...auditFileAhead });
+    }
     const started = serverStarted({
       at: now(),
       version: deps.version,
@@ -152,7 +160,8 @@ export function createAuditTrail(
       hexKeys: config.hexApi.keys,
       destinations: deps.destinations,
       publicKey: deps.publicKey,
-      heads: await store.heads(),
+      auditFileAhead,
+      heads,
     });
     // Both calls in one turn share a transaction, so `server.started` always has a checkpoint that signs it. The checkpoint also
     // covers the heads of other writers, whose own entries may not be signed.

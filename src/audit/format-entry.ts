@@ -96,6 +96,7 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("failures", (value) => `failures=${shown(value)}`),
     ...fact("events", (value) => `events=${shown(value)}`),
     ...fact("entries", (value) => `entries=${shown(value)}`),
+    ...fact("auditFileAhead", () => "auditFileAhead"),
     ...fact("version", (value) => `version=${shown(value)}`),
     // The origin and the time difference of a message matter only if it was rejected.
     ...(entry.result === "success"

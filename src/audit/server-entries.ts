@@ -6,7 +6,7 @@ import {
   clipText,
   MAX_LINE_BYTES,
 } from "./entry.ts";
-import type { ChainHead } from "./chain.ts";
+import type { ChainHead, EntryPlace } from "./chain.ts";
 
 /** The maximum size of an entry's metadata in bytes. */
 const MAX_METADATA = MAX_LINE_BYTES - 600;
@@ -30,6 +30,8 @@ export function serverStarted(facts: {
   destinations: readonly string[];
   /** The public key of this writer's checkpoints. */
   publicKey: string;
+  /** The last entry of AUDIT_FILE, if the store lacks it. */
+  auditFileAhead?: EntryPlace | null;
   /** Newest first. */
   heads: readonly ChainHead[];
 }): AuditDraft {
@@ -61,6 +63,7 @@ export function serverStarted(facts: {
       destinations: destinations.slice(0, MAX_DESTINATIONS).map(clipText),
       destinationsOmitted: omitted(destinations.length - MAX_DESTINATIONS),
       publicKey: facts.publicKey,
+      auditFileAhead: facts.auditFileAhead ?? undefined,
     }),
   };
 }

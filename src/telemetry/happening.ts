@@ -90,6 +90,12 @@ export type Happening =
       readonly writer: string;
       readonly seq: number;
     }
+  | {
+      /** The last entry of AUDIT_FILE is not in the store, as after a restore of a backup. */
+      readonly type: "audit_file.ahead";
+      readonly writer: string;
+      readonly seq: number;
+    }
   | { readonly type: "sink.degraded"; readonly facts: Facts }
   | { readonly type: "sink.recovered"; readonly facts: Facts }
   | {

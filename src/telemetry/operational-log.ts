@@ -161,6 +161,11 @@ function lineOf(
         ...facts,
         hint: "run hexhook audit verify",
       });
+    case "audit_file.ahead":
+      return line("warn", "audit file has entries that the store lacks", {
+        ...facts,
+        hint: "expected after a restore; otherwise check DATABASE_URL",
+      });
     case "sink.degraded":
       return line("warn", "audit sink degraded", happening.facts);
     case "sink.recovered":

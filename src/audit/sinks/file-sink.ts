@@ -1,4 +1,4 @@
-import type { FileHandle } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { LINE_START, MAX_LINE_BYTES } from "../entry.ts";
 import { createAppendFile } from "./append-file.ts";
 import type { AuditSink } from "./sink.ts";
@@ -42,6 +42,22 @@ async function append(to: FileHandle, text: string): Promise<void> {
   } catch (error) {
     await to.truncate(size);
     throw error;
+  }
+}
+
+/**
+ * Returns the last complete line of a file; null = it has none, or cannot be read. Unlike the sink, it never repairs the file,
+ * to which another process may be writing.
+ */
+export async function readLastLine(file: string): Promise<string | null> {
+  let handle: FileHandle | null = null;
+  try {
+    handle = await open(file, "r");
+    return (await endOf(handle)).lastLine;
+  } catch {
+    return null;
+  } finally {
+    await handle?.close();
   }
 }
 
