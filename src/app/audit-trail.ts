@@ -34,6 +34,7 @@ import { createSuppressedEntries } from "../audit/suppressed-entries.ts";
 import type { BackgroundService } from "../background/background-service.ts";
 import type { Config } from "../config/load-config.ts";
 import type { Store } from "../store/port.ts";
+import type { PublishedSink } from "../store/records.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import type { Display } from "../terminal/display.ts";
 import { reportsFailures } from "../telemetry/telemetry.ts";
@@ -83,6 +84,8 @@ export interface AuditTrail extends Required<BackgroundService> {
   readonly limiters: AuditLimiters;
   /** Writes one `audit.suppressed` for the entries that the limiters have suppressed since the last one. */
   readonly reportSuppressed: () => Promise<void>;
+  /** Returns the state of each sink that this process feeds. */
+  readonly sinks: () => Promise<readonly PublishedSink[]>;
   /** Returns the position up to which every sink has received the trail. */
   readonly takenPosition: () => Promise<number>;
 }
@@ -93,6 +96,8 @@ export function createAuditTrail(
 ): AuditTrail {
   const { store, shutdown, now, monotonic, emit } = deps;
   let pumps: readonly SinkPump[] = [];
+  /** The position of the last entry of this process. */
+  let lastOwn = 0;
   let hasStopped = false;
 
   /** Sinks run until after `server.stopped`, and may still report their health then. But no entry may follow `server.stopped`. */
@@ -138,6 +143,7 @@ export function createAuditTrail(
     );
     store.onCommit(({ entries }) => {
       if (entries.length > 0) {
+        lastOwn = entries.at(-1)?.position ?? lastOwn;
         recent.add(entries);
         for (const pump of pumps) {
           pump.wake();
@@ -204,6 +210,20 @@ export function createAuditTrail(
     };
   }
 
+  async function sinkStates(): Promise<readonly PublishedSink[]> {
+    const last = await store.lastPosition();
+    return pumps.flatMap(({ sink: { name, shared }, status }) => {
+      const state = status();
+      if (state === null) {
+        return [];
+      }
+      // A sink of each process gets only the entries of its own process.
+      const end = shared || !store.isShared ? last : lastOwn;
+      const lag = Math.max(0, end - state.position);
+      return [{ name, lag, degradedSince: state.degradedSince }];
+    });
+  }
+
   async function stop(): Promise<void> {
     await suppressed.flush();
     const stopped = serverStopped(now(), {
@@ -231,6 +251,7 @@ export function createAuditTrail(
       verified: createAuditLimiter(limiterDeps, LIMITS.verified),
     },
     reportSuppressed: suppressed.flush,
+    sinks: sinkStates,
     takenPosition: () => takenPosition(store, names, now()),
     start,
     stop,

@@ -77,6 +77,8 @@ export interface ListenersDeps {
 export interface Listeners {
   /** In the order of their start. A start throws ConfigError if its address cannot be bound. */
   readonly services: readonly BackgroundService[];
+  /** Rejects if the service cannot take events, as `/readyz` does. */
+  readonly ready: () => Promise<void>;
   /** The ports, after the start. `adminPort` is null if the management listener is off. */
   readonly ports: () => {
     readonly port: number;
@@ -92,7 +94,7 @@ export function createListeners(
   const { shutdown, emit } = deps;
   const descriptors = deps.descriptorLimit();
   const endOfStreams = new AbortController();
-  const { publicApp, adminApp, open } = createApps(
+  const { publicApp, adminApp, ready, open } = createApps(
     config,
     deps,
     endOfStreams.signal,
@@ -127,6 +129,7 @@ export function createListeners(
       ...(adminPort === 0 ? [] : [adminListener, streams]),
       publicListener,
     ],
+    ready,
     ports: () => ({
       port: publicListener.port() ?? 0,
       adminPort: adminListener.port(),
@@ -263,5 +266,5 @@ function createApps(
         },
       },
     );
-  return { publicApp, adminApp, open };
+  return { publicApp, adminApp, ready, open };
 }

@@ -12,7 +12,6 @@ import {
 import type { DestinationConfig } from "../config/destinations.ts";
 import type { Config } from "../config/load-config.ts";
 import { createDispatcher, type Dispatcher } from "../delivery/dispatcher.ts";
-import { createStatusPublisher } from "../delivery/status-publisher.ts";
 import { SIGNING_KEY_REQUIRED } from "../config/errors.ts";
 import { ConfigError, type StoreError } from "../errors.ts";
 import type { ServerLimits } from "../http/server.ts";
@@ -22,6 +21,8 @@ import { createEventRetention } from "../maintenance/event-retention.ts";
 import { createKeyAgeChecks } from "../maintenance/key-age.ts";
 import { createPurgeGuard } from "../maintenance/purge-guard.ts";
 import { createReplayClaimExpiry } from "../maintenance/replay-claims.ts";
+import { createRecentRequests } from "../status/recent-requests.ts";
+import { createStatusPublisher } from "../status/status-publisher.ts";
 import { openStore, signingKeyFile } from "../store/open.ts";
 import { obtainSigningKey } from "../store/signing-key-file.ts";
 import type { Emit } from "../telemetry/happening.ts";
@@ -51,7 +52,7 @@ export interface Intervals {
   readonly keyAge: number;
   /** Files with secrets are polled. */
   readonly fileWatch: number;
-  /** The published status of destinations is updated. */
+  /** The status of the process is published. */
   readonly status: number;
 }
 
@@ -177,12 +178,6 @@ export async function startService(
     }
   });
 
-  const publishStatus = createStatusPublisher({
-    store,
-    served: dispatcher.served,
-    monotonic,
-  });
-
   const intake = createIntake({
     store,
     auditLimiters: trail.limiters,
@@ -199,6 +194,23 @@ export async function startService(
     append,
     dispatcher,
     shutdown,
+  });
+  const recentRequests = createRecentRequests({ monotonic });
+  const status = createStatusPublisher({
+    store,
+    version: deps.version,
+    startedAt: now(),
+    served: dispatcher.served,
+    sources: () => currentConfig().sources,
+    sinks: trail.sinks,
+    readiness: async () =>
+      shutdown.isDraining()
+        ? "draining"
+        : listeners.ready().then(
+            () => "ready",
+            () => "unavailable",
+          ),
+    lastMinute: recentRequests.lastMinute,
   });
   const reload = createReload({
     live,
@@ -225,6 +237,7 @@ export async function startService(
   const maintenance = { store, guard, now, monotonic, onError };
   const lifecycle = createLifecycle([
     { stop: store.close },
+    { stop: status.publishStopped },
     // Must start before the first audit entry is stored: the entry would have the time of the clock that the guard checks.
     { start: guard.start },
     trail,
@@ -242,8 +255,8 @@ export async function startService(
     },
     { start: () => reportDestinations(dispatcher, emit) },
     // Published before the listeners open, so that commands know the destinations of a ready service.
-    { start: publishStatus },
-    every(intervals.status, publishStatus),
+    { start: status.publish },
+    every(intervals.status, status.publish),
     ...listeners.services,
     createFileWatcher(
       {

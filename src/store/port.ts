@@ -25,7 +25,7 @@ import type {
   AddedDelivery,
   DiscardOutcome,
   ProcessStatus,
-  PublishedDestination,
+  PublishedState,
 } from "./records.ts";
 
 /** Reads the audit trail. */
@@ -239,10 +239,8 @@ export interface Control extends Pick<
     paused: { readonly at: number; readonly by: string } | null,
     entry: AuditDraft,
   ) => Promise<void>;
-  /** Replaces the published status of this process's destinations. */
-  publishStatus: (
-    destinations: readonly PublishedDestination[],
-  ) => Promise<void>;
+  /** Replaces the published state of this process. */
+  publishStatus: (state: PublishedState) => Promise<void>;
   /**
    * Returns the newest stored time that is not after `now` (unix milliseconds). Later times come from a clock that was wrong.
    * Null: the store is empty.

@@ -144,7 +144,7 @@ export interface AddedDelivery extends NewDelivery {
 /** The outcome of discarding, for each delivery. `ended`: it is neither pending nor exhausted. */
 export type DiscardOutcome = "discarded" | "in_flight" | "ended" | "unknown";
 
-/** The status of a destination that a process run publishes. */
+/** The status of a destination that a process run publishes. Optional members are absent in a row of an older version. */
 export interface PublishedDestination extends Route {
   readonly kind: Destination["kind"];
   readonly breaker: "closed" | "open" | "half-open";
@@ -152,6 +152,73 @@ export interface PublishedDestination extends Route {
   readonly probeAt: number | null;
   /** Whether its rate limit delays attempts now. */
   readonly isRateLimited: boolean;
+  /** The address to show, without secrets: the origin of its URL. */
+  readonly place?: string;
+  readonly concurrency?: number;
+  /** The number of attempts of this process in flight. */
+  readonly inFlight?: number;
+  /** The number of failed attempts of this process since the last success. */
+  readonly failures?: number;
+  /** When the rate limit allows the next attempt, in unix milliseconds; null = now. */
+  readonly rateLimitedUntil?: number | null;
+}
+
+/** A secret of a source that a process run publishes, without its value. */
+export interface PublishedSecret {
+  /** Where it is configured, such as `HEX_SECRET`. */
+  readonly name: string;
+  readonly keyId: string;
+  /** A public key has no age limit. */
+  readonly isPublic: boolean;
+  /** Unix milliseconds; null = unknown. */
+  readonly createdAt: number | null;
+  /** Unix milliseconds; null = never. */
+  readonly expiresAt: number | null;
+}
+
+export interface PublishedSource {
+  readonly name: string;
+  readonly scheme: string;
+  readonly isDisabled: boolean;
+  /** The first one is the current secret. */
+  readonly secrets: readonly PublishedSecret[];
+}
+
+/** A sink that a process run feeds. */
+export interface PublishedSink {
+  readonly name: string;
+  /** The number of entries that the sink has not accepted yet. */
+  readonly lag: number;
+  /** When the sink stopped accepting entries, in unix milliseconds; null = no failure is reported. */
+  readonly degradedSince: number | null;
+}
+
+/** How many requests of each outcome a process run has responded to in the last minute. */
+export interface RecentRequests {
+  readonly accepted: number;
+  /** Duplicates and replays. */
+  readonly repeated: number;
+  readonly rejected: number;
+}
+
+/** The facts that a process run publishes about itself. */
+export interface PublishedService {
+  readonly version: string;
+  /** Unix milliseconds. */
+  readonly startedAt: number;
+  /**
+   * `unavailable`: the store or the audit trail fails, so `/readyz` responds 503. `stopped`: the process run has ended in order.
+   */
+  readonly readiness: "ready" | "draining" | "unavailable" | "stopped";
+  readonly lastMinute: RecentRequests;
+  readonly sources: readonly PublishedSource[];
+  readonly sinks: readonly PublishedSink[];
+}
+
+/** What a process run publishes to the store for commands and other processes. */
+export interface PublishedState {
+  readonly destinations: readonly PublishedDestination[];
+  readonly service: PublishedService;
 }
 
 /** The status that a process run published last. */
@@ -159,6 +226,8 @@ export interface ProcessStatus {
   readonly writer: string;
   readonly publishedAt: number;
   readonly destinations: readonly PublishedDestination[];
+  /** Null in a row of an older version, which publishes only destinations. */
+  readonly service: PublishedService | null;
 }
 
 /** The position of a sink in the trail. */

@@ -16,6 +16,7 @@ import { freePort } from "../support/processes.ts";
 import { startTestService, type TestService } from "../support/service.ts";
 import { recordOf } from "../support/stores.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
+import { publishedState } from "../support/published-state.ts";
 
 let folder: string;
 let destination: TestDestination;
@@ -127,19 +128,21 @@ describe("a pending delivery", () => {
         now: () => Date.now() - ageMs,
       });
       await store.record(recordOf("evt_1", { destinations: ["ci"] }));
-      await store.publishStatus([
-        {
-          name: "ci",
-          kind: "http",
-          sources: ["hex"],
-          events: ["*"],
-          orderBy: null,
-          breaker: "closed",
-          probeAt: null,
-          isRateLimited: false,
-          ...published,
-        },
-      ]);
+      await store.publishStatus(
+        publishedState([
+          {
+            name: "ci",
+            kind: "http",
+            sources: ["hex"],
+            events: ["*"],
+            orderBy: null,
+            breaker: "closed",
+            probeAt: null,
+            isRateLimited: false,
+            ...published,
+          },
+        ]),
+      );
       await store.close();
       const { stdout } = await hexhook(["events", "list"], {
         cwd: folder,

@@ -5,6 +5,7 @@ import {
   openStoreOfKind,
   type TestStore,
 } from "../support/stores.ts";
+import { publishedState } from "../support/published-state.ts";
 
 const operator = "alice";
 
@@ -248,12 +249,14 @@ describe.each(KINDS)("the published status in a $name store", (kind) => {
       probeAt: 6000,
       isRateLimited: false,
     } as const;
-    await test.store().publishStatus([destination]);
+    await test.store().publishStatus(publishedState([destination]));
     test.setClock(6000);
     const other = await test.openAgain();
-    await other.publishStatus([]);
-    await other.publishStatus([{ ...destination, breaker: "closed" }]);
-    expect(await test.store().processStatuses()).toEqual([
+    await other.publishStatus(publishedState());
+    await other.publishStatus(
+      publishedState([{ ...destination, breaker: "closed" }]),
+    );
+    expect(await test.store().processStatuses()).toMatchObject([
       {
         writer: "w2",
         publishedAt: 6000,
@@ -262,7 +265,7 @@ describe.each(KINDS)("the published status in a $name store", (kind) => {
       { writer: "w1", publishedAt: 5000, destinations: [destination] },
     ]);
     test.setClock(86_405_500);
-    await other.publishStatus([]);
+    await other.publishStatus(publishedState());
     expect(await test.store().processStatuses()).toMatchObject([
       { writer: "w2" },
     ]);

@@ -53,6 +53,12 @@ export interface SinkPumpDeps {
 }
 
 export interface SinkPump {
+  readonly sink: Pick<AuditSink, "name" | "shared">;
+  /** Returns the state of the sink; null = another process feeds it. */
+  readonly status: () => Pick<
+    SinkPosition,
+    "position" | "degradedSince"
+  > | null;
   /** Starts the next read at once, because the store may have new entries. */
   readonly wake: () => void;
   /** Writes the remaining entries until a write fails or `withinMs` has passed. Then it saves the position and ends. */
@@ -237,6 +243,14 @@ export function startSinkPump(deps: SinkPumpDeps): SinkPump {
   const running = run().catch(onError);
 
   return {
+    sink,
+    status: () =>
+      isFeeder
+        ? {
+            position: progress.position(),
+            degradedSince: health.degradedSince(),
+          }
+        : null,
     wake: sleep.wake,
     async stop(withinMs) {
       ending.abort();

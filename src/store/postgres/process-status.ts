@@ -1,5 +1,9 @@
 import { STATUS_KEEP_MS } from "../limits.ts";
-import type { ProcessStatus, PublishedDestination } from "../records.ts";
+import type {
+  ProcessStatus,
+  PublishedDestination,
+  PublishedState,
+} from "../records.ts";
 import { DATABASE_NOW } from "./database-clock.ts";
 import type { Sql, Statement } from "./sql.ts";
 
@@ -50,6 +54,7 @@ export async function readProcessStatuses(sql: Sql): Promise<ProcessStatus[]> {
   return rows.map(({ destinations, ...row }) => ({
     ...row,
     destinations: JSON.parse(destinations) as PublishedDestination[],
+    service: null,
   }));
 }
 
@@ -60,9 +65,7 @@ export interface OwnStatus {
    * processes. Of two processes that start at once, both may find the other.
    */
   readonly open: () => Promise<boolean>;
-  readonly publish: (
-    destinations: readonly PublishedDestination[],
-  ) => Promise<void>;
+  readonly publish: (state: PublishedState) => Promise<void>;
   /** Announces that this process makes no more deliveries. */
   readonly close: () => Promise<void>;
 }
@@ -84,7 +87,7 @@ export function createOwnStatus(
       await sql.execute(OPEN, [writer, now()]);
       return (await sql.query(OTHERS, [writer])).length === 0;
     },
-    async publish(destinations) {
+    async publish({ destinations }) {
       const at = now();
       await sql.execute(PUBLISH, [
         writer,

@@ -1,4 +1,8 @@
-import type { ProcessStatus, PublishedDestination } from "../records.ts";
+import type {
+  ProcessStatus,
+  PublishedDestination,
+  PublishedState,
+} from "../records.ts";
 import { STATUS_KEEP_MS } from "../limits.ts";
 import type { Database } from "./driver.ts";
 
@@ -27,10 +31,11 @@ export function createProcessStatusTable(db: Database) {
         writer,
         publishedAt: published_at,
         destinations: JSON.parse(destinations) as PublishedDestination[],
+        service: null,
       })),
     publish(
       writer: string,
-      destinations: readonly PublishedDestination[],
+      { destinations }: PublishedState,
       now: number,
     ): void {
       publish.run(writer, now, JSON.stringify(destinations));

@@ -204,9 +204,9 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
     redeliver: (request) => group.submit(() => redeliver(request)),
     addDeliveries: (request) => group.submit(() => addDeliveries(request)),
     discard: (request) => group.submit(() => discard(request)),
-    publishStatus: (served) =>
+    publishStatus: (state) =>
       group.submit(() => {
-        processStatus.publish(options.writer, served, now());
+        processStatus.publish(options.writer, state, now());
       }),
     setPaused: (destination, paused, entry) =>
       group.submit(() => {

@@ -17,6 +17,7 @@ import {
 import { openLane } from "../../support/postgres-lane.ts";
 import { readTrail } from "../../support/read-trail.ts";
 import { draftOf, recordOf } from "../../support/stores.ts";
+import { publishedState } from "../../support/published-state.ts";
 
 async function open(url: StoreUrl, poolSize = 4) {
   const store = await openStore(url, {
@@ -150,7 +151,7 @@ describe("a PostgreSQL store whose server fails", () => {
     await set("on");
     const rejected = { name: "StoreError", code: "25006", fatal: false };
     await eventually(async () => {
-      const outcome = await store.publishStatus([]).catch(codeOf);
+      const outcome = await store.publishStatus(publishedState()).catch(codeOf);
       return outcome === "25006";
     });
     await expect(store.record(recordOf("b"))).rejects.toMatchObject(rejected);
@@ -160,7 +161,7 @@ describe("a PostgreSQL store whose server fails", () => {
       return found?.outcome === "accepted";
     });
     await eventually(async () => {
-      const outcome = await store.publishStatus([]).catch(codeOf);
+      const outcome = await store.publishStatus(publishedState()).catch(codeOf);
       return outcome === undefined;
     });
     await store.probe();
@@ -184,7 +185,7 @@ describe("a PostgreSQL store whose server fails", () => {
     );
     const codes = () =>
       Promise.all([
-        store.publishStatus([]).catch(codeOf),
+        store.publishStatus(publishedState()).catch(codeOf),
         store.append(draftOf("server.started")).catch(codeOf),
       ]);
     await eventually(async () =>
