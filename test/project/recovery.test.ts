@@ -1,19 +1,14 @@
 import { expect, it } from "@jest/globals";
-import { spawnSync } from "node:child_process";
-import {
-  chmodSync,
-  mkdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import path from "node:path";
 import { overwrite } from "../support/damage.ts";
+import {
+  documentedCommands,
+  runCommands,
+} from "../support/documented-commands.ts";
 import { eventBody } from "../support/fixtures.ts";
 import { hexhook } from "../support/hexhook.ts";
 import { storeFileIn } from "../support/open-test-store.ts";
-import { CLI, environment } from "../support/processes.ts";
 import { inProject } from "../support/project.ts";
 import { startTestService } from "../support/service.ts";
 import { readColumn } from "../support/store-file.ts";
@@ -22,16 +17,6 @@ import { temporaryFolder } from "../support/temporary-folder.ts";
 
 const PAGE = 4096;
 const EVENTS = 200;
-
-/** Returns the commands of the documentation. */
-function documentedCommands(): string {
-  const text = readFileSync(
-    inProject("docs", "backup-and-recovery.md"),
-    "utf8",
-  );
-  const section = text.split("## To recover a damaged store")[1] ?? "";
-  return /```sh\n(.*?)```/s.exec(section)?.[1] ?? "";
-}
 
 /** Overwrites the header, one page of deliveries, and one page in the middle of the events that holds no other rows. */
 function damage(file: string): void {
@@ -67,24 +52,12 @@ it("the documented commands recover a damaged store, which then starts and has a
   await expect(startTestService(data)).rejects.toThrow("SQLITE_NOTADB");
 
   symlinkSync(inProject("docs"), path.join(folder, "docs"));
-  const bin = path.join(folder, "bin");
-  mkdirSync(bin);
-  writeFileSync(
-    path.join(bin, "hexhook"),
-    `#!/bin/sh\nexec "${process.execPath}" "${CLI}" "$@"\n`,
+  const [commands] = documentedCommands(
+    "backup-and-recovery.md",
+    "To recover a damaged store",
   );
-  chmodSync(path.join(bin, "hexhook"), 0o755);
-  const commands = documentedCommands();
   expect(commands).toContain("recover-store.mjs");
-  const env = environment({});
-  const { status, stdout, stderr } = spawnSync("sh", ["-e", "-c", commands], {
-    cwd: folder,
-    env: {
-      ...env,
-      PATH: `${bin}:${path.dirname(process.execPath)}:${env["PATH"]}`,
-    },
-    encoding: "utf8",
-  });
+  const { status, stdout, stderr } = runCommands(commands!, { cwd: folder });
 
   expect(stderr).toBe("");
   expect(stdout).toContain("header: replaced");
