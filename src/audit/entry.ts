@@ -14,6 +14,7 @@ export const AUDIT_ACTIONS = [
   "delivery.exhausted",
   "delivery.redelivered",
   "delivery.discarded",
+  "event.read",
   "destination.paused",
   "destination.resumed",
   "secret.reloaded",

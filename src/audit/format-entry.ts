@@ -85,6 +85,7 @@ function factsOf(entry: ParsedEntry): string[] {
     ...fact("attempt", (value) => `attempt=${shown(value)}`),
     ...(entry.userId.startsWith("operator:") ? [shown(entry.userId)] : []),
     ...fact("count", (value) => `count=${shown(value)}`),
+    ...fact("filter", counted),
     ...fact("reasons", counted),
     ...fact("addresses", counted),
     ...fact("eventId"),

@@ -2,11 +2,13 @@ import { Command } from "commander";
 import { addAuditScopes } from "./commands/audit-scopes.ts";
 import { addAuditTail } from "./commands/audit-tail.ts";
 import { addAuditVerify } from "./commands/audit-verify.ts";
+import { addCompletion } from "./commands/completion.ts";
 import { addConfigCheck } from "./commands/config-check.ts";
 import { addConfigSchema } from "./commands/config-schema.ts";
 import { addDemo } from "./commands/demo.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEventsDiscard } from "./commands/events-discard.ts";
+import { addEventsExport } from "./commands/events-export.ts";
 import { addEventsList } from "./commands/events-list.ts";
 import { addEventsRedeliver } from "./commands/events-redeliver.ts";
 import { addEventsShow } from "./commands/events-show.ts";
@@ -72,9 +74,10 @@ export function createProgram(io: Io): Command {
   addAuditScopes(audit, io);
   const events = program
     .command("events")
-    .description("stored events: list, show, redeliver, discard");
+    .description("stored events: list, show, export, redeliver, discard");
   addEventsList(events, io);
   addEventsShow(events, io);
+  addEventsExport(events, io);
   addEventsRedeliver(events, io);
   addEventsDiscard(events, io);
   const config = program
@@ -95,6 +98,7 @@ export function createProgram(io: Io): Command {
   addMigrate(program, io);
   addDoctor(program, io);
   addDemo(program, io);
+  addCompletion(program, io);
   return program;
 }
 

@@ -2,7 +2,7 @@ import type { EventDetail, EventStatus } from "../domain/event-status.ts";
 import type { DeliveryStatus } from "../domain/delivery.ts";
 import type { Wait } from "./waits.ts";
 
-/* Events as the management API and `--json` show them. Times are in ISO 8601. Bodies are never included. */
+/* Events as the management API and `--json` show them. Times are in ISO 8601. Bodies are not included. */
 
 /** Returns what a delivery waits for; null if it is not pending. */
 type Waits = (delivery: DeliveryStatus) => Wait | null;
@@ -32,6 +32,14 @@ export function eventDetailJson(event: EventDetail, waits: Waits) {
       })),
     })),
   };
+}
+
+/** Adds the body of an event in base64. Whoever discloses a body first writes the audit entry `event.read`. */
+export function withBody<T extends object>(
+  json: T,
+  body: Buffer,
+): T & { readonly body: string } {
+  return { ...json, body: body.toString("base64") };
 }
 
 export function isoTime(milliseconds: number | null): string | null {

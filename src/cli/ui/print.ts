@@ -9,6 +9,13 @@ export async function print(stdout: Output, line: string): Promise<void> {
   }
 }
 
+/** Writes exact bytes and nothing else. Waits for a slow reader. */
+export async function printBytes(stdout: Output, bytes: Buffer): Promise<void> {
+  if (!stdout.write(bytes)) {
+    await once(stdout, "drain");
+  }
+}
+
 /** Writes an error, a warning or a notice to stderr. Escapes control characters, since the text may quote an argument. */
 export function note({ stderr }: Pick<Io, "stderr">, text: string): void {
   writeLine(stderr, `hexhook: ${visible(text)}`);

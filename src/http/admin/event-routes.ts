@@ -5,8 +5,15 @@ import { z } from "zod";
 import type { ServedDestination } from "../../delivery/destination-status.ts";
 import { eventDetailJson, eventJson } from "../../events/event-json.ts";
 import { readHeldBack, waitOf } from "../../events/waits.ts";
-import type { DestinationReader, EventReader } from "../../store/port.ts";
+import type {
+  AuditLog,
+  DestinationReader,
+  EventReader,
+} from "../../store/port.ts";
+import { AppError } from "../../errors.ts";
+import { bodyRead } from "../../audit/event-entries.ts";
 import type { AddRoute } from "./admin-route.ts";
+import { respondAttachment } from "../attachment-response.ts";
 import { respondJson } from "../json-response.ts";
 import {
   filterMembers,
@@ -15,11 +22,13 @@ import {
   requireEvent,
 } from "./event-input.ts";
 import { listMembers } from "./list-input.ts";
+import { operatorInput } from "./operator-input.ts";
 import { checkInput } from "./read-input.ts";
 
 export interface EventRoutesDeps {
   readonly store: EventReader &
-    Pick<DestinationReader, "countDeliveries" | "pausedDestinations">;
+    Pick<DestinationReader, "countDeliveries" | "pausedDestinations"> &
+    Pick<AuditLog, "append">;
   readonly dispatcher: { readonly served: () => readonly ServedDestination[] };
   /** The current routes. */
   readonly routes: () => readonly Route[];
@@ -91,7 +100,23 @@ export function addEventRoutes(add: AddRoute, deps: EventRoutesDeps): void {
     respondJson(res, 200, eventDetailJson(event, await readWaits()));
   };
 
+  const body: RequestHandler = async (req, res) => {
+    const { as: operator } = checkInput(req.query, operatorInput);
+    const event = await requireEvent(store, referenceIn(req));
+    const bytes = await store.readBody(event.seq);
+    if (bytes === null) {
+      // The retention has deleted the event just now.
+      throw new AppError("not_found", "unknown_event");
+    }
+    if (req.method !== "HEAD") {
+      await store.append(bodyRead(event, operator, now()));
+    }
+    respondAttachment(res, bytes);
+  };
+
   add("/events", { get: list });
+  // Before the path of an event, which also matches it. An id that ends in `/body` has the slash encoded.
+  add("/events/*reference/body", { get: body });
   add("/events/*reference", { get: show });
 }
 

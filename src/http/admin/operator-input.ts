@@ -7,5 +7,5 @@ export const operatorName = z
   .refine(isOperatorName, "must be 1 to 64 letters, digits or . _ - @ + :")
   .default("api");
 
-/** The body of a request that takes only the name of the operator. */
+/** The body or query of a request that takes only the name of the operator. */
 export const operatorInput = z.strictObject({ as: operatorName });

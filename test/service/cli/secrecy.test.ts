@@ -65,6 +65,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   "audit scopes": [],
   "events list": ["--json"],
   "events show": ["evt_1", "--json"],
+  "events export": ["--json"],
   "events redeliver": ["evt_1"],
   "events discard": ["evt_1"],
   "secrets generate": [],
@@ -76,6 +77,7 @@ const COMMANDS: Readonly<Record<string, readonly string[]>> = {
   migrate: [],
   doctor: [],
   demo: [],
+  completion: ["bash"],
 };
 
 function namesOf(command: Command, parents: readonly string[] = []): string[] {

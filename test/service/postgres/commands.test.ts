@@ -36,6 +36,7 @@ const command = (text: string, changed: Record<string, string> = {}) =>
 const COMMANDS = [
   "events list",
   "events show evt_1",
+  "events export --as alice",
   "events redeliver --all --as alice",
   "events discard --all --as alice",
   "audit tail",
