@@ -27,6 +27,7 @@ import { openStore, signingKeyFile } from "../store/open.ts";
 import { obtainSigningKey } from "../store/signing-key-file.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import { reportsFailures } from "../telemetry/telemetry.ts";
+import { flushTraces } from "../telemetry/traces.ts";
 import type { Display } from "../terminal/display.ts";
 import { createAuditTrail } from "./audit-trail.ts";
 import {
@@ -63,6 +64,9 @@ const INTERVALS: Intervals = {
   fileWatch: 500,
   status: 2000,
 };
+
+/** The maximum time of a shutdown for the export of the last traces, in milliseconds. */
+const MAX_FLUSH_MS = 1000;
 
 /** The dependencies of the service on its environment. */
 export interface ServiceDeps extends Omit<DestinationDeps, "hex"> {
@@ -236,6 +240,7 @@ export async function startService(
   });
   const maintenance = { store, guard, now, monotonic, onError };
   const lifecycle = createLifecycle([
+    { stop: () => flushTraces(Math.min(shutdown.remainingMs(), MAX_FLUSH_MS)) },
     { stop: store.close },
     { stop: status.publishStopped },
     // Must start before the first audit entry is stored: the entry would have the time of the clock that the guard checks.

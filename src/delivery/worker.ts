@@ -20,6 +20,7 @@ import { outcomeEntry } from "../audit/delivery-entries.ts";
 import { type Quarantine, crashLevelOf } from "./quarantine.ts";
 import { requestedPause } from "./pause-by-retry-after.ts";
 import { settleWithRetry } from "./settle-with-retry.ts";
+import { endAttemptSpan, startAttemptSpan } from "../telemetry/traces.ts";
 
 /** How much longer a lease lasts than the attempt's timeout, so that the outcome can still be written. */
 const LEASE_MARGIN_MS = 5000;
@@ -277,13 +278,17 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     delivery: ClaimedDelivery,
     isProbe: boolean,
   ): Promise<void> {
+    const span = startAttemptSpan(delivery, destination);
     const result = await withAttemptTimeout(
-      (signal) => destination.attempt(delivery, signal),
+      (signal) =>
+        span.run(() => destination.attempt(delivery, signal, span.traceparent)),
       { timeoutMs: attemptTimeoutMs, cutOff: cutOff.signal },
     );
+    const isReleased = !result.ok && cutOff.signal.aborted;
+    endAttemptSpan(span, isReleased ? null : result);
     const endedAt = now();
     const ended = { event: delivery.event.seq, now: monotonic(), isProbe };
-    if (!result.ok && cutOff.signal.aborted) {
+    if (isReleased) {
       breaker.ended("neutral", ended);
       await store.release(delivery.id, delivery.attempt, endedAt);
       return;

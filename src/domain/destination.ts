@@ -35,10 +35,11 @@ export interface Destination extends Route, AttemptSettings {
   readonly place: string;
   /** Maximum number of attempts in flight. */
   readonly concurrency: number;
-  /** Makes one attempt. Ends early if `signal` aborts. */
+  /** Makes one attempt. Ends early if `signal` aborts. `traceparent`: the attempt's span; null if there is none. */
   attempt(
     delivery: ClaimedDelivery,
     signal: AbortSignal,
+    traceparent: string | null,
   ): Promise<AttemptResult>;
   /** Closes connections that stay open between attempts. */
   close?(): void;

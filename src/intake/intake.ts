@@ -21,6 +21,7 @@ import { headerOf, type SignedMessage } from "../signature/message.ts";
 import { verify } from "../signature/verify.ts";
 import type { EventStore } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
+import { recordInSpan } from "../telemetry/traces.ts";
 import type { createRouter } from "./routing.ts";
 
 /** A request for a known source, with its complete body. */
@@ -31,8 +32,11 @@ export interface UnverifiedMessage extends SignedMessage {
   readonly ip: string;
   /** The path, without the query. */
   readonly resource: string;
-  /** Returns the headers to store with the event, as JSON. Called only after the signature is verified. */
-  readonly storedHeaders: () => string;
+  /**
+   * Returns the headers to store with the event, as JSON. `traceparent` replaces the sender's; null keeps it. Called only
+   * after the signature is verified.
+   */
+  readonly storedHeaders: (traceparent: string | null) => string;
 }
 
 /** Confirms that the event is stored, from this message or from an earlier one. */
@@ -182,26 +186,36 @@ export function createIntake(deps: IntakeDeps): Intake {
     }
 
     const deliveries = route({ source: source.name, type, body });
-    const { outcome, id: eventId } = await store.record({
-      event: {
-        source: source.name,
-        id,
-        type,
-        receivedAt: now,
-        contentType: headerOf(message, "content-type"),
-        headers: message.storedHeaders(),
-        body,
-        idSigned: verification.idSigned,
+    const { outcome, id: eventId } = await recordInSpan(
+      {
+        ...request,
+        traceparent: headerOf(message, "traceparent"),
+        tracestate: headerOf(message, "tracestate"),
+        eventType: type,
       },
-      deliveries,
-      claim: {
-        signedAt,
-        replayKey: verification.replayKey,
-        coversKey: verification.coversKey,
-        sharedWith: source.sharesSecretWith,
-      },
-      request: { ...request, keyId, skewSeconds: skew },
-    });
+      (traceparent) =>
+        store.record({
+          event: {
+            source: source.name,
+            id,
+            type,
+            receivedAt: now,
+            contentType: headerOf(message, "content-type"),
+            headers: message.storedHeaders(traceparent),
+            body,
+            idSigned: verification.idSigned,
+          },
+          deliveries,
+          claim: {
+            signedAt,
+            replayKey: verification.replayKey,
+            coversKey: verification.coversKey,
+            sharedWith: source.sharesSecretWith,
+          },
+          request: { ...request, keyId, skewSeconds: skew },
+        }),
+      (recorded) => statusOf(respondTo(recorded.outcome, source)),
+    );
     if (outcome === "accepted" && deliveries.length === 0) {
       deps.emit({
         type: "event.unrouted",

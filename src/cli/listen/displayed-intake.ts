@@ -109,7 +109,7 @@ function describeMessage(
     path: message.resource,
     ip: message.ip,
     contentType: typeof contentType === "string" ? contentType : undefined,
-    headers: JSON.parse(message.storedHeaders()) as Record<string, string>,
+    headers: JSON.parse(message.storedHeaders(null)) as Record<string, string>,
     body: message.body,
   };
 }

@@ -60,7 +60,7 @@ export function createForwarder(options: {
       const startedAt = SYSTEM.monotonic();
       try {
         const result = await withAttemptTimeout(
-          (signal) => destination.attempt(delivery, signal),
+          (signal) => destination.attempt(delivery, signal, null),
           { timeoutMs, cutOff: cutOff.signal },
         );
         const ms = Math.round(SYSTEM.monotonic() - startedAt);

@@ -4,10 +4,10 @@ import type {
   Route,
 } from "../../domain/destination.ts";
 import type { AttemptResult, ClaimedDelivery } from "../../domain/delivery.ts";
-import { hash as digest } from "node:crypto";
 import type { LookupFunction } from "node:net";
 import { parseRetryAfter } from "../../domain/retry-after.ts";
 import { networkFault } from "../../errors.ts";
+import { formatTraceparent, traceOf } from "../../telemetry/traceparent.ts";
 import {
   AddressRefused,
   createGuardedLookup,
@@ -17,8 +17,6 @@ import { headerText } from "./header-text.ts";
 import { createHttpPost, type HttpResponse } from "./http-post.ts";
 import { createSharedLookup } from "./shared-lookup.ts";
 import { outboundKey, standardSignature } from "./standard-webhooks.ts";
-
-const TRACEPARENT = /^00-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/;
 
 export interface HttpDestinationOptions extends Route, AttemptSettings {
   /** http or https. */
@@ -64,7 +62,10 @@ export function createHttpDestination(
     { url, connections: settings.concurrency },
   );
 
-  function headersOf({ event, attempt }: ClaimedDelivery) {
+  function headersOf(
+    { event, attempt }: ClaimedDelivery,
+    traceparent: string | null,
+  ) {
     const id = headerText(event.id);
     const timestamp = Math.floor(deps.now() / 1000);
     const headers: Record<string, string> = {
@@ -76,7 +77,7 @@ export function createHttpDestination(
       "x-hexhook-source": event.source,
       "x-hexhook-type": headerText(event.type),
       "x-hexhook-attempt": String(attempt),
-      traceparent: `00-${traceIdOf(event)}-${deps.randomHex(8)}-01`,
+      traceparent: traceparent ?? newTraceparent(event),
     };
     if (key !== null) {
       headers["webhook-signature"] = standardSignature(
@@ -87,6 +88,12 @@ export function createHttpDestination(
       );
     }
     return headers;
+  }
+
+  function newTraceparent(event: ClaimedDelivery["event"]): string {
+    const { traceId } = traceOf(event);
+    const spanId = deps.randomHex(8);
+    return formatTraceparent({ traceId, spanId, traceFlags: 1 });
   }
 
   function resultOf({ status, retryAfter }: HttpResponse): AttemptResult {
@@ -107,13 +114,13 @@ export function createHttpDestination(
     ...settings,
     kind: "http",
     place: url.origin,
-    async attempt(delivery, signal): Promise<AttemptResult> {
+    async attempt(delivery, signal, traceparent): Promise<AttemptResult> {
       try {
         if (refused !== null) {
           throw new AddressRefused(refused);
         }
         const { body } = delivery.event;
-        const headers = headersOf(delivery);
+        const headers = headersOf(delivery, traceparent);
         return resultOf(await post.send({ headers, body }, signal));
       } catch (thrown) {
         return failureOf(thrown, signal);
@@ -132,15 +139,4 @@ function failureOf(thrown: unknown, signal: AbortSignal): AttemptResult {
   return thrown instanceof AddressRefused
     ? { ok: false, reason: "address_refused", detail: thrown.kind }
     : { ok: false, reason: "network", detail: networkFault(thrown) };
-}
-
-/** Returns the trace id of the event's request, or one derived from the event. It is the same for every attempt. */
-function traceIdOf(event: ClaimedDelivery["event"]): string {
-  const { traceparent } = JSON.parse(event.headers) as {
-    traceparent?: string;
-  };
-  return (
-    TRACEPARENT.exec(traceparent ?? "")?.[1] ??
-    digest("sha256", `${event.source}/${event.id}`, "hex").slice(0, 32)
-  );
 }

@@ -1,3 +1,5 @@
+import { AsyncResource } from "node:async_hooks";
+
 /**
  * Maximum time for steps in one turn of the event loop, in milliseconds. libuv accepts one connection in each turn, so
  * longer turns delay new connections.
@@ -98,17 +100,20 @@ export function createScheduler(now: () => number): Scheduler {
       isShortened = true;
       schedule();
     },
-    run: (costMs, work) =>
-      new Promise((resolve) => {
+    run: (costMs, work) => {
+      // The step may run in the asynchronous context of another client's request.
+      const bound = AsyncResource.bind(work);
+      return new Promise((resolve) => {
         add({
           // Charged in advance: a task with one step is not charged afterwards.
           spent: floor + costMs,
           step() {
             // If `work` rejects, so does this promise.
-            resolve(work());
+            resolve(bound());
             return false;
           },
         });
-      }),
+      });
+    },
   };
 }

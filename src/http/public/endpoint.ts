@@ -20,8 +20,11 @@ export interface Endpoint {
   readonly acceptsContentType: (contentType: string | undefined) => boolean;
   /** Returns the name of a header that the scheme reads and that a request repeats, or null. */
   readonly repeatedHeader: (req: IncomingMessage) => string | null;
-  /** Returns the headers to store with an event, as JSON. */
-  readonly storedHeaders: (req: IncomingMessage) => string;
+  /** Returns the headers to store with an event, as JSON. `traceparent` replaces the sender's; null keeps it. */
+  readonly storedHeaders: (
+    req: IncomingMessage,
+    traceparent: string | null,
+  ) => string;
 }
 
 const endpoints = new WeakMap<Source, Endpoint>();

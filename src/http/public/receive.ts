@@ -55,7 +55,7 @@ export function createReceive(deps: ReceiveDeps): RequestHandler {
           url: req.url ?? "",
           headers: req.headers,
           body,
-          storedHeaders: () => storedHeaders(req),
+          storedHeaders: (traceparent) => storedHeaders(req, traceparent),
         }),
       );
     } finally {

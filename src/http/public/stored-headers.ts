@@ -35,18 +35,22 @@ const ALWAYS_DROPPED: ReadonlySet<string> = new Set([
 
 /**
  * Creates a function that returns the headers to store with an event: a JSON object by lower-case name, without credentials
- * and signatures. `signatureHeaders`: the headers with signatures and tokens of the source's scheme.
+ * and signatures. `signatureHeaders`: the headers with signatures and tokens of the source's scheme. `traceparent` replaces the
+ * sender's; null keeps it.
  */
 export function createStoredHeaders(
   signatureHeaders: readonly string[],
-): (req: IncomingMessage) => string {
+): (req: IncomingMessage, traceparent: string | null) => string {
   const dropped = new Set([...ALWAYS_DROPPED, ...signatureHeaders]);
-  return (req) => {
+  return (req, traceparent) => {
     const kept: Record<string, string> = {};
     for (const [name, value] of Object.entries(req.headers)) {
       if (value !== undefined && !dropped.has(name)) {
         kept[name] = typeof value === "string" ? value : value.join(", ");
       }
+    }
+    if (traceparent !== null) {
+      kept["traceparent"] = traceparent;
     }
     return JSON.stringify(kept);
   };

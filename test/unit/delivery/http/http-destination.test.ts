@@ -212,7 +212,7 @@ function destinationAt(
     ...destination,
     /** Makes one attempt. Nothing aborts it unless a signal is given. */
     post: (signal: AbortSignal = never, body: Buffer = BODY) =>
-      destination.attempt(delivery(body), signal),
+      destination.attempt(delivery(body), signal, null),
   };
 }
 
@@ -407,7 +407,7 @@ describe("an attempt", () => {
     const { event, ...rest } = delivery(BODY);
     const odd = { ...rest, event: { ...event, contentType: "a\nb" } };
     expect(
-      await destinationAt("http://127.0.0.1:9/").attempt(odd, never),
+      await destinationAt("http://127.0.0.1:9/").attempt(odd, never, null),
     ).toEqual(network("ERR_INVALID_CHAR"));
   });
 });
