@@ -20,6 +20,8 @@ export function createEventFilter(wanted: {
   type?: string | undefined;
   /** Unix milliseconds. */
   since?: number | undefined;
+  /** Unix milliseconds. Events of this time are not included. */
+  until?: number | undefined;
   /** Only events without a delivery. */
   unrouted?: boolean | undefined;
 }): EventFilter {
@@ -29,6 +31,7 @@ export function createEventFilter(wanted: {
     destination: wanted.destination ?? null,
     type: wanted.type ?? null,
     since: wanted.since ?? null,
+    until: wanted.until ?? null,
     unrouted: wanted.unrouted ?? false,
   };
 }

@@ -36,8 +36,10 @@ export interface CommitChanges {
   readonly becomesDue: (destination: string) => void;
   /** Inside a transaction: the store exhausted a delivery. */
   readonly exhausted: (failed: FailedAttempt) => void;
-  /** Returns the changes of the committed transaction and starts the next one. */
-  readonly take: () => Commit;
+  /** Inside a transaction: a record was written. */
+  readonly recorded: () => void;
+  /** Returns the changes of the committed transaction and starts the next one. `durationMs`: how long it took. */
+  readonly take: (durationMs: number) => Commit;
   /** Drops the changes of a transaction that was rolled back. */
   readonly discard: () => void;
 }
@@ -46,11 +48,13 @@ export function createCommitChanges(): CommitChanges {
   let entries: { position: number; line: string }[] = [];
   let due = new Set<string>();
   let exhausted: FailedAttempt[] = [];
+  let records = 0;
 
   function discard(): void {
     entries = [];
     due = new Set();
     exhausted = [];
+    records = 0;
   }
 
   return {
@@ -63,8 +67,11 @@ export function createCommitChanges(): CommitChanges {
     exhausted(failed) {
       exhausted.push(failed);
     },
-    take() {
-      const commit = { entries, due, exhausted };
+    recorded() {
+      records += 1;
+    },
+    take(durationMs) {
+      const commit = { entries, due, exhausted, records, durationMs };
       discard();
       return commit;
     },

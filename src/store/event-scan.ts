@@ -10,28 +10,34 @@ import type { EventFilter, EventScan } from "./records.ts";
 /** The maximum number of events that one step examines. */
 export const SCAN_STEP = 500;
 
-/** Whether all older events of a scan are too old. Events are in order of time, unless a clock was set back. */
+/**
+ * Whether all events that a scan has not examined are outside the filter's times. Events are in order of time, unless a clock
+ * was set back.
+ */
 export function isScanPast(
-  { filter: { since }, order }: Pick<EventScan, "filter" | "order">,
+  { filter, order }: Pick<EventScan, "filter" | "order">,
   step: readonly Pick<EventStatus, "receivedAt">[],
 ): boolean {
-  return (
-    order === "newest" &&
-    since !== null &&
-    step.every(({ receivedAt }) => receivedAt < since - CLOCK_MARGIN_MS)
-  );
+  const { since, until } = filter;
+  return order === "newest"
+    ? since !== null &&
+        step.every(({ receivedAt }) => receivedAt < since - CLOCK_MARGIN_MS)
+    : until !== null &&
+        step.every(({ receivedAt }) => receivedAt >= until + CLOCK_MARGIN_MS);
 }
 
 /** Returns a function that tests an event without its deliveries. */
 export function createHeadFilter({
   source,
   since,
+  until,
   type,
 }: EventFilter): (event: Omit<EventStatus, "deliveries">) => boolean {
   const typeFits = createGlob(type ?? "*");
   return (event) =>
     (source === null || event.source === source) &&
     (since === null || event.receivedAt >= since) &&
+    (until === null || event.receivedAt < until) &&
     typeFits(event.type);
 }
 

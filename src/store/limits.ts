@@ -21,5 +21,8 @@ export const MAX_EXPIRED = 100;
 /** Counts of deliveries stop at this number. A larger count takes long, and no caller needs its exact value. */
 export const MAX_COUNT = 10_000;
 
+/** A key that was not used for this time, in milliseconds, is forgotten. */
+export const KEY_USE_KEEP_MS = 366 * 86_400_000;
+
 /** A published status older than this, in milliseconds, is deleted when another process run publishes its status. */
 export const STATUS_KEEP_MS = 86_400_000;

@@ -26,6 +26,9 @@ import type {
   DiscardOutcome,
   ProcessStatus,
   PublishedState,
+  DestinationGauge,
+  KeyUse,
+  StoreBytes,
 } from "./records.ts";
 
 /** Reads the audit trail. */
@@ -74,9 +77,19 @@ export interface EventReader {
 /** Reads the state of destinations. */
 export interface DestinationReader {
   countDeliveries: () => Promise<readonly DeliveryCounts[]>;
+  /** Returns the destinations with pending deliveries. Its time grows with their number, but not with that of the events. */
+  destinationGauges: () => Promise<readonly DestinationGauge[]>;
   pausedDestinations: () => Promise<readonly PausedDestination[]>;
   /** Returns the status that each process run published last, newest first. */
   processStatuses: () => Promise<readonly ProcessStatus[]>;
+}
+
+/** Reads what shows the condition of the store itself. */
+export interface ConditionReader {
+  storeBytes: () => Promise<StoreBytes>;
+  /** Returns the last use of each key that was used within a year. */
+  lastUses: () => Promise<readonly KeyUse[]>;
+  savedSinks: () => Promise<readonly SavedSink[]>;
 }
 
 /** Reads the stored events for a comparison with the trail. */
@@ -108,7 +121,12 @@ export interface EventDigests {
 
 /** Reads a store, with or without a running service. */
 export interface StoreReader
-  extends AuditReader, EventReader, DestinationReader, EventDigests {
+  extends
+    AuditReader,
+    EventReader,
+    DestinationReader,
+    ConditionReader,
+    EventDigests {
   close: () => Promise<void>;
 }
 
@@ -227,10 +245,13 @@ export interface AuditLog extends AuditReader {
 }
 
 /** The state that all processes of a store share: paused destinations, positions of sinks, leases. */
-export interface Control extends Pick<
-  DestinationReader,
-  "pausedDestinations" | "processStatuses"
-> {
+export interface Control
+  extends
+    Pick<
+      DestinationReader,
+      "destinationGauges" | "pausedDestinations" | "processStatuses"
+    >,
+    ConditionReader {
   /**
    * ATOMIC: pauses a destination until an operator resumes it, or resumes it (`paused` = null). Writes the audit entry.
    */
@@ -241,6 +262,10 @@ export interface Control extends Pick<
   ) => Promise<void>;
   /** Replaces the published state of this process. */
   publishStatus: (state: PublishedState) => Promise<void>;
+  /**
+   * Saves the last uses of keys. A later time that is already saved stays. Forgets the keys that were not used for a year.
+   */
+  noteUse: (uses: readonly KeyUse[]) => Promise<void>;
   /**
    * Returns the newest stored time that is not after `now` (unix milliseconds). Later times come from a clock that was wrong.
    * Null: the store is empty.
@@ -263,7 +288,6 @@ export interface Control extends Pick<
   ) => Promise<boolean>;
   /** Returns the saved position of a sink; null = the sink is new. */
   sinkPosition: (name: string) => Promise<SinkPosition | null>;
-  savedSinks: () => Promise<readonly SavedSink[]>;
   /**
    * Saves the position of a sink. Returns false and writes nothing if the store is shared, the sink has a saved position, and
    * this process does not hold the lease on the shared sinks.
@@ -290,6 +314,10 @@ export interface Commit {
   readonly due: ReadonlySet<string>;
   /** The deliveries that the store itself exhausted. Deliveries that a worker settled are not included. */
   readonly exhausted: readonly FailedAttempt[];
+  /** The number of records that it wrote. A replay writes nothing. */
+  readonly records: number;
+  /** The time from the begin of the transaction until it was durable, in milliseconds. */
+  readonly durationMs: number;
 }
 
 /**

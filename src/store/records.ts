@@ -117,6 +117,8 @@ export interface EventFilter {
   readonly type: string | null;
   /** Events received at this time or later. */
   readonly since: number | null;
+  /** Events received before this time. */
+  readonly until: number | null;
   /** Only events without any delivery. */
   readonly unrouted?: boolean;
 }
@@ -221,7 +223,7 @@ export interface PublishedState {
   readonly service: PublishedService;
 }
 
-/** The status that a process run published last. */
+/** The state that a process run published last. */
 export interface ProcessStatus {
   readonly writer: string;
   readonly publishedAt: number;
@@ -276,6 +278,32 @@ export interface DeliveryCounts {
   readonly destination: string;
   readonly pending: number;
   readonly exhausted: number;
+}
+
+/** The pending deliveries of a destination. */
+export interface DestinationGauge {
+  readonly destination: string;
+  /** The exact number. */
+  readonly pending: number;
+  /** When the oldest one became pending (unix milliseconds); null = none is pending, or unknown. */
+  readonly oldestPendingSince: number | null;
+}
+
+/** When a key of a source last signed a message that was accepted. */
+export interface KeyUse {
+  readonly source: string;
+  readonly keyId: string;
+  /** Unix milliseconds. */
+  readonly at: number;
+}
+
+/** The size of a store, in bytes. */
+export interface StoreBytes {
+  readonly database: number;
+  /** The write-ahead log; null = the database server keeps it. */
+  readonly log: number | null;
+  /** The free space of the file system; null = the store is on a database server. */
+  readonly free: number | null;
 }
 
 export interface PausedDestination {

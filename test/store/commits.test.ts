@@ -83,6 +83,30 @@ describe.each(KINDS)("a commit of a $name store", (kind) => {
     );
   });
 
+  it("reports how many records it wrote, without replays, and how long it took", async () => {
+    const began = performance.now();
+    await Promise.all([
+      test.record("a"),
+      test.record("b", { idSigned: false }),
+    ]);
+    await Promise.all([
+      test.record("a"),
+      test.record("a", { mac: 1 }),
+      test.record("a", { mac: 2, body: "[]" }),
+      test.store().append(draftOf("webhook.replayed")),
+    ]);
+    const tookMs = performance.now() - began;
+    const written = commits.map(({ records }) => records);
+    expect(written.reduce((sum, records) => sum + records, 0)).toBe(4);
+    for (const { durationMs } of commits) {
+      expect(durationMs).toBeGreaterThan(0);
+      expect(durationMs).toBeLessThan(tookMs);
+    }
+    commits.length = 0;
+    await test.store().append(draftOf("server.stopped"));
+    expect(commits).toMatchObject([{ records: 0 }]);
+  });
+
   it("is reported to listeners before the promises of its writes resolve", async () => {
     let reported: number | null = null;
     await test

@@ -143,6 +143,7 @@ describe.each(KINDS)("discarding in a $name store", (kind) => {
         source: null,
         type: null,
         since: null,
+        until: null,
       },
       order: "newest",
       from: null,

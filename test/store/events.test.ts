@@ -10,6 +10,7 @@ const EVERY_EVENT: EventFilter = {
   source: null,
   type: null,
   since: null,
+  until: null,
 };
 
 describe.each(KINDS)("the events of a $name store", (kind) => {
@@ -123,6 +124,13 @@ describe.each(KINDS)("the events of a $name store", (kind) => {
     expect(await filtered({ destination: "rare" })).toHaveLength(13);
     expect(await filtered({ type: "o*d" })).toHaveLength(total / 2);
     expect(await filtered({ since: 1000 + total - 5 })).toHaveLength(5);
+    const between = { since: 1003, until: 1006 };
+    expect(await filtered(between)).toEqual(["e5", "e4", "e3"]);
+    expect((await walk({ order: "oldest", filter: between })).ids).toEqual([
+      "e3",
+      "e4",
+      "e5",
+    ]);
     expect(await filtered({ source: "other" })).toEqual([]);
     expect(await filtered({ state: "exhausted" })).toEqual([]);
 
@@ -161,6 +169,8 @@ describe.each(KINDS)("the events of a $name store", (kind) => {
       "e400",
       "e41",
     ]);
+    const until = 40 * 86_400_000;
+    expect((await walk({ filter: { until } })).ids).toEqual(["e2", "e1", "e0"]);
   });
 
   it("are all found by a search after the clock was set back by less than an hour", async () => {
@@ -173,6 +183,8 @@ describe.each(KINDS)("the events of a $name store", (kind) => {
     expect((await walk({ filter: { since: 9_000_000 } })).ids).toEqual([
       "before",
     ]);
+    const early = { order: "oldest", filter: { until: 9_000_000 } } as const;
+    expect((await walk(early)).ids).toHaveLength(600);
   });
 
   it("have their exhausted deliveries counted for each destination among many others", async () => {

@@ -43,6 +43,7 @@ describe.each(KINDS)("the purge of a $name store", (kind) => {
           source: null,
           type: null,
           since: null,
+          until: null,
         },
         order: "oldest",
         from: null,

@@ -85,6 +85,7 @@ describe.each(KINDS)("recording in a $name store", (kind) => {
         source: null,
         type: null,
         since: null,
+        until: null,
       },
       order: "oldest",
       from: null,

@@ -39,6 +39,7 @@ export const eventsIn = (databaseUrl: string): Promise<EventStatus[]> =>
           source: null,
           type: null,
           since: null,
+          until: null,
         },
         order: "oldest",
         from,

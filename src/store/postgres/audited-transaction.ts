@@ -24,6 +24,8 @@ export interface Tx extends Sql {
   readonly becomesDue: (destination: string) => void;
   /** The store itself exhausted a delivery. */
   readonly exhausted: (failed: FailedAttempt) => void;
+  /** A record was written. */
+  readonly recorded: () => void;
 }
 
 /**
@@ -38,7 +40,10 @@ export type AuditedTransaction = <Result>(
 export function createAuditedTransaction(deps: {
   readonly session: Pick<LaneSession, "row">;
   readonly audit: AuditWriter;
-  readonly changes: Pick<CommitChanges, "becomesDue" | "exhausted">;
+  readonly changes: Pick<
+    CommitChanges,
+    "becomesDue" | "exhausted" | "recorded"
+  >;
   readonly partitions: Pick<Partitions, "ensure">;
 }): AuditedTransaction {
   const { session, audit, changes, partitions } = deps;
@@ -70,6 +75,7 @@ export function createAuditedTransaction(deps: {
       checkpoint: audit.checkpoint,
       becomesDue: changes.becomesDue,
       exhausted: changes.exhausted,
+      recorded: changes.recorded,
     });
     const positions = await writeLines(attempt);
     attempt.commits(results);

@@ -58,6 +58,7 @@ export async function decideRecords(
     if (outcome !== "replayed" && outcome !== "replayed_conflict") {
       const { bodySha256 } = one;
       tx.append(entryOfRecord(one.record, outcome, { bodySha256, id }));
+      tx.recorded();
     }
     return { outcome, id };
   });

@@ -1,5 +1,5 @@
 import { MAX_COUNT } from "../limits.ts";
-import type { DeliveryCounts } from "../records.ts";
+import type { DeliveryCounts, DestinationGauge } from "../records.ts";
 import type { Sql, Statement } from "./sql.ts";
 
 const COUNTS: Statement = {
@@ -12,6 +12,17 @@ const COUNTS: Statement = {
     ) AS counted (destination, pending, exhausted)
     GROUP BY destination ORDER BY destination`,
 };
+
+const GAUGES: Statement = {
+  name: "destination_gauges",
+  text: `
+    SELECT destination, count(*) AS pending, min(pending_since) AS "oldestPendingSince"
+    FROM pending_delivery GROUP BY destination ORDER BY destination`,
+};
+
+/** Returns the pending deliveries of each destination that has any. */
+export const readGauges = (sql: Sql): Promise<DestinationGauge[]> =>
+  sql.query(GAUGES);
 
 /** Returns how many deliveries of each destination are pending and exhausted. */
 export const countDeliveries = (sql: Sql): Promise<DeliveryCounts[]> =>

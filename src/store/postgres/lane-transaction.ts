@@ -65,6 +65,7 @@ export function createTransactions(deps: TransactionDeps) {
       positions: readonly number[];
       reported: boolean;
       day: number;
+      startedAt: number;
     },
     claimOf: ClaimOf<Input, Result>,
   ): void {
@@ -82,7 +83,7 @@ export function createTransactions(deps: TransactionDeps) {
     if (ended.reported && !jobs.some((job) => job.isSettled())) {
       outage.ended();
     }
-    const commit = changes.take();
+    const commit = changes.take(performance.now() - ended.startedAt);
     if (commit.entries.length + commit.due.size + commit.exhausted.length > 0) {
       deps.onCommit(commit);
     }
@@ -110,15 +111,20 @@ export function createTransactions(deps: TransactionDeps) {
       if (waiting.length === 0) {
         return;
       }
-      connection.endBy(performance.now() + TRANSACTION_MS);
+      const startedAt = performance.now();
+      connection.endBy(startedAt + TRANSACTION_MS);
       const from = chain.mark();
       const at = now();
       const report = outage.entry();
       const sent: { results: readonly Result[] | null } = { results: null };
       const ended = (positions: readonly number[], by: readonly Result[]) => {
         const reported = report !== null;
-        const facts = { results: by, positions, reported, day: dayOf(at) };
-        finish(waiting, facts, claimOf);
+        const day = dayOf(at);
+        finish(
+          waiting,
+          { results: by, positions, reported, day, startedAt },
+          claimOf,
+        );
       };
       try {
         if (report !== null) {

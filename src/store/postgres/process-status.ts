@@ -2,6 +2,7 @@ import { STATUS_KEEP_MS } from "../limits.ts";
 import type {
   ProcessStatus,
   PublishedDestination,
+  PublishedService,
   PublishedState,
 } from "../records.ts";
 import { DATABASE_NOW } from "./database-clock.ts";
@@ -32,29 +33,31 @@ const PUBLISH: Statement = {
   name: "publish_status",
   text: `
     WITH old AS (DELETE FROM process_status WHERE published_at < $5 AND writer <> $1)
-    INSERT INTO process_status (writer, published_at, destinations, alive_until)
-    VALUES ($1, $2, $3, CASE WHEN $4 THEN ${DATABASE_NOW} + ${ALIVE_MS} ELSE 0 END)
+    INSERT INTO process_status (writer, published_at, destinations, service, alive_until)
+    VALUES ($1, $2, $3, $6, CASE WHEN $4 THEN ${DATABASE_NOW} + ${ALIVE_MS} ELSE 0 END)
     ON CONFLICT (writer) DO UPDATE SET published_at = excluded.published_at, destinations = excluded.destinations,
-      alive_until = excluded.alive_until`,
+      service = excluded.service, alive_until = excluded.alive_until`,
 };
 const ALL: Statement = {
   name: "process_statuses",
   text: `
-    SELECT writer, published_at AS "publishedAt", destinations FROM process_status
+    SELECT writer, published_at AS "publishedAt", destinations, service FROM process_status
     WHERE destinations IS NOT NULL ORDER BY published_at DESC`,
 };
 
-/** Returns the status that each process run published last, newest first. */
+/** Returns the state that each process run published last, newest first. */
 export async function readProcessStatuses(sql: Sql): Promise<ProcessStatus[]> {
   const rows = await sql.query<{
     writer: string;
     publishedAt: number;
     destinations: string;
+    service: string | null;
   }>(ALL);
-  return rows.map(({ destinations, ...row }) => ({
+  return rows.map(({ destinations, service, ...row }) => ({
     ...row,
     destinations: JSON.parse(destinations) as PublishedDestination[],
-    service: null,
+    service:
+      service === null ? null : (JSON.parse(service) as PublishedService),
   }));
 }
 
@@ -87,7 +90,7 @@ export function createOwnStatus(
       await sql.execute(OPEN, [writer, now()]);
       return (await sql.query(OTHERS, [writer])).length === 0;
     },
-    async publish({ destinations }) {
+    async publish({ destinations, service }) {
       const at = now();
       await sql.execute(PUBLISH, [
         writer,
@@ -95,6 +98,7 @@ export function createOwnStatus(
         JSON.stringify(destinations),
         delivers,
         at - STATUS_KEEP_MS,
+        JSON.stringify(service),
       ]);
     },
     async close() {

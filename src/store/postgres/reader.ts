@@ -2,13 +2,16 @@ import type { StoreReader } from "../port.ts";
 import type { PostgresUrl } from "../url.ts";
 import { createAuditReader } from "./audit-reader.ts";
 import { createDatabaseClock } from "./database-clock.ts";
-import { countDeliveries } from "./delivery-counts.ts";
+import { createDatabaseSize } from "./database-size.ts";
+import { countDeliveries, readGauges } from "./delivery-counts.ts";
 import { createEventDigests } from "./event-digests.ts";
 import { createEventReader } from "./events.ts";
+import { readKeyUses } from "./key-uses.ts";
 import { readPauses } from "./pauses.ts";
 import { readProcessStatuses } from "./process-status.ts";
 import { openReaderConnection } from "./reader-connection.ts";
 import { requireCurrentSchema } from "./schema-version.ts";
+import { readSavedSinks } from "./sinks.ts";
 import { named } from "./store-error.ts";
 import { createTrailGaps, NO_GAPS, positionHolders } from "./trail-gaps.ts";
 
@@ -39,8 +42,12 @@ export async function openPostgresReader(
     ...createEventReader(sql, clock.now),
     ...createEventDigests(sql),
     countDeliveries: () => countDeliveries(sql),
+    destinationGauges: () => readGauges(sql),
     pausedDestinations: () => readPauses(sql),
     processStatuses: () => readProcessStatuses(sql),
+    storeBytes: createDatabaseSize(sql, () => performance.now()),
+    lastUses: () => readKeyUses(sql),
+    savedSinks: () => readSavedSinks(sql),
     close: sql.close,
   };
 }

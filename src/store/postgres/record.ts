@@ -2,6 +2,7 @@ import { hash as digest } from "node:crypto";
 import type { AuditDraft } from "../../audit/entry.ts";
 import type { Recorded } from "../../domain/event.ts";
 import { StoreError } from "../../errors.ts";
+import type { CommitChanges } from "../commits.ts";
 import { entryOfRecord } from "../record-entry.ts";
 import type { EventRecord } from "../records.ts";
 import {
@@ -111,12 +112,12 @@ export function createRecorder(deps: {
   readonly auditedTransaction: AuditedTransaction;
   readonly session: Pick<LaneSession, "row">;
   readonly audit: AuditWriter;
-  readonly becomesDue: (destination: string) => void;
+  readonly changes: Pick<CommitChanges, "becomesDue" | "recorded">;
   readonly partitions: Pick<Partitions, "ensure">;
   /** The difference between the database's clock and this process's, in milliseconds. */
   readonly clockOffset: () => number;
 }): Recorder {
-  const { lane, session, audit, partitions, clockOffset } = deps;
+  const { lane, session, audit, changes, partitions, clockOffset } = deps;
   const options = { ...LIMITS, claimOf: writtenClaim };
 
   // The jobs that wait share one transaction, which assumes that all records are new.
@@ -232,8 +233,9 @@ export function createRecorder(deps: {
         const { id } = record.event;
         audit.append(entryOfRecord(record, "accepted", { bodySha256, id }));
         for (const { destination } of record.deliveries) {
-          deps.becomesDue(destination);
+          changes.becomesDue(destination);
         }
+        changes.recorded();
         records.push(input.record);
       } else if (input.kind === "entry") {
         audit.append(input.draft);

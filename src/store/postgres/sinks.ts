@@ -26,6 +26,9 @@ ON CONFLICT (name) DO UPDATE SET position = excluded.position, sending = exclude
 WHERE EXISTS (SELECT FROM own)`,
 };
 
+export const readSavedSinks = (sql: Sql): Promise<SavedSink[]> =>
+  sql.query(ALL);
+
 /** Keeps the positions of the sinks. `now`: unix milliseconds. */
 export function createSinkTable(
   sql: Sql,
@@ -37,7 +40,7 @@ export function createSinkTable(
       const [row] = await sql.query<SinkPosition>(READ, [name]);
       return row ?? null;
     },
-    savedSinks: async () => sql.query<SavedSink>(ALL),
+    savedSinks: () => readSavedSinks(sql),
     async saveSinkPosition(name, { position, sending, degradedSince }) {
       const values = [name, position, sending, degradedSince, now(), writer];
       return (await sql.execute(SAVE, values)) === 1;

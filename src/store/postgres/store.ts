@@ -3,11 +3,14 @@ import type { PostgresUrl } from "../url.ts";
 import { createAuditReader } from "./audit-reader.ts";
 import { connect } from "./connection.ts";
 import { createDatabaseClock } from "./database-clock.ts";
+import { createDatabaseSize } from "./database-size.ts";
 import { endLeases } from "./deliveries.ts";
+import { readGauges } from "./delivery-counts.ts";
 import { createDeliveryQueue } from "./delivery-queue.ts";
 import { runAlone } from "./drop-partition.ts";
 import { createEventDigests } from "./event-digests.ts";
 import { createEventReader } from "./events.ts";
+import { readKeyUses, saveKeyUses } from "./key-uses.ts";
 import { createLeases } from "./leases.ts";
 import { migratePostgres } from "./migrate.ts";
 import { createNewestTime } from "./newest-time.ts";
@@ -90,8 +93,11 @@ async function createStore(
     ...createAuditReader(pool, gaps),
     ...createEventReader(pool, clock.now),
     ...createEventDigests(pool),
+    destinationGauges: () => readGauges(pool),
     pausedDestinations: () => readPauses(pool),
     processStatuses: () => readProcessStatuses(pool),
+    storeBytes: createDatabaseSize(pool, monotonic),
+    lastUses: () => readKeyUses(pool),
     newestTime: createNewestTime(pool),
     ...createDeliveryQueue({
       pool,
@@ -107,6 +113,7 @@ async function createStore(
     holdPurges: leases.holdPurges,
     arePurgesHeld: leases.arePurgesHeld,
     publishStatus: status.publish,
+    noteUse: (uses) => saveKeyUses(pool, uses, now()),
     setPaused: (destination, paused, entry) =>
       lane.run(async (tx) => {
         await setPaused(tx, destination, paused);

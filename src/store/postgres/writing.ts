@@ -48,7 +48,6 @@ export function createWriting(deps: {
     partitions,
   });
   const lane = createLane({ session, transact, auditedTransaction, outage });
-  const { becomesDue } = changes;
   return {
     lane,
     recorder: createRecorder({
@@ -56,7 +55,7 @@ export function createWriting(deps: {
       auditedTransaction,
       session,
       audit,
-      becomesDue,
+      changes,
       partitions,
       clockOffset,
     }),

@@ -1,5 +1,6 @@
 import type {
   DeliveryCounts,
+  DestinationGauge,
   PausedDestination,
   RequestedPause,
 } from "../records.ts";
@@ -11,6 +12,11 @@ import type { Database } from "./driver.ts";
 export function createDestinationTable(db: Database) {
   const pending = countBy(db, "pending");
   const exhausted = countBy(db, "exhausted");
+  // Reads only the partial index of pending deliveries.
+  const gauges = db.prepare<[], DestinationGauge>(
+    `SELECT destination, count(*) AS pending, min(pending_since) AS oldestPendingSince
+     FROM delivery INDEXED BY delivery_pending_since WHERE state = 'pending' GROUP BY destination`,
+  );
   const paused = db.prepare<[], PausedDestination>(
     `SELECT name, paused_at AS pausedAt, paused_by AS pausedBy, paused_until AS pausedUntil
      FROM paused_destination ORDER BY name`,
@@ -54,6 +60,7 @@ export function createDestinationTable(db: Database) {
         ...count,
       }));
     },
+    gauges: (): DestinationGauge[] => gauges.all(),
     paused: (): PausedDestination[] => paused.all(),
     /** Pauses a destination, or extends a pause that would end earlier. Returns whether it was not paused before. */
     pauseUntil({ destination, at, until }: RequestedPause): boolean {

@@ -1,6 +1,7 @@
 import type {
   ProcessStatus,
   PublishedDestination,
+  PublishedService,
   PublishedState,
 } from "../records.ts";
 import { STATUS_KEEP_MS } from "../limits.ts";
@@ -10,35 +11,42 @@ interface Row {
   readonly writer: string;
   readonly published_at: number;
   readonly destinations: string;
+  readonly service: string | null;
 }
 
-/** Keeps the status that each process run publishes about its destinations. */
+/** Keeps the state that each process run publishes about itself. */
 export function createProcessStatusTable(db: Database) {
   const all = db.prepare<[], Row>(
-    "SELECT writer, published_at, destinations FROM process_status ORDER BY published_at DESC",
+    "SELECT writer, published_at, destinations, service FROM process_status ORDER BY published_at DESC",
   );
-  const publish = db.prepare<[string, number, string]>(
-    `INSERT INTO process_status (writer, published_at, destinations) VALUES (?, ?, ?)
+  const publish = db.prepare<[string, number, string, string]>(
+    `INSERT INTO process_status (writer, published_at, destinations, service) VALUES (?, ?, ?, ?)
      ON CONFLICT (writer) DO UPDATE SET
-       published_at = excluded.published_at, destinations = excluded.destinations`,
+       published_at = excluded.published_at, destinations = excluded.destinations, service = excluded.service`,
   );
   const drop = db.prepare<[number]>(
     "DELETE FROM process_status WHERE published_at < ?",
   );
   return {
     all: (): ProcessStatus[] =>
-      all.all().map(({ writer, published_at, destinations }) => ({
+      all.all().map(({ writer, published_at, destinations, service }) => ({
         writer,
         publishedAt: published_at,
         destinations: JSON.parse(destinations) as PublishedDestination[],
-        service: null,
+        service:
+          service === null ? null : (JSON.parse(service) as PublishedService),
       })),
     publish(
       writer: string,
-      { destinations }: PublishedState,
+      { destinations, service }: PublishedState,
       now: number,
     ): void {
-      publish.run(writer, now, JSON.stringify(destinations));
+      publish.run(
+        writer,
+        now,
+        JSON.stringify(destinations),
+        JSON.stringify(service),
+      );
       drop.run(now - STATUS_KEEP_MS);
     },
   };

@@ -23,7 +23,7 @@ serveCalls(({ now, onFatal }) => {
   });
   return {
     methods: {
-      ...createQueries(db, now, onFatal),
+      ...createQueries(db, { file, now, onFatal }),
       async close() {
         db.close();
       },

@@ -26,6 +26,8 @@ export function createRecorder(
     claims: Pick<ReplayClaims, "claim" | "has">;
     append: (entry: AuditDraft) => void;
     becomesDue: (destination: string) => void;
+    /** Called for each record that is not a replay. */
+    recorded: () => void;
   },
 ): (record: EventRecord) => Recorded {
   const { order, claims } = deps;
@@ -166,6 +168,7 @@ export function createRecorder(
     const { outcome, id } = recorded;
     if (outcome !== "replayed" && outcome !== "replayed_conflict") {
       deps.append(entryOfRecord(record, outcome, { bodySha256, id }));
+      deps.recorded();
     }
     return recorded;
   };

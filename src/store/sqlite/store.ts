@@ -27,6 +27,7 @@ import {
   openForWriting,
 } from "./open.ts";
 import { createOpenFiles } from "./open-files.ts";
+import { createKeyUseTable } from "./key-uses.ts";
 import { createLostAttempts } from "./lost-attempts.ts";
 import { createOrder } from "./order.ts";
 import { createProcessStatusTable } from "./process-status.ts";
@@ -125,7 +126,9 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
     claims,
     append,
     becomesDue,
+    recorded: changes.recorded,
   });
+  const keyUses = createKeyUseTable(db);
   const processStatus = createProcessStatusTable(db);
   const wal = createWalCheckpointer(db, index, {
     checkpointFirst: options.checkpointFirst ?? null,
@@ -161,7 +164,7 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
   db.exec("PRAGMA busy_timeout = 0");
 
   return {
-    ...createQueries(db, now, transaction.fail),
+    ...createQueries(db, { file, now, onFatal: transaction.fail }),
     ...withStoreErrors(
       {
         isRepeatCrashDue: async (
@@ -207,6 +210,10 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
     publishStatus: (state) =>
       group.submit(() => {
         processStatus.publish(options.writer, state, now());
+      }),
+    noteUse: (uses) =>
+      group.submit(() => {
+        keyUses.save(uses, now());
       }),
     setPaused: (destination, paused, entry) =>
       group.submit(() => {
@@ -268,7 +275,11 @@ export function openSqliteReader(
         db.exec("BEGIN");
       }
       return {
-        ...createQueries(db, Date.now, () => undefined),
+        ...createQueries(db, {
+          file,
+          now: Date.now,
+          onFatal: () => undefined,
+        }),
         close: async () => {
           db.close();
         },

@@ -25,6 +25,7 @@ const THREAD_OF_METHOD = {
   isRepeatCrashDue: "writer",
   limitDueTimes: "writer",
   nextDueAt: "writer",
+  noteUse: "writer",
   probe: "writer",
   publishStatus: "writer",
   purge: "writer",
@@ -35,9 +36,11 @@ const THREAD_OF_METHOD = {
   setPaused: "writer",
   settle: "writer",
   countDeliveries: "reader",
+  destinationGauges: "reader",
   findEvents: "reader",
   heads: "reader",
   lastPosition: "reader",
+  lastUses: "reader",
   newestTime: "reader",
   savedSinks: "reader",
   pausedDestinations: "reader",
@@ -48,6 +51,7 @@ const THREAD_OF_METHOD = {
   scanEvents: "reader",
   searchAudit: "reader",
   sinkPosition: "reader",
+  storeBytes: "reader",
 } as const satisfies Record<RemoteMethod, "writer" | "reader">;
 
 type RemoteMethod = Exclude<

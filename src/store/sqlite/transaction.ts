@@ -71,11 +71,15 @@ export function createTransaction(deps: TransactionDeps): Transaction {
     }
   }
 
-  /** Like `run`. If it throws, neither the file nor the chain has changed. */
-  function attempt(work: () => void): boolean {
+  /**
+   * Like `run`. Returns how long the transaction took, in milliseconds; null = another process holds the lock. If it throws,
+   * neither the file nor the chain has changed.
+   */
+  function attempt(work: () => void): number | null {
     const before = chain.mark();
+    const startedAt = performance.now();
     if (!tryBegin()) {
-      return false;
+      return null;
     }
     try {
       work();
@@ -89,7 +93,7 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       // not noticed here.
       files.requireInPlace();
       committed = head;
-      return true;
+      return performance.now() - startedAt;
     } catch (error) {
       chain.rewind(before);
       changes.discard();
@@ -149,19 +153,20 @@ export function createTransaction(deps: TransactionDeps): Transaction {
       if (fatalError !== null) {
         throw fatalError;
       }
+      let durationMs: number | null;
       try {
-        const isCommitted = attempt(() => {
+        durationMs = attempt(() => {
           reportOutage();
           work();
         });
-        if (!isCommitted) {
-          return false;
-        }
       } catch (error) {
         throw fail(error);
       }
+      if (durationMs === null) {
+        return false;
+      }
       outage.ended();
-      deps.onCommit(changes.take());
+      deps.onCommit(changes.take(durationMs));
       try {
         deps.afterCommit();
       } catch (error) {

@@ -281,6 +281,7 @@ describe("the purge of events on PostgreSQL", () => {
       source: null,
       type: null,
       since: null,
+      until: null,
     };
     const { events: found } = await events.scanEvents({
       filter,

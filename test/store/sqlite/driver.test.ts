@@ -155,7 +155,7 @@ describe.each(Object.keys(DRIVERS))(
           request: ${JSON.stringify(WEBHOOK_REQUEST)},
         });
         const { events } = await store.scanEvents({
-          filter: { source: null, type: null, since: null, state: null, destination: null },
+          filter: { source: null, type: null, since: null, until: null, state: null, destination: null },
           order: "oldest", from: null, limit: 9 });
         console.log(JSON.stringify(events.map((event) => [event.id, event.bodyBytes])));
         process.kill(process.pid, "SIGKILL");`;

@@ -68,7 +68,8 @@ describe("the changes of a commit", () => {
     const changes = createCommitChanges();
     changes.becomesDue("a");
     changes.appended(7, "x");
-    changes.take();
+    changes.recorded();
+    changes.take(1);
     changes.becomesDue("b");
     changes.becomesDue("b");
     changes.appended(7, "y");
@@ -82,19 +83,25 @@ describe("the changes of a commit", () => {
       failure: { reason: "process_died" },
     };
     changes.exhausted(failed);
-    expect(changes.take()).toEqual({
+    changes.recorded();
+    changes.recorded();
+    expect(changes.take(2.5)).toEqual({
       entries: [
         { position: 7, line: "y" },
         { position: 8, line: "z" },
       ],
       due: new Set(["b"]),
       exhausted: [failed],
+      records: 2,
+      durationMs: 2.5,
     });
     changes.exhausted(failed);
+    changes.recorded();
     changes.discard();
-    expect(changes.take()).toMatchObject({
+    expect(changes.take(1)).toMatchObject({
       entries: [],
       exhausted: [],
+      records: 0,
     });
   });
 });
