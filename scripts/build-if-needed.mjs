@@ -15,7 +15,13 @@ function newest(place) {
     : stat.mtimeMs;
 }
 
-const sources = ["src", "tsconfig.json", "tsconfig.build.json", "package.json"];
+const sources = [
+  "src",
+  "scripts/build.mjs",
+  "tsconfig.json",
+  "tsconfig.build.json",
+  "package.json",
+];
 const built = "dist/cli.js";
 if (
   existsSync("src") &&

@@ -8,10 +8,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
-import { tokenScheme } from "../dist/signature/custom-scheme.js";
-import { schemeOf } from "../dist/signature/schemes.js";
+import { importSource } from "./import-source.mjs";
 import { table } from "./markdown.mjs";
 import { sourcePage } from "./source-page.mjs";
+
+process.chdir(path.join(import.meta.dirname, ".."));
+const { tokenScheme } = await importSource("signature/custom-scheme.ts");
+const { schemeOf } = await importSource("signature/schemes.ts");
 
 const FOLDER = "docs/sources";
 const OVERVIEW = "docs/sources.md";
@@ -39,7 +42,6 @@ function sendersTable(senders) {
   );
 }
 
-process.chdir(path.join(import.meta.dirname, ".."));
 const { checked, senders, handWritten } = JSON.parse(
   readFileSync(`${FOLDER}/senders.json`, "utf8"),
 );

@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
+import { PROGRAM_FOLDER } from "./program-folder.ts";
 
 /** The version in package.json, which is in the parent directory of both `src` and `dist`. */
 export const VERSION: string = (
   JSON.parse(
-    readFileSync(new URL("../package.json", import.meta.url), "utf8"),
+    readFileSync(new URL("../package.json", PROGRAM_FOLDER), "utf8"),
   ) as { version: string }
 ).version;

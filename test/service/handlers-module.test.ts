@@ -5,6 +5,7 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { SECRET } from "../support/fixtures.ts";
 import { environment, hexhookProcess } from "../support/processes.ts";
+import { compileModule } from "../support/compile-module.ts";
 import { inProject } from "../support/project.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
 
@@ -33,12 +34,12 @@ describe("a handlers module", () => {
     const file = path.join(temporaryFolder().path, name);
     writeFileSync(file, source);
     const compiled = (module: string): string =>
-      pathToFileURL(inProject("dist", "delivery", "handler", module)).href;
+      compileModule(`delivery/handler/${module}`, path.dirname(file));
     const script = path.join(path.dirname(file), "run.mjs");
     writeFileSync(
       script,
-      `import { loadHandlers } from "${compiled("load-handlers.js")}";
-       import { inspectHandlers } from "${compiled("inspect-handlers.js")}";
+      `import { loadHandlers } from "${compiled("load-handlers.ts")}";
+       import { inspectHandlers } from "${compiled("inspect-handlers.ts")}";
        const all = await Promise.all([loadHandlers, inspectHandlers].map((read) => read(${JSON.stringify(file)})));
        console.log(JSON.stringify(all.map(Object.keys)));`,
     );

@@ -167,7 +167,7 @@ describe("an uncaught exception outside a handler", () => {
   );
 
   it("ends serve with 70 when it comes from the code of Hexhook, and loses no delivery", async () => {
-    const own = pathToFileURL(inProject("dist", "http", "app.js")).href;
+    const own = pathToFileURL(inProject("dist", "cli.js")).href;
     const serving = await serveWith(
       'export default { "*": () => new Promise(() => undefined) };',
       `throw Object.assign(new Error("a bug"), { stack: "Error: a bug\\n    at f (${own}:1:1)" });`,

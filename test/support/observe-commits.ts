@@ -8,7 +8,7 @@ import { inProject } from "./project.ts";
 
 /**
  * Makes one write with a built store, and returns the settings of each connection that committed, as SQLite reports them.
- * `open` is the function of `dist/store/open.js` that opens the store.
+ * `open` is the function of `dist/store.js` that opens the store.
  */
 export async function observeCommits(
   folder: string,
@@ -47,7 +47,7 @@ export async function observeCommits(
     JSON.stringify(pathToFileURL(inProject("dist", ...names)));
   const script = `
     import { generateKeyPairSync } from "node:crypto";
-    const { ${open}, endStoreThreads } = await import(${url("store", "open.js")});
+    const { ${open}, endStoreThreads } = await import(${url("store.js")});
     // Threads alone do not keep a process alive.
     const alive = setInterval(() => undefined, 1000);
     const store = await ${open}(

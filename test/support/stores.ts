@@ -21,7 +21,7 @@ import {
 } from "./test-database.ts";
 
 /** Opens the built store, because its threads are JavaScript files. */
-const BUILT: string = "../../dist/store/open.js";
+const BUILT: string = "../../dist/store.js";
 const { openStoreOnThreads } = (await import(BUILT)) as typeof open;
 
 export const SQLITE: StoreKind = {

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { Writable } from "node:stream";
 import type { Command } from "commander";
 import { unlessAborted } from "../../background/unless-aborted.ts";
@@ -19,6 +20,7 @@ import { createLogger } from "../../telemetry/logger.ts";
 import { operationalLog } from "../../telemetry/operational-log.ts";
 import { createTelemetry } from "../../telemetry/telemetry.ts";
 import { openStoreReader } from "../../store/open.ts";
+import { PROGRAM_FOLDER } from "../../program-folder.ts";
 import { VERSION } from "../../version.ts";
 import { parsePort } from "../options/parse.ts";
 import {
@@ -341,7 +343,7 @@ The service runs until Ctrl-C. In another terminal:
 
 /** In a checkout, users edit the handlers in place; with an installed package they write their own module. */
 function nextSteps(): string {
-  const root = path.join(import.meta.dirname, "..", "..", "..");
+  const root = fileURLToPath(new URL("..", PROGRAM_FOLDER));
   const isCheckout = existsSync(path.join(root, "src"));
   const example = path.relative("", path.join(root, ".env.example"));
   return `

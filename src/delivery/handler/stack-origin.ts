@@ -1,6 +1,10 @@
-/** The directory of this program (`src` or `dist`), as a URL and as a path. */
-const PROGRAM = new URL("../../", import.meta.url);
-const PROGRAM_PLACES = [PROGRAM.href, decodeURI(PROGRAM.pathname)];
+import { PROGRAM_FOLDER } from "../../program-folder.ts";
+
+/** The directory of this program, as a URL and as a path. */
+const PROGRAM_PLACES = [
+  PROGRAM_FOLDER.href,
+  decodeURI(PROGRAM_FOLDER.pathname),
+];
 
 /** The subdirectory that contains the user's code. */
 const BUILT_IN_HANDLERS = "handlers/";

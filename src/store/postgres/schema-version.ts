@@ -1,3 +1,4 @@
+import { PROGRAM_FOLDER } from "../../program-folder.ts";
 import { listMigrations } from "../migration-files.ts";
 import { schemaTooNew, schemaTooOld } from "../schema-errors.ts";
 import type { Sql } from "./sql.ts";
@@ -5,7 +6,7 @@ import { storeError } from "./store-error.ts";
 
 /** The statements that make the schema. A migration stays as it is once it has been released. */
 export const MIGRATIONS = listMigrations(
-  new URL("./migrations/", import.meta.url),
+  new URL("store/postgres/migrations/", PROGRAM_FOLDER),
 );
 
 /** The schema version of this program. */

@@ -1,10 +1,11 @@
 import type { Database } from "./driver.ts";
 import { sqliteErrorName } from "./error-name.ts";
 import { StoreError } from "../../errors.ts";
+import { PROGRAM_FOLDER } from "../../program-folder.ts";
 import { listMigrations } from "../migration-files.ts";
 import { schemaTooNew, schemaTooOld } from "../schema-errors.ts";
 
-const FOLDER = new URL("./migrations/", import.meta.url);
+const FOLDER = new URL("store/sqlite/migrations/", PROGRAM_FOLDER);
 
 /** How long a start waits for a migration by another process, in milliseconds. The migration of a large store takes long. */
 const MIGRATION_WAIT_MS = 60_000;

@@ -1,6 +1,7 @@
 import { MessageChannel, type MessagePort } from "node:worker_threads";
 import type { ClaimedDelivery } from "../../domain/delivery.ts";
 import type { StoreError } from "../../errors.ts";
+import { PROGRAM_FOLDER } from "../../program-folder.ts";
 import { createCommitListeners } from "../commits.ts";
 import type { Store } from "../port.ts";
 import { startThread, type Thread } from "../thread/thread.ts";
@@ -83,18 +84,14 @@ export async function openThreadedSqliteStore(
   const { port1, port2 } = new MessageChannel();
   const start = (module: string, data: object, walPort: MessagePort): Thread =>
     startThread(
-      new URL(module, import.meta.url),
+      new URL(module, PROGRAM_FOLDER),
       { workerData: { ...data, file, walPort }, transferList: [walPort] },
       deps,
     );
   const { writer, signingKey, delivers } = rest;
   const threads = {
-    writer: start(
-      "./writer-thread.js",
-      { writer, signingKey, delivers },
-      port1,
-    ),
-    reader: start("./reader-thread.js", {}, port2),
+    writer: start("writer-thread.js", { writer, signingKey, delivers }, port1),
+    reader: start("reader-thread.js", {}, port2),
   };
 
   async function end(): Promise<void> {

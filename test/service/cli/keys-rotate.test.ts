@@ -21,7 +21,7 @@ import { SECRET, TODAY } from "../../support/fixtures.ts";
 import { startHexApi, status } from "../../support/hex-api.ts";
 import { hexhook } from "../../support/hexhook.ts";
 import { CLI, environment, serve } from "../../support/processes.ts";
-import { inProject } from "../../support/project.ts";
+import { compileModule } from "../../support/compile-module.ts";
 import { readTrail } from "../../support/read-trail.ts";
 import { startTestService } from "../../support/service.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
@@ -362,6 +362,9 @@ describe("hexhook keys rotate", () => {
     ]);
   });
 
+  const replaceFileModule = (): string =>
+    compileModule("key-rotation/replace-file.ts", temporaryFolder().path);
+
   /** Replaces the key's file in a child that `command` starts. Returns 0, 9 for an error with this code, or 8 for another. */
   async function replaceUnder(
     command: readonly string[],
@@ -372,7 +375,7 @@ describe("hexhook keys rotate", () => {
       process.execPath,
       "--input-type=module",
       "-e",
-      `import { replaceFile } from ${JSON.stringify(inProject("dist/key-rotation/replace-file.js"))};
+      `import { replaceFile } from ${JSON.stringify(replaceFileModule())};
        await replaceFile(${JSON.stringify(keyFile())}, "new").then(() => process.exit(0), (error) => { process.exit(error.code === "${errorCode}" ? 9 : 8); });`,
     ];
     const child = spawn(program, args, { env: environment({}) });

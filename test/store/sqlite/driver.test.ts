@@ -37,7 +37,7 @@ function run(
   { file = newFile(), dist = path.join(ROOT, "dist") } = {},
 ): { stdout: string; stderr: string } {
   const at = (name: string) =>
-    JSON.stringify(pathToFileURL(path.join(dist, "store", "sqlite", name)));
+    JSON.stringify(pathToFileURL(path.join(dist, name)));
   const { stdout, stderr } = spawnSync(
     process.execPath,
     [
@@ -45,8 +45,8 @@ function run(
       "--input-type=module",
       "--eval",
       `const FILE = ${JSON.stringify(file)};
-       const load = () => import(${at("driver.js")});
-       const { openSqliteStore } = await import(${at("store.js")});
+       const load = () => import(${at("sqlite-driver.js")});
+       const { openStore } = await import(${at("store.js")});
        ${script}`,
     ],
     { encoding: "utf8", env: { NODE_OPTIONS: DRIVERS[driver] } },
@@ -142,8 +142,8 @@ describe.each(Object.keys(DRIVERS))(
         const file = newFile();
         const script = (id: string) => `
         const { generateKeyPairSync } = await import("node:crypto");
-        const store = openSqliteStore({
-          file: FILE, writer: "${id}", delivers: true, now: () => 5,
+        const store = await openStore({ driver: "sqlite", file: FILE }, {
+          writer: "${id}", delivers: true, now: () => 5,
           signingKey: generateKeyPairSync("ed25519").privateKey,
           onFatal(error) { throw error; },
         });

@@ -244,4 +244,4 @@ function runElsewhere(file: string, sql: string): void {
   });
 }
 
-const DRIVER = inProject("dist", "store", "sqlite", "driver.js");
+const DRIVER = inProject("dist", "sqlite-driver.js");
