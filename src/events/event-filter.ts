@@ -20,7 +20,7 @@ export function createEventFilter(wanted: {
   type?: string | undefined;
   /** Unix milliseconds. */
   since?: number | undefined;
-  /** Unix milliseconds. Events of this time are not included. */
+  /** Unix milliseconds, inclusive. */
   until?: number | undefined;
   /** Only events without a delivery. */
   unrouted?: boolean | undefined;

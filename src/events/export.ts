@@ -61,8 +61,8 @@ export function exportEntry(
   count: number,
   { operator, at }: { operator: string; at: number },
 ): AuditDraft {
-  const { since } = filter;
-  const facts = { ...filter, since: isoTime(since) };
+  const { since, until } = filter;
+  const facts = { ...filter, since: isoTime(since), until: isoTime(until) };
   return eventsExported(facts, count, operator, at);
 }
 

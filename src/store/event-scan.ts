@@ -23,7 +23,7 @@ export function isScanPast(
     ? since !== null &&
         step.every(({ receivedAt }) => receivedAt < since - CLOCK_MARGIN_MS)
     : until !== null &&
-        step.every(({ receivedAt }) => receivedAt >= until + CLOCK_MARGIN_MS);
+        step.every(({ receivedAt }) => receivedAt > until + CLOCK_MARGIN_MS);
 }
 
 /** Returns a function that tests an event without its deliveries. */
@@ -37,7 +37,7 @@ export function createHeadFilter({
   return (event) =>
     (source === null || event.source === source) &&
     (since === null || event.receivedAt >= since) &&
-    (until === null || event.receivedAt < until) &&
+    (until === null || event.receivedAt <= until) &&
     typeFits(event.type);
 }
 

@@ -117,7 +117,7 @@ export interface EventFilter {
   readonly type: string | null;
   /** Events received at this time or later. */
   readonly since: number | null;
-  /** Events received before this time. */
+  /** Events received at this time or earlier, as in a search of the trail. */
   readonly until: number | null;
   /** Only events without any delivery. */
   readonly unrouted?: boolean;

@@ -12,6 +12,7 @@ const STEP = 1000;
 
 interface Options {
   readonly since?: number;
+  readonly until?: number;
   readonly json?: true;
 }
 
@@ -26,6 +27,11 @@ export function addAuditScopes(audit: Command, io: Io): void {
       "only calls since then: 30d or 12h ago, or an ISO time (default: all)",
       parseSinceOption,
     )
+    .option(
+      "--until <when>",
+      "only calls until then, in the same forms",
+      parseSinceOption,
+    )
     .option("--json", "print one JSON object a line")
     .addHelpText(
       "after",
@@ -34,7 +40,7 @@ export function addAuditScopes(audit: Command, io: Io): void {
     .action(async (options: Options) => {
       const { granted } = loadHexApi(readEnvironment(io.env));
       const judged = await withReader(io, (trail) =>
-        scopeUse(trail, options.since, granted ?? []),
+        scopeUse(trail, options, granted ?? []),
       );
       for (const use of judged) {
         await print(
@@ -55,11 +61,15 @@ export function addAuditScopes(audit: Command, io: Io): void {
 
 async function scopeUse(
   trail: AuditReader,
-  since: number | undefined,
+  { since, until }: Options,
   granted: readonly string[],
 ): Promise<ScopeUse[]> {
   const use = createScopeUse();
-  const search = await createTrailSearch(trail, { action: "hex.api.*", since });
+  const search = await createTrailSearch(trail, {
+    action: "hex.api.*",
+    since,
+    until,
+  });
   let from: number | null = 0;
   while (from !== null) {
     const step: Awaited<ReturnType<typeof search.step>> = await search.step({

@@ -5,6 +5,8 @@ import {
   loadConfig,
   readEnvironment,
 } from "../../config/load-config.ts";
+import { ConfigError } from "../../errors.ts";
+import { asciiJson } from "../../json/ascii.ts";
 import { print } from "../ui/print.ts";
 import type { Io } from "../io.ts";
 
@@ -23,21 +25,32 @@ export function addConfigCheck(config: Command, io: Io): void {
 It reads the environment, .env, HEXHOOK_CONFIG, all secrets and the handlers
 module, as serve does. It opens no port and no store.
 Exit status: 0 valid, also with warnings; 78 wrong configuration, with a line
-on stderr for each error.`,
+on stderr for each error. With --json, they are also in the object.`,
     )
     .action(async (options: Options) => {
-      const env = readEnvironment(io.env);
-      const loaded = loadConfig(env);
-      const routes = await configuredRoutes(env);
-      const report = reportOf(
-        loaded,
-        routes.map(({ name }) => name),
-      );
+      const report = await check(io).catch(async (thrown: unknown) => {
+        if (options.json && thrown instanceof ConfigError) {
+          const { errors } = thrown;
+          await print(io.stdout, asciiJson({ ok: false, errors }));
+        }
+        throw thrown;
+      });
       await print(
         io.stdout,
-        options.json ? JSON.stringify(report) : textOf(report),
+        options.json ? asciiJson(report) : textOf(report),
       );
     });
+}
+
+/** Throws ConfigError for a wrong configuration. */
+async function check(io: Io): Promise<Report> {
+  const env = readEnvironment(io.env);
+  const loaded = loadConfig(env);
+  const routes = await configuredRoutes(env);
+  return reportOf(
+    loaded,
+    routes.map(({ name }) => name),
+  );
 }
 
 interface Report {

@@ -14,7 +14,7 @@ export function requireChoice(
   ids: readonly string[],
   options: BulkOptions,
 ): void {
-  const { all, source, type, since, unrouted } = options;
+  const { all, source, type, since, until, unrouted } = options;
   if (all && ids.length > 0) {
     throw new UsageError("give event ids or --all, not both");
   }
@@ -23,7 +23,13 @@ export function requireChoice(
       "give event ids, or --all with filters; --dry-run shows what they select",
     );
   }
-  const needAll = Object.entries({ source, type, since, unrouted })
+  const needAll = Object.entries({
+    source,
+    type,
+    since,
+    until,
+    unrouted,
+  })
     .filter(([, value]) => value !== undefined)
     .map(([name]) => `--${name}`);
   if (!all && needAll.length > 0) {

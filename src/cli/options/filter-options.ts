@@ -9,6 +9,7 @@ export interface FilterOptions {
   readonly type?: string;
   readonly destination?: string;
   readonly since?: number;
+  readonly until?: number;
   readonly unrouted?: true;
 }
 
@@ -36,6 +37,11 @@ export function addFilterOptions(
     .option(
       "--since <when>",
       "only events received since then: 15m, 2h or 3d ago, or an ISO time",
+      parseSinceOption,
+    )
+    .option(
+      "--until <when>",
+      "only events received until then, in the same forms",
       parseSinceOption,
     );
 }

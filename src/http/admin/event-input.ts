@@ -25,6 +25,7 @@ export const filterMembers = {
   destination: z.string().optional(),
   type: z.string().max(256).optional(),
   since: z.string().optional(),
+  until: z.string().optional(),
 };
 
 /** The members of a request that changes many deliveries, chosen by ids of events or by a filter. */
@@ -41,7 +42,11 @@ type FilterInput = z.infer<z.ZodObject<typeof filterMembers>> & {
 };
 
 export function filterOf(input: FilterInput, now: number): EventFilter {
-  return createEventFilter({ ...input, since: timeOf("since", input, now) });
+  return createEventFilter({
+    ...input,
+    since: timeOf("since", input, now),
+    until: timeOf("until", input, now),
+  });
 }
 
 /** Throws AppError `bad_request` unless the input has `ids`, a filter or `all`. Only two filters may be combined with `ids`. */
@@ -50,8 +55,9 @@ export function requireChoice(
     readonly unrouted?: boolean | undefined;
   },
 ): void {
-  const { ids, all, state, source, destination, type, since, unrouted } = input;
-  const others = source ?? type ?? since ?? unrouted;
+  const { ids, all, state, source, destination, type, since, until, unrouted } =
+    input;
+  const others = source ?? type ?? since ?? until ?? unrouted;
   if (
     ids === undefined &&
     !all &&
