@@ -11,6 +11,7 @@ import { CHECKS } from "../../src/doctor/check-result.ts";
 import { WAIT_REASONS } from "../../src/events/waits.ts";
 import { PROBLEMS } from "../../src/errors.ts";
 import { HEX_SCHEME_NAMES, schemeOf } from "../../src/signature/schemes.ts";
+import { schemaTooNew } from "../../src/store/schema-errors.ts";
 import { configFiles } from "../support/config-file.ts";
 import { OTHER_SECRET, SECRET } from "../support/fixtures.ts";
 import { temporaryFolder } from "../support/temporary-folder.ts";
@@ -277,6 +278,10 @@ describe("the documents", () => {
         new RegExp(`^\\| \`${name}\` .*\\| \`${onReplay}\` +\\|$`, "m"),
       );
     }
+  });
+
+  it("quote the error for a schema that is too new in docs/upgrading.md", () => {
+    expect(read("docs/upgrading.md")).toContain(schemaTooNew(9, 8).message);
   });
 
   it("name only files that exist", () => {
