@@ -69,6 +69,7 @@ async function bundle() {
   const entries = {
     cli: "cli.ts",
     index: "index.ts",
+    "copy-thread": "store/sqlite/copy-thread.ts",
     "reader-thread": "store/sqlite/reader-thread.ts",
     "writer-thread": "store/sqlite/writer-thread.ts",
     // For tests that use a store in a process without a service.

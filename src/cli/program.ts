@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { addAuditScopes } from "./commands/audit-scopes.ts";
 import { addAuditTail } from "./commands/audit-tail.ts";
 import { addAuditVerify } from "./commands/audit-verify.ts";
+import { addBackup } from "./commands/backup.ts";
 import { addCompletion } from "./commands/completion.ts";
 import { addConfigCheck } from "./commands/config-check.ts";
 import { addConfigSchema } from "./commands/config-schema.ts";
@@ -96,6 +97,7 @@ export function createProgram(io: Io): Command {
   addKeysCheck(keys, io);
   addKeysRotate(keys, io);
   addMigrate(program, io);
+  addBackup(program, io);
   addDoctor(program, io);
   addDemo(program, io);
   addCompletion(program, io);

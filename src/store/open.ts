@@ -1,4 +1,6 @@
+import { UsageError } from "../errors.ts";
 import type { Store, StoreDeps, StoreReader } from "./port.ts";
+import { backupSqlite } from "./sqlite/backup.ts";
 import { storeFileExists } from "./sqlite/open.ts";
 import {
   migrateSqlite,
@@ -63,6 +65,24 @@ export async function migrateStore(
   return url.driver === "sqlite"
     ? migrateSqlite(url.file)
     : (await postgres()).migratePostgres(url);
+}
+
+/**
+ * Writes a copy of a store to a new file, beside a running service. The file appears when it is complete. If `signal` aborts,
+ * what was written is deleted at once, and the copy continues only until the process ends. Returns the size of the file in
+ * bytes. Rejects with UsageError if the store has no file or the copy cannot have this name, and with StoreError.
+ */
+export async function backupStore(
+  url: StoreUrl,
+  copy: string,
+  signal?: AbortSignal,
+): Promise<number> {
+  if (url.driver !== "sqlite") {
+    throw new UsageError(
+      "this command is for SQLite: use pg_dump to back up a PostgreSQL database (docs/backup-and-recovery.md)",
+    );
+  }
+  return backupSqlite(url.file, copy, signal);
 }
 
 /** Whether the store exists: its file, or its tables in the database. Rejects with StoreError if the path is not a file. */

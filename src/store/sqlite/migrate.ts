@@ -35,6 +35,11 @@ export function requireCurrentSchema(db: Database): void {
   }
 }
 
+/** Throws StoreError if the store's schema version is newer than this program's. */
+export function requireNoNewerSchema(db: Database): void {
+  requireNotNewer(versionOf(db), latestSchemaVersion());
+}
+
 function requireNotNewer(found: number, latest: number): void {
   if (found > latest) {
     throw schemaTooNew(found, latest);

@@ -11,7 +11,7 @@ import {
   statStoreFile,
 } from "./require-file.ts";
 import { asStoreError } from "./store-error.ts";
-import { requireCurrentSchema } from "./migrate.ts";
+import { requireCurrentSchema, requireNoNewerSchema } from "./migrate.ts";
 import { MAX_IDLE_LOG_BYTES } from "./wal-checkpointer.ts";
 
 /** How long a connection waits for another process's lock, in milliseconds. An open store sets 0; see group-commit.ts. */
@@ -63,6 +63,21 @@ export function openFileForWriting(file: string): { db: Database; id: FileId } {
 
 /** Opens an existing file with this program's schema for reading only. */
 export function openForReading(file: string): Database {
+  return openExisting(file, (db) => {
+    db.exec("PRAGMA query_only = ON");
+    requireCurrentSchema(db);
+  });
+}
+
+/**
+ * Opens an existing file, which may have an older schema, to copy it. The connection is not `query_only`, because then SQLite
+ * would not write the copy either.
+ */
+export function openForCopying(file: string): Database {
+  return openExisting(file, requireNoNewerSchema);
+}
+
+function openExisting(file: string, prepare: (db: Database) => void): Database {
   const stats = guarded(file, () => statStoreFile(file));
   if (stats === null) {
     throw new StoreError(
@@ -74,9 +89,8 @@ export function openForReading(file: string): Database {
     requireNoOrphanedLog(file, stats);
     const db = openChecked(file);
     try {
-      db.exec("PRAGMA query_only = ON");
       db.exec(`PRAGMA cache_size = -${CACHE_KIB}`);
-      requireCurrentSchema(db);
+      prepare(db);
     } catch (error) {
       db.close();
       throw error;

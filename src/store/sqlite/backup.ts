@@ -1,0 +1,158 @@
+import { lstatSync, realpathSync, rmSync, statSync } from "node:fs";
+import { link, open, rename } from "node:fs/promises";
+import path from "node:path";
+import { errorCode, StoreError, UsageError } from "../../errors.ts";
+import { PROGRAM_FOLDER } from "../../program-folder.ts";
+import { startThread } from "../thread/thread.ts";
+import { writeObstacle } from "../write-access.ts";
+
+/** The built module, also for a program that runs from `src`: a thread needs JavaScript. */
+const COPY_THREAD = new URL("../dist/copy-thread.js", PROGRAM_FOLDER);
+
+/** File systems without hard links, such as some network drives, return one of these codes. */
+const NO_LINKS = new Set(["EPERM", "ENOTSUP", "ENOSYS", "EMLINK"]);
+
+/** See `backupStore`. The copy is written to `COPY.partial`, with mode 0600, on another thread. */
+export async function backupSqlite(
+  store: string,
+  copy: string,
+  signal?: AbortSignal,
+): Promise<number> {
+  const file = resolveCopy(store, copy);
+  const partial = `${file}.partial`;
+  await createPartial(partial);
+  const discard = (): void => {
+    rmSync(partial, { force: true });
+    rmSync(`${partial}-journal`, { force: true });
+  };
+  signal?.addEventListener("abort", discard);
+  try {
+    await copyOnThread(store, partial);
+    await sync(partial);
+    await putInPlace(partial, file);
+    await sync(path.dirname(file));
+    return statSync(file).size;
+  } catch (error) {
+    throw asBackupError(error, copy);
+  } finally {
+    signal?.removeEventListener("abort", discard);
+    discard();
+  }
+}
+
+/** Returns the path of the copy without symbolic links in its directory. Throws UsageError if the copy cannot have this path. */
+function resolveCopy(store: string, copy: string): string {
+  const folder = path.dirname(path.resolve(copy));
+  let realFolder: string;
+  try {
+    realFolder = realpathSync(folder);
+  } catch (error) {
+    throw new UsageError(
+      `the directory ${folder} cannot be opened (${errorCode(error) ?? "unknown"}): create it, or name another one`,
+    );
+  }
+  const file = path.join(realFolder, path.basename(copy));
+  if (isOfStore(store, file)) {
+    throw new UsageError(
+      `${copy} is the name of the store or of one of its files: name another file`,
+    );
+  }
+  requireAbsent(file, copy);
+  const obstacle = writeObstacle(realFolder);
+  if (obstacle !== null) {
+    throw new UsageError(`${copy} cannot be written: ${obstacle}`);
+  }
+  return file;
+}
+
+/** Whether the file is the store, or has the name of a file that belongs to it, such as its log. */
+function isOfStore(store: string, file: string): boolean {
+  return [path.resolve(store), resolveStore(store)].some(
+    (name) => file === name || file.startsWith(`${name}-`),
+  );
+}
+
+function resolveStore(store: string): string {
+  try {
+    return realpathSync(store);
+  } catch {
+    // There is no store, which the copy reports.
+    return path.resolve(store);
+  }
+}
+
+function requireAbsent(file: string, copy: string): void {
+  const stats = lstatSync(file, { throwIfNoEntry: false });
+  if (stats !== undefined) {
+    throw new UsageError(
+      stats.isDirectory()
+        ? `${copy} is a directory: name a file in it`
+        : `${copy} exists: remove it, or name another file`,
+    );
+  }
+}
+
+async function createPartial(partial: string): Promise<void> {
+  try {
+    const handle = await open(partial, "wx", 0o600);
+    await handle.close();
+  } catch (error) {
+    const code = errorCode(error) ?? "unknown";
+    throw code === "EEXIST"
+      ? new UsageError(
+          `${partial} exists: if no other backup is running, one was killed, so remove this file`,
+        )
+      : asBackupError(error, partial);
+  }
+}
+
+/** Copies on a thread, so that this one can handle signals. */
+async function copyOnThread(store: string, partial: string): Promise<void> {
+  const thread = startThread(
+    COPY_THREAD,
+    { workerData: {}, transferList: [] },
+    { now: Date.now, onCommit: () => undefined, onFatal: () => undefined },
+  );
+  try {
+    await thread.call("open");
+    await thread.call("copy", store, partial);
+  } finally {
+    await thread.end();
+  }
+}
+
+/** Gives the complete file its name. Unlike `rename`, `link` does not replace a file that exists by now. */
+async function putInPlace(partial: string, file: string): Promise<void> {
+  try {
+    await link(partial, file);
+  } catch (error) {
+    if (!NO_LINKS.has(errorCode(error) ?? "")) {
+      throw error;
+    }
+    requireAbsent(file, file);
+    await rename(partial, file);
+  }
+}
+
+/** Writes the content of a file, or the names in a directory, to the disk. */
+async function sync(place: string): Promise<void> {
+  const handle = await open(place, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function asBackupError(thrown: unknown, copy: string): unknown {
+  if (thrown instanceof StoreError || thrown instanceof UsageError) {
+    return thrown;
+  }
+  const code = errorCode(thrown) ?? "unknown";
+  return code === "EEXIST"
+    ? new UsageError(`${copy} exists: remove it, or name another file`)
+    : new StoreError(`${copy}: the backup cannot be written (${code})`, {
+        code,
+        fatal: false,
+      });
+}
