@@ -51,9 +51,8 @@ export function addEventsExport(events: Command, io: Io): void {
       "after",
       `
 Each line has the members of 'events show --json', and the body in base64. The
-command first counts the events, and writes an audit entry, event.read, with your
-name, the filters and the number. Events that match later are not exported.
-The output needs a safe place: it contains everything that the senders sent.`,
+command first counts the events, and writes an audit entry, event.read, with
+your name, the filters and the number. It exports no more events than that.`,
     )
     .action(async (options: Options) => {
       const filter = createEventFilter(options);

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { generateKeyPairSync } from "node:crypto";
 import path from "node:path";
-import { SECRET, TODAY } from "../../support/fixtures.ts";
+import { eventBody, SECRET, TODAY } from "../../support/fixtures.ts";
 import { eventually } from "../../support/eventually.ts";
 import { noHandlers } from "../../support/no-handlers.ts";
 import { createDatabase, runSql } from "../../support/postgres.ts";
@@ -63,6 +63,21 @@ describe("a command on PostgreSQL", () => {
       code: 0,
       stdout: expect.stringContaining("resource.created"),
     });
+    expect(await command("events show evt_1 --body")).toMatchObject({
+      code: 0,
+      stdout: eventBody("evt_1").toString(),
+      stderr: "",
+    });
+    const { stdout } = await command("events export --until 0s");
+    expect(JSON.parse(stdout)).toMatchObject({
+      id: "evt_1",
+      body: eventBody("evt_1").toString("base64"),
+    });
+    expect(
+      (await service.entries())
+        .filter(({ action }) => action === "event.read")
+        .map(({ metadata }) => metadata["eventId"] ?? metadata["count"]),
+    ).toEqual(["evt_1", 1]);
     expect(await command("events redeliver evt_1 --as alice")).toMatchObject({
       code: 0,
       stderr: "",
