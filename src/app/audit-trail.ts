@@ -109,7 +109,11 @@ export function createAuditTrail(
 
   const onError = reportsFailures(emit);
   const sinks = configuredSinks(config, deps, append);
-  const suppressed = createSuppressedEntries({ append: store.append, now });
+  const suppressed = createSuppressedEntries({
+    append: store.append,
+    now,
+    emit,
+  });
   const limiterDeps = { append, suppressed, monotonic };
   const unverifiedBytes = config.auditUnverifiedBytesPerDay;
   let budget = new ByteBudget(unverifiedBytes, monotonic(), 0);

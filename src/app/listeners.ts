@@ -19,7 +19,8 @@ import type { PlainExpress } from "../http/express-app.ts";
 import { createAdmission } from "../http/public/admission.ts";
 import { createRateLimiter } from "../http/rate-limiter.ts";
 import { createReadiness } from "../http/readiness.ts";
-import { createReject } from "../http/reject.ts";
+import { createReject, type Reject } from "../http/reject.ts";
+import { createReportResponse } from "../http/report-response.ts";
 import { createRequestValidation } from "../http/request-validation.ts";
 import { listen, type Listener, type ServerLimits } from "../http/server.ts";
 import type { Intake } from "../intake/intake.ts";
@@ -176,20 +177,26 @@ function createApps(
       nextRequestId: () => `${boot}-${(requests += 1).toString(36)}`,
       isDraining: shutdown.isDraining,
       singleHeaders,
+      monotonic,
     });
-  const reject = createReject({
+  const rejectDeps = {
     append: deps.append,
     auditLimiters: deps.auditLimiters,
     rateLimiter: createRateLimiter(RATE_LIMIT),
     now,
     monotonic,
-  });
+  };
+  // Only requests of senders are measured.
+  const measured = { report: createReportResponse({ emit, monotonic }) };
+  const unmeasured = { report: () => undefined };
+  const reject = createReject({ ...rejectDeps, ...measured });
+  const adminReject = createReject({ ...rejectDeps, ...unmeasured });
   const ready = createReadiness({
     probe: store.probe,
     isDraining: shutdown.isDraining,
     now: monotonic,
   });
-  const shared = { reject, ready, logger, emit };
+  const shared = { ready, logger, emit };
   const scheduler = createScheduler(monotonic);
   const unparsed = createMemoryPool({
     maxBytes: MAX_UNPARSED_BYTES,
@@ -198,6 +205,8 @@ function createApps(
 
   const publicApp = createPublicApp({
     ...shared,
+    ...measured,
+    reject,
     // The headers of a scheme are checked when the source is known.
     validation: validate([]),
     receive: {
@@ -210,6 +219,7 @@ function createApps(
           maxBytes: Math.max(MAX_HELD_BYTES, 8 * largestBody(config)),
         },
       ),
+      ...measured,
       reject,
       isDraining: shutdown.isDraining,
       isClosed: shutdown.isClosed,
@@ -217,6 +227,8 @@ function createApps(
   });
   const adminApp = createAdminApp({
     ...shared,
+    ...unmeasured,
+    reject: adminReject,
     validation: validate(["authorization"]),
     api: createAdminApi({
       token: () => live.current.config.adminToken,
@@ -235,10 +247,9 @@ function createApps(
     stuckTimeout: Math.min(keepAliveTimeout, STUCK_MS),
     ...deps.limits,
   };
-  const onClientError = createClientErrorHandler(reject);
 
   const open = (
-    app: PlainExpress,
+    { app, reject }: { app: PlainExpress; reject: Reject },
     address: { host: string; port: number; variable: string },
     connections: ConnectionLimits,
   ): Promise<Listener> =>
@@ -250,7 +261,7 @@ function createApps(
         scheduler,
         unparsed,
         isProxy,
-        onClientError,
+        onClientError: createClientErrorHandler(reject),
         now: monotonic,
         onError: (error) => {
           emit({ type: "connection.failed", error });
@@ -266,5 +277,10 @@ function createApps(
         },
       },
     );
-  return { publicApp, adminApp, ready, open };
+  return {
+    publicApp: { app: publicApp, reject },
+    adminApp: { app: adminApp, reject: adminReject },
+    ready,
+    open,
+  };
 }

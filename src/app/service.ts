@@ -175,8 +175,9 @@ export async function startService(
     },
     config,
   );
-  store.onCommit(({ due, exhausted }) => {
+  store.onCommit(({ due, exhausted, records, durationMs, entries }) => {
     dispatcher.wake(due);
+    emit({ type: "store.committed", records, durationMs, entries });
     for (const failed of exhausted) {
       emit({ type: "delivery.exhausted", ...failed });
     }

@@ -1,3 +1,4 @@
+import type { Emit } from "../telemetry/happening.ts";
 import { type AuditDraft, clipText } from "./entry.ts";
 
 /** The maximum numbers of reasons and addresses that one entry lists. All others are counted together. */
@@ -21,8 +22,9 @@ interface Suppressed {
 export function createSuppressedEntries(deps: {
   append: (draft: AuditDraft) => Promise<void>;
   now: () => number;
+  emit: Emit;
 }): SuppressedEntries {
-  const { append, now } = deps;
+  const { append, now, emit } = deps;
   let suppressed: Suppressed | null = null;
 
   return {
@@ -36,6 +38,7 @@ export function createSuppressedEntries(deps: {
       suppressed.count += 1;
       countIn(suppressed.reasons, reasonOf(draft), MAX_REASONS);
       countIn(suppressed.addresses, draft.metadata["ip"], MAX_ADDRESSES);
+      emit({ type: "audit.suppressed", count: 1 });
     },
     async flush() {
       const flushed = suppressed;

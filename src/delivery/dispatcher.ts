@@ -141,6 +141,15 @@ export function createDispatcher(
         monotonic,
         dueNow,
         random,
+        onEnded: (result, durationMs) => {
+          const { name } = destination;
+          emit({
+            type: "attempt.ended",
+            destination: name,
+            result,
+            durationMs,
+          });
+        },
         onFailed: (failed) => {
           last = failed;
         },

@@ -16,6 +16,7 @@ import { createInterruptibleSleep } from "../background/interruptible-sleep.ts";
 import { withAttemptTimeout } from "./attempt-timeout.ts";
 import type { AttemptRate } from "./attempt-rate.ts";
 import type { CircuitBreaker } from "./circuit-breaker.ts";
+import type { AttemptOutcome } from "../telemetry/measurement.ts";
 import { outcomeEntry } from "../audit/delivery-entries.ts";
 import { type Quarantine, crashLevelOf } from "./quarantine.ts";
 import { requestedPause } from "./pause-by-retry-after.ts";
@@ -65,6 +66,8 @@ export interface WorkerDeps {
   readonly dueNow: () => number;
   /** In [0, 1). */
   readonly random: () => number;
+  /** Called when an attempt has ended, unless a shutdown cut it off. */
+  readonly onEnded: (result: AttemptOutcome, durationMs: number) => void;
   /** Called for a failed attempt, before the breaker counts it. */
   readonly onFailed: (failed: FailedAttempt) => void;
   /** Called when a failed attempt was the last of its delivery, after that is durable. */
@@ -279,6 +282,7 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     isProbe: boolean,
   ): Promise<void> {
     const span = startAttemptSpan(delivery, destination);
+    const startedAt = monotonic();
     const result = await withAttemptTimeout(
       (signal) =>
         span.run(() => destination.attempt(delivery, signal, span.traceparent)),
@@ -287,7 +291,9 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
     const isReleased = !result.ok && cutOff.signal.aborted;
     endAttemptSpan(span, isReleased ? null : result);
     const endedAt = now();
-    const ended = { event: delivery.event.seq, now: monotonic(), isProbe };
+    const endedMonotonic = monotonic();
+    const { seq: event } = delivery.event;
+    const ended = { event, now: endedMonotonic, isProbe };
     if (isReleased) {
       breaker.ended("neutral", ended);
       await store.release(delivery.id, delivery.attempt, endedAt);
@@ -305,6 +311,10 @@ export function createWorker(deps: WorkerDeps, options: WorkerOptions): Worker {
       now: endedAt,
       random: random(),
     });
+    deps.onEnded(
+      next.state === "pending" ? "failed" : next.state,
+      endedMonotonic - startedAt,
+    );
     const clockOffset = dueNow() - endedAt;
     const isWritten = await write({
       deliveryId: delivery.id,

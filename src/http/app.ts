@@ -9,10 +9,12 @@ import { createHealth } from "./health.ts";
 import { createReceive, type ReceiveDeps } from "./public/receive.ts";
 import { respondProblem } from "./problem-response.ts";
 import type { Reject } from "./reject.ts";
+import type { ReportResponse } from "./report-response.ts";
 
 export interface AppDeps {
   readonly validation: RequestHandler;
   readonly reject: Reject;
+  readonly report: ReportResponse;
   readonly ready: () => Promise<void>;
   /** For the request log at level `debug`. */
   readonly logger: Logger;
@@ -63,7 +65,11 @@ function addLastHandlers({ app }: PlainExpress, deps: AppDeps): void {
 }
 
 /** Creates the only handler that turns an exception into a response. */
-function createErrorHandler({ reject, emit }: AppDeps): ErrorRequestHandler {
+function createErrorHandler({
+  reject,
+  report,
+  emit,
+}: AppDeps): ErrorRequestHandler {
   // eslint-disable-next-line @typescript-eslint/no-unused-vars -- Express knows an error handler by its four parameters
   return async (thrown: unknown, _req, res, _next) => {
     const context = contextOf(res);
@@ -81,6 +87,7 @@ function createErrorHandler({ reject, emit }: AppDeps): ErrorRequestHandler {
       emit({ type: "request.failed", requestId, error: thrown });
     }
     respondProblem(context, "unavailable");
+    report(context, "unavailable");
   };
 }
 

@@ -4,11 +4,12 @@ import { AppError, PROBLEMS, type ProblemCode } from "../errors.ts";
 import type { IntakeRejection } from "../intake/intake.ts";
 import { respondProblem } from "./problem-response.ts";
 import type { RateLimiter } from "./rate-limiter.ts";
+import type { ReportResponse } from "./report-response.ts";
 import type { RequestContext } from "./request-context.ts";
 
 /**
  * Rejects a request: charges the rate limiter, writes the audit entry, then responds. Every rejected request passes
- * through here, whether the app threw an `AppError` or the intake rejected it. The audit entry of a replay or a conflict
+ * through here, whether the app threw an `AppError` or the intake rejected it. It is reported to telemetry. The audit entry of a replay or a conflict
  * is already written. Requests with the admin token are not limited.
  */
 export interface Reject {
@@ -29,6 +30,7 @@ export interface RejectDeps {
   readonly append: (draft: AuditDraft) => Promise<void>;
   readonly auditLimiters: AuditLimiters;
   readonly rateLimiter: RateLimiter;
+  readonly report: ReportResponse;
   /** Unix milliseconds. */
   readonly now: () => number;
   /** Milliseconds of a monotonic clock. */
@@ -36,22 +38,22 @@ export interface RejectDeps {
 }
 
 export function createReject(deps: RejectDeps): Reject {
-  const { auditLimiters, rateLimiter, now, monotonic } = deps;
+  const { auditLimiters, rateLimiter, report, now, monotonic } = deps;
 
   async function rejectMessage(
     context: RequestContext,
-    { code: cause, isCharged, isVerified, entry }: IntakeRejection,
+    { code: cause, isCharged, verified, entry }: IntakeRejection,
   ): Promise<void> {
     const code = isCharged
       ? rateLimiter.charge(cause, context.ip, monotonic())
       : cause;
     if (entry !== null) {
-      const limiter = isVerified
-        ? auditLimiters.verified
-        : auditLimiters.unverified;
+      const limiter =
+        verified === null ? auditLimiters.unverified : auditLimiters.verified;
       await limiter.append(entry(PROBLEMS[code].status));
     }
     respondProblem(context, code);
+    report(context, code, verified);
   }
 
   async function rejectRequest(
@@ -76,6 +78,7 @@ export function createReject(deps: RejectDeps): Reject {
       }),
     );
     respondProblem(context, code, code === cause ? extras : {});
+    report(context, code);
   }
 
   function unread(ip: string, { code: cause, reason }: AppError): ProblemCode {
@@ -87,6 +90,7 @@ export function createReject(deps: RejectDeps): Reject {
       metadata: { ip, status, reason },
     });
     auditLimiters.unverified.append(entry).catch(() => undefined);
+    report(null, code);
     return code;
   }
 

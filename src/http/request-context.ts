@@ -11,6 +11,8 @@ export interface RequestContext {
   readonly resource: string;
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  /** When the header block was complete, in milliseconds of a monotonic clock. */
+  readonly startedAt: number;
   /** Aborts reading the body if the connection fails, for example by bad framing. Null when no body is being read. */
   abortBody: ((error: AppError) => void) | null;
   /** The name of the source, once the path has matched one. */

@@ -25,13 +25,15 @@ export interface RequestValidationOptions {
   /** Lower-case names of further headers that must not be repeated. */
   readonly singleHeaders: readonly string[];
   readonly isDraining: () => boolean;
+  /** Milliseconds of a monotonic clock. */
+  readonly monotonic: () => number;
 }
 
 /** Creates the first handler of each app. It opens the request context, and rejects anything but well-framed HTTP/1. */
 export function createRequestValidation(
   options: RequestValidationOptions,
 ): RequestHandler {
-  const { clientAddress, nextRequestId, isDraining } = options;
+  const { clientAddress, nextRequestId, isDraining, monotonic } = options;
   const names = new Set([...SINGLE_HEADERS, ...options.singleHeaders]);
   if (names.size > MAX_SINGLE_HEADERS) {
     throw new RangeError("more single headers than bits in a number");
@@ -45,6 +47,7 @@ export function createRequestValidation(
       resource: pathOf(req.url),
       req,
       res,
+      startedAt: monotonic(),
       abortBody: null,
       source: null,
       wantsEmptyResponse: false,

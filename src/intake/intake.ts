@@ -39,10 +39,20 @@ export interface UnverifiedMessage extends SignedMessage {
   readonly storedHeaders: (traceparent: string | null) => string;
 }
 
+/** What a verified message shows about the sender's key and clock. */
+export interface VerifiedMessage {
+  readonly keyId: string;
+  /** Undefined: the scheme signs no time. */
+  readonly skewSeconds: number | undefined;
+}
+
 /** Confirms that the event is stored, from this message or from an earlier one. */
 export interface Receipt {
   readonly status: "accepted" | "duplicate";
+  /** `replayed`: the sender gets the same response as for a duplicate. */
+  readonly outcome: "accepted" | "duplicate" | "replayed";
   readonly eventId: string;
+  readonly verified: VerifiedMessage;
 }
 
 /** The rejection of a message. */
@@ -51,8 +61,8 @@ export interface IntakeRejection {
   readonly code: ProblemCode;
   /** Whether the rate limiter is charged. */
   readonly isCharged: boolean;
-  /** Whether the message was verified. Entries of unverified messages have a separate limiter. */
-  readonly isVerified: boolean;
+  /** Null: the message was not verified. Entries of unverified messages have a separate limiter. */
+  readonly verified: VerifiedMessage | null;
   /**
    * Creates the audit entry that the caller must write, from the status of the response. Null if the entry is already
    * written.
@@ -64,6 +74,8 @@ export interface IntakeRejection {
 export interface HandshakeReply {
   readonly status: "handshake";
   readonly response: HandshakeResponse;
+  /** Null: the handshake was not signed. */
+  readonly verified: VerifiedMessage | null;
 }
 
 export type Intake = (
@@ -91,22 +103,20 @@ export function createIntake(deps: IntakeDeps): Intake {
   async function replyToHandshake(
     request: WebhookRequest,
     at: number,
-    {
-      response,
-      keyId,
-      skewSeconds,
-    }: {
-      response: HandshakeResponse;
-      keyId?: string;
-      skewSeconds?: number | undefined;
-    },
+    response: HandshakeResponse,
+    verified: VerifiedMessage | null,
   ): Promise<HandshakeReply> {
     const { status } = response;
-    const { unverified, verified } = auditLimiters;
-    await (keyId === undefined ? unverified : verified).append(
-      handshakeEntry(request, at, { keyId, status, skewSeconds }),
+    const limiter =
+      verified === null ? auditLimiters.unverified : auditLimiters.verified;
+    await limiter.append(
+      handshakeEntry(request, at, {
+        keyId: verified?.keyId,
+        status,
+        skewSeconds: verified?.skewSeconds,
+      }),
     );
-    return { status: "handshake", response };
+    return { status: "handshake", response, verified };
   }
 
   return async (message) => {
@@ -126,15 +136,19 @@ export function createIntake(deps: IntakeDeps): Intake {
       status: "rejected",
       code,
       isCharged: true,
-      isVerified: false,
+      verified: null,
       entry: entryOf(request, message, now, { userId: "anonymous", metadata }),
     });
 
     const handshake = unsignedHandshake(source, message);
     if (handshake !== null) {
-      return "response" in handshake
-        ? replyToHandshake(request, now, handshake)
-        : unverified("unauthorized", handshake);
+      if (!("response" in handshake)) {
+        return unverified("unauthorized", handshake);
+      }
+      const { response, keyId } = handshake;
+      const facts =
+        keyId === undefined ? null : { keyId, skewSeconds: undefined };
+      return replyToHandshake(request, now, response, facts);
     }
 
     const verification = verify(source, message, now);
@@ -148,7 +162,8 @@ export function createIntake(deps: IntakeDeps): Intake {
     const { keyId, signedAt, id, type } = verification;
     const userId = sourceUserId(source.name);
     const skew = signedAt === null ? undefined : skewSeconds(now, signedAt);
-    const verified = (
+    const verified: VerifiedMessage = { keyId, skewSeconds: skew };
+    const refused = (
       code: ProblemCode,
       metadata: { reason: string } & AuditMetadata,
     ): IntakeRejection => ({
@@ -157,10 +172,10 @@ export function createIntake(deps: IntakeDeps): Intake {
       // An authentic message that is stale is charged like a forgery. Otherwise the 429s of a flood would show which messages
       // are authentic.
       isCharged: code === "unauthorized",
-      isVerified: true,
+      verified,
       entry: entryOf(request, message, now, {
         userId,
-        metadata: { keyId, skewSeconds: skew, ...metadata },
+        metadata: { ...verified, ...metadata },
       }),
     });
 
@@ -168,7 +183,7 @@ export function createIntake(deps: IntakeDeps): Intake {
       const reason = judgeWindow(skew, source.replayWindowSeconds);
       if (reason !== "inside") {
         // The entry has the event id, so that an operator who searches for the event finds this attempt.
-        return verified("unauthorized", {
+        return refused("unauthorized", {
           reason,
           eventId: id ?? undefined,
           eventType: type ?? undefined,
@@ -176,13 +191,13 @@ export function createIntake(deps: IntakeDeps): Intake {
       }
     }
     if (id === null || type === null) {
-      return verified("malformed_payload", { reason: "malformed_payload" });
+      return refused("malformed_payload", { reason: "malformed_payload" });
     }
     const check = verifiedHandshake(source, message, keyId);
     if (check !== null) {
       return "response" in check
-        ? replyToHandshake(request, now, { ...check, keyId, skewSeconds: skew })
-        : verified("malformed_payload", check);
+        ? replyToHandshake(request, now, check.response, verified)
+        : refused("malformed_payload", check);
     }
 
     const deliveries = route({ source: source.name, type, body });
@@ -212,7 +227,7 @@ export function createIntake(deps: IntakeDeps): Intake {
             coversKey: verification.coversKey,
             sharedWith: source.sharesSecretWith,
           },
-          request: { ...request, keyId, skewSeconds: skew },
+          request: { ...request, ...verified },
         }),
       (recorded) => statusOf(respondTo(recorded.outcome, source)),
     );
@@ -240,22 +255,24 @@ export function createIntake(deps: IntakeDeps): Intake {
       );
     }
     return response.status === "rejected"
-      ? { ...response, isCharged: false, isVerified: true, entry: null }
-      : { ...response, eventId };
+      ? { ...response, isCharged: false, verified, entry: null }
+      : { ...response, eventId, verified };
   };
 }
 
 function respondTo(
   outcome: RecordOutcome,
   source: Source,
-): Pick<Receipt, "status"> | Pick<IntakeRejection, "status" | "code"> {
+):
+  | Pick<Receipt, "status" | "outcome">
+  | Pick<IntakeRejection, "status" | "code"> {
   switch (outcome) {
     case "accepted":
     case "duplicate":
-      return { status: outcome };
+      return { status: outcome, outcome };
     case "replayed":
       return source.onReplay === "acknowledge"
-        ? { status: "duplicate" }
+        ? { status: "duplicate", outcome }
         : { status: "rejected", code: "replayed" };
     case "replayed_conflict":
       // Nothing of this body is stored. After a 200 the sender would not send it again, and the event would be lost.

@@ -1,5 +1,6 @@
 import type { AttemptFacts, FailedAttempt } from "../domain/delivery.ts";
 import type { ErrorDescription } from "../domain/error-description.ts";
+import type { Measurement } from "./measurement.ts";
 
 /** The number of connections that a limit closed, by reason. */
 export interface RejectedConnections {
@@ -15,10 +16,10 @@ type Facts = Readonly<Record<string, unknown>>;
 
 /**
  * Everything that the service reports about itself, as a closed list. The parts of the service emit happenings and have no
- * access to a log. The operational log subscribes to them. Metrics and traces can be added as further subscribers. A
- * happening never contains a secret.
+ * access to a log. The operational log and the metrics subscribe to them. A happening never contains a secret.
  */
 export type Happening =
+  | Measurement
   | {
       readonly type: "service.ready";
       /** The process id, which an operator needs to send a signal. */

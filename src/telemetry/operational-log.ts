@@ -4,6 +4,7 @@ import { howToDate } from "../domain/key-age.ts";
 import type { Happening } from "./happening.ts";
 import { createLogLimiter } from "./log-limiter.ts";
 import { describeError } from "./loggable.ts";
+import { isMeasurement, type Measurement } from "./measurement.ts";
 import { createUnroutedTypes } from "./unrouted-types.ts";
 
 /** Maximum number of lines a minute for each type and destination; further lines are counted. */
@@ -36,6 +37,9 @@ export function operationalLog(
   });
   const unrouted = createUnroutedTypes();
   return (happening) => {
+    if (isMeasurement(happening)) {
+      return;
+    }
     if (happening.type === "event.unrouted") {
       const { source, eventType } = happening;
       const warning = unrouted.note(source, eventType);
@@ -87,7 +91,7 @@ const AGE_MESSAGES = {
 } as const;
 
 function lineOf(
-  happening: Exclude<Happening, { type: "event.unrouted" }>,
+  happening: Exclude<Happening, Measurement | { type: "event.unrouted" }>,
 ): Line {
   const facts = factsOf(happening);
   switch (happening.type) {

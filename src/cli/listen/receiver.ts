@@ -58,10 +58,12 @@ export async function startReceiver(
     }
   };
   const everyEntry = { append, admits: () => true };
+  const report = (): void => undefined;
   const reject = createReject({
     append,
     auditLimiters: { verified: everyEntry, unverified: everyEntry },
     rateLimiter: createRateLimiter(RATE_LIMIT),
+    report,
     now,
     monotonic,
   });
@@ -77,8 +79,10 @@ export async function startReceiver(
       nextRequestId: () => String((requests += 1)),
       isDraining: () => false,
       singleHeaders: [],
+      monotonic,
     }),
     reject,
+    report,
     ready: async () => undefined,
     logger: createLogger("error", deps.stderr),
     emit,
@@ -90,6 +94,7 @@ export async function startReceiver(
         { maxBytes: MAX_HELD_BYTES, maxWaiting: MAX_WAITING },
       ),
       reject,
+      report,
       isDraining: () => false,
       isClosed: () => false,
     },

@@ -5,6 +5,7 @@ import { isIdentityEncoding } from "../../domain/media-type.ts";
 import type { Intake } from "../../intake/intake.ts";
 import { declaredLength, readBody } from "../read-body.ts";
 import type { Reject } from "../reject.ts";
+import type { ReportResponse } from "../report-response.ts";
 import { contextOf, type RequestContext } from "../request-context.ts";
 import { respondJson } from "../json-response.ts";
 import type { Admission } from "./admission.ts";
@@ -19,6 +20,7 @@ export interface ReceiveDeps {
   readonly intake: Intake;
   readonly admission: Admission;
   readonly reject: Reject;
+  readonly report: ReportResponse;
   readonly isDraining: () => boolean;
   readonly isClosed: () => boolean;
 }
@@ -85,11 +87,15 @@ export function createReceive(deps: ReceiveDeps): RequestHandler {
       await deps.reject(context, result);
     } else if (result.status === "handshake") {
       respondHandshake(res, result.response);
-    } else if (context.wantsEmptyResponse) {
-      respondEmpty(res);
+      deps.report(context, "handshake", result.verified);
     } else {
       const { status, eventId: id } = result;
-      respondJson(res, 200, { received: true, status, id });
+      if (context.wantsEmptyResponse) {
+        respondEmpty(res);
+      } else {
+        respondJson(res, 200, { received: true, status, id });
+      }
+      deps.report(context, result.outcome, result.verified);
     }
   }
 

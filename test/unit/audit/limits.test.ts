@@ -26,6 +26,7 @@ describe("entries over a limit", () => {
         written.push(draft);
       },
       now: () => 2000,
+      emit: () => undefined,
     });
     suppressed.count(rejected("early"));
     await expect(suppressed.flush()).rejects.toThrow("full");
@@ -47,7 +48,11 @@ describe("entries over a limit", () => {
     const append = async (draft: AuditDraft): Promise<void> => {
       written.push(draft);
     };
-    const suppressed = createSuppressedEntries({ append, now: () => 2000 });
+    const suppressed = createSuppressedEntries({
+      append,
+      now: () => 2000,
+      emit: () => undefined,
+    });
     const limiter = createAuditLimiter(
       { append, suppressed, monotonic: () => 1000 },
       { perAddress: 2, total: 3, windowMs: 1000 },

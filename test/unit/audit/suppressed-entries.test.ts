@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import type { AuditDraft } from "../../../src/audit/entry.ts";
+import type { Happening } from "../../../src/telemetry/happening.ts";
 import { createSuppressedEntries } from "../../../src/audit/suppressed-entries.ts";
 
 describe("suppressed entries", () => {
@@ -14,6 +15,7 @@ describe("suppressed entries", () => {
 
   it("are counted by reason and address in bounded memory, and reported when a write succeeds", async () => {
     const written: AuditDraft[] = [];
+    const emitted: Happening[] = [];
     let broken = true;
     const suppressed = createSuppressedEntries({
       append: async (entry) => {
@@ -23,6 +25,9 @@ describe("suppressed entries", () => {
         written.push(entry);
       },
       now: () => 5,
+      emit: (happening) => {
+        emitted.push(happening);
+      },
     });
     await suppressed.flush();
     for (let n = 0; n < 1000; n += 1) {
@@ -34,6 +39,8 @@ describe("suppressed entries", () => {
     await suppressed.flush();
     await suppressed.flush();
     expect(written).toHaveLength(1);
+    expect(emitted).toHaveLength(1001);
+    expect(emitted[0]).toEqual({ type: "audit.suppressed", count: 1 });
     expect(written[0]).toMatchObject({
       action: "audit.suppressed",
       metadata: { count: 1001, reasons: { bad_signature: 500, x: 501 } },

@@ -42,6 +42,7 @@ interface Begun {
 describe("a worker", () => {
   let test: TestStore;
   let begun: Begun[];
+  let ended: { result: string; durationMs: number }[];
   let errors: unknown[];
   let worker: Worker;
   let breaker: CircuitBreaker;
@@ -49,6 +50,7 @@ describe("a worker", () => {
   beforeEach(async () => {
     test = await openStoreOfKind(SQLITE);
     begun = [];
+    ended = [];
     errors = [];
   });
 
@@ -99,6 +101,7 @@ describe("a worker", () => {
         monotonic: test.now,
         dueNow: test.now,
         random: () => 0.5,
+        onEnded: (result, durationMs) => ended.push({ result, durationMs }),
         onFailed: () => undefined,
         onExhausted: () => undefined,
         onError: (error) => errors.push(error),
@@ -235,6 +238,27 @@ describe("a worker", () => {
     });
     expect(await test.claim({ kind: "http" })).toMatchObject([
       { attempt: 2, scheduledAttempt: 1, crashes: 0 },
+    ]);
+    expect(ended).toEqual([]);
+  });
+
+  it("reports the result and the duration of each attempt", async () => {
+    start({ scheduleMs: [0] });
+    await test.record("fails");
+    for (const [attempt, result] of [failed(500), failed(500)].entries()) {
+      await eventually(() => has("fails", attempt + 1));
+      test.setClock(test.now() + 250);
+      begun[attempt]!.end(result);
+    }
+    await settled("fails", "exhausted");
+    await test.record("works", { mac: 2, receivedAt: test.now() });
+    await eventually(() => has("works"));
+    begun[2]!.end(OK);
+    await settled("works", "succeeded");
+    expect(ended).toEqual([
+      { result: "failed", durationMs: 250 },
+      { result: "exhausted", durationMs: 250 },
+      { result: "succeeded", durationMs: 0 },
     ]);
   });
 

@@ -18,6 +18,26 @@ const FAILED = {
 };
 
 describe("the operational log", () => {
+  it("writes no line for a measurement", () => {
+    const sink = new Sink();
+    const log = operationalLog(createLogger("debug", sink));
+    log({
+      type: "request.responded",
+      source: "hex",
+      outcome: "accepted",
+      durationMs: 1,
+    });
+    log({
+      type: "attempt.ended",
+      destination: "d",
+      result: "failed",
+      durationMs: 1,
+    });
+    log({ type: "store.committed", records: 1, durationMs: 1, entries: [] });
+    log({ type: "audit.suppressed", count: 1 });
+    expect(sink.text).toBe("");
+  });
+
   it("writes one escaped line for an exhausted delivery", () => {
     const sink = new Sink();
     operationalLog(createLogger("info", sink))({
