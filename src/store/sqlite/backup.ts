@@ -1,4 +1,11 @@
-import { lstatSync, realpathSync, rmSync, statSync } from "node:fs";
+import {
+  closeSync,
+  lstatSync,
+  openSync,
+  realpathSync,
+  rmSync,
+  statSync,
+} from "node:fs";
 import { link, open, rename } from "node:fs/promises";
 import path from "node:path";
 import { errorCode, StoreError, UsageError } from "../../errors.ts";
@@ -20,7 +27,8 @@ export async function backupSqlite(
 ): Promise<number> {
   const file = resolveCopy(store, copy);
   const partial = `${file}.partial`;
-  await createPartial(partial);
+  // Nothing may happen between this and the listener, or the signal would leave the file.
+  createPartial(partial);
   const discard = (): void => {
     rmSync(partial, { force: true });
     rmSync(`${partial}-journal`, { force: true });
@@ -92,10 +100,9 @@ function requireAbsent(file: string, copy: string): void {
   }
 }
 
-async function createPartial(partial: string): Promise<void> {
+function createPartial(partial: string): void {
   try {
-    const handle = await open(partial, "wx", 0o600);
-    await handle.close();
+    closeSync(openSync(partial, "wx", 0o600));
   } catch (error) {
     const code = errorCode(error) ?? "unknown";
     throw code === "EEXIST"
