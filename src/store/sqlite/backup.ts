@@ -36,6 +36,12 @@ export async function backupSqlite(
   signal?.addEventListener("abort", discard);
   try {
     await copyOnThread(store, partial);
+    if (signal?.aborted === true) {
+      throw new StoreError("the backup was cancelled", {
+        code: "STORE_BACKUP_CANCELLED",
+        fatal: false,
+      });
+    }
     await sync(partial);
     await putInPlace(partial, file);
     await sync(path.dirname(file));

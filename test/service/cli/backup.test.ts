@@ -156,7 +156,7 @@ describe("a backup", () => {
     const lock = block();
     const cancel = new AbortController();
     const made = backupStore(sqliteUrl(store), at("copy.db"), cancel.signal);
-    const settled = expect(made).rejects.toThrow();
+    const settled = expect(made).rejects.toThrow("cancelled");
     await eventually(() => existsSync(at("copy.db.partial")));
     cancel.abort();
     expect(existsSync(at("copy.db.partial"))).toBe(false);
