@@ -24,6 +24,7 @@ import { createReportResponse } from "../http/report-response.ts";
 import { createRequestValidation } from "../http/request-validation.ts";
 import { listen, type Listener, type ServerLimits } from "../http/server.ts";
 import type { Intake } from "../intake/intake.ts";
+import type { StatusReport } from "../status/status-report.ts";
 import type { Store } from "../store/port.ts";
 import type { Emit } from "../telemetry/happening.ts";
 import type { Logger } from "pino";
@@ -59,6 +60,7 @@ export interface ListenersDeps {
   /** Writes entries without a limit. */
   readonly append: (draft: AuditDraft) => Promise<void>;
   readonly dispatcher: Dispatcher;
+  readonly status: () => Promise<StatusReport>;
   readonly shutdown: Shutdown;
   /** For the request log at level `debug`. */
   readonly logger: Logger;
@@ -234,6 +236,7 @@ function createApps(
       token: () => live.current.config.adminToken,
       store,
       dispatcher: deps.dispatcher,
+      status: deps.status,
       routes: () => live.current.destinations,
       now,
       ending: endOfStreams,

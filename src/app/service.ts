@@ -23,6 +23,7 @@ import { createPurgeGuard } from "../maintenance/purge-guard.ts";
 import { createReplayClaimExpiry } from "../maintenance/replay-claims.ts";
 import { createRecentRequests } from "../status/recent-requests.ts";
 import { createStatusPublisher } from "../status/status-publisher.ts";
+import { readStatus } from "../status/status-report.ts";
 import { openStore, signingKeyFile } from "../store/open.ts";
 import { obtainSigningKey } from "../store/signing-key-file.ts";
 import type { Emit } from "../telemetry/happening.ts";
@@ -198,13 +199,16 @@ export async function startService(
     auditLimiters: trail.limiters,
     append,
     dispatcher,
+    status: async () =>
+      readStatus(store, { now: now(), own: await status.read() }),
     shutdown,
   });
   const recentRequests = createRecentRequests({ monotonic });
   const status = createStatusPublisher({
     store,
+    writer,
     version: deps.version,
-    startedAt: now(),
+    now,
     served: dispatcher.served,
     sources: () => currentConfig().sources,
     sinks: trail.sinks,

@@ -7,6 +7,7 @@ import { addCompletion } from "./commands/completion.ts";
 import { addConfigCheck } from "./commands/config-check.ts";
 import { addConfigSchema } from "./commands/config-schema.ts";
 import { addDemo } from "./commands/demo.ts";
+import { addDestinations } from "./commands/destinations.ts";
 import { addDoctor } from "./commands/doctor.ts";
 import { addEventsDiscard } from "./commands/events-discard.ts";
 import { addEventsExport } from "./commands/events-export.ts";
@@ -22,6 +23,7 @@ import { addSecretsGenerate } from "./commands/secrets-generate.ts";
 import { addSend } from "./commands/send.ts";
 import { addServe } from "./commands/serve.ts";
 import { addSign } from "./commands/sign.ts";
+import { addStatus } from "./commands/status.ts";
 import { addVerify } from "./commands/verify.ts";
 import type { Io } from "./io.ts";
 import { report } from "./ui/report.ts";
@@ -81,6 +83,8 @@ export function createProgram(io: Io): Command {
   addEventsExport(events, io);
   addEventsRedeliver(events, io);
   addEventsDiscard(events, io);
+  addDestinations(program, io);
+  addStatus(program, io);
   const config = program
     .command("config")
     .description("the configuration: check it, or print its JSON Schema");

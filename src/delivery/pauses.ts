@@ -1,7 +1,8 @@
-import { pauseChanged, resumedByTime } from "../audit/destination-entries.ts";
+import { resumedByTime } from "../audit/destination-entries.ts";
 import { MAX_RETRY_AFTER_MS } from "../domain/retry-after.ts";
 import type { Control, DeliveryQueue } from "../store/port.ts";
 import type { PausedDestination, RequestedPause } from "../store/records.ts";
+import { setPaused } from "./set-paused.ts";
 
 interface Pause {
   /** The operator's name, or `system`. */
@@ -125,20 +126,12 @@ export function createPauses(deps: {
       );
     },
     async setPaused(name, operator, paused) {
-      const rows = await store.pausedDestinations();
-      const row = rows.find((one) => one.name === name);
-      // A pause with an end differs from an operator's pause, so an operator's pause replaces it.
-      const isUnchanged = paused
-        ? row?.pausedUntil === null
-        : row === undefined;
-      if (!isUnchanged) {
-        const at = now();
-        await store.setPaused(
-          name,
-          paused ? { at, by: operator } : null,
-          pauseChanged({ destination: name, operator, paused, at }),
-        );
-      }
+      await setPaused(store, {
+        destination: name,
+        operator,
+        paused,
+        at: now(),
+      });
       const pause = {
         by: operator,
         until: null,

@@ -1,4 +1,5 @@
 import type { DeliveryStatus } from "../domain/delivery.ts";
+import { isCurrent } from "../status/current-processes.ts";
 import type { DestinationReader } from "../store/port.ts";
 import type {
   PausedDestination,
@@ -25,9 +26,6 @@ export interface Wait {
   /** The pause of its destination, for the reason `paused`. */
   readonly pause?: PausedDestination;
 }
-
-/** Age at which the published state of breakers and rate limits counts as outdated, in milliseconds. */
-const STALE_MS = 10_000;
 
 /** Names of the destinations to which no attempts are made now, by reason. */
 export interface HeldBack {
@@ -69,7 +67,7 @@ export async function recentlyPublished(
   now: number,
 ): Promise<readonly PublishedDestination[]> {
   return (await store.processStatuses())
-    .filter(({ publishedAt }) => Math.abs(now - publishedAt) <= STALE_MS)
+    .filter((status) => isCurrent(status, now))
     .flatMap(({ destinations }) => destinations);
 }
 

@@ -2,16 +2,20 @@ import type { ServedDestination } from "../delivery/destination-status.ts";
 import type { Source } from "../domain/source.ts";
 import type { Control } from "../store/port.ts";
 import type {
+  ProcessStatus,
   PublishedDestination,
   PublishedService,
-  PublishedSource,
+  PublishedState,
 } from "../store/records.ts";
+import { publishedSource } from "./published-source.ts";
 
 export interface StatusPublisherDeps {
   readonly store: Pick<Control, "publishStatus">;
+  /** The id of this process run in the audit chain. */
+  readonly writer: string;
   readonly version: string;
   /** Unix milliseconds. */
-  readonly startedAt: number;
+  readonly now: () => number;
   readonly served: () => readonly ServedDestination[];
   /** The current sources. */
   readonly sources: () => Iterable<Source>;
@@ -21,6 +25,8 @@ export interface StatusPublisherDeps {
 }
 
 export interface StatusPublisher {
+  /** Returns the state of this process at this moment. */
+  readonly read: () => Promise<ProcessStatus & PublishedState>;
   /** Publishes the state of this process. Must be called every few seconds, because readers ignore a state older than 10 s. */
   readonly publish: () => Promise<void>;
   /** Publishes that this process ends. Does nothing if it has not published before, as when the startup failed. */
@@ -31,14 +37,17 @@ export interface StatusPublisher {
 export function createStatusPublisher(
   deps: StatusPublisherDeps,
 ): StatusPublisher {
-  const { store, version, startedAt } = deps;
+  const { store, writer, version, now } = deps;
+  const startedAt = now();
   let isPublished = false;
 
-  async function publish(
+  async function read(
     readiness: PublishedService["readiness"],
-  ): Promise<void> {
+  ): Promise<ProcessStatus & PublishedState> {
     const sinks = await deps.sinks();
-    await store.publishStatus({
+    return {
+      writer,
+      publishedAt: now(),
       destinations: deps.served().map(publishedDestination),
       service: {
         version,
@@ -48,11 +57,19 @@ export function createStatusPublisher(
         sources: [...deps.sources()].map(publishedSource),
         sinks,
       },
-    });
+    };
+  }
+
+  async function publish(
+    readiness: PublishedService["readiness"],
+  ): Promise<void> {
+    const { destinations, service } = await read(readiness);
+    await store.publishStatus({ destinations, service });
     isPublished = true;
   }
 
   return {
+    read: async () => read(await deps.readiness()),
     publish: async () => publish(await deps.readiness()),
     async publishStopped() {
       if (isPublished) {
@@ -83,23 +100,5 @@ function publishedDestination({
     probeAt: breaker.probeAt,
     isRateLimited,
     rateLimitedUntil,
-  };
-}
-
-/** Copies only what may be shown: a secret's text and key must not be published. */
-function publishedSource(source: Source): PublishedSource {
-  return {
-    name: source.name,
-    scheme: source.scheme.name,
-    isDisabled: source.isDisabled,
-    secrets: source.secrets.map(
-      ({ name, keyId, publicKey, createdAt, expiresAt }) => ({
-        name,
-        keyId,
-        isPublic: publicKey !== null,
-        createdAt,
-        expiresAt,
-      }),
-    ),
   };
 }

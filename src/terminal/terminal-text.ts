@@ -65,3 +65,24 @@ export function shownTime(milliseconds: number): string {
   const iso = new Date(milliseconds).toISOString();
   return `${iso.slice(0, 19).replace("T", " ")}Z`;
 }
+
+const SECOND_MS = 1000;
+const UNITS = [
+  ["d", 86_400],
+  ["h", 3600],
+  ["m", 60],
+  ["s", 1],
+] as const;
+
+/** Formats a duration with its two largest units: `3d 4h`, `12m 5s`, `0s`. A negative duration is `0s`. */
+export function shownDuration(milliseconds: number): string {
+  let seconds = Math.max(0, Math.floor(milliseconds / SECOND_MS));
+  const largest = UNITS.findIndex(([, size]) => seconds >= size);
+  const units = largest === -1 ? UNITS.slice(-1) : UNITS.slice(largest);
+  const texts = units.slice(0, 2).map(([unit, size]) => {
+    const count = Math.floor(seconds / size);
+    seconds -= count * size;
+    return count === 0 ? "" : `${count}${unit}`;
+  });
+  return texts.join(" ").trim() || "0s";
+}

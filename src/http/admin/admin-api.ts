@@ -7,6 +7,7 @@ import {
 import { addEventRoutes, type EventRoutesDeps } from "./event-routes.ts";
 import { createAddRoute } from "./admin-route.ts";
 import { requireBearer } from "./bearer.ts";
+import { addStatusRoutes, type StatusRoutesDeps } from "./status-routes.ts";
 import {
   addRedeliveryRoutes,
   type RedeliveryRoutesDeps,
@@ -17,6 +18,7 @@ export interface AdminApiDeps
     EventRoutesDeps,
     RedeliveryRoutesDeps,
     DestinationRoutesDeps,
+    StatusRoutesDeps,
     AuditRoutesDeps {
   readonly store: EventRoutesDeps["store"] &
     RedeliveryRoutesDeps["store"] &
@@ -36,6 +38,7 @@ export function createAdminApi(deps: AdminApiDeps): Router {
   addRedeliveryRoutes(add, deps);
   addEventRoutes(add, deps);
   addDestinationRoutes(add, deps);
+  addStatusRoutes(add, deps);
   addAuditRoutes(add, deps);
   return router;
 }

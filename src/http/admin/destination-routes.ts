@@ -1,6 +1,6 @@
 import type { RequestHandler } from "express";
-import type { DestinationStatus } from "../../delivery/destination-status.ts";
-import { isoTime } from "../../events/event-json.ts";
+import { destinationJson } from "../../status/status-json.ts";
+import type { StatusReport } from "../../status/status-report.ts";
 import { AppError } from "../../errors.ts";
 import type { AddRoute } from "./admin-route.ts";
 import { respondJson } from "../json-response.ts";
@@ -8,8 +8,8 @@ import { operatorInput } from "./operator-input.ts";
 import { readInput } from "./read-input.ts";
 
 export interface DestinationRoutesDeps {
+  readonly status: () => Promise<StatusReport>;
   readonly dispatcher: {
-    readonly status: () => Promise<readonly DestinationStatus[]>;
     readonly pause: (name: string, operator: string) => Promise<boolean>;
     readonly resume: (name: string, operator: string) => Promise<boolean>;
   };
@@ -17,11 +17,11 @@ export interface DestinationRoutesDeps {
 
 export function addDestinationRoutes(
   add: AddRoute,
-  { dispatcher }: DestinationRoutesDeps,
+  { dispatcher, status }: DestinationRoutesDeps,
 ): void {
   const jsonOf = async (name: string) => {
-    const all = await dispatcher.status();
-    const found = all.find((destination) => destination.name === name);
+    const { destinations } = await status();
+    const found = destinations.find((destination) => destination.name === name);
     return found === undefined ? null : destinationJson(found);
   };
   const change =
@@ -41,8 +41,10 @@ export function addDestinationRoutes(
 
   add("/destinations", {
     get: async (_req, res) => {
-      const destinations = (await dispatcher.status()).map(destinationJson);
-      respondJson(res, 200, { destinations });
+      const { destinations } = await status();
+      respondJson(res, 200, {
+        destinations: destinations.map(destinationJson),
+      });
     },
   });
   add("/destinations/:name/pause", {
@@ -51,30 +53,4 @@ export function addDestinationRoutes(
   add("/destinations/:name/resume", {
     post: change(dispatcher.resume) as RequestHandler,
   });
-}
-
-function destinationJson(view: DestinationStatus) {
-  const { name, destination, worker, paused, pending, exhausted } = view;
-  return {
-    name,
-    configured: destination !== null,
-    kind: destination?.kind ?? null,
-    place: destination?.place ?? null,
-    sources: destination?.sources ?? [],
-    events: destination?.events ?? [],
-    orderBy: destination?.orderBy ?? null,
-    concurrency: destination?.concurrency ?? null,
-    paused: paused !== null,
-    pausedAt: isoTime(paused?.pausedAt ?? null),
-    pausedBy: paused?.pausedBy ?? null,
-    pausedUntil: isoTime(paused?.pausedUntil ?? null),
-    breaker:
-      worker === null
-        ? null
-        : { ...worker.breaker, probeAt: isoTime(worker.breaker.probeAt) },
-    rateLimitedUntil: isoTime(worker?.rateLimitedUntil ?? null),
-    inFlight: worker?.inFlight ?? 0,
-    pending,
-    exhausted,
-  };
 }

@@ -30,8 +30,9 @@ describe("the published status of a service", () => {
           states.push(state);
         },
       },
+      writer: "w1",
       version: "1.2.3",
-      startedAt: 4000,
+      now: () => 4000,
       served: () => [
         {
           destination,
