@@ -693,7 +693,7 @@ describe("health", () => {
     // The result of the check at the start is reused for a second.
     const answer = await eventually(async () => {
       const latest = await changed.request("/readyz");
-      return latest.status === 503 && latest;
+      return latest.status === 503 ? latest : null;
     });
 
     expect(answer.json).toMatchObject({ code: "unavailable" });
