@@ -156,34 +156,31 @@ describe("a backup", () => {
     const lock = block();
     const cancel = new AbortController();
     const made = backupStore(sqliteUrl(store), at("copy.db"), cancel.signal);
-    const settled = expect(made).rejects.toThrow("cancelled");
+    const settled = made.catch((error: unknown) => String(error));
     await eventually(() => existsSync(at("copy.db.partial")));
     cancel.abort();
     expect(existsSync(at("copy.db.partial"))).toBe(false);
     lock.close();
-    await settled;
+    expect(await settled).toContain("cancelled");
     expect(readdirSync(folder)).toEqual(["hexhook.db"]);
   });
 
-  it.each(["SIGKILL", "SIGTERM"] as const)(
-    "that is ended by %s leaves no file with its name",
-    async (signal) => {
-      block();
-      const child = spawn(process.execPath, [CLI, "backup", "copy.db"], {
-        cwd: folder,
-        env: environment(env),
-        stdio: "ignore",
-      });
-      const closed = once(child, "close");
-      await eventually(() => existsSync(at("copy.db.partial")));
-      child.kill(signal);
-      await closed;
-      expect(existsSync(at("copy.db"))).toBe(false);
-      if (signal === "SIGTERM") {
-        expect(existsSync(at("copy.db.partial"))).toBe(false);
-      }
-    },
-  );
+  it.each([
+    ["SIGKILL", /^copy\.db$/],
+    ["SIGTERM", /^copy/],
+  ] as const)("that is ended by %s leaves no file %p", async (signal, name) => {
+    block();
+    const child = spawn(process.execPath, [CLI, "backup", "copy.db"], {
+      cwd: folder,
+      env: environment(env),
+      stdio: "ignore",
+    });
+    const closed = once(child, "close");
+    await eventually(() => existsSync(at("copy.db.partial")));
+    child.kill(signal);
+    await closed;
+    expect(readdirSync(folder).filter((one) => name.test(one))).toEqual([]);
+  });
 
   it("names the incomplete file of an earlier one that was killed", async () => {
     writeFileSync(at("copy.db.partial"), "kept");
