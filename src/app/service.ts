@@ -27,7 +27,7 @@ import { readStatus } from "../status/status-report.ts";
 import { openStore, signingKeyFile } from "../store/open.ts";
 import { obtainSigningKey } from "../store/signing-key-file.ts";
 import type { Emit } from "../telemetry/happening.ts";
-import { reportsFailures } from "../telemetry/telemetry.ts";
+import { createTelemetry, reportsFailures } from "../telemetry/telemetry.ts";
 import { flushTraces } from "../telemetry/traces.ts";
 import type { Display } from "../terminal/display.ts";
 import { createAuditTrail } from "./audit-trail.ts";
@@ -191,8 +191,10 @@ export async function startService(
     now,
     emit,
   });
+  const recentRequests = createRecentRequests({ monotonic });
   const listeners = createListeners(config, {
     ...deps,
+    emit: createTelemetry([emit, recentRequests.subscriber]),
     store,
     live,
     intake,
@@ -203,7 +205,6 @@ export async function startService(
       readStatus(store, { now: now(), own: await status.read() }),
     shutdown,
   });
-  const recentRequests = createRecentRequests({ monotonic });
   const status = createStatusPublisher({
     store,
     writer,

@@ -1,4 +1,6 @@
 import type { RecentRequests } from "../store/records.ts";
+import type { Happening } from "../telemetry/happening.ts";
+import type { RequestOutcome } from "../telemetry/measurement.ts";
 
 const SECONDS = 60;
 
@@ -9,7 +11,8 @@ export function createRecentRequests(deps: {
   /** Milliseconds of a monotonic clock. */
   readonly monotonic: () => number;
 }): {
-  readonly count: (outcome: string) => void;
+  /** Counts the requests among the happenings of the service. */
+  readonly subscriber: (happening: Happening) => void;
   readonly lastMinute: () => RecentRequests;
 } {
   const counts: Readonly<Record<Kind, Float64Array>> = {
@@ -36,8 +39,11 @@ export function createRecentRequests(deps: {
   const sum = (slots: Float64Array): number => slots.reduce((a, b) => a + b, 0);
 
   return {
-    count(outcome) {
-      const kind = kindOf(outcome);
+    subscriber(happening) {
+      const kind =
+        happening.type === "request.responded"
+          ? kindOf(happening.outcome)
+          : null;
       if (kind !== null) {
         const slot = advance();
         counts[kind][slot] = (counts[kind][slot] ?? 0) + 1;
@@ -55,7 +61,7 @@ export function createRecentRequests(deps: {
 }
 
 /** Returns null for an outcome that is not counted. */
-function kindOf(outcome: string): Kind | null {
+function kindOf(outcome: RequestOutcome): Kind | null {
   switch (outcome) {
     case "accepted":
       return "accepted";
