@@ -132,4 +132,14 @@ describe.each(KINDS)("the published state in a $name store", (kind) => {
       { writer: "w1", publishedAt: 5000, ...state },
     ]);
   });
+
+  it("has no facts of a process of an older version", async () => {
+    const test = await openStoreOfKind(kind);
+    await test.store().publishStatus(publishedState());
+    // The older version does not know the column.
+    await test.database.execute("UPDATE process_status SET service = NULL");
+    expect(await test.store().processStatuses()).toEqual([
+      { writer: "w1", publishedAt: 5000, destinations: [], service: null },
+    ]);
+  });
 });

@@ -3,10 +3,11 @@ import {
   lstatSync,
   openSync,
   realpathSync,
+  renameSync,
   rmSync,
   statSync,
 } from "node:fs";
-import { link, open, rename } from "node:fs/promises";
+import { open } from "node:fs/promises";
 import path from "node:path";
 import { errorCode, StoreError, UsageError } from "../../errors.ts";
 import { PROGRAM_FOLDER } from "../../program-folder.ts";
@@ -15,9 +16,6 @@ import { writeObstacle } from "../write-access.ts";
 
 /** The built module, also for a program that runs from `src`: a thread needs JavaScript. */
 const COPY_THREAD = new URL("../dist/copy-thread.js", PROGRAM_FOLDER);
-
-/** File systems without hard links, such as some network drives, return one of these codes. */
-const NO_LINKS = new Set(["EPERM", "ENOTSUP", "ENOSYS", "EMLINK"]);
 
 /** See `backupStore`. The copy is written to `COPY.partial`, with mode 0600, on another thread. */
 export async function backupSqlite(
@@ -43,7 +41,10 @@ export async function backupSqlite(
       });
     }
     await sync(partial);
-    await putInPlace(partial, file);
+    // No other backup adds the file between these two calls, since it would need the same incomplete file. A hard link would not
+    // replace the file of another program either, but some network drives have no hard links.
+    requireAbsent(file, copy);
+    renameSync(partial, file);
     await sync(path.dirname(file));
     return statSync(file).size;
   } catch (error) {
@@ -134,19 +135,6 @@ async function copyOnThread(store: string, partial: string): Promise<void> {
   }
 }
 
-/** Gives the complete file its name. Unlike `rename`, `link` does not replace a file that exists by now. */
-async function putInPlace(partial: string, file: string): Promise<void> {
-  try {
-    await link(partial, file);
-  } catch (error) {
-    if (!NO_LINKS.has(errorCode(error) ?? "")) {
-      throw error;
-    }
-    requireAbsent(file, file);
-    await rename(partial, file);
-  }
-}
-
 /** Writes the content of a file, or the names in a directory, to the disk. */
 async function sync(place: string): Promise<void> {
   const handle = await open(place, "r");
@@ -162,10 +150,8 @@ function asBackupError(thrown: unknown, copy: string): unknown {
     return thrown;
   }
   const code = errorCode(thrown) ?? "unknown";
-  return code === "EEXIST"
-    ? new UsageError(`${copy} exists: remove it, or name another file`)
-    : new StoreError(`${copy}: the backup cannot be written (${code})`, {
-        code,
-        fatal: false,
-      });
+  return new StoreError(`${copy}: the backup cannot be written (${code})`, {
+    code,
+    fatal: false,
+  });
 }

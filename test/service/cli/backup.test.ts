@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from "@jest/globals";
-import { spawn } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import {
   existsSync,
@@ -22,6 +22,7 @@ import { CLI, environment } from "../../support/processes.ts";
 import { startTestService } from "../../support/service.ts";
 import { openFile, readColumn } from "../../support/store-file.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
+import { itUnprivileged, UNPRIVILEGED } from "../../support/unprivileged.ts";
 
 let folder: string;
 let store: string;
@@ -180,6 +181,45 @@ describe("a backup", () => {
     child.kill(signal);
     await closed;
     expect(readdirSync(folder).filter((one) => name.test(one))).toEqual([]);
+  });
+
+  /** Runs the command in a shell, after another command. */
+  const backupAfter = (setup: string, ...wrapper: string[]) => {
+    const { status, stderr } = spawnSync(
+      "bash",
+      [
+        "-c",
+        `${setup} && exec "$@"`,
+        "bash",
+        ...wrapper,
+        process.execPath,
+        CLI,
+        "backup",
+        "folder/copy.db",
+      ],
+      { cwd: folder, env: environment(env), encoding: "utf8" },
+    );
+    return { status, stderr };
+  };
+
+  itUnprivileged("names the directory that it may not write to", () => {
+    mkdirSync(at("folder"), { mode: 0o500 });
+    expect(backupAfter("true", ...UNPRIVILEGED)).toEqual({
+      status: 64,
+      stderr: expect.stringContaining(`may not write to ${at("folder")}`),
+    });
+  });
+
+  it("leaves nothing when the disk is full", () => {
+    mkdirSync(at("folder"));
+    // A limit on the size of files, in kilobytes. SQLite gets the same kind of error from a full disk.
+    expect(backupAfter("trap '' XFSZ && ulimit -f 40")).toEqual({
+      status: 70,
+      stderr: expect.stringMatching(
+        /copy\.db\.partial: the backup cannot be written \(SQLITE_\w+\): free some space/,
+      ),
+    });
+    expect(readdirSync(at("folder"))).toEqual([]);
   });
 
   it("names the incomplete file of an earlier one that was killed", async () => {
