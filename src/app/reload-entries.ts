@@ -134,7 +134,7 @@ function entryMaker(at: number, result: AuditDraft["result"]) {
 }
 
 function secretsOf(config: Config): NamedSecret[] {
-  const { adminToken } = config;
+  const { adminToken, notify } = config;
   return [
     ...config.sources.flatMap(secretsOfSource),
     ...config.hexApi.keys.map(({ variable, keyId, value }) => ({
@@ -145,16 +145,21 @@ function secretsOf(config: Config): NamedSecret[] {
     })),
     ...(adminToken === null
       ? []
-      : [
-          {
-            resource: "ADMIN_TOKEN",
-            facts: { variable: "ADMIN_TOKEN", keyId: idOf(adminToken) },
-            removed: { variable: "ADMIN_TOKEN", keyId: null },
-            values: adminToken,
-          },
-        ]),
+      : [variableSecret("ADMIN_TOKEN", adminToken)]),
+    ...(notify === null || notify.secret === null
+      ? []
+      : [variableSecret("NOTIFY_SECRET", notify.secret)]),
     ...config.destinations.flatMap(secretsOfDestination),
   ];
+}
+
+function variableSecret(variable: string, value: string): NamedSecret {
+  return {
+    resource: variable,
+    facts: { variable, keyId: idOf(value) },
+    removed: { variable, keyId: null },
+    values: value,
+  };
 }
 
 function secretsOfSource({

@@ -21,6 +21,7 @@ import { createEventRetention } from "../maintenance/event-retention.ts";
 import { createKeyAgeChecks } from "../maintenance/key-age.ts";
 import { createPurgeGuard } from "../maintenance/purge-guard.ts";
 import { createReplayClaimExpiry } from "../maintenance/replay-claims.ts";
+import { createNotifier } from "../notify/notifier.ts";
 import { createRecentRequests } from "../status/recent-requests.ts";
 import { createStatusPublisher } from "../status/status-publisher.ts";
 import { readStatus } from "../status/status-report.ts";
@@ -66,7 +67,7 @@ const INTERVALS: Intervals = {
   status: 2000,
 };
 
-/** The maximum time of a shutdown for the export of the last traces, in milliseconds. */
+/** The maximum time of a shutdown for the last notifications, and again for the last traces, in milliseconds. */
 const MAX_FLUSH_MS = 1000;
 
 /** The dependencies of the service on its environment. */
@@ -113,21 +114,27 @@ export interface Service {
  */
 export async function startService(
   config: Config,
-  deps: ServiceDeps,
+  given: ServiceDeps,
 ): Promise<Service> {
-  const { emit, now, monotonic, stopRequest } = deps;
-  const onError = reportsFailures(emit);
-  const intervals = { ...INTERVALS, ...deps.intervals };
+  const { now, monotonic, stopRequest } = given;
+  const intervals = { ...INTERVALS, ...given.intervals };
   const shutdown = createShutdown(config, monotonic, stopRequest);
   // The import of the handlers module may never end.
   const handlers = await unlessAborted(
-    loadConfiguredHandlers(config, deps.handlerCalls),
+    loadConfiguredHandlers(config, given.handlerCalls),
     stopRequest,
   );
   const live: LiveConfigHolder = {
     current: deriveLiveConfig(config, handlers),
   };
   const currentConfig = (): Config => live.current.config;
+  const notifier = createNotifier({
+    ...given,
+    target: () => currentConfig().notify,
+  });
+  const emit = createTelemetry([given.emit, notifier.notify]);
+  const deps: ServiceDeps = { ...given, emit };
+  const onError = reportsFailures(emit);
 
   const signingKey = obtainKey(config, emit);
   const writer = deps.randomHex(8);
@@ -245,8 +252,10 @@ export async function startService(
     emit,
   });
   const maintenance = { store, guard, now, monotonic, onError };
+  const flushMs = (): number => Math.min(shutdown.remainingMs(), MAX_FLUSH_MS);
   const lifecycle = createLifecycle([
-    { stop: () => flushTraces(Math.min(shutdown.remainingMs(), MAX_FLUSH_MS)) },
+    { stop: () => flushTraces(flushMs()) },
+    { stop: () => notifier.stop(flushMs()) },
     { stop: store.close },
     { stop: status.publishStopped },
     // Must start before the first audit entry is stored: the entry would have the time of the clock that the guard checks.

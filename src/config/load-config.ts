@@ -24,8 +24,13 @@ import { collecting, SIGNING_KEY_REQUIRED } from "./errors.ts";
 import { type ConfigFile, openConfigFile } from "./file.ts";
 import { HEX_API_VARIABLES, type HexApiConfig, hexApiOf } from "./hex-api.ts";
 import { HEX_VARIABLES, type HexVariable } from "./hex-variables.ts";
+import { type NotifyConfig, notifyOf } from "./notifications.ts";
 import type { ReferredSecret } from "./secret-reference.ts";
-import { sharedWithDestinations, withSharedSecrets } from "./shared-secrets.ts";
+import {
+  sharedWithDestinations,
+  sharedWithNotifications,
+  withSharedSecrets,
+} from "./shared-secrets.ts";
 import { readSourceEntries, type SourceEntry } from "./source-entry.ts";
 import { buildSources } from "./sources.ts";
 import { storeUrlWarnings } from "./store-url.ts";
@@ -66,6 +71,8 @@ export interface Config {
   /** Destinations with a name. Other functions of the handlers module are in `handlers`. */
   readonly destinations: readonly DestinationConfig[];
   readonly handlers: HandlersConfig;
+  /** Where notifications are posted; null = nowhere. */
+  readonly notify: NotifyConfig | null;
   readonly retryScheduleMs: readonly number[];
   readonly attemptTimeoutMs: number;
   readonly trustProxy: ValueOf<"TRUST_PROXY">;
@@ -121,6 +128,8 @@ export function loadConfig(env: Environment): Config {
       : forwardDestination(values, sourceEntries, warnings)),
   ];
   errors.push(...sharedWithDestinations(destinations, sources));
+  const notify = values === null ? null : notifyOf(values, warnings);
+  errors.push(...sharedWithNotifications(notify, sources));
   const hexApi =
     values === null ? null : hexApiOf(env, values, errors, warnings);
   if (values?.AUDIT_ANALYTICS === "on" && hexApi?.writeKey === null) {
@@ -163,6 +172,7 @@ export function loadConfig(env: Environment): Config {
     maxBodyBytes: values.MAX_BODY_BYTES,
     destinations: Object.freeze(destinations),
     handlers: handlersOf(values.HANDLERS, sourceEntries),
+    notify,
     retryScheduleMs: values.RETRY_SCHEDULE,
     attemptTimeoutMs: values.ATTEMPT_TIMEOUT,
     trustProxy: values.TRUST_PROXY,

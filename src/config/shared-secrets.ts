@@ -3,6 +3,7 @@ import { outboundKey } from "../delivery/http/standard-webhooks.ts";
 import type { SigningSecret, Source } from "../domain/source.ts";
 import type { DestinationConfig } from "./destinations.ts";
 import { lineAt } from "./errors.ts";
+import type { NotifyConfig } from "./notifications.ts";
 import { formsOf } from "./secret-forms.ts";
 
 /** A shorter key is found in a header value only as a whole word. Otherwise it could be there by chance. */
@@ -110,14 +111,7 @@ export function sharedWithDestinations(
   destinations: readonly DestinationConfig[],
   sources: readonly Source[],
 ): string[] {
-  const signing = sources.flatMap(({ name, secrets }) =>
-    secrets
-      // A public key verifies, and cannot sign.
-      .filter(({ publicKey }) => publicKey === null)
-      .map((secret) => ({ name, secret, forms: formsOf(secret) })),
-  );
-  const textOf = (source: string): string =>
-    `is also a signing secret of source ${source}; use separate secrets`;
+  const signing = signingSecrets(sources);
   return destinations.flatMap((destination) => {
     if (destination.kind !== "http") {
       return [];
@@ -129,24 +123,60 @@ export function sharedWithDestinations(
       );
       return found === undefined
         ? []
-        : [lineAt([...path, "headers", header.name], textOf(found.name))];
+        : [lineAt([...path, "headers", header.name], sharedText(found))];
     });
-    const { secret: text } = destination;
-    if (text !== null) {
-      const own = formsOf({ text, key: outboundKey(text), publicKey: null });
-      const found = signing.find(({ forms }) =>
-        [...own].some((form) => forms.has(form)),
+    const found = signingWith(destination.secret, signing);
+    if (found !== undefined) {
+      errors.push(
+        destination.name === "forward"
+          ? `FORWARD_SECRET: ${sharedText(found)}`
+          : lineAt([...path, "secret"], sharedText(found)),
       );
-      if (found !== undefined) {
-        errors.push(
-          destination.name === "forward"
-            ? `FORWARD_SECRET: ${textOf(found.name)}`
-            : lineAt([...path, "secret"], textOf(found.name)),
-        );
-      }
     }
     return errors;
   });
+}
+
+/** Returns an error if NOTIFY_SECRET is also the signing key of a source. */
+export function sharedWithNotifications(
+  notify: NotifyConfig | null,
+  sources: readonly Source[],
+): string[] {
+  const found = signingWith(notify?.secret ?? null, signingSecrets(sources));
+  return found === undefined ? [] : [`NOTIFY_SECRET: ${sharedText(found)}`];
+}
+
+/** A secret that signs the messages of a source. */
+interface SigningForms {
+  /** The name of the source. */
+  readonly name: string;
+  readonly secret: SigningSecret;
+  readonly forms: ReadonlySet<string>;
+}
+
+function signingSecrets(sources: readonly Source[]): readonly SigningForms[] {
+  return sources.flatMap(({ name, secrets }) =>
+    secrets
+      // A public key verifies, and cannot sign.
+      .filter(({ publicKey }) => publicKey === null)
+      .map((secret) => ({ name, secret, forms: formsOf(secret) })),
+  );
+}
+
+/** Returns the signing secret that an outbound secret equals, if any. */
+function signingWith(
+  text: string | null,
+  signing: readonly SigningForms[],
+): SigningForms | undefined {
+  if (text === null) {
+    return undefined;
+  }
+  const own = formsOf({ text, key: outboundKey(text), publicKey: null });
+  return signing.find(({ forms }) => [...own].some((form) => forms.has(form)));
+}
+
+function sharedText({ name }: SigningForms): string {
+  return `is also a signing secret of source ${name}; use separate secrets`;
 }
 
 /** Whether a header value contains a secret, for example after `Bearer `. */

@@ -73,6 +73,8 @@ export const VARIABLES = {
   },
   FORWARD_URL: { kind: httpUrl, reload: true },
   FORWARD_SECRET: { kind: outboundSecret, secret: true, reload: true },
+  NOTIFY_URL: { kind: httpUrl, reload: true },
+  NOTIFY_SECRET: { kind: outboundSecret, secret: true, reload: true },
   HANDLERS: { kind: text },
   RETRY_SCHEDULE: {
     kind: durations,

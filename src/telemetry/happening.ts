@@ -1,4 +1,8 @@
-import type { AttemptFacts, FailedAttempt } from "../domain/delivery.ts";
+import type {
+  AttemptFacts,
+  AttemptFailure,
+  FailedAttempt,
+} from "../domain/delivery.ts";
 import type { ErrorDescription } from "../domain/error-description.ts";
 import type { Measurement } from "./measurement.ts";
 
@@ -99,6 +103,24 @@ export type Happening =
     }
   | { readonly type: "sink.degraded"; readonly facts: Facts }
   | { readonly type: "sink.recovered"; readonly facts: Facts }
+  | {
+      /** A notification could not be sent. */
+      readonly type: "notification.failed";
+      /** The type of the notification. */
+      readonly notification: string;
+      /** The destination, sink or secret that it is about. */
+      readonly subject: string;
+      readonly attempt: number;
+      /** Whether it is given up. */
+      readonly isLast: boolean;
+      readonly failure: AttemptFailure;
+    }
+  | {
+      readonly type: "notifications.dropped";
+      /** The types of the notifications. */
+      readonly notifications: readonly string[];
+      readonly reason: "queue full" | "service stopped";
+    }
   | {
       readonly type: "connections.limited";
       readonly maxConnections: number | null;

@@ -72,7 +72,7 @@ function limitKey(happening: Happening): string | null {
   if (type === "delivery.exhausted" || type === "handler.failed") {
     return `${type} ${happening.destination}`;
   }
-  if (type === "work.failed") {
+  if (type === "work.failed" || type === "notifications.dropped") {
     return type;
   }
   if (type !== "handler.late_error") {
@@ -174,6 +174,16 @@ function lineOf(
       return line("warn", "audit sink degraded", happening.facts);
     case "sink.recovered":
       return line("info", "audit sink recovered", happening.facts);
+    case "notification.failed": {
+      const { notification, subject, attempt, isLast, failure } = happening;
+      return line(
+        isLast ? "error" : "warn",
+        isLast ? "notification given up" : "notification failed",
+        { notification, subject, attempt, ...failure },
+      );
+    }
+    case "notifications.dropped":
+      return line("error", "notifications dropped", facts);
     case "connections.limited":
       return line("warn", "connection limit lowered to fit descriptor limit", {
         ...facts,

@@ -429,6 +429,8 @@ describe("a reload", () => {
     MAX_BODY_BYTES: "1000",
     FORWARD_URL: "http://127.0.0.1:8/",
     FORWARD_SECRET: "a-secret-to-forward-with-0123456789",
+    NOTIFY_URL: "https://alerts.example.com/hexhook",
+    NOTIFY_SECRET: "a-secret-of-notifications-0123456",
     HANDLERS: "other.mjs",
     RETRY_SCHEDULE: "1s",
     ATTEMPT_TIMEOUT: "1s",
@@ -457,6 +459,7 @@ describe("a reload", () => {
       HEX_WRITE_KEY: "write-key-of-the-start-0123456789",
       AUDIT_ANALYTICS: "off",
       FORWARD_URL: "http://127.0.0.1:9/",
+      NOTIFY_URL: "http://127.0.0.1:9/",
     });
     const before = { ...given };
     for (const [name, value] of Object.entries(OTHERS)) {
