@@ -25,6 +25,9 @@ import {
   traceOf,
 } from "./traceparent.ts";
 
+/** The path of an endpoint, with few different values as the conventions of OpenTelemetry ask. */
+const ROUTE = "/webhooks/:source";
+
 /** A span in progress. Errors of the SDK are ignored. */
 export interface TraceSpan {
   /** The header `traceparent` for what the span causes; null if the process has no OpenTelemetry SDK. */
@@ -88,13 +91,13 @@ function startAcceptSpan(facts: AcceptFacts): TraceSpan {
     const sent = parseTraceparent(facts.traceparent);
     const parent = localParent(sent) ?? remote(sent, facts.tracestate);
     return {
-      name: "POST /webhooks/:source",
+      name: `POST ${ROUTE}`,
       parent,
       // An instrumentation of HTTP servers may have made the span of the request already.
       kind: parent?.isRemote === false ? SpanKind.INTERNAL : SpanKind.SERVER,
       attributes: {
         "http.request.method": "POST",
-        "http.route": "/webhooks/:source",
+        "http.route": ROUTE,
         "url.path": facts.resource,
         "hexhook.source": facts.source,
         "hexhook.scheme": facts.scheme,
