@@ -4,6 +4,7 @@ import type { BackgroundService } from "../background/background-service.ts";
 import type { Config } from "../config/load-config.ts";
 import type { Dispatcher } from "../delivery/dispatcher.ts";
 import { createAdminApi } from "../http/admin/admin-api.ts";
+import { createMetricsRoute } from "../http/admin/metrics-route.ts";
 import { createAdminApp, createPublicApp } from "../http/app.ts";
 import { createClientAddress, createIsProxy } from "../http/client-address.ts";
 import { createClientErrorHandler } from "../http/connection/client-error.ts";
@@ -62,6 +63,8 @@ export interface ListenersDeps {
   readonly dispatcher: Dispatcher;
   readonly status: () => Promise<StatusReport>;
   readonly shutdown: Shutdown;
+  /** Returns the metrics as text. */
+  readonly scrape: () => Promise<string>;
   /** For the request log at level `debug`. */
   readonly logger: Logger;
   readonly emit: Emit;
@@ -232,6 +235,7 @@ function createApps(
     ...unmeasured,
     reject: adminReject,
     validation: validate(["authorization"]),
+    metrics: createMetricsRoute(deps.scrape),
     api: createAdminApi({
       token: () => live.current.config.adminToken,
       store,

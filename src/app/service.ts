@@ -22,7 +22,6 @@ import { createKeyAgeChecks } from "../maintenance/key-age.ts";
 import { createPurgeGuard } from "../maintenance/purge-guard.ts";
 import { createReplayClaimExpiry } from "../maintenance/replay-claims.ts";
 import { createNotifier } from "../notify/notifier.ts";
-import { createRecentRequests } from "../status/recent-requests.ts";
 import { createStatusPublisher } from "../status/status-publisher.ts";
 import { readStatus } from "../status/status-report.ts";
 import { openStore, signingKeyFile } from "../store/open.ts";
@@ -41,7 +40,9 @@ import { createListeners } from "./listeners.ts";
 import { deriveLiveConfig, type LiveConfigHolder } from "./live-config.ts";
 import { createHandlerHexApi, createTrack } from "./live-hex-api.ts";
 import { openWhenReachable } from "./open-when-reachable.ts";
+import { createMeasuring } from "./measuring.ts";
 import { createReload } from "./reload.ts";
+import { createScrape } from "./scrape.ts";
 import { createShutdown } from "./stop-deadlines.ts";
 import { createFileWatcher } from "./watch-files.ts";
 
@@ -55,6 +56,8 @@ export interface Intervals {
   readonly keyAge: number;
   /** Files with secrets are polled. */
   readonly fileWatch: number;
+  /** The last uses of signing secrets are saved. */
+  readonly keyUses: number;
   /** The status of the process is published. */
   readonly status: number;
 }
@@ -64,6 +67,7 @@ const INTERVALS: Intervals = {
   checkpoint: 60_000,
   keyAge: 86_400_000,
   fileWatch: 500,
+  keyUses: 5000,
   status: 2000,
 };
 
@@ -117,6 +121,7 @@ export async function startService(
   given: ServiceDeps,
 ): Promise<Service> {
   const { now, monotonic, stopRequest } = given;
+  const measuring = createMeasuring(given);
   const intervals = { ...INTERVALS, ...given.intervals };
   const shutdown = createShutdown(config, monotonic, stopRequest);
   // The import of the handlers module may never end.
@@ -132,7 +137,11 @@ export async function startService(
     ...given,
     target: () => currentConfig().notify,
   });
-  const emit = createTelemetry([given.emit, notifier.notify]);
+  const emit = createTelemetry([
+    given.emit,
+    measuring.observe,
+    notifier.notify,
+  ]);
   const deps: ServiceDeps = { ...given, emit };
   const onError = reportsFailures(emit);
 
@@ -198,10 +207,8 @@ export async function startService(
     now,
     emit,
   });
-  const recentRequests = createRecentRequests({ monotonic });
   const listeners = createListeners(config, {
     ...deps,
-    emit: createTelemetry([emit, recentRequests.subscriber]),
     store,
     live,
     intake,
@@ -211,6 +218,18 @@ export async function startService(
     status: async () =>
       readStatus(store, { now: now(), own: await status.read() }),
     shutdown,
+    scrape: () => scrape(),
+  });
+  const scrape = createScrape({
+    ...measuring,
+    store,
+    sinks: trail.sinks,
+    served: dispatcher.served,
+    sources: () => currentConfig().sources,
+    ready: listeners.ready,
+    now,
+    monotonic,
+    onError,
   });
   const status = createStatusPublisher({
     store,
@@ -227,7 +246,7 @@ export async function startService(
             () => "ready",
             () => "unavailable",
           ),
-    lastMinute: recentRequests.lastMinute,
+    lastMinute: measuring.lastMinute,
   });
   const reload = createReload({
     live,
@@ -241,6 +260,7 @@ export async function startService(
     now,
   });
 
+  const saveKeyUses = (): Promise<void> => measuring.keyUses.save(store);
   const every = (
     everyMs: number,
     work: () => Promise<void>,
@@ -262,6 +282,9 @@ export async function startService(
     { start: guard.start },
     trail,
     every(intervals.suppressed, trail.reportSuppressed),
+    measuring.metrics,
+    { stop: () => saveKeyUses().catch(onError) },
+    every(intervals.keyUses, saveKeyUses),
     every(intervals.checkpoint, store.checkpoint),
     createAuditRetention(
       { ...maintenance, emit, taken: trail.takenPosition },

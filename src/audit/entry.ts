@@ -60,6 +60,14 @@ export function hasAction(line: string, action: AuditAction): boolean {
   );
 }
 
+const ACTION_MEMBER = '","action":"';
+const ACTION_AT = TIMESTAMP_AT + TIMESTAMP_LENGTH + ACTION_MEMBER.length;
+
+/** Returns the action of an entry's line, without parsing the line. */
+export function actionOfLine(line: string): string {
+  return line.slice(ACTION_AT, line.indexOf('"', ACTION_AT));
+}
+
 /** Returns the time of an entry's line in unix milliseconds; NaN if it has none. */
 export function timeOfLine(line: string): number {
   return Date.parse(line.slice(TIMESTAMP_AT, TIMESTAMP_AT + TIMESTAMP_LENGTH));

@@ -20,12 +20,23 @@ export function howToDate(name: string): string {
     : "set createdAt of the secret in the configuration file";
 }
 
+/** Returns the age of a secret in days; null = unknown. Times are unix milliseconds. */
+export function ageInDays(
+  createdAt: number | null,
+  now: number,
+): number | null {
+  return createdAt === null || createdAt > now + MAX_AHEAD_MS
+    ? null
+    : Math.max(0, (now - createdAt) / DAY_MS);
+}
+
 /** Judges the age of a secret: due for rotation from 75 days, overdue from 90. Times are unix milliseconds. */
 export function judgeKeyAge(createdAt: number | null, now: number): KeyAge {
-  if (createdAt === null || createdAt > now + MAX_AHEAD_MS) {
+  const age = ageInDays(createdAt, now);
+  if (age === null) {
     return { days: null, verdict: "unknown" };
   }
-  const days = Math.max(0, Math.floor((now - createdAt) / DAY_MS));
+  const days = Math.floor(age);
   if (days >= OVERDUE_FROM_DAYS) {
     return { days, verdict: "overdue" };
   }

@@ -33,13 +33,14 @@ export function createPublicApp(
   return plain;
 }
 
-/** Creates the app of the management listener: `/livez`, `/readyz` and `/api/*`. Metrics belong here too. */
+/** Creates the app of the management listener: `/livez`, `/readyz`, `/metrics` and `/api/*`. */
 export function createAdminApp(
-  deps: AppDeps & { api: RequestHandler },
+  deps: AppDeps & { api: RequestHandler; metrics: RequestHandler },
 ): PlainExpress {
   const plain = createExpressApp();
   const { app } = plain;
   addFirstHandlers(plain, deps);
+  app.use(deps.metrics);
   app.use("/api", deps.api);
   addLastHandlers(plain, deps);
   return plain;
