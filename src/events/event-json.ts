@@ -34,7 +34,7 @@ export function eventDetailJson(event: EventDetail, waits: Waits) {
   };
 }
 
-/** Adds the body of an event in base64. Whoever discloses a body first writes the audit entry `event.read`. */
+/** Adds the body of an event in base64. The caller first writes the audit entry `event.read`. */
 export function withBody<T extends object>(
   json: T,
   body: Buffer,

@@ -26,10 +26,13 @@ beforeAll(async () => {
     },
   });
   for (const id of IDS) {
-    const body = bodyOf(id);
-    expect((await service.post(body, signed(body))).status).toBe(200);
+    await post(bodyOf(id));
   }
 });
+
+async function post(body: Buffer): Promise<void> {
+  expect((await service.post(body, signed(body))).status).toBe(200);
+}
 
 async function get(
   target: string,

@@ -16,8 +16,8 @@ export function addBackup(program: Command, io: Io): void {
     .addHelpText(
       "after",
       `
-The file has the state of one moment, and the bodies of all events. Only its owner
-can read it. The signing key is not in it: keep a copy of that elsewhere.
+The file has the state of one moment, and the bodies of all events. Only its
+owner can read it. The signing key is not in it: keep a copy of that elsewhere.
 docs/backup-and-recovery.md describes how to check and to restore a backup.
 For PostgreSQL use pg_dump.`,
     )

@@ -77,7 +77,8 @@ With ids, all deliveries of those events are redelivered, also succeeded ones.
 is in flight, or while it waits for another delivery of its order key. Discarded
 deliveries are redelivered by id only.
 With --route, events that match --source, --type, --since, --until,
---destination and --unrouted get their missing deliveries. --state does not restrict these.
+--destination and --unrouted get their missing deliveries. --state does not
+restrict these.
 The destinations are those of this command's configuration (HEXHOOK_CONFIG,
 HANDLERS, FORWARD_URL). If none of these is set, they are those of the service
 that started last. A running service finds the deliveries within a second.

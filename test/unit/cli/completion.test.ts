@@ -6,6 +6,7 @@ import { completedCommands } from "../../../src/cli/completion/tree.ts";
 import { processIo } from "../../../src/cli/process-io.ts";
 import { createProgram } from "../../../src/cli/program.ts";
 import { hexhook } from "../../support/hexhook.ts";
+import { environment } from "../../support/processes.ts";
 import { inProject } from "../../support/project.ts";
 import { temporaryFolder } from "../../support/temporary-folder.ts";
 import { describeWith, withTool } from "../../support/tools.ts";
@@ -37,7 +38,7 @@ async function candidates(
     {
       cwd: folder,
       encoding: "utf8",
-      env: { PATH: process.env["PATH"], HOME: folder, TERM: "vt100" },
+      env: environment({ HOME: folder, TERM: "vt100" }),
     },
   );
   expect([result.stderr, result.status]).toEqual(["", 0]);
