@@ -227,11 +227,7 @@ describe("the documents", () => {
         names
           .filter((name) => name !== "help")
           .map(async (name) => {
-            const below =
-              parents.length === 0 &&
-              ["audit", "config", "events", "secrets", "keys"].includes(name)
-                ? await commandsOf(...parents, name)
-                : [];
+            const below = await commandsOf(...parents, name);
             return below.length > 0
               ? below
               : [["hexhook", ...parents, name].join(" ")];
