@@ -30,13 +30,17 @@ export function destinationState(
   report: DestinationReport,
   now: number,
 ): { readonly text: string; readonly isBlocked: boolean } {
-  const { isConfigured, breaker, rateLimitedUntil } = report;
+  const { isConfigured, paused, breaker, rateLimitedUntil } = report;
   if (!isConfigured) {
     return blocked("not configured");
   }
-  const pause = pauseText(report);
-  if (pause !== null) {
-    return blocked(pause);
+  if (paused !== null) {
+    const { pausedAt, pausedBy, pausedUntil } = paused;
+    const time =
+      pausedUntil === null
+        ? ` for ${shownDuration(now - pausedAt)}`
+        : `, ${shownDuration(pausedUntil - now)} left`;
+    return blocked(`paused by ${shown(pausedBy)}${time}`);
   }
   switch (breaker?.state) {
     case "open":
