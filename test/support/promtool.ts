@@ -59,23 +59,25 @@ function samplesOf(
   return [up, ...samples];
 }
 
-/** Returns the series of a timeline in the notation of promtool, up to its last minute. */
+/** Returns the series of a timeline in the notation of promtool, with a value every `step` minutes up to the last minute. */
 function inputSeries(
   timeline: Timeline,
   last: number,
+  step: number,
 ): { series: string; values: string }[] {
   const series = new Map<string, string[]>();
   timeline.forEach(([minute, scrape], index) => {
-    const next = timeline[index + 1]?.[0] ?? last + 1;
+    const next = timeline[index + 1]?.[0] ?? last + step;
     const samples = new Map(
       Object.entries(scrape).flatMap(([instance, exposed]) =>
         samplesOf(instance, exposed, minute),
       ),
     );
     for (const name of new Set([...series.keys(), ...samples.keys()])) {
-      const values = series.get(name) ?? (minute > 0 ? [`_x${minute}`] : []);
+      const values =
+        series.get(name) ?? (minute > 0 ? [`_x${minute / step}`] : []);
       const value = samples.get(name);
-      const more = next - minute - 1;
+      const more = (next - minute) / step - 1;
       if (value === undefined) {
         values.push("stale", ...(more > 0 ? [`_x${more}`] : []));
       } else {
@@ -96,13 +98,13 @@ const labelSet = (labels: Readonly<Record<string, string>>): string =>
     .join(",")}}`;
 
 /**
- * Evaluates the rules of `deploy/prometheus-rules.yaml` on a timeline, every `everyMinutes`. Returns what promtool printed about
- * queries with another result; empty = all are as expected.
+ * Evaluates the rules of `deploy/prometheus-rules.yaml` on a timeline, every `step` minutes. All minutes must be multiples of it.
+ * Returns what promtool printed about queries with another result; empty = all are as expected.
  */
 export function differences(
   timeline: Timeline,
   expectations: readonly Expectation[],
-  everyMinutes = 1,
+  step = 1,
 ): string {
   const last = Math.max(...expectations.map(({ minute }) => minute));
   const file = path.join(temporaryFolder().path, "rules-test.yaml");
@@ -111,11 +113,11 @@ export function differences(
     file,
     JSON.stringify({
       rule_files: [inProject("deploy", "prometheus-rules.yaml")],
-      evaluation_interval: `${everyMinutes}m`,
+      evaluation_interval: `${step}m`,
       tests: [
         {
-          interval: "1m",
-          input_series: inputSeries(timeline, last),
+          interval: `${step}m`,
+          input_series: inputSeries(timeline, last, step),
           promql_expr_test: expectations.map(({ minute, query, series }) => ({
             expr: query,
             eval_time: `${minute}m`,
