@@ -35,10 +35,7 @@ on stderr for each error. With --json, they are also in the object.`,
         }
         throw thrown;
       });
-      await print(
-        io.stdout,
-        options.json ? asciiJson(report) : textOf(report),
-      );
+      await print(io.stdout, options.json ? asciiJson(report) : textOf(report));
     });
 }
 
