@@ -139,6 +139,17 @@ it.each(STORES)(
           ({ metadata }) => metadata["eventId"],
         ),
       ).size;
+    const metric = async (name: string): Promise<number | undefined> => {
+      const response = await fetch(
+        `http://127.0.0.1:${service.adminPort}/metrics`,
+      );
+      const sample = `${name}{destination="billing"} `;
+      const line = (await response.text())
+        .split("\n")
+        .find((text) => text.startsWith(sample));
+      return line === undefined ? undefined : Number(line.slice(sample.length));
+    };
+
     // An hour ago, the destination first rejected two events with 410, and then went down.
     await post("evt_1");
     await post("evt_2");
@@ -156,6 +167,11 @@ it.each(STORES)(
     await eventually(async () =>
       /^billing +breaker (?:half-)?open.* 3 +1h +2$/m.test(await run("status")),
     );
+    expect(
+      await metric("hexhook_delivery_oldest_pending_seconds"),
+    ).toBeGreaterThanOrEqual(AN_HOUR / 1000);
+    expect(await metric("hexhook_deliveries_pending")).toBe(3);
+    expect(await metric("hexhook_destination_breaker_open")).toBe(1);
     expect(JSON.parse(await run("destinations list --json"))).toMatchObject({
       name: "billing",
       pending: 3,
@@ -165,6 +181,9 @@ it.each(STORES)(
     // The operator pauses the destination. New events wait.
     await run("destinations pause billing --as alice");
     await eventually(() => service.log.text.includes("destination paused"));
+    await eventually(
+      async () => (await metric("hexhook_destination_paused")) === 1,
+    );
     await post("evt_6");
     expect(await run("events show evt_6")).toContain("paused");
     expect(await run("destinations list")).toContain("alice");
@@ -185,6 +204,9 @@ it.each(STORES)(
     // What was exhausted is delivered again, after a dry run.
     expect(await run(`${ALL} --since 2h --dry-run`)).toMatch(
       /evt_1[^]*evt_2[^]*2 would be redelivered; nothing was changed/,
+    );
+    await eventually(
+      async () => (await metric("hexhook_deliveries_pending")) === 0,
     );
     expect(await countSucceeded()).toBe(4);
     expect(await run(`${ALL} --since 2h --as alice`)).toContain(
