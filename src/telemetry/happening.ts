@@ -4,7 +4,7 @@ import type {
   FailedAttempt,
 } from "../domain/delivery.ts";
 import type { ErrorDescription } from "../domain/error-description.ts";
-import type { Measurement } from "./measurement.ts";
+import { type Measurement, MEASUREMENT_TYPES } from "./measurement.ts";
 
 /** The number of connections that a limit closed, by reason. */
 export interface RejectedConnections {
@@ -196,3 +196,8 @@ export type Happening =
 
 /** Reports a happening. Never throws and never blocks its caller. */
 export type Emit = (happening: Happening) => void;
+
+/** Whether a happening is only counted and timed. */
+export function isMeasurement(happening: Happening): happening is Measurement {
+  return MEASUREMENT_TYPES.has(happening.type);
+}

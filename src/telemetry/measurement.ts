@@ -45,16 +45,11 @@ export type Measurement =
   /** Audit entries were counted instead of written. */
   | { readonly type: "audit.suppressed"; readonly count: number };
 
-const TYPES: ReadonlySet<string> = new Set<Measurement["type"]>([
+export const MEASUREMENT_TYPES: ReadonlySet<string> = new Set<
+  Measurement["type"]
+>([
   "request.responded",
   "attempt.ended",
   "store.committed",
   "audit.suppressed",
 ]);
-
-/** Whether a happening is only measured. */
-export function isMeasurement<Other extends { readonly type: string }>(
-  happening: Other | Measurement,
-): happening is Measurement {
-  return TYPES.has(happening.type);
-}

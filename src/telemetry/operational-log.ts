@@ -1,10 +1,10 @@
 import type { Logger } from "pino";
 import type { AttemptFacts, FailedAttempt } from "../domain/delivery.ts";
 import { howToDate } from "../domain/key-age.ts";
-import type { Happening } from "./happening.ts";
+import { type Happening, isMeasurement } from "./happening.ts";
 import { createLogLimiter } from "./log-limiter.ts";
 import { describeError } from "./loggable.ts";
-import { isMeasurement, type Measurement } from "./measurement.ts";
+import type { Measurement } from "./measurement.ts";
 import { createUnroutedTypes } from "./unrouted-types.ts";
 
 /** Maximum number of lines a minute for each type and destination; further lines are counted. */

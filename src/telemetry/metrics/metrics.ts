@@ -1,5 +1,6 @@
 import { Gauge, Registry } from "prom-client";
-import type { Happening } from "../happening.ts";
+import { type Happening, isMeasurement } from "../happening.ts";
+import type { Measurement } from "../measurement.ts";
 import { createAttemptMetrics } from "./attempt-metrics.ts";
 import { type AuditActions, createCommitMetrics } from "./commit-metrics.ts";
 import { createEventLoopDelay } from "./event-loop-delay.ts";
@@ -50,25 +51,29 @@ export function createMetrics(options: {
     registers: [register],
   }).set({ version: options.version }, 1);
 
+  function count(measurement: Measurement): void {
+    switch (measurement.type) {
+      case "request.responded":
+        requests.responded(measurement);
+        break;
+      case "store.committed":
+        commits.committed(measurement);
+        break;
+      case "attempt.ended":
+        attempts.ended(measurement);
+        break;
+      case "audit.suppressed":
+        commits.suppressed(measurement.count);
+        break;
+    }
+  }
+
   return {
     observe(happening) {
-      switch (happening.type) {
-        case "request.responded":
-          requests.responded(happening);
-          break;
-        case "store.committed":
-          commits.committed(happening);
-          break;
-        case "attempt.ended":
-          attempts.ended(happening);
-          break;
-        case "audit.suppressed":
-          commits.suppressed(happening.count);
-          break;
-        case "event.unrouted":
-          requests.unrouted(happening.source);
-          break;
-        default:
+      if (happening.type === "event.unrouted") {
+        requests.unrouted(happening.source);
+      } else if (isMeasurement(happening)) {
+        count(happening);
       }
     },
     async render(process, store, isAuditIntact) {
