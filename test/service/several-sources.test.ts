@@ -246,4 +246,12 @@ it("is checked by config check and doctor, with the age of its secrets", async (
   expect(wrong.stderr).toContain(
     "HEXHOOK_CONFIG: sources.a.scheme: is not a known scheme; did you mean github?\n",
   );
+  const json = await hexhook(["config", "check", "--json"], options);
+  expect(json).toMatchObject({ code: 78, stderr: wrong.stderr });
+  expect(JSON.parse(json.stdout)).toEqual({
+    ok: false,
+    errors: expect.arrayContaining([
+      "HEXHOOK_CONFIG: sources.a.scheme: is not a known scheme; did you mean github?",
+    ]),
+  });
 });
