@@ -62,15 +62,11 @@ export function createRecentRequests(deps: {
 
 /** Returns null for an outcome that is not counted. */
 function kindOf(outcome: RequestOutcome): Kind | null {
-  switch (outcome) {
-    case "accepted":
-      return "accepted";
-    case "duplicate":
-    case "replayed":
-      return "repeated";
-    case "handshake":
-      return null;
-    default:
-      return "rejected";
+  if (outcome === "accepted") {
+    return "accepted";
   }
+  if (outcome === "duplicate" || outcome === "replayed") {
+    return "repeated";
+  }
+  return outcome === "handshake" ? null : "rejected";
 }
