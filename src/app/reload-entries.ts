@@ -143,9 +143,7 @@ function secretsOf(config: Config): NamedSecret[] {
       removed: { variable, keyId: null },
       values: value,
     })),
-    ...(adminToken === null
-      ? []
-      : [variableSecret("ADMIN_TOKEN", adminToken)]),
+    ...(adminToken === null ? [] : [variableSecret("ADMIN_TOKEN", adminToken)]),
     ...(notify === null || notify.secret === null
       ? []
       : [variableSecret("NOTIFY_SECRET", notify.secret)]),

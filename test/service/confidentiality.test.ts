@@ -26,6 +26,7 @@ const SECRETS = Object.fromEntries(
   [
     "ADMIN_TOKEN",
     "FORWARD_SECRET",
+    "NOTIFY_SECRET",
     "HEX_SECRET",
     "HEX_SECRET_PREVIOUS",
     "HEX_API_KEY",
@@ -121,6 +122,8 @@ beforeAll(async () => {
     ADMIN_TOKEN_FILE: tokenFile,
     FORWARD_URL: destination.url,
     FORWARD_SECRET: SECRETS["FORWARD_SECRET"],
+    NOTIFY_URL: "http://127.0.0.1:9/",
+    NOTIFY_SECRET: SECRETS["NOTIFY_SECRET"],
     HANDLERS: handlers,
     RETRY_SCHEDULE: "10ms,10ms",
     MAX_BODY_BYTES: "2000",
