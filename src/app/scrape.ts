@@ -20,7 +20,7 @@ export interface ScrapeDeps {
   readonly metrics: Pick<Metrics, "render">;
   readonly store: Store;
   readonly sinks: AuditTrail["sinks"];
-  readonly keyUses: Pick<KeyUses, "all">;
+  readonly keyUses: Pick<KeyUses, "all" | "own">;
   readonly served: Dispatcher["served"];
   /** The current sources. */
   readonly sources: () => readonly Source[];
@@ -57,7 +57,14 @@ export function createScrape(deps: ScrapeDeps): () => Promise<string> {
     const [reading, intact] = await Promise.all([readStore(), readIntact()]);
     return metrics.render(
       processReading(),
-      reading === null ? null : { ...reading, at: store.clock() },
+      reading === null
+        ? null
+        : {
+            ...reading,
+            at: store.clock(),
+            // The reading may be some seconds old.
+            uses: [...reading.uses, ...deps.keyUses.own()],
+          },
       intact,
     );
   }

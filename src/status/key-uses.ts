@@ -14,6 +14,8 @@ const MARGIN_MS = 10_000;
 export interface KeyUses {
   /** Notes that a key was used now. */
   readonly note: (source: string, keyId: string) => void;
+  /** Returns the uses that this process has noted or found. */
+  readonly own: () => readonly KeyUse[];
   /** Saves the uses that have changed since the last call. */
   readonly save: (store: Pick<Control, "noteUse">) => Promise<void>;
   /**
@@ -67,6 +69,7 @@ export function createKeyUses(deps: {
     note(source, keyId) {
       own.add(source, keyId, deps.now());
     },
+    own: own.all,
     async save(store) {
       const changed = own
         .all()

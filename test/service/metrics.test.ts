@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, it } from "@jest/globals";
 import { readFileSync } from "node:fs";
+import { type Environment, loadConfig } from "../../src/config/load-config.ts";
 import { keyIdOf } from "../../src/domain/key-id.ts";
 import { StoreError } from "../../src/errors.ts";
 import { openStore } from "../../src/store/open.ts";
+import { ADMIN_TOKEN, callAdmin } from "../support/admin-client.ts";
 import { configFiles } from "../support/config-file.ts";
 import { reply, startDestination } from "../support/destinations.ts";
 import { eventually } from "../support/eventually.ts";
@@ -31,23 +33,25 @@ describe("/metrics", () => {
   const folder = temporaryFolder();
   const { configFile } = configFiles(() => folder.path);
   let service: TestService;
+  let destinations: Record<string, object>;
+  /** What a reload reads. */
+  let reloaded: Environment;
 
   beforeAll(async () => {
     const down = await startDestination(reply(500));
     const works = await startDestination(reply(200));
+    destinations = {
+      down: { url: down.url, events: ["down.*"] },
+      works: { url: works.url, events: ["works.*"] },
+    };
     service = await startTestService(folder.path, {
       env: {
         HANDLERS: noHandlers(folder.path),
-        HEXHOOK_CONFIG: configFile(
-          JSON.stringify({
-            destinations: {
-              down: { url: down.url, events: ["down.*"] },
-              works: { url: works.url, events: ["works.*"] },
-            },
-          }),
-        ),
+        HEXHOOK_CONFIG: configFile(JSON.stringify({ destinations })),
         ADMIN_PORT: String(await freePort()),
+        ADMIN_TOKEN,
       },
+      deps: { readConfig: () => loadConfig(reloaded) },
     });
   });
 
@@ -169,6 +173,15 @@ describe("/metrics", () => {
     ).toBe(0);
   });
 
+  it("shows whether a destination is paused", async () => {
+    const paused = 'hexhook_destination_paused{destination="works"}';
+    expect((await scrape(service)).get(paused)).toBe(0);
+    await callAdmin(service, "POST", "/api/destinations/works/pause", {
+      as: "alice",
+    });
+    await eventually(async () => (await scrape(service)).get(paused) === 1);
+  });
+
   it("shows the condition of the store, the trail, the secret and the process", async () => {
     const samples = await scrape(service);
     expect(samples.get("hexhook_audit_intact")).toBe(1);
@@ -239,6 +252,34 @@ describe("/metrics", () => {
     expect((await service.request("/metrics")).status).toBe(404);
   });
 
+  it("has the sources and destinations of a reload, and no more gauges of removed ones", async () => {
+    const { down } = destinations;
+    reloaded = {
+      HEX_SECRET: SECRET,
+      HANDLERS: noHandlers(folder.path),
+      HEXHOOK_CONFIG: configFile(
+        JSON.stringify({
+          sources: {
+            hex: { scheme: "hex", secrets: [{ env: "HEX_SECRET" }] },
+            added: { scheme: "hex", secrets: [{ env: "HEX_SECRET" }] },
+          },
+          destinations: { down, new: down },
+        }),
+      ),
+    };
+    await service.reload();
+    const samples = await scrape(service);
+    expect(samples.get(requests("added", "accepted"))).toBe(0);
+    expect(samples.get(attempts("new", "failed"))).toBe(0);
+    const pending = (name: string): string =>
+      `hexhook_deliveries_pending{destination="${name}"}`;
+    expect(samples.get(pending("new"))).toBe(0);
+    expect(samples.has(pending("works"))).toBe(false);
+    // A secret without a date counts as overdue.
+    const age = `hexhook_secret_age_days{source="hex",key_id="${KEY_ID}"}`;
+    expect(samples.get(age)).toBe(Number.POSITIVE_INFINITY);
+  });
+
   it("knows the last uses after a restart, also those that a killed process has not saved", async () => {
     const before = await scrape(service);
     await service.stop();
@@ -277,6 +318,38 @@ describe("/metrics", () => {
     expect(after.has('hexhook_deliveries_pending{destination="works"}')).toBe(
       false,
     );
+  });
+});
+
+describe("/metrics of a changed audit trail", () => {
+  it("shows that the trail is not intact", async () => {
+    const { path } = temporaryFolder();
+    let isChanged = false;
+    const service = await startTestService(path, {
+      env: { HANDLERS: noHandlers(path), ADMIN_PORT: String(await freePort()) },
+      deps: {
+        openStore: async (url, deps) => {
+          const store = await openStore(url, deps);
+          return {
+            ...store,
+            probe: async () => {
+              if (isChanged) {
+                throw new StoreError("changed", {
+                  code: "AUDIT_CHANGED",
+                  fatal: false,
+                });
+              }
+              return store.probe();
+            },
+          };
+        },
+      },
+    });
+    const intact = async (): Promise<number | undefined> =>
+      (await scrape(service)).get("hexhook_audit_intact");
+    expect(await intact()).toBe(1);
+    isChanged = true;
+    await eventually(async () => (await intact()) === 0);
   });
 });
 

@@ -41,7 +41,7 @@ export interface StoreReading {
     readonly lag: number;
     readonly degradedSince: number | null;
   }[];
-  /** When each key was last used. */
+  /** When each key was used. The latest time of a key counts. */
   readonly uses: readonly {
     readonly source: string;
     readonly keyId: string;
@@ -175,12 +175,12 @@ export function createGauges(
     for (const { name: source, keys } of sources) {
       const own = uses.filter((use) => use.source === source);
       if (own.length > 0) {
-        accepted.set({ source }, Math.max(...own.map(({ at }) => at)) / 1000);
+        accepted.set({ source }, latest(own));
       }
       for (const { keyId: key_id } of keys) {
-        const use = own.find(({ keyId }) => keyId === key_id);
-        if (use !== undefined) {
-          used.set({ source, key_id }, use.at / 1000);
+        const ofKey = own.filter(({ keyId }) => keyId === key_id);
+        if (ofKey.length > 0) {
+          used.set({ source, key_id }, latest(ofKey));
         }
       }
     }
@@ -200,4 +200,9 @@ export function createGauges(
       intact.set(Number(isAuditIntact));
     }
   };
+}
+
+/** Returns the latest time of these uses, in unix seconds. */
+function latest(uses: StoreReading["uses"]): number {
+  return Math.max(...uses.map(({ at }) => at)) / 1000;
 }
