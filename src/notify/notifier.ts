@@ -215,7 +215,7 @@ export function createNotifier(
     async stop(timeoutMs) {
       isStopping = true;
       clearTimeout(timer);
-      const late = AbortSignal.timeout(Math.max(1, timeoutMs));
+      const late = AbortSignal.timeout(Math.max(1, Math.ceil(timeoutMs)));
       // An attempt in flight must not take the time of the others.
       cutOff.abort();
       await sending;

@@ -247,6 +247,7 @@ describe("the documents", () => {
       "redelivery-routes",
       "destination-routes",
       "audit-routes",
+      "status-routes",
     ]) {
       const source = read(`src/http/admin/${file}.ts`);
       for (const [, place, method] of source.matchAll(
