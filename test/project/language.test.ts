@@ -298,8 +298,8 @@ describe("the language of the project", () => {
 
 describe("the messages of the operational log", () => {
   /** Every string in the code of the log that has several words: the messages and the hints beside them. */
-  const messages = FILES.filter((file) =>
-    file.startsWith(path.join("src", "telemetry")),
+  const messages = FILES.filter(
+    (file) => path.dirname(file) === path.join("src", "telemetry"),
   ).flatMap((file) =>
     [...read(file).matchAll(/"([A-Za-z][^"\n]* [^"\n]*)"/g)].map(
       ([, message]) => message!,
