@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from "@jest/globals";
+import { spawnSync } from "node:child_process";
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Writable } from "node:stream";
@@ -528,6 +529,23 @@ sources: { hex: { destinations: [slow] } }`,
 describeWith("promtool")(
   withTool("promtool", "the queries of the rules and the dashboard"),
   () => {
+    it("find metrics that promtool accepts", async () => {
+      const service = await start();
+      await healthy(service);
+      const { text } = await scrape(service);
+      const { stderr } = spawnSync("promtool", ["check", "metrics"], {
+        input: text,
+        encoding: "utf8",
+      });
+      // Those of Node.js and the process have the names that prom-client gives them.
+      const own = stderr
+        .split("\n")
+        .filter((line) => line !== "" && !/^(?:nodejs|process)_/.test(line));
+      expect(own).toEqual([
+        'hexhook_secret_age_days use base unit "seconds" instead of "days"',
+      ]);
+    });
+
     it("have a result for a service that works", async () => {
       const service = await start({
         AUDIT_FILE: path.join(folder, "audit.log"),
