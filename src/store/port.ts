@@ -316,7 +316,7 @@ export interface Commit {
   readonly exhausted: readonly FailedAttempt[];
   /** The number of records that it wrote. A replay writes nothing. */
   readonly records: number;
-  /** The time from the begin of the transaction until it was durable, in milliseconds. */
+  /** The time from the start of the transaction until it was durable, in milliseconds. */
   readonly durationMs: number;
 }
 

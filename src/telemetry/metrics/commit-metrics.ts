@@ -28,7 +28,7 @@ export function createCommitMetrics(
   const registers = [register];
   const durations = new Histogram({
     name: "hexhook_store_commit_duration_seconds",
-    help: "Time from the begin of a transaction until it is durable",
+    help: "Time from the start of a transaction until it is durable",
     buckets: DURATIONS,
     registers,
   });
