@@ -155,19 +155,16 @@ export function endAttemptSpan(
  * batch would be lost when the process exits.
  */
 export async function flushTraces(timeoutMs: number): Promise<void> {
-  const sdk: TracerProvider & { forceFlush?: () => Promise<void> } =
-    withoutProxy(trace.getTracerProvider());
-  if (sdk.forceFlush === undefined) {
-    return;
-  }
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, timeoutMs);
   });
   try {
-    await Promise.race([sdk.forceFlush(), late]);
+    const sdk: TracerProvider & { forceFlush?: () => Promise<void> } =
+      withoutProxy(trace.getTracerProvider());
+    await Promise.race([sdk.forceFlush?.(), late]);
   } catch {
-    // The collector cannot be reached. The SDK reports that itself.
+    // The collector cannot be reached, which the SDK reports, or the SDK is broken.
   } finally {
     clearTimeout(timer);
   }
@@ -219,7 +216,15 @@ function spanOf(span: Span, parent: SpanContext | null): TraceSpan {
   const active = trace.setSpan(ROOT_CONTEXT, span);
   return {
     traceparent: isOwn ? formatTraceparent(own) : null,
-    run: (work) => context.with(active, work),
+    run: (work) => {
+      const once = runOnce(work);
+      try {
+        context.with(active, once);
+      } catch {
+        // As above.
+      }
+      return once();
+    },
     end(attributes, errorType) {
       try {
         span.setAttributes(attributes);
@@ -233,6 +238,29 @@ function spanOf(span: Span, parent: SpanContext | null): TraceSpan {
       }
     },
   };
+}
+
+/** Returns a function that calls `work` the first time, and returns the same value or throws the same error each time. */
+function runOnce<T>(work: () => T): () => T {
+  const results: (() => T)[] = [];
+  return () => {
+    if (results.length === 0) {
+      results.push(resultOf(work));
+    }
+    const [result = work] = results;
+    return result();
+  };
+}
+
+function resultOf<T>(work: () => T): () => T {
+  try {
+    const value = work();
+    return () => value;
+  } catch (error) {
+    return () => {
+      throw error;
+    };
+  }
 }
 
 /** Returns the active span if it continues the sender's trace, or if the sender has none. */

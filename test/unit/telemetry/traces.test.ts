@@ -1,6 +1,7 @@
 import { describe, expect, it } from "@jest/globals";
 import {
   context,
+  type ContextManager,
   ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
@@ -96,6 +97,56 @@ describe("an SDK that throws", () => {
     expect(await record()).toBeNull();
     const span = startAttemptSpan(deliveryOf({}), DESTINATION);
     expect(span.traceparent).toBeNull();
+  });
+});
+
+describe("an SDK whose contexts are broken", () => {
+  const fail = (): never => {
+    throw new Error("broken");
+  };
+
+  it.each<[string, (work: () => unknown) => unknown]>([
+    ["fails before the work", fail],
+    [
+      "fails after the work",
+      (work) => {
+        work();
+        return fail();
+      },
+    ],
+    ["does not run the work", () => undefined],
+    [
+      "runs the work twice",
+      (work) => {
+        work();
+        return work();
+      },
+    ],
+  ])("%s: the work runs exactly once", (_name, run) => {
+    registerSdk();
+    context.disable();
+    const broken: ContextManager = {
+      active: () => ROOT_CONTEXT,
+      with: ((_context: unknown, work: () => unknown) => run(work)) as never,
+      bind: (_context, target) => target,
+      enable: () => broken,
+      disable: () => broken,
+    };
+    context.setGlobalContextManager(broken);
+    let calls = 0;
+    const span = startAttemptSpan(deliveryOf({}), DESTINATION);
+    expect(
+      span.run(() => {
+        calls += 1;
+        return calls;
+      }),
+    ).toBe(1);
+    expect(calls).toBe(1);
+    expect(() =>
+      span.run(() => {
+        throw new Error("of the work");
+      }),
+    ).toThrow("of the work");
   });
 });
 
