@@ -24,7 +24,7 @@ export async function backupSqlite(
   signal?: AbortSignal,
 ): Promise<number> {
   const file = resolveCopy(store, copy);
-  const partial = `${file}.partial`;
+  const partial = partialOf(file);
   // Nothing may happen between this and the listener, or the signal would leave the file.
   createPartial(partial);
   const discard = (): void => {
@@ -67,7 +67,8 @@ function resolveCopy(store: string, copy: string): string {
     );
   }
   const file = path.join(realFolder, path.basename(copy));
-  if (isOfStore(store, file)) {
+  // The store may also have the name of the incomplete copy.
+  if (isOfStore(store, file) || isOfStore(store, partialOf(file))) {
     throw new UsageError(
       `${copy} is the name of the store or of one of its files: name another file`,
     );
@@ -79,6 +80,8 @@ function resolveCopy(store: string, copy: string): string {
   }
   return file;
 }
+
+const partialOf = (file: string): string => `${file}.partial`;
 
 /** Whether the file is the store, or has the name of a file that belongs to it, such as its log. */
 function isOfStore(store: string, file: string): boolean {

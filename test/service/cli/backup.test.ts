@@ -128,6 +128,10 @@ describe("a backup", () => {
         ]),
       ),
     ];
+    // Otherwise the incomplete copy would have the name of the store, and an operator would be told to remove that.
+    await expect(
+      backupStore(sqliteUrl(at("copy.partial")), at("copy")),
+    ).rejects.toThrow("copy is the name of the store or of one of its files");
     for (const [name, message] of refused) {
       const { code, stderr } = await backup(name!);
       expect([name, code, stderr]).toEqual([
