@@ -142,4 +142,30 @@ describe.each(KINDS)("the published state in a $name store", (kind) => {
       { writer: "w1", publishedAt: 5000, destinations: [], service: null },
     ]);
   });
+
+  it("is unknown if it has another form", async () => {
+    const test = await openStoreOfKind(kind);
+    const unknown = [
+      { writer: "w1", publishedAt: 5000, destinations: [], service: null },
+    ];
+    const { service } = publishedState();
+    const source = { name: "hex", scheme: "hex", isDisabled: false };
+    for (const broken of [
+      "none",
+      { ...service, readiness: "\u001b[2J" },
+      { ...service, startedAt: 1e300 },
+      { ...service, lastMinute: { ...service.lastMinute, rejected: "3" } },
+      { ...service, sinks: [{ name: "file", lag: "3", degradedSince: null }] },
+      { ...service, sources: [{ ...source, secrets: [{ keyId: 5 }] }] },
+      { ...service, sources: [{ ...source, secrets: null }] },
+    ]) {
+      await test.store().publishStatus({
+        destinations: [{ name: "d" }, null],
+        service: broken,
+      } as never);
+      expect(await test.store().processStatuses()).toEqual(unknown);
+    }
+    await test.database.execute("UPDATE process_status SET service = '{'");
+    expect(await test.store().processStatuses()).toEqual(unknown);
+  });
 });

@@ -155,7 +155,7 @@ function sourceTable(
         ? [[...head, NONE, NONE, used(lastUsedAt)]]
         : secrets.map((secret): Cell[] => [
             ...head,
-            secret.keyId,
+            shown(secret.keyId),
             ageOf(secret, at),
             used(secret.lastUsedAt),
           ]);

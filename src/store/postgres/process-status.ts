@@ -1,10 +1,6 @@
 import { STATUS_KEEP_MS } from "../limits.ts";
-import type {
-  ProcessStatus,
-  PublishedDestination,
-  PublishedService,
-  PublishedState,
-} from "../records.ts";
+import { parsePublished } from "../published-state.ts";
+import type { ProcessStatus, PublishedState } from "../records.ts";
 import { DATABASE_NOW } from "./database-clock.ts";
 import type { Sql, Statement } from "./sql.ts";
 
@@ -53,11 +49,10 @@ export async function readProcessStatuses(sql: Sql): Promise<ProcessStatus[]> {
     destinations: string;
     service: string | null;
   }>(ALL);
-  return rows.map(({ destinations, service, ...row }) => ({
-    ...row,
-    destinations: JSON.parse(destinations) as PublishedDestination[],
-    service:
-      service === null ? null : (JSON.parse(service) as PublishedService),
+  return rows.map(({ writer, publishedAt, ...state }) => ({
+    writer,
+    publishedAt,
+    ...parsePublished(state),
   }));
 }
 

@@ -1,10 +1,6 @@
-import type {
-  ProcessStatus,
-  PublishedDestination,
-  PublishedService,
-  PublishedState,
-} from "../records.ts";
 import { STATUS_KEEP_MS } from "../limits.ts";
+import { parsePublished } from "../published-state.ts";
+import type { ProcessStatus, PublishedState } from "../records.ts";
 import type { Database } from "./driver.ts";
 
 interface Row {
@@ -29,12 +25,10 @@ export function createProcessStatusTable(db: Database) {
   );
   return {
     all: (): ProcessStatus[] =>
-      all.all().map(({ writer, published_at, destinations, service }) => ({
+      all.all().map(({ writer, published_at, ...state }) => ({
         writer,
         publishedAt: published_at,
-        destinations: JSON.parse(destinations) as PublishedDestination[],
-        service:
-          service === null ? null : (JSON.parse(service) as PublishedService),
+        ...parsePublished(state),
       })),
     publish(
       writer: string,

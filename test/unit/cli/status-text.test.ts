@@ -118,6 +118,31 @@ const STATUS: StatusReport = {
 };
 
 describe("the text of a status", () => {
+  it("escapes all that a process publishes", () => {
+    const hostile = "\u001b[2J\u202e\n\u009b1m";
+    const { processes, sources, sinks } = STATUS;
+    const lines = statusText(
+      {
+        ...STATUS,
+        processes: processes.map((one) => ({
+          ...one,
+          writer: hostile,
+          version: hostile,
+        })),
+        destinations: [destination(hostile, pausedBy(hostile, null))],
+        sources: sources.map((one) => ({
+          ...one,
+          name: hostile,
+          scheme: hostile,
+          secrets: [secret(hostile, {})],
+        })),
+        sinks: sinks.map((one) => ({ ...one, name: hostile })),
+      },
+      { width: 400, colours: false },
+    );
+    expect(lines.join("")).toMatch(/^[ -~]+$/);
+  });
+
   it("fits a screen of 80 columns", () => {
     const lines = statusText(STATUS, { width: 80, colours: false });
     expect(lines).toEqual([
