@@ -57,7 +57,7 @@ export function reportSource(
 }
 
 /** Judges the age of a secret. */
-export function reportSecret(
+function reportSecret(
   { name, keyId, isPublic, createdAt, expiresAt }: PublishedSecret,
   { isCurrent, now }: { isCurrent: boolean; now: number },
 ): Omit<SecretReport, "lastUsedAt"> {

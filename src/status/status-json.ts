@@ -69,7 +69,7 @@ export function sourceJson(source: SourceReport) {
   };
 }
 
-export function secretJson(secret: Omit<SecretReport, "lastUsedAt">) {
+function secretJson(secret: Omit<SecretReport, "lastUsedAt">) {
   const { name, keyId, role, createdAt, ageDays, age } = secret;
   return {
     name,

@@ -30,7 +30,7 @@ export function destinationState(
   report: DestinationReport,
   now: number,
 ): { readonly text: string; readonly isBlocked: boolean } {
-  const { isConfigured, paused, breaker, rateLimitedUntil } = report;
+  const { isConfigured, paused, breaker, inFlight, rateLimitedUntil } = report;
   if (!isConfigured) {
     return blocked("not configured");
   }
@@ -38,19 +38,22 @@ export function destinationState(
     const { pausedAt, pausedBy, pausedUntil } = paused;
     const time =
       pausedUntil === null
-        ? ` for ${shownDuration(now - pausedAt)}`
+        ? ` ${shownDuration(now - pausedAt)} ago`
         : `, ${shownDuration(pausedUntil - now)} left`;
     return blocked(`paused by ${shown(pausedBy)}${time}`);
   }
   switch (breaker?.state) {
     case "open":
     case "half-open": {
-      const { probeAt } = breaker;
+      const { state, probeAt } = breaker;
+      if (state === "half-open" && inFlight === 0) {
+        return blocked("breaker half-open, no due delivery");
+      }
       const probe =
         probeAt === null || probeAt <= now
           ? "probing"
           : `probe in ${shownDuration(probeAt - now)}`;
-      return blocked(`breaker ${breaker.state}, ${probe}`);
+      return blocked(`breaker ${state}, ${probe}`);
     }
     case "closed":
       return {

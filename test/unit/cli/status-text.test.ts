@@ -159,7 +159,7 @@ describe("the text of a status", () => {
       expect.stringMatching(
         /^billing +breaker open, probe in.* +42 +1h 2m +7$/,
       ),
-      expect.stringMatching(/^ci +paused by anna for 1h +0 +- +0$/),
+      expect.stringMatching(/^ci +paused by anna 1h ago +0 +- +0$/),
       expect.stringMatching(/^x+\.\.\. +ok +0 +- +0$/),
       "",
       "SOURCE          SCHEME  SECRET    AGE                LAST USED",
@@ -217,7 +217,7 @@ describe("the text of a status", () => {
 describe("the state of a destination", () => {
   it.each([
     ["not configured", true, { isConfigured: false, breaker: null }],
-    ["paused by anna for 1h", true, pausedBy("anna", null)],
+    ["paused by anna 1h ago", true, pausedBy("anna", null)],
     ["paused by system, 5s left", true, pausedBy("system", AT + 5000)],
     [
       "breaker open, probe in 3s",
@@ -227,7 +227,12 @@ describe("the state of a destination", () => {
     [
       "breaker half-open, probing",
       true,
-      { breaker: { ...CLOSED, state: "half-open", probeAt: AT } },
+      { breaker: { ...CLOSED, state: "half-open", probeAt: AT }, inFlight: 1 },
+    ],
+    [
+      "breaker half-open, no due delivery",
+      true,
+      { breaker: { ...CLOSED, state: "half-open", probeAt: AT }, inFlight: 0 },
     ],
     ["rate limit reached", false, { rateLimitedUntil: AT + 1 }],
     ["ok", false, { rateLimitedUntil: AT }],
