@@ -128,7 +128,7 @@ describe("a backup", () => {
         ]),
       ),
     ];
-    // Otherwise the incomplete copy would have the name of the store, and an operator would be told to remove that.
+    // Otherwise the incomplete copy would have the name of the store, and its error would make an operator remove the store.
     await expect(
       backupStore(sqliteUrl(at("copy.partial")), at("copy")),
     ).rejects.toThrow("copy is the name of the store or of one of its files");
