@@ -253,13 +253,14 @@ export interface Control
     >,
     ConditionReader {
   /**
-   * ATOMIC: pauses a destination until an operator resumes it, or resumes it (`paused` = null). Writes the audit entry.
+   * ATOMIC: pauses a destination until an operator resumes it, or resumes it (`paused` = null). An operator's pause replaces
+   * one with an end. Returns false and writes nothing, no entry either, if that changes nothing.
    */
   setPaused: (
     destination: string,
     paused: { readonly at: number; readonly by: string } | null,
     entry: AuditDraft,
-  ) => Promise<void>;
+  ) => Promise<boolean>;
   /** Replaces the published state of this process. */
   publishStatus: (state: PublishedState) => Promise<void>;
   /**

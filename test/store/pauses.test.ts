@@ -116,14 +116,25 @@ describe.each(KINDS)("the paused destinations of a $name store", (kind) => {
   it("are remembered with who paused them across a restart", async () => {
     const test = await openStoreOfKind(kind);
     const entry = draftOf("config.reloaded");
-    await test.store().setPaused("d", { at: 7000, by: "alice" }, entry);
-    await test.store().setPaused("d", { at: 8000, by: "bob" }, entry);
-    await test.store().setPaused("e", { at: 7000, by: "alice" }, entry);
-    await test.store().setPaused("e", null, entry);
+    const other = await test.openAgain({ delivers: false });
+    const changes = await Promise.all([
+      test.store().setPaused("d", { at: 7000, by: "alice" }, entry),
+      other.setPaused("d", { at: 7000, by: "alice" }, entry),
+    ]);
+    // Of two operators at once, one changes it and has the entry.
+    expect(changes.sort()).toEqual([false, true]);
+    for (const [name, paused, isChanged] of [
+      ["d", { at: 8000, by: "bob" }, false],
+      ["e", null, false],
+      ["e", { at: 7000, by: "alice" }, true],
+      ["e", null, true],
+    ] as const) {
+      expect(await test.store().setPaused(name, paused, entry)).toBe(isChanged);
+    }
     await test.restart();
     expect(await test.store().pausedDestinations()).toEqual([
       { name: "d", pausedAt: 7000, pausedBy: "alice", pausedUntil: null },
     ]);
-    expect(await test.entries()).toHaveLength(4);
+    expect(await test.entries()).toHaveLength(3);
   });
 });

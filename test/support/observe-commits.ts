@@ -54,7 +54,7 @@ export async function observeCommits(
       { driver: "sqlite", file: ${JSON.stringify(path.join(folder, "observed.db"))} },
       { writer: "w", signingKey: generateKeyPairSync("ed25519").privateKey, now: Date.now, onFatal: () => undefined, delivers: false },
     );
-    await store.setPaused("d", null, {
+    await store.setPaused("d", { at: 1, by: "alice" }, {
       at: 1, action: "server.started", userId: "system", resource: "test", result: "success", metadata: {},
     });
     await store.close();

@@ -101,13 +101,13 @@ async function changePause(
   paused: boolean,
   options: ChangeOptions,
 ): Promise<void> {
-  const before = await readDestination(io, name);
-  const isUnchanged = paused
-    ? before.report.paused?.pausedUntil === null
-    : before.report.paused === null;
-  if (!isUnchanged) {
-    const operator = options.as ?? defaultOperator();
-    await withOperatorStore(
+  const before = await requireDestination(io, name);
+  const isPaused = before.report.paused?.pausedUntil === null;
+  const isNeeded = paused ? !isPaused : before.report.paused !== null;
+  const operator = options.as ?? defaultOperator();
+  const isChanged =
+    isNeeded &&
+    (await withOperatorStore(
       io,
       {
         command: `destinations ${paused ? "pause" : "resume"}`,
@@ -120,17 +120,17 @@ async function changePause(
           paused,
           at: store.clock(),
         }),
-    );
-  }
+    ));
+  // Another operator may have made the same change in the meantime.
+  const { report, at } = isNeeded ? await readAgain(io, name, before) : before;
   if (options.json) {
-    const { report } = isUnchanged ? before : await readDestination(io, name);
     await print(
       io.stdout,
-      asciiJson({ ...destinationJson(report), changed: !isUnchanged }),
+      asciiJson({ ...destinationJson(report), changed: isChanged }),
     );
   } else {
-    const text = isUnchanged
-      ? unchangedText(before.report, before.at)
+    const text = !isChanged
+      ? unchangedText(report, at)
       : paused
         ? "is paused: no attempt starts until it is resumed"
         : "is resumed";
@@ -138,18 +138,31 @@ async function changePause(
   }
 }
 
+interface Read {
+  readonly report: DestinationReport;
+  readonly at: number;
+}
+
 /** Returns a destination that is configured, has deliveries or is paused. Throws UsageError for any other name. */
-function readDestination(
-  io: Io,
-  name: string,
-): Promise<{ readonly report: DestinationReport; readonly at: number }> {
+async function requireDestination(io: Io, name: string): Promise<Read> {
+  const { found, destinations, at } = await readDestinations(io, name);
+  if (found === undefined) {
+    throw new UsageError(unknownName(name, destinations));
+  }
+  return { report: found, at };
+}
+
+/** Returns a destination after a change. One that was only known for its pause is no longer known after it. */
+async function readAgain(io: Io, name: string, before: Read): Promise<Read> {
+  const { found, at } = await readDestinations(io, name);
+  return { report: found ?? { ...before.report, paused: null }, at };
+}
+
+function readDestinations(io: Io, name: string) {
   return withReader(io, async (store) => {
     const { destinations, at } = await readServiceStatus(io, store);
-    const report = destinations.find((one) => one.name === name);
-    if (report === undefined) {
-      throw new UsageError(unknownName(name, destinations));
-    }
-    return { report, at };
+    const found = destinations.find((one) => one.name === name);
+    return { found, destinations, at };
   });
 }
 

@@ -42,17 +42,17 @@ const END_PAUSE: Statement = {
 export const readPauses = (sql: Sql): Promise<PausedDestination[]> =>
   sql.query(PAUSED);
 
-/** Pauses a destination until an operator resumes it, or resumes it (`paused` = null). */
+/** Pauses a destination until an operator resumes it, or resumes it (`paused` = null). Returns false if that changes nothing. */
 export async function setPaused(
   sql: Sql,
   name: string,
   paused: { readonly at: number; readonly by: string } | null,
-): Promise<void> {
-  if (paused === null) {
-    await sql.execute(RESUME, [name]);
-  } else {
-    await sql.execute(PAUSE, [name, paused.at, paused.by]);
-  }
+): Promise<boolean> {
+  const changes =
+    paused === null
+      ? await sql.execute(RESUME, [name])
+      : await sql.execute(PAUSE, [name, paused.at, paused.by]);
+  return changes > 0;
 }
 
 /** Pauses a destination, or extends a pause that would end earlier. Returns whether it was not paused before. */

@@ -116,8 +116,11 @@ async function createStore(
     noteUse: (uses) => saveKeyUses(pool, uses, now()),
     setPaused: (destination, paused, entry) =>
       lane.run(async (tx) => {
-        await setPaused(tx, destination, paused);
-        tx.append(entry);
+        const isChanged = await setPaused(tx, destination, paused);
+        if (isChanged) {
+          tx.append(entry);
+        }
+        return isChanged;
       }),
     endPause: (destination, until, entry) =>
       lane.run(async (tx) => {

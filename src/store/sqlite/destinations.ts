@@ -74,12 +74,11 @@ export function createDestinationTable(db: Database) {
     /** Returns false if the destination has no pause with this end. */
     endPause: (name: string, until: number): boolean =>
       endPause.run(name, until).changes > 0,
-    setPaused(name: string, by: { at: number; by: string } | null): void {
-      if (by === null) {
-        resume.run(name);
-      } else {
-        pause.run(name, by.at, by.by);
-      }
+    /** Returns false if that changes nothing. */
+    setPaused(name: string, by: { at: number; by: string } | null): boolean {
+      const { changes } =
+        by === null ? resume.run(name) : pause.run(name, by.at, by.by);
+      return changes > 0;
     },
   };
 }

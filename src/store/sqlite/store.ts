@@ -217,8 +217,11 @@ function createStore(options: SqliteOptions, db: Database, id: FileId): Store {
       }),
     setPaused: (destination, paused, entry) =>
       group.submit(() => {
-        destinations.setPaused(destination, paused);
-        append(entry);
+        const isChanged = destinations.setPaused(destination, paused);
+        if (isChanged) {
+          append(entry);
+        }
+        return isChanged;
       }),
     endPause: (destination, until, entry) =>
       group.submit(() => {

@@ -263,6 +263,20 @@ describe("hexhook status without a running service", () => {
     });
   });
 
+  it("resumes a destination that is known only for its pause", async () => {
+    for (const [options, printed] of [
+      [[], "billing is resumed\n"],
+      [["--json"], expect.stringContaining('"paused":false')],
+    ] as const) {
+      await command("destinations pause billing");
+      const resumed = await hexhook(
+        ["destinations", "resume", "billing", ...options],
+        { cwd: folder, env: { ...env(), FORWARD_URL: "https://new.example" } },
+      );
+      expect(resumed).toEqual({ code: 0, stdout: printed, stderr: "" });
+    }
+  });
+
   it("fails if there is no store", async () => {
     const { code, stdout } = await hexhook(["status"], {
       cwd: folder,

@@ -105,7 +105,7 @@ describe("a PostgreSQL store whose connection is cut", () => {
     for (const point of ["before-request", "before-response"] as const) {
       const cut = proxy.cutNext(point, (sql) => /^COMMIT/.test(sql));
       await store.setPaused(
-        "d",
+        `d-${point}`,
         { at: 1, by: "x" },
         draftOf("destination.paused"),
       );
