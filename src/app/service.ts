@@ -277,13 +277,19 @@ export async function startService(
     { stop: () => flushTraces(flushMs()) },
     { stop: () => notifier.stop(flushMs()) },
     { stop: store.close },
-    { stop: status.publishStopped },
+    // Together, because each write waits for a store that is locked.
+    {
+      stop: () =>
+        Promise.all([status.publishStopped(), saveKeyUses()]).then(
+          () => undefined,
+          onError,
+        ),
+    },
     // Must start before the first audit entry is stored: the entry would have the time of the clock that the guard checks.
     { start: guard.start },
     trail,
     every(intervals.suppressed, trail.reportSuppressed),
     measuring.metrics,
-    { stop: () => saveKeyUses().catch(onError) },
     every(intervals.keyUses, saveKeyUses),
     every(intervals.checkpoint, store.checkpoint),
     createAuditRetention(
