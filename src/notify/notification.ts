@@ -10,7 +10,7 @@ export interface Notification {
   readonly type: NotificationType;
   /** Repeats of one type about the same subject are merged: a destination, a sink or a secret. */
   readonly subject: string;
-  /** Contains no secret, no body and no header. */
+  /** Contains no secret, no body and no header. `since` replaces the time of the first happening. */
   readonly data: Readonly<Record<string, unknown>>;
 }
 
@@ -32,9 +32,10 @@ export function notificationOf(happening: Happening): Notification | null {
     const { facts: data } = happening;
     return { type, subject: String(data["sink"]), data };
   }
-  if (type === "secret.aged" && happening.verdict === "overdue") {
+  // As in the audit trail, a secret without a date is overdue.
+  if (type === "secret.aged" && happening.verdict !== "due") {
     const { source, secret, keyId, days } = happening;
-    const data = { source, secret, keyId, days };
+    const data = { source, secret, keyId, days: days ?? undefined };
     return { type: "secret.overdue", subject: `${source} ${keyId}`, data };
   }
   return null;

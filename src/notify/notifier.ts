@@ -235,9 +235,9 @@ export function createNotifier(
 function messageOf({ latest, count, since, at, id }: QueuedNotification) {
   const timestamp = new Date(at).toISOString();
   const data = {
+    since: new Date(since).toISOString(),
     ...latest.data,
     count,
-    since: new Date(since).toISOString(),
   };
   const body = JSON.stringify({ type: latest.type, timestamp, data });
   return {

@@ -102,10 +102,20 @@ describe("a notification", () => {
     [
       {
         type: "sink.degraded",
-        facts: { sink: "file", reason: "ENOSPC", position: 7 },
+        facts: {
+          sink: "file",
+          since: "2026-11-25T10:00:00.000Z",
+          reason: "ENOSPC",
+          position: 7,
+        },
       },
       "sink.degraded",
-      { sink: "file", reason: "ENOSPC", position: 7 },
+      {
+        sink: "file",
+        since: "2026-11-25T10:00:00.000Z",
+        reason: "ENOSPC",
+        position: 7,
+      },
     ],
     [
       {
@@ -118,6 +128,18 @@ describe("a notification", () => {
       },
       "secret.overdue",
       { source: "hex", secret: "HEX_SECRET", keyId: "0123abcd", days: 91 },
+    ],
+    [
+      {
+        type: "secret.aged",
+        verdict: "unknown",
+        source: "hex",
+        secret: "HEX_SECRET",
+        keyId: "0123abcd",
+        days: null,
+      },
+      "secret.overdue",
+      { source: "hex", secret: "HEX_SECRET", keyId: "0123abcd" },
     ],
   ])(
     "reports $type, signed as Standard Webhooks",
@@ -132,7 +154,7 @@ describe("a notification", () => {
       expect(message!.json).toEqual({
         type,
         timestamp: expect.stringMatching(/^\d{4}-.*Z$/),
-        data: { ...data, count: 1, since: message!.json.timestamp },
+        data: { since: message!.json.timestamp, ...data, count: 1 },
       });
       expect(headers["content-type"]).toBe("application/json");
       expect(headers["user-agent"]).toBe("Hexhook/0.0.0-test");
