@@ -37,6 +37,10 @@ const schema = spawnSync(
   ["dist/cli.js", "config", "schema"],
   { stdio: ["ignore", "pipe", "inherit"] },
 );
+if (schema.status !== 0) {
+  rmSync("dist", { recursive: true, force: true });
+  process.exit(schema.status ?? 1);
+}
 writeFileSync("dist/config.schema.json", schema.stdout);
 keepExportedDeclarations("dist/index.d.ts");
 

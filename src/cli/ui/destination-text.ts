@@ -1,4 +1,5 @@
 import type { DestinationReport } from "../../status/destination-report.ts";
+import { MAX_COUNT } from "../../store/limits.ts";
 import {
   shown,
   shownDuration,
@@ -82,6 +83,11 @@ export function pauseText({ paused }: DestinationReport): string | null {
   return `paused by ${shown(pausedBy)} ${time}`;
 }
 
+/** Formats a number of exhausted deliveries. The store stops counting at a limit. */
+export function countText(count: number): string {
+  return `${count}${count >= MAX_COUNT ? "+" : ""}`;
+}
+
 function blocked(text: string) {
   return { text, isBlocked: true };
 }
@@ -92,5 +98,5 @@ function deliveriesText(report: DestinationReport, now: number): string {
     oldestPendingSince === null
       ? ""
       : `, the oldest for ${shownDuration(now - oldestPendingSince)}`;
-  return `${pending} pending${oldest}; ${exhausted} exhausted; ${inFlight ?? "unknown number"} in flight`;
+  return `${pending} pending${oldest}; ${countText(exhausted)} exhausted; ${inFlight ?? "unknown number"} in flight`;
 }

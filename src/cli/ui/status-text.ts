@@ -12,7 +12,7 @@ import {
   shownTime,
   wrapText,
 } from "../../terminal/terminal-text.ts";
-import { destinationState } from "./destination-text.ts";
+import { countText, destinationState } from "./destination-text.ts";
 
 interface Style {
   readonly width: number;
@@ -98,7 +98,7 @@ function deliveries(status: StatusReport): string {
     oldestPendingSince === null
       ? ""
       : `, the oldest for ${shownDuration(at - oldestPendingSince)}`;
-  return `Deliveries: ${pending} pending${oldest}; ${exhausted} exhausted`;
+  return `Deliveries: ${pending} pending${oldest}; ${countText(exhausted)} exhausted`;
 }
 
 function destinationTable(
@@ -122,7 +122,7 @@ function destinationTable(
         isBlocked ? bad(text) : text,
         String(one.pending),
         since === null ? NONE : shownDuration(at - since),
-        one.exhausted === 0 ? "0" : bad(String(one.exhausted)),
+        one.exhausted === 0 ? "0" : bad(countText(one.exhausted)),
       ];
     }),
     style,
@@ -179,7 +179,7 @@ function ageOf(secret: SecretReport, at: number): Cell {
     case null:
       return "public key";
     case "unknown":
-      return bad("unknown");
+      return bad("no date");
     case "overdue":
       return bad(`${days}, overdue`);
     case "due":

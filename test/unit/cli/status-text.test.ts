@@ -1,5 +1,6 @@
 import { describe, expect, it } from "@jest/globals";
 import {
+  countText,
   destinationState,
   destinationText,
 } from "../../../src/cli/ui/destination-text.ts";
@@ -212,6 +213,22 @@ describe("the text of a status", () => {
     expect(text).toContain("a\\u001b[2J");
     expect(text).not.toContain("\u001b[2J");
   });
+});
+
+it("marks a count at which the store stops counting", () => {
+  expect([9999, 10_000].map(countText)).toEqual(["9999", "10000+"]);
+});
+
+it("shows a secret without a date", () => {
+  const source = { name: "hex", scheme: "hex", isDisabled: false };
+  const secrets = [secret("1a2b3c4d", { age: "unknown" })];
+  const lines = statusText(
+    { ...STATUS, sources: [{ ...source, lastUsedAt: null, secrets }] },
+    { width: 80, colours: false },
+  );
+  expect(lines).toContainEqual(
+    expect.stringMatching(/^hex +hex +1a2b3c4d +no date +never$/),
+  );
 });
 
 describe("the state of a destination", () => {
