@@ -8,9 +8,9 @@ import type { ReportResponse } from "./report-response.ts";
 import type { RequestContext } from "./request-context.ts";
 
 /**
- * Rejects a request: charges the rate limiter, writes the audit entry, then responds. Every rejected request passes
- * through here, whether the app threw an `AppError` or the intake rejected it. It is reported to telemetry. The audit entry of a replay or a conflict
- * is already written. Requests with the admin token are not limited.
+ * Rejects a request: charges the rate limiter, writes the audit entry, responds, then reports the outcome. Every rejected
+ * request passes through here, whether the app threw an `AppError` or the intake rejected it. The audit entry of a replay or
+ * a conflict is already written. Requests with the admin token are not limited.
  */
 export interface Reject {
   /** Rejects with StoreError, before anything is sent, if the audit entry cannot be written. */
