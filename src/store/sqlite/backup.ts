@@ -57,6 +57,9 @@ export async function backupSqlite(
 
 /** Returns the path of the copy without symbolic links in its directory. Throws UsageError if the copy cannot have this path. */
 function resolveCopy(store: string, copy: string): string {
+  if (copy === "" || copy.endsWith("/")) {
+    throw new UsageError(namesDirectory(copy));
+  }
   const folder = path.dirname(path.resolve(copy));
   let realFolder: string;
   try {
@@ -104,11 +107,14 @@ function requireAbsent(file: string, copy: string): void {
   if (stats !== undefined) {
     throw new UsageError(
       stats.isDirectory()
-        ? `${copy} is a directory: name a file in it`
+        ? namesDirectory(copy)
         : `${copy} exists: remove it, or name another file`,
     );
   }
 }
+
+const namesDirectory = (copy: string): string =>
+  `${copy} is a directory: name a file in it`;
 
 function createPartial(partial: string): void {
   try {

@@ -120,6 +120,8 @@ describe("a backup", () => {
       ["file", "file exists: remove it, or name another file"],
       ["dangling", "dangling exists: remove it"],
       ["folder", "folder is a directory: name a file in it"],
+      ["new/", "new/ is a directory: name a file in it"],
+      ["", " is a directory: name a file in it"],
       ["none/copy.db", `the directory ${at("none")} cannot be opened (ENOENT)`],
       ...["", "-wal", "-shm", "-audit-key.pem"].flatMap((suffix) =>
         ["", "link/"].map((place) => [
