@@ -69,7 +69,8 @@ async function follow(
   options: Options,
 ): Promise<void> {
   const ending = new AbortController();
-  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // A process that SIGHUP or SIGQUIT ends would leave the terminal on the other screen, without a cursor.
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const) {
     onSignal(io.signals, signal, () => {
       ending.abort();
     });

@@ -121,22 +121,25 @@ describe("hexhook status beside a running service", () => {
     expect(text()).not.toContain(ESCAPE);
   });
 
-  it("refreshes in place on a terminal, and restores it after Ctrl-C", async () => {
-    const { io, text } = collectingIo({ isTTY: true });
-    const running = run(["status", "--follow"], io);
-    await eventually(() => text().includes("enlarge the window"));
-    io.signals.emit("SIGINT");
-    await running;
-    const [, screen = "", after] = text().split(
-      new RegExp(`${ESCAPE}\\[\\?1049[hl]`),
-    );
-    expect(screen).toMatch(`${ESCAPE}[?25l${ESCAPE}[HStatus at `);
-    // The window has 10 rows.
-    expect(screen.split("\n")).toHaveLength(10);
-    expect(screen).toMatch(/\(\d+ more lines: enlarge the window\)/);
-    expect(screen.endsWith(`${ESCAPE}[J${ESCAPE}[?25h`)).toBe(true);
-    expect(after).toMatch(/^Status at /);
-  });
+  it.each(["SIGINT", "SIGQUIT", "SIGHUP"])(
+    "refreshes in place on a terminal, and restores it after %s",
+    async (signal) => {
+      const { io, text } = collectingIo({ isTTY: true });
+      const running = run(["status", "--follow"], io);
+      await eventually(() => text().includes("enlarge the window"));
+      io.signals.emit(signal);
+      await running;
+      const [, screen = "", after] = text().split(
+        new RegExp(`${ESCAPE}\\[\\?1049[hl]`),
+      );
+      expect(screen).toMatch(`${ESCAPE}[?25l${ESCAPE}[HStatus at `);
+      // The window has 10 rows.
+      expect(screen.split("\n")).toHaveLength(10);
+      expect(screen).toMatch(/\(\d+ more lines: enlarge the window\)/);
+      expect(screen.endsWith(`${ESCAPE}[J${ESCAPE}[?25h`)).toBe(true);
+      expect(after).toMatch(/^Status at /);
+    },
+  );
 });
 
 /** The Io of a command in this process whose output can be read while it runs. */
