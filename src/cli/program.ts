@@ -1,4 +1,5 @@
-import { Command } from "commander";
+import { Command, type OptionValues } from "commander";
+import { UsageError } from "../errors.ts";
 import { addAuditScopes } from "./commands/audit-scopes.ts";
 import { addAuditTail } from "./commands/audit-tail.ts";
 import { addAuditVerify } from "./commands/audit-verify.ts";
@@ -105,7 +106,19 @@ export function createProgram(io: Io): Command {
   addDoctor(program, io);
   addDemo(program, io);
   addCompletion(program, io);
+  program.hook("preAction", (_program, command) => {
+    requireOrder(command.opts());
+  });
   return program;
+}
+
+/** Throws UsageError for a range of time that is empty, for every command that has both options. */
+function requireOrder({ since, until }: OptionValues): void {
+  if (typeof since === "number" && typeof until === "number" && since > until) {
+    throw new UsageError(
+      "--since is later than --until, so nothing can match: exchange the two",
+    );
+  }
 }
 
 /** Returns the command that the arguments name: the program itself when the first one is an option or unknown. */

@@ -135,3 +135,22 @@ it("until is rejected by the API if it is not a time", async () => {
     json: { detail: expect.stringContaining("until: must be") },
   });
 });
+
+it.each([
+  "events list",
+  "events export",
+  "events redeliver --all",
+  "events discard --all",
+  "audit tail",
+  "audit scopes",
+])("%s rejects an empty range of time", async (command) => {
+  const times = ["--since", "1h", "--until", "2h"];
+  const { code, stderr } = await hexhook([...command.split(" "), ...times], {
+    cwd: folder,
+    env: { DATABASE_URL: `sqlite:${storeFileIn(folder)}` },
+  });
+  expect([code, stderr]).toEqual([
+    64,
+    expect.stringContaining("--since is later than --until"),
+  ]);
+});
