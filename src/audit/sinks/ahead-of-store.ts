@@ -1,6 +1,6 @@
 import type { AuditReader } from "../../store/port.ts";
 import type { ChainHead, EntryPlace } from "../chain.ts";
-import { timeOfLine } from "../entry.ts";
+import { clipText, timeOfLine } from "../entry.ts";
 import { parseEntry } from "../parsed-entry.ts";
 
 /**
@@ -19,12 +19,14 @@ export async function aheadOfStore(
     return null;
   }
   const { writer, seq } = entry.chain;
+  // Another program may have written the line. A long text in `server.started` would leave no room for its other facts.
+  const place = { writer: clipText(writer), seq };
   const head = heads.find((one) => one.writer === writer);
   if (head !== undefined) {
-    return head.seq < seq ? { writer, seq } : null;
+    return head.seq < seq ? place : null;
   }
   const [oldest] = await store.readAudit(0, 1);
   const isOlder =
     oldest !== undefined && timeOfLine(line) < timeOfLine(oldest.line);
-  return isOlder ? null : { writer, seq };
+  return isOlder ? null : place;
 }

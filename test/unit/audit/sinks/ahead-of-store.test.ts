@@ -45,6 +45,12 @@ describe("the last entry of AUDIT_FILE", () => {
     expect(await aheadOfStore("another program's", [], store)).toBeNull();
   });
 
+  it("takes little room in server.started, whatever another program wrote", async () => {
+    const long = new AuditChain("w".repeat(7500), CHECKPOINTS).append(draft(1));
+    const place = await aheadOfStore(long.line, [], storeWith(undefined));
+    expect(place).toEqual({ writer: `${"w".repeat(200)}…`, seq: 1 });
+  });
+
   it("is read without a change of the file, to which another process may be writing", async () => {
     const file = path.join(temporaryFolder().path, "audit.log");
     expect(await readLastLine(file)).toBeNull();
