@@ -1,4 +1,5 @@
 import { describe, expect, it } from "@jest/globals";
+import { readFileSync } from "node:fs";
 import { unknownNames } from "../../src/config/environment.ts";
 import type { Environment } from "../../src/config/load-config.ts";
 import { VARIABLES } from "../../src/config/variables.ts";
@@ -17,6 +18,8 @@ import {
   sqliteEnv,
   unitEnv,
 } from "../support/deploy-config.ts";
+import { codeBlock } from "../support/markdown.ts";
+import { inProject } from "../support/project.ts";
 
 /** Every deployment: its environment, and how many seconds the platform waits before it kills the process. */
 const DEPLOYMENTS: readonly [string, Environment, number][] = [
@@ -64,4 +67,19 @@ describe.each(DEPLOYMENTS)("the deployment in %s", (_name, env, waits) => {
     expect(waits).toBeGreaterThanOrEqual(shutdownSeconds + 5);
     expect(shutdownSeconds).toBeGreaterThan(drainSeconds + 5);
   });
+});
+
+it("runs commands beside the unit with its settings", () => {
+  const scaling = readFileSync(inProject("docs/scaling.md"), "utf8");
+  const script = codeBlock(scaling, "sh", "#!/bin/sh");
+  const settings = [...script.matchAll(/^(\w+)=([^$\n]+)$/gm)].map(
+    ([, name, value]) => [name!, value!] as const,
+  );
+  // These two come from the EnvironmentFile, and from the file of the credential.
+  const elsewhere = ["HEX_SECRET_CREATED_AT", "AUDIT_SIGNING_KEY_FILE"];
+  expect(Object.fromEntries(settings)).toEqual(
+    Object.fromEntries(
+      Object.entries(unitEnv).filter(([name]) => !elsewhere.includes(name)),
+    ),
+  );
 });
