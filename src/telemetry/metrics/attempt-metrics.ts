@@ -1,4 +1,5 @@
-import { Counter, Histogram, type Registry } from "prom-client";
+import type * as client from "prom-client";
+import { Counter, Histogram } from "./prom-client.ts";
 import type { AttemptOutcome, Measurement } from "../measurement.ts";
 
 type Ended = Extract<Measurement, { type: "attempt.ended" }>;
@@ -12,8 +13,8 @@ const DURATIONS = [
 
 /** The series of a destination, so that labels are resolved once. */
 interface DestinationSeries {
-  readonly counts: ReadonlyMap<AttemptOutcome, Counter.Internal>;
-  readonly duration: Histogram.Internal<string>;
+  readonly counts: ReadonlyMap<AttemptOutcome, client.Counter.Internal>;
+  readonly duration: client.Histogram.Internal<string>;
 }
 
 export interface AttemptMetrics {
@@ -22,7 +23,9 @@ export interface AttemptMetrics {
   readonly addDestinations: (names: Iterable<string>) => void;
 }
 
-export function createAttemptMetrics(register: Registry): AttemptMetrics {
+export function createAttemptMetrics(
+  register: client.Registry,
+): AttemptMetrics {
   const registers = [register];
   const attempts = new Counter({
     name: "hexhook_delivery_attempts_total",

@@ -1,4 +1,5 @@
-import { Counter, Histogram, type Registry } from "prom-client";
+import type { Registry } from "prom-client";
+import { Counter, Histogram } from "./prom-client.ts";
 import type { Measurement } from "../measurement.ts";
 
 type Committed = Extract<Measurement, { type: "store.committed" }>;

@@ -1,4 +1,5 @@
-import { Gauge, type Registry } from "prom-client";
+import type * as client from "prom-client";
+import { Gauge } from "./prom-client.ts";
 
 /** What the process knows without reading the store. */
 export interface ProcessReading {
@@ -54,18 +55,18 @@ export interface StoreReading {
  * whether the audit trail is intact. Then the gauges have no value, because an alert must not take it for 0.
  */
 export function createGauges(
-  register: Registry,
+  register: client.Registry,
 ): (
   process: ProcessReading,
   store: StoreReading | null,
   isAuditIntact: boolean | null,
 ) => void {
-  const all: Gauge[] = [];
+  const all: client.Gauge[] = [];
   const gauge = (
     name: string,
     help: string,
     labelNames: readonly string[] = [],
-  ): Gauge => {
+  ): client.Gauge => {
     const created = new Gauge({
       name: `hexhook_${name}`,
       help,

@@ -1,4 +1,4 @@
-import { Gauge, Registry } from "prom-client";
+import { Gauge, Registry } from "./prom-client.ts";
 import { type Happening, isMeasurement } from "../happening.ts";
 import type { Measurement } from "../measurement.ts";
 import { createAttemptMetrics } from "./attempt-metrics.ts";

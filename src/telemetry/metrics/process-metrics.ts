@@ -1,6 +1,7 @@
-import { collectDefaultMetrics, Registry } from "prom-client";
+import type * as client from "prom-client";
+import { collectDefaultMetrics, Registry } from "./prom-client.ts";
 
-let registry: Registry | null = null;
+let registry: client.Registry | null = null;
 
 /**
  * Returns the `process_*` and `nodejs_*` metrics of this process as text. They are observed once for each process, because

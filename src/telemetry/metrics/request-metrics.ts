@@ -1,4 +1,5 @@
-import { Counter, Histogram, type Registry } from "prom-client";
+import type * as client from "prom-client";
+import { Counter, Histogram } from "./prom-client.ts";
 import { PROBLEMS } from "../../errors.ts";
 import type { Measurement, RequestOutcome } from "../measurement.ts";
 
@@ -25,8 +26,8 @@ const SKEWS = [-300, -60, -10, -5, -1, 0, 1, 5, 10, 60, 300, 900];
 
 /** The series of a source, so that labels are resolved once. */
 interface SourceSeries {
-  readonly count: Counter.Internal;
-  readonly duration: Histogram.Internal<string>;
+  readonly count: client.Counter.Internal;
+  readonly duration: client.Histogram.Internal<string>;
 }
 
 export interface RequestMetrics {
@@ -37,7 +38,9 @@ export interface RequestMetrics {
   readonly addSources: (names: Iterable<string>) => void;
 }
 
-export function createRequestMetrics(register: Registry): RequestMetrics {
+export function createRequestMetrics(
+  register: client.Registry,
+): RequestMetrics {
   const registers = [register];
   const requests = new Counter({
     name: "hexhook_http_requests_total",
@@ -66,7 +69,7 @@ export function createRequestMetrics(register: Registry): RequestMetrics {
     registers,
   });
   const bySource = new Map<string, Map<RequestOutcome, SourceSeries>>();
-  const skewBySource = new Map<string, Histogram.Internal<string>>();
+  const skewBySource = new Map<string, client.Histogram.Internal<string>>();
 
   function add(source: string): Map<RequestOutcome, SourceSeries> {
     const series = new Map(
