@@ -227,7 +227,11 @@ export function createDispatcher(
     },
     start() {
       started = true;
-      for (const { worker } of workers.values()) {
+      // Each start begins with another worker. A delivery that ends the process every time must not always be attempted before
+      // those of other destinations.
+      const all = [...workers.values()];
+      const first = Math.floor(random() * all.length);
+      for (const { worker } of [...all.slice(first), ...all.slice(0, first)]) {
         worker.start();
       }
     },
