@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { beforeEach, describe, expect, it } from "@jest/globals";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
@@ -73,8 +74,16 @@ const untilReached = (
 
 describe("two replicas", () => {
   it("keep the concurrency of a destination together", async () => {
+    const held: ServerResponse[] = [];
     const destination = await startDestination((res) => {
-      setTimeout(() => res.writeHead(200).end(), 20);
+      // Three attempts wait for each other. A fourth would be seen while they wait a little longer.
+      if (held.push(res) === 3) {
+        setTimeout(() => {
+          for (const one of held.splice(0)) {
+            one.writeHead(200).end();
+          }
+        }, 20);
+      }
     });
     const replicas = await start({
       target: `{ url: "${destination.url}", concurrency: 3 }`,
