@@ -8,6 +8,8 @@ function run(script) {
   return new Promise((resolve) => {
     const child = spawn("npm", ["run", "--silent", script], {
       stdio: ["ignore", "pipe", "pipe"],
+      // The checks hold large syntax trees, and collect garbage less often with this setting.
+      env: { ...process.env, NODE_OPTIONS: "--max-semi-space-size=64" },
     });
     const output = [];
     for (const stream of [child.stdout, child.stderr]) {

@@ -29,17 +29,26 @@ const GOOD = {
 } as const;
 
 describe("a handlers module", () => {
+  let modules: Record<"load" | "inspect", string>;
+  beforeAll(() => {
+    const folder = temporaryFolder().path;
+    const compiled = (name: string): string =>
+      compileModule(`delivery/handler/${name}.ts`, folder);
+    modules = {
+      load: compiled("load-handlers"),
+      inspect: compiled("inspect-handlers"),
+    };
+  });
+
   /** Returns the event types of a module, as the service loads it and as commands inspect it. */
   function typesOf(name: string, source: string): unknown {
     const file = path.join(temporaryFolder().path, name);
     writeFileSync(file, source);
-    const compiled = (module: string): string =>
-      compileModule(`delivery/handler/${module}`, path.dirname(file));
     const script = path.join(path.dirname(file), "run.mjs");
     writeFileSync(
       script,
-      `import { loadHandlers } from "${compiled("load-handlers.ts")}";
-       import { inspectHandlers } from "${compiled("inspect-handlers.ts")}";
+      `import { loadHandlers } from "${modules.load}";
+       import { inspectHandlers } from "${modules.inspect}";
        const all = await Promise.all([loadHandlers, inspectHandlers].map((read) => read(${JSON.stringify(file)})));
        console.log(JSON.stringify(all.map(Object.keys)));`,
     );
