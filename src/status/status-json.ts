@@ -69,7 +69,7 @@ export function sourceJson(source: SourceReport) {
   };
 }
 
-function secretJson(secret: Omit<SecretReport, "lastUsedAt">) {
+export function secretJson(secret: Omit<SecretReport, "lastUsedAt">) {
   const { name, keyId, role, createdAt, ageDays, age } = secret;
   return {
     name,

@@ -1,14 +1,16 @@
-import type { SigningSecret } from "../../domain/source.ts";
 import type { Command } from "commander";
 import {
   loadHexApi,
   loadSources,
   readEnvironment,
 } from "../../config/load-config.ts";
-import { howToDate, type KeyAge, judgeKeyAge } from "../../domain/key-age.ts";
+import { howToDate, type KeyAge } from "../../domain/key-age.ts";
 import { lastUseOf } from "../../audit/search/key-use.ts";
 import type { AuditReader } from "../../store/port.ts";
 import { EXIT } from "../../errors.ts";
+import { publishedSource } from "../../status/published-source.ts";
+import { reportSource } from "../../status/source-report.ts";
+import { secretJson } from "../../status/status-json.ts";
 import { print } from "../ui/print.ts";
 import { storeExists } from "../../store/open.ts";
 import { configuredStore, withReader } from "../store/reader.ts";
@@ -73,12 +75,15 @@ async function secretStatuses(io: Io): Promise<SecretStatus[]> {
       kind: "webhook" | "hex.api",
     ): Promise<string | null> =>
       trail === null ? null : lastUseOf(trail, keyId, kind);
-    const signing = sources.flatMap(({ name, secrets }) =>
-      secrets.map(async (secret, index) => ({
-        ...statusOf(secret, name, { isCurrent: index === 0, now }),
-        lastUsedAt: await lastUsedAt(secret.keyId, "webhook"),
-      })),
-    );
+    const signing = sources
+      .map((source) => reportSource(publishedSource(source), [], now))
+      .flatMap(({ name: source, secrets }) =>
+        secrets.map(async (secret): Promise<SecretStatus> => {
+          const { name, keyId, ...facts } = secretJson(secret);
+          const last = await lastUsedAt(keyId, "webhook");
+          return { name, keyId, source, ...facts, lastUsedAt: last };
+        }),
+      );
     const api = keys.map(
       async ({ variable, keyId }): Promise<SecretStatus> => ({
         name: variable,
@@ -100,31 +105,6 @@ async function secretStatuses(io: Io): Promise<SecretStatus[]> {
     ? withReader(io, read)
     : read(null);
 }
-
-function statusOf(
-  secret: SigningSecret,
-  source: string,
-  { isCurrent, now }: { isCurrent: boolean; now: number },
-): SecretStatus {
-  const { name, keyId, publicKey, createdAt, expiresAt } = secret;
-  const age = judgeKeyAge(createdAt, now);
-  return {
-    name,
-    keyId,
-    source,
-    role: isCurrent ? "current" : "previous",
-    createdAt: isoOf(createdAt),
-    ageDays: age.days,
-    // A previous secret has no age limit: it expires. A public key is not a secret.
-    age: isCurrent && publicKey === null ? age.verdict : null,
-    expiresAt: isoOf(expiresAt),
-    expired: expiresAt !== null && now >= expiresAt,
-    lastUsedAt: null,
-  };
-}
-
-const isoOf = (at: number | null): string | null =>
-  at === null ? null : new Date(at).toISOString();
 
 const AGES: Readonly<Record<Exclude<KeyAge["verdict"], "unknown">, string>> = {
   fresh: "ok",
