@@ -1,4 +1,5 @@
 import { timeOfLine } from "../audit/entry.ts";
+import { newestFirst } from "../audit/search/newest-first.ts";
 import { parseEntry } from "../audit/parsed-entry.ts";
 import type { AuditReader, Control, StoreReader } from "../store/port.ts";
 import type { KeyUse } from "../store/records.ts";
@@ -39,16 +40,13 @@ export function createKeyUses(deps: {
     store: Pick<AuditReader, "searchAudit">,
     since: number,
   ): Promise<void> {
-    let from: number | null = null;
-    for (let step = 0; step < MAX_STEPS; step += 1) {
-      const found: Awaited<ReturnType<AuditReader["searchAudit"]>> =
-        await store.searchAudit({
-          order: "newest",
-          from,
-          limit: STEP,
-          containing: ['"action":"webhook.accepted"'],
-        });
-      for (const { line } of found.rows) {
+    const containing = ['"action":"webhook.accepted"'];
+    let steps = 0;
+    for await (const { rows } of newestFirst(store, {
+      limit: STEP,
+      containing,
+    })) {
+      for (const { line } of rows) {
         const at = timeOfLine(line);
         if (at < since) {
           return;
@@ -58,8 +56,8 @@ export function createKeyUses(deps: {
           own.add(source, keyId, at);
         }
       }
-      from = found.next;
-      if (from === null) {
+      steps += 1;
+      if (steps === MAX_STEPS) {
         return;
       }
     }

@@ -2,6 +2,7 @@ import type { AuditReader } from "../../store/port.ts";
 import type { StoredEntry } from "../stored-entry.ts";
 import { ByteBudget } from "../byte-budget.ts";
 import { timeOfLine } from "../entry.ts";
+import { newestFirst } from "./newest-first.ts";
 
 /** The text that every entry of an unverified request contains. */
 const UNVERIFIED = ['"userId":"anonymous"'];
@@ -20,19 +21,15 @@ export async function bytesLeft(
   bytesPerDay: number,
   now: number,
 ): Promise<number> {
-  const newestFirst: StoredEntry[] = [];
+  const entries: StoredEntry[] = [];
+  const search = { limit: STEP, containing: UNVERIFIED };
   let from: number | null = null;
-  for (let step = 0; step < MAX_STEPS; step += 1) {
-    const found: Awaited<ReturnType<AuditReader["searchAudit"]>> =
-      await store.searchAudit({
-        order: "newest",
-        from,
-        limit: STEP,
-        containing: UNVERIFIED,
-      });
-    newestFirst.push(...found.rows);
-    from = found.next;
-    if (from === null) {
+  let steps = 0;
+  for await (const { rows, next } of newestFirst(store, search)) {
+    entries.push(...rows);
+    from = next;
+    steps += 1;
+    if (steps === MAX_STEPS) {
       break;
     }
   }
@@ -40,7 +37,7 @@ export async function bytesLeft(
     from === null
       ? new ByteBudget(bytesPerDay, 0)
       : new ByteBudget(bytesPerDay, await timeAt(store, from), 0);
-  for (const { line } of newestFirst.reverse()) {
+  for (const { line } of entries.reverse()) {
     budget.charge(line.length, timeOfLine(line));
   }
   return budget.left(now);

@@ -1,4 +1,5 @@
 import { asciiJson } from "../../json/ascii.ts";
+import { newestFirst } from "./newest-first.ts";
 import { parseEntry } from "../parsed-entry.ts";
 import type { AuditReader } from "../../store/port.ts";
 
@@ -14,15 +15,11 @@ export async function lastUseOf(
   kind: "webhook" | "hex.api",
 ): Promise<string | null> {
   const search = {
-    order: "newest",
     limit: STEP,
     containing: [`"action":"${kind}.`, `"keyId":${asciiJson(keyId)}`],
-  } as const;
-  let from: number | null = null;
-  do {
-    const step: Awaited<ReturnType<AuditReader["searchAudit"]>> =
-      await store.searchAudit({ ...search, from });
-    for (const { line } of step.rows) {
+  };
+  for await (const { rows } of newestFirst(store, search)) {
+    for (const { line } of rows) {
       const entry = parseEntry(line);
       if (
         entry?.action.startsWith(`${kind}.`) === true &&
@@ -32,7 +29,6 @@ export async function lastUseOf(
         return entry.timestamp;
       }
     }
-    from = step.next;
-  } while (from !== null);
+  }
   return null;
 }
